@@ -1,0 +1,1 @@
+"""Networks, models and losses of the autoencoder family; knows nothing of faces."""

@@ -1,0 +1,1 @@
+"""From a frame to faces: detection, landmarks, tracking, alignment, masks, the index."""

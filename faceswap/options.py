@@ -1,0 +1,55 @@
+"""What the options of all jobs share.
+
+An option is declared once, as a field of its job's model: type, default, bounds and help. The
+command line, the window's forms and the project's saved settings are all made from it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class Show:
+    """How front ends present an option; put into a field's ``Annotated``.
+
+    positional: on the command line it may be given without its name.
+    short: a one-letter name for the command line, such as ``-o``.
+    common: one of the few that a form shows first.
+    """
+
+    positional: bool = False
+    short: str | None = None
+    common: bool = False
+
+
+class Options(BaseModel):
+    """The options of one job: frozen, complete, checked when made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def show_of(options: type[Options], name: str) -> Show:
+    """The presentation of field ``name``, with defaults where none was declared."""
+    for item in options.model_fields[name].metadata:
+        if isinstance(item, Show):
+            return item
+    return Show()
+
+
+Side = Literal["a", "b"]
+
+ProjectFolder = Annotated[
+    Path, Show(common=True), Field(description="The project folder; made when it is missing.")
+]
+
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    Field(description="Where to compute; auto takes the fastest that is there."),
+]
+
+Overwrite = Annotated[
+    bool, Field(description="Replace the output if it exists; without this it is refused.")
+]

@@ -1,0 +1,1 @@
+"""One encoder, two decoders, and back into the frame."""

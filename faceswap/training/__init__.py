@@ -1,0 +1,1 @@
+"""The training loop, its data, augmentation and checkpoints; knows nothing of faces."""
