@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 
 class _Frozen(BaseModel):
@@ -65,10 +65,11 @@ class Notice(_Frozen):
 
 
 class Finished(_Frozen):
-    """The job is done. ``summary`` holds the fields of the job's summary model."""
+    """The job is done: the fields of its summary model, and the same in a few sentences."""
 
     kind: Literal["finished"] = "finished"
-    summary: dict[str, object]
+    summary: dict[str, JsonValue]
+    text: str = ""
 
 
 class Failed(_Frozen):

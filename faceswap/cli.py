@@ -1,0 +1,211 @@
+"""The command line: every command is made from a job's options model.
+
+This is the one place of the library that prints and that decides on exit codes:
+0 done, 1 the job failed, 2 bad usage, 130 stopped.
+"""
+
+import inspect
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from types import FrameType
+from typing import Annotated, Any, Literal, Protocol
+
+from cyclopts import App, CycloptsError, Group, Parameter
+from pydantic import ValidationError
+from pydantic_core import PydanticUndefined
+from rich.console import Console
+from rich.markup import escape
+
+from faceswap import __version__
+from faceswap.errors import FaceswapError, OptionsError
+from faceswap.events import Event, Failed, Finished, Line, Stopped, Summary
+from faceswap.jobs.registry import JOBS, JobFunction, options_of
+from faceswap.options import Options, show_of
+from faceswap.terminal import TerminalDisplay
+
+DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
+
+HELP = """Put the face of one person (B) on the footage of another (A).
+
+The shortest way is one command:
+
+    faceswap swap A.mp4 B.mp4 -o out.mp4 --minutes 30
+
+The same in steps, each of which can be stopped and started again:
+
+    faceswap extract A.mp4 --project P --side a
+    faceswap extract B.mp4 --project P --side b
+    faceswap train --project P
+    faceswap convert --project P -o out.mp4
+
+Swap faces only with the consent of the people shown. Every output says in its metadata that
+it is synthetic.
+"""
+
+_FRONT = Group("Output and errors", sort_key=100)
+
+
+class Display(Protocol):
+    """Where the lines of a running job go."""
+
+    def show(self, line: Line) -> None:
+        """Show one line."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class JsonDisplay:
+    """One line of JSON per event, for programs."""
+
+    def show(self, line: Line) -> None:
+        """Write ``line`` and flush, so that a reader sees it at once."""
+        sys.stdout.write(line.model_dump_json() + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line, without the program's name; returns the exit code."""
+    app = _application()
+    console = Console(stderr=True)
+    try:
+        code = app(list(arguments), exit_on_error=False, print_error=False, error_console=console)
+    except CycloptsError as error:
+        console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
+        console.print("Add --help to see what can be given.")
+        return USAGE
+    except BrokenPipeError:
+        # The reader went away; what it did not read must not fail again at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+    return code if isinstance(code, int) else DONE
+
+
+def _application() -> App:
+    app = App(name="faceswap", help=HELP, version=__version__, help_format="markdown")
+    groups: dict[str, App] = {}
+    for name, job in JOBS.items():
+        *path, command = name.split()
+        parent = app
+        for part in path:
+            if part not in groups:
+                groups[part] = App(name=part, help=f"faceswap {part}")
+                parent.command(groups[part])
+            parent = groups[part]
+        parent.command(_command(job), name=command, help=inspect.getdoc(job))
+    return app
+
+
+def _command(job: JobFunction) -> Callable[..., int]:
+    """A function whose signature spells out the fields of the job's options model."""
+    model = options_of(job)
+
+    def command(*args: Any, **kwargs: Any) -> int:
+        bound = signature.bind(*args, **kwargs).arguments
+        events, debug = bound.pop("events", "text"), bound.pop("debug", False)
+        display: Display = JsonDisplay() if events == "jsonl" else TerminalDisplay()
+        with closing(display):
+            try:
+                options = model(**bound)
+            except ValidationError as error:
+                display.show(Failed(message=_usage_sentence(error)))
+                return USAGE
+            return _drive(job, options, display, debug)
+
+    signature = inspect.Signature([*_parameters(model), *_front_parameters()])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return command
+
+
+def _parameters(model: type[Options]) -> list[inspect.Parameter]:
+    positional, named = [], []
+    for name, field in model.model_fields.items():
+        show = show_of(model, name)
+        flags = [f"--{name.replace('_', '-')}"] + ([show.short] if show.short else [])
+        negative = () if field.annotation is bool and not field.default else None
+        annotation = Annotated[
+            field.annotation,  # type: ignore[name-defined]
+            Parameter(name=flags, help=field.description, negative=negative),
+        ]
+        default = field.get_default(call_default_factory=True)
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        if not show.positional:
+            kind = inspect.Parameter.KEYWORD_ONLY
+        parameter = inspect.Parameter(
+            name,
+            kind,
+            annotation=annotation,
+            default=inspect.Parameter.empty if default is PydanticUndefined else default,
+        )
+        (positional if show.positional else named).append(parameter)
+    return positional + named
+
+
+def _front_parameters() -> list[inspect.Parameter]:
+    events = Annotated[
+        Literal["text", "jsonl"],
+        Parameter(group=_FRONT, help="text for people, or one line of JSON per event."),
+    ]
+    debug = Annotated[
+        bool,
+        Parameter(group=_FRONT, negative=(), help="Show the traceback when something fails."),
+    ]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter("events", kind, annotation=events, default="text"),
+        inspect.Parameter("debug", kind, annotation=debug, default=False),
+    ]
+
+
+def _drive(job: JobFunction, options: Options, display: Display, debug: bool) -> int:
+    """Run the job to its end, its failure or the wish to stop."""
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with closing(job(options)) as events:
+            summary = _consume(events, display)
+        display.show(Finished(summary=summary.model_dump(mode="json"), text=summary.text()))
+        return DONE
+    except KeyboardInterrupt:
+        display.show(Stopped())
+        return STOPPED
+    except FaceswapError as error:
+        display.show(Failed(message=str(error), details=traceback.format_exc() if debug else ""))
+        return USAGE if isinstance(error, OptionsError) else FAILED
+    except Exception as error:  # noqa: BLE001  (a defect of ours must still be one sentence)
+        message = f"This should not have happened: {type(error).__name__}: {error}"
+        if not debug:
+            message += ". Run it again with --debug and report what it prints."
+        display.show(Failed(message=message, details=traceback.format_exc() if debug else ""))
+        return FAILED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _consume(events: Generator[Event, None, Summary], display: Display) -> Summary:
+    while True:
+        try:
+            display.show(next(events))
+        except StopIteration as end:
+            summary: Summary = end.value
+            return summary
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _usage_sentence(error: ValidationError) -> str:
+    return " ".join(
+        f"--{'-'.join(str(part) for part in item['loc']).replace('_', '-')}: {item['msg']}."
+        if item["loc"]
+        else f"{item['msg'].removeprefix('Value error, ')}."
+        for item in error.errors()
+    )

@@ -1,0 +1,155 @@
+"""Aligned crops on disk: PNG files that carry their own face record.
+
+A folder of crops is complete in itself. Each file holds, in a PNG text chunk, where the face
+came from, its landmarks in the crop and the matrix that cut it out, so that files can be
+copied, sorted and deleted by hand; a deleted one is out of training.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from faceswap.errors import InputError, OutputError
+
+CHUNK = "faceswap"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FaceRecord:
+    """What is known of the face in a crop.
+
+    points (68, 2) and forehead (13, 2) are float32 in crop pixels, pose is (yaw, pitch, roll)
+    in degrees, matrix is the float64 (2, 3) frame → crop, blur is ``sharpness`` of the crop.
+    """
+
+    side: str
+    frame: int
+    time: float
+    track: int
+    points: NDArray[np.float32]
+    forehead: NDArray[np.float32]
+    presence: float
+    pose: tuple[float, float, float]
+    matrix: NDArray[np.float64]
+    blur: float
+
+    def to_json(self) -> str:
+        """The record as it stands in the PNG."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "side": self.side,
+                "frame": self.frame,
+                "time": self.time,
+                "track": self.track,
+                "points": self.points.round(3).astype(float).tolist(),
+                "forehead": self.forehead.round(3).astype(float).tolist(),
+                "presence": self.presence,
+                "pose": self.pose,
+                "matrix": self.matrix.tolist(),
+                "blur": self.blur,
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "FaceRecord":
+        """The record in ``text``; raises ValueError, KeyError or TypeError when it is not one."""
+        data: dict[str, Any] = json.loads(text)
+        if data["format"] > FORMAT:
+            raise ValueError("the crop was made by a newer version of faceswap")
+        yaw, pitch, roll = (float(v) for v in data["pose"])
+        return cls(
+            side=str(data["side"]),
+            frame=int(data["frame"]),
+            time=float(data["time"]),
+            track=int(data["track"]),
+            points=np.asarray(data["points"], np.float32).reshape(68, 2),
+            forehead=np.asarray(data["forehead"], np.float32).reshape(13, 2),
+            presence=float(data["presence"]),
+            pose=(yaw, pitch, roll),
+            matrix=np.asarray(data["matrix"], np.float64).reshape(2, 3),
+            blur=float(data["blur"]),
+        )
+
+
+@dataclass(frozen=True)
+class FaceCrop:
+    """A crop and its record: image uint8 RGB (S, S, 3)."""
+
+    path: Path
+    image: NDArray[np.uint8]
+    record: FaceRecord
+
+
+def sharpness(crop: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian of the grey crop (S, S, 3), at 128 px so that sizes compare.
+
+    Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000.
+    """
+    small = cv2.resize(crop, (128, 128), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None:
+    """Write ``image`` (S, S, 3) with its record; the file appears whole or not at all.
+
+    Raises OutputError when it cannot be written.
+    """
+    info = PngImagePlugin.PngInfo()
+    info.add_text(CHUNK, record.to_json())
+    part = path.with_suffix(".part")
+    try:
+        Image.fromarray(image).save(part, format="PNG", pnginfo=info, compress_level=1)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def read_crop(path: Path) -> FaceCrop:
+    """Read one crop; raises InputError when it is damaged or carries no record."""
+    try:
+        with Image.open(path) as picture:
+            image = np.asarray(picture.convert("RGB"))
+            text = picture.info[CHUNK]
+        return FaceCrop(path, image, FaceRecord.from_json(text))
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise InputError(f"The crop {path} cannot be read: {error}.") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is not a face crop of faceswap: {error}.") from error
+
+
+def crop_files(folder: Path) -> list[Path]:
+    """The crops in ``folder``, by name; empty when there is no such folder."""
+    return sorted(folder.glob("*.png")) if folder.is_dir() else []
+
+
+def read_crops(folder: Path) -> Iterator[FaceCrop | InputError]:
+    """All crops of a folder in the order of their names, read ahead by a few threads.
+
+    A file that cannot be read comes as the InputError that says so, so that one bad file does
+    not cost the others.
+    """
+
+    def read(path: Path) -> FaceCrop | InputError:
+        try:
+            return read_crop(path)
+        except InputError as error:
+            return error
+
+    files = crop_files(folder)
+    with ThreadPoolExecutor(4) as pool:
+        for start in range(0, len(files), 64):
+            yield from pool.map(read, files[start : start + 64])

@@ -1,0 +1,50 @@
+"""Regions of a face drawn from its landmarks.
+
+All take points (68, 2) and, where the forehead matters, forehead (13, 2), in pixels of the
+picture the mask is for; all return uint8 (H, W), 255 inside, with an anti-aliased edge.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float32]
+Mask = NDArray[np.uint8]
+
+_SHIFT = 4  # cv2 draws polygons at 1/16 of a pixel
+_EYES = (slice(36, 42), slice(42, 48))
+_MOUTH = slice(48, 60)
+
+
+def face_mask(points: Points, forehead: Points, size: tuple[int, int]) -> Mask:
+    """The whole face, chin to hairline, of ``size`` (H, W)."""
+    return _hull(np.concatenate([points, forehead]), size)
+
+
+def eyes_mask(points: Points, size: tuple[int, int]) -> Mask:
+    """Both eyes with their lids, of ``size`` (H, W)."""
+    mask = np.zeros(size, np.uint8)
+    for eye in _EYES:
+        mask = np.maximum(mask, _hull(_grown(points[eye], 1.5), size))
+    return mask
+
+
+def mouth_mask(points: Points, size: tuple[int, int]) -> Mask:
+    """Lips and what is between them, of ``size`` (H, W)."""
+    return _hull(_grown(points[_MOUTH], 1.15), size)
+
+
+def _grown(points: Points, factor: float) -> Points:
+    centre = points.mean(0)
+    # An eye that is shut is a line: growing its height by the width keeps the lids inside.
+    width = float(np.ptp(points[:, 0]))
+    away = (points - centre) * factor
+    away[:, 1] += np.sign(away[:, 1]) * (factor - 1) * 0.2 * width
+    return np.asarray(centre + away, np.float32)
+
+
+def _hull(points: Points, size: tuple[int, int]) -> Mask:
+    mask = np.zeros(size, np.uint8)
+    fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)
+    cv2.fillConvexPoly(mask, cv2.convexHull(fixed), 255, cv2.LINE_AA, _SHIFT)
+    return mask

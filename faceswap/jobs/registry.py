@@ -1,0 +1,27 @@
+"""All jobs by the name of their command.
+
+A name of two words, such as ``lab denoise``, is a command below a group.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, get_type_hints
+
+from faceswap.events import Event, Summary
+from faceswap.jobs import convert, extract, swap
+from faceswap.options import Options
+
+JobFunction = Callable[[Any], Generator[Event, None, Summary]]
+"""Takes the job's own options model, yields events, returns the job's own summary."""
+
+JOBS: Mapping[str, JobFunction] = {
+    "swap": swap.swap,
+    "extract": extract.extract,
+    "convert": convert.convert,
+}
+
+
+def options_of(job: JobFunction) -> type[Options]:
+    """The options model that ``job`` takes."""
+    options = get_type_hints(job)["options"]
+    assert issubclass(options, Options)
+    return options

@@ -1,0 +1,158 @@
+"""Two videos in, one swapped video out."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import Field
+
+from faceswap.errors import InputError, OutputError
+from faceswap.events import Event, Preview, Progress, Summary
+from faceswap.jobs.convert import ConvertOptions, LookOptions, convert
+from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
+from faceswap.jobs.train import PresetName, TrainOptions, train
+from faceswap.options import Device, Overwrite, Show, Side
+
+SHEET_FRAMES = 8
+
+AnySummary = TypeVar("AnySummary", bound=Summary)
+
+
+class SwapOptions(LookOptions):
+    """Put the face of B on the footage of A: extract, train and convert in one."""
+
+    a: Annotated[
+        Path, Show(positional=True, common=True), Field(description="The footage to be changed.")
+    ]
+    b: Annotated[
+        Path,
+        Show(positional=True, common=True),
+        Field(description="Footage of the face to be put on it."),
+    ]
+    output: Annotated[Path, Show(short="-o", common=True), Field(description="The video to write.")]
+    minutes: Annotated[
+        float,
+        Show(common=True),
+        Field(gt=0, description="Time to train; more is better, and more can be added later."),
+    ] = 30
+    project: Annotated[
+        Path | None,
+        Field(
+            description="Where faces and model are kept, so that training can go on later; by "
+            "default a folder beside the output."
+        ),
+    ] = None
+    preset: PresetName = "quick"
+    detector: DetectorName = "centerface"
+    landmarks: LandmarksName = "builtin"
+    device: Device = "auto"
+    seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    overwrite: Overwrite = False
+
+
+class SwapSummary(Summary):
+    """What a swap made."""
+
+    output: Path
+    sheet: Path
+    project: Path
+    frames: int
+    swapped: int
+
+    def text(self) -> str:
+        """What was made and how to go on."""
+        return (
+            f"{self.output}: {self.swapped} of {self.frames} frames swapped; labelled as "
+            f"synthetic in its metadata.\nLook at {self.sheet}. To make it better, run the same "
+            f"command again with --overwrite: training goes on from {self.project}."
+        )
+
+
+def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
+    """Put the face of B on the footage of A: extract, train and convert in one.
+
+    Everything is kept in a project folder: stopped at any moment and started again it goes on
+    where it was, and run once more it trains on.
+    """
+    from faceswap.project import fingerprint
+
+    if fingerprint(options.a) == fingerprint(options.b):
+        raise InputError("A and B are the same footage; name two different clips.")
+    sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
+    if options.output.exists() and not options.overwrite:
+        raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
+    if not options.output.absolute().parent.is_dir():
+        raise OutputError(f"The folder of {options.output} does not exist; make it first.")
+    project = options.project or options.output.with_suffix(".faceswap")
+    sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
+    for side, video in sides:
+        yield from _stage(
+            f"extract {side.upper()}",
+            extract(
+                ExtractOptions(
+                    video=video,
+                    project=project,
+                    side=side,
+                    detector=options.detector,
+                    landmarks=options.landmarks,
+                    device=options.device,
+                )
+            ),
+        )
+    yield from _stage(
+        "train",
+        train(
+            TrainOptions(
+                project=project,
+                preset=options.preset,
+                minutes=options.minutes,
+                device=options.device,
+                seed=options.seed,
+            )
+        ),
+    )
+    look = options.model_dump(include=set(LookOptions.model_fields))
+    converted = yield from _stage(
+        "convert",
+        convert(
+            ConvertOptions(
+                project=project,
+                output=options.output,
+                device=options.device,
+                overwrite=options.overwrite,
+                **look,
+            )
+        ),
+    )
+    _write_sheet(options.a, options.output, sheet)
+    yield Preview(path=sheet, caption="A and the swap, side by side")
+    return SwapSummary(
+        output=options.output,
+        sheet=sheet,
+        project=project,
+        frames=converted.frames,
+        swapped=converted.swapped,
+    )
+
+
+def _stage(
+    name: str, job: Generator[Event, None, AnySummary]
+) -> Generator[Event, None, AnySummary]:
+    """The events of one of the jobs, its progress under the name of its stage here."""
+    try:
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as end:
+                summary: AnySummary = end.value
+                return summary
+            yield event.model_copy(update={"stage": name}) if isinstance(event, Progress) else event
+    finally:
+        job.close()
+
+
+def _write_sheet(a: Path, out: Path, sheet: Path) -> None:
+    from faceswap.video.reader import VideoReader
+
+    with VideoReader(a), VideoReader(out):
+        raise AssertionError

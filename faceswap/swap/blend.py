@@ -1,0 +1,112 @@
+"""Putting a swapped face back into its frame."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.faces.mask import face_mask
+
+Frame = NDArray[np.uint8]
+Picture = NDArray[np.float32]
+Weights = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+Points = NDArray[np.float32]
+
+
+def soft_mask(points: Points, forehead: Points, side: int, grow: float, feather: float) -> Weights:
+    """The weight of the swapped face at each pixel of the crop: float32 (side, side).
+
+    points (68, 2) and forehead (13, 2) are in crop pixels. ``grow`` and ``feather`` are shares
+    of the face's width: the mask is grown by the first (shrunk when negative) and fades over
+    the second, inwards, so that it never reaches over the grown outline. It is 0 along the
+    crop's border, beyond which there is nothing to blend.
+    """
+    fine = 2  # drawn at twice the size, a distance is right to a quarter of a pixel
+    size = side * fine
+    scaled = [(p + np.float32(0.5)) * fine - np.float32(0.5) for p in (points, forehead)]
+    inside = (face_mask(scaled[0], scaled[1], (size, size)) > 127).astype(np.uint8)
+    within = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 5), np.float32)
+    beyond = np.asarray(cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5), np.float32)
+    width = float(np.ptp(np.concatenate(scaled)[:, 0]))
+    ramp = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
+    border = np.minimum(ramp[:, None], ramp[None, :])
+    depth = np.minimum(within - beyond + grow * width, border) / max(1.0, feather * width)
+    t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def warp_crop(frame: Frame, matrix: Matrix, side: int) -> NDArray[np.uint8]:
+    """The crop (side, side, 3) that ``matrix``, frame → crop, cuts out of ``frame``.
+
+    Outside the frame its edge is repeated. Where the crop is much smaller than the face, the
+    face is scaled down first, so that nothing aliases.
+    """
+    shrink = 1 / max(1e-6, float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    if shrink > 2:
+        return _warp_from_smaller(frame, matrix, side, shrink)
+    flags = cv2.INTER_LINEAR if shrink > 1 else cv2.INTER_CUBIC
+    crop = cv2.warpAffine(frame, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8)
+
+
+def _warp_from_smaller(frame: Frame, matrix: Matrix, side: int, shrink: float) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    x0, y0, x1, y1 = _bounds(matrix, side, width, height, margin=round(2 * shrink))
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        x0, y0, x1, y1 = 0, 0, width, height
+    factor = 1.5 / shrink
+    size = max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor))
+    small = cv2.resize(frame[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
+    fx, fy = size[0] / (x1 - x0), size[1] / (y1 - y0)
+    # small pixel → frame pixel, pixel centres at integers
+    back = np.array([[1 / fx, 0, x0 + 0.5 / fx - 0.5], [0, 1 / fy, y0 + 0.5 / fy - 0.5], [0, 0, 1]])
+    crop = cv2.warpAffine(
+        small,
+        matrix @ back,
+        (side, side),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(crop, np.uint8)
+
+
+def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix) -> None:
+    """Blend ``face`` into ``frame`` in place.
+
+    face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) lie in the crop of ``matrix``,
+    frame → crop. Only pixels where the mask is above zero change.
+    """
+    side = face.shape[0]
+    height, width = frame.shape[:2]
+    x0, y0, x1, y1 = _bounds(matrix, side, width, height, margin=1)
+    if x0 >= x1 or y0 >= y1:
+        return
+    local = matrix.copy()
+    local[:, 2] += matrix[:, :2] @ (x0, y0)
+    size = (x1 - x0, y1 - y0)
+    inverse = cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(
+        face, local, size, flags=cv2.INTER_CUBIC | inverse, borderMode=cv2.BORDER_REPLICATE
+    )
+    weight = cv2.warpAffine(mask, local, size, flags=cv2.INTER_LINEAR | inverse)[..., None]
+    region = frame[y0:y1, x0:x1]
+    mixed = region + weight * (warped * np.float32(255) - region)
+    region[:] = np.clip(mixed + np.float32(0.5), 0, 255).astype(np.uint8)
+
+
+def sharpen(face: Picture, amount: float, radius: float) -> Picture:
+    """Unsharp masking: ``face`` plus ``amount`` times what a blur of ``radius`` pixels takes."""
+    blurred = cv2.GaussianBlur(face, (0, 0), radius)
+    return np.clip(face + np.float32(amount) * (face - blurred), 0, 1)
+
+
+def _bounds(
+    matrix: Matrix, side: int, width: int, height: int, margin: int
+) -> tuple[int, int, int, int]:
+    """The frame's pixels x0, y0, x1, y1 that the crop can come from."""
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64) - 0.5
+    places = corners @ inverse[:, :2].T + inverse[:, 2]
+    x0, y0 = np.floor(places.min(0)).astype(int) - margin
+    x1, y1 = np.ceil(places.max(0)).astype(int) + 1 + margin
+    return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))

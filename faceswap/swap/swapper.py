@@ -1,0 +1,165 @@
+"""From frames of A to frames with B's face: crop, network, colour, blend."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.swap.blend import paste, sharpen, soft_mask, warp_crop
+from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
+
+Frame = NDArray[np.uint8]
+
+
+class FaceModel(Protocol):
+    """What the swapper needs of a model."""
+
+    @property
+    def resolution(self) -> int:
+        """Side of the model's crops in pixels."""
+
+    def swap(self, faces: Tensor) -> tuple[Tensor, Tensor | None]:
+        """A's faces (N, 3, R, R) → B's faces (N, 3, R, R) and, if learned, masks (N, 1, R, R)."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a swapped face is fitted into its frame.
+
+    color: how far its colours follow A's, 0 to 1. light: how far its smooth light and shade
+    follow A's, 0 to 1. grow: the mask's growth as a share of the face's width. feather: the
+    width of its fading edge, likewise. sharpen: how much fine detail is raised. opacity: 1 is
+    all B. steady: how far colour is averaged over time, 0 to 1.
+    """
+
+    color: float = 1.0
+    light: float = 0.5
+    grow: float = 0.0
+    feather: float = 0.12
+    sharpen: float = 0.5
+    opacity: float = 1.0
+    steady: float = 0.9
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A face to be swapped: where it is in its frame.
+
+    track: which of the footage's faces it is. points (68, 2), forehead (13, 2): landmarks in
+    frame pixels. matrix: float64 (2, 3), frame → the model's crop.
+    """
+
+    track: int
+    points: NDArray[np.float32]
+    forehead: NDArray[np.float32]
+    matrix: NDArray[np.float64]
+
+
+class Swapper:
+    """Swaps the faces of frames in batches, in the order of the footage.
+
+    It remembers each track's colours from batch to batch, so that they change calmly;
+    ``cut`` forgets them.
+    """
+
+    def __init__(self, model: FaceModel, device: torch.device, look: Look) -> None:
+        self._model, self._device, self._look = model, device, look
+        self._shifts: dict[int, ColorShift] = {}
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
+
+    def __enter__(self) -> "Swapper":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def cut(self) -> None:
+        """A new shot begins: colours seen so far say nothing about it."""
+        self._shifts.clear()
+
+    def swap(self, frames: Sequence[Frame], faces: Sequence[Sequence[Placed]]) -> list[Frame]:
+        """New frames in which each of ``faces`` is swapped; frames without one are passed on.
+
+        frames: uint8 RGB (H, W, 3); faces: for each frame, the faces to swap in it.
+        """
+        work = [(i, face) for i, found in enumerate(faces) for face in found]
+        if not work:
+            return list(frames)
+        side = self._model.resolution
+        crops = list(self._pool.map(lambda w: warp_crop(frames[w[0]], w[1].matrix, side), work))
+        originals = np.stack(crops).astype(np.float32) / np.float32(255)
+        swapped, masks = self._infer(originals)
+        result = [
+            frame.copy() if found else frame for frame, found in zip(frames, faces, strict=False)
+        ]
+
+        def weight(number: int) -> NDArray[np.float32]:
+            return self._mask(work[number][1], None if masks is None else masks[number])
+
+        weights = list(self._pool.map(weight, range(len(work))))
+        shifts = [
+            self._shift(face.track, swapped[n], originals[n], weights[n])
+            for n, (_, face) in enumerate(work)
+        ]
+
+        def finish(frame: int) -> None:
+            # One thread a frame: two faces of one frame may overlap.
+            for n, (i, face) in enumerate(work):
+                if i == frame:
+                    fitted = self._fit(swapped[n], originals[n], weights[n], shifts[n])
+                    paste(result[i], fitted, weights[n] * self._look.opacity, face.matrix)
+
+        list(self._pool.map(finish, sorted({i for i, _ in work})))
+        return result
+
+    @torch.inference_mode()
+    def _infer(
+        self, crops: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        batch = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
+        faces, masks = self._model.swap(batch)
+        pictures = faces.float().clamp(0, 1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return pictures, None if masks is None else masks.float().clamp(0, 1)[:, 0].cpu().numpy()
+
+    def _mask(self, face: Placed, learned: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        linear, shift = face.matrix[:, :2], face.matrix[:, 2]
+        points = (face.points @ linear.T + shift).astype(np.float32)
+        forehead = (face.forehead @ linear.T + shift).astype(np.float32)
+        look = self._look
+        drawn = soft_mask(points, forehead, self._model.resolution, look.grow, look.feather)
+        return drawn if learned is None else drawn * learned
+
+    def _shift(
+        self,
+        track: int,
+        face: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        mask: NDArray[np.float32],
+    ) -> ColorShift:
+        shift = color_shift(face, reference, mask)
+        if track in self._shifts:
+            shift = shift.mixed(self._shifts[track], self._look.steady)
+        self._shifts[track] = shift
+        return shift
+
+    def _fit(
+        self,
+        face: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        mask: NDArray[np.float32],
+        shift: ColorShift,
+    ) -> NDArray[np.float32]:
+        look = self._look
+        if look.color > 0:
+            face = apply_shift(face, shift, look.color)
+        if look.light > 0:
+            field = light_field(face, reference, mask, scale=0.15)
+            face = np.clip(face + np.float32(look.light) * field, 0, 1)
+        if look.sharpen > 0:
+            face = sharpen(face, look.sharpen, radius=1.0)
+        return face

@@ -1,0 +1,94 @@
+"""The lines of a running job, for a person at a terminal."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+
+from faceswap.events import (
+    Failed,
+    Finished,
+    Line,
+    Metrics,
+    Notice,
+    Preview,
+    Progress,
+    Saved,
+    Stopped,
+)
+
+
+class TerminalDisplay:
+    """A bar for each stage on stderr, notices above it, the summary on stdout."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Bars(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[numbers]}"),
+            console=self._console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._metrics = ""
+
+    def show(self, line: Line) -> None:
+        """Show one line."""
+        match line:
+            case Progress():
+                self._progress(line)
+            case Metrics():
+                self._metrics = "  ".join(f"{name} {v:.4g}" for name, v in line.values.items())
+            case Preview():
+                self._above(f"preview  {line.path}")
+            case Saved():
+                self._above(f"{line.what}  {line.path}")
+            case Notice():
+                where = "" if line.frame is None else f"frame {line.frame}: "
+                self._above(f"[yellow]{escape(where + line.message)}[/yellow]", markup=True)
+            case Finished():
+                self.close()
+                Console().print(line.text, markup=False, highlight=False, soft_wrap=True)
+            case Failed():
+                self.close()
+                if line.details:
+                    self._above(line.details)
+                self._above(f"[red]{escape(line.message)}[/red]", markup=True)
+            case Stopped():
+                self.close()
+                self._above("Stopped; what was done is kept, and the same command goes on from it.")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bars.stop()
+
+    def _above(self, text: str, markup: bool = False) -> None:
+        self._console.print(text, markup=markup, highlight=False, soft_wrap=True)
+
+    def _progress(self, line: Progress) -> None:
+        if line.stage not in self._tasks:
+            if not self._tasks:
+                self._bars.start()
+            self._tasks[line.stage] = self._bars.add_task(line.stage, numbers="")
+        self._bars.update(
+            self._tasks[line.stage],
+            completed=line.done,
+            total=line.total,
+            numbers=_numbers(line) + (f"  {self._metrics}" if line.unit == "steps" else ""),
+        )
+
+
+def _numbers(line: Progress) -> str:
+    parts = [f"{line.done:.0f}" + (f"/{line.total:.0f}" if line.total else "") + f" {line.unit}"]
+    if line.rate:
+        parts.append(f"{line.rate:.3g}/s")
+    if line.eta is not None and line.total and line.done < line.total:
+        parts.append(f"{duration(line.eta)} left")
+    return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``h:mm:ss`` or ``m:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,100 @@
+"""A face goes back where it came from, and nothing else changes."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from faceswap.swap.blend import paste, sharpen, soft_mask, warp_crop
+
+
+def smooth_frame(height: int = 120, width: int = 160) -> NDArray[np.uint8]:
+    y, x = np.mgrid[:height, :width]
+    layers = [128 + 80 * np.sin(x / 17 + c) * np.cos(y / 13 - c) for c in range(3)]
+    return np.stack(layers, -1).astype(np.uint8)
+
+
+def similarity(scale: float, degrees: float, x: float, y: float) -> NDArray[np.float64]:
+    a, b = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
+    return np.array([[a, -b, x], [b, a, y]])
+
+
+def oval(centre: float, radius: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    turn = np.linspace(0, 2 * np.pi, 81, endpoint=False)
+    points = centre + radius * np.stack([np.cos(turn), np.sin(turn)], -1)
+    return points[:68].astype(np.float32), points[68:].astype(np.float32)
+
+
+@pytest.mark.parametrize("matrix", [similarity(1, 0, -40, -30), similarity(0.8, 25, 5, -25)])
+def test_pasting_what_was_cut_out_changes_next_to_nothing(matrix: NDArray[np.float64]) -> None:
+    frame = smooth_frame()
+    crop = warp_crop(frame, matrix, 64)
+    result = frame.copy()
+    paste(result, crop.astype(np.float32) / 255, np.ones((64, 64), np.float32), matrix)
+    assert np.abs(result.astype(int) - frame).max() <= 6
+    assert np.abs(result.astype(int) - frame).mean() < 0.5
+
+
+def test_only_pixels_under_the_mask_change() -> None:
+    frame = smooth_frame()
+    mask = np.zeros((64, 64), np.float32)
+    mask[24:40, 24:40] = 1
+    result = frame.copy()
+    paste(result, np.zeros((64, 64, 3), np.float32), mask, similarity(1, 0, -40, -30))
+    assert_array_equal(result[54:70, 64:80], 0)
+    untouched = np.ones(frame.shape[:2], bool)
+    untouched[53:71, 63:81] = False
+    assert_array_equal(result[untouched], frame[untouched])
+
+
+def test_a_face_outside_the_frame_changes_nothing() -> None:
+    frame = smooth_frame()
+    result = frame.copy()
+    black, full = np.zeros((64, 64, 3), np.float32), np.ones((64, 64), np.float32)
+    paste(result, black, full, similarity(1, 0, 500, 500))
+    assert_array_equal(result, frame)
+
+
+def test_a_face_across_the_border_is_pasted_as_far_as_it_goes() -> None:
+    result = smooth_frame()
+    black, full = np.zeros((64, 64, 3), np.float32), np.ones((64, 64), np.float32)
+    paste(result, black, full, similarity(1, 0, 32, 32))
+    assert_array_equal(result[:31, :31], 0)
+
+
+def test_a_large_face_is_cut_out_without_aliasing() -> None:
+    checks = (np.indices((800, 800)).sum(0) % 2 * 255).astype(np.uint8)
+    crop = warp_crop(np.repeat(checks[..., None], 3, 2), similarity(0.08, 10, 4, -3), 48)
+    assert np.abs(crop.astype(int) - 127).max() < 12
+
+
+def test_cutting_from_far_away_lands_on_the_same_place() -> None:
+    frame = np.kron(smooth_frame(), np.ones((6, 6, 1))).astype(np.uint8)
+    near = warp_crop(smooth_frame(), similarity(0.5, 0, 0, 0), 64)
+    # Pixel centres are integers: pixel u of the small frame lies at 6u + 2.5 of the large one.
+    far = warp_crop(frame, similarity(0.5 / 6, 0, -2.5 * 0.5 / 6, -2.5 * 0.5 / 6), 64)
+    assert_allclose(far[:58].astype(int), near[:58], atol=6)
+
+
+def test_the_mask_fades_inwards_and_ends_before_the_crop_does() -> None:
+    points, forehead = oval(63.5, 40)
+    mask = soft_mask(points, forehead, 128, 0.0, 0.2)
+    y, x = np.mgrid[:128, :128] - 63.5
+    radius = np.hypot(x, y)
+    assert mask[radius > 44].max() < 0.03
+    assert mask[radius < 22].min() > 0.97
+    assert 0.35 < mask[np.abs(radius - 32) < 0.7].mean() < 0.65
+    beyond = soft_mask(*oval(63.5, 90), 128, 0.0, 0.1)
+    assert max(beyond[0].max(), beyond[:, -1].max()) < 0.01
+    assert beyond[64, 64] == pytest.approx(1)
+
+
+def test_growing_and_shrinking_move_the_edge() -> None:
+    points, forehead = oval(63.5, 30)
+    areas = [soft_mask(points, forehead, 128, grow, 0.05).sum() for grow in (-0.1, 0, 0.1)]
+    assert_allclose(np.sqrt(np.array(areas) / np.pi), [22.5, 28.5, 34.5], atol=0.5)
+
+
+def test_sharpening_leaves_a_flat_face_alone() -> None:
+    flat = np.full((32, 32, 3), 0.5, np.float32)
+    assert_allclose(sharpen(flat, 1.0, 1.0), flat, atol=1e-6)

@@ -1,0 +1,62 @@
+"""Colour statistics come from under the mask only."""
+
+import cv2
+import numpy as np
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from faceswap.swap.color import apply_shift, color_shift, light_field
+
+
+def noise(mean: tuple[float, float, float], spread: float, seed: int) -> NDArray[np.float32]:
+    # Light, not colour, varies: the channels of such a face move together, as in Lab.
+    values = np.array(mean) * (1 + np.random.default_rng(seed).normal(0, 2 * spread, (64, 64, 1)))
+    return np.clip(values, 0, 1).astype(np.float32)
+
+
+def disc() -> NDArray[np.float32]:
+    y, x = np.mgrid[:64, :64] - 31.5
+    return (np.hypot(x, y) < 24).astype(np.float32)
+
+
+def test_mean_and_spread_follow_the_reference_under_the_mask() -> None:
+    face, reference = noise((0.6, 0.5, 0.4), 0.04, 1), noise((0.4, 0.45, 0.5), 0.05, 2)
+    inside = disc() > 0
+    result = apply_shift(face, color_shift(face, reference, disc()))
+    got, wanted = (cv2.cvtColor(p, cv2.COLOR_RGB2LAB)[inside] for p in (result, reference))
+    assert_allclose(got.mean(0), wanted.mean(0), atol=0.5)
+    assert_allclose(got.std(0), wanted.std(0), rtol=0.05, atol=0.1)
+
+
+def test_what_lies_outside_the_mask_has_no_say() -> None:
+    face, reference = noise((0.6, 0.5, 0.4), 0.04, 1), noise((0.4, 0.45, 0.5), 0.05, 2)
+    shift = color_shift(face, reference, disc())
+    outside = disc()[..., None] == 0
+    other = color_shift(
+        np.where(outside, 0, face).astype(np.float32),
+        np.where(outside, 1, reference).astype(np.float32),
+        disc(),
+    )
+    assert_allclose(other.gain, shift.gain, rtol=1e-5)
+    assert_allclose(other.offset, shift.offset, rtol=1e-4, atol=1e-4)
+
+
+def test_an_empty_mask_changes_nothing() -> None:
+    face = noise((0.6, 0.5, 0.4), 0.04, 1)
+    shift = color_shift(face, noise((0.1, 0.1, 0.1), 0.05, 2), np.zeros((64, 64), np.float32))
+    assert_allclose(apply_shift(face, shift), face, atol=2e-3)
+
+
+def test_a_flat_face_is_not_stretched_into_noise() -> None:
+    flat, reference = noise((0.5, 0.5, 0.5), 0.001, 1), noise((0.5, 0.5, 0.5), 0.2, 2)
+    assert color_shift(flat, reference, disc()).gain.max() <= 1.6
+
+
+def test_the_light_field_carries_a_ramp_but_no_detail() -> None:
+    ramp = np.broadcast_to(np.linspace(-0.2, 0.2, 64, dtype=np.float32)[None, :, None], (64, 64, 3))
+    face = np.full((64, 64, 3), 0.5, np.float32)
+    field = light_field(face, face + ramp, np.ones((64, 64), np.float32), 0.1)
+    assert_allclose(field[20:44, 20:44], ramp[20:44, 20:44], atol=0.03)
+    speckle = noise((0.5, 0.5, 0.5), 0.1, 3)
+    field = light_field(face, speckle, np.ones((64, 64), np.float32), 0.15)
+    assert np.abs(field).max() < 0.03
