@@ -1,0 +1,230 @@
+"""What is known of a video before its frames are read."""
+
+import contextlib
+import struct
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
+
+from faceswap.errors import InputError
+
+UNSPECIFIED = 2
+"""The tag with which a stream leaves matrix, primaries or transfer open."""
+
+_HDR_TRANSFERS = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+
+
+@dataclass(frozen=True)
+class Colour:
+    """How a stream's YUV stands for colours: its tags (ITU-T H.273 numbers), 2 = unspecified.
+
+    full_range: luma uses 0 to 255 rather than 16 to 235.
+    """
+
+    matrix: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    full_range: bool = False
+
+    @property
+    def hdr(self) -> bool:
+        """Whether the transfer is PQ or HLG; such frames are mapped to BT.709 when read."""
+        return self.transfer in _HDR_TRANSFERS
+
+    @property
+    def range(self) -> ColorRange:
+        """The range as PyAV names it."""
+        return ColorRange.JPEG if self.full_range else ColorRange.MPEG
+
+    def conversion(self, width: int, height: int) -> Colorspace:
+        """The matrix to convert with; an untagged stream of HD size is BT.709, as in players."""
+        guess = Colorspace.ITU709 if width >= 1280 or height > 576 else Colorspace.ITU601
+        return _MATRICES.get(self.matrix, guess)
+
+    def standard(self) -> "Colour":
+        """The colour of the frames as read, for writing: HDR has become BT.709."""
+        if self.hdr:
+            return Colour(1, ColorPrimaries.BT709, ColorTrc.BT709)
+        return self
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """One audio stream: its place in the file, codec, sample rate in Hz, channels, language."""
+
+    index: int
+    codec: str
+    rate: int
+    channels: int
+    language: str | None
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file says of itself.
+
+    width, height: of the upright frames, in pixels, after the display matrix.
+    turn: the display matrix as (transpose, flip x, flip y), applied in this order.
+    time_base: seconds per tick of the presentation timestamps.
+    rate: mean frames per second.
+    duration: seconds; 0 where the file does not say.
+    frames: number of frames, an estimate; 0 where it cannot be told.
+    still: a picture rather than a video.
+    """
+
+    path: Path
+    width: int
+    height: int
+    turn: tuple[bool, bool, bool]
+    time_base: Fraction
+    rate: Fraction
+    duration: float
+    frames: int
+    codec: str
+    pixel_format: str
+    colour: Colour
+    sample_aspect: Fraction
+    still: bool
+    audio: tuple[AudioInfo, ...]
+    metadata: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Generator[tuple[InputContainer, VideoStream], None, None]:
+    """The file at ``path`` opened for reading, and its video stream.
+
+    Raises InputError when it is missing, empty, a folder, not a video, or has no video stream.
+    """
+    path = path.absolute()
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a video; give the file inside it.")
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path.name} is empty; copy or download it again.")
+        with _open(path) as container:
+            # A text file would otherwise be drawn as a terminal's screen.
+            if container.format.name == "tty":
+                raise InputError(f"{path.name} is not a video; give a file such as an mp4 or mov.")
+            yield container, _video_stream(container, path)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}; check the name and the folder.") from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read; check its permissions.") from error
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(
+            f"{path.name} cannot be read as a video ({_reason(error)}); "
+            "if it plays elsewhere, convert it to mp4 first, otherwise copy it again."
+        ) from error
+
+
+def _open(path: Path) -> InputContainer:
+    # A percent sign in a picture's name would be taken for a numbered sequence.
+    if "%" in path.name and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".webp"):
+        return av.open(str(path), "r", format="image2", options={"pattern_type": "none"})
+    return av.open(str(path), "r", metadata_errors="replace")
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            stream.thread_type = ThreadType.AUTO
+            return stream
+    what = "only sound" if container.streams.audio else "no video"
+    raise InputError(f"{path.name} holds {what}; give a file with a video stream.")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
+
+
+def probe(path: Path) -> VideoInfo:
+    """Open ``path``, decode its first frame and say what it is.
+
+    Raises InputError when it is not a video that can be decoded.
+    """
+    with opened(path) as (container, stream):
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise InputError(f"{path.name} has no frames; copy or download it again.")
+        turn = _turn(first)
+        width, height = first.width, first.height
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        if turn[0]:
+            width, height, aspect = height, width, 1 / (aspect or Fraction(1))
+        still = container.format.name.endswith("_pipe") or container.format.name == "image2"
+        duration = _duration(container, stream)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        return VideoInfo(
+            path=path.absolute(),
+            width=width,
+            height=height,
+            turn=turn,
+            time_base=stream.time_base or Fraction(1, 90000),
+            rate=rate,
+            duration=duration,
+            frames=1 if still else stream.frames or round(duration * rate),
+            codec=stream.codec_context.name,
+            pixel_format=first.format.name,
+            colour=_colour(first),
+            sample_aspect=aspect if aspect > 0 else Fraction(1),
+            still=still,
+            audio=_audio(container),
+            metadata=dict(container.metadata),
+        )
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None:
+        return container.duration / 1_000_000  # libav counts a container's time in microseconds
+    return 0.0
+
+
+def _audio(container: InputContainer) -> tuple[AudioInfo, ...]:
+    return tuple(
+        AudioInfo(
+            index=stream.index,
+            codec=stream.codec_context.name if stream.codec_context else "unknown",
+            rate=stream.codec_context.sample_rate if stream.codec_context else 0,
+            channels=stream.codec_context.channels if stream.codec_context else 0,
+            language=stream.language,
+        )
+        for stream in container.streams.audio
+    )
+
+
+def _colour(frame: VideoFrame) -> Colour:
+    full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    return Colour(frame.colorspace, frame.color_primaries, frame.color_trc, full)
+
+
+def _turn(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    """The display matrix [[a, b], [c, d]] (x' = ax + cy, y' = bx + dy) as transpose and flips."""
+    for item in frame.side_data:
+        if getattr(item, "type", None) == SideDataType.DISPLAYMATRIX:
+            a, b, _, c, d = struct.unpack("=5i", bytes(item)[:20])  # type: ignore[arg-type]
+            if abs(b) + abs(c) > abs(a) + abs(d):
+                return True, c < 0, b < 0
+            return False, a < 0, d < 0
+    return False, False, False

@@ -1,0 +1,257 @@
+"""Frames into a video that keeps everything else of the one they came from.
+
+::
+
+    with VideoReader(a) as video, VideoWriter(out, video.info) as writer:
+        for frame in video.frames():
+            writer.write(change(frame.image), frame.pts, frame.duration)
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Generator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import av
+import av.error
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from faceswap.errors import OutputError
+from faceswap.video.info import Colour, VideoInfo
+from faceswap.video.label import labelled
+from faceswap.video.rgb import FromRgb, Image
+from faceswap.video.sound import AudioCopy
+
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
+
+_SPACE_TO_BEGIN = 8 * 2**20  # bytes
+_FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC, errno.EFBIG)
+# What the container itself makes up for every file.
+_NOT_COPIED = ("encoder", "major_brand", "minor_version", "compatible_brands")
+
+
+def check_output(path: Path | str, *, overwrite: bool = False, source: Path | None = None) -> Path:
+    """The absolute ``path``, if a video can be begun there; to be asked before long work.
+
+    Raises OutputError when it exists (without ``overwrite``), is its own ``source``, has an
+    unknown suffix, or its folder is missing, not writable or full.
+    """
+    path = Path(path).absolute()
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise OutputError(f"{path.name} is not a name for a video; end it with one of {known}.")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a file to write.")
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent}; make it first.")
+    if path.exists():
+        if source is not None and path.samefile(source):
+            raise OutputError(f"{path} is the video being read; give the output another name.")
+        if not overwrite:
+            raise OutputError(f"{path} exists already; use --overwrite or another name.")
+    free = shutil.disk_usage(path.parent).free
+    if free < _SPACE_TO_BEGIN:
+        raise OutputError(
+            f"The disk of {path.parent} is full ({free / 2**20:.1f} MB left); free some space."
+        )
+    trial = _beside(path)
+    try:
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as error:
+        raise _output_error(path, error) from error
+    return path
+
+
+def expected_size(info: VideoInfo) -> int:
+    """Roughly how many bytes a video of this size and length becomes, on the high side."""
+    return round(info.width * info.height * max(info.frames, 1) * 0.03) + 2**20
+
+
+class VideoWriter:
+    """Writes H.264 with the size, timestamps, rate, colours, sound and metadata of ``like``.
+
+    ``write`` takes upright frames of the size of ``like``; their timestamps, in ticks of its
+    time base, are kept (Matroska rounds them to milliseconds). Sound packets are copied as they
+    are. The result appears under its name only when ``finish`` has put all of it on the disk;
+    until then it grows under a hidden name beside it, which ``close`` takes away. As a context
+    manager it finishes when the block ends well and closes when it does not.
+
+    crf: constant quality of x264, lower is better and larger; 16 is hardly told from the source.
+    label: say in the metadata that the video is synthetic (see ``faceswap.video.label``).
+    metadata: entries to add to those of ``like``.
+
+    Raises OutputError when the place cannot be written or the container cannot hold the sound.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        like: VideoInfo,
+        *,
+        crf: float = 16,
+        preset: Preset = "veryfast",
+        overwrite: bool = False,
+        audio: bool = True,
+        label: bool = True,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self.path = check_output(path, overwrite=overwrite, source=like.path)
+        self._like, self._overwrite = like, overwrite
+        self._partial = _beside(self.path)
+        self._durations: dict[int, int] = {}
+        self._last_pts: int | None = None
+        self._done = False
+        self._sound: AudioCopy | None = None
+        entries = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
+        entries |= dict(metadata or {})
+        with self._errors():
+            self._container = self._open(labelled(entries) if label else entries)
+            try:
+                self._stream = self._add_video(crf, preset)
+                if audio and like.audio:
+                    self._sound = AudioCopy(like.path, self._container)
+            except BaseException:
+                self.close()
+                raise
+        self._picture = FromRgb(self._stream.codec_context.pix_fmt or "", self._colour)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self.finish()
+        finally:
+            self.close()
+
+    def write(self, image: Image, pts: int, duration: int = 0) -> None:
+        """Add the frame uint8 RGB (H, W, 3), shown at ``pts`` for ``duration`` ticks (0: open).
+
+        Raises ValueError when its size differs or ``pts`` does not increase, OutputError when
+        the disk is full.
+        """
+        if image.shape != (self._like.height, self._like.width, 3):
+            raise ValueError(f"frame {image.shape} in a video of {self._like}")
+        if self._last_pts is not None and pts <= self._last_pts:
+            raise ValueError(f"timestamp {pts} after {self._last_pts}; they must increase")
+        self._last_pts = pts
+        picture = self._picture(image)
+        picture.pts = pts
+        picture.time_base = self._like.time_base
+        if duration:
+            self._durations[pts] = duration
+        with self._errors():
+            self._mux(self._stream.encode(picture))
+
+    def finish(self) -> Path:
+        """Write what is left, put it on the disk and give it its name; the path.
+
+        Raises OutputError when there is no space, or nothing was written.
+        """
+        if self._done:
+            return self.path
+        if self._last_pts is None:
+            self.close()
+            raise OutputError(f"{self.path.name} would have no frames, so it was not written.")
+        with self._errors():
+            self._mux(self._stream.encode(None))
+            if self._sound is not None:
+                self._sound.copy_until(None)
+            self._container.close()
+            with open(self._partial, "rb+") as file:
+                os.fsync(file.fileno())
+            if self.path.exists() and not self._overwrite:
+                raise FileExistsError(errno.EEXIST, "exists already", str(self.path))
+            os.replace(self._partial, self.path)
+        self._done = True
+        self.close()
+        return self.path
+
+    def close(self) -> None:
+        """Let go of every file; what was not finished is removed. Closing twice is fine."""
+        if self._sound is not None:
+            self._sound.close()
+        # A full disk shows once more when the container writes its end.
+        with contextlib.suppress(av.error.FFmpegError, OSError):
+            self._container.close()
+        with contextlib.suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+
+    def _open(self, metadata: Mapping[str, str]) -> OutputContainer:
+        options = {}
+        if self.path.suffix.lower() != ".mkv":
+            options["movflags"] = "use_metadata_tags+faststart"
+            if self._like.time_base.numerator == 1 and self._like.time_base.denominator < 2**31:
+                options["video_track_timescale"] = str(self._like.time_base.denominator)
+        container = av.open(str(self._partial), "w", container_options=options)
+        container.metadata.update(metadata)
+        return container
+
+    def _add_video(self, crf: float, preset: Preset) -> VideoStream:
+        like = self._like
+        # 4:2:0 halves both sides, so an odd size needs 4:4:4.
+        odd = like.width % 2 or like.height % 2
+        options = {"crf": str(crf), "preset": preset}
+        stream = self._container.add_stream("libx264", like.rate, options)
+        context: VideoCodecContext = stream.codec_context
+        context.width, context.height = like.width, like.height
+        context.pix_fmt = "yuv444p" if odd else "yuv420p"
+        context.time_base = stream.time_base = like.time_base
+        context.sample_aspect_ratio = like.sample_aspect
+        self._colour = like.colour.standard()
+        if like.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "pal", "gray")):
+            self._colour = Colour(1, 1, 1)
+        context.color_range = self._colour.range
+        context.colorspace = self._colour.matrix
+        context.color_primaries = self._colour.primaries
+        context.color_trc = self._colour.transfer
+        return stream
+
+    def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
+        for packet in packets:
+            if packet.pts is not None and packet.pts in self._durations:
+                packet.duration = self._durations.pop(packet.pts)
+            if self._sound is not None and packet.dts is not None:
+                self._sound.copy_until(float(packet.dts * Fraction(packet.time_base)))
+            self._container.mux(packet)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except (av.error.FFmpegError, OSError) as error:
+            self.close()
+            raise _output_error(self.path, error) from error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
+
+
+def _output_error(path: Path, error: Exception) -> OutputError:
+    number = getattr(error, "errno", None)
+    if number in _FULL:
+        return OutputError(f"The disk of {path.parent} is full; free some space and start again.")
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"The folder {path.parent} is not writable; choose another output.")
+    if number == errno.EEXIST:
+        return OutputError(f"{path} exists already; use --overwrite or another name.")
+    reason = getattr(error, "strerror", None) or error
+    return OutputError(f"{path} cannot be written ({reason}); choose another output.")
