@@ -64,6 +64,18 @@ class Notice(_Frozen):
     frame: int | None = None
 
 
+class Answer(_Frozen):
+    """What a job that takes questions (``preview --serve``) says to question ``id``.
+
+    ``error`` is a sentence for the user; it is empty when the question could be answered.
+    """
+
+    kind: Literal["answer"] = "answer"
+    id: int
+    values: dict[str, JsonValue] = Field(default_factory=dict)
+    error: str = ""
+
+
 class Finished(_Frozen):
     """The job is done: the fields of its summary model, and the same in a few sentences."""
 
@@ -86,7 +98,7 @@ class Stopped(_Frozen):
     kind: Literal["stopped"] = "stopped"
 
 
-Event = Progress | Metrics | Preview | Saved | Notice
+Event = Progress | Metrics | Preview | Saved | Notice | Answer
 """What a job itself yields."""
 
 Line = Event | Finished | Failed | Stopped
