@@ -70,13 +70,18 @@ class Colour:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """One audio stream: its place in the file, codec, sample rate in Hz, channels, language."""
+    """One audio stream: its place in the file, codec, sample rate in Hz, channels, language.
+
+    start is the first timestamp, in ticks of time_base seconds; 0 where it is not known.
+    """
 
     index: int
     codec: str
     rate: int
     channels: int
     language: str | None
+    start: int
+    time_base: Fraction
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class VideoInfo:
     turn: the display matrix as (transpose, flip x, flip y), applied in this order.
     time_base: seconds per tick of the presentation timestamps.
     rate: mean frames per second.
+    start: the first timestamp, in ticks; 0 where the file does not say.
     duration: seconds; 0 where the file does not say.
     frames: number of frames, an estimate; 0 where it cannot be told.
     still: a picture rather than a video.
@@ -98,6 +104,7 @@ class VideoInfo:
     turn: tuple[bool, bool, bool]
     time_base: Fraction
     rate: Fraction
+    start: int
     duration: float
     frames: int
     codec: str
@@ -181,6 +188,7 @@ def probe(path: Path) -> VideoInfo:
             turn=turn,
             time_base=stream.time_base or Fraction(1, 90000),
             rate=rate,
+            start=stream.start_time or 0,
             duration=duration,
             frames=1 if still else stream.frames or round(duration * rate),
             codec=stream.codec_context.name,
@@ -209,6 +217,8 @@ def _audio(container: InputContainer) -> tuple[AudioInfo, ...]:
             rate=stream.codec_context.sample_rate if stream.codec_context else 0,
             channels=stream.codec_context.channels if stream.codec_context else 0,
             language=stream.language,
+            start=stream.start_time or 0,
+            time_base=stream.time_base or Fraction(1, 90000),
         )
         for stream in container.streams.audio
     )
