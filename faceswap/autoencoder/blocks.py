@@ -1,0 +1,143 @@
+"""Layers that all autoencoders here are made of.
+
+All take and give tensors (N, C, H, W) unless they say otherwise.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+ActivationName = Literal["leaky", "cosine", "relu", "silu", "sigmoid", "tanh", "none"]
+
+
+class Cosine(nn.Module):
+    """x · cos(x), the activation of DeepFaceLab's ``-c`` models."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, elementwise."""
+        return x * torch.cos(x)
+
+
+def to_channels_last(module: nn.Module) -> None:
+    """Lay out all kernels of ``module`` in the order in which convolutions are fastest."""
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def activation(name: ActivationName, slope: float = 0.1) -> nn.Module:
+    """The activation called ``name``; ``slope`` is the leaky one's below zero."""
+    match name:
+        case "leaky":
+            return nn.LeakyReLU(slope, inplace=True)
+        case "cosine":
+            return Cosine()
+        case "relu":
+            return nn.ReLU(inplace=True)
+        case "silu":
+            return nn.SiLU(inplace=True)
+        case "sigmoid":
+            return nn.Sigmoid()
+        case "tanh":
+            return nn.Tanh()
+        case "none":
+            return nn.Identity()
+
+
+class PixelNorm(nn.Module):
+    """Scales each sample of (N, F) to unit mean square.
+
+    Source: Karras et al., "Progressive growing of GANs", ICLR 2018; DeepFaceLab's ``-u`` models
+    apply it to the flattened code.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, F) → (N, F)."""
+        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)
+
+
+def icnr_(weight: Tensor, factor: int) -> Tensor:
+    """Fill a convolution's weight (C·factor², I, k, k) so that pixel shuffle starts smooth.
+
+    All factor² sub-pixels of a channel start equal, which avoids the checkerboard. Works in
+    place and returns ``weight``. Source: Aitken et al., arXiv:1707.02937.
+    """
+    first = torch.empty_like(weight[:: factor**2])
+    nn.init.kaiming_uniform_(first, a=0.1)
+    with torch.no_grad():
+        weight.copy_(first.repeat_interleave(factor**2, dim=0))
+    return weight
+
+
+class Downscale(nn.Sequential):
+    """Strided convolution and activation: (N, I, H, W) → (N, O, H/stride, W/stride)."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 5,
+        stride: int = 2,
+        active: ActivationName = "leaky",
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), activation(active)
+        )
+
+
+class Upscale(nn.Sequential):
+    """Convolution, activation, pixel shuffle: (N, I, H, W) → (N, O, factor·H, factor·W).
+
+    Source: Shi et al., "Real-time single image and video super-resolution using an efficient
+    sub-pixel convolutional neural network", CVPR 2016.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        factor: int = 2,
+        active: ActivationName = "leaky",
+    ) -> None:
+        convolution = nn.Conv2d(inputs, outputs * factor**2, kernel, padding=kernel // 2)
+        icnr_(convolution.weight, factor)
+        super().__init__(convolution, activation(active), nn.PixelShuffle(factor))
+
+
+class Residual(nn.Module):
+    """Two 3×3 convolutions around a shortcut; the shape stays."""
+
+    def __init__(self, channels: int, active: ActivationName = "leaky", slope: float = 0.2) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            activation(active, slope),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
+        self.active = activation(active, slope)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → the same."""
+        out: Tensor = self.active(x + self.body(x))
+        return out
+
+
+class SubPixelImage(nn.Module):
+    """Features to an image with ``factor`` times their size: (N, I, H, W) → (N, C, f·H, f·W).
+
+    The colours of all sub-pixels come straight from one convolution, so that the largest,
+    slowest layers of a decoder are not needed; starts smooth (see ``icnr_``).
+    """
+
+    def __init__(self, inputs: int, channels: int, kernel: int = 3, factor: int = 1) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, channels * factor**2, kernel, padding=kernel // 2)
+        icnr_(self.convolution.weight, factor)
+        self.shuffle = nn.PixelShuffle(factor) if factor > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, I, H, W) → (N, C, f·H, f·W), not yet squashed."""
+        out: Tensor = self.shuffle(self.convolution(x))
+        return out

@@ -1,0 +1,133 @@
+"""Losses and measures between pictures.
+
+x and y are (N, C, H, W) with values in [0, 1]. Functions that end in ``_map`` keep the places,
+(N, 1, h, w), for weighting; the others give a mean.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper for a range of 1
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference."""
+    return (x - y).abs().mean()
+
+
+def mse(x: Tensor, y: Tensor) -> Tensor:
+    """Mean squared difference."""
+    return (x - y).square().mean()
+
+
+def psnr(x: Tensor, y: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, mean over the pictures."""
+    return (-10 * (x - y).square().flatten(1).mean(1).clamp(min=1e-10).log10()).mean()
+
+
+def ssim_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:
+    """Structural similarity of square windows: (N, 1, h, w), 1 where they are equal.
+
+    Even weights inside the window, and every ``stride``-th window: the measure of the paper's
+    first form at a sixteenth of the cost. Source: Wang et al., "Image quality assessment: from
+    error visibility to structural similarity", 2004.
+    """
+    moments = torch.cat([x, y, x * x + y * y, x * y], 1)
+    pooled = functional.avg_pool2d(moments, window, stride)
+    mx, my, squares, product = torch.chunk(pooled, 4, 1)
+    centre, energy = mx * my, mx * mx + my * my
+    spread = squares - energy
+    covariance = product - centre
+    ratio = (2 * centre + _C1) * (2 * covariance + _C2) / ((energy + _C1) * (spread + _C2))
+    means: Tensor = ratio.mean(1, keepdim=True)
+    return means
+
+
+def gaussian_window(size: int, sigma: float, like: Tensor) -> Tensor:
+    """Normalised weights (size,) of a Gaussian."""
+    places = torch.arange(size, dtype=like.dtype, device=like.device) - (size - 1) / 2
+    weights = torch.exp(-places.square() / (2 * sigma**2))
+    normalised: Tensor = weights / weights.sum()
+    return normalised
+
+
+def _blur(x: Tensor, window: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    planes = x.reshape(n * c, 1, h, w)
+    planes = functional.conv2d(planes, window.view(1, 1, -1, 1))
+    planes = functional.conv2d(planes, window.view(1, 1, 1, -1))
+    return planes.view(n, c, *planes.shape[2:])
+
+
+def ssim(x: Tensor, y: Tensor, size: int = 11, sigma: float = 1.5) -> Tensor:
+    """Mean structural similarity with the paper's Gaussian window, over places fully inside."""
+    similarity, _ = _gaussian_ssim(x, y, gaussian_window(size, sigma, x))
+    return similarity.mean()
+
+
+def _gaussian_ssim(x: Tensor, y: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
+    blurred = _blur(torch.cat([x, y, x * x, y * y, x * y], 1), window)
+    mx, my, xx, yy, xy = torch.chunk(blurred, 5, 1)
+    structure = (2 * (xy - mx * my) + _C2) / (xx - mx * mx + yy - my * my + _C2)
+    return (2 * mx * my + _C1) / (mx * mx + my * my + _C1) * structure, structure
+
+
+def dssim(x: Tensor, y: Tensor) -> Tensor:
+    """Structural dissimilarity, (1 − SSIM) / 2."""
+    return (1 - ssim(x, y)) / 2
+
+
+def ms_ssim(x: Tensor, y: Tensor, scales: int = 3, size: int = 11) -> Tensor:
+    """Multi-scale structural similarity over ``scales`` halvings.
+
+    The paper's exponents, of the first ``scales``, scaled to a sum of 1. Source: Wang et al.,
+    "Multi-scale structural similarity for image quality assessment", 2003.
+    """
+    exponents = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)[:scales]
+    window = gaussian_window(size, 1.5, x)
+    result = torch.ones(len(x), x.shape[1], device=x.device, dtype=x.dtype)
+    for number, exponent in enumerate(exponents):
+        similarity, structure = _gaussian_ssim(x, y, window)
+        part = similarity if number == scales - 1 else structure
+        # A negative similarity has no real power; nothing is lost by calling it none.
+        result = result * part.mean((2, 3)).clamp(min=1e-6) ** (exponent / sum(exponents))
+        x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
+    return result.mean()
+
+
+def gradient(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference of the steps from each pixel to its right and lower neighbour."""
+    d = x - y
+    return (d[..., 1:] - d[..., :-1]).abs().mean() + (d[..., 1:, :] - d[..., :-1, :]).abs().mean()
+
+
+def laplacian_pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
+    """Weighted L1 between Laplacian pyramids, level j weighted 2^−j, the rest 2^−levels.
+
+    A level is the picture minus its 2×2 mean enlarged again. Source: Bojanowski et al.,
+    "Optimizing the latent space of generative networks", ICML 2018 (weights turned so that fine
+    detail counts most, as suits faces).
+    """
+    d = x - y  # the pyramid is linear: that of the difference is the difference of the two
+    total: Tensor = d.new_zeros(())
+    for level in range(levels):
+        small = functional.avg_pool2d(d, 2)
+        large = functional.interpolate(small, d.shape[-2:], mode="nearest")
+        total = total + (d - large).abs().mean() * 2.0**-level
+        d = small
+    return total + d.abs().mean() * 2.0**-levels
+
+
+def focal_frequency(x: Tensor, y: Tensor, alpha: float = 1.0) -> Tensor:
+    """Squared difference of the spectra, weighted by itself to the power alpha / 2.
+
+    Source: Jiang et al., "Focal frequency loss for image reconstruction and synthesis",
+    ICCV 2021, equations 7 and 8 (orthonormal transform, weights scaled to a maximum of 1).
+    """
+    difference = torch.fft.fft2(x.float() - y.float(), norm="ortho")
+    distance = difference.real.square() + difference.imag.square()
+    weight = distance.detach().sqrt() ** alpha
+    weight = weight / weight.amax((-2, -1), keepdim=True).clamp(min=1e-12)
+    loss: Tensor = (weight * distance).mean()
+    return loss

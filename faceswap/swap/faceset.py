@@ -1,0 +1,174 @@
+"""A folder of aligned crops as a set to train on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceswap.errors import InputError, NoFaceError
+from faceswap.faces.crops import FaceCrop, crop_files, read_crops
+from faceswap.faces.mask import eyes_mask, face_mask, mouth_mask
+from faceswap.training.data import ImageSet, allocate, balance, held_out
+
+FEWEST = 12
+"""Faces without which training makes no sense."""
+WANTED = 200
+"""Faces from which on a swap usually is good."""
+
+
+@dataclass(frozen=True)
+class LoadConfig:
+    """Which faces to take and how.
+
+    resolution: side they are scaled to. min_presence: the landmarker's trust below which a face
+    is left out. min_sharpness: share of the median sharpness below which it is. balanced: draw
+    rare poses and mouth openings more often.
+    """
+
+    resolution: int
+    min_presence: float = 0.5
+    min_sharpness: float = 0.15
+    balanced: bool = True
+
+
+@dataclass
+class FaceSet:
+    """One side's faces.
+
+    training and held_out hold pictures (N, 3, R, R) and maps (N, 2, R/2, R/2): the face's
+    region, and eyes and mouth. problems: what the user should know of what was left out.
+    """
+
+    training: ImageSet
+    held_out: ImageSet | None
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    picture: NDArray[np.uint8]
+    maps: NDArray[np.uint8]
+    pose: tuple[float, float, float]
+    opening: float
+    presence: float
+    blur: float
+
+
+def load_faces(folder: Path, side: str, config: LoadConfig) -> FaceSet:
+    """The faces in ``folder``, scaled, with their maps and weights.
+
+    Crops of any size are scaled to one. Unreadable ones are left out and told. Raises
+    NoFaceError when too few are left.
+    """
+    files = crop_files(folder)
+    _enough(len(files), side, folder)
+    loaded: list[_Loaded] = []
+    unreadable: list[str] = []
+    store = allocate((len(files), 3, config.resolution, config.resolution))
+    maps = allocate((len(files), 2, config.resolution // 2, config.resolution // 2))
+    for crop in read_crops(folder):
+        if isinstance(crop, InputError):
+            unreadable.append(str(crop))
+            continue
+        face = _prepare(crop, config.resolution)
+        store[len(loaded)], maps[len(loaded)] = face.picture, face.maps
+        loaded.append(_Loaded(_NOTHING, _NOTHING, *_facts(face)))
+    keep, problems = _chosen(loaded, config, side)
+    if unreadable:
+        problems.insert(0, f"{side.upper()}: {len(unreadable)} crops left out: {unreadable[0]}")
+    _enough(int(keep.sum()), side, folder)
+    if keep.sum() < WANTED:
+        problems.append(
+            f"{side.upper()} has {int(keep.sum())} faces; with {WANTED} or more, of all "
+            "poses, the result is better."
+        )
+    return _split(store, maps, loaded, keep, config, problems)
+
+
+_NOTHING = np.empty(0, np.uint8)
+
+
+def _facts(face: _Loaded) -> tuple[tuple[float, float, float], float, float, float]:
+    return face.pose, face.opening, face.presence, face.blur
+
+
+def _enough(count: int, side: str, folder: Path) -> None:
+    if count < FEWEST:
+        raise NoFaceError(
+            f"{side.upper()} has {count} usable faces in {folder}, and at least {FEWEST} are "
+            f"needed ({WANTED} or more are better); extract more footage with "
+            f"'faceswap extract VIDEO --side {side}'."
+        )
+
+
+def _prepare(crop: FaceCrop, side: int) -> _Loaded:
+    scale = side / crop.image.shape[0]
+    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = cv2.resize(crop.image, (side, side), interpolation=shrink)
+    half = side // 2
+    # Pixel centres are at integers, so that scaling shifts them by half a pixel.
+    points = (crop.record.points + 0.5) * (scale / 2) - 0.5
+    forehead = (crop.record.forehead + 0.5) * (scale / 2) - 0.5
+    size = (half, half)
+    features = np.maximum(eyes_mask(points, size), mouth_mask(points, size))
+    maps = np.stack([face_mask(points, forehead, size), features])
+    p = crop.record.points
+    opening = float(np.linalg.norm(p[66] - p[62])) / max(1e-6, float(np.linalg.norm(p[36] - p[45])))
+    return _Loaded(
+        picture.transpose(2, 0, 1).astype(np.uint8),
+        maps,
+        crop.record.pose,
+        opening,
+        crop.record.presence,
+        crop.record.blur,
+    )
+
+
+def _chosen(
+    faces: list[_Loaded], config: LoadConfig, side: str
+) -> tuple[NDArray[np.bool_], list[str]]:
+    presence = np.array([f.presence for f in faces])
+    blur = np.array([f.blur for f in faces])
+    unsure = presence < config.min_presence
+    soft = ~unsure & (blur < config.min_sharpness * np.median(blur)) if len(faces) else unsure
+    problems = [
+        f"{side.upper()}: {int(count.sum())} of {len(faces)} faces left out as {reason}."
+        for count, reason in ((unsure, "uncertain"), (soft, "blurred"))
+        if count.any()
+    ]
+    return ~(unsure | soft), problems
+
+
+def _split(
+    store: NDArray[np.uint8],
+    maps: NDArray[np.uint8],
+    loaded: list[_Loaded],
+    keep: NDArray[np.bool_],
+    config: LoadConfig,
+    problems: list[str],
+) -> FaceSet:
+    kept = np.flatnonzero(keep)
+    attributes = np.array([[f.pose[0], f.pose[1], f.opening] for f in loaded])[kept]
+    weights = balance(attributes) if config.balanced else np.ones(len(kept))
+    out = held_out(len(kept))
+
+    def part(chosen: NDArray[np.bool_]) -> ImageSet:
+        rows = kept[chosen]
+        whole = len(rows) == len(store)
+        return ImageSet(
+            torch.from_numpy(store if whole else store[rows]),
+            torch.from_numpy(maps if whole else maps[rows]),
+            torch.from_numpy(weights[chosen]),
+        )
+
+    return FaceSet(part(~out), part(out) if out.any() else None, problems)
+
+
+def named(sets: dict[str, FaceSet]) -> Iterator[str]:
+    """All problems of all sides."""
+    for faces in sets.values():
+        yield from faces.problems

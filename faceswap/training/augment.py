@@ -1,0 +1,132 @@
+"""Random changes to batches of pictures, on their device, from one seeded generator.
+
+Coordinates are torch's normalised ones: x and y run from -1 to 1 over the picture's outer edges
+(``align_corners=False``). Every function draws from ``generator``, which lives on the pictures'
+device, so that the same seed gives the same batch.
+"""
+
+import math
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+_YCBCR = torch.tensor(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+)
+_RGB = torch.linalg.inv(_YCBCR)
+
+
+def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
+    """Even draws from [low, high)."""
+    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
+
+
+def random_affine(
+    count: int,
+    rotation: float,
+    scale: float,
+    shift: float,
+    flip: float,
+    generator: Generator,
+) -> Tensor:
+    """Similarities (count, 2, 3), output → input coordinates.
+
+    rotation: up to so many degrees either way. scale: up to the factor 1 + scale larger or
+    smaller, even in the logarithm. shift: up to this share of the side. flip: probability of
+    mirroring left and right.
+    """
+    angle = uniform((count,), -1, 1, generator) * math.radians(rotation)
+    size = torch.exp(uniform((count,), -1, 1, generator) * math.log1p(scale))
+    offset = uniform((count, 2), -2 * shift, 2 * shift, generator)
+    mirror = torch.where(uniform((count,), 0, 1, generator) < flip, -1.0, 1.0)
+    c, s = torch.cos(angle) * size, torch.sin(angle) * size
+    rows = torch.stack([torch.stack([c * mirror, -s], 1), torch.stack([s * mirror, c], 1)], 1)
+    return torch.cat([rows, offset[:, :, None]], 2)
+
+
+def affine_grid(theta: Tensor, size: int) -> Tensor:
+    """Sampling grid (N, size, size, 2) of the matrices ``theta`` (N, 2, 3)."""
+    return functional.affine_grid(theta, [len(theta), 1, size, size], align_corners=False)
+
+
+def random_warp(
+    count: int, size: int, strength: float, generator: Generator, cells: tuple[int, ...] = (4,)
+) -> Tensor:
+    """Sampling grid (count, size, size, 2) of a smooth random distortion.
+
+    The fields for x and y are independent. For each number in ``cells`` a lattice of so many
+    cells a side gets offsets of standard deviation ``strength`` × cell width, joined by bicubic
+    interpolation; several numbers add up to a distortion at several scales.
+    """
+    grid = affine_grid(torch.eye(2, 3, device=generator.device).expand(count, 2, 3), size)
+    for number in cells:
+        shape = (count, 2, number + 1, number + 1)
+        nodes = torch.randn(shape, generator=generator, device=generator.device)
+        # 2.5 sigmas, so that no node passes its neighbour at sensible strengths.
+        nodes = nodes.clamp(-2.5, 2.5) * (strength * 2 / number)
+        field = functional.interpolate(nodes, (size, size), mode="bicubic", align_corners=True)
+        grid = grid + field.permute(0, 2, 3, 1)
+    return grid
+
+
+def sample(pictures: Tensor, grid: Tensor) -> Tensor:
+    """``pictures`` (N, C, H, W) through ``grid`` (N, h, w, 2): (N, C, h, w); edges are repeated."""
+    return functional.grid_sample(
+        pictures, grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+
+
+def color_statistics(pictures: Tensor, mask: Tensor) -> Tensor:
+    """Mean and spread of Y, Cb, Cr inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 2, 3)."""
+    matrix = _YCBCR.to(pictures)
+    channels = torch.einsum("dc,nchw->ndhw", matrix, pictures).flatten(2)
+    weight = mask.flatten(2) / mask.flatten(2).sum(2, keepdim=True).clamp(min=1e-6)
+    mean = (channels * weight).sum(2)
+    spread = ((channels - mean[:, :, None]).square() * weight).sum(2).sqrt()
+    return torch.stack([mean, spread], 1)
+
+
+def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
+    """Matrices (N, 3, 4) that give pictures with statistics ``own`` those ``wanted`` (N, 2, 3).
+
+    strength (N,): 0 leaves the picture alone, 1 goes all the way. This is Reinhard et al.,
+    "Color transfer between images", 2001, with Y, Cb, Cr in the place of Lab, so that a whole
+    transfer is one matrix per picture. The spread changes at most by a factor of 2.
+    """
+    part = strength[:, None]
+    ratio = (wanted[:, 1] / own[:, 1].clamp(min=1e-3)).clamp(0.5, 2.0)
+    ratio = 1 + (ratio - 1) * part
+    target = own[:, 0] + (wanted[:, 0] - own[:, 0]) * part
+    to, back = _YCBCR.to(own), _RGB.to(own)
+    linear = back @ (ratio[:, :, None] * to)
+    offset = back @ (target - ratio * own[:, 0])[:, :, None]
+    return torch.cat([linear, offset], 2)
+
+
+def random_color(
+    count: int, brightness: float, contrast: float, tint: float, generator: Generator
+) -> Tensor:
+    """Matrices (count, 3, 4): light, contrast about mid-grey and the balance of the channels.
+
+    brightness is added, tint is added to each channel by itself, contrast multiplies; each is
+    the largest change either way.
+    """
+    gain = 1 + uniform((count, 1, 1), -contrast, contrast, generator)
+    offset = uniform((count, 1, 1), -brightness, brightness, generator)
+    offset = offset + uniform((count, 3, 1), -tint, tint, generator) + 0.5 * (1 - gain)
+    eye = torch.eye(3, device=generator.device).expand(count, 3, 3)
+    return torch.cat([eye * gain, offset], 2)
+
+
+def compose_color(first: Tensor, then: Tensor) -> Tensor:
+    """One matrix (N, 3, 4) that does ``first`` and ``then``."""
+    linear = then[:, :, :3] @ first[:, :, :3]
+    offset = then[:, :, :3] @ first[:, :, 3:] + then[:, :, 3:]
+    return torch.cat([linear, offset], 2)
+
+
+def apply_color(pictures: Tensor, matrix: Tensor) -> Tensor:
+    """Colour matrices (N, 3, 4) on pictures (N, 3, H, W), kept within [0, 1]."""
+    flat = torch.baddbmm(matrix[:, :, 3:], matrix[:, :, :3], pictures.flatten(2))
+    return flat.clamp_(0, 1).view_as(pictures)

@@ -1,0 +1,209 @@
+"""Checkpoints that survive power cuts, full disks and newer versions.
+
+One checkpoint is one ``.safetensors`` file: tensors under ``model/``, ``ema/``, ``optimiser/``
+and ``state/``, and in its header a JSON text with the kind of model, its config and the numbers
+of the run. It is written under a temporary name, flushed to the disk and renamed, so that a
+file of the final name is always whole; a checksum finds what the disk damaged later.
+"""
+
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from faceswap.errors import CheckpointError, OutputError
+
+FORMAT = 1
+_HEADER = "faceswap"
+_NAME = re.compile(r"step-(\d{9})\.safetensors")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    kind: what sort of model it is. config: what rebuilds the model. numbers: the run's own
+    state, plain JSON values. tensors: on the CPU, contiguous.
+    """
+
+    path: Path
+    kind: str
+    config: dict[str, Any]
+    numbers: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The tensors under ``name/``, without that prefix."""
+        prefix = name + "/"
+        return {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
+
+
+def write_checkpoint(
+    path: Path,
+    kind: str,
+    config: Mapping[str, Any],
+    numbers: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+) -> None:
+    """Write a checkpoint; ``path`` appears whole or stays as it was.
+
+    Raises OutputError when the disk is full or the folder cannot be written.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {
+        "format": FORMAT,
+        "kind": kind,
+        "config": dict(config),
+        "numbers": dict(numbers),
+        "checksum": _checksum(plain),
+    }
+    part = path.with_suffix(".part")
+    try:
+        save_file(plain, part, metadata={_HEADER: json.dumps(header)})
+        _flush(part)
+        os.replace(part, path)
+        _flush(path.parent)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"Cannot save {path}: {error}.") from error
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read and verify a checkpoint.
+
+    Raises CheckpointError when it is missing, damaged, no checkpoint, or from a newer version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[_HEADER])
+            if header["format"] > FORMAT:
+                raise CheckpointError(
+                    f"{path} was made by a newer version of faceswap; update faceswap first."
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if _checksum(tensors) != header["checksum"]:
+            raise CheckpointError(f"{path} is damaged: its checksum does not fit.")
+        return Checkpoint(path, header["kind"], header["config"], header["numbers"], tensors)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no model file {path}.") from error
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}.") from error
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint of faceswap.") from error
+
+
+class CheckpointFolder:
+    """The checkpoints of one run: the last ``keep`` of them, ``step-000001234.safetensors``."""
+
+    def __init__(self, folder: Path, keep: int = 3) -> None:
+        self.folder, self.keep = folder, keep
+
+    def files(self) -> list[Path]:
+        """All checkpoints, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(p for p in self.folder.iterdir() if _NAME.fullmatch(p.name))
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of ``step`` is or will be."""
+        return self.folder / f"step-{step:09d}.safetensors"
+
+    def save(
+        self,
+        step: int,
+        kind: str,
+        config: Mapping[str, Any],
+        numbers: Mapping[str, Any],
+        tensors: Mapping[str, Tensor],
+    ) -> Path:
+        """Save one and remove those older than the last ``keep``; raises OutputError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"Cannot make {self.folder}: {error.strerror}.") from error
+        path = self.path(step)
+        write_checkpoint(path, kind, config, numbers, tensors)
+        for old in self.files()[: -self.keep]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def newest(self) -> tuple[Checkpoint | None, list[str]]:
+        """The newest valid checkpoint, or None where there is none; what was wrong with newer ones.
+
+        A damaged file is set aside as ``….damaged``, so that it is neither read nor counted
+        again. Raises CheckpointError when there are checkpoints but none is valid, or the newest
+        was made by a newer version: an old one is then not silently trained on.
+        """
+        problems: list[str] = []
+        files = self.files()
+        for path in reversed(files):
+            try:
+                return read_checkpoint(path), problems
+            except CheckpointError as error:
+                if "newer version" in str(error):
+                    raise
+                problems.append(str(error))
+        if files:
+            raise CheckpointError(
+                f"None of the {len(files)} checkpoints in {self.folder} can be read "
+                f"({problems[0]}); restore one from a backup, or train a new run with --name."
+            )
+        return None, problems
+
+    def set_aside(self, newer_than: Path) -> None:
+        """Rename what is newer than the valid checkpoint ``newer_than`` and could not be read."""
+        for path in self.files():
+            if path.name > newer_than.name:
+                os.replace(path, path.with_suffix(".damaged"))
+
+    def clean(self) -> None:
+        """Remove what a killed save left behind."""
+        if self.folder.is_dir():
+            for part in self.folder.glob("*.part"):
+                part.unlink(missing_ok=True)
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """The newest checkpoint in ``folder`` that is whole.
+
+    Raises CheckpointError when there is none.
+    """
+    checkpoint, _ = CheckpointFolder(folder).newest()
+    if checkpoint is None:
+        raise CheckpointError(f"There is no trained model in {folder}; run 'faceswap train' first.")
+    return checkpoint.path
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 over names and bytes, in the order of the names."""
+    total = 0
+    for name, tensor in sorted(tensors.items()):
+        flat = tensor.reshape(-1).view(torch.uint8) if tensor.numel() else torch.empty(0)
+        total = zlib.crc32(flat.numpy().data, zlib.crc32(name.encode(), total))
+    return total
+
+
+def _flush(path: Path) -> None:
+    """Make the disk hold what was written to a file or, by its name, to a folder."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows has no handle for folders; its rename is written through
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def weights_of(module: torch.nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    """The state of ``module`` as named tensors under ``prefix/``."""
+    for name, tensor in module.state_dict().items():
+        yield f"{prefix}/{name}", tensor

@@ -1,0 +1,85 @@
+"""Which number format to compute in, and the processor's own settings."""
+
+import ctypes
+import sys
+import time
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import nn
+
+from faceswap.errors import OptionsError
+
+Precision = Literal["bf16", "fp32"]
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # glibc's names for mallopt
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called auto, cpu, cuda or mps; auto is the fastest that is there.
+
+    Raises OptionsError when the one asked for is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((n for n, present in there.items() if present), "cpu"))
+    if not there.get(name, True):
+        raise OptionsError(f"There is no device {name} here; use --device auto.")
+    return torch.device(name)
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """A context in which matrix work is done in ``precision``."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def half_precision(device: torch.device) -> torch.autocast:
+    """A context in which matrix work is done in the fastest format of ``device``."""
+    return autocast(device, fastest_precision(device))
+
+
+@cache
+def fastest_precision(device: torch.device) -> Precision:
+    """The faster format here: known for graphics cards, measured on processors (about 50 ms).
+
+    Processors without matrix units for bfloat16 emulate it slowly, and nothing but a measurement
+    tells for sure.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type != "cpu":
+        return "fp32"
+    names: tuple[Precision, ...] = ("bf16", "fp32")
+    # Turn about, and the best of several: other work on the machine then slows both alike.
+    best = {name: min(_seconds(name) for _ in range(5)) for name in (*names, *names)}
+    return "bf16" if best["bf16"] < 0.9 * best["fp32"] else "fp32"
+
+
+def _seconds(precision: Precision) -> float:
+    """Time of a training step of one convolution."""
+    with torch.random.fork_rng(devices=[]):
+        layer = nn.Conv2d(64, 128, 3, padding=1)
+    x = torch.zeros(8, 64, 24, 24).contiguous(memory_format=torch.channels_last)
+    start = time.perf_counter()
+    with autocast(torch.device("cpu"), precision):
+        y = layer(x)
+    torch.autograd.backward(y.float().mean())
+    return time.perf_counter() - start
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep large blocks that tensors free, instead of giving them back.
+
+    Each block given back costs page faults when it is asked for again, which a training step
+    does hundreds of times: measured 1.2 to 2 times for convolutions on two cores. Does nothing
+    where the C library is not glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_MMAP_THRESHOLD, 2**31 - 1)
+    mallopt(_TRIM_THRESHOLD, 2**31 - 1)

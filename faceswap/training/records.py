@@ -1,0 +1,76 @@
+"""What a run tells about itself: ``metrics.jsonl``, TensorBoard, and a sentence."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+class Records:
+    """Writes named numbers to ``metrics.jsonl`` and to TensorBoard event files in a folder.
+
+    first: the step the run goes on from; what was recorded after it, by a run that was killed
+    after its last save, is dropped.
+    """
+
+    def __init__(self, folder: Path, first: int = 0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "metrics.jsonl"
+        self.history = [row for row in read_metrics(path) if row["step"] <= first]
+        path.write_text("".join(json.dumps(row) + "\n" for row in self.history))
+        self._file = path.open("a")
+        self._board = _tensorboard(folder / "tensorboard", first)
+
+    def add(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+        """Record ``values`` of ``step``, ``seconds`` of training into the run."""
+        row = {"step": step, "seconds": round(seconds, 3), **values}
+        self.history.append(row)
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Put everything on disk."""
+        self._file.close()
+        self._board.close()
+
+
+def _tensorboard(folder: Path, first: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=first + 1)
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The rows of a ``metrics.jsonl``; a line that a crash cut short is left out."""
+    rows: list[dict[str, float]] = []
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+    return rows
+
+
+def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SSIM") -> str:
+    """How the run does, in plain language, from the rows that hold ``name`` (larger is better).
+
+    The error 1 − value of the last third is set against that of the third before; under 0.2 %
+    per 10 minutes it is called flat.
+    """
+    points = [(r["seconds"], 1 - r[name], int(r["step"])) for r in rows if name in r]
+    if len(points) < 6:
+        return "too early to tell"
+    third = len(points) // 3
+    before, last = points[-2 * third : -third], points[-third:]
+    error0, error1 = (sum(p[1] for p in part) / third for part in (before, last))
+    span = max(1e-6, last[third // 2][0] - before[third // 2][0]) / 600
+    change = (error0 - error1) / max(error0, 1e-9) * 100 / span
+    if change > 0.2:
+        return f"still improving {change:.1f} % per 10 min"
+    best = min(points, key=lambda p: p[1])
+    if change < -2:
+        return f"getting worse since step {best[2]:,}"
+    return f"flat since step {best[2]:,}"

@@ -1,0 +1,128 @@
+"""All that changes while a model trains, and how it goes into a checkpoint and back."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from faceswap.errors import CheckpointError
+from faceswap.training.checkpoint import Checkpoint, weights_of
+from faceswap.training.optimisers import OptimiserName, make_optimiser
+from faceswap.training.precision import Precision
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How to train; what the task is, is the task's own matter.
+
+    steps: train until this step of the run. minutes: train for so long from now. With neither,
+    until stopped, at a steady rate. batch: pictures a step, as the task counts them. rate: full
+    learning rate. warmup: steps until it is reached. clip: largest norm of the gradient. decay:
+    share of the averaged weights that a step keeps, at most. precision: None takes the fastest.
+    *_seconds: how often to look, save and show; save_steps saves by step besides.
+    """
+
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int = 16
+    optimiser: OptimiserName = "adamw"
+    rate: float = 1e-3
+    warmup: int = 50
+    clip: float = 1.0
+    decay: float = 0.999
+    seed: int = 0
+    precision: Precision | None = None
+    report_steps: int = 20
+    preview_seconds: float = 60.0
+    save_seconds: float = 300.0
+    save_steps: int | None = None
+    keep: int = 3
+
+
+class TrainingState:
+    """Model, averaged weights, optimiser, random numbers and counters of one run.
+
+    step: optimiser steps done. seconds: spent on them. skipped: steps left out as not finite or
+    exploding. rate_scale: halved at each rollback. norm: running mean of the gradient's norm.
+    """
+
+    def __init__(
+        self, model: nn.Module, config: LoopConfig, precision: Precision, device: torch.device
+    ) -> None:
+        self.model = model.to(device).train()
+        self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        self.optimiser: Optimizer = make_optimiser(
+            config.optimiser, self.parameters.values(), config.rate
+        )
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+        self.precision = precision
+        self.step = 0
+        self.seconds = 0.0
+        self.rate_scale = 1.0
+        self.skipped = torch.zeros((), device=device)
+        self.norm = torch.zeros((), device=device)
+
+    def numbers(self) -> dict[str, Any]:
+        """The counters, as JSON values."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "rate_scale": self.rate_scale,
+            "precision": self.precision,
+            "optimiser": type(self.optimiser).__name__,
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that is a tensor, by its name in the checkpoint."""
+        named = dict(weights_of(self.model, "model"))
+        named.update(weights_of(self.averaged, "ema"))
+        for name, parameter in self.parameters.items():
+            for key, value in self.optimiser.state.get(parameter, {}).items():
+                named[f"optimiser/{name}/{key}"] = value
+        named["state/generator"] = self.generator.get_state()
+        named["state/skipped"] = self.skipped
+        named["state/norm"] = self.norm
+        return named
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become what ``checkpoint`` holds.
+
+        Raises CheckpointError when it is of another architecture or optimiser; the state may
+        then be half changed and must not be used.
+        """
+        numbers = checkpoint.numbers
+        mine = type(self.optimiser).__name__
+        if numbers["optimiser"] != mine:
+            raise CheckpointError(
+                f"The run was trained with {numbers['optimiser']}, not {mine}; an optimiser "
+                "can't be changed in the middle of a run: begin a new one with --name."
+            )
+        try:
+            self.model.load_state_dict(checkpoint.part("model"))
+            self.averaged.load_state_dict(checkpoint.part("ema"))
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"{checkpoint.path} holds another architecture than this run's."
+            ) from error
+        self.optimiser.state.clear()
+        for name, value in checkpoint.part("optimiser").items():
+            parameter_name, _, key = name.rpartition("/")
+            parameter = self.parameters.get(parameter_name)
+            if parameter is None:
+                continue  # frozen since
+            like = parameter if value.shape == parameter.shape else value
+            self.optimiser.state[parameter][key] = torch.empty_like(
+                like, dtype=value.dtype, device=parameter.device
+            ).copy_(value)
+        state = checkpoint.part("state")
+        self.generator.set_state(state["generator"])
+        self.skipped.copy_(state["skipped"])
+        self.norm.copy_(state["norm"])
+        self.step = int(numbers["step"])
+        self.seconds = float(numbers["seconds"])
+        self.rate_scale = float(numbers["rate_scale"])
+        self.precision = numbers["precision"]
