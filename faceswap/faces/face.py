@@ -1,0 +1,121 @@
+"""What detection and landmarks say about a face; plain data, shared by every implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.errors import InputError
+
+__all__ = [
+    "Detection",
+    "Detector",
+    "Face",
+    "Frame",
+    "Landmarker",
+    "Landmarks",
+    "Points",
+    "as_frame",
+]
+
+Frame = NDArray[np.uint8]
+Points = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face a detector found: box (left, top, right, bottom) in pixels, score in 0..1.
+
+    keypoints: (5, 2) eyes, tip of the nose, corners of the mouth, left in the picture first;
+    None where the detector tells only boxes.
+    """
+
+    box: Box
+    score: float
+    keypoints: Points | None = None
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """A landmarker's answer: points (68, 2), forehead (13, 2) in frame pixels, presence 0..1.
+
+    depth: (68,) in pixels, smaller is nearer; None where the landmarker is flat. The presence's
+    0.5 is the threshold that keeps 99.5 % of real faces.
+    """
+
+    points: Points
+    forehead: Points
+    presence: float
+    depth: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a frame.
+
+    points (68, 2) in iBUG order and forehead (13, 2), from the left of the picture over the top to
+    the right: float32, frame pixels. presence: 0..1, below 0.5 no face or a lost one. pose: yaw,
+    pitch, roll in degrees, see `align.head_pose`. box: left, top, right, bottom of the 68 points.
+    score: the detector's, of the detection the face goes back to. track: number of the person's
+    track in this clip; 0 in a single picture's largest face.
+    """
+
+    points: Points
+    forehead: Points
+    presence: float
+    pose: tuple[float, float, float]
+    box: Box
+    score: float = 1.0
+    track: int = 0
+
+
+class Detector(Protocol):
+    """Finds faces in a frame."""
+
+    name: str
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        """Faces in frame (H, W, 3), the surest first; an empty frame has none."""
+        ...
+
+
+class Landmarker(Protocol):
+    """Finds the points of faces whose place is roughly known."""
+
+    name: str
+
+    def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
+        """One answer for each guess (68, 2) of where a face's points are, in frame pixels."""
+        ...
+
+
+def box_of(points: Points) -> Box:
+    """Left, top, right, bottom of points (K, 2)."""
+    (left, top), (right, bottom) = points.min(0), points.max(0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def as_frame(image: NDArray[np.generic]) -> Frame:
+    """Any 8-bit picture as a frame: grey (H, W), (H, W, 1) and RGBA become RGB (H, W, 3).
+
+    Deeper pictures are the video reader's business; raises InputError for them.
+    """
+    if image.dtype != np.uint8 or image.ndim not in (2, 3):
+        raise InputError(
+            f"A frame is uint8 (H, W, 3), not {image.dtype} {image.shape}; read it with VideoReader."
+        )
+    pixels = np.asarray(image, np.uint8)
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels == 3 or pixels.size == 0:
+        return pixels if pixels.size else np.zeros((0, 0, 3), np.uint8)
+    if channels == 1:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
+    if channels == 4:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), np.uint8)
+    raise InputError(f"A frame has 1, 3 or 4 channels, not {channels}.")

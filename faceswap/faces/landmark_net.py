@@ -1,0 +1,156 @@
+"""The built-in landmark network: one grey 112 px crop in, 81 points with depth and a presence score out.
+
+Two heads read the same trunk. The *map* head takes the expectation of one soft heat map per point
+(Sun et al. 2018, "Integral Human Pose Regression"): precise, but it cannot leave the crop. The
+*vector* head regresses the points from a flattened global feature: calm under occlusion and free to
+leave the crop. The answer is a fixed blend of both, per point, chosen on the validation split.
+Dense 3x3 convolutions at few channels were faster on one core than depthwise ones of equal accuracy
+in training and inference, see `assets/landmarker.md`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["CROP_SIZE", "NET_POINTS", "Heads", "LandmarkNet", "NetOutput"]
+
+CROP_SIZE = 112
+"""Side of the network's input in pixels."""
+NET_POINTS = 81
+"""68 iBUG points, then the 13 points of the face oval that lie on the forehead."""
+_STRIDE = 8
+_VECTOR = 192
+
+
+class NetOutput(NamedTuple):
+    """What the network says about a batch of crops."""
+
+    points: Tensor
+    """(N, 81, 2) x, y in pixels of the crop, pixel centres at integers."""
+    depth: Tensor
+    """(N, 81) in pixels of the crop, smaller is nearer; its zero is arbitrary."""
+    presence: Tensor
+    """(N,) logit of "this crop shows a face roughly where the crop expects one"."""
+
+
+class Heads(NamedTuple):
+    """The two answers before they are blended, for the training loss."""
+
+    mapped: Tensor
+    """(N, 81, 2) from the soft heat maps, pixels of the crop."""
+    regressed: Tensor
+    """(N, 81, 3) from the vector, pixels of the crop."""
+    presence: Tensor
+    """(N,) logit."""
+    vector: Tensor
+    """(N, 192) global feature."""
+
+
+class ConvUnit(nn.Module):
+    """Convolution, normalisation, optional ReLU; the normalisation folds away for inference."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        relu: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2)
+        self.norm: nn.Module = nn.BatchNorm2d(channels_out)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.conv(x))
+        return torch.relu(x) if self.relu else x
+
+    def fold(self) -> None:
+        """Put the normalisation's running statistics into the convolution (inference only)."""
+        norm = self.norm
+        if not isinstance(norm, nn.BatchNorm2d):
+            return
+        if norm.running_var is None or norm.running_mean is None or self.conv.bias is None:
+            raise ValueError("only a normalisation with running statistics can be folded")
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        with torch.no_grad():
+            self.conv.weight.mul_(scale.reshape(-1, 1, 1, 1))
+            self.conv.bias.copy_((self.conv.bias - norm.running_mean) * scale + norm.bias)
+        self.norm = nn.Identity()
+
+
+class Residual(nn.Module):
+    """Two 3x3 units around an identity (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvUnit(channels, channels, 3)
+        self.second = ConvUnit(channels, channels, 3, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.second(self.first(x)))
+
+
+class LandmarkNet(nn.Module):
+    """Landmarks, depth and presence from grey crops; about 1.2 M parameters.
+
+    The state dictionary of a folded network (`fold`) is what the asset stores.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(
+            ConvUnit(1, 16, 5, 2),
+            ConvUnit(16, 32, 3, 2),
+            ConvUnit(32, 64, 3, 2),
+            Residual(64),
+        )
+        self.coarse = nn.Sequential(ConvUnit(64, 96, 3, 2), *(Residual(96) for _ in range(3)))
+        self.shrink = ConvUnit(96, 128, 3, 2)
+        cells = CROP_SIZE // _STRIDE
+        self.vector = nn.Linear(128 * 16, _VECTOR)
+        self.regress = nn.Linear(_VECTOR, NET_POINTS * 3)
+        self.present = nn.Linear(_VECTOR, 1)
+        self.lift = ConvUnit(96, 64, 1, relu=False)
+        self.mix = ConvUnit(64, 64, 3)
+        self.maps = nn.Conv2d(64, NET_POINTS, 1)
+        centres = torch.arange(cells, dtype=torch.float32) * _STRIDE + (_STRIDE - 1) / 2
+        grid = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1)
+        self.register_buffer("grid", grid.reshape(-1, 2), persistent=False)
+        self.register_buffer("blend", torch.full((NET_POINTS, 1), 0.5))
+        self.grid: Tensor
+        self.blend: Tensor
+
+    def heads(self, crops: Tensor) -> Heads:
+        """Both answers for crops (N, 1, 112, 112), any linear grey scale."""
+        mean = crops.mean((1, 2, 3), keepdim=True)
+        contrast = (crops - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
+        x = (crops - mean) / (contrast + 0.02)
+        fine = self.fine(x)
+        coarse = self.coarse(fine)
+        vector = torch.relu(self.vector(self.shrink(coarse).flatten(1)))
+        lifted = nn.functional.interpolate(self.lift(coarse), scale_factor=2.0, mode="nearest")
+        maps = self.maps(self.mix(torch.relu(fine + lifted)))
+        weights = maps.flatten(2).float().softmax(-1)
+        regressed = self.regress(vector).float().reshape(-1, NET_POINTS, 3) * (CROP_SIZE / 4)
+        regressed = regressed + regressed.new_tensor([CROP_SIZE / 2, CROP_SIZE / 2, 0.0])
+        return Heads(weights @ self.grid, regressed, self.present(vector).float()[:, 0], vector)
+
+    def forward(self, crops: Tensor) -> NetOutput:
+        """Blended answer for crops (N, 1, 112, 112) in [0, 1]."""
+        heads = self.heads(crops)
+        plain = heads.regressed[..., :2]
+        points = plain + self.blend * (heads.mapped - plain)
+        return NetOutput(points, heads.regressed[..., 2], heads.presence)
+
+    def fold(self) -> LandmarkNet:
+        """Fold every normalisation into its convolution, in place, and switch to inference."""
+        for module in self.modules():
+            if isinstance(module, ConvUnit):
+                module.fold()
+        return self.eval().requires_grad_(False)

@@ -1,0 +1,206 @@
+"""Landmarkers: the built-in network, and face-alignment's FAN behind the same protocol."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from faceswap.assets import asset_path
+from faceswap.errors import AssetError, OptionsError
+from faceswap.faces.align import fit_similarity, invert, mean_face, transform, upright_matrix
+from faceswap.faces.face import Frame, Landmarker, Landmarks, Points, box_of
+from faceswap.faces.landmark_net import CROP_SIZE, LandmarkNet
+
+__all__ = ["LANDMARKERS", "BuiltinLandmarker", "FanLandmarker", "grey_crop", "make_landmarker"]
+
+LANDMARKERS = ("builtin", "fan")
+_ASSET = "landmarker.safetensors"
+
+
+def make_landmarker(name: str = "builtin", device: str = "auto") -> Landmarker:
+    """The landmarker of that name, `builtin` or `fan`.
+
+    Raises AssetError when its weights are missing, damaged or cannot be downloaded, OptionsError
+    for an unknown name.
+    """
+    if name == "builtin":
+        return BuiltinLandmarker(device)
+    if name == "fan":
+        return FanLandmarker(device)
+    raise OptionsError(f"There is no landmarker {name!r}; choose one of {', '.join(LANDMARKERS)}.")
+
+
+def grey_crop(frame: Frame, matrix: NDArray[np.floating[Any]], size: int = CROP_SIZE) -> Frame:
+    """Grey crop (size, size) of a frame (H, W, 3) under a frame -> crop matrix, black outside.
+
+    A face larger than the crop is first sampled up to four times as finely and then averaged:
+    without this its landmarks would flicker with every sub-pixel motion. The cost doesn't depend
+    on the size of the frame.
+    """
+    shrink = 1 / max(math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))), 1e-6)
+    fine = int(np.clip(round(shrink / 1.5), 1, 4))
+    sampled = np.asarray(matrix, np.float64) * fine
+    sampled[:, 2] += (fine - 1) / 2
+    side = size * fine
+    crop = cv2.warpAffine(frame, sampled, (side, side), flags=cv2.INTER_LINEAR)
+    if fine > 1:
+        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+class BuiltinLandmarker:
+    """The network that ships with the package. Raises AssetError when its file is not right."""
+
+    name = "builtin"
+
+    def __init__(self, device: str = "auto", path: Path | None = None) -> None:
+        self._device = _device(device)
+        self._net = load_net(path or asset_path(_ASSET)).to(
+            self._device, memory_format=torch.channels_last
+        )
+
+    def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
+        """One answer per guess (68, 2); all faces of the frame in one pass of the network."""
+        if not guesses or frame.size == 0:
+            return [_nothing(guess) for guess in guesses]
+        matrices = [upright_matrix(guess[:68], CROP_SIZE) for guess in guesses]
+        crops = np.stack([grey_crop(frame, matrix) for matrix in matrices])
+        with torch.inference_mode():
+            batch = torch.from_numpy(crops)[:, None].to(self._device).float().div_(255)
+            answer = self._net(batch)
+            points, depth = answer.points.cpu().numpy(), answer.depth.cpu().numpy()
+            presence = torch.sigmoid(answer.presence).tolist()
+        located = []
+        for row, matrix in enumerate(matrices):
+            back = invert(matrix)
+            placed = transform(back, points[row])
+            scale = math.sqrt(abs(float(np.linalg.det(back[:, :2]))))
+            deep = (depth[row, :68] * scale).astype(np.float32)
+            located.append(Landmarks(placed[:68], placed[68:], presence[row], deep))
+        return located
+
+
+def load_net(path: Path) -> LandmarkNet:
+    """The folded network in a safetensors file, float32, ready for inference.
+
+    Raises AssetError when the file is missing or damaged, and says how to restore it.
+    """
+    net = LandmarkNet().fold()
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}
+        if metadata.get("crc32") != str(checksum(weights)):
+            raise ValueError("its checksum is not right")
+        net.load_state_dict({name: value.float() for name, value in weights.items()})
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise AssetError(
+            f"The landmarker's weights {path} are damaged ({str(error).splitlines()[0]}); install "
+            "faceswap again (pip install --force-reinstall faceswap), or in a checkout: git "
+            "checkout assets."
+        ) from error
+    return net
+
+
+def checksum(weights: Mapping[str, torch.Tensor]) -> int:
+    """CRC-32 over the bytes of all tensors, by name."""
+    value = 0
+    for name in sorted(weights):
+        value = zlib.crc32(weights[name].contiguous().numpy().tobytes(), value)
+    return value
+
+
+class _Fan(Protocol):
+    def get_landmarks_from_image(self, image: Frame, **options: Any) -> Any: ...
+
+
+class FanLandmarker:
+    """face-alignment's 2-D FAN (Bulat & Tzimiropoulos 2017), downloaded by it at first use.
+
+    About 200 ms a face on a CPU. It tells neither depth nor forehead: the forehead is the mean
+    face's, put on the upper face. Its presence is the mean height of its heat maps' peaks.
+    Raises AssetError when the weights cannot be had.
+    """
+
+    name = "fan"
+
+    def __init__(self, device: str = "auto") -> None:
+        self._net = _load_fan(str(_device(device)))
+
+    def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
+        """One answer per guess (68, 2)."""
+        if not guesses or frame.size == 0:
+            return [_nothing(guess) for guess in guesses]
+        boxes = [np.asarray([*_detector_box(guess), 1.0]) for guess in guesses]
+        points, scores, _ = self._net.get_landmarks_from_image(
+            frame, detected_faces=boxes, return_landmark_score=True
+        )
+        located = []
+        for face, score in zip(points, scores, strict=True):
+            placed = np.asarray(face, np.float32)[:, :2]
+            # Sure peaks are near 0.8, background's below 0.3.
+            presence = 1 / (1 + math.exp(-12 * (float(np.mean(np.asarray(score))) - 0.4)))
+            located.append(Landmarks(placed, forehead_of(placed), presence))
+        return located
+
+
+def _load_fan(device: str) -> _Fan:
+    try:
+        import face_alignment
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            net: _Fan = face_alignment.FaceAlignment(
+                face_alignment.LandmarksType.TWO_D,
+                device=device,
+                flip_input=False,
+                compile=False,
+                face_detector="folder",
+            )
+    except (OSError, RuntimeError, ImportError) as error:
+        raise AssetError(
+            "FAN's weights cannot be downloaded from adrianbulat.com: check the connection, or put "
+            f"2DFAN4-11f355bf06.pth.tar into {fan_folder()} by hand, or use --landmarks builtin, "
+            "which needs no download."
+        ) from error
+    return net
+
+
+def fan_folder() -> Path:
+    """Where face-alignment keeps what it downloads."""
+    return Path(os.path.join(torch.hub.get_dir(), "checkpoints"))
+
+
+def forehead_of(points: Points) -> Points:
+    """Forehead (13, 2) for points (68, 2): the mean face's, laid on brows, eyes and nose."""
+    mean = mean_face().points
+    upper = slice(17, 48)
+    matrix = fit_similarity(mean[upper, :2], points[upper])
+    return transform(matrix, mean[68:, :2])
+
+
+def _detector_box(points: Points) -> tuple[float, float, float, float]:
+    """The box S3FD would draw around these points: FAN was trained on crops made from it."""
+    left, top, right, bottom = box_of(points)
+    return left, top - 0.12 * (bottom - top), right, bottom
+
+
+def _nothing(guess: Points) -> Landmarks:
+    return Landmarks(guess.astype(np.float32), forehead_of(guess), 0.0)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
