@@ -1,0 +1,30 @@
+"""Seeded smooth noise."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+
+
+def smooth_noise(rng: np.random.Generator, size: tuple[int, int], cell: tuple[float, float]) -> Image:
+    """Noise of mean 0 and about unit deviation, ``size`` (H, W).
+
+    ``cell`` is the size (rows, columns) of its features in pixels; unlike numbers give streaks.
+    """
+    rows = max(2, round(size[0] / cell[0]) + 2)
+    columns = max(2, round(size[1] / cell[1]) + 2)
+    coarse = rng.standard_normal((rows, columns)).astype(np.float32)
+    fine = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(fine * np.float32(1.25), np.float32)
+
+
+def fractal_noise(
+    rng: np.random.Generator, size: tuple[int, int], cell: float, octaves: int = 4
+) -> Image:
+    """Noise with detail from ``cell`` pixels down, each octave half as strong."""
+    total = np.zeros(size, np.float32)
+    for octave in range(octaves):
+        step = max(1.0, cell / 2**octave)
+        total += smooth_noise(rng, size, (step, step)) * np.float32(0.5**octave)
+    return total / np.float32(1.15)

@@ -1,0 +1,136 @@
+"""A z-buffer rasteriser for small meshes, compiled with numba.
+
+Triangles are counter-clockwise seen from their front; the others are skipped. Screen points
+hold x, y in pixels and the distance from the camera, which must be positive.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile ``function`` to machine code, kept on disk, free of the interpreter's lock."""
+    return cast(Callable[_P, _R], numba.njit(nogil=True, cache=True)(function))
+
+
+@compiled
+def fill(
+    screen: F32, faces: I32, level: F32, uv: F32, cut: F32, depth: F32, face: I32, weights: F32
+) -> None:
+    """Draw ``faces`` (M, 3) into the buffers, nearest first.
+
+    screen (N, 3); uv (N, 2) in texels of ``cut`` (h, w). A pixel of a face whose ``level`` is
+    not negative is drawn only where ``cut`` is above that level: holes, hairs. ``depth`` (H, W)
+    starts at infinity, ``face`` (H, W) at -1; ``weights`` (H, W, 2) receives the perspective
+    shares of the face's second and third corner.
+    """
+    height, width = depth.shape
+    rows, columns = cut.shape
+    for m in range(faces.shape[0]):
+        i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
+        ax, ay, az = screen[i, 0], screen[i, 1], screen[i, 2]
+        bx, by, bz = screen[j, 0], screen[j, 1], screen[j, 2]
+        cx, cy, cz = screen[k, 0], screen[k, 1], screen[k, 2]
+        # y runs down on the screen, so that front faces have a negative area.
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area >= -1e-9:
+            continue
+        x0 = max(0, int(np.ceil(min(ax, bx, cx))))
+        x1 = min(width - 1, int(np.floor(max(ax, bx, cx))))
+        y0 = max(0, int(np.ceil(min(ay, by, cy))))
+        y1 = min(height - 1, int(np.floor(max(ay, by, cy))))
+        ia, ib, ic = 1.0 / az, 1.0 / bz, 1.0 / cz
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
+                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                wa = 1.0 - wb - wc
+                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                    continue
+                near = 1.0 / (wa * ia + wb * ib + wc * ic)
+                if near >= depth[y, x]:
+                    continue
+                pb = wb * ib * near
+                pc = wc * ic * near
+                if level[m] >= 0.0:
+                    pa = 1.0 - pb - pc
+                    u = pa * uv[i, 0] + pb * uv[j, 0] + pc * uv[k, 0]
+                    v = pa * uv[i, 1] + pb * uv[j, 1] + pc * uv[k, 1]
+                    column = min(max(int(u), 0), columns - 2)
+                    row = min(max(int(v), 0), rows - 2)
+                    fu = min(max(u - column, 0.0), 1.0)
+                    fv = min(max(v - row, 0.0), 1.0)
+                    top = cut[row, column] * (1 - fu) + cut[row, column + 1] * fu
+                    low = cut[row + 1, column] * (1 - fu) + cut[row + 1, column + 1] * fu
+                    if top * (1 - fv) + low * fv <= level[m]:
+                        continue
+                depth[y, x] = near
+                face[y, x] = m
+                weights[y, x, 0] = pb
+                weights[y, x, 1] = pc
+
+
+@compiled
+def fill_depth(screen: F32, faces: I32, depth: F32) -> None:
+    """Draw the depth alone, without perspective and from both sides: for shadows."""
+    height, width = depth.shape
+    for m in range(faces.shape[0]):
+        i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
+        ax, ay, az = screen[i, 0], screen[i, 1], screen[i, 2]
+        bx, by, bz = screen[j, 0], screen[j, 1], screen[j, 2]
+        cx, cy, cz = screen[k, 0], screen[k, 1], screen[k, 2]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < 1e-9:
+            continue
+        x0 = max(0, int(np.ceil(min(ax, bx, cx))))
+        x1 = min(width - 1, int(np.floor(max(ax, bx, cx))))
+        y0 = max(0, int(np.ceil(min(ay, by, cy))))
+        y1 = min(height - 1, int(np.floor(max(ay, by, cy))))
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
+                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                wa = 1.0 - wb - wc
+                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                    continue
+                near = wa * az + wb * bz + wc * cz
+                depth[y, x] = min(depth[y, x], near)
+
+
+@compiled
+def vertex_normals(points: F32, faces: I32, weld: I32) -> F32:
+    """Unit normals (N, 3), area-weighted; vertices with the same ``weld`` (N,) share theirs."""
+    total = np.zeros_like(points)
+    for m in range(faces.shape[0]):
+        i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
+        ux = points[j, 0] - points[i, 0]
+        uy = points[j, 1] - points[i, 1]
+        uz = points[j, 2] - points[i, 2]
+        vx = points[k, 0] - points[i, 0]
+        vy = points[k, 1] - points[i, 1]
+        vz = points[k, 2] - points[i, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for n in range(3):
+            p = weld[faces[m, n]]
+            total[p, 0] += nx
+            total[p, 1] += ny
+            total[p, 2] += nz
+    normals = np.empty_like(points)
+    for p in range(points.shape[0]):
+        q = weld[p]
+        x, y, z = total[q, 0], total[q, 1], total[q, 2]
+        length = np.sqrt(x * x + y * y + z * z) + np.float32(1e-12)
+        normals[p, 0] = x / length
+        normals[p, 1] = y / length
+        normals[p, 2] = z / length
+    return normals
