@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, get_type_hints
 
 from faceswap.events import Event, Summary
-from faceswap.jobs import convert, extract, swap
+from faceswap.jobs import convert, doctor, extract, preview, swap, train
 from faceswap.options import Options
 
 JobFunction = Callable[[Any], Generator[Event, None, Summary]]
@@ -16,7 +16,10 @@ JobFunction = Callable[[Any], Generator[Event, None, Summary]]
 JOBS: Mapping[str, JobFunction] = {
     "swap": swap.swap,
     "extract": extract.extract,
+    "train": train.train,
     "convert": convert.convert,
+    "doctor": doctor.doctor,
+    "preview": preview.preview,
 }
 
 

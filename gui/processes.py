@@ -1,0 +1,64 @@
+"""Processes that outlive the window: is one alive, ask it to stop, end it."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def alive(pid: int) -> bool:
+    """Whether process ``pid`` runs and is one of ours, as far as the system lets us see."""
+    if pid <= 0:
+        return False
+    if sys.platform == "win32":
+        return _alive_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return False  # a process of another user has taken the number
+    return _is_ours(pid)
+
+
+def ask_to_stop(pid: int) -> None:
+    """Ask process ``pid`` to save what it has and stop; on Windows it can only be ended."""
+    _signal(pid, signal.SIGTERM)
+
+
+def end(pid: int) -> None:
+    """End process ``pid`` at once."""
+    _signal(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+
+
+def _signal(pid: int, number: int) -> None:
+    if alive(pid):
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            return  # it ended by itself in between
+
+
+def _is_ours(pid: int) -> bool:
+    """Where /proc tells: a process that got a dead one's number does not count, nor a zombie."""
+    proc = Path(f"/proc/{pid}")
+    try:
+        state = proc.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        command = proc.joinpath("cmdline").read_bytes()
+    except (OSError, IndexError):
+        return not Path("/proc/self").exists()
+    return state != "Z" and b"faceswap" in command
+
+
+def _alive_windows(pid: int) -> bool:
+    import ctypes
+
+    query, still_active = 0x1000, 259
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
+    handle = kernel.OpenProcess(query, False, pid)
+    if not handle:
+        return False
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == still_active
