@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from faceswap.swap.blend import paste, sharpen, soft_mask, warp_crop
+from faceswap.faces.crops import cut_out
+from faceswap.swap.blend import paste, sharpen, soft_mask
 
 
 def smooth_frame(height: int = 120, width: int = 160) -> NDArray[np.uint8]:
@@ -28,7 +29,7 @@ def oval(centre: float, radius: float) -> tuple[NDArray[np.float32], NDArray[np.
 @pytest.mark.parametrize("matrix", [similarity(1, 0, -40, -30), similarity(0.8, 25, 5, -25)])
 def test_pasting_what_was_cut_out_changes_next_to_nothing(matrix: NDArray[np.float64]) -> None:
     frame = smooth_frame()
-    crop = warp_crop(frame, matrix, 64)
+    crop = cut_out(frame, matrix, 64)
     result = frame.copy()
     paste(result, crop.astype(np.float32) / 255, np.ones((64, 64), np.float32), matrix)
     assert np.abs(result.astype(int) - frame).max() <= 6
@@ -64,15 +65,15 @@ def test_a_face_across_the_border_is_pasted_as_far_as_it_goes() -> None:
 
 def test_a_large_face_is_cut_out_without_aliasing() -> None:
     checks = (np.indices((800, 800)).sum(0) % 2 * 255).astype(np.uint8)
-    crop = warp_crop(np.repeat(checks[..., None], 3, 2), similarity(0.08, 10, 4, -3), 48)
+    crop = cut_out(np.repeat(checks[..., None], 3, 2), similarity(0.08, 10, 4, -3), 48)
     assert np.abs(crop.astype(int) - 127).max() < 12
 
 
 def test_cutting_from_far_away_lands_on_the_same_place() -> None:
     frame = np.kron(smooth_frame(), np.ones((6, 6, 1))).astype(np.uint8)
-    near = warp_crop(smooth_frame(), similarity(0.5, 0, 0, 0), 64)
+    near = cut_out(smooth_frame(), similarity(0.5, 0, 0, 0), 64)
     # Pixel centres are integers: pixel u of the small frame lies at 6u + 2.5 of the large one.
-    far = warp_crop(frame, similarity(0.5 / 6, 0, -2.5 * 0.5 / 6, -2.5 * 0.5 / 6), 64)
+    far = cut_out(frame, similarity(0.5 / 6, 0, -2.5 * 0.5 / 6, -2.5 * 0.5 / 6), 64)
     assert_allclose(far[:58].astype(int), near[:58], atol=6)
 
 

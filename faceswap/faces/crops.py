@@ -102,6 +102,55 @@ def sharpness(crop: NDArray[np.uint8]) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
+def cut_out(frame: NDArray[np.uint8], matrix: NDArray[np.float64], side: int) -> NDArray[np.uint8]:
+    """The crop (side, side, 3) that ``matrix``, frame → crop, cuts out of ``frame``.
+
+    Outside the frame its edge is repeated. Where the crop is much smaller than the face, the
+    face is scaled down first, so that nothing aliases.
+    """
+    shrink = 1 / max(1e-6, float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    if shrink > 2:
+        return _cut_from_smaller(frame, matrix, side, shrink)
+    flags = cv2.INTER_LINEAR if shrink > 1 else cv2.INTER_CUBIC
+    crop = cv2.warpAffine(frame, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8)
+
+
+def _cut_from_smaller(
+    frame: NDArray[np.uint8], matrix: NDArray[np.float64], side: int, shrink: float
+) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    x0, y0, x1, y1 = crop_bounds(matrix, side, width, height, margin=round(2 * shrink))
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        x0, y0, x1, y1 = 0, 0, width, height
+    factor = 1.5 / shrink
+    size = max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor))
+    small = cv2.resize(frame[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
+    fx, fy = size[0] / (x1 - x0), size[1] / (y1 - y0)
+    # small pixel → frame pixel, pixel centres at integers
+    back = np.array([[1 / fx, 0, x0 + 0.5 / fx - 0.5], [0, 1 / fy, y0 + 0.5 / fy - 0.5], [0, 0, 1]])
+    crop = cv2.warpAffine(
+        small,
+        matrix @ back,
+        (side, side),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(crop, np.uint8)
+
+
+def crop_bounds(
+    matrix: NDArray[np.float64], side: int, width: int, height: int, margin: int
+) -> tuple[int, int, int, int]:
+    """The frame's pixels x0, y0, x1, y1 that the crop can come from."""
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64) - 0.5
+    places = corners @ inverse[:, :2].T + inverse[:, 2]
+    x0, y0 = np.floor(places.min(0)).astype(int) - margin
+    x1, y1 = np.ceil(places.max(0)).astype(int) + 1 + margin
+    return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))
+
+
 def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None:
     """Write ``image`` (S, S, 3) with its record; the file appears whole or not at all.
 

@@ -1,15 +1,18 @@
 """A's footage in, the same footage with B's face out."""
 
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from faceswap.events import Summary
+from faceswap.events import Event, Meter, Notice, Saved, Summary
 from faceswap.options import Device, Options, Overwrite, ProjectFolder, Show
 
 if TYPE_CHECKING:
     from faceswap.swap.swapper import Look
+    from faceswap.video.reader import Frame
 
 
 class LookOptions(Options):
@@ -67,9 +70,9 @@ class ConvertOptions(LookOptions):
     output: Annotated[
         Path | None,
         Show(short="-o", common=True),
-        Field(description="The video to write; by default out/RUN.mp4 in the project."),
+        Field(description="The video to write; by default out/NAME.mp4 in the project."),
     ] = None
-    run: Annotated[str, Field(description="Which training run's model to use.")] = "main"
+    name: Annotated[str, Field(description="Which training run's model to use.")] = "main"
     quality: Annotated[
         int, Field(ge=0, le=40, description="x264's CRF: 0 is lossless, 18 looks lossless.")
     ] = 17
@@ -91,3 +94,68 @@ class ConvertSummary(Summary):
             f"{self.output}: {self.swapped} of {self.frames} frames swapped; labelled as "
             "synthetic in its metadata."
         )
+
+
+def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
+    """Put B's face on A's footage with a trained model.
+
+    Frames without a face pass unchanged; sound, timestamps and size stay A's. The output says
+    in its metadata that it is synthetic.
+    """
+    from faceswap.project import Project
+    from faceswap.swap.model import SwapModel
+    from faceswap.swap.placing import placed_faces
+    from faceswap.swap.swapper import Swapper
+    from faceswap.training.checkpoint import newest_checkpoint
+    from faceswap.training.precision import pick_device
+    from faceswap.video.ahead import ahead
+    from faceswap.video.reader import VideoReader
+    from faceswap.video.writer import VideoWriter
+
+    project = Project.open(options.project)
+    output = options.output or project.out / f"{options.name}.mp4"
+    if options.output is None:
+        project.out.mkdir(exist_ok=True)
+    footage = VideoReader(project.video("a"), tolerate_damage=True)
+    device = pick_device(options.device)
+    model = SwapModel.load(newest_checkpoint(project.model / options.name), device)
+    with project.index() as index:
+        places, cuts = placed_faces(index, "a", model.resolution, options.smooth)
+    meter = Meter("convert", total=footage.info.frames or None)
+    swapped = 0
+    with (
+        footage,
+        VideoWriter(output, footage.info, crf=options.quality, overwrite=options.overwrite) as out,
+        Swapper(model, device, options.look()) as swapper,
+        closing(ahead(footage.frames(), 2 * options.batch)) as frames,
+    ):
+        for batch in _batches(frames, options.batch, cuts):
+            if batch[0].index in cuts:
+                swapper.cut()
+            faces = [places.get(frame.index, []) for frame in batch]
+            images = swapper.swap([frame.image for frame in batch], faces)
+            for frame, image in zip(batch, images, strict=True):
+                out.write(image, frame.pts, frame.duration)
+            swapped += sum(map(bool, faces))
+            progress = meter.add(len(batch))
+            if progress:
+                yield progress
+    yield meter.progress()
+    if footage.damage:
+        yield Notice(message=footage.damage)
+    yield Saved(what="swapped video", path=output)
+    return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
+
+
+def _batches(
+    frames: Iterable["Frame"], size: int, cuts: Collection[int]
+) -> Iterator[list["Frame"]]:
+    """Lists of up to ``size`` frames, a new one at every cut."""
+    batch: list[Frame] = []
+    for frame in frames:
+        if batch and (len(batch) == size or frame.index in cuts):
+            yield batch
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield batch

@@ -1,6 +1,6 @@
 """Two videos in, one swapped video out."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -124,7 +124,7 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
             )
         ),
     )
-    _write_sheet(options.a, options.output, sheet)
+    _write_sheet(options.a, options.output, _frames_with_faces(project), sheet)
     yield Preview(path=sheet, caption="A and the swap, side by side")
     return SwapSummary(
         output=options.output,
@@ -151,8 +151,30 @@ def _stage(
         job.close()
 
 
-def _write_sheet(a: Path, out: Path, sheet: Path) -> None:
+def _frames_with_faces(project: Path) -> list[int]:
+    from faceswap.project import Project
+    from faceswap.swap.sheet import pick_frames
+
+    with Project.open(project).index() as index:
+        return pick_frames(sorted({face.frame for face in index.faces("a")}), SHEET_FRAMES)
+
+
+def _write_sheet(a: Path, out: Path, frames: Sequence[int], sheet: Path) -> None:
+    from PIL import Image
+
+    from faceswap.swap.sheet import contact_sheet
     from faceswap.video.reader import VideoReader
 
-    with VideoReader(a), VideoReader(out):
-        raise AssertionError
+    before, after, times = [], [], []
+    with VideoReader(a, tolerate_damage=True) as old, VideoReader(out) as new:
+        for number in frames:
+            for left, right in zip(
+                old.frames(number, number + 1), new.frames(number, number + 1), strict=False
+            ):
+                before.append(left.image)
+                after.append(right.image)
+                times.append(left.time)
+    try:
+        Image.fromarray(contact_sheet(before, after, times)).save(sheet)
+    except OSError as error:
+        raise OutputError(f"Cannot write {sheet}: {error.strerror or error}.") from error

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.faces.crops import crop_bounds
 from faceswap.faces.mask import face_mask
 
 Frame = NDArray[np.uint8]
@@ -35,41 +36,6 @@ def soft_mask(points: Points, forehead: Points, side: int, grow: float, feather:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def warp_crop(frame: Frame, matrix: Matrix, side: int) -> NDArray[np.uint8]:
-    """The crop (side, side, 3) that ``matrix``, frame → crop, cuts out of ``frame``.
-
-    Outside the frame its edge is repeated. Where the crop is much smaller than the face, the
-    face is scaled down first, so that nothing aliases.
-    """
-    shrink = 1 / max(1e-6, float(np.hypot(matrix[0, 0], matrix[1, 0])))
-    if shrink > 2:
-        return _warp_from_smaller(frame, matrix, side, shrink)
-    flags = cv2.INTER_LINEAR if shrink > 1 else cv2.INTER_CUBIC
-    crop = cv2.warpAffine(frame, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(crop, np.uint8)
-
-
-def _warp_from_smaller(frame: Frame, matrix: Matrix, side: int, shrink: float) -> NDArray[np.uint8]:
-    height, width = frame.shape[:2]
-    x0, y0, x1, y1 = _bounds(matrix, side, width, height, margin=round(2 * shrink))
-    if x1 - x0 < 2 or y1 - y0 < 2:
-        x0, y0, x1, y1 = 0, 0, width, height
-    factor = 1.5 / shrink
-    size = max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor))
-    small = cv2.resize(frame[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
-    fx, fy = size[0] / (x1 - x0), size[1] / (y1 - y0)
-    # small pixel → frame pixel, pixel centres at integers
-    back = np.array([[1 / fx, 0, x0 + 0.5 / fx - 0.5], [0, 1 / fy, y0 + 0.5 / fy - 0.5], [0, 0, 1]])
-    crop = cv2.warpAffine(
-        small,
-        matrix @ back,
-        (side, side),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(crop, np.uint8)
-
-
 def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix) -> None:
     """Blend ``face`` into ``frame`` in place.
 
@@ -78,7 +44,7 @@ def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix) -> None:
     """
     side = face.shape[0]
     height, width = frame.shape[:2]
-    x0, y0, x1, y1 = _bounds(matrix, side, width, height, margin=1)
+    x0, y0, x1, y1 = crop_bounds(matrix, side, width, height, margin=1)
     if x0 >= x1 or y0 >= y1:
         return
     local = matrix.copy()
@@ -98,15 +64,3 @@ def sharpen(face: Picture, amount: float, radius: float) -> Picture:
     """Unsharp masking: ``face`` plus ``amount`` times what a blur of ``radius`` pixels takes."""
     blurred = cv2.GaussianBlur(face, (0, 0), radius)
     return np.clip(face + np.float32(amount) * (face - blurred), 0, 1)
-
-
-def _bounds(
-    matrix: Matrix, side: int, width: int, height: int, margin: int
-) -> tuple[int, int, int, int]:
-    """The frame's pixels x0, y0, x1, y1 that the crop can come from."""
-    inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64) - 0.5
-    places = corners @ inverse[:, :2].T + inverse[:, 2]
-    x0, y0 = np.floor(places.min(0)).astype(int) - margin
-    x1, y1 = np.ceil(places.max(0)).astype(int) + 1 + margin
-    return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))

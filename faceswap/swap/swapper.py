@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceswap.swap.blend import paste, sharpen, soft_mask, warp_crop
+from faceswap.faces.crops import cut_out
+from faceswap.swap.blend import paste, sharpen, soft_mask
 from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
 
 Frame = NDArray[np.uint8]
@@ -91,7 +92,7 @@ class Swapper:
         if not work:
             return list(frames)
         side = self._model.resolution
-        crops = list(self._pool.map(lambda w: warp_crop(frames[w[0]], w[1].matrix, side), work))
+        crops = list(self._pool.map(lambda w: cut_out(frames[w[0]], w[1].matrix, side), work))
         originals = np.stack(crops).astype(np.float32) / np.float32(255)
         swapped, masks = self._infer(originals)
         result = [

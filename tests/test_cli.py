@@ -1,0 +1,138 @@
+"""Every command is made from its job's options model; exit codes are as documented."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import Field
+
+from faceswap import cli
+from faceswap.errors import InputError
+from faceswap.events import Event, Finished, Notice, Progress, Summary, parse
+from faceswap.jobs.registry import JOBS, options_of
+from faceswap.options import Options, Show
+
+
+class ToyOptions(Options):
+    """Options of a job that only tests know."""
+
+    path: Annotated[Path, Show(positional=True), Field(description="What to read.")]
+    size: Annotated[int, Show(short="-s"), Field(ge=2, description="How large.")] = 4
+    fail: Annotated[str, Field(description="How to fail.")] = ""
+
+
+class ToySummary(Summary):
+    """What the toy made."""
+
+    size: int
+
+    def text(self) -> str:
+        return f"made {self.size}"
+
+
+closed: list[bool] = []
+
+
+def toy(options: ToyOptions) -> Generator[Event, None, ToySummary]:
+    """Make a toy."""
+    try:
+        yield Progress(stage="toy", done=1, total=2)
+        if options.fail == "input":
+            raise InputError("No such toy; take another.")
+        if options.fail == "defect":
+            raise ZeroDivisionError("oops")
+        if options.fail == "stop":
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield Notice(message="[odd] markup", frame=3)
+        return ToySummary(size=options.size)
+    finally:
+        closed.append(True)
+
+
+@pytest.fixture(autouse=True)
+def only_toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed.clear()
+    monkeypatch.setattr(cli, "JOBS", {"toy": toy, "shelf toy": toy})
+
+
+@pytest.mark.parametrize("command", [["toy"], ["shelf", "toy"]])
+def test_events_come_as_lines_of_json(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([*command, "a b.mp4", "-s", "7", "--events", "jsonl"]) == 0
+    lines = [parse(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.kind for line in lines] == ["progress", "notice", "finished"]
+    assert lines[-1] == Finished(summary={"size": 7}, text="made 7")
+
+
+def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["toy", "x"]) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == "made 4"
+    assert "frame 3: [odd] markup" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["toy", "x", "--fail", "input"], 1, "No such toy; take another."),
+        (["toy", "x", "--fail", "defect"], 1, "ZeroDivisionError: oops"),
+        (["toy", "x", "--size", "1"], 2, "--size"),
+        (["toy", "x", "--size", "many"], 2, "--size"),
+        (["toy"], 2, "--path"),
+        (["toy", "x", "y"], 2, "y"),
+        (["toy", "x", "--unheard-of"], 2, "--unheard-of"),
+        (["unheard-of"], 2, "unheard-of"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence_and_an_exit_code(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["toy", "x", "--fail", "input", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_being_asked_to_stop_cleans_up_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["toy", "x", "--fail", "stop", "--events", "jsonl"]) == 130
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"kind": "stopped"}
+    assert closed == [True]
+
+
+def test_help_teaches_the_path(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert "faceswap swap A.mp4 B.mp4 -o out.mp4" in said
+    assert "consent" in said
+    assert cli.run(["toy", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "Make a toy." in said
+    assert "How large." in said
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_every_job_is_described_from_end_to_end(name: str) -> None:
+    model = options_of(JOBS[name])
+    assert JOBS[name].__doc__
+    for field_name, field in model.model_fields.items():
+        assert field.description, f"{name}: {field_name} has no help"
+        assert field.description.endswith("."), f"{name}: {field_name}: {field.description}"
+
+
+def test_the_module_runs_as_a_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "faceswap", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().count(".") == 2
