@@ -54,7 +54,7 @@ class LookOptions(Options):
     smooth: Annotated[
         float,
         Field(ge=0, le=1, description="How far the place of the face is smoothed over time."),
-    ] = 1.0
+    ] = 0.5
 
     def look(self) -> "Look":
         """The part of these that the swapper takes."""
