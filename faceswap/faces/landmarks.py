@@ -49,7 +49,7 @@ def grey_crop(frame: Frame, matrix: NDArray[np.floating[Any]], size: int = CROP_
     on the size of the frame.
     """
     shrink = 1 / max(math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))), 1e-6)
-    fine = int(np.clip(round(shrink / 1.5), 1, 4))
+    fine = int(np.clip(round(shrink / 2), 1, 4))
     sampled = np.asarray(matrix, np.float64) * fine
     sampled[:, 2] += (fine - 1) / 2
     side = size * fine
@@ -66,9 +66,8 @@ class BuiltinLandmarker:
 
     def __init__(self, device: str = "auto", path: Path | None = None) -> None:
         self._device = _device(device)
-        self._net = load_net(path or asset_path(_ASSET)).to(
-            self._device, memory_format=torch.channels_last
-        )
+        net = load_net(path or asset_path(_ASSET)).to(self._device)
+        self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
         """One answer per guess (68, 2); all faces of the frame in one pass of the network."""

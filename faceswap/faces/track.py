@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.errors import ProjectError
-from faceswap.faces.align import eye_distance, upright_matrix
+from faceswap.faces.align import upright_matrix
 from faceswap.faces.face import Detector, Face, Frame, Landmarker, Landmarks, Points, as_frame
 from faceswap.faces.find import PRESENT, face_from, overlap, plausible, search
 
@@ -221,9 +222,9 @@ def _moved_far(before: Points, answer: Landmarks) -> bool:
     if answer.presence < 0.05 or not np.isfinite(answer.points).all():
         return False
     old, new = upright_matrix(before, 1), upright_matrix(answer.points, 1)
-    shift = np.linalg.norm(new @ np.append(before.mean(0), 1) - old @ np.append(before.mean(0), 1))
-    scale = np.linalg.norm(new[0, :2]) / max(np.linalg.norm(old[0, :2]), 1e-9)
-    turn = abs(np.angle(complex(*new[0, :2]) / complex(*old[0, :2])))
-    return bool(
-        shift > _FAR or abs(scale - 1) > 2 * _FAR or turn > 2 * _FAR or eye_distance(before) < 1
-    )
+    middle = np.append(before.mean(0), 1)
+    shift = float(np.linalg.norm((new - old) @ middle))
+    (a, b), (c, d) = old[0, :2].tolist(), new[0, :2].tolist()
+    scale = math.hypot(c, d) / max(math.hypot(a, b), 1e-9)
+    turn = abs(math.atan2(a * d - b * c, a * c + b * d))
+    return shift > _FAR or abs(scale - 1) > 2 * _FAR or turn > 2 * _FAR
