@@ -148,7 +148,8 @@ class PixelShuffleDecoder(nn.Module):
 
     def forward(self, x: Tensor) -> Decoded:
         """(N, C, s, s) → (image, mask or None), squashed to [0, 1]."""
-        image = torch.sigmoid(self.image(self.layers(x)))
+        # In float32: the steps of bfloat16 between 0.5 and 1 would be seen in smooth skin.
+        image = torch.sigmoid(self.image(self.layers(x)).float())
         return image, None if self.mask is None else torch.sigmoid(self.mask(x))
 
 

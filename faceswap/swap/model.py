@@ -186,12 +186,12 @@ def _sized(mask: Tensor, side: int) -> Tensor:
 
 def _quick(config: SwapConfig) -> SharedAutoencoder:
     size = config.resolution // 2
-    encoder = ConvEncoder(size, (32, 64, 128, 256), (5, 5, 3, 3))
-    inter = DenseBottleneck(256 * encoder.lowest**2, 256, encoder.lowest, 256, upscale=False)
+    encoder = ConvEncoder(size, (32, 64, 128, 192), (5, 5, 3, 3))
+    inter = DenseBottleneck(192 * encoder.lowest**2, 256, encoder.lowest, 192, upscale=False)
 
     def decoder() -> PixelShuffleDecoder:
         return PixelShuffleDecoder(
-            256, (160, 96, 64), (32, 16, 8), residual=(0, 0, 1), image_kernel=3, factor=4
+            192, (160, 96, 64), (32, 16, 8), residual=(0, 0, 1), image_kernel=3, factor=4
         )
 
     return _two_decoders(encoder, inter, decoder(), decoder())

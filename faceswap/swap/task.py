@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.losses import psnr, ssim, ssim_map
+from faceswap.autoencoder.losses import detail, luma, psnr, ssim, ssim_map
 from faceswap.swap.faceset import FaceSet
 from faceswap.swap.model import SwapModel
 from faceswap.swap.preview import write_grid
@@ -91,7 +91,6 @@ class SwapTask:
         both = torch.cat(targets)
         inputs = self._distorted(both, generator, progress)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        both = both.contiguous(memory_format=torch.channels_last)
         return SwapBatch(inputs[:count], inputs[count:], both, torch.cat(maps))
 
     def _changed(
@@ -136,13 +135,16 @@ class SwapTask:
         (a, mask_a), (b, mask_b) = model(batch.a, batch.b)
         made = torch.cat([a, b]).float()
         weights = self._weights(batch.maps)
-        parts = self._picture_losses(made, batch.targets, weights)
+        total, parts = self._picture_losses(made, batch.targets, weights)
         if mask_a is not None and mask_b is not None:
             masks = torch.cat([mask_a, mask_b]).float()
-            wanted = functional.adaptive_avg_pool2d(batch.maps[:, :1], masks.shape[-1])
+            wanted = batch.maps[:, :1]
+            if wanted.shape[-1] > masks.shape[-1]:
+                wanted = functional.avg_pool2d(wanted, wanted.shape[-1] // masks.shape[-1])
+            else:
+                wanted = functional.interpolate(wanted, masks.shape[-2:])
             parts["mask"] = (masks - wanted).square().mean()
-        total = sum(getattr(self.objective, name) * value for name, value in parts.items())
-        assert isinstance(total, Tensor)
+            total = total + self.objective.mask * parts["mask"]
         return {"loss": total, **parts}
 
     def _weights(self, maps: Tensor) -> Tensor:
@@ -153,25 +155,21 @@ class SwapTask:
         weights = o.outside + (1 - o.outside) * face + o.features * features
         return weights / weights.mean((2, 3), keepdim=True)
 
-    def _picture_losses(self, made: Tensor, wanted: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        d = made - wanted
-        half = weights.shape[-1]
-        across = functional.pad((d[..., 1:] - d[..., :-1]).abs(), (0, 1))
-        down = functional.pad((d[..., 1:, :] - d[..., :-1, :]).abs(), (0, 0, 0, 1))
-        small_made = functional.adaptive_avg_pool2d(made, half)
-        small_wanted = functional.adaptive_avg_pool2d(wanted, half)
-        similarity = ssim_map(small_made, small_wanted)
-        pooled = functional.avg_pool2d(weights, 8, 4)
-
-        def weighted(error: Tensor) -> Tensor:
-            plane = functional.avg_pool2d(error.mean(1, keepdim=True), 2)
-            return (plane * weights).mean()
-
-        return {
-            "l1": weighted(d.abs()),
-            "gradient": weighted(across + down),
-            "ssim": ((1 - similarity) * pooled).mean(),
-        }
+    def _picture_losses(
+        self, made: Tensor, wanted: Tensor, weights: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        o = self.objective
+        shrink = made.shape[-1] // weights.shape[-1]
+        large = functional.interpolate(weights, scale_factor=float(shrink), mode="nearest")
+        share = o.gradient / max(o.l1 + o.gradient, 1e-9)
+        total, plain, steps = detail(made, wanted, large, share)
+        grey = [functional.avg_pool2d(luma(x), shrink) for x in (made, wanted)]
+        similarity = ssim_map(grey[0], grey[1])
+        structure = ((1 - similarity) * functional.avg_pool2d(weights, 8, 4)).mean()
+        return (
+            (o.l1 + o.gradient) * total + o.ssim * structure,
+            {"l1": plain, "gradient": steps, "ssim": structure.detach()},
+        )
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module) -> dict[str, float]:

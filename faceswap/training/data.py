@@ -20,14 +20,14 @@ def allocate(
     """An array to fill with pictures; above ``budget`` bytes a mapped temporary file.
 
     The file goes into ``folder`` (by default the system's place for temporary files) and is
-    removed when the array is gone.
+    nameless: it is gone when the array is.
     """
     size = int(np.prod(shape))
     if size <= budget:
         return np.empty(shape, np.uint8)
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the mapping
-    file.truncate(size)
-    return np.memmap(file, np.uint8, "r+", shape=shape)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(size)
+        return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
 @dataclass(frozen=True)

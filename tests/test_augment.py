@@ -1,0 +1,122 @@
+import math
+
+import pytest
+import torch
+
+from faceswap.training import augment
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_same_seed_gives_the_same_changes() -> None:
+    for make in (
+        lambda g: augment.random_affine(4, 10, 0.1, 0.1, 0.5, g),
+        lambda g: augment.random_warp(4, 16, 0.1, g, (2, 4)),
+        lambda g: augment.random_color(4, 0.1, 0.1, 0.1, g),
+    ):
+        assert torch.equal(make(generator(1)), make(generator(1)))
+        assert not torch.equal(make(generator(1)), make(generator(2)))
+
+
+def test_affine_stays_within_its_limits() -> None:
+    theta = augment.random_affine(2000, 10, 0.2, 0.05, 0.0, generator())
+    size = theta[:, :, 0].norm(dim=1)
+    angle = torch.atan2(theta[:, 1, 0], theta[:, 0, 0]).rad2deg()
+    assert 1 / 1.2 - 1e-5 <= size.min() < 0.86
+    assert 1.17 < size.max() <= 1.2 + 1e-5
+    assert angle.abs().max() <= 10.001
+    assert angle.abs().max() > 9.5
+    assert theta[:, :, 2].abs().max() <= 0.1
+    assert torch.allclose(theta[:, :, 0].norm(dim=1), theta[:, :, 1].norm(dim=1))
+
+
+def test_no_change_is_no_change_and_a_flip_is_a_flip() -> None:
+    x = torch.rand(2, 3, 8, 8)
+    still = augment.random_affine(2, 0, 0, 0, 0, generator())
+    assert torch.allclose(augment.sample(x, augment.affine_grid(still, 8)), x, atol=1e-5)
+    mirror = augment.random_affine(2, 0, 0, 0, 1, generator())
+    assert torch.allclose(augment.sample(x, augment.affine_grid(mirror, 8)), x.flip(3), atol=1e-5)
+
+
+def test_a_shift_moves_by_a_share_of_the_side() -> None:
+    x = torch.zeros(1, 1, 16, 16)
+    x[..., 8, 8] = 1
+    theta = torch.tensor([[[1.0, 0, 2 * 4 / 16], [0, 1, 0]]])
+    y = augment.sample(x, augment.affine_grid(theta, 16))
+    assert y[0, 0, 8, 4] == pytest.approx(1, abs=1e-5)
+
+
+def test_warp_fields_for_x_and_y_are_independent_and_smooth() -> None:
+    still = augment.affine_grid(torch.eye(2, 3).expand(200, 2, 3), 32)
+    moved = augment.random_warp(200, 32, 0.1, generator()) - still
+    x, y = moved[..., 0].flatten(), moved[..., 1].flatten()
+    assert abs(float(torch.corrcoef(torch.stack([x, y]))[0, 1])) < 0.05
+    # The peer's warp mistook the transpose of one field for the other.
+    transposed = torch.stack([moved[..., 0].flatten(), moved[..., 1].mT.flatten()])
+    assert abs(float(torch.corrcoef(transposed)[0, 1])) < 0.05
+    # Nodes: 10 % of a cell of half the range; between nodes a little less.
+    assert 0.02 < float(x.std()) < 0.06
+    assert float((moved[:, 1:] - moved[:, :-1]).abs().max()) < 0.05
+
+
+def test_no_warp_is_no_warp() -> None:
+    x = torch.rand(2, 3, 8, 8)
+    assert torch.allclose(
+        augment.sample(x, augment.random_warp(2, 8, 0, generator())), x, atol=1e-5
+    )
+
+
+def test_warp_does_not_fold() -> None:
+    grid = augment.random_warp(200, 32, 0.1, generator(), (4,))
+    assert (grid[:, :, 1:, 0] > grid[:, :, :-1, 0]).all()
+    assert (grid[:, 1:, :, 1] > grid[:, :-1, :, 1]).all()
+
+
+def test_color_transfer_reaches_the_wanted_statistics() -> None:
+    g = generator()
+    a = 0.4 + 0.1 * torch.rand(3, 3, 32, 32, generator=g)
+    b = (
+        0.5
+        + 0.15
+        * torch.rand(3, 3, 32, 32, generator=g)
+        * torch.tensor([1.0, 0.8, 0.7])[:, None, None]
+    )
+    mask = torch.ones(3, 1, 32, 32)
+    mask[..., :10] = 0
+    own, wanted = augment.color_statistics(b, mask), augment.color_statistics(a, mask)
+    full = augment.apply_color(b, augment.color_transfer(own, wanted, torch.ones(3)))
+    assert torch.allclose(augment.color_statistics(full, mask), wanted, atol=2e-3)
+    none = augment.apply_color(b, augment.color_transfer(own, wanted, torch.zeros(3)))
+    assert torch.allclose(none, b, atol=1e-5)
+
+
+def test_statistics_see_only_what_is_inside_the_mask() -> None:
+    x = torch.zeros(1, 3, 4, 4)
+    x[..., 2:] = 1
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., 2:] = 1
+    mean, spread = augment.color_statistics(x, mask)[0]
+    assert torch.allclose(mean, torch.tensor([1.0, 0, 0]), atol=1e-5)
+    assert torch.allclose(spread, torch.zeros(3), atol=1e-5)
+
+
+def test_colors_compose_and_stay_in_range() -> None:
+    x = torch.rand(2, 3, 8, 8) * 0.2 + 0.4
+    first = augment.random_color(2, 0.05, 0.1, 0.05, generator(1))
+    then = augment.random_color(2, 0.05, 0.1, 0.05, generator(2))
+    one_by_one = augment.apply_color(augment.apply_color(x, first), then)
+    assert torch.allclose(
+        augment.apply_color(x, augment.compose_color(first, then)), one_by_one, atol=1e-6
+    )
+    strong = augment.random_color(2, 2.0, 0.9, 1.0, generator(3))
+    y = augment.apply_color(x, strong)
+    assert 0 <= y.min() <= y.max() <= 1
+
+
+def test_uniform_is_uniform() -> None:
+    x = augment.uniform((4000,), -1, 3, generator())
+    assert -1 <= x.min() < x.max() < 3
+    assert x.mean() == pytest.approx(1, abs=0.1)
+    assert x.std() == pytest.approx(4 / math.sqrt(12), abs=0.05)

@@ -1,0 +1,75 @@
+import pytest
+import torch
+from torch import nn
+
+from faceswap.autoencoder.blocks import (
+    Cosine,
+    Downscale,
+    PixelNorm,
+    Residual,
+    SubPixelImage,
+    Upscale,
+    activation,
+    icnr_,
+    to_channels_last,
+)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_downscale_halves(kernel: int) -> None:
+    assert Downscale(3, 8, kernel)(torch.zeros(2, 3, 32, 32)).shape == (2, 8, 16, 16)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_upscale_multiplies_and_starts_smooth(factor: int) -> None:
+    torch.manual_seed(0)
+    block = Upscale(4, 5, factor=factor, active="none")
+    nn.init.zeros_(block[0].bias)
+    y = block(torch.rand(2, 4, 6, 6))
+    assert y.shape == (2, 5, 6 * factor, 6 * factor)
+    cells = y.unfold(2, factor, factor).unfold(3, factor, factor)
+    assert torch.allclose(cells, cells[..., :1, :1].expand_as(cells), atol=1e-6)
+
+
+def test_icnr_fills_in_place() -> None:
+    weight = torch.zeros(8, 3, 3, 3)
+    assert icnr_(weight, 2) is weight
+    assert torch.equal(weight[0], weight[3])
+    assert not torch.equal(weight[0], weight[4])
+
+
+def test_pixel_norm_gives_unit_mean_square() -> None:
+    y = PixelNorm()(torch.randn(3, 100) * 7)
+    assert torch.allclose(y.square().mean(1), torch.ones(3), atol=1e-4)
+
+
+def test_residual_keeps_the_shape_and_passes_its_input() -> None:
+    block = Residual(4)
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    x = torch.randn(2, 4, 8, 8)
+    assert torch.equal(block(x), nn.functional.leaky_relu(x, 0.2))
+
+
+def test_cosine_and_its_gradient() -> None:
+    x = torch.linspace(-3, 3, 13, dtype=torch.double, requires_grad=True)
+    assert torch.equal(Cosine()(x), x * x.cos())
+    assert torch.autograd.gradcheck(Cosine(), x)
+
+
+def test_sub_pixel_image_without_factor_keeps_the_size() -> None:
+    assert SubPixelImage(4, 3)(torch.zeros(1, 4, 8, 8)).shape == (1, 3, 8, 8)
+    assert SubPixelImage(4, 3, factor=4)(torch.zeros(1, 4, 8, 8)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("name", ["leaky", "cosine", "relu", "silu", "sigmoid", "tanh", "none"])
+def test_every_activation_can_be_made(name: str) -> None:
+    assert activation(name)(torch.zeros(2)).shape == (2,)  # type: ignore[arg-type]
+
+
+def test_channels_last_changes_no_value() -> None:
+    layer = nn.Conv2d(3, 4, 3)
+    before = layer.weight.detach().clone()
+    to_channels_last(layer)
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(layer.weight, before)

@@ -1,0 +1,185 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from faceswap.errors import CheckpointError, OutputError
+from faceswap.training import checkpoint
+from faceswap.training.checkpoint import (
+    CheckpointFolder,
+    newest_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+
+TENSORS = {
+    "model/w": torch.arange(6.0).reshape(2, 3),
+    "model/half": torch.ones(3, dtype=torch.bfloat16),
+    "ema/w": torch.zeros(2, 3),
+    "state/n": torch.tensor(7),
+    "state/none": torch.empty(0),
+}
+
+
+def save(folder: CheckpointFolder, step: int) -> Path:
+    return folder.save(step, "toy", {"size": 3}, {"step": step}, TENSORS)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "füße and spaces.safetensors"
+    write_checkpoint(path, "toy", {"size": 3}, {"step": 5, "name": "ä"}, TENSORS)
+    got = read_checkpoint(path)
+    assert (got.kind, got.config, got.numbers) == ("toy", {"size": 3}, {"step": 5, "name": "ä"})
+    assert got.tensors.keys() == TENSORS.keys()
+    assert all(torch.equal(got.tensors[name], value) for name, value in TENSORS.items())
+    assert all(got.tensors[name].dtype == value.dtype for name, value in TENSORS.items())
+    assert got.part("model").keys() == {"w", "half"}
+
+
+def test_channels_last_weights_come_back_with_their_values(tmp_path: Path) -> None:
+    weight = torch.rand(4, 3, 5, 5).contiguous(memory_format=torch.channels_last)
+    write_checkpoint(tmp_path / "x.safetensors", "toy", {}, {}, {"model/w": weight})
+    assert torch.equal(read_checkpoint(tmp_path / "x.safetensors").tensors["model/w"], weight)
+
+
+def test_the_last_few_are_kept_and_leftovers_removed(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path / "run", keep=2)
+    for step in (1, 20, 300):
+        save(folder, step)
+    (folder.folder / "step-000000400.part").write_bytes(b"half")
+    (folder.folder / "notes.txt").write_text("mine")
+    folder.clean()
+    assert {p.name for p in folder.folder.iterdir()} == {
+        "step-000000020.safetensors",
+        "step-000000300.safetensors",
+        "notes.txt",
+    }
+    assert newest_checkpoint(folder.folder) == folder.path(300)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "bit", "empty", "header"])
+def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path: Path, damage: str) -> None:
+    folder = CheckpointFolder(tmp_path)
+    save(folder, 1)
+    path = save(folder, 2)
+    data = bytearray(path.read_bytes())
+    if damage == "truncated":
+        data = data[:-5]
+    elif damage == "bit":
+        data[-3] ^= 4
+    elif damage == "empty":
+        data = bytearray()
+    else:
+        data[12] ^= 255
+    path.write_bytes(data)
+    got, problems = folder.newest()
+    assert got is not None
+    assert got.numbers["step"] == 1
+    assert len(problems) == 1
+    folder.set_aside(got.path)
+    assert folder.files() == [folder.path(1)]
+    assert (tmp_path / "step-000000002.damaged").exists()
+
+
+def test_an_empty_folder_has_none(tmp_path: Path) -> None:
+    assert CheckpointFolder(tmp_path / "missing").newest() == (None, [])
+    with pytest.raises(CheckpointError, match="run 'faceswap train' first"):
+        newest_checkpoint(tmp_path)
+
+
+def test_when_all_are_damaged_nothing_is_overwritten(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    for step in (1, 2):
+        save(folder, step).write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="None of the 2 checkpoints"):
+        folder.newest()
+    assert len(folder.files()) == 2
+
+
+def test_a_newer_version_is_refused_not_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = CheckpointFolder(tmp_path)
+    save(folder, 1)
+    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    save(folder, 2)
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match="newer version"):
+        folder.newest()
+
+
+def test_other_files_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file({"w": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match="not a checkpoint of faceswap"):
+        read_checkpoint(path)
+    save_file({"w": torch.zeros(1)}, path, metadata={"faceswap": json.dumps([1])})
+    with pytest.raises(CheckpointError, match="not a checkpoint of faceswap"):
+        read_checkpoint(path)
+    with pytest.raises(CheckpointError, match="no model file"):
+        read_checkpoint(tmp_path / "gone.safetensors")
+
+
+def test_a_full_disk_leaves_the_old_one_intact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = CheckpointFolder(tmp_path, keep=1)
+    save(folder, 1)
+
+    def full(tensors: Any, path: Path, metadata: Any) -> None:
+        path.write_bytes(b"as much as fits")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OutputError, match="No space left"):
+        save(folder, 2)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000001.safetensors"]
+    read_checkpoint(folder.path(1))
+
+
+SAVER = """
+import sys, torch
+from pathlib import Path
+from faceswap.training.checkpoint import CheckpointFolder
+folder = CheckpointFolder(Path(sys.argv[1]), keep=2)
+first = int(sys.argv[2])
+for step in range(first, first + 10000):
+    value = torch.full((200_000,), float(step))
+    folder.save(step, "toy", {}, {"step": step}, {"model/w": value})
+    print(step, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by signal")
+def test_kill_at_random_moments_never_loses_an_announced_save(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    folder = CheckpointFolder(tmp_path, keep=2)
+    first, kills = 1, int(os.environ.get("FACESWAP_KILLS", "4"))
+    for _ in range(kills):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(tmp_path), str(first)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        announced = int(process.stdout.readline())
+        time.sleep(chance.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        announced = max([announced, *(int(line) for line in process.stdout if line.endswith("\n"))])
+        process.stdout.close()
+        process.wait()
+        found, problems = folder.newest()
+        assert found is not None
+        assert not problems
+        assert found.numbers["step"] >= announced
+        assert bool((found.tensors["model/w"] == found.numbers["step"]).all())
+        first = found.numbers["step"] + 1

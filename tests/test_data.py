@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from faceswap.training.data import ImageSet, allocate, balance, held_out
+
+
+def small_set(weights: list[float]) -> ImageSet:
+    n = len(weights)
+    pictures = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 3, 4, 4).contiguous()
+    maps = torch.zeros(n, 2, 2, 2, dtype=torch.uint8)
+    return ImageSet(pictures, maps, torch.tensor(weights, dtype=torch.double))
+
+
+def test_draws_follow_the_weights_and_the_seed() -> None:
+    faces = small_set([0.0, 1.0, 3.0])
+    first = faces.draw(4000, torch.Generator().manual_seed(1))
+    assert torch.equal(first, faces.draw(4000, torch.Generator().manual_seed(1)))
+    counts = torch.bincount(first, minlength=3)
+    assert counts[0] == 0
+    assert counts[2] / counts[1] == pytest.approx(3, rel=0.15)
+
+
+def test_taking_gives_floats() -> None:
+    pictures, maps = small_set([1.0, 1.0]).take(torch.tensor([1, 0, 1]))
+    assert pictures.shape == (3, 3, 4, 4)
+    assert maps.shape == (3, 2, 2, 2)
+    assert pictures[0].max() == pytest.approx(1 / 255)
+
+
+def test_a_set_must_be_whole() -> None:
+    with pytest.raises(ValueError, match="not all zero"):
+        small_set([0.0, 0.0])
+    with pytest.raises(ValueError, match="as many maps"):
+        ImageSet(torch.zeros(2, 3, 4, 4), torch.zeros(1, 2, 2, 2), torch.ones(2))
+
+
+def test_portions_cover_the_set_once() -> None:
+    places = torch.cat(list(small_set([1.0] * 7).portions(3)))
+    assert places.tolist() == list(range(7))
+
+
+def test_a_large_set_is_mapped_to_a_file_and_trains_all_the_same(tmp_path: Path) -> None:
+    array = allocate((8, 3, 4, 4), budget=100, folder=tmp_path)
+    assert isinstance(array, np.memmap)
+    array[:] = np.arange(8).reshape(8, 1, 1, 1)
+    faces = ImageSet(torch.from_numpy(array), torch.zeros(8, 2, 2, 2), torch.ones(8))
+    assert faces.take(torch.tensor([5]))[0].max() == pytest.approx(5 / 255)
+    assert not isinstance(allocate((8, 3, 4, 4)), np.memmap)
+
+
+def test_held_out_are_a_few_stretches() -> None:
+    mask = held_out(400)
+    assert mask.sum() == 20
+    assert np.abs(np.diff(mask.astype(int))).sum() == 8
+    assert held_out(100_000).sum() == 64
+    assert held_out(39).sum() == 0
+    assert held_out(40).sum() == 4
+
+
+def test_rare_values_weigh_more_but_not_without_limit() -> None:
+    values = np.concatenate([np.zeros(970), np.linspace(0.5, 1, 30)])[:, None]
+    weights = balance(values)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[-1] > 2 * weights[0]
+    assert weights.max() <= 4 * np.median(weights) + 1e-9
+    assert balance(np.zeros((50, 2))) == pytest.approx(np.ones(50))

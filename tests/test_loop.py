@@ -1,0 +1,284 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from faceswap.errors import CheckpointError, OutputError, TrainingError
+from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
+from faceswap.training import checkpoint as checkpoint_module
+from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
+from faceswap.training.loop import Loop
+from faceswap.training.optimisers import OptimiserName
+from faceswap.training.state import LoopConfig
+
+CPU = torch.device("cpu")
+
+
+class Line:
+    """A toy task: learn y = W x from noisy pairs."""
+
+    def __init__(self) -> None:
+        self.truth = torch.arange(12.0).reshape(4, 3) / 12
+        self.disturb: Callable[[int, dict[str, Tensor]], dict[str, Tensor]] = lambda _, x: x
+        self.calls = 0
+        self.sizes: list[int] = []
+
+    def batch(self, count: int, generator: torch.Generator, progress: float) -> Any:
+        x = torch.randn(count, 3, generator=generator)
+        noise = 0.01 * torch.randn(count, 4, generator=generator)
+        self.sizes.append(count)
+        return x, x @ self.truth.T + noise
+
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        x, y = batch
+        self.calls += 1
+        loss = (model(x).float() - y).square().mean()
+        return self.disturb(self.calls, {"loss": loss})
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        assert isinstance(model, nn.Linear)
+        return {"error": (model.weight - self.truth).abs().mean().item()}
+
+    def preview(self, model: nn.Module, path: Path) -> None:
+        path.write_bytes(b"picture")
+
+
+def line_loop(folder: Path, task: Line | None = None, **changes: Any) -> Loop:
+    torch.manual_seed(0)
+    settings: dict[str, Any] = {"steps": 60, "batch": 8, "rate": 0.05, "precision": "fp32"}
+    config = LoopConfig(**(settings | changes))
+    return Loop(task or Line(), nn.Linear(3, 4, bias=False), config, folder, "line", {}, CPU)
+
+
+def resumed(folder: Path, task: Line | None = None, **changes: Any) -> Loop:
+    loop = line_loop(folder, task, **changes)
+    loop.resume(read_checkpoint(newest_checkpoint(folder)))
+    return loop
+
+
+def of_kind(events: list[Event], kind: type[Any]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_it_learns_and_says_so(tmp_path: Path) -> None:
+    loop = line_loop(tmp_path, steps=300)
+    events = list(loop.run())
+    assert loop.state.step == 300
+    assert loop.task.evaluate(loop.state.model)["error"] < 0.01
+    metrics = of_kind(events, Metrics)
+    assert metrics[-2].values["loss"] < metrics[0].values["loss"] / 50
+    assert {"faces/s", "data share", "rate", "gradient norm", "skipped"} <= metrics[0].values.keys()
+    assert metrics[-1].values.keys() == {"error"}
+    assert of_kind(events, Progress)[-1].done == of_kind(events, Progress)[-1].total == 300
+    assert of_kind(events, Preview)[-1].path.read_bytes() == b"picture"
+    rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(20, 301, 20))
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert newest_checkpoint(tmp_path).name == "step-000000300.safetensors"
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "adabelief", "lion"])
+def test_resume_is_exact_to_the_last_bit(tmp_path: Path, optimiser: OptimiserName) -> None:
+    whole = line_loop(tmp_path / "whole", optimiser=optimiser)
+    list(whole.run())
+    first = line_loop(tmp_path / "parts", optimiser=optimiser)
+    run = first.run()
+    for _ in run:
+        if first.state.step >= 27:
+            break
+    run.close()
+    assert 27 <= first.state.step < 60
+    second = resumed(tmp_path / "parts", optimiser=optimiser)
+    list(second.run())
+    assert second.state.step == 60
+    a, b = whole.state.tensors(), second.state.tensors()
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        assert torch.equal(value, b[name]), name
+
+
+def test_metrics_after_the_last_save_are_dropped_on_resume(tmp_path: Path) -> None:
+    list(line_loop(tmp_path, steps=20).run())
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 40, "seconds": 9, "loss": 1}\n{"step": 60, "lo')
+    list(resumed(tmp_path, steps=40).run())
+    rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == [20, 40]
+
+
+def test_closing_saves_and_an_untouched_run_is_not_saved_again(tmp_path: Path) -> None:
+    loop = line_loop(tmp_path, steps=None)
+    run = loop.run()
+    next(run)
+    run.close()
+    saved = newest_checkpoint(tmp_path)
+    assert read_checkpoint(saved).numbers["step"] == loop.state.step > 0
+    before = saved.stat().st_mtime_ns
+    again = resumed(tmp_path, steps=loop.state.step)
+    list(again.run())
+    assert saved.stat().st_mtime_ns == before
+
+
+def test_a_run_by_the_clock_ends_in_time_with_the_rate_down(tmp_path: Path) -> None:
+    loop = line_loop(tmp_path, steps=None, minutes=0.3 / 60)
+    events = list(loop.run())
+    assert 0.25 <= loop.state.seconds < 2
+    assert loop.state.optimiser.param_groups[0]["lr"] < 0.05 * 0.1
+    for event in of_kind(events, Progress):
+        assert event.eta is not None
+        assert event.eta <= 0.3
+
+
+def test_saves_by_step_and_keeps_the_last(tmp_path: Path) -> None:
+    events = list(line_loop(tmp_path, save_steps=10, keep=2).run())
+    assert [e.path.name for e in of_kind(events, Saved)] == [
+        f"step-{step:09d}.safetensors" for step in range(10, 61, 10)
+    ]
+    assert len(CheckpointFolder(tmp_path).files()) == 2
+
+
+def poisoned(at: range, factor: float) -> Callable[[int, dict[str, Tensor]], dict[str, Tensor]]:
+    return lambda call, found: {"loss": found["loss"] * (factor if call in at else 1.0)}
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 1e9])
+def test_a_bad_step_is_skipped_and_counted(tmp_path: Path, factor: float) -> None:
+    task = Line()
+    task.disturb = poisoned(range(80, 82), factor)
+    loop = line_loop(tmp_path, task, steps=200)
+    list(loop.run())
+    assert loop.state.skipped == 2
+    assert task.evaluate(loop.state.model)["error"] < 0.02
+    assert all(bool(torch.isfinite(t).all()) for t in loop.state.tensors().values())
+
+
+def test_a_run_that_stays_bad_goes_back_with_half_the_rate(tmp_path: Path) -> None:
+    task = Line()
+    task.disturb = poisoned(range(81, 101), float("nan"))
+    loop = line_loop(tmp_path, task, steps=200, save_steps=40)
+    events = list(loop.run())
+    (notice,) = of_kind(events, Notice)
+    assert notice.message == (
+        "Training went wrong at step 100: back to step 80, with 0.5 of the learning rate."
+    )
+    assert loop.state.rate_scale == 0.5
+    assert loop.state.step == 200
+    assert task.evaluate(loop.state.model)["error"] < 0.02
+
+
+def test_a_run_that_never_was_good_ends_with_advice(tmp_path: Path) -> None:
+    task = Line()
+    task.disturb = poisoned(range(1000), float("nan"))
+    with pytest.raises(TrainingError, match="diverged at step 20; start a new run with a lower"):
+        list(line_loop(tmp_path, task).run())
+    assert not CheckpointFolder(tmp_path).files()
+
+
+def test_out_of_memory_halves_the_batch_and_keeps_the_result(tmp_path: Path) -> None:
+    whole = line_loop(tmp_path / "whole", steps=3)
+    list(whole.run())
+    task = Line()
+
+    def small_memory(call: int, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        if task.sizes[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return found
+
+    task.disturb = small_memory
+    loop = line_loop(tmp_path / "parts", task, steps=3)
+    events = list(loop.run())
+    assert task.sizes == [8, 4, *[2] * 12]
+    assert [n.message.split(" parts")[0][-1] for n in of_kind(events, Notice)] == ["2", "4"]
+    assert loop.state.step == 3
+    assert torch.isfinite(loop.state.model.weight).all()  # type: ignore[operator]
+
+
+def test_memory_too_small_for_one_is_an_error(tmp_path: Path) -> None:
+    task = Line()
+
+    def no_memory(call: int, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    task.disturb = no_memory
+    with pytest.raises(TrainingError, match="Not even 1 faces"):
+        list(line_loop(tmp_path, task).run())
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(tmp_path: Path) -> None:
+    task = Line()
+
+    def broken(call: int, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        raise RuntimeError("shapes do not fit")
+
+    task.disturb = broken
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        list(line_loop(tmp_path, task).run())
+
+
+def test_a_full_disk_is_told_and_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = line_loop(tmp_path, save_steps=10)
+    run = loop.run()
+    events: list[Event] = []
+    for event in run:
+        events.append(event)
+        if isinstance(event, Saved):
+            break
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_module, "save_file", full)
+        notice = next(event for event in run if isinstance(event, Notice))
+    assert "No space left" in notice.message
+    assert "Training goes on" in notice.message
+    assert newest_checkpoint(tmp_path).name == "step-000000010.safetensors"
+    list(run)
+    assert newest_checkpoint(tmp_path).name == "step-000000060.safetensors"
+
+
+def test_a_last_save_that_fails_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint_module, "save_file", full)
+    with pytest.raises(OutputError, match="No space left"):
+        list(line_loop(tmp_path).run())
+
+
+def test_a_preview_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "previews").write_text("a file where the folder should be")
+    events = list(line_loop(tmp_path).run())
+    assert "Cannot write the preview" in of_kind(events, Notice)[0].message
+
+
+def test_another_optimiser_or_architecture_is_refused(tmp_path: Path) -> None:
+    list(line_loop(tmp_path).run())
+    with pytest.raises(CheckpointError, match="trained with AdamW, not Lion"):
+        resumed(tmp_path, optimiser="lion")
+    other = Loop(Line(), nn.Linear(5, 5), LoopConfig(precision="fp32"), tmp_path, "line", {}, CPU)
+    with pytest.raises(CheckpointError, match="another architecture"):
+        other.resume(read_checkpoint(newest_checkpoint(tmp_path)))
+
+
+def test_every_step_steps_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = line_loop(tmp_path)
+    calls = 0
+    step = loop.state.optimiser.step
+
+    def counted(*_: Any) -> None:
+        nonlocal calls
+        calls += 1
+        step()
+
+    monkeypatch.setattr(loop.state.optimiser, "step", counted)
+    list(loop.run())
+    assert calls == 60

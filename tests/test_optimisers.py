@@ -1,0 +1,116 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from faceswap.training.optimisers import (
+    AdaBelief,
+    Lion,
+    OptimiserName,
+    average_,
+    make_optimiser,
+    rate_factor,
+    set_rate,
+)
+
+
+def parameter(values: list[float], gradient: list[float]) -> nn.Parameter:
+    p = nn.Parameter(torch.tensor(values, dtype=torch.double))
+    p.grad = torch.tensor(gradient, dtype=torch.double)
+    return p
+
+
+def test_lion_steps_by_the_sign_of_the_interpolated_momentum() -> None:
+    p = parameter([1.0, 1.0], [0.5, -2.0])
+    optimiser = Lion([p], lr=0.1, weight_decay=0.5)
+    optimiser.step()
+    # First: sign(0.1·g), decay 0.5·w, momentum 0.01·g.
+    assert p.tolist() == pytest.approx([1 - 0.1 * 1.5, 1 - 0.1 * (-1 + 0.5)])
+    assert optimiser.state[p]["exp_avg"].tolist() == pytest.approx([0.005, -0.02])
+    before = p.detach().clone()
+    p.grad = torch.tensor([-0.01, 0.01], dtype=torch.double)
+    optimiser.step()
+    # 0.9·0.005 − 0.1·0.01 > 0; 0.9·(−0.02) + 0.1·0.01 < 0: the old signs still win.
+    step = (before - p.detach()).tolist()
+    assert step == pytest.approx(
+        [0.1 * (1 + 0.5 * float(before[0])), 0.1 * (-1 + 0.5 * float(before[1]))]
+    )
+
+
+def test_adabelief_follows_its_paper() -> None:
+    gradients = [0.3, -0.1, 0.4]
+    p = parameter([2.0], gradients[:1])
+    optimiser = AdaBelief([p], lr=0.01, eps=1e-8)
+    weight, mean, var = 2.0, 0.0, 0.0
+    for t, g in enumerate(gradients, 1):
+        p.grad = torch.tensor([g], dtype=torch.double)
+        optimiser.step()
+        mean = 0.9 * mean + 0.1 * g
+        var = 0.999 * var + 0.001 * ((g - mean) ** 2 + 1e-8)
+        weight -= 0.01 * (mean / (1 - 0.9**t)) / (math.sqrt(var / (1 - 0.999**t)) + 1e-8)
+        assert p.item() == pytest.approx(weight, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adabelief", "lion"])
+def test_a_step_found_bad_changes_nothing(name: OptimiserName) -> None:
+    p = nn.Parameter(torch.ones(3))
+    optimiser = make_optimiser(name, [p], 0.1)
+    p.grad = torch.ones(3)
+    optimiser.step()
+    before = p.detach().clone()
+    state = {k: v.clone() for k, v in optimiser.state[p].items()}
+    p.grad = torch.tensor([1.0, float("nan"), 1.0])
+    optimiser.found_inf = torch.ones(())  # type: ignore[attr-defined]
+    optimiser.step()
+    assert torch.equal(p, before)
+    assert all(torch.equal(optimiser.state[p][k], v) for k, v in state.items())
+    optimiser.found_inf = torch.zeros(())  # type: ignore[attr-defined]
+    p.grad = torch.ones(3)
+    optimiser.step()
+    assert (p < before).all()
+
+
+@pytest.mark.parametrize("name", ["adamw", "adabelief", "lion"])
+def test_each_finds_the_minimum(name: OptimiserName) -> None:
+    p = nn.Parameter(torch.tensor([3.0, -2.0]))
+    optimiser = make_optimiser(name, [p], 0.1, decay=0.0)
+    for step in range(800):
+        set_rate(optimiser, rate_factor(step, 10, step / 800))
+        optimiser.zero_grad()
+        (p - torch.tensor([1.0, 1.0])).square().sum().backward()
+        optimiser.step()
+    assert torch.allclose(p, torch.ones(2), atol=0.05)
+
+
+def test_frozen_parameters_are_left_out() -> None:
+    frozen = nn.Parameter(torch.ones(1), requires_grad=False)
+    optimiser = make_optimiser("adamw", [frozen, nn.Parameter(torch.ones(1))], 0.1)
+    assert len(optimiser.param_groups[0]["params"]) == 1
+
+
+def test_rate_warms_up_and_falls() -> None:
+    assert rate_factor(0, 10, 0.0) == pytest.approx(0.1)
+    assert rate_factor(9, 10, 0.0) == pytest.approx(1.0)
+    assert rate_factor(500, 10, 0.5) == pytest.approx(0.51)
+    assert rate_factor(500, 10, 1.0) == pytest.approx(0.02)
+    assert rate_factor(500, 10, None) == 1.0
+
+
+def test_set_rate_scales_what_it_was_made_with() -> None:
+    optimiser = make_optimiser("adamw", [nn.Parameter(torch.ones(1))], 0.1)
+    for factor in (0.5, 0.25):
+        set_rate(optimiser, factor)
+        assert optimiser.param_groups[0]["lr"] == pytest.approx(0.1 * factor)
+
+
+def test_average_starts_quickly_and_copies_buffers() -> None:
+    mine, theirs = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    nn.init.constant_(theirs.weight, 2.0)
+    theirs.running_mean = torch.tensor([5.0])
+    average_(mine, theirs, step=0, decay=0.999)
+    assert mine.weight.item() == pytest.approx(1 + 0.9)
+    average_(mine, theirs, step=10**6, decay=0.9)
+    assert mine.weight.item() == pytest.approx(1.9 + 0.1 * 0.1)
+    assert mine.running_mean is not None
+    assert mine.running_mean.item() == 5.0

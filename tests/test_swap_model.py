@@ -1,0 +1,139 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from faceswap.errors import CheckpointError, OptionsError
+from faceswap.swap.model import KIND, PRESETS, Preset, SwapConfig, SwapModel, config_of
+from faceswap.training.checkpoint import write_checkpoint
+from faceswap.training.state import LoopConfig, TrainingState
+
+
+def millions(config: SwapConfig) -> float:
+    with torch.device("meta"):
+        return sum(p.numel() for p in SwapModel(config).parameters()) / 1e6
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (SwapConfig(preset="classic", resolution=64), 82.1),
+        (SwapConfig(preset="df", resolution=128), 57.5),
+        (SwapConfig(preset="df", resolution=128, variant="ud"), 54.5),
+        (SwapConfig(preset="liae", resolution=128, variant="ud"), 82.4),
+        (
+            SwapConfig(preset="liae", resolution=224, variant="udt", code=512, mask=32),
+            179.6,
+        ),
+    ],
+)
+def test_parameters_as_the_peers_have_them(config: SwapConfig, expected: float) -> None:
+    assert millions(config) == pytest.approx(expected, abs=0.06)
+
+
+def test_pixel_norm_and_cosine_have_no_parameters() -> None:
+    plain, both = (millions(SwapConfig(preset="df", resolution=128, variant=v)) for v in ("", "uc"))
+    assert plain == both
+
+
+SMALL = {"code": 32, "encoder": 16, "decoder": 16, "mask": 8}
+
+
+@pytest.mark.parametrize("preset", ["df", "liae"])
+@pytest.mark.parametrize("variant", ["", "u", "d", "t", "c", "ud", "udt", "dt", "udtc"])
+def test_every_variant_makes_pictures_of_its_size(preset: Preset, variant: str) -> None:
+    config = SwapConfig.model_validate(
+        {"preset": preset, "resolution": 64, "variant": variant} | SMALL
+    )
+    model = SwapModel(config).eval()
+    (a, mask_a), (b, mask_b) = model(torch.rand(2, 3, 64, 64), torch.rand(1, 3, 64, 64))
+    assert a.shape == (2, 3, 64, 64)
+    assert b.shape == (1, 3, 64, 64)
+    assert mask_a is not None
+    assert mask_b is not None
+    assert mask_a.shape[-1] == mask_b.shape[-1] == 64
+
+
+@pytest.mark.parametrize("preset", ["quick", "classic"])
+def test_swap_is_b_seen_through_a(preset: Preset) -> None:
+    torch.manual_seed(0)
+    model = SwapModel(PRESETS[preset]).eval()
+    r = model.resolution
+    faces = torch.rand(2, 3, r, r)
+    picture, mask = model.swap(faces)
+    assert picture.shape == faces.shape
+    assert picture.dtype == torch.float32
+    assert 0 <= picture.min() <= picture.max() <= 1
+    assert (mask is None) == (preset == "classic")
+    assert mask is None or mask.shape == (2, 1, r, r)
+    assert torch.equal(picture, model.reconstruct(faces, "b")[0])
+    assert not torch.equal(picture, model.reconstruct(faces, "a")[0])
+
+
+def test_the_small_input_gives_what_the_large_one_gives() -> None:
+    model = SwapModel(PRESETS["quick"]).eval()
+    large = torch.rand(1, 3, 192, 192)
+    small = torch.nn.functional.avg_pool2d(large, 2)
+    assert model.input_size == 96
+    with torch.no_grad():
+        assert torch.equal(model.network.encode(small), model.network.encode(large))
+
+
+@pytest.mark.parametrize(
+    ("preset", "resolution", "variant", "reason"),
+    [
+        ("classic", 128, None, "classic has 64 px"),
+        ("quick", 100, None, "multiple of 32"),
+        ("quick", None, "u", "quick has no variants"),
+        ("df", 144, None, "df-ud needs a resolution that is a multiple of 32; 144 is not"),
+        ("df", 72, "", "df needs a resolution that is a multiple of 16; 72 is not"),
+        ("liae", None, "x", "not made of u, d, t and c"),
+        ("liae", None, "uu", "not made of u, d, t and c"),
+        ("df", 1024, None, "less than or equal to 512"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    preset: Preset, resolution: int | None, variant: str | None, reason: str
+) -> None:
+    with pytest.raises(OptionsError, match=reason):
+        config_of(preset, resolution, variant)
+
+
+def saved(folder: Path, kind: str = KIND, resolution: int = 64) -> tuple[Path, TrainingState]:
+    config = SwapConfig.model_validate(
+        {"preset": "df", "resolution": resolution, "variant": "d"} | SMALL
+    )
+    torch.manual_seed(0)
+    state = TrainingState(SwapModel(config), LoopConfig(), "fp32", torch.device("cpu"))
+    for parameter in state.averaged.parameters():
+        parameter.mul_(0.9)
+    path = folder / "step-000000001.safetensors"
+    write_checkpoint(path, kind, config.model_dump(), state.numbers(), state.tensors())
+    return path, state
+
+
+def test_loading_gives_the_averaged_weights_ready_to_convert(tmp_path: Path) -> None:
+    path, state = saved(tmp_path)
+    model = SwapModel.load(path)
+    assert not model.training
+    assert not any(p.requires_grad for p in model.parameters())
+    faces = torch.rand(2, 3, 64, 64)
+    assert isinstance(state.averaged, SwapModel)
+    assert torch.equal(model.swap(faces)[0], state.averaged.swap(faces)[0])
+
+
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path, _ = saved(tmp_path, kind="vae")
+    with pytest.raises(CheckpointError, match="of the kind 'vae', not a swap model"):
+        SwapModel.load(path)
+
+
+def test_a_config_that_does_not_fit_its_weights_is_refused(tmp_path: Path) -> None:
+    path, state = saved(tmp_path)
+    other = PRESETS["classic"].model_dump()
+    write_checkpoint(path, KIND, other, state.numbers(), state.tensors())
+    with pytest.raises(CheckpointError, match="cannot make"):
+        SwapModel.load(path)
+    write_checkpoint(path, KIND, {"preset": "huge"}, state.numbers(), state.tensors())
+    with pytest.raises(CheckpointError, match="cannot make"):
+        SwapModel.load(path)
