@@ -46,6 +46,8 @@ Swap faces only with the consent of the people shown. Every output says in its m
 it is synthetic.
 """
 
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_NAMED = inspect.Parameter.KEYWORD_ONLY
 _FRONT = Group("Output and errors", sort_key=100)
 
 
@@ -76,7 +78,13 @@ def run(arguments: Sequence[str]) -> int:
     app = _application()
     console = Console(stderr=True)
     try:
-        code = app(list(arguments), exit_on_error=False, print_error=False, error_console=console)
+        code = app(
+            list(arguments),
+            exit_on_error=False,
+            print_error=False,
+            error_console=console,
+            result_action="return_value",
+        )
     except CycloptsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         console.print("Add --help to see what can be given.")
@@ -126,7 +134,8 @@ def _command(job: JobFunction) -> Callable[..., int]:
 
 
 def _parameters(model: type[Options]) -> list[inspect.Parameter]:
-    positional, named = [], []
+    positional: list[inspect.Parameter] = []
+    named: list[inspect.Parameter] = []
     for name, field in model.model_fields.items():
         show = show_of(model, name)
         flags = [f"--{name.replace('_', '-')}"] + ([show.short] if show.short else [])
@@ -136,12 +145,9 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
             Parameter(name=flags, help=field.description, negative=negative),
         ]
         default = field.get_default(call_default_factory=True)
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        if not show.positional:
-            kind = inspect.Parameter.KEYWORD_ONLY
         parameter = inspect.Parameter(
             name,
-            kind,
+            _POSITIONAL if show.positional else _NAMED,
             annotation=annotation,
             default=inspect.Parameter.empty if default is PydanticUndefined else default,
         )
@@ -158,10 +164,9 @@ def _front_parameters() -> list[inspect.Parameter]:
         bool,
         Parameter(group=_FRONT, negative=(), help="Show the traceback when something fails."),
     ]
-    kind = inspect.Parameter.KEYWORD_ONLY
     return [
-        inspect.Parameter("events", kind, annotation=events, default="text"),
-        inspect.Parameter("debug", kind, annotation=debug, default=False),
+        inspect.Parameter("events", _NAMED, annotation=events, default="text"),
+        inspect.Parameter("debug", _NAMED, annotation=debug, default=False),
     ]
 
 

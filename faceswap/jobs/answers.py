@@ -11,13 +11,13 @@ from typing import Any, Self
 import numpy as np
 from pydantic import JsonValue
 
-from faceswap.errors import FaceswapError, OptionsError, OutputError
+from faceswap.errors import FaceswapError, InputError, OptionsError, OutputError
 from faceswap.faces.browse import COLUMNS, Browser
 from faceswap.faces.exclude import EXCLUDED, exclude, restore
-from faceswap.jobs.convert import LookOptions
 from faceswap.jobs.measures import Measures
 from faceswap.options import Side
 from faceswap.project import Project
+from faceswap.swap.look import Look
 from faceswap.swap.studio import Studio, encoded
 
 Values = dict[str, JsonValue]
@@ -58,6 +58,17 @@ class Answers:
         project.set_video("a", Path(a))
         project.set_video("b", Path(b))
         return self.on_project()
+
+    def on_relink(self, side: Side, path: str) -> Values:
+        """Say where a side's footage is now; it must be the same file."""
+        project = Project.open(self._folder)
+        if not project.is_video(side, Path(path)):
+            raise InputError(
+                f"{Path(path).name} is other footage than {side.upper()} was made of; make a new "
+                "project for it."
+            )
+        project.set_video(side, Path(path))
+        return {}
 
     def on_project(self) -> Values:
         """What there is: footage, faces, runs and conversions."""
@@ -105,9 +116,9 @@ class Answers:
         self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
     ) -> Values:
         """A frame of A with B's face, blended as ``look`` says."""
-        options = LookOptions(**look)
+        options = Look(**look)
         began = time.perf_counter()
-        image, faces = self.studio.swapped(frame, run, options.look(), options.smooth)
+        image, faces = self.studio.swapped(frame, run, options)
         picture = _text(encoded(image, width, height))
         return {
             "frame": frame,
@@ -183,6 +194,16 @@ class Answers:
             "previews": previews,
             "seconds": seconds,
         }
+
+    def on_estimate(self, preset: str, batch: int = 16) -> Values:
+        """What a training step of a preset costs here; takes a few seconds to find out."""
+        from faceswap.jobs.estimate import estimate
+        from faceswap.swap.model import PRESETS
+
+        known = next((name for name in PRESETS if name == preset), None)
+        if known is None:
+            raise OptionsError(f"There is no preset {preset!r}.")
+        return dict(estimate(known, batch))
 
     def on_snapshot(self, run: str) -> Values:
         """Keep a copy of a run's newest checkpoint that later saves do not push out."""

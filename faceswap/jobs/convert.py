@@ -8,62 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from faceswap.events import Event, Meter, Notice, Saved, Summary
-from faceswap.options import Device, Options, Overwrite, ProjectFolder, Show
+from faceswap.options import Device, Overwrite, ProjectFolder, Show
+from faceswap.swap.look import Look
 
 if TYPE_CHECKING:
-    from faceswap.swap.swapper import Look
     from faceswap.video.reader import Frame
 
 
-class LookOptions(Options):
-    """How the swapped face is fitted into the frame."""
-
-    color: Annotated[
-        float,
-        Show(common=True),
-        Field(ge=0, le=1, description="How far the face's colours follow A's."),
-    ] = 1.0
-    light: Annotated[
-        float,
-        Field(ge=0, le=1, description="How far the face's smooth light and shade follow A's."),
-    ] = 0.5
-    grow: Annotated[
-        float,
-        Show(common=True),
-        Field(
-            ge=-0.3,
-            le=0.3,
-            description="Growth of the mask, as a share of the face's width; negative shrinks.",
-        ),
-    ] = 0.0
-    feather: Annotated[
-        float,
-        Show(common=True),
-        Field(ge=0, le=0.5, description="Width of the mask's soft edge, as a share of the face's."),
-    ] = 0.12
-    sharpen: Annotated[
-        float, Show(common=True), Field(ge=0, le=3, description="How much fine detail is raised.")
-    ] = 0.5
-    opacity: Annotated[
-        float, Field(ge=0, le=1, description="1 shows all of B, 0 leaves A as it is.")
-    ] = 1.0
-    steady: Annotated[
-        float,
-        Field(ge=0, le=0.99, description="How far colours are averaged over time."),
-    ] = 0.9
-    smooth: Annotated[
-        float,
-        Field(ge=0, le=1, description="How far the place of the face is smoothed over time."),
-    ] = 0.5
-
-    def look(self) -> "Look":
-        """The part of these that the swapper takes."""
-        from faceswap.swap.swapper import Look
-
-        return Look(**self.model_dump(include=set(Look.__dataclass_fields__)))
-
-
-class ConvertOptions(LookOptions):
+class ConvertOptions(Look):
     """Put B's face on A's footage with a trained model."""
 
     project: ProjectFolder
@@ -126,7 +78,7 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     with (
         footage,
         VideoWriter(output, footage.info, crf=options.quality, overwrite=options.overwrite) as out,
-        Swapper(model, device, options.look()) as swapper,
+        Swapper(model, device, options) as swapper,
         closing(ahead(footage.frames(), 2 * options.batch)) as frames,
     ):
         for batch in _batches(frames, options.batch, cuts):

@@ -10,14 +10,14 @@ from pydantic import Field
 
 from faceswap.errors import FaceswapError, OptionsError
 from faceswap.events import Answer, Event, Preview, Progress, Summary
-from faceswap.jobs.convert import LookOptions
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
+from faceswap.swap.look import Look
 
 if TYPE_CHECKING:
     from faceswap.jobs.answers import Answers
 
 
-class PreviewOptions(LookOptions):
+class PreviewOptions(Look):
     """Show a frame of A with B's face, or answer questions about a project."""
 
     project: ProjectFolder
@@ -79,7 +79,7 @@ def _one(options: PreviewOptions, answers: "Answers") -> Generator[Event, None, 
         raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
     image, faces = answers.studio.swapped(
-        options.frame, options.run, options.look(), options.smooth
+        options.frame, options.run, options
     )
     write_picture(options.output, image)
     yield Preview(path=options.output, caption=f"frame {options.frame} with B's face")

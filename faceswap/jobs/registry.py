@@ -26,5 +26,6 @@ JOBS: Mapping[str, JobFunction] = {
 def options_of(job: JobFunction) -> type[Options]:
     """The options model that ``job`` takes."""
     options = get_type_hints(job)["options"]
-    assert issubclass(options, Options)
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        raise TypeError(f"{job} takes {options}, which is no model of options")
     return options

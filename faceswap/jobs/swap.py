@@ -8,17 +8,18 @@ from pydantic import Field
 
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Preview, Progress, Summary
-from faceswap.jobs.convert import ConvertOptions, LookOptions, convert
+from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
 from faceswap.jobs.train import PresetName, TrainOptions, train
 from faceswap.options import Device, Overwrite, Show, Side
+from faceswap.swap.look import Look
 
 SHEET_FRAMES = 8
 
 AnySummary = TypeVar("AnySummary", bound=Summary)
 
 
-class SwapOptions(LookOptions):
+class SwapOptions(Look):
     """Put the face of B on the footage of A: extract, train and convert in one."""
 
     a: Annotated[
@@ -111,7 +112,7 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
             )
         ),
     )
-    look = options.model_dump(include=set(LookOptions.model_fields))
+    look = options.model_dump(include=set(Look.model_fields))
     converted = yield from _stage(
         "convert",
         convert(

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from faceswap.errors import InputError, OutputError, ProjectError
 from faceswap.project import Project
+from faceswap.swap.look import Look
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from faceswap.swap.model import SwapModel
-    from faceswap.swap.swapper import Look, Placed
+    from faceswap.swap.swapper import Placed
     from faceswap.video.reader import Frame
 
 Image = NDArray[np.uint8]
@@ -125,7 +126,7 @@ class Studio:
             known = self._footage[path] = Footage(path)
         return known
 
-    def swapped(self, number: int, run: str, look: "Look", smooth: float) -> tuple[Image, int]:
+    def swapped(self, number: int, run: str, look: Look) -> tuple[Image, int]:
         """Frame ``number`` of A with B's face: uint8 (H, W, 3), and how many were swapped.
 
         Raises ProjectError, InputError or CheckpointError where footage or model are missing.
@@ -135,7 +136,7 @@ class Studio:
         project = Project.open(self.folder)
         frame = self.footage(project.video("a")).frame(number)
         model, device = self._loaded(project.model / run)
-        self._place(project, model.resolution, smooth)
+        self._place(project, model.resolution, look.smooth)
         faces = self._places.get(frame.index, [])
         with Swapper(model, device, look) as swapper:
             return swapper.swap([frame.image], [faces])[0], len(faces)

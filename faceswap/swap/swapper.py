@@ -13,6 +13,7 @@ from torch import Tensor
 from faceswap.faces.crops import cut_out
 from faceswap.swap.blend import paste, sharpen, soft_mask
 from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
+from faceswap.swap.look import Look
 
 Frame = NDArray[np.uint8]
 
@@ -26,25 +27,6 @@ class FaceModel(Protocol):
 
     def swap(self, faces: Tensor) -> tuple[Tensor, Tensor | None]:
         """A's faces (N, 3, R, R) → B's faces (N, 3, R, R) and, if learned, masks (N, 1, R, R)."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a swapped face is fitted into its frame.
-
-    color: how far its colours follow A's, 0 to 1. light: how far its smooth light and shade
-    follow A's, 0 to 1. grow: the mask's growth as a share of the face's width. feather: the
-    width of its fading edge, likewise. sharpen: how much fine detail is raised. opacity: 1 is
-    all B. steady: how far colour is averaged over time, 0 to 1.
-    """
-
-    color: float = 1.0
-    light: float = 0.5
-    grow: float = 0.0
-    feather: float = 0.12
-    sharpen: float = 0.5
-    opacity: float = 1.0
-    steady: float = 0.9
 
 
 @dataclass(frozen=True)

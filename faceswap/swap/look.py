@@ -1,0 +1,49 @@
+"""How a swapped face is fitted into its frame; the options of every job that does it."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from faceswap.options import Options, Show
+
+
+class Look(Options):
+    """How the swapped face is fitted into the frame."""
+
+    color: Annotated[
+        float,
+        Show(common=True),
+        Field(ge=0, le=1, description="How far the face's colours follow A's."),
+    ] = 1.0
+    light: Annotated[
+        float,
+        Field(ge=0, le=1, description="How far the face's smooth light and shade follow A's."),
+    ] = 0.5
+    grow: Annotated[
+        float,
+        Show(common=True),
+        Field(
+            ge=-0.3,
+            le=0.3,
+            description="Growth of the mask, as a share of the face's width; negative shrinks.",
+        ),
+    ] = 0.0
+    feather: Annotated[
+        float,
+        Show(common=True),
+        Field(ge=0, le=0.5, description="Width of the mask's soft edge, as a share of the face's."),
+    ] = 0.12
+    sharpen: Annotated[
+        float, Show(common=True), Field(ge=0, le=3, description="How much fine detail is raised.")
+    ] = 0.5
+    opacity: Annotated[
+        float, Field(ge=0, le=1, description="1 shows all of B, 0 leaves A as it is.")
+    ] = 1.0
+    steady: Annotated[
+        float,
+        Field(ge=0, le=0.99, description="How far colours are averaged over time."),
+    ] = 0.9
+    smooth: Annotated[
+        float,
+        Field(ge=0, le=1, description="How far the place of the face is smoothed over time."),
+    ] = 0.5

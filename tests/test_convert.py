@@ -1,0 +1,246 @@
+"""Conversion: what changes, what must not, and what goes wrong."""
+
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from torch import Tensor
+
+from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
+from faceswap.events import Event, Notice
+from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
+from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.jobs.train import TrainOptions, train
+from faceswap.swap.look import Look
+from faceswap.swap.placing import placed_faces
+from faceswap.swap.swapper import Placed, Swapper
+from faceswap.video.label import is_labelled
+from faceswap.video.reader import VideoReader
+
+
+@pytest.fixture(scope="module")
+def trained(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the sample with a model of two steps."""
+    project = tmp_path_factory.mktemp("trained") / "p"
+    for side in ("a", "b"):
+        list(
+            extract(
+                ExtractOptions(
+                    video=sample / f"{side}.mp4", project=project, side=side, size=64, every=2
+                )
+            )
+        )
+    list(train(TrainOptions(project=project, preset="quick", resolution=64, steps=2, batch=2)))
+    return project
+
+
+def run(options: ConvertOptions) -> tuple[list[Event], ConvertSummary]:
+    job = convert(options)
+    events = []
+    while True:
+        try:
+            events.append(next(job))
+        except StopIteration as end:
+            return events, end.value
+
+
+def sound(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(p) for p in container.demux(container.streams.audio[0]) if p.size]
+
+
+def test_only_the_face_changes_and_all_else_is_kept(
+    trained: Path, sample: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "öut put.mp4"
+    _, summary = run(ConvertOptions(project=trained, output=out))
+    assert summary.swapped == summary.frames > 0
+    with VideoReader(sample / "a.mp4") as before, VideoReader(out) as after:
+        assert after.info.rate == before.info.rate
+        assert (after.info.width, after.info.height) == (before.info.width, before.info.height)
+        pairs = list(zip(before, after, strict=True))
+    assert [a.time for a, _ in pairs] == pytest.approx([b.time for _, b in pairs])
+    with FaceIndex(trained / "index.sqlite") as index:
+        faces = {face.frame: face for face in index.faces("a")}
+    for a, b in pairs[::9]:
+        points = np.concatenate([faces[a.index].points, faces[a.index].forehead])
+        (left, top), (right, bottom) = points.min(0).astype(int), points.max(0).astype(int) + 1
+        change = np.abs(a.image.astype(int) - b.image).mean(2)
+        inside = change[top:bottom, left:right].mean()
+        change[max(0, top - 16) : bottom + 16, max(0, left - 16) : right + 16] = 0
+        assert inside > 8
+        assert np.sqrt((change**2).mean()) < 3.2  # 38 dB
+    assert sound(out) == sound(sample / "a.mp4")
+    assert is_labelled(out)
+
+
+def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.mkv"
+    run(ConvertOptions(project=trained, output=out, opacity=0, quality=0))
+    with VideoReader(sample / "a.mp4") as before, VideoReader(out) as after:
+        for a, b in zip(before, after, strict=True):
+            assert np.abs(a.image.astype(int) - b.image).mean() < 1.5
+
+
+def test_the_batch_size_does_not_show(trained: Path, tmp_path: Path) -> None:
+    outs = [tmp_path / f"{batch}.mkv" for batch in (1, 7)]
+    for out, batch in zip(outs, (1, 7), strict=True):
+        run(ConvertOptions(project=trained, output=out, batch=batch, quality=0))
+    with VideoReader(outs[0]) as one, VideoReader(outs[1]) as seven:
+        for a, b in zip(one, seven, strict=True):
+            assert np.abs(a.image.astype(int) - b.image).max() <= 3
+
+
+def test_without_a_name_it_goes_into_the_project(trained: Path) -> None:
+    _, summary = run(ConvertOptions(project=trained))
+    assert summary.output == trained / "out" / "main.mp4"
+    with pytest.raises(OutputError, match="--overwrite"):
+        run(ConvertOptions(project=trained))
+    _, again = run(ConvertOptions(project=trained, overwrite=True))
+    assert again.output == summary.output
+
+
+def test_what_is_missing_is_said_before_anything_is_written(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.mp4"
+    with pytest.raises(ProjectError):
+        run(ConvertOptions(project=tmp_path / "none", output=out))
+    with pytest.raises(CheckpointError, match="train"):
+        run(ConvertOptions(project=trained, output=out, name="unheard-of"))
+    with pytest.raises(OutputError, match="folder"):
+        run(ConvertOptions(project=trained, output=tmp_path / "none" / "o.mp4"))
+    with pytest.raises(OutputError, match="name for a video"):
+        run(ConvertOptions(project=trained, output=tmp_path / "o.txt"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_footage_that_changed_since_is_refused(trained: Path, sample: Path, tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    shutil.copytree(trained, project)
+    moved = tmp_path / "a.mp4"
+    shutil.copy(sample / "b.mp4", moved)
+    settings = (project / "project.toml").read_text()
+    (project / "project.toml").write_text(settings.replace(str(sample / "a.mp4"), str(moved)))
+    with pytest.raises(InputError, match="no longer the file"):
+        run(ConvertOptions(project=project, output=tmp_path / "o.mp4"))
+
+
+def test_a_damaged_model_is_told(trained: Path, tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    shutil.copytree(trained, project)
+    for model in (project / "model" / "main").glob("*.safetensors"):
+        model.write_bytes(model.read_bytes()[:1000])
+    with pytest.raises(CheckpointError):
+        run(ConvertOptions(project=project, output=tmp_path / "o.mp4"))
+    assert not (tmp_path / "o.mp4").exists()
+
+
+class Painter:
+    """A model that paints every face one colour."""
+
+    resolution = 64
+
+    def __init__(self, color: tuple[float, float, float]) -> None:
+        self.color = color
+
+    def swap(self, faces: Tensor) -> tuple[Tensor, Tensor | None]:
+        return torch.tensor(self.color).view(1, 3, 1, 1).expand(len(faces), 3, 64, 64), None
+
+
+def placed(x: float = 40, y: float = 40, track: int = 0) -> Placed:
+    turn = np.linspace(0, 2 * np.pi, 81, endpoint=False)
+    outline = np.stack([x + 22 * np.cos(turn), y + 22 * np.sin(turn)], -1).astype(np.float32)
+    matrix = np.array([[1.0, 0, 32 - x], [0, 1.0, 32 - y]])
+    return Placed(track, outline[:68], outline[68:], matrix)
+
+
+PLAIN = Look(color=0, light=0, sharpen=0, feather=0.05)
+
+
+def frame(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(90, 160, (80, 120, 3), np.uint8)
+
+
+def test_frames_without_a_face_are_passed_on_untouched() -> None:
+    frames = [frame(n) for n in range(3)]
+    with Swapper(Painter((1, 0, 0)), torch.device("cpu"), PLAIN) as swapper:
+        out = swapper.swap(frames, [[], [placed()], []])
+    assert out[0] is frames[0]
+    assert out[2] is frames[2]
+    assert_array_equal(out[1][40, 40], (255, 0, 0))
+    assert_array_equal(frames[1], frame(1))
+
+
+def test_two_faces_of_one_frame_are_both_swapped() -> None:
+    with Swapper(Painter((0, 1, 0)), torch.device("cpu"), PLAIN) as swapper:
+        (out,) = swapper.swap([frame()], [[placed(30), placed(90, track=1)]])
+    assert_array_equal(out[40, [30, 90]], [(0, 255, 0)] * 2)
+    assert_array_equal(out[:, 58:62], frame()[:, 58:62])
+
+
+def test_colour_follows_a_and_is_steady_until_a_cut() -> None:
+    dark = (frame() // 3).astype(np.uint8)
+    look = Look(color=1, light=0, sharpen=0, feather=0.05, steady=0.9)
+    with Swapper(Painter((0.5, 0.5, 0.5)), torch.device("cpu"), look) as swapper:
+        bright_out, dark_out = swapper.swap([frame(), dark], [[placed()], [placed()]])
+        swapper.cut()
+        (after_cut,) = swapper.swap([dark], [[placed()]])
+    area = (slice(35, 45), slice(35, 45))
+    assert abs(float(bright_out[area].mean()) - frame()[area].mean()) < 6
+    assert dark_out[area].mean() > 0.8 * bright_out[area].mean()
+    assert abs(float(after_cut[area].mean()) - dark[area].mean()) < 6
+
+
+def test_a_track_is_smoothed_in_stretches(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    face = placed().points
+    with FaceIndex(tmp_path / "i.sqlite") as index:
+        index.start("a", {})
+        numbers = [*range(0, 20), *range(30, 50)]
+        noise = {n: rng.normal(0, 0.5, 2) for n in numbers}
+        rows = [
+            FaceRow(
+                n,
+                0,
+                (face + noise[n] + (n >= 30) * 50).astype(np.float32),
+                placed().forehead,
+                1.0,
+                (0, 0, 0),
+                None,
+            )
+            for n in numbers
+        ]
+        index.add("a", [FrameRow(n, n, n / 25, n == 0) for n in numbers], rows, {})
+        raw, _ = placed_faces(index, "a", 64, 0)
+        calm, cuts = placed_faces(index, "a", 64, 0.5)
+    assert cuts == {0}
+    assert set(calm) == set(numbers)
+
+    def jitter(places: dict[int, list[Placed]]) -> float:
+        x = np.array([places[n][0].matrix[0, 2] for n in range(20)])
+        return float(np.abs(np.diff(x, 2)).mean())
+
+    assert jitter(calm) < 0.5 * jitter(raw)
+    ends = [calm[n][0].matrix[0, 2] - raw[n][0].matrix[0, 2] for n in (19, 30)]
+    assert np.abs(ends).max() < 2, "the stretch after the gap must not pull on the one before"
+
+
+@pytest.mark.real
+def test_a_film_with_hidden_faces_keeps_every_frame(
+    clips: Path, trained: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "p"
+    shutil.copytree(trained, project)
+    film = clips / "film_600x480.mp4"
+    list(
+        extract(ExtractOptions(video=film, project=project, side="a", size=64, every=20, redo=True))
+    )
+    events, summary = run(ConvertOptions(project=project, output=tmp_path / "o.mp4"))
+    assert summary.frames == 185
+    assert summary.swapped > 150
+    assert sound(tmp_path / "o.mp4") == sound(film)
+    assert not [e for e in events if isinstance(e, Notice)]
