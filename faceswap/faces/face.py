@@ -108,7 +108,7 @@ def as_frame(image: NDArray[np.generic]) -> Frame:
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise InputError(
-            f"A frame is uint8 (H, W, 3), not {image.dtype} {image.shape}; read it with VideoReader."
+            f"A frame is uint8 (H, W, 3), not {image.dtype} {image.shape}; read it by VideoReader."
         )
     pixels = np.asarray(image, np.uint8)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]

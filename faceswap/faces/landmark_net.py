@@ -1,4 +1,4 @@
-"""The built-in landmark network: one grey 112 px crop in, 81 points with depth and a presence score out.
+"""The built-in landmark network: a grey 112 px crop in, 81 points, depth and presence out.
 
 Two heads read the same trunk. The *map* head takes the expectation of one soft heat map per point
 (Sun et al. 2018, "Integral Human Pose Regression"): precise, but it cannot leave the crop. The

@@ -99,7 +99,8 @@ def load_net(path: Path) -> LandmarkNet:
     try:
         with safe_open(path, framework="pt") as stored:
             metadata = stored.metadata() or {}
-            weights = {name: stored.get_tensor(name) for name in stored.keys()}
+            names = list(stored.keys())
+            weights = {name: stored.get_tensor(name) for name in names}
         if metadata.get("crc32") != str(checksum(weights)):
             raise ValueError("its checksum is not right")
         net.load_state_dict({name: value.float() for name, value in weights.items()})

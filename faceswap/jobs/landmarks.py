@@ -1,0 +1,216 @@
+"""A video or a picture in, the landmarks of its faces out."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from faceswap.events import Event, Meter, Notice, Saved, Summary
+from faceswap.jobs.extract import DetectorName, LandmarksName
+from faceswap.options import Device, Options, Overwrite, Show
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from faceswap.faces.face import Face
+    from faceswap.video.reader import Frame, VideoReader
+
+
+class LandmarksOptions(Options):
+    """Find the 68 landmarks, the presence and the pose of every face."""
+
+    footage: Annotated[
+        Path,
+        Show(positional=True, common=True),
+        Field(description="The video or picture to read."),
+    ]
+    out: Annotated[
+        Path,
+        Show(short="-o", common=True),
+        Field(
+            description="The .npz file to write: time (frames,), points (frames, faces, 68, 2), "
+            "forehead (frames, faces, 13, 2), presence (frames, faces), pose (frames, faces, 3: "
+            "yaw, pitch, roll in degrees); NaN where a face isn't there."
+        ),
+    ]
+    draw: Annotated[
+        Path | None,
+        Show(common=True),
+        Field(
+            description="Also write the footage with points, box and pose drawn on it: a video, "
+            "or a .png for a picture."
+        ),
+    ] = None
+    max_faces: Annotated[
+        int,
+        Show(common=True),
+        Field(ge=1, le=16, description="Follow at most so many faces at once, largest first."),
+    ] = 4
+    min_face: Annotated[
+        int, Field(ge=0, description="Leave out faces less wide than this many pixels.")
+    ] = 0
+    detector: DetectorName = "centerface"
+    detect_every: Annotated[
+        int, Field(ge=1, description="Look for new faces every N frames, besides lost ones.")
+    ] = 25
+    landmarks: LandmarksName = "builtin"
+    device: Device = "auto"
+    overwrite: Overwrite = False
+
+
+class LandmarksSummary(Summary):
+    """What was found."""
+
+    frames: int
+    faces: int
+    tracks: int
+    path: Path
+
+    def text(self) -> str:
+        """One sentence for a person."""
+        return f"{self.faces} faces on {self.tracks} tracks in {self.frames} frames: {self.path}."
+
+
+def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSummary]:
+    """Find the landmarks of every frame's faces; a picture's are found without a past."""
+    from faceswap.video.reader import VideoReader
+
+    _check(options)
+    times: list[float] = []
+    seen: list[tuple[Face, ...]] = []
+    with VideoReader(options.footage, tolerate_damage=True) as video:
+        yield from _frames(options, video, times, seen)
+        if video.damage:
+            yield Notice(message=video.damage)
+    _write(options.out, times, seen)
+    yield Saved(what="landmarks", path=options.out)
+    return LandmarksSummary(
+        frames=len(times),
+        faces=sum(len(faces) for faces in seen),
+        tracks=len({face.track for faces in seen for face in faces}),
+        path=options.out,
+    )
+
+
+def _check(options: LandmarksOptions) -> None:
+    """Refuse outputs that cannot be written, before the work."""
+    from faceswap.errors import OutputError
+
+    if options.out.suffix.lower() != ".npz":
+        raise OutputError(f"{options.out.name} is not a name for landmarks; end it with .npz.")
+    for path in (options.out, options.draw):
+        if path is None:
+            continue
+        if not path.absolute().parent.is_dir():
+            raise OutputError(f"There is no folder {path.absolute().parent}; make it first.")
+        if path.exists() and not options.overwrite:
+            raise OutputError(f"{path} exists already; use --overwrite or another name.")
+
+
+def _frames(
+    options: LandmarksOptions,
+    video: "VideoReader",
+    times: list[float],
+    seen: list[tuple["Face", ...]],
+) -> Generator[Event, None, None]:
+    """Go through the footage; fills times and seen, a frame at a time."""
+    from faceswap.video.writer import VideoWriter
+
+    still = video.info.still
+    find = _finder(options, still=still)
+    meter = Meter("landmarks", total=video.info.frames or None)
+    with ExitStack() as stack:
+        writer = None
+        if options.draw is not None and not still:
+            writer = stack.enter_context(
+                VideoWriter(options.draw, video.info, overwrite=options.overwrite, label=False)
+            )
+        for frame in video.frames():
+            faces = find(frame)
+            times.append(frame.time)
+            seen.append(faces)
+            if writer is not None:
+                writer.write(_drawn(frame, faces), frame.pts, frame.duration)
+            elif options.draw is not None:
+                _write_picture(options.draw, _drawn(frame, faces))
+            progress = meter.add()
+            if progress:
+                yield progress
+    yield meter.progress()
+    if options.draw is not None:
+        yield Saved(what="drawing", path=options.draw)
+
+
+def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tuple[Face, ...]]":
+    """What turns a frame into its faces: a tracker, or for a picture the static mode."""
+    from faceswap.faces.detect import make_detector
+    from faceswap.faces.find import find_faces
+    from faceswap.faces.landmarks import make_landmarker
+    from faceswap.faces.track import Tracker
+
+    landmarker = make_landmarker(options.landmarks, options.device)
+    detector = make_detector(options.detector, options.device)
+    limits = {"max_faces": options.max_faces, "min_face": options.min_face}
+    if still:
+        return lambda frame: tuple(find_faces(frame.image, landmarker, detector, **limits))
+    tracker = Tracker(landmarker, detector, detect_every=options.detect_every, **limits)
+    return lambda frame: tracker.update(frame.image).faces
+
+
+def _drawn(frame: "Frame", faces: "Sequence[Face]") -> "NDArray[np.uint8]":
+    from faceswap.faces.draw import draw_face
+
+    for face in faces:
+        draw_face(frame.image, face)
+    return frame.image
+
+
+def _write_picture(path: Path, image: "NDArray[np.uint8]") -> None:
+    from PIL import Image
+
+    from faceswap.errors import OutputError
+
+    try:
+        Image.fromarray(image).save(path)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"Cannot write {path}: {error}.") from error
+
+
+def _write(path: Path, times: list[float], seen: "list[tuple[Face, ...]]") -> None:
+    """Write the .npz whole or not at all; a track's faces are one column, the first track first."""
+    import os
+
+    import numpy as np
+
+    from faceswap.errors import OutputError
+
+    tracks = sorted({face.track for faces in seen for face in faces})
+    column = {track: number for number, track in enumerate(tracks)}
+    shape = (len(times), len(tracks))
+    points = np.full((*shape, 68, 2), np.nan, np.float32)
+    forehead = np.full((*shape, 13, 2), np.nan, np.float32)
+    presence = np.full(shape, np.nan, np.float32)
+    pose = np.full((*shape, 3), np.nan, np.float32)
+    for row, faces in enumerate(seen):
+        for face in faces:
+            place = row, column[face.track]
+            points[place], forehead[place] = face.points, face.forehead
+            presence[place], pose[place] = face.presence, face.pose
+    part = path.with_suffix(".part")
+    try:
+        with open(part, "wb") as file:
+            np.savez_compressed(
+                file,
+                time=np.asarray(times, np.float64),
+                points=points,
+                forehead=forehead,
+                presence=presence,
+                pose=pose,
+            )
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
