@@ -16,6 +16,7 @@ from faceswap.autoencoder.blocks import (
     Residual,
     SubPixelImage,
     Upscale,
+    start_convolution_,
 )
 
 Decoded = tuple[Tensor, Tensor | None]
@@ -93,6 +94,8 @@ class DenseBottleneck(nn.Module):
         self.shape = (middle, lowest, lowest)
         self.shrink = nn.Linear(inputs, code)
         self.grow = nn.Linear(code, middle * lowest**2)
+        for layer in (self.shrink, self.grow):
+            start_convolution_(layer, gain=1.0)
         self.upscale = Upscale(middle, outputs, active=active) if upscale else nn.Identity()
         self.features = outputs
         self.lowest = lowest * (2 if upscale else 1)

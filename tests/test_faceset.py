@@ -1,0 +1,82 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from drawn_faces import SIDE, draw, draw_project
+
+from faceswap.errors import NoFaceError
+from faceswap.faces.crops import write_crop
+from faceswap.swap.faceset import LoadConfig, load_faces
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return draw_project(tmp_path / "p", 44).faces("a")
+
+
+def test_faces_come_scaled_with_their_maps(folder: Path) -> None:
+    faces = load_faces(folder, "a", LoadConfig(64))
+    assert faces.held_out is not None
+    assert len(faces.training) + len(faces.held_out) == 44
+    assert len(faces.held_out) == 4
+    assert faces.training.pictures.shape[1:] == (3, 64, 64)
+    assert faces.training.maps.shape[1:] == (2, 32, 32)
+    face, features = faces.training.maps[0].float() / 255
+    assert 0.25 < face.mean() < 0.45  # the ellipse fills 36 %
+    assert face[16, 16] == 1
+    assert face[0, 0] == 0
+    eye = ((SIDE / 2 - 13) / 3, (SIDE * 0.52 - 9) / 3)
+    assert features[round(eye[1]), round(eye[0])] == 1
+    assert features[16, 16] == 0
+    assert torch.allclose(faces.training.weights.mean(), torch.tensor(1.0).double(), atol=0.1)
+
+
+def test_crops_of_mixed_size_are_scaled_to_one(folder: Path) -> None:
+    image, record = draw("a", 0, 0, 99)
+    large = cv2.resize(image, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_NEAREST)
+    grown = dataclasses.replace(
+        record, points=record.points * 2 + 0.5, forehead=record.forehead * 2 + 0.5
+    )
+    write_crop(folder / "000100.png", large.astype(np.uint8), grown)
+    write_crop(folder / "000099.png", image, record)
+    faces = load_faces(folder, "a", LoadConfig(48)).training
+    one, two = faces.pictures[-2:].float(), faces.maps[-2:].float()
+    assert (one[0] - one[1]).abs().mean() < 2
+    assert (two[0] - two[1]).abs().mean() < 2
+
+
+def test_what_is_unreadable_uncertain_or_blurred_is_left_out_and_told(folder: Path) -> None:
+    (folder / "000000.png").write_bytes(b"no picture")
+    changes: tuple[tuple[int, dict[str, Any]], ...] = (
+        (1, {"presence": 0.1}),
+        (2, {"blur": 0.5}),
+        (3, {"blur": 0.5}),
+    )
+    for number, change in changes:
+        image, record = draw("a", 0, 0, number)
+        write_crop(folder / f"{number:06d}.png", image, dataclasses.replace(record, **change))
+    faces = load_faces(folder, "a", LoadConfig(48))
+    assert faces.held_out is not None
+    assert len(faces.training) + len(faces.held_out) == 40
+    problems = " ".join(faces.problems)
+    assert "A: 1 crops left out" in problems
+    assert "A: 1 of 43 faces left out as uncertain." in problems
+    assert "A: 2 of 43 faces left out as blurred." in problems
+    assert "A has 40 faces; with 200 or more" in problems
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_too_few_faces_say_how_many_and_how_many_are_wanted(tmp_path: Path, count: int) -> None:
+    folder = draw_project(tmp_path, count).faces("b")
+    with pytest.raises(NoFaceError, match=f"B has {count} usable faces .* at least 12"):
+        load_faces(folder, "b", LoadConfig(48))
+
+
+def test_balance_can_be_turned_off(folder: Path) -> None:
+    even = load_faces(folder, "a", LoadConfig(48, balanced=False)).training.weights
+    assert torch.equal(even, torch.ones_like(even))
+    assert load_faces(folder, "a", LoadConfig(48)).training.weights.std() > 0

@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn_faces import draw_project
+from PIL import Image
+from torch.nn import functional
+
+from faceswap.swap.faceset import FaceSet, LoadConfig, load_faces
+from faceswap.swap.model import SwapConfig, SwapModel
+from faceswap.swap.preview import ROWS
+from faceswap.swap.task import Objective, SwapTask
+from faceswap.training.data import ImageSet
+
+CPU = torch.device("cpu")
+STILL = {
+    "warp": 0.0,
+    "rotation": 0.0,
+    "scale": 0.0,
+    "shift": 0.0,
+    "brightness": 0.0,
+    "contrast": 0.0,
+    "tint": 0.0,
+    "color_transfer": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceSet]:
+    project = draw_project(tmp_path_factory.mktemp("project"), 40)
+    return {s: load_faces(project.faces(s), s, LoadConfig(64)) for s in ("a", "b")}
+
+
+def make_task(sides: dict[str, FaceSet], **changes: float) -> SwapTask:
+    return SwapTask(sides["a"], sides["b"], 32, Objective(**changes), CPU)
+
+
+def model() -> SwapModel:
+    torch.manual_seed(0)
+    return SwapModel(SwapConfig(preset="quick", resolution=64))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_batch_is_distorted_in_and_undistorted_out(sides: dict[str, FaceSet]) -> None:
+    task = make_task(sides)
+    batch = task.batch(3, generator(), 0.0)
+    assert batch.a.shape == batch.b.shape == (3, 3, 32, 32)
+    assert batch.targets.shape == (6, 3, 64, 64)
+    assert batch.maps.shape == (6, 2, 32, 32)
+    plain = functional.avg_pool2d(batch.targets, 2)
+    assert (torch.cat([batch.a, batch.b]) - plain).abs().mean() > 0.01
+    again = task.batch(3, generator(), 0.0)
+    assert torch.equal(batch.a, again.a)
+    assert torch.equal(batch.targets, again.targets)
+
+
+def test_the_distortion_fades_out_late(sides: dict[str, FaceSet]) -> None:
+    task = make_task(sides, warp_end=0.8)
+    moved = []
+    for progress in (0.0, 0.3, 0.7, 0.8, 1.0):
+        batch = task.batch(4, generator(), progress)
+        plain = functional.avg_pool2d(batch.targets, 2)
+        moved.append(float((torch.cat([batch.a, batch.b]) - plain).abs().mean()))
+    assert moved[0] == moved[1] > moved[2] > moved[3] == moved[4] == 0
+
+
+def test_without_changes_the_targets_are_the_faces(sides: dict[str, FaceSet]) -> None:
+    batch = make_task(sides, **STILL).batch(4, generator(), 0.0)
+    known = sides["a"].training.pictures.float() / 255
+    for target in batch.targets[:4]:
+        assert (known - target).abs().amax((1, 2, 3)).min() < 1e-3
+
+
+def test_b_takes_on_the_colours_of_a(sides: dict[str, FaceSet]) -> None:
+    def tone(batch_maps: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
+        inside = functional.interpolate(batch_maps[:, :1], pictures.shape[-2:])
+        return (pictures * inside).sum((0, 2, 3)) / inside.sum()
+
+    def distance(**changes: float) -> float:
+        batch = make_task(sides, **(STILL | changes)).batch(32, generator(), 0.0)
+        a, b = batch.targets.chunk(2)
+        maps_a, maps_b = batch.maps.chunk(2)
+        return float((tone(maps_a, a) - tone(maps_b, b)).norm())
+
+    assert distance(color_transfer=1.0) < 0.65 * distance()
+
+
+def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, FaceSet]) -> None:
+    task = make_task(sides, **STILL)
+    batch = task.batch(2, generator(), 0.0)
+
+    class Answer(torch.nn.Module):
+        def __init__(self, pictures: torch.Tensor) -> None:
+            super().__init__()
+            self.pictures = pictures
+
+        def forward(self, a: torch.Tensor, b: torch.Tensor) -> tuple[object, object]:
+            masks = functional.interpolate(batch.maps[:, :1], (64, 64))
+            x, m = self.pictures.chunk(2), masks.chunk(2)
+            return (x[0], m[0]), (x[1], m[1])
+
+    losses = task.losses(Answer(batch.targets), batch)
+    assert losses["loss"].item() == pytest.approx(0, abs=1e-5)
+    features = functional.interpolate(batch.maps[:, 1:], (64, 64))
+    face = functional.interpolate(batch.maps[:, :1], (64, 64))
+    cheek = face * (1 - features)
+    errors = []
+    for where in (features, cheek, 1 - face):
+        change = 0.3 * where / where.mean()
+        errors.append(task.losses(Answer(batch.targets + change), batch)["l1"].item())
+    assert errors[0] > 2.5 * errors[1]
+    assert errors[1] > 2.5 * errors[2]
+
+
+def test_it_overfits_one_batch_and_the_measures_see_it(sides: dict[str, FaceSet]) -> None:
+    few = {
+        side: FaceSet(s.training.subset(torch.arange(2)), s.training.subset(torch.arange(2)))
+        for side, s in sides.items()
+    }
+    task = make_task(few, **STILL)
+    net = model()
+    before = task.evaluate(net)
+    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(40):
+        loss = task.losses(net, task.batch(4, generator(1), 0.0))["loss"]
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+    after = task.evaluate(net)
+    assert after["held-out PSNR"] > before["held-out PSNR"] + 5
+    assert after["held-out SSIM"] > before["held-out SSIM"] + 0.1
+
+
+def test_a_perfect_model_measures_one(sides: dict[str, FaceSet]) -> None:
+    class Perfect(SwapModel):
+        def reconstruct(self, faces: torch.Tensor, side: str) -> tuple[torch.Tensor, None]:
+            return faces, None
+
+    found = make_task(sides).evaluate(Perfect(SwapConfig(preset="quick", resolution=64)))
+    assert found["held-out SSIM"] == pytest.approx(1, abs=1e-4)
+    assert found["held-out PSNR"] > 90
+
+
+def test_without_held_out_faces_nothing_is_claimed(sides: dict[str, FaceSet]) -> None:
+    bare = {side: FaceSet(s.training, None) for side, s in sides.items()}
+    assert make_task(bare).evaluate(model()) == {}
+
+
+def test_the_preview_is_a_grid_of_fixed_faces(sides: dict[str, FaceSet], tmp_path: Path) -> None:
+    task = make_task(sides)
+    net = model().eval()
+    task.preview(net, tmp_path / "grid.png")
+    picture = np.asarray(Image.open(tmp_path / "grid.png"))
+    assert picture.shape == (64 * len(ROWS), 64 * 8, 3)
+    faces: ImageSet = sides["a"].training
+    assert np.array_equal(picture[:64, :64], faces.pictures[0].permute(1, 2, 0).numpy())
+    assert np.array_equal(picture[:64, -64:], faces.pictures[-1].permute(1, 2, 0).numpy())
+    task.preview(net, tmp_path / "again.png")
+    assert (tmp_path / "grid.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+    assert [p.suffix for p in tmp_path.iterdir()] == [".png", ".png"]
