@@ -1,0 +1,84 @@
+"""Conversion: frames a second with each preset, and memory against the length of the clip."""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Literal, get_args
+
+from footage import CLIPS, peak_memory, repeated
+
+from faceswap.events import Event, Summary
+from faceswap.jobs.convert import ConvertOptions, convert
+from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.jobs.train import TrainOptions, train
+
+Row = dict[str, str | int | float | None]
+Preset = Literal["quick", "classic", "df", "liae"]
+
+
+def run(arguments: list[str]) -> dict[str, list[Row]]:
+    """Time conversions with untrained models (a step or two), which cost the same."""
+    parser = argparse.ArgumentParser(prog="benchmark.py convert")
+    parser.add_argument("--clip", type=Path, default=CLIPS / "address_a.mp4")
+    parser.add_argument("--b", type=Path, default=CLIPS / "address_b.mp4")
+    parser.add_argument("--preset", action="append", choices=get_args(Preset))
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--no-memory", action="store_true", help="leave out the long clip")
+    options = parser.parse_args(arguments)
+    presets: list[Preset] = options.preset or ["quick"]
+    with tempfile.TemporaryDirectory() as folder:
+        project = prepared(Path(folder) / "p", options.clip, options.b, presets)
+        tables = {"Conversion": [speed(project, preset, options.repeat) for preset in presets]}
+        if not options.no_memory:
+            tables["Peak memory of conversion"] = memory(project, options.clip, presets[0])
+    return tables
+
+
+def prepared(project: Path, a: Path, b: Path, presets: list[Preset]) -> Path:
+    """A project with both clips extracted and a model of each preset that barely was trained."""
+    done(extract(ExtractOptions(video=a, project=project, side="a", every=8)))
+    done(extract(ExtractOptions(video=b, project=project, side="b", every=8)))
+    for preset in presets:
+        options = TrainOptions(project=project, preset=preset, name=preset, steps=1, batch=2)
+        done(train(options))
+    return project
+
+
+def done(job: Generator[Event, None, Summary]) -> Summary:
+    """Run a job to its end; its summary."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            summary: Summary = end.value
+            return summary
+
+
+def speed(project: Path, preset: Preset, repeat: int) -> Row:
+    """Median frames a second of whole conversions, decoding and encoding included."""
+    rates = []
+    for _ in range(repeat + 1):
+        start = time.perf_counter()
+        summary = done(convert(ConvertOptions(project=project, name=preset, overwrite=True)))
+        rates.append(summary.model_dump()["frames"] / (time.perf_counter() - start))
+    warm = rates[1:]  # the first also loads libraries
+    return {
+        "preset": preset,
+        "frames/s": statistics.median(warm),
+        "slowest": min(warm),
+        "runs": repeat,
+    }
+
+
+def memory(project: Path, clip: Path, preset: str) -> list[Row]:
+    """Peak resident memory of converting the clip, and the clip ten times in a row."""
+    rows: list[Row] = []
+    long = repeated(clip, project.parent / "long.mp4", 10)
+    for label, video in (("1 ×", clip), ("10 ×", long)):
+        done(extract(ExtractOptions(video=video, project=project, side="a", every=1000, redo=True)))
+        arguments = ["convert", "--project", str(project), "--name", preset, "--overwrite"]
+        rows.append({"length": label, "peak MiB": peak_memory(arguments) / 2**20})
+    return rows

@@ -1,0 +1,70 @@
+"""Extraction: frames a second with crops written, and memory against the length of the clip."""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from footage import CLIPS, enlarged, peak_memory, repeated
+
+from faceswap.jobs.extract import ExtractOptions, extract
+
+Rows = list[dict[str, str | int | float | None]]
+
+
+def run(arguments: list[str]) -> dict[str, Rows]:
+    """Time ``--repeat`` extractions of 512×512 and of 1280×720; then one ten times as long."""
+    parser = argparse.ArgumentParser(prog="benchmark.py extract")
+    parser.add_argument("--clip", type=Path, default=CLIPS / "address_a.mp4")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--no-memory", action="store_true", help="leave out the long clip")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        wide = enlarged(options.clip, Path(folder) / "wide.mp4", 1280, 720)
+        tables = {
+            "Extraction with crops written": [
+                speed(clip, label, options.repeat)
+                for clip, label in ((options.clip, "as it is"), (wide, "1280×720"))
+            ]
+        }
+        if not options.no_memory:
+            long = repeated(options.clip, Path(folder) / "long.mp4", 10)
+            tables["Peak memory of extraction"] = [
+                memory(options.clip, "1 ×"),
+                memory(long, "10 ×"),
+            ]
+    return tables
+
+
+def speed(clip: Path, label: str, repeat: int) -> dict[str, str | int | float | None]:
+    """Median frames a second of whole extractions, the loading of the networks included."""
+    rates = []
+    frames = 0
+    for _ in range(repeat + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            job = extract(ExtractOptions(video=clip, project=Path(folder) / "p", side="a"))
+            start = time.perf_counter()
+            try:
+                while True:
+                    next(job)
+            except StopIteration as end:
+                frames = end.value.frames
+            rates.append(frames / (time.perf_counter() - start))
+    warm = rates[1:]  # the first also loads libraries
+    return {
+        "clip": f"{clip.name} {label}",
+        "frames": frames,
+        "frames/s": statistics.median(warm),
+        "slowest": min(warm),
+        "runs": repeat,
+    }
+
+
+def memory(clip: Path, label: str) -> dict[str, str | int | float | None]:
+    """Peak resident memory of one extraction in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        peak = peak_memory(
+            ["extract", str(clip), "--project", f"{folder}/p", "--side", "a", "--every", "1000"]
+        )
+    return {"length": label, "peak MiB": peak / 2**20}
