@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from faceswap.jobs.registry import JOBS, options_of
 from faceswap.options import Options
 from gui import processes, runner
 from gui.runner import Job
@@ -54,9 +55,13 @@ class JobList(QObject):
         self._tick()
         return job
 
-    def retry(self, job: Job, options: Options) -> Job:
-        """Start the same again."""
-        return self.start(job.record.command, options, job.record.title, job.record.project)
+    def retry(self, job: Job) -> Job:
+        """Start the same again; raises OutputError when it cannot be, ValidationError when a
+        newer version no longer knows its options.
+        """
+        record = job.record
+        options = options_of(JOBS[record.command]).model_validate(record.options)
+        return self.start(record.command, options, record.title, record.project)
 
     def running(self, command: str | None = None, project: Path | None = None) -> list[Job]:
         """Jobs not over yet, of one command and one project if they are named."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 from PySide6.QtCore import QObject, QProcess, Signal
 
 from faceswap.errors import OutputError
@@ -35,6 +35,7 @@ class Record(BaseModel):
 
     command: str
     arguments: list[str]
+    options: dict[str, JsonValue]
     title: str
     project: Path | None
     started: float
@@ -170,7 +171,12 @@ def start(
     """
     arguments = [*command.split(), *arguments_of(options)]
     record = Record(
-        command=command, arguments=arguments, title=title, project=project, started=time.time()
+        command=command,
+        arguments=arguments,
+        options=options.model_dump(mode="json"),
+        title=title,
+        project=project,
+        started=time.time(),
     )
     try:
         folder.mkdir(parents=True)

@@ -213,3 +213,11 @@ def _palette(theme: Theme) -> QPalette:
     for name in (role.WindowText, role.Text, role.ButtonText):
         palette.setColor(disabled, name, QColor(theme.muted))
     return palette
+
+
+_TRACKS = ("#6aa9f7", "#f2995a", "#57c78d", "#d98be0", "#e3c14b", "#5fc9cf")
+
+
+def track_color(track: int) -> str:
+    """The colour of a track, the same wherever it is drawn."""
+    return _TRACKS[track % len(_TRACKS)]

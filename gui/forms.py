@@ -1,0 +1,277 @@
+"""Forms made from the options models: type, bounds, choices and help are declared there.
+
+Options marked as common come first; the rest is behind one button.
+"""
+
+import types
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import ValidationError
+from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from faceswap.options import Options, show_of
+from gui.parts import button, label, widget_of
+from gui.theme import GAP
+
+_LARGE = 1_000_000_000
+
+
+class Slider(QWidget):
+    """A bounded number: a slider with its value beside it."""
+
+    changed = Signal()
+
+    def __init__(self, low: float, high: float, value: float, name: str) -> None:
+        super().__init__()
+        self._low, self._high, self._default = low, high, value
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(0, 1000)
+        self._slider.setPageStep(50)
+        self._slider.setSingleStep(10)
+        self._slider.setAccessibleName(name)
+        self._shown = QDoubleSpinBox()
+        self._shown.setRange(low, high)
+        self._shown.setDecimals(2)
+        self._shown.setSingleStep((high - low) / 100)
+        self._shown.setFixedWidth(9 * GAP)
+        self._shown.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._shown.setAccessibleName(name)
+        self.set_value(value)
+        self._slider.valueChanged.connect(self._slid)
+        self._shown.valueChanged.connect(self._typed)
+        box = QHBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self._slider, 1)
+        box.addWidget(self._shown)
+
+    @property
+    def slider(self) -> QSlider:
+        """The slider itself."""
+        return self._slider
+
+    def value(self) -> float:
+        """The number."""
+        return round(self._shown.value(), 4)
+
+    def set_value(self, value: float) -> None:
+        """Set the number without saying so."""
+        for widget in (self._slider, self._shown):
+            widget.blockSignals(True)
+        self._shown.setValue(value)
+        self._slider.setValue(round((value - self._low) / (self._high - self._low) * 1000))
+        for widget in (self._slider, self._shown):
+            widget.blockSignals(False)
+
+    def _slid(self, place: int) -> None:
+        value = self._low + place / 1000 * (self._high - self._low)
+        self.set_value(value)
+        self.changed.emit()
+
+    def _typed(self, value: float) -> None:
+        self.set_value(value)
+        self.changed.emit()
+
+
+class Form(QWidget):
+    """The options of ``model`` but for ``without``, which the page sets itself."""
+
+    changed = Signal()
+
+    def __init__(
+        self, model: type[Options], without: Collection[str] = (), more: bool = True
+    ) -> None:
+        super().__init__()
+        self._model = model
+        self.editors: dict[str, QWidget] = {}
+        names = [name for name in model.model_fields if name not in without]
+        common = [name for name in names if show_of(model, name).common]
+        rest = [name for name in names if name not in common]
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(GAP)
+        box.addLayout(self._grid(common))
+        self.rest = widget_of(self._grid(rest))
+        self.toggle = button(self.tr("More…"), self._toggle, "link")
+        self.rest.setVisible(False)
+        self.toggle.setVisible(more and bool(rest))
+        box.addWidget(self.toggle)
+        box.addWidget(self.rest)
+
+    def values(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        values = {}
+        for name, editor in self.editors.items():
+            value = _read(editor)
+            if value != self._model.model_fields[name].default:
+                values[name] = value
+        return values
+
+    def set_values(self, values: dict[str, Any]) -> None:
+        """Show ``values``, as they stand in a model or in JSON; defaults where absent."""
+        for name, editor in self.editors.items():
+            _write(editor, values.get(name, self._model.model_fields[name].default))
+
+    def options(self, **given: Any) -> Options:
+        """The options with what the page gives; raises ValidationError where they are wrong."""
+        return self._model.model_validate(self.values() | given)
+
+    def _toggle(self) -> None:
+        shown = self.rest.isHidden()
+        self.rest.setVisible(shown)
+        self.toggle.setText(self.tr("Less") if shown else self.tr("More…"))
+
+    def _grid(self, names: list[str]) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * GAP)
+        grid.setVerticalSpacing(GAP)
+        grid.setColumnStretch(1, 1)
+        for place, name in enumerate(names):
+            editor = self._editor(name)
+            text = label(title(name))
+            text.setBuddy(editor)
+            help_ = QCoreApplication.translate(
+                "options", self._model.model_fields[name].description or ""
+            )
+            for widget in (text, editor):
+                widget.setToolTip(f"<p>{help_}</p>")
+            editor.setAccessibleName(title(name))
+            editor.setAccessibleDescription(help_)
+            grid.addWidget(text, place, 0)
+            grid.addWidget(editor, place, 1)
+            self.editors[name] = editor
+        return grid
+
+    def _editor(self, name: str) -> QWidget:
+        field = self._model.model_fields[name]
+        kind, metadata = _bare(field.annotation, list(field.metadata))
+        low, high = _bounds(metadata)
+        default = None if field.is_required() else field.default
+        if get_origin(kind) is Literal:
+            choice = QComboBox()
+            choice.addItems([str(value) for value in get_args(kind)])
+            choice.currentIndexChanged.connect(self.changed)
+            made: QWidget = choice
+        elif kind is bool:
+            check = QCheckBox()
+            check.toggled.connect(self.changed)
+            made = check
+        elif kind is float and default is not None and low is not None and high is not None:
+            slider = Slider(low, high, default, title(name))
+            slider.changed.connect(self.changed)
+            return slider
+        elif kind in (int, float):
+            made = self._number(kind, low, high, default is None)
+        else:
+            line = QLineEdit()
+            line.setPlaceholderText(self.tr("as usual") if default is None else "")
+            line.textChanged.connect(self.changed)
+            line.setProperty("path", kind is Path)
+            made = line
+        made.setProperty("absent", default is None)
+        _write(made, default)
+        return made
+
+    def _number(
+        self, kind: type, low: float | None, high: float | None, optional: bool
+    ) -> QSpinBox | QDoubleSpinBox:
+        spin: QSpinBox | QDoubleSpinBox
+        if kind is int:
+            spin = QSpinBox()
+            bottom = int(low or 0) - (1 if optional else 0)
+            spin.setRange(bottom, int(high if high is not None else _LARGE))
+        else:
+            spin = QDoubleSpinBox()
+            spin.setDecimals(5 if high is not None and high <= 1 else 1)
+            spin.setRange(low or 0.0, high if high is not None else _LARGE)
+        if optional:
+            spin.setSpecialValueText(self.tr("as usual"))
+        spin.valueChanged.connect(self.changed)
+        return spin
+
+
+def title(name: str) -> str:
+    """The name of an option as people read it."""
+    return QCoreApplication.translate("options", name.replace("_", " ").capitalize())
+
+
+def sentence_of(error: ValidationError) -> str:
+    """What is wrong with options, for people."""
+    said = []
+    for item in error.errors():
+        where = title(str(item["loc"][0])) + ": " if item["loc"] else ""
+        said.append(f"{where}{item['msg'].removeprefix('Value error, ')}.")
+    return " ".join(said)
+
+
+def _bare(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
+    """The type itself, and all that is said of it."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *more = get_args(annotation)
+            metadata = [*metadata, *more]
+            continue
+        if get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(a for a in get_args(annotation) if a is not type(None))
+            continue
+        return annotation, metadata
+
+
+def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
+    low = high = None
+    for item in metadata:
+        for part in getattr(item, "metadata", [item]):
+            match part:
+                case annotated_types.Ge(ge=value) | annotated_types.Gt(gt=value):
+                    low = value
+                case annotated_types.Le(le=value) | annotated_types.Lt(lt=value):
+                    high = value
+    return low, high  # type: ignore[return-value]
+
+
+def _read(editor: QWidget) -> Any:
+    match editor:
+        case Slider():
+            return editor.value()
+        case QComboBox():
+            return editor.currentText()
+        case QCheckBox():
+            return editor.isChecked()
+        case QSpinBox() | QDoubleSpinBox():
+            absent = editor.property("absent") and editor.value() == editor.minimum()
+            return None if absent else editor.value()
+        case QLineEdit():
+            text = editor.text().strip()
+            return text or (None if editor.property("absent") else "")
+    raise TypeError(type(editor).__name__)
+
+
+def _write(editor: QWidget, value: Any) -> None:
+    match editor:
+        case Slider():
+            editor.set_value(float(value))
+        case QComboBox():
+            editor.setCurrentText(str(value))
+        case QCheckBox():
+            editor.setChecked(bool(value))
+        case QSpinBox():
+            editor.setValue(editor.minimum() if value is None else int(value))
+        case QDoubleSpinBox():
+            editor.setValue(editor.minimum() if value is None else float(value))
+        case QLineEdit():
+            editor.setText("" if value is None else str(value))

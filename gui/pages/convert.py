@@ -1,0 +1,277 @@
+"""The swap on any frame, how it is blended, and the export."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QImage
+from PySide6.QtWidgets import QComboBox, QLineEdit, QScrollArea, QStackedWidget, QWidget
+
+from faceswap.errors import OutputError
+from faceswap.jobs.convert import ConvertOptions
+from faceswap.swap.look import Look
+from gui import icons, parts
+from gui.forms import Form, sentence_of
+from gui.frames import Canvas, Wipe
+from gui.jobstrip import JobStrip
+from gui.pages.page import Page
+from gui.parts import button, card, column, label, row
+from gui.player import Player
+from gui.runner import Job
+from gui.session import Desk
+from gui.theme import GAP
+from gui.timeline import Timeline
+
+
+class ConvertPage(Page):
+    """Before and after on any frame; the picture follows the sliders."""
+
+    name = "convert"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.wipe = Wipe(self.tr("A"), self.tr("swap"))
+        self.result = Canvas()
+        self.timeline = Timeline()
+        self.player = Player("result", self)
+        self.strip = JobStrip()
+        self.look = Form(Look)
+        rest = (*Look.model_fields, "project", "output", "run", "overwrite")
+        self.export_form = Form(ConvertOptions, without=rest)
+        self._clip = ""
+        self._output: Path | None = None
+        self._build()
+        self.timeline.moved.connect(lambda _: self._ask_both())
+        self.look.changed.connect(self._ask_swap)
+        self.player.shown.connect(self._played)
+        self.player.trouble.connect(self.result.say)
+        self.player.playing_changed.connect(self._playing)
+        self.strip.finished.connect(self._exported)
+
+    def export(self) -> None:
+        """Convert the whole clip."""
+        session = self.session
+        if session is None or not self.writable:
+            return
+        output = Path(self.place.text()).expanduser()
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            options = self.export_form.options(
+                project=session.folder,
+                output=output,
+                run=self.run.currentText(),
+                overwrite=output == self._output,
+                **self.look.values(),
+            )
+            self.desk.jobs.start("convert", options, self.tr("Export"), session.folder)
+        except ValidationError as error:
+            self.desk.notice.emit(sentence_of(error), "bad")
+        except OutputError as error:
+            self.desk.notice.emit(str(error), "bad")
+        except OSError as error:
+            said = self.tr("Cannot make the folder %1: %2.").replace("%1", str(output.parent))
+            self.desk.notice.emit(said.replace("%2", error.strerror or ""), "bad")
+        else:
+            self._follow()
+
+    def play(self) -> None:
+        """Play the exported video here, or stop."""
+        session = self.session
+        if session is None or self._output is None:
+            return
+        if not self.player.playing:
+            side = session.side("a")
+            self.stack.setCurrentWidget(self.result)
+            self.player.size = self.result.pixels()
+            self.player.open(
+                session.link, side.get("frames", 1), side.get("rate", 25), path=str(self._output)
+            )
+        self.player.toggle()
+
+    def opened(self) -> None:
+        self.player.open(None)
+        self.strip.follow(None)
+        self._clip, self._output = "", None
+        self.wipe.show_second(QImage())
+        self.wipe.say("")
+        self.stack.setCurrentWidget(self.wipe)
+        self.place.clear()
+        self.look.set_values({})
+
+    def refreshed(self) -> None:
+        if self.isVisible():
+            self.shown()
+
+    def shown(self) -> None:
+        session = self.session
+        if session is None or not session.info:
+            return
+        names = [run["name"] for run in session.runs()]
+        if [self.run.itemText(i) for i in range(self.run.count())] != names:
+            self.run.clear()
+            self.run.addItems(names)
+        side = session.side("a")
+        self.timeline.set_frames(max(side.get("frames") or 1, side["looked_at"]))
+        outputs = session.info["outputs"]
+        self._output = Path(outputs[-1]) if outputs else None
+        if not self.place.text():
+            self.place.setText(str(session.folder / "out" / "swap.mp4"))
+        self._tell()
+        if side["problem"]:
+            self.wipe.say(side["problem"])
+            return
+        if self._clip != side["video"]:
+            self._clip = side["video"]
+            self.timeline.set_frame(self.timeline.frames // 3)
+            session.link.ask("spans", self.timeline.set_spans, channel="spans", side="a")
+        self._ask_both()
+        self._follow()
+
+    def left(self) -> None:
+        self.player.pause()
+
+    def _build(self) -> None:
+        self.body.addWidget(label(self.tr("Convert"), "title"))
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.wipe)
+        self.stack.addWidget(self.result)
+        self.clock = label("", "muted")
+        self.hint = label("", "warn")
+        left = column(self.stack, self.timeline, row(self.clock, None, self.hint), gap=GAP)
+        left.setStretch(0, 1)
+        self.body.addLayout(row(parts.widget_of(left), self._panel(), gap=3 * GAP), 1)
+        self.body.addWidget(self.strip)
+
+    def _panel(self) -> QWidget:
+        self.run = QComboBox()
+        self.run.setAccessibleName(self.tr("Training run"))
+        self.run.currentTextChanged.connect(lambda _: self._ask_swap())
+        reset = button(self.tr("As at first"), self._reset, "link", "Ctrl+R")
+        look = card(
+            row(label(self.tr("Blending"), "heading"), None, reset),
+            row(label(self.tr("Run")), self.run, None, gap=2 * GAP),
+            self.look,
+        )
+        self.place = QLineEdit()
+        self.place.setAccessibleName(self.tr("Video to write"))
+        self.start = button(self.tr("Export"), self.export, "primary", "Ctrl+Return")
+        self.play_button = button(self.tr("Play"), self.play, "", "Ctrl+Space")
+        self.play_button.setIcon(icons.icon("play"))
+        self.file = button(self.tr("Open"), self._open_file, "", "", self.tr("Open in a player"))
+        self.folder = button(
+            self.tr("Folder"), self._open_folder, "", "", self.tr("Show its folder")
+        )
+        self.made = parts.widget_of(row(self.play_button, self.file, self.folder, None))
+        export = card(
+            label(self.tr("Export"), "heading"),
+            self.place,
+            self.export_form,
+            row(self.start, None),
+            self.made,
+            label(self.tr("The video says in its metadata that it is synthetic."), "small", True),
+            gap=GAP,
+        )
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(parts.widget_of(column(look, export, None, gap=2 * GAP)))
+        scroll.setFixedWidth(376)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return scroll
+
+    def _tell(self) -> None:
+        session = self.session
+        assert session is not None
+        trained = bool(session.runs())
+        running = bool(self.desk.jobs.running("convert", session.folder))
+        self.start.setEnabled(trained and self.writable and not running)
+        self.made.setVisible(self._output is not None)
+        if self._output is not None:
+            self.made.setToolTip(str(self._output))
+        self.hint.setText("" if trained else self.tr("Train first; then the swap appears here."))
+
+    def _ask_both(self) -> None:
+        session = self.session
+        if session is None or not self._clip:
+            return
+        self.player.pause()
+        self.stack.setCurrentWidget(self.wipe)
+        size = self.wipe.pixels()
+        session.link.ask(
+            "frame",
+            self._show_before,
+            sorry=self.wipe.say,
+            channel="before",
+            side="a",
+            frame=self.timeline.frame,
+            width=size.width(),
+            height=size.height(),
+        )
+        self._ask_swap()
+
+    def _ask_swap(self) -> None:
+        session = self.session
+        if session is None or not session.runs() or not self._clip:
+            self.wipe.show_second(QImage())
+            return
+        self.stack.setCurrentWidget(self.wipe)
+        size: QSize = self.wipe.pixels()
+        session.link.ask(
+            "swap",
+            self._show_after,
+            sorry=self._no_swap,
+            channel="swap",
+            frame=self.timeline.frame,
+            run=self.run.currentText() or "main",
+            look=self.look.values(),
+            width=size.width(),
+            height=size.height(),
+        )
+
+    def _show_before(self, values: dict[str, Any]) -> None:
+        self.wipe.show_image(parts.picture(values["image"]))
+        said = self.tr("frame %1, %2 s").replace("%1", f"{values['frame']:,}")
+        self.clock.setText(said.replace("%2", f"{values['time']:.2f}"))
+
+    def _show_after(self, values: dict[str, Any]) -> None:
+        self.wipe.show_second(parts.picture(values["image"]))
+        self.hint.setText("" if values["faces"] else self.tr("No face to swap in this frame."))
+
+    def _no_swap(self, sentence: str) -> None:
+        self.wipe.show_second(QImage())
+        self.hint.setText(sentence)
+
+    def _reset(self) -> None:
+        self.look.set_values({})
+        self._ask_swap()
+
+    def _follow(self) -> None:
+        session = self.session
+        if session is not None:
+            running = self.desk.jobs.running("convert", session.folder)
+            self.strip.follow(running[0] if running else None)
+            self._tell()
+
+    def _exported(self, job: Job) -> None:
+        if job.state == "finished" and job.outcome is not None:
+            self._output = Path(str(getattr(job.outcome, "summary", {}).get("output", "")))
+        if self.session is not None:
+            self._tell()
+
+    def _played(self, values: dict[str, Any]) -> None:
+        self.result.show_image(parts.picture(values["image"]))
+        self.timeline.set_frame(values["frame"])
+        self.clock.setText(f"{values['time']:.2f} s")
+
+    def _playing(self, playing: bool) -> None:
+        self.play_button.setIcon(icons.icon("pause" if playing else "play"))
+        self.play_button.setText(self.tr("Pause") if playing else self.tr("Play"))
+
+    def _open_file(self) -> None:
+        if self._output is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(self._output)))
+
+    def _open_folder(self) -> None:
+        if self._output is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(self._output.parent)))

@@ -1,0 +1,257 @@
+"""All faces of one side: sort, filter, exclude and restore."""
+
+import base64
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
+
+from gui.facetable import FaceTable
+from gui.grid import Grid
+from gui.pages.page import Page
+from gui.parts import button, label, row
+from gui.session import Desk
+from gui.theme import GAP
+
+
+class _Move(QUndoCommand):
+    """Excluding or restoring some faces."""
+
+    def __init__(self, page: "FacesPage", side: str, names: list[str], out: bool) -> None:
+        text = page.tr("exclude %1 faces") if out else page.tr("restore %1 faces")
+        super().__init__(text.replace("%1", f"{len(names):,}"))
+        self._page, self._side, self._names, self._out = page, side, names, out
+
+    def redo(self) -> None:
+        self._page.move_faces(self._side, self._names, self._out)
+
+    def undo(self) -> None:
+        self._page.move_faces(self._side, self._names, not self._out)
+
+
+class FacesPage(Page):
+    """The faces that training sees, and those it does not."""
+
+    name = "faces"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.side = "a"
+        self.grid = Grid()
+        self.table = FaceTable()
+        self.undo = QUndoStack(self)
+        self._measuring = False
+        self._crops: tuple[Any, ...] = ()
+        self._build()
+        self.grid.selected.connect(self._tell)
+        self.grid.opened.connect(self._open_frame)
+        self.undo.indexChanged.connect(self._tell)
+
+    def set_side(self, side: str) -> None:
+        """Show the faces of ``side``."""
+        self.side = side
+        for name, segment in self.segments.items():
+            segment.setChecked(name == side)
+        self._crops = ()
+        self._load()
+
+    def exclude(self) -> None:
+        """Take the selected faces out of training."""
+        self._push(out=True)
+
+    def restore(self) -> None:
+        """Bring the selected faces back."""
+        self._push(out=False)
+
+    def move_faces(self, side: str, names: list[str], out: bool) -> None:
+        """Exclude or restore faces by name, on disk and then here."""
+        session = self.session
+        if session is None:
+            return
+
+        def moved(values: dict[str, Any]) -> None:
+            if side == self.side:
+                for item in self.table.mark(values["moved"], out):
+                    self.grid.move_item(item, str(self.table.path(item)), out)
+                self._arrange(keep=True)
+
+        session.link.ask("exclude" if out else "restore", moved, side=side, names=names)
+
+    def opened(self) -> None:
+        self.grid.set_items([], np.zeros(0, np.bool_))
+        self.table = FaceTable()
+        self.undo.clear()
+        self.side, self._crops, self._measuring = "a", (), False
+        self._tell()
+
+    def refreshed(self) -> None:
+        if self.isVisible():
+            self._load()
+
+    def shown(self) -> None:
+        for name, segment in self.segments.items():
+            segment.setChecked(name == self.side)
+        if self.session is not None and self.session.info:
+            self._load()
+        self.grid.setFocus()
+
+    def left(self) -> None:
+        self.grid.close_pool()
+
+    def _build(self) -> None:
+        self.segments: dict[str, QPushButton] = {}
+        for side, text in (("a", self.tr("Faces of A")), ("b", self.tr("Faces of B"))):
+            segment = button(text, partial(self.set_side, side), "segment", f"Alt+{side}")
+            segment.setCheckable(True)
+            self.segments[side] = segment
+        self.sort = QComboBox()
+        for key, text in (
+            ("time", self.tr("by time")),
+            ("blur", self.tr("blurred first")),
+            ("yaw", self.tr("by yaw, left to right")),
+            ("pitch", self.tr("by pitch, down to up")),
+            ("presence", self.tr("doubtful first")),
+            ("brightness", self.tr("dark first")),
+        ):
+            self.sort.addItem(text, key)
+        self.sort.setAccessibleName(self.tr("Sort"))
+        self.sort.currentIndexChanged.connect(lambda: self._arrange())
+        self.filter = QComboBox()
+        for key, text in (
+            ("all", self.tr("all faces")),
+            ("in", self.tr("in training")),
+            ("out", self.tr("excluded")),
+            ("doubtful", self.tr("doubtful")),
+            ("side", self.tr("turned aside (yaw over 35°)")),
+            ("frontal", self.tr("frontal")),
+        ):
+            self.filter.addItem(text, key)
+        self.filter.setAccessibleName(self.tr("Filter"))
+        self.filter.currentIndexChanged.connect(lambda: self._arrange())
+        self.size_slider = QSlider(Qt.Orientation.Horizontal)
+        self.size_slider.setRange(48, 192)
+        self.size_slider.setValue(96)
+        self.size_slider.setFixedWidth(14 * GAP)
+        self.size_slider.setAccessibleName(self.tr("Size of the pictures"))
+        self.size_slider.setToolTip(self.tr("Size of the pictures"))
+        self.size_slider.valueChanged.connect(self.grid.set_cell)
+        self.counts = label("", "muted")
+        self.progress = label("", "small")
+        bar = row(
+            self.sort, self.filter, self.size_slider, None, self.progress, self.counts, gap=2 * GAP
+        )
+        self.out = button(self.tr("Exclude"), self.exclude, "primary", "Del")
+        self.back = button(self.tr("Restore"), self.restore, "", "Ins")
+        self.undo_button = button(self.tr("Undo"), self.undo.undo, "", "Ctrl+Z")
+        self.redo_button = button(self.tr("Redo"), self.undo.redo, "", "Ctrl+Shift+Z")
+        everything = button(self.tr("Select all"), self.grid.pick_all, "", "Ctrl+A")
+        self.open_frame = button(
+            self.tr("Show in footage"),
+            self._open_picked,
+            "",
+            "Ctrl+Return",
+            self.tr("Go to the frame the face came from"),
+        )
+        self.body.addLayout(row(label(self.tr("Faces"), "title"), None, *self.segments.values()))
+        self.body.addLayout(bar)
+        self.body.addWidget(self.grid, 1)
+        self.body.addLayout(
+            row(
+                self.out,
+                self.back,
+                self.undo_button,
+                self.redo_button,
+                None,
+                everything,
+                self.open_frame,
+            )
+        )
+
+    def _load(self) -> None:
+        """Ask for the faces, where there may be others than those shown."""
+        session = self.session
+        if session is None:
+            return
+        info = session.side(self.side)
+        state = (self.side, info["crops"] + info["excluded"], info["complete"])
+        if state != self._crops:
+            self._crops = state
+            session.link.ask("faces", self._show, channel="faces", side=self.side)
+
+    def _show(self, values: dict[str, Any]) -> None:
+        self.table = FaceTable(values)
+        self.grid.set_items(self.table.paths(), self.table.excluded.copy())
+        self._arrange()
+        self._measure()
+
+    def _measure(self) -> None:
+        """Have blur and brightness measured, a little at a time, while the page is shown."""
+        session = self.session
+        names = self.table.unmeasured(64)
+        if session is None or not names or self._measuring or not self.isVisible():
+            self.progress.setText("")
+            return
+        self._measuring = True
+        table = self.table
+
+        def measured(values: dict[str, Any]) -> None:
+            self._measuring = False
+            found = np.frombuffer(base64.b64decode(values["values"]), np.float32).reshape(-1, 2)
+            table.set_measures(names[: values["count"]], found)
+            if table is self.table:
+                left = table.left_to_measure()
+                said = self.tr("measuring sharpness and light: %1 left")
+                self.progress.setText(said.replace("%1", f"{left:,}") if left else "")
+                if not left and self.sort.currentData() in ("blur", "brightness"):
+                    self._arrange()
+            self._measure()
+
+        def failed(sentence: str) -> None:
+            self._measuring = False
+            self.desk.notice.emit(sentence, "warn")
+
+        session.link.ask("measure", measured, sorry=failed, side=self.side, names=names)
+
+    def _arrange(self, keep: bool = False) -> None:
+        order = self.table.order(self.sort.currentData(), self.filter.currentData())
+        place = self.grid.verticalScrollBar().value()
+        self.grid.set_order(order)
+        if keep:
+            self.grid.verticalScrollBar().setValue(place)
+        self._tell()
+
+    def _push(self, out: bool) -> None:
+        picked: NDArray[np.int64] = self.grid.picked()
+        names = [self.table.names[i] for i in picked if bool(self.table.excluded[i]) != out]
+        if names and self.writable:
+            self.undo.push(_Move(self, self.side, names, out))
+
+    def _tell(self) -> None:
+        picked = self.grid.picked()
+        excluded = int(self.table.excluded.sum())
+        total = len(self.table.names)
+        said = self.tr("%1 faces, %2 excluded, %3 selected")
+        for place, number in enumerate((total, excluded, len(picked)), 1):
+            said = said.replace(f"%{place}", f"{number:,}")
+        self.counts.setText(said)
+        out = self.table.excluded[picked]
+        self.out.setEnabled(self.writable and bool((~out).any()))
+        self.back.setEnabled(self.writable and bool(out.any()))
+        self.undo_button.setEnabled(self.undo.canUndo() and self.writable)
+        self.redo_button.setEnabled(self.undo.canRedo() and self.writable)
+        self.undo_button.setToolTip(f"{self.undo.undoText()} (Ctrl+Z)")
+        self.redo_button.setToolTip(f"{self.undo.redoText()} (Ctrl+Shift+Z)")
+        self.open_frame.setEnabled(len(picked) > 0)
+
+    def _open_picked(self) -> None:
+        picked = self.grid.picked()
+        if len(picked):
+            self._open_frame(int(picked[0]))
+
+    def _open_frame(self, item: int) -> None:
+        side, frame = self.side, self.table.frame(item)
+        self.desk.show_frame.emit(side, frame)

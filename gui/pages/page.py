@@ -1,0 +1,42 @@
+"""What all pages have in common to the window."""
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from gui.session import Desk, Session
+from gui.theme import GAP
+
+
+class Page(QWidget):
+    """One page: it is told when it is shown and when another project is open."""
+
+    name = ""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.desk = desk
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(3 * GAP, 2 * GAP, 3 * GAP, 3 * GAP)
+        self.body.setSpacing(2 * GAP)
+
+    @property
+    def session(self) -> Session | None:
+        """The open project."""
+        return self.desk.session
+
+    @property
+    def writable(self) -> bool:
+        """Whether a project is open and may be changed from this window."""
+        return self.session is not None and not self.session.read_only
+
+    def opened(self) -> None:
+        """Another project, or none, is open."""
+
+    def refreshed(self) -> None:
+        """What is known of the project was read anew."""
+
+    def shown(self) -> None:
+        """The page came to the front."""
+
+    def left(self) -> None:
+        """Another page came to the front."""

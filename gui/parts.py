@@ -1,0 +1,132 @@
+"""Small pieces that every page is put together from."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, QCoreApplication, Qt
+from PySide6.QtGui import QImage, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.theme import GAP
+
+
+def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
+    """A text; ``role`` is one of the style sheet's, such as "title" or "muted"."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    if role:
+        made.setProperty("role", role)
+    if wrap:
+        made.setWordWrap(True)
+        made.setMinimumWidth(GAP * 10)
+    return made
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Change the role of a text or a button."""
+    if widget.property("role") != role:
+        widget.setProperty("role", role)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def button(
+    text: str,
+    pressed: Callable[[], object],
+    role: str = "",
+    shortcut: str = "",
+    tip: str = "",
+) -> QPushButton:
+    """A button; its shortcut is shown in its tool tip and works on its whole page."""
+    made = QPushButton(text)
+    if role:
+        made.setProperty("role", role)
+    made.clicked.connect(lambda: pressed())
+    made.setAccessibleName(text)
+    made.setCursor(Qt.CursorShape.PointingHandCursor)
+    made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    if shortcut:
+        keys = QKeySequence(shortcut)
+        short = QShortcut(keys, made, context=Qt.ShortcutContext.WindowShortcut)
+        short.activated.connect(made.click)
+        shown = keys.toString(QKeySequence.SequenceFormat.NativeText)
+        tip = f"{tip or text} ({shown})"
+    if tip:
+        made.setToolTip(tip)
+    return made
+
+
+def card(*items: QWidget | QLayout, gap: int = GAP) -> QFrame:
+    """A raised surface with ``items`` below each other."""
+    frame = QFrame()
+    frame.setObjectName("card")
+    box = QVBoxLayout(frame)
+    box.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
+    box.setSpacing(gap)
+    _fill(box, items)
+    return frame
+
+
+def row(*items: QWidget | QLayout | None, gap: int = GAP) -> QHBoxLayout:
+    """``items`` side by side; None is a stretch."""
+    box = QHBoxLayout()
+    box.setSpacing(gap)
+    box.setContentsMargins(0, 0, 0, 0)
+    _fill(box, items)
+    return box
+
+
+def column(*items: QWidget | QLayout | None, gap: int = GAP) -> QVBoxLayout:
+    """``items`` below each other; None is a stretch."""
+    box = QVBoxLayout()
+    box.setSpacing(gap)
+    box.setContentsMargins(0, 0, 0, 0)
+    _fill(box, items)
+    return box
+
+
+def widget_of(layout: QLayout) -> QWidget:
+    """A widget that holds ``layout``, so that it can be shown and hidden."""
+    made = QWidget()
+    made.setLayout(layout)
+    return made
+
+
+def picture(text: str) -> QImage:
+    """The picture in base64 ``text``; a null one where it cannot be decoded."""
+    return QImage.fromData(QByteArray.fromBase64(QByteArray(text.encode())))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words such as "2 min 5 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+
+    def say(text: str, *numbers: int) -> str:
+        said = QCoreApplication.translate("duration", text)
+        for place, number in enumerate(numbers, 1):
+            said = said.replace(f"%{place}", str(number))
+        return said
+
+    if hours:
+        return say("%1 h %2 min", hours, minutes)
+    return say("%1 min %2 s", minutes, rest) if minutes else say("%1 s", rest)
+
+
+def _fill(box: QBoxLayout, items: tuple[QWidget | QLayout | None, ...]) -> None:
+    for item in items:
+        if item is None:
+            box.addStretch(1)
+        elif isinstance(item, QLayout):
+            box.addLayout(item)
+        else:
+            box.addWidget(item)
