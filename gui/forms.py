@@ -47,6 +47,7 @@ class Slider(QWidget):
         self._shown = QDoubleSpinBox()
         self._shown.setRange(low, high)
         self._shown.setDecimals(2)
+        self._shown.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self._shown.setSingleStep((high - low) / 100)
         self._shown.setFixedWidth(9 * GAP)
         self._shown.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -179,7 +180,7 @@ class Form(QWidget):
             made = self._number(kind, low, high, default is None)
         else:
             line = QLineEdit()
-            line.setPlaceholderText(self.tr("as usual") if default is None else "")
+            line.setPlaceholderText(self.tr("not set") if default is None else "")
             line.textChanged.connect(self.changed)
             line.setProperty("path", kind is Path)
             made = line
@@ -199,8 +200,9 @@ class Form(QWidget):
             spin = QDoubleSpinBox()
             spin.setDecimals(5 if high is not None and high <= 1 else 1)
             spin.setRange(low or 0.0, high if high is not None else _LARGE)
+        spin.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         if optional:
-            spin.setSpecialValueText(self.tr("as usual"))
+            spin.setSpecialValueText(self.tr("not set"))
         spin.valueChanged.connect(self.changed)
         return spin
 

@@ -70,6 +70,7 @@ class Curves(QWidget):
         self._draw_later.setSingleShot(True)
         self._draw_later.setInterval(250)
         self._draw_later.timeout.connect(self._draw)
+        self.hide()
         warm_up()
         self._wait = QTimer(self)
         self._wait.setInterval(30)
@@ -123,5 +124,6 @@ class Curves(QWidget):
         self._draw()
 
     def _draw(self) -> None:
+        self.setVisible(any(len(curve.points[0]) > 1 for curve in self.series.values()))
         for name, item in self._items.items():
             item.setData(*self.series[name].points)

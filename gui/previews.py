@@ -76,8 +76,8 @@ class Previews(QWidget):
         self.caption: QLabel = parts.label("", "muted")
         self.back = parts.button(self.tr("All faces"), self.show_grid, "link", "Esc")
         self.back.hide()
-        line = parts.row(self.caption, self.slider, self.back, gap=2 * GAP)
-        line.setStretch(1, 1)
+        line = parts.row(self.caption, self.slider, None, self.back, gap=2 * GAP)
+        line.setStretch(1, 100)
         box = parts.column(self._stack, line)
         box.setStretch(0, 1)
         self.setLayout(box)
@@ -91,7 +91,7 @@ class Previews(QWidget):
         self.slider.setRange(0, max(0, len(paths) - 1))
         self.slider.setValue(len(paths) - 1)
         self.slider.blockSignals(False)
-        self.slider.setEnabled(len(paths) > 1)
+        self.slider.setVisible(len(paths) > 1)
         self._load()
 
     def add(self, path: str) -> None:
@@ -104,6 +104,7 @@ class Previews(QWidget):
         else:
             self._paths.append(path)
             self.slider.setRange(0, len(self._paths) - 1)
+            self.slider.show()
 
     def enlarge(self, column: int) -> None:
         """Show one face large."""

@@ -7,6 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
 
+from faceswap.assets import asset_path
+
 GAP = 8
 """The grid, in pixels: every distance is a multiple of it or its half."""
 
@@ -114,21 +116,20 @@ QPushButton[role="link"] { background: transparent; border: none; color: $accent
 QPushButton[role="link"]:hover, QPushButton[role="link"]:focus { text-decoration: underline; }
 QPushButton[role="segment"] { border-radius: 8px; padding: 6px 14px; }
 QPushButton[role="segment"]:checked { background: $accent; color: $on_accent;
-    border-color: $accent; font-weight: 600; }
+    border-color: $accent; }
 QPushButton[role="choice"] { text-align: left; border-radius: 12px; padding: 12px 16px; }
 QPushButton[role="choice"]:checked { border: 2px solid $accent; padding: 11px 15px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit { background: $surface;
     border: 1px solid $line; border-radius: 6px; padding: 5px 8px; min-height: 20px;
     selection-background-color: $accent; selection-color: $on_accent; }
+QAbstractSpinBox QLineEdit, QComboBox QLineEdit { border: none; padding: 0; min-height: 0;
+    background: transparent; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus,
 QPlainTextEdit:focus { border-color: $accent; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {
     color: $muted; background: $page; }
-QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
-QDoubleSpinBox::down-button { width: 0; border: none; }
 QComboBox::drop-down { border: none; width: 20px; }
-QComboBox::down-arrow { image: none; width: 0; height: 0; border-left: 4px solid transparent;
-    border-right: 4px solid transparent; border-top: 5px solid $muted; margin-right: 8px; }
+QComboBox::down-arrow { image: url("$chevron"); width: 12px; height: 12px; margin-right: 8px; }
 QComboBox QAbstractItemView, QMenu { background: $surface; border: 1px solid $line;
     selection-background-color: $raised; selection-color: $text; outline: none; }
 QMenu { padding: 4px; }
@@ -138,7 +139,8 @@ QMenu::item:disabled { color: $muted; }
 QCheckBox { spacing: 8px; background: transparent; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $muted; border-radius: 4px;
     background: $surface; }
-QCheckBox::indicator:checked { background: $accent; border: 1px solid $accent; }
+QCheckBox::indicator:checked { background: $accent; border: 1px solid $accent;
+    image: url("$check"); }
 QCheckBox:focus { color: $accent; }
 QProgressBar { background: $line; border: none; border-radius: 4px; max-height: 8px;
     min-height: 8px; text-align: center; }
@@ -147,7 +149,7 @@ QSlider { background: transparent; min-height: 24px; }
 QSlider::groove:horizontal { height: 4px; background: $line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
 QSlider::sub-page:horizontal:disabled { background: $line; }
-QSlider::handle:horizontal { width: 16px; height: 16px; margin: -6px 0; border-radius: 8px;
+QSlider::handle:horizontal { width: 12px; height: 12px; margin: -6px 0; border-radius: 8px;
     background: $surface; border: 2px solid $accent; }
 QSlider::handle:horizontal:focus { background: $accent; }
 QSlider::handle:horizontal:disabled { border-color: $line; }
@@ -177,7 +179,8 @@ def apply(app: QApplication) -> None:
     """Give the whole application the colours of the scheme that the system shows now."""
     theme = current()
     app.setPalette(_palette(theme))
-    app.setStyleSheet(_SHEET.substitute(asdict(theme)))
+    drawings = {name: asset_path(f"gui/{name}.svg").as_posix() for name in ("chevron", "check")}
+    app.setStyleSheet(_SHEET.substitute(asdict(theme) | drawings))
 
 
 def follow_system(app: QApplication) -> None:

@@ -74,7 +74,7 @@ class Timeline(QWidget):
         painter.drawRoundedRect(self.rect(), 6, 6)
         tracks = list(self._spans.get("tracks", {}).items())
         tracks.sort(key=lambda item: -sum(last - first for first, last in item[1]))
-        height = (self.height() - _HEAD - 14) / _LANES
+        height = (self.height() - _HEAD - 14) / min(_LANES, max(2, len(tracks)))
         for lane, (track, spans) in enumerate(tracks[:_LANES]):
             top = _HEAD + lane * height
             self._draw(painter, spans, theme.track_color(int(track)), top, height - 2)

@@ -148,10 +148,11 @@ class ConvertPage(Page):
         self.run = QComboBox()
         self.run.setAccessibleName(self.tr("Training run"))
         self.run.currentTextChanged.connect(lambda _: self._ask_swap())
+        self.run_row = parts.widget_of(row(label(self.tr("Run")), self.run, None, gap=2 * GAP))
         reset = button(self.tr("As at first"), self._reset, "link", "Ctrl+R")
         look = card(
             row(label(self.tr("Blending"), "heading"), None, reset),
-            row(label(self.tr("Run")), self.run, None, gap=2 * GAP),
+            self.run_row,
             self.look,
         )
         self.place = QLineEdit()
@@ -186,6 +187,7 @@ class ConvertPage(Page):
         trained = bool(session.runs())
         running = bool(self.desk.jobs.running("convert", session.folder))
         self.start.setEnabled(trained and self.writable and not running)
+        self.run_row.setVisible(trained)
         self.made.setVisible(self._output is not None)
         if self._output is not None:
             self.made.setToolTip(str(self._output))

@@ -3,126 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QKeyEvent,
-    QMouseEvent,
-    QPixmap,
-)
-from PySide6.QtWidgets import QFileDialog, QFrame, QGridLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QLineEdit, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.registry import JOBS, options_of
 from gui import parts
+from gui.dropzone import DropZone
 from gui.pages.page import Page
 from gui.parts import button, card, column, label, row
 from gui.recent import RecentList
 from gui.session import Desk, Session
 from gui.theme import GAP
-
-_VIDEOS = "*.mp4 *.m4v *.mov *.mkv *.avi *.webm"
-
-
-class DropZone(QFrame):
-    """A place for one video: drop it there, or press it to choose.
-
-    chosen: a file was dropped or chosen. several: two files were dropped at once.
-    """
-
-    chosen = Signal(object)
-    several = Signal(object)
-
-    def __init__(self, side: str, title: str, text: str) -> None:
-        super().__init__()
-        self.setObjectName("drop")
-        self.setAcceptDrops(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setMinimumSize(240, 220)
-        self.setAccessibleName(title)
-        self.path: Path | None = None
-        self._picture = label()
-        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._picture.hide()
-        self._text = label(text, "muted", wrap=True)
-        self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._title = label(title, side)
-        self._title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
-        box.addStretch(1)
-        for item in (self._picture, self._title, self._text):
-            box.addWidget(item)
-        box.addStretch(1)
-
-    def show_video(self, path: Path, values: dict[str, Any]) -> None:
-        """Show the first picture of ``path``."""
-        self.path = path
-        ratio = self.devicePixelRatioF()
-        image = parts.picture(values["image"]).scaled(
-            QSize(round(260 * ratio), round(140 * ratio)),
-            Qt.AspectRatioMode.KeepAspectRatio,
-            Qt.TransformationMode.SmoothTransformation,
-        )
-        image.setDevicePixelRatio(ratio)
-        self._picture.setPixmap(QPixmap.fromImage(image))
-        self._picture.show()
-        parts.set_role(self._text, "muted")
-        size, rate = values["size"], values["rate"] or 1
-        seconds = parts.duration(values["frames"] / rate)
-        self._text.setText(f"{path.name}\n{size[0]} × {size[1]}, {seconds}")
-
-    def refuse(self, sentence: str) -> None:
-        """Say why a file is not taken."""
-        self.path = None
-        self._picture.hide()
-        parts.set_role(self._text, "bad")
-        self._text.setText(sentence)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-            self._mark(True)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802
-        self._mark(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        self._mark(False)
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if len(paths) == 1:
-            self.chosen.emit(paths[0])
-        elif paths:
-            self.several.emit(paths)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if self.rect().contains(event.position().toPoint()):
-            self.choose()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.choose()
-        else:
-            super().keyPressEvent(event)
-
-    def choose(self) -> None:
-        """Let the user choose a file."""
-        name, _ = QFileDialog.getOpenFileName(
-            self,
-            self._title.text(),
-            "",
-            self.tr("Videos (%1);;All files (*)").replace("%1", _VIDEOS),
-        )
-        if name:
-            self.chosen.emit(Path(name))
-
-    def _mark(self, over: bool) -> None:
-        self.setProperty("over", "true" if over else "false")
-        self.style().unpolish(self)
-        self.style().polish(self)
 
 
 class StartPage(Page):
@@ -148,7 +39,11 @@ class StartPage(Page):
         self.make_button.setEnabled(False)
         self.recent = RecentList(desk)
         self.body.addWidget(label(self.tr("Two videos in, one out"), "title"))
-        self.body.addLayout(row(self._new_project(), self._others(), gap=3 * GAP), 1)
+        left = column(self._new_project(), self._way(), gap=3 * GAP)
+        left.setStretch(0, 1)
+        both = row(parts.widget_of(left), self._others(), gap=3 * GAP)
+        both.setStretch(0, 1)
+        self.body.addLayout(both, 1)
 
     def take(self, side: str, path: Path) -> None:
         """Take ``path`` as the video of ``side`` if it is one."""
@@ -275,6 +170,22 @@ class StartPage(Page):
             gap=2 * GAP,
         )
 
+    def _way(self) -> QWidget:
+        steps = row(gap=3 * GAP)
+        for number, (name, text) in enumerate(
+            (
+                (self.tr("Footage"), self.tr("Find and follow the faces in both videos.")),
+                (self.tr("Faces"), self.tr("Look through them; take out what is wrong.")),
+                (self.tr("Train"), self.tr("Let the model learn both; watch it improve.")),
+                (self.tr("Convert"), self.tr("Fit the face into the frame, and export.")),
+            ),
+            1,
+        ):
+            steps.addLayout(
+                column(label(f"{number}  {name}", "heading"), label(text, "muted", True))
+            )
+        return card(steps)
+
     def _others(self) -> QWidget:
         browse = button(self.tr("Open a folder…"), self.open_folder, "", "Ctrl+O")
         made = card(
@@ -284,7 +195,7 @@ class StartPage(Page):
         )
         made.setMaximumWidth(420)
         made.setMinimumWidth(320)
-        return parts.widget_of(column(made))
+        return made
 
 
 def _home() -> Path:

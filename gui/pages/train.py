@@ -150,6 +150,7 @@ class TrainPage(Page):
             row(self.go, self.keep, None),
             gap=GAP,
         )
+        self._show_cost()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(parts.widget_of(column(self.setup, None)))
