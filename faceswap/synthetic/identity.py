@@ -220,12 +220,12 @@ _CAST = (
             lower_lip=-0.1, ear_size=0.3, neck_width=0.5,
         ),
         Skin(
-            tone=(0.60, 0.37, 0.26), redness=0.5, wrinkles=0.3, iris=(0.13, 0.20, 0.10),
+            tone=(0.62, 0.39, 0.285), redness=0.6, wrinkles=0.3, iris=(0.13, 0.20, 0.10),
             lips=(0.46, 0.22, 0.18), moles=3, under_eyes=0.4,
         ),
         Hairs(
-            style="parted", colour=(0.085, 0.045, 0.02), brow_colour=(0.055, 0.03, 0.016),
-            brow_thickness=0.3, brow_density=0.9, beard="full", beard_colour=(0.09, 0.045, 0.02),
+            style="parted", colour=(0.085, 0.045, 0.02), brow_colour=(0.03, 0.017, 0.01),
+            brow_thickness=0.6, brow_density=1.0, beard="goatee", beard_colour=(0.05, 0.026, 0.014),
             lashes=0.3,
         ),
         clothes=(0.16, 0.17, 0.2),

@@ -1,0 +1,214 @@
+"""Two rendered clips and the perfect swap of them."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from faceswap.errors import OptionsError, OutputError
+from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.options import Options, Overwrite, Show
+
+LightName = Literal["window", "studio", "evening", "overcast"]
+
+NAMES = ("a.mp4", "b.mp4", "truth.mp4", "truth.json")
+"""What a sample folder holds."""
+
+
+class SampleOptions(Options):
+    """Render footage of two heads that nobody has, and the swap that would be perfect."""
+
+    folder: Annotated[
+        Path,
+        Show(positional=True, common=True),
+        Field(description="Where a.mp4, b.mp4, truth.mp4 and truth.json go; made when missing."),
+    ]
+    a: Annotated[
+        str, Show(common=True), Field(description="Whose footage is changed: a name of the cast.")
+    ] = "walter"
+    b: Annotated[
+        str, Show(common=True), Field(description="Whose face is put on it: a name of the cast.")
+    ] = "tom"
+    seconds: Annotated[
+        float, Show(common=True), Field(ge=0, le=600, description="Length of each clip.")
+    ] = 6.0
+    size: Annotated[
+        int, Show(common=True), Field(description="Width and height in pixels; even, 64 or more.")
+    ] = 384
+    rate: Annotated[int, Field(ge=1, le=120, description="Frames per second.")] = 25
+    seed: Annotated[
+        int, Field(ge=0, le=2**31, description="Another number, other motion; the same, the same.")
+    ] = 1
+    light_a: Annotated[LightName, Field(description="The light on A.")] = "window"
+    light_b: Annotated[LightName, Field(description="The light on B.")] = "studio"
+    workers: Annotated[
+        int, Field(ge=0, le=64, description="Threads that draw; 0 is one per processor core.")
+    ] = 0
+    overwrite: Overwrite = False
+
+
+class SampleSummary(Summary):
+    """Where a sample is, and of what."""
+
+    folder: Path
+    a: str
+    b: str
+    frames: int
+    seconds: float
+
+    def text(self) -> str:
+        return (
+            f"Rendered {self.frames} frames of {self.a} (A) and {self.b} (B), and the perfect "
+            f"swap, into {self.folder} in {self.seconds:.0f} s."
+        )
+
+
+def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
+    """Render the sample pair.
+
+    Raises OptionsError for an unknown head, a length of no frames, or a size that is odd or
+    below 64; OutputError when the folder cannot be written or has such files already.
+    """
+    frames = _checked(options)
+    import time
+
+    from faceswap.synthetic.identity import identity
+    from faceswap.synthetic.pair import Clip, document, perfect
+
+    started = time.monotonic()
+    a, b = identity(options.a), identity(options.b)
+    with _workplace(options) as place:
+        meter = Meter("render", 2 * frames)
+        yield meter.progress()
+        swapped = perfect(a, b)
+        first = Clip(
+            a, options.size, frames, options.rate, options.seed, options.light_a, swapped
+        )
+        yield meter.progress()
+        records = {"a": (yield from _film(options, place, first, "a", meter))}
+        second = Clip(b, options.size, frames, options.rate, options.seed + 1, options.light_b)
+        yield meter.progress()
+        records["b"] = yield from _film(options, place, second, "b", meter)
+        text = document(_settings(options, a.name, b.name, frames), records)
+        try:
+            (place / "truth.json").write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise _not_written(options.folder, error) from error
+        for name in NAMES:
+            (place / name).replace(options.folder / name)
+    for name in NAMES:
+        yield Saved(what=name.split(".")[0], path=options.folder / name)
+    return SampleSummary(
+        folder=options.folder,
+        a=a.name,
+        b=b.name,
+        frames=frames,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _checked(options: SampleOptions) -> int:
+    """The number of frames; refuses what cannot be rendered before anything is loaded."""
+    if options.size < 64 or options.size % 2:
+        raise OptionsError(
+            f"A size of {options.size} cannot be rendered; give an even number from 64 on."
+        )
+    if options.size > 4096:
+        raise OptionsError(f"A size of {options.size} is too large; give 4096 or less.")
+    frames = round(options.seconds * options.rate)
+    if frames < 1:
+        raise OptionsError(
+            f"{options.seconds:g} s at {options.rate} frames a second is no frame at all; "
+            "give more seconds."
+        )
+    return frames
+
+
+@contextlib.contextmanager
+def _workplace(options: SampleOptions) -> Generator[Path, None, None]:
+    """A hidden folder inside the sample's, gone afterwards."""
+    folder = options.folder
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; give a folder.")
+    present = [name for name in NAMES if (folder / name).exists()]
+    if present and not options.overwrite:
+        raise OutputError(
+            f"{folder} already holds {', '.join(present)}; use --overwrite or another folder."
+        )
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=".sample-", dir=folder))
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        if made:
+            # Nothing was finished: the folder goes too, unless someone used it meanwhile.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _film(
+    options: SampleOptions, place: Path, clip: Any, side: Literal["a", "b"], meter: Meter
+) -> Generator[Event, None, list[dict[str, Any]]]:
+    """Draw and write one clip, and the truth along with A's; the record of each frame."""
+    import os
+
+    from faceswap.synthetic.pair import shot_record
+    from faceswap.synthetic.voice import hum
+    from faceswap.video.tone import SOUND_RATE, new_video, write_sound
+    from faceswap.video.writer import VideoWriter
+
+    sound = place / f"{side}-sound.mp4"
+    pitch = 118.0 if side == "a" else 165.0
+    write_sound(sound, hum(clip.moments, options.rate, pitch, SOUND_RATE))
+    like = new_video(sound, options.size, options.size, len(clip.moments), options.rate)
+    names = ("a.mp4", "truth.mp4") if side == "a" else ("b.mp4",)
+    records = []
+    with contextlib.ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                VideoWriter(place / name, like, label=False, metadata=_metadata(clip.person.name))
+            )
+            for name in names
+        ]
+        for number, shot in enumerate(clip.shots(options.workers or os.cpu_count() or 1)):
+            writers[0].write(shot.frame.picture, number, 1)
+            if side == "a":
+                writers[1].write(shot.truth, number, 1)
+            records.append(shot_record(shot))
+            if event := meter.add():
+                yield event
+    return records
+
+
+def _metadata(name: str) -> dict[str, str]:
+    return {
+        "comment": f"A rendered head ({name}), made with faceswap sample; it shows nobody.",
+        "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation",
+    }
+
+
+def _settings(options: SampleOptions, a: str, b: str, frames: int) -> dict[str, Any]:
+    return {
+        "a": a,
+        "b": b,
+        "size": options.size,
+        "rate": options.rate,
+        "frames": frames,
+        "seed": options.seed,
+        "light_a": options.light_a,
+        "light_b": options.light_b,
+    }
+
+
+def _not_written(folder: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(f"{folder} cannot be written ({reason}); choose another folder.")

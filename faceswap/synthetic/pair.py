@@ -1,0 +1,148 @@
+"""The sample pair: footage of A, footage of B, and the swap that would be perfect.
+
+What is the right answer to "put B's face on A"? The face of B, its form, features, brows and
+marks, doing what A does, under A's light, on A's body. Two things must be settled to make that
+a yardstick:
+
+Where. Inside the face mask, the hull of the 68 and 13 points of the face that belongs there;
+outside of it the truth is A's frame, hair and neck and all. Scores are taken inside the mask.
+
+Complexion. B's face keeps everything but its skin's basic tone and redness, which are A's: a
+face whose tone ends at the jaw is what every user calls a bad swap, and conversion matches the
+tone by default. Lips, freckles, make-up, stubble, brows and eyes stay B's.
+
+So the truth is a person made of B's shape, features and marks and of A's tone, hair, ears and
+neck, rendered with A's motion, camera and light.
+
+A default pair is one where only a real swap wins: A and B differ in form and features rather
+than in tone, so that neither leaving A unchanged nor shifting colours comes close, and both
+move so much that one picture of B cannot stand in for the frames.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap import __version__
+from faceswap.faces.mask import face_mask
+from faceswap.synthetic.figure import Figure
+from faceswap.synthetic.identity import Identity
+from faceswap.synthetic.motion import Moment, talk
+from faceswap.synthetic.scene import LIGHTS, Camera, Frame, Scene, settle
+
+Picture = NDArray[np.uint8]
+
+FORMAT = 1
+"""Version of ``truth.json``."""
+
+
+def perfect(a: Identity, b: Identity) -> Identity:
+    """The person a perfect swap of B onto A shows; see the module."""
+    hairs = replace(b.hairs, style=a.hairs.style, colour=a.hairs.colour)
+    shape = replace(b.shape, ear_size=a.shape.ear_size, neck_width=a.shape.neck_width)
+    toned = b.with_complexion_of(a)
+    return replace(toned, name=f"{b.name} on {a.name}", shape=shape, hairs=hairs,
+                   clothes=a.clothes)
+
+
+def grown(person: Identity) -> Figure:
+    """A figure of ``person``, ready to be drawn."""
+    figure = Figure(person)
+    settle(figure)
+    return figure
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame of a rendered clip, with the perfect swap where the clip is A's."""
+
+    moment: Moment
+    frame: Frame
+    truth: Picture | None = None
+    truth_frame: Frame | None = None
+
+
+class Clip:
+    """Footage of one person talking; with ``swapped``, also of the perfect swap."""
+
+    def __init__(
+        self,
+        person: Identity,
+        size: int,
+        frames: int,
+        rate: int,
+        seed: int,
+        light: str,
+        swapped: Identity | None = None,
+    ) -> None:
+        self.person = person
+        self.moments = talk(seed, frames, rate)
+        self._figure = grown(person)
+        self._swapped = grown(swapped) if swapped else None
+        self._scene = Scene((size, size), LIGHTS[light], Camera(), background=seed, seed=seed)
+
+    def shot(self, number: int) -> Shot:
+        """Draw frame ``number``."""
+        moment = self.moments[number]
+        frame = self._scene.frame(self._figure, moment.pose, moment.expression, number)
+        if self._swapped is None:
+            return Shot(moment, frame)
+        other = self._scene.frame(self._swapped, moment.pose, moment.expression, number)
+        return Shot(moment, frame, composed(frame.picture, other), other)
+
+    def shots(self, workers: int = 2) -> Iterator[Shot]:
+        """All frames in order, drawn ahead by ``workers`` threads."""
+        with ThreadPoolExecutor(workers) as pool:
+            ahead: list[Future[Shot]] = []
+            try:
+                for number in range(len(self.moments)):
+                    ahead.append(pool.submit(self.shot, number))
+                    if len(ahead) > 2 * workers:
+                        yield ahead.pop(0).result()
+                while ahead:
+                    yield ahead.pop(0).result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+
+def composed(frame: Picture, face: Frame) -> Picture:
+    """``face`` inside its face mask, laid into ``frame`` (H, W, 3) with a soft edge."""
+    mask = face_mask(face.points, face.forehead, (frame.shape[0], frame.shape[1]))
+    soft = max(1.0, frame.shape[0] / 300)
+    share = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft), np.float32)[..., None] / 255
+    mixed = face.picture * share + frame * (1 - share)
+    return np.asarray(np.round(mixed), np.uint8)
+
+
+def shot_record(shot: Shot) -> dict[str, Any]:
+    """What is true about a shot, for ``truth.json``: points in pixels, pose in degrees."""
+
+    def of(frame: Frame) -> dict[str, Any]:
+        return {
+            "points": np.round(frame.points.astype(float), 2).tolist(),
+            "forehead": np.round(frame.forehead.astype(float), 2).tolist(),
+            "visible": frame.visible.astype(int).tolist(),
+        }
+
+    pose = shot.moment.pose
+    record: dict[str, Any] = {
+        "pose": [round(pose.yaw, 3), round(pose.pitch, 3), round(pose.roll, 3)],
+        "expression": shot.moment.expression.as_dict(),
+        **of(shot.frame),
+    }
+    if shot.truth_frame is not None:
+        record["truth"] = of(shot.truth_frame)
+    return record
+
+
+def document(settings: dict[str, Any], clips: dict[str, list[dict[str, Any]]]) -> str:
+    """The text of ``truth.json``."""
+    head = {"format": FORMAT, "faceswap": __version__, **settings}
+    return json.dumps({**head, "clips": clips}, separators=(",", ":")) + "\n"
