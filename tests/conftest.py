@@ -16,6 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import av
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -28,6 +29,26 @@ def clips() -> Path:
     folder = SHARED / "clips"
     if not folder.is_dir():
         pytest.skip(f"{SHARED} is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a.mp4, b.mp4, truth.mp4 and truth.json: two rendered heads, 2 s, 256 px.
+
+    Made once per run, whichever worker comes first; tests must not change it.
+    """
+    from faceswap.jobs.sample import SampleOptions, sample
+
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    folder = place / "sample"
+    with FileLock(place / "sample.lock"):
+        if not folder.exists():
+            for _ in sample(SampleOptions(folder=place / "sample.new", seconds=2, size=256)):
+                pass
+            (place / "sample.new").rename(folder)
     return folder
 
 

@@ -7,7 +7,17 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, get_type_hints
 
 from faceswap.events import Event, Summary
-from faceswap.jobs import convert, doctor, extract, preview, swap, train
+from faceswap.jobs import (
+    convert,
+    doctor,
+    extract,
+    landmarks,
+    models,
+    preview,
+    sample,
+    swap,
+    train,
+)
 from faceswap.options import Options
 
 JobFunction = Callable[[Any], Generator[Event, None, Summary]]
@@ -18,8 +28,11 @@ JOBS: Mapping[str, JobFunction] = {
     "extract": extract.extract,
     "train": train.train,
     "convert": convert.convert,
-    "doctor": doctor.doctor,
     "preview": preview.preview,
+    "landmarks": landmarks.landmarks,
+    "sample": sample.sample,
+    "models": models.models,
+    "doctor": doctor.doctor,
 }
 
 

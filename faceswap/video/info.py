@@ -201,9 +201,22 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
-def _duration(container: InputContainer, stream: VideoStream) -> float:
+def stream_duration(stream: VideoStream) -> float | None:
+    """Seconds the stream says that it lasts; Matroska tells it in a tag, some not at all."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
+    hours, colon, rest = stream.metadata.get("DURATION", "").partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds) if colon else None
+    except ValueError:
+        return None
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float:
+    known = stream_duration(stream)
+    if known is not None:
+        return known
     if container.duration is not None:
         return container.duration / 1_000_000  # libav counts a container's time in microseconds
     return 0.0

@@ -27,7 +27,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from faceswap.errors import InputError
-from faceswap.video.info import VideoInfo, opened, probe
+from faceswap.video.info import VideoInfo, opened, probe, stream_duration
 from faceswap.video.rgb import Image, ToRgb
 
 
@@ -201,9 +201,10 @@ class VideoReader:
 
     def _check_end(self, stream: VideoStream, end: int | None) -> None:
         """Compare where the frames ended with where the header says that they should."""
-        if end is None or stream.duration is None or self.info.still:
+        duration = stream_duration(stream)
+        if end is None or duration is None or self.info.still:
             return
-        missing = float(((stream.start_time or 0) + stream.duration - end) * self.info.time_base)
+        missing = duration - float((end - (stream.start_time or 0)) * self.info.time_base)
         if missing > max(0.25, 3 / float(self.info.rate)):
             seconds = float(end * self.info.time_base)
             self._report(
