@@ -28,7 +28,7 @@ from faceswap.options import Options, show_of
 from gui.parts import button, label, widget_of
 from gui.theme import GAP
 
-_LARGE = 1_000_000_000
+_LARGE = 2**31 - 1
 
 
 class Slider(QWidget):
@@ -47,7 +47,6 @@ class Slider(QWidget):
         self._shown = QDoubleSpinBox()
         self._shown.setRange(low, high)
         self._shown.setDecimals(2)
-        self._shown.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self._shown.setSingleStep((high - low) / 100)
         self._shown.setFixedWidth(9 * GAP)
         self._shown.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -195,12 +194,11 @@ class Form(QWidget):
         if kind is int:
             spin = QSpinBox()
             bottom = int(low or 0) - (1 if optional else 0)
-            spin.setRange(bottom, int(high if high is not None else _LARGE))
+            spin.setRange(bottom, int(min(_LARGE, high if high is not None else _LARGE)))
         else:
             spin = QDoubleSpinBox()
             spin.setDecimals(5 if high is not None and high <= 1 else 1)
             spin.setRange(low or 0.0, high if high is not None else _LARGE)
-        spin.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         if optional:
             spin.setSpecialValueText(self.tr("not set"))
         spin.valueChanged.connect(self.changed)
@@ -259,7 +257,9 @@ def _read(editor: QWidget) -> Any:
             return None if absent else editor.value()
         case QLineEdit():
             text = editor.text().strip()
-            return text or (None if editor.property("absent") else "")
+            if not text:
+                return None if editor.property("absent") else ""
+            return Path(text) if editor.property("path") else text
     raise TypeError(type(editor).__name__)
 
 

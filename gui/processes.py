@@ -2,13 +2,44 @@
 
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+_started: dict[int, "subprocess.Popen[bytes]"] = {}
+
+
+def start(command: Sequence[str], output: Path, errors: Path) -> int:
+    """Start ``command``, its output into files, so that it goes on without us; its number.
+
+    Raises OSError when it cannot be started.
+    """
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    with open(output, "ab") as out, open(errors, "ab") as err:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            creationflags=flags,
+            start_new_session=True,
+        )
+    _started[process.pid] = process
+    return process.pid
 
 
 def alive(pid: int) -> bool:
     """Whether process ``pid`` runs and is one of ours, as far as the system lets us see."""
     if pid <= 0:
+        return False
+    own = _started.get(pid)
+    if own is not None:
+        if own.poll() is None:
+            return True
+        del _started[pid]
         return False
     if sys.platform == "win32":
         return _alive_windows(pid)

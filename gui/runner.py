@@ -4,7 +4,6 @@ A job is started detached and writes its events to a file, so that it outlives t
 window that opens later finds it by its record and reads on. A crash there ends nothing here.
 """
 
-import os
 import shlex
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, JsonValue, ValidationError
-from PySide6.QtCore import QObject, QProcess, Signal
+from PySide6.QtCore import QObject, Signal
 
 from faceswap.errors import OutputError
 from faceswap.events import Failed, Finished, Line, Notice, Progress, Stopped, parse
@@ -180,15 +179,11 @@ def start(
     )
     try:
         folder.mkdir(parents=True)
-        process = QProcess()
-        process.setProgram(program[0])
-        process.setArguments([*program[1:], *arguments, "--events", "jsonl", "--debug"])
-        process.setStandardOutputFile(str(folder / "events.jsonl"))
-        process.setStandardErrorFile(str(folder / "errors.txt"))
-        process.setStandardInputFile(os.devnull)
-        started, pid = process.startDetached()
-        if not started:
-            raise OutputError(f"Cannot start {program[0]}: {process.errorString()}.")
+        words = [*program, *arguments, "--events", "jsonl", "--debug"]
+        try:
+            pid = processes.start(words, folder / "events.jsonl", folder / "errors.txt")
+        except OSError as error:
+            raise OutputError(f"Cannot start {program[0]}: {error.strerror}.") from error
         record = record.model_copy(update={"pid": pid})
         (folder / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
     except OSError as error:

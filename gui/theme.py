@@ -122,8 +122,10 @@ QPushButton[role="choice"]:checked { border: 2px solid $accent; padding: 11px 15
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit { background: $surface;
     border: 1px solid $line; border-radius: 6px; padding: 5px 8px; min-height: 20px;
     selection-background-color: $accent; selection-color: $on_accent; }
-QAbstractSpinBox QLineEdit, QComboBox QLineEdit { border: none; padding: 0; min-height: 0;
+QAbstractSpinBox QLineEdit, QComboBox QLineEdit { border: none; padding: 0 6px; min-height: 0;
     background: transparent; }
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
+QDoubleSpinBox::down-button { width: 0; height: 0; border: none; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus,
 QPlainTextEdit:focus { border-color: $accent; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {
@@ -169,8 +171,18 @@ QSplitter::handle { background: transparent; }
 """)
 
 
+_forced: list[Theme] = []
+
+
+def force(theme: Theme | None) -> None:
+    """Use ``theme`` whatever the system shows, for pictures and tests; None follows it again."""
+    _forced[:] = [theme] if theme is not None else []
+
+
 def current() -> Theme:
     """The theme that fits the system's scheme now."""
+    if _forced:
+        return _forced[0]
     dark = QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
     return DARK if dark else LIGHT
 

@@ -1,0 +1,117 @@
+"""A window on a project that exists on paper, and a check that nothing outlives a test."""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import pytest
+
+pytest.importorskip("PySide6")
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+from stand_in import FAKE, Wait
+
+from gui import plots, processes
+from gui.app import make_app
+from gui.session import Desk
+from gui.settings import Settings
+from gui.window import Window
+
+
+@pytest.fixture(scope="session")
+def qapp() -> Iterator[QApplication]:
+    """The application as it is started, for pytest-qt."""
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else make_app(["faceswap"])
+    yield app
+    for thread in plots._loading:
+        thread.join()
+
+
+@pytest.fixture
+def wait(qapp: QApplication) -> Wait:
+    """Run the event loop until a condition holds."""
+
+    def until(condition: Callable[[], object], seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            qapp.processEvents()
+            assert time.monotonic() < end, "it did not come about"
+            time.sleep(0.005)
+
+    return until
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No thread, window, process or temporary file may outlive a test."""
+    temporary = tmp_path / "temporary files"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    before = set(threading.enumerate())
+    yield
+    for _ in range(3):
+        qapp.processEvents()
+        qapp.sendPostedEvents(None, 52)  # DeferredDelete
+    threads = [t for t in threading.enumerate() if t not in before and t not in plots._loading]
+    assert not threads
+    assert not [w for w in qapp.topLevelWidgets() if w.isVisible()]
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    if children.exists():
+        running = [int(pid) for pid in children.read_text().split()]
+        assert not [pid for pid in running if processes.alive(pid)]
+    assert not list(temporary.iterdir())
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of their own for each test."""
+    store = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    return Settings(store, tmp_path / "data")
+
+
+@pytest.fixture
+def desk(settings: Settings, wait: Wait) -> Iterator[Desk]:
+    """A desk whose jobs and answers come from the stand-in."""
+    made = Desk(settings, FAKE)
+    yield made
+    for job in made.jobs.running():
+        processes.end(job.record.pid)
+    pids = [job.record.pid for job in made.jobs.jobs]
+    made.close()
+    made.deleteLater()
+    wait(lambda: not any(processes.alive(pid) for pid in pids))
+
+
+@pytest.fixture
+def window(desk: Desk) -> Iterator[Window]:
+    """The window, shown."""
+    made = Window(desk)
+    made.resize(1280, 800)
+    made.show()
+    yield made
+    made.ask_about_jobs = lambda running: "keep"  # type: ignore[method-assign]
+    made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with ten small crops a side."""
+    from fake_faceswap import png
+
+    folder = tmp_path / "Projekt ä b"
+    for side in "ab":
+        (folder / "faces" / side).mkdir(parents=True)
+        for number in range(10):
+            path = folder / "faces" / side / f"{number:06}_0.png"
+            path.write_bytes(png(16, 16, (20 * number, 90, 90)))
+    (folder / "project.toml").write_text("format = 1\n")
+    return folder

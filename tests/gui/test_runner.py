@@ -1,0 +1,129 @@
+"""Jobs as processes: however one ends, the window lives and says what happened."""
+
+import os
+from pathlib import Path
+
+import pytest
+from stand_in import FAKE, Wait
+
+from faceswap.errors import OutputError
+from faceswap.events import Metrics, Notice
+from faceswap.jobs.extract import ExtractOptions
+from faceswap.jobs.train import TrainOptions
+from gui import processes, runner
+from gui.joblist import JobList
+from gui.runner import Job
+from gui.session import Desk
+
+
+def start(desk: Desk, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: Path) -> Job:
+    monkeypatch.setenv("FAKE_JOB", behaviour)
+    return desk.jobs.start("train", TrainOptions(project=project, steps=100), "Train", project)
+
+
+def test_only_what_differs_from_the_defaults_becomes_an_argument(tmp_path: Path) -> None:
+    options = ExtractOptions(video=Path("a b.mp4"), project=tmp_path, side="b", every=3, redo=True)
+    assert runner.arguments_of(options) == [
+        *("--video", "a b.mp4", "--project", str(tmp_path)),
+        *("--side", "b", "--every", "3", "--redo"),
+    ]
+    off = TrainOptions(project=tmp_path, balanced=False)
+    assert runner.arguments_of(off)[-1] == "--no-balanced"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="another shell")
+def test_the_command_line_can_be_pasted(tmp_path: Path) -> None:
+    assert runner.command_line(["faceswap", "extract", "a b.mp4"]) == "faceswap extract 'a b.mp4'"
+
+
+def test_a_job_tells_its_events_and_its_end(
+    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start(desk, "finish", monkeypatch, project)
+    seen: list[object] = []
+    job.arrived.connect(seen.append)
+    wait(lambda: not job.running)
+    assert job.state == "finished"
+    assert job.message == "All done."
+    assert [line.frame for line in seen if isinstance(line, Notice)] == [7]
+    assert [line.step for line in seen if isinstance(line, Metrics)] == list(range(1, 20))
+    assert job.command_line() == f"faceswap train --project '{project}' --steps 100"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("fail", "It cannot be done; do another thing."),
+        ("crash", "ended from outside"),
+        ("kill", "memory ran out"),
+    ],
+)
+def test_a_job_that_fails_says_why(
+    behaviour: str,
+    said: str,
+    desk: Desk,
+    wait: Wait,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = start(desk, behaviour, monkeypatch, project)
+    wait(lambda: not job.running)
+    assert job.state == "failed"
+    assert said in job.message
+    details = {"fail": "Traceback", "crash": "Segmentation fault", "kill": ""}
+    assert details[behaviour] in job.details()
+
+
+@pytest.mark.parametrize("behaviour", ["hang", "stubborn"])
+def test_stop_asks_first_and_ends_then(
+    behaviour: str, desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "PATIENCE", 0.5)
+    job = start(desk, behaviour, monkeypatch, project)
+    wait(lambda: job.progress is not None)
+    job.stop()
+    wait(lambda: not job.running)
+    assert job.state == "stopped"
+    assert not processes.alive(job.record.pid)
+
+
+def test_a_job_goes_on_without_the_window_and_is_found_again(
+    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start(desk, "hang", monkeypatch, project)
+    wait(lambda: job.progress is not None)
+    desk.jobs.close()
+    later = JobList(desk.settings.jobs, FAKE)
+    found = later.jobs[0]
+    assert found.running
+    assert found.record == job.record
+    done = found.progress.done if found.progress else 0
+    wait(lambda: found.progress is not None and found.progress.done > done)
+    found.stop()
+    wait(lambda: not found.running)
+    later.close()
+    assert JobList(desk.settings.jobs, FAKE).jobs[0].state == "stopped"
+
+
+def test_a_job_is_run_again_with_the_same_options(
+    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start(desk, "fail", monkeypatch, project)
+    wait(lambda: not job.running)
+    monkeypatch.setenv("FAKE_JOB", "finish")
+    again = desk.jobs.retry(job)
+    wait(lambda: not again.running)
+    assert again.record.arguments == job.record.arguments
+    assert again.state == "finished"
+    desk.jobs.forget(job)
+    assert desk.jobs.jobs == [again]
+    assert not job.folder.exists()
+
+
+def test_what_cannot_be_started_is_an_error(tmp_path: Path) -> None:
+    options = TrainOptions(project=tmp_path)
+    with pytest.raises(OutputError, match="Cannot start"):
+        runner.start(tmp_path / "1", "train", options, "T", None, (str(tmp_path / "none"),))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Cannot write"):
+        runner.start(tmp_path / "file" / "1", "train", options, "T", None, FAKE)
