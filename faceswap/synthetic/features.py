@@ -75,7 +75,7 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     c.albedo[:] = np.array(skin.tone, np.float32)
     broad = fractal_noise(rng, (size[0], size[1]), 70, 5)
     fine = smooth_noise(rng, (size[0], size[1]), (2.2, 2.2))
-    c.albedo *= (1 + 0.045 * broad + 0.03 * fine)[..., None]
+    c.albedo *= (1 + 0.045 * broad + 0.018 * fine)[..., None]
     warm = _hump(x, y, 4.2, -3.0, 2.0, 1.8) + 0.8 * _hump(x, y, 0, -3.5, 1.3, 0.9)
     warm += 0.4 * _hump(x, y, 0, -10.2, 1.5, 1.0) + 0.5 * _hump(x, y, 1.5, -4.0, 0.8, 0.8)
     warm *= front * (1 + 0.35 * broad)
@@ -85,8 +85,8 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     if person.hairs.beard != "none":
         c.tint((0.86, 0.92, 0.98), lower * front * 0.5)
     pores = _hump(x, y, 1.8, -3.3, 2.6, 2.2) + 0.5 * _hump(x, y, 0, 4.5, 4, 2) + 0.25
-    c.relief += fine * (0.5 + 0.9 * pores) * 0.35
-    c.relief += smooth_noise(rng, (size[0], size[1]), (5, 5)) * 0.3
+    c.relief += fine * (0.5 + 0.9 * pores) * 0.16
+    c.relief += smooth_noise(rng, (size[0], size[1]), (5, 5)) * 0.12
     oily = _hump(x, y, 0, 4.5, 3.5, 2.0) + _hump(x, y, 0, -2.5, 1.0, 2.6)
     oily += 0.6 * _hump(x, y, 4.0, -2.2, 1.5, 1.2) + 0.5 * _hump(x, y, 0, -10, 1.4, 0.9)
     c.shine[:] = 0.14 + 0.3 * skin.shine * np.clip(oily, 0, 1) * (1 + 0.3 * fine)
@@ -98,7 +98,7 @@ def eyes_and_nose(c: Canvas, person: Identity, rng: np.random.Generator) -> None
     x, y, front = c.front()
     c.tint((0.72, 0.62, 0.68), _hump(x, y, 2.8, -1.05, 1.3, 0.5) * 0.75 * skin.under_eyes)
     c.tint((0.82, 0.74, 0.74), _hump(x, y, 1.6, 0.1, 0.6, 0.7) * 0.5)
-    c.tint((0.88, 0.76, 0.76), _hump(x, y, 3.1, 0.75, 1.6, 0.45) * 0.6)
+    c.tint((0.9, 0.8, 0.8), _hump(x, y, 3.1, 0.75, 1.6, 0.45) * 0.4)
     upper, lower = lid_margins(x.astype(np.float64))
     gap_up, gap_low = (y - upper).astype(np.float32), (lower - y).astype(np.float32)
     near = _ramp(1.5, 1.75, x) * _ramp(4.85, 4.45, x) * front
@@ -172,10 +172,10 @@ def marks(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
         layer = cv2.GaussianBlur(layer, (0, 0), 0.9)
         c.tint((0.66, 0.46, 0.34), np.asarray(layer, np.float32))
     layer = np.zeros(size, np.float32)
-    x = rng.uniform(1.2, 5.0, skin.moles) * rng.choice([-1, 1], skin.moles)
-    y = rng.uniform(-9.0, 5.0, skin.moles)
+    x = rng.permutation(np.linspace(-4.8, 4.8, skin.moles)) + rng.normal(0, 0.5, skin.moles)
+    y = rng.permutation(np.linspace(-8.5, 4.5, skin.moles)) + rng.normal(0, 0.6, skin.moles)
     y = np.where((np.abs(y) < 1.6) & (np.abs(x) < 5), y - 3.0, y)
-    for (u, v), r in zip(_texels(c, x, y), rng.uniform(1.8, 3.6, skin.moles), strict=True):
+    for (u, v), r in zip(_texels(c, x, y), rng.uniform(1.5, 2.9, skin.moles), strict=True):
         cv2.circle(layer, (int(u), int(v)), round(float(r) * 8), 0.9, -1, cv2.LINE_AA, 3)
     layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), 0.8), np.float32)
     c.tint((0.22, 0.15, 0.12), layer)
@@ -191,23 +191,23 @@ def wrinkles(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 
     def line(x: Array, y: Array, width: int, depth: float) -> None:
         for side in (1.0, -1.0):
-            jitter = np.cumsum(rng.normal(0, 0.02, len(x)))
+            jitter = np.cumsum(rng.normal(0, 0.012, len(x)))
             place = _texels(c, x * side, y + jitter)
             one = np.zeros_like(layer)
             cv2.polylines(one, [place.reshape(-1, 1, 2)], False, depth, width, cv2.LINE_AA, 3)
             np.maximum(layer, one, out=layer)
 
     t = np.linspace(0, 1, 24)
-    for y in (3.5, 4.25, 5.05):
-        line(t * 4.2, y + 0.25 * np.sin(t * 3) - 0.4 * t**3, 3, 0.75)
-    line(0.55 + 0.1 * t, 1.3 + 1.3 * t, 3, 0.7)
+    for y, far, depth in ((3.45, 3.6, 0.4), (4.3, 4.3, 0.55), (5.15, 3.2, 0.35)):
+        line(t * far, y + 0.22 * np.sin(t * 2.6) - 0.35 * t**3, 4, depth)
+    line(0.55 + 0.1 * t, 1.3 + 1.2 * t, 3, 0.4)
     for turn in (-0.35, 0.0, 0.35):
-        line(4.85 + 1.0 * t, 0.05 + 0.75 * turn * (0.4 + t), 2, 0.6)
-    line(1.95 + 1.3 * t**1.2, -3.9 - 3.1 * t, 4, 0.9)
-    line(2.95 + 0.35 * t, -7.4 - 1.6 * t, 3, 0.5)
-    line(1.9 + 2.1 * t, -0.75 - 0.55 * np.sin(np.pi * t * 0.8), 3, 0.7)
-    line(2.0 + 2.4 * t, -1.15 - 0.5 * np.sin(np.pi * t * 0.8), 2, 0.4)
-    soft = cv2.GaussianBlur(layer, (0, 0), 1.6) + 0.6 * cv2.GaussianBlur(layer, (0, 0), 4.0)
+        line(4.85 + 1.0 * t, 0.05 + 0.75 * turn * (0.4 + t), 3, 0.35)
+    line(1.95 + 1.3 * t**1.2, -3.9 - 3.1 * t, 5, 0.6)
+    line(2.95 + 0.35 * t, -7.4 - 1.6 * t, 4, 0.3)
+    line(1.9 + 2.1 * t, -0.75 - 0.55 * np.sin(np.pi * t * 0.8), 4, 0.45)
+    line(2.0 + 2.4 * t, -1.15 - 0.5 * np.sin(np.pi * t * 0.8), 3, 0.25)
+    soft = cv2.GaussianBlur(layer, (0, 0), 2.2) + 0.9 * cv2.GaussianBlur(layer, (0, 0), 6.0)
     groove = np.asarray(soft, np.float32) * np.float32(strength)
     c.relief -= groove * 6.0
     c.tint((0.6, 0.48, 0.44), np.clip(groove * 0.8, 0, 0.9))
@@ -249,7 +249,9 @@ def stubble(c: Canvas, person: Identity, density: Image, rng: np.random.Generato
     _, y, front = c.front()
     soft = np.asarray(cv2.GaussianBlur(density, (0, 0), 4.0), np.float32)
     beard = (y < -4.4) & (front > 0)
-    dots = smooth_noise(rng, (density.shape[0], density.shape[1]), (1.6, 1.6))
+    dots = smooth_noise(rng, (density.shape[0], density.shape[1]), (1.8, 1.8))
+    if hairs.beard == "stubble":
+        soft = np.asarray(cv2.GaussianBlur(density, (0, 0), 9.0), np.float32) * np.float32(1.9)
     c.blend(hairs.beard_colour, np.where(beard, soft * np.clip(0.55 + 0.25 * dots, 0, 0.9), 0))
     if hairs.style != "bald":
         c.blend(hairs.colour, np.where(beard, 0, np.clip(soft * 1.2, 0, 0.9)))

@@ -45,7 +45,9 @@ def scalp(style: str, s: Array, v: Array) -> Array:
         line = line - 0.25 * np.exp(-(((s + 2.5) / 2.0) ** 2))
     mask = _ramp(-0.25, 0.55, v - line)
     if style == "bald":
-        mask = mask * _ramp(4.6, 3.0, v) * _ramp(7.4, 8.6, np.abs(s))
+        mask = mask * _ramp(3.4, 1.2, v - 0.18 * np.maximum(0, np.abs(s) - 9)) * _ramp(
+            7.6, 9.4, np.abs(s)
+        )
     return mask
 
 
@@ -106,7 +108,7 @@ def hair_density(
 
 def _combed(style: str, s: Array, v: Array, rng: np.random.Generator) -> Image:
     """Streaks (H, W) along the hair's run, which starts at a parting and falls to the sides."""
-    parting = {"parted": -4.2, "long": 0.0, "bun": 0.0}.get(style)
+    parting = {"parted": -4.2, "long": 0.0, "bun": 0.0, "short": 3.6}.get(style)
     side, height = np.meshgrid(s, v)
     if parting is None:
         across, along = side * 34 * 0.9, height * 2.2
@@ -140,7 +142,7 @@ def shells(person: Identity, chart: Array, place: Array) -> list[Shells]:
     thick = {
         "bald": 0.3 + 0 * v,
         "cropped": 0.28 + 0.12 * crown,
-        "short": 0.45 + 0.9 * crown,
+        "short": 0.4 + 1.1 * crown * (0.75 + 0.25 * np.tanh(3.6 - s)),
         "parted": 0.5 + 1.35 * crown * (1 - 0.55 * np.exp(-(((s + 4.2) / 1.0) ** 2))),
         "bob": 0.9 + 0.5 * crown,
         "long": 0.6 + 0.5 * crown,
@@ -161,9 +163,9 @@ def shells(person: Identity, chart: Array, place: Array) -> list[Shells]:
     levels = tuple(float(x) for x in 0.12 + 0.5 * steps**1.6)
     found.append(Shells(mask, steps[:, None] * thick * root, levels, beard=False))
     kind = person.hairs.beard
-    if kind != "none":
-        length = {"stubble": 0.06, "moustache": 0.42, "goatee": 0.3, "full": 0.5}[kind]
-        steps = np.linspace(0.15, 1, 2 if kind == "stubble" else 5)
+    if kind not in ("none", "stubble"):
+        length = {"moustache": 0.42, "goatee": 0.3, "full": 0.5}[kind]
+        steps = np.linspace(0.15, 1, 5)
         levels = tuple(float(x) for x in 0.16 + 0.5 * steps**1.5)
         mask = beard(kind, place)
         found.append(Shells(mask, steps[:, None] * length * mask**0.5, levels, beard=True))

@@ -74,11 +74,20 @@ def tongue() -> Part:
 
 
 def throat() -> Part:
-    """A dark wall at the back of the mouth."""
-    x, y = np.meshgrid(np.linspace(-2.4, 2.4, 5), np.linspace(-4.8, -9.8, 5))
-    points = np.stack([x, y, np.full_like(x, -1.6)], -1).reshape(-1, 3)
-    uv = np.stack([(x + 3) / 6, (y + 11) / 7], -1).reshape(-1, 2)
-    return Part(points, grid_faces(5, 5), uv)
+    """A dark bowl behind the lips, seen from its inside."""
+    theta, phi = np.meshgrid(
+        np.linspace(0, np.pi / 2, 8), np.linspace(0, 2 * np.pi, 25), indexing="ij"
+    )
+    points = np.stack(
+        [
+            2.65 * np.sin(theta) * np.cos(phi),
+            -7.4 + 3.0 * np.sin(theta) * np.sin(phi),
+            0.75 - 3.4 * np.cos(theta),
+        ],
+        -1,
+    )
+    uv = np.stack([phi / (2 * np.pi), theta / np.pi], -1)
+    return Part(points.reshape(-1, 3), grid_faces(*theta.shape), uv.reshape(-1, 2))
 
 
 def ear(size: float) -> Part:

@@ -10,7 +10,7 @@ from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.figure import Figure, Mesh, Pose
 from faceswap.synthetic.noise import fractal_noise
 from faceswap.synthetic.raster import F32, fill, fill_depth
-from faceswap.synthetic.shade import shade
+from faceswap.synthetic.shade import reduce, shade
 from faceswap.synthetic.template import Array
 
 _SHADOW = 320
@@ -74,7 +74,7 @@ def backdrop(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
     """A blurred room, linear RGB (H, W, 3)."""
     rng = np.random.default_rng(seed)
     height, width = size
-    colour = rng.uniform(0.10, 0.34, 3) * np.array([1.0, 1.0, 1.08])
+    colour = rng.uniform(0.16, 0.3) + rng.normal(0, 0.025, 3) * np.array([1.0, 0.5, 1.0])
     slope = np.linspace(1.3, 0.7, height)[:, None] * np.linspace(0.85, 1.15, width)[None]
     picture = (colour * slope[..., None]).astype(np.float32)
     for _ in range(9):
@@ -84,7 +84,7 @@ def backdrop(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
         corner = (round(x - w / 2), round(y - h / 2)), (round(x + w / 2), round(y + h / 2))
         cv2.rectangle(patch, *corner, 1.0, -1)
         patch = np.asarray(cv2.GaussianBlur(patch, (0, 0), width * rng.uniform(0.012, 0.04)))
-        tone = rng.uniform(0.03, 0.6, 3) * 0.5 + rng.uniform(0.02, 0.3)
+        tone = np.clip(rng.uniform(0.05, 0.5) + rng.normal(0, 0.06, 3), 0.02, 0.7)
         picture += (tone.astype(np.float32) - picture) * patch[..., None] * 0.8
     return picture * (1 + 0.02 * fractal_noise(rng, size, width / 6, 3))[..., None]
 
@@ -145,7 +145,7 @@ class Scene:
         self.size, self.quality = size, quality
         self.light, self.camera = light or Light(), camera or Camera()
         self.seed = seed
-        self._behind = backdrop(size, background)
+        self._behind = _toned(backdrop(size, background))
 
     def project(self, points: Array) -> F32:
         """Pixels and distance (N, 3) of points (N, 3) in centimetres."""
@@ -205,11 +205,10 @@ class Scene:
     def _developed(self, fine: F32, number: int) -> NDArray[np.uint8]:
         """From linear light to a frame: tone curve, averaging, gamma, noise."""
         q, (height, width) = self.quality, self.size
-        toned = _toned(fine[..., :3])
-        stacked = np.concatenate([toned * fine[..., 3:], fine[..., 3:]], -1)
-        mean = stacked.reshape(height, q, width, q, 4).mean((1, 3))
-        linear = mean[..., :3] + _toned(self._behind) * (1 - mean[..., 3:])
-        encoded = np.power(np.clip(linear, 0, 1), 1 / 2.2) * 255
+        mean = np.empty((height, width, 4), np.float32)
+        reduce(fine, q, mean)
+        linear = mean[..., :3] + self._behind * (1 - mean[..., 3:])
+        encoded = np.power(np.clip(linear, 0, 1), np.float32(1 / 2.2)) * np.float32(255)
         rng = np.random.default_rng((self.seed, number))
         grain = rng.standard_normal((height, width, 1)).astype(np.float32) * self.camera.noise
         return np.asarray(np.clip(np.round(encoded + grain), 0, 255), np.uint8)
