@@ -51,6 +51,7 @@ def make_app(arguments: list[str]) -> QApplication:
 def ask_consent(window: Window) -> None:
     """Say once what this may be used for; the window waits for it without blocking."""
     box = QMessageBox(window)
+    box.setObjectName("consent")
     box.setWindowTitle("faceswap")
     box.setText(window.tr("Only with consent, and labelled"))
     box.setInformativeText(

@@ -26,7 +26,10 @@ COMMAND = (sys.executable, "-m", "faceswap")
 PATIENCE = 30.0
 """Seconds that a job has to save what it holds after it was asked to stop."""
 
-_CHUNK = 1 << 18
+_AT_ONCE = 1 << 15
+"""Bytes of a log read in one go: some hundred events, which take a few milliseconds."""
+
+_TAIL = 1 << 18
 
 
 class Record(BaseModel):
@@ -101,8 +104,11 @@ class Job(QObject):
             processes.ask_to_stop(self.record.pid)
         self.changed.emit()
 
-    def poll(self, alive: bool) -> None:
-        """Read what it wrote since; ``alive`` says whether its process still runs."""
+    def poll(self, alive: bool) -> bool:
+        """Read what it wrote since; ``alive`` says whether its process still runs.
+
+        False when there was nothing new.
+        """
         lines = self._new_lines()
         latest: Progress | None = None
         for line in lines:
@@ -121,13 +127,14 @@ class Job(QObject):
             self.changed.emit()
         if not self.running:
             self.ended.emit()
+        return bool(lines)
 
     def skip_to_end(self) -> None:
         """Leave out all but the end of a long log; what it says there is what counts."""
         path = self.folder / "events.jsonl"
         size = path.stat().st_size if path.is_file() else 0
-        if size > _CHUNK:
-            self._read_to = size - _CHUNK
+        if size > _TAIL:
+            self._read_to = size - _TAIL
             self._new_lines()
 
     def _take(self, line: Line) -> None:
@@ -142,7 +149,7 @@ class Job(QObject):
         try:
             with open(self.folder / "events.jsonl", "rb") as file:
                 file.seek(self._read_to)
-                data = file.read(_CHUNK)
+                data = file.read(_AT_ONCE)
         except OSError:
             return []
         self._read_to += len(data)
@@ -199,9 +206,9 @@ def load(folder: Path) -> Job | None:
         return None
     job = Job(folder, record)
     job.skip_to_end()
-    job.poll(processes.alive(record.pid))
-    if job.running:
-        job.poll(processes.alive(record.pid))
+    alive = processes.alive(record.pid)
+    while job.running and job.poll(alive):
+        pass
     return job
 
 

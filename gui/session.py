@@ -37,7 +37,7 @@ class Session(QObject):
         self._later.setSingleShot(True)
         self._later.setInterval(400)
         self._later.timeout.connect(self.refresh)
-        self._watcher.directoryChanged.connect(lambda: self._later.start())
+        self._watcher.directoryChanged.connect(self._touched)
 
     def open(self) -> None:
         """Take hold of the project, for reading only where another window has it."""
@@ -50,7 +50,8 @@ class Session(QObject):
                 self.read_only = self.tr(
                     "The project's folder cannot be written; it can only be looked at."
                 )
-        self._watcher.addPath(str(self.folder))
+        # A folder that is moved or deleted is seen from the one it was in.
+        self._watcher.addPaths([str(self.folder), str(self.folder.parent)])
         self.refresh()
 
     def make(self, a: Path, b: Path, done: Any, sorry: Any) -> None:
@@ -80,6 +81,10 @@ class Session(QObject):
         self._later.stop()
         self.link.close()
         self._lock.unlock()
+
+    def _touched(self, folder: str) -> None:
+        if folder == str(self.folder) or not (self.folder / "project.toml").is_file():
+            self._later.start()
 
     def _read(self, info: dict[str, Any]) -> None:
         self.info = info

@@ -1,6 +1,6 @@
 """Stands in for ``python -m faceswap``: quick, without a model, and as bad as asked for.
 
-FAKE_JOB in the environment says what a job does: finish, fail, crash, kill, hang, stubborn.
+FAKE_JOB in the environment says what a job does: finish, fail, crash, kill, hang, stubborn, burst.
 """
 
 import base64
@@ -203,9 +203,8 @@ def job(behaviour: str) -> int:
                 os._exit(139)
             if behaviour == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if behaviour == "burst":
-                for number in range(20_000):
-                    say(Metrics(step=step + number, values={"loss": 1.0}))
+    for number in range(20_000 if behaviour == "burst" else 0):
+        say(Metrics(step=steps + number, values={"loss": 1.0}))
     say(Preview(path=Path("/nowhere/previews/step-000000100.png")))
     say(Finished(summary={"output": "/nowhere/out.mp4"}, text="All done."))
     return 0

@@ -1,0 +1,276 @@
+"""The window: pages, bad input, two windows, and how it closes."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider, QWidget
+from pytestqt.qtbot import QtBot
+from stand_in import FAKE, Wait
+
+from faceswap.jobs.train import TrainOptions
+from gui import processes
+from gui.app import CONSENT, ask_consent
+from gui.dropzone import DropZone
+from gui.pages.convert import ConvertPage
+from gui.pages.footage import FootagePage
+from gui.pages.jobs import JobsPage
+from gui.pages.start import StartPage
+from gui.pages.train import TrainPage
+from gui.session import Desk
+from gui.settings import Settings
+from gui.window import Window
+
+PAGES = ("start", "footage", "faces", "train", "convert", "jobs")
+
+
+def drop(zone: DropZone, *paths: Path) -> None:
+    """Drop files as the system does."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    event = QDropEvent(
+        QPointF(10, 10),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+        QEvent.Type.Drop,
+    )
+    zone.dropEvent(event)
+
+
+def start_page(window: Window) -> StartPage:
+    page = window.pages["start"]
+    assert isinstance(page, StartPage)
+    return page
+
+
+def opened(window: Window, project: Path, wait: Wait) -> None:
+    window.desk.open(project)
+    session = window.desk.session
+    assert session is not None
+    wait(lambda: bool(session.info))
+
+
+def test_nothing_heavy_is_loaded_and_it_opens_quickly(tmp_path: Path) -> None:
+    code = """
+import sys, time
+began = time.thread_time()
+from pathlib import Path
+from PySide6.QtCore import QSettings
+from gui.app import make_app
+from gui.session import Desk
+from gui.settings import Settings
+from gui.window import Window
+app = make_app(["faceswap"])
+store = QSettings(sys.argv[1] + "/s.ini", QSettings.Format.IniFormat)
+desk = Desk(Settings(store, Path(sys.argv[1])))
+window = Window(desk)
+window.show()
+app.processEvents()
+took = time.thread_time() - began
+for name in ("start", "jobs"):
+    window.go(name)
+heavy = {"torch", "cv2", "av", "kornia", "numba"} & set(sys.modules)
+window.close()
+print(sorted(heavy), took)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        timeout=100,
+    )
+    assert done.stdout.startswith("[] "), done.stdout
+    assert float(done.stdout.split()[-1]) < 1.5
+
+
+def test_every_page_opens_and_everything_has_a_name(
+    window: Window, project: Path, wait: Wait, qapp: QApplication
+) -> None:
+    opened(window, project, wait)
+    for name in PAGES:
+        window.go(name)
+        page = window.page
+        assert page.name == name
+        qapp.processEvents()
+        for widget in page.findChildren(QWidget):
+            if isinstance(widget, QAbstractButton | QSlider) and widget.isVisible():
+                said = widget.accessibleName() or getattr(widget, "text", lambda: "")()
+                assert said, f"{name}: {widget}"
+    session = window.desk.session
+    assert session is not None
+    wait(lambda: not session.link.busy)
+
+
+def test_pages_come_by_keyboard(window: Window, project: Path, wait: Wait, qtbot: QtBot) -> None:
+    opened(window, project, wait)
+    window.activateWindow()
+    for number, name in enumerate(PAGES, 1):
+        qtbot.keyClick(window, str(number), Qt.KeyboardModifier.ControlModifier)
+        wait(lambda name=name: window.page.name == name)
+
+
+def test_two_videos_become_a_project(
+    window: Window, tmp_path: Path, wait: Wait, qtbot: QtBot
+) -> None:
+    page = start_page(window)
+    clips = [tmp_path / "a clip.mp4", tmp_path / "b.mp4"]
+    for clip in clips:
+        clip.write_text("")
+    drop(page.zones["a"], *clips)
+    wait(lambda: page.make_button.isEnabled())
+    page.place.setText(str(tmp_path / "new project"))
+    qtbot.mouseClick(page.make_button, Qt.MouseButton.LeftButton)
+    wait(lambda: window.page.name == "footage")
+    assert window.desk.settings.recent() == [tmp_path / "new project"]
+
+
+def test_what_is_no_video_is_refused(window: Window, tmp_path: Path, wait: Wait) -> None:
+    page = start_page(window)
+    folder, notes = tmp_path / "folder", tmp_path / "notes.txt"
+    folder.mkdir()
+    notes.write_text("no video")
+    zone = page.zones["a"]
+    drop(zone, folder)
+    assert "is a folder" in zone._text.text()
+    drop(zone, notes)
+    wait(lambda: "not a video" in zone._text.text())
+    assert not page.make_button.isEnabled()
+
+
+def test_a_second_window_only_looks(
+    window: Window, project: Path, wait: Wait, tmp_path: Path
+) -> None:
+    opened(window, project, wait)
+    second = Desk(Settings(window.desk.settings._store, tmp_path / "other"), FAKE)
+    other = Window(second)
+    opened(other, project, wait)
+    assert "another window" in other.banner._text.text()
+    for name in ("footage", "train", "convert"):
+        other.go(name)
+    footage, train, convert = (other.pages[n] for n in ("footage", "train", "convert"))
+    assert isinstance(footage, FootagePage)
+    assert isinstance(train, TrainPage)
+    assert isinstance(convert, ConvertPage)
+    assert not footage.find_button.isEnabled()
+    assert not train.go.isEnabled()
+    assert not convert.start.isEnabled()
+    other.close()
+    other.deleteLater()
+    second.deleteLater()
+
+
+def test_a_project_that_goes_away_is_told(window: Window, project: Path, wait: Wait) -> None:
+    opened(window, project, wait)
+    window.go("faces")
+    project.rename(project.with_name("elsewhere"))
+    wait(lambda: window.desk.session is None)
+    assert window.page.name == "start"
+    assert "moved or deleted" in window.banner._text.text()
+    window.desk.open(project.with_name("elsewhere"))
+    assert window.desk.session is not None
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind us")
+def test_a_read_only_folder_is_only_looked_at(window: Window, project: Path, wait: Wait) -> None:
+    project.chmod(0o555)
+    try:
+        opened(window, project, wait)
+        assert "cannot be written" in window.banner._text.text()
+    finally:
+        project.chmod(0o755)
+
+
+@pytest.mark.parametrize("command", ["train", "extract"])
+@pytest.mark.parametrize("answer", ["keep", "stop", "cancel"])
+def test_closing_asks_what_becomes_of_jobs(
+    answer: Any,
+    command: str,
+    window: Window,
+    project: Path,
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAKE_JOB", "hang")
+    opened(window, project, wait)
+    window.go("train")
+    job = window.desk.jobs.start(command, TrainOptions(project=project), "Job", project)
+    wait(lambda: job.progress is not None)
+    monkeypatch.setattr(window, "ask_about_jobs", lambda running: answer)
+    assert window.close() is (answer != "cancel")
+    if answer == "stop":
+        wait(lambda: not processes.alive(job.record.pid))
+    else:
+        assert processes.alive(job.record.pid)
+
+
+def test_a_failed_job_is_explained(
+    window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_JOB", "fail")
+    opened(window, project, wait)
+    window.go("jobs")
+    page = window.page
+    assert isinstance(page, JobsPage)
+    job = window.desk.jobs.start("train", TrainOptions(project=project), "Train", project)
+    wait(lambda: not job.running)
+    assert page.job is job
+    assert page.message.text() == "It cannot be done; do another thing."
+    assert not page.log.isVisible()
+    page.more.click()
+    assert "Something odd." in page.log.toPlainText()
+    page.copy.click()
+    assert QGuiApplication.clipboard().text() == job.command_line()
+    page.again.click()
+    wait(lambda: not window.desk.jobs.running())
+    assert len(window.desk.jobs.jobs) == 2
+    page.drop.click()
+    assert len(window.desk.jobs.jobs) == 1
+
+
+def test_the_event_loop_is_never_held_up(
+    window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured in processor time of the window's thread, so that a busy machine does not count."""
+    monkeypatch.setenv("FAKE_JOB", "burst")
+    opened(window, project, wait)
+    for name in PAGES:
+        window.go(name)
+    window.go("train")
+    page = window.page
+    assert isinstance(page, TrainPage)
+    wait(lambda: page.curves._items)
+    wait(lambda: window.desk.session is not None and not window.desk.session.link.busy)
+    gaps: list[float] = []
+    last = [time.thread_time()]
+
+    def tick() -> None:
+        now = time.thread_time()
+        gaps.append(now - last[0])
+        last[0] = now
+
+    watchdog = QTimer()
+    watchdog.timeout.connect(tick)
+    watchdog.start(1)
+    job = window.desk.jobs.start("train", TrainOptions(project=project), "Train", project)
+    wait(lambda: not job.running)
+    watchdog.stop()
+    assert len(page.curves.series["loss"].points[0]) > 1000
+    assert max(gaps) < 0.05, f"{max(gaps):.3f} s"
+
+
+def test_consent_is_asked_once(window: Window, qtbot: QtBot) -> None:
+    ask_consent(window)
+    box = window.findChild(QWidget, "consent")
+    assert box is not None
+    box.findChildren(QAbstractButton)[0].click()
+    assert window.desk.settings.flag(CONSENT)
