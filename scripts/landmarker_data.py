@@ -255,19 +255,29 @@ class Augmenter:
 
     def __init__(self, faces: FaceSet, pictures: list[Gray], mirror: NDArray[np.int64]) -> None:
         self.faces, self.pictures, self.mirror = faces, pictures, mirror
-        digits = np.random.default_rng(7)
-        self.blobs = [_polygons(digits) for _ in range(48)]
+        shapes = np.random.default_rng(7)
+        self.blobs = [_polygons(shapes) for _ in range(48)]
+        self.shares = np.cumsum(rarity(faces.points))
 
-    def positive(self, rng: np.random.Generator) -> tuple[Gray, Floats]:
-        """An augmented face (112, 112) and its points (478, 3) in the crop's pixels."""
-        row = int(rng.integers(len(self.faces.points)))
+    def positive(
+        self, rng: np.random.Generator, *, expressive: bool = False
+    ) -> tuple[Gray, Floats]:
+        """An augmented face (112, 112) and its points (478, 3) in the crop's pixels.
+
+        expressive: draw rare expressions more often, and open mouths further than the data does.
+        """
+        if expressive:
+            row = int(np.searchsorted(self.shares, rng.random()))
+        else:
+            row = int(rng.integers(len(self.faces.points)))
         points = self.faces.points[row]
-        matrix = upright_matrix(points[IBUG, :2], SIZE)
-        matrix = compose(jitter(rng, wild=0.3), matrix)
-        crop = warp(self.faces.images[row], matrix, random_border(rng))
-        moved = np.empty_like(points)
-        moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        moved[:, 2] = points[:, 2] * np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+        if expressive and rng.random() < 0.3:
+            crop, moved = self._opened(rng, row)
+        else:
+            matrix = upright_matrix(points[IBUG, :2], SIZE)
+            matrix = compose(jitter(rng, wild=0.3), matrix)
+            crop = warp(self.faces.images[row], matrix, random_border(rng))
+            moved = _moved(points, matrix)
         if rng.random() < 0.5:
             crop = np.ascontiguousarray(crop[:, ::-1])
             moved = moved[self.mirror]
@@ -278,6 +288,38 @@ class Augmenter:
         if rng.random() < 0.3:
             self._occlude(rng, lit, moved)
         return camera(rng, lit), moved
+
+    def _opened(self, rng: np.random.Generator, row: int) -> tuple[Gray, Floats]:
+        """A face whose open mouth is stretched open further; everything below moves down.
+
+        The rows of the upright face between the inner lips are stretched: a shut mouth, which
+        has no rows there, is left as it is.
+        """
+        upright = upright_matrix(self.faces.points[row, IBUG, :2], SIZE)
+        points = _moved(self.faces.points[row], upright)
+        kept = points[IBUG]
+        top, bottom = float(kept[61:64, 1].mean()), float(kept[65:68, 1].mean())
+        gap, eyes = bottom - top, float(np.linalg.norm(kept[36] - kept[45]))
+        factor = 1.0
+        if gap > 0.04 * eyes:
+            factor = min(4.0, max(1.0, rng.uniform(0.1, 0.65) * eyes / gap))
+        grown = np.clip(points[:, 1] - top, 0, gap) * (factor - 1)
+        points[:, 1] += grown.astype(np.float32)
+        matrix = compose(jitter(rng, wild=0.3), upright_matrix(points[IBUG, :2], SIZE))
+        back = cv2.invertAffineTransform(matrix)
+        y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+        source_x = back[0, 0] * x + back[0, 1] * y + back[0, 2]
+        source_y = back[1, 0] * x + back[1, 1] * y + back[1, 2]
+        source_y -= np.clip(source_y - top, 0, gap * factor) * np.float32(1 - 1 / factor)
+        home = cv2.invertAffineTransform(upright)
+        crop = cv2.remap(
+            self.faces.images[row],
+            home[0, 0] * source_x + home[0, 1] * source_y + home[0, 2],
+            home[1, 0] * source_x + home[1, 1] * source_y + home[1, 2],
+            cv2.INTER_LINEAR,
+            borderMode=random_border(rng),
+        )
+        return np.asarray(crop, np.uint8), _moved(points, matrix)
 
     def negative(self, rng: np.random.Generator) -> Gray:
         """A crop (112, 112) that shows no face where one is expected."""
@@ -374,6 +416,25 @@ class Augmenter:
             np.copyto(lit, np.clip(patch, 0, 255), where=mask.astype(bool))
 
 
+def rarity(points: Floats) -> NDArray[np.float64]:
+    """How often to draw each face (N,), sum 1: open mouths, shut and wide eyes more often."""
+    kept = points[:, IBUG]
+    eyes = np.linalg.norm(kept[:, 36] - kept[:, 45], axis=-1)
+    mouth = np.linalg.norm(kept[:, 62] - kept[:, 66], axis=-1) / eyes
+    lids = np.linalg.norm(kept[:, [37, 44]] - kept[:, [41, 46]], axis=-1).mean(1) / eyes
+    weights = 1 + 3 * np.clip((mouth - 0.15) / 0.15, 0, 1)
+    weights += np.where((lids < 0.05) | (lids > 0.115), 2.0, 0.0)
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+def _moved(points: Floats, matrix: Floats) -> Floats:
+    """Points (K, 3) through a matrix (2, 3); the depth is scaled along."""
+    moved = np.empty_like(points)
+    moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    moved[:, 2] = points[:, 2] * np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    return moved
+
+
 def _polygons(rng: np.random.Generator) -> Gray:
     """A picture (256, 256) of random polygons, lines and noise."""
     picture = np.full((256, 256), rng.integers(256), np.uint8)
@@ -397,8 +458,12 @@ class Batch:
 class Batches(Dataset[Batch]):
     """Item `step` is that step's whole batch, the same in every run with this seed."""
 
-    def __init__(self, augmenter: Augmenter, seed: int, steps: int, batch: int) -> None:
+    def __init__(
+        self, augmenter: Augmenter, seed: int, steps: int, batch: int, expressive: int
+    ) -> None:
+        """expressive: the step from which rare expressions are drawn more often."""
         self.augmenter, self.seed, self.steps = augmenter, seed, steps
+        self.expressive = expressive
         self.positives, self.negatives = batch - batch // 8, batch // 8
 
     def __len__(self) -> int:
@@ -407,7 +472,8 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self.seed, step))
-        drawn = [self.augmenter.positive(rng) for _ in range(self.positives)]
+        expressive = step >= self.expressive
+        drawn = [self.augmenter.positive(rng, expressive=expressive) for _ in range(self.positives)]
         empty = [self.augmenter.negative(rng) for _ in range(self.negatives)]
         face = np.arange(self.positives + self.negatives) < self.positives
         crops = np.stack([crop for crop, _ in drawn] + empty)

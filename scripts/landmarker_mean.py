@@ -15,14 +15,19 @@ from faceswap.faces.align import fit_similarity
 def mean_face_of(labels: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean points (81, 3) in face space and weights (68,), from labels (N, 478, 3).
 
-    Generalised Procrustes analysis with similarities in the picture plane, every point weighted
-    by the inverse of its variance about the mean, in turns until both settle. The mean is made
-    symmetric.
+    Generalised Procrustes analysis with similarities in the picture plane, by the points that no
+    expression moves: the corners of the eyes and the nose. A point's weight is the inverse of its
+    variance about the mean then, limited, and less for mouth, jaw and brows. With all points in
+    the fit the chin, far from the middle, would drag the scale along and look calm. The mean is
+    made symmetric.
     """
     faces = np.asarray(labels[:, KEPT], np.float64)
-    mean, weights = faces[0].copy(), np.ones(68)
+    mean = faces[0].copy()
+    rigid = np.zeros(68)
+    rigid[[36, 39, 42, 45, *range(27, 36)]] = 1
+    weights = rigid
     for _ in range(6):
-        aligned = np.stack([_aligned(face, mean, weights) for face in faces])
+        aligned = np.stack([_aligned(face, mean, rigid) for face in faces])
         mean = _symmetric(aligned.mean(0))
         unit = np.linalg.norm(mean[45, :2] - mean[36, :2])
         origin = mean[:68].mean(0)
@@ -30,6 +35,11 @@ def mean_face_of(labels: Floats) -> tuple[NDArray[np.float64], NDArray[np.float6
         variance = ((aligned[:, :68, :2] - mean[:68, :2]) ** 2).sum(-1).mean(0)
         weights = 1 / variance
         weights = (weights + weights[_MIRROR[:68]]) / 2
+        # The rigid points fit themselves, which flatters them; expression moves the mouth, the jaw
+        # and the brows each as one, which single variances don't tell.
+        weights = np.minimum(weights, 6 * np.median(weights))
+        weights[:27] *= 0.3
+        weights[48:68] *= 0.3
         weights /= weights.mean()
     return mean, weights
 

@@ -172,7 +172,7 @@ def train(run: Run, training: FaceSet, validation: FaceSet) -> None:
     """The loop, in the order of the mathematics."""
     options = run.options
     augmenter = Augmenter(training, textures(TEXTURES), mirror_order(training.points))
-    batches = Batches(augmenter, options.seed, options.steps, options.batch)
+    batches = Batches(augmenter, options.seed, options.steps, options.batch, options.expressive)
     run.model.train()
     sums: dict[str, float] = {}
     started = time.monotonic()
@@ -207,12 +207,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/landmarks"))
     parser.add_argument("--work", type=Path, default=Path("/tmp/landmarker/run"))
     parser.add_argument("--steps", type=int, default=11000)
+    parser.add_argument("--expressive", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--report", type=int, default=100)
-    parser.add_argument("--check", type=int, default=500)
+    parser.add_argument("--check", type=int, default=250)
     options = parser.parse_args()
     training, validation = FaceSet.load(options.data).split()
     run = Run(options)

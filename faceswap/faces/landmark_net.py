@@ -68,7 +68,7 @@ class ConvUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.conv(x))
-        return torch.relu(x) if self.relu else x
+        return torch.relu_(x) if self.relu else x
 
     def fold(self) -> None:
         """Put the normalisation's running statistics into the convolution (inference only)."""
@@ -93,7 +93,7 @@ class Residual(nn.Module):
         self.second = ConvUnit(channels, channels, 3, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.second(self.first(x)))
+        return torch.relu_(self.second(self.first(x)) + x)
 
 
 class LandmarkNet(nn.Module):

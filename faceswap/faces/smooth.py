@@ -25,7 +25,7 @@ _Row = NDArray[np.float64]
 
 _REACH = 8
 _REST_REACH = 3
-_REST_WIDTH = 1.5
+_REST_WIDTH = 1.0
 LOOK_AHEAD = _REACH + _REST_REACH
 """How many frames the smoother must see beyond the one it answers for."""
 _WIDTH = 7.0
@@ -111,11 +111,11 @@ class Smoother:
 def _kernel(before: int, after: int, width: float) -> NDArray[np.float64]:
     """Weights (before + 1 + after,) that give a local quadratic's value at its own frame.
 
-    Weighted least squares; fewer than four frames allow only a line or a constant.
+    Weighted least squares; fewer than three frames allow only a line or a constant.
     """
     offset = np.arange(-before, after + 1, dtype=np.float64)
     trust = np.exp(-0.5 * (offset / width) ** 2)
-    degree = min(2, before + after - 1) if before + after > 1 else 0
+    degree = min(2, before + after)
     basis = offset[:, None] ** np.arange(degree + 1)
     weighted = basis * trust[:, None]
     row: NDArray[np.float64] = np.linalg.pinv(basis.T @ weighted)[0] @ weighted.T
