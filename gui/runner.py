@@ -26,7 +26,7 @@ COMMAND = (sys.executable, "-m", "faceswap")
 PATIENCE = 30.0
 """Seconds that a job has to save what it holds after it was asked to stop."""
 
-_AT_ONCE = 1 << 15
+_AT_ONCE = 1 << 14
 """Bytes of a log read in one go: some hundred events, which take a few milliseconds."""
 
 _TAIL = 1 << 18

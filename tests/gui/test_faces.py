@@ -1,0 +1,156 @@
+"""The page of faces: very many of them, excluding, restoring, undoing."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_faceswap import png
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from stand_in import Wait
+
+from faceswap.faces.exclude import EXCLUDED
+from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.jobs.answers import Answers
+from gui.facetable import FaceTable
+from gui.grid import Grid
+from gui.pages.faces import FacesPage
+from gui.pages.footage import FootagePage
+from gui.window import Window
+
+MANY = 50_000
+
+
+@pytest.fixture
+def page(window: Window, project: Path, wait: Wait) -> FacesPage:
+    """The page, with the ten faces of A on it."""
+    window.desk.open(project)
+    session = window.desk.session
+    assert session is not None
+    wait(lambda: bool(session.info))
+    window.go("faces")
+    made = window.page
+    assert isinstance(made, FacesPage)
+    wait(lambda: len(made.grid.order) == 10)
+    return made
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with fifty thousand crops of one side, of a hundred different pictures."""
+    project = tmp_path_factory.mktemp("crowd")
+    folder = project / "faces" / "a"
+    folder.mkdir(parents=True)
+    (project / "project.toml").write_text("format = 1\n")
+    pictures = [project / f"{number}.bin" for number in range(100)]
+    for number, path in enumerate(pictures):
+        path.write_bytes(png(256, 256, (number * 2, 120, 250 - number * 2)))
+    points, forehead = np.zeros((68, 2), np.float32), np.zeros((13, 2), np.float32)
+    faces = []
+    for number in range(MANY):
+        name = f"{number:06}_0.png"
+        os.link(pictures[number % 100], folder / name)
+        pose = (number % 90 - 45.0, 0.0, 0.0)
+        faces.append(FaceRow(number, 0, points, forehead, 0.9, pose, name))
+    frames = [FrameRow(number, number, number / 25, False) for number in range(MANY)]
+    with FaceIndex(project / "index.sqlite") as index:
+        index.start("a", {})
+        index.add("a", frames, faces, {}, complete=True)
+    return project
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.png"))
+
+
+def test_what_is_excluded_is_out_of_training_and_comes_back(
+    page: FacesPage, project: Path, wait: Wait, qtbot: QtBot
+) -> None:
+    folder = project / "faces" / "a"
+    everything = names(folder)
+    page.grid.setFocus()
+    page.grid._pick_span(2)
+    page.grid._anchor = 2
+    page.grid._pick_span(4)
+    page.exclude()
+    wait(lambda: len(names(folder)) == 7)
+    assert names(folder / EXCLUDED) == everything[2:5]
+    wait(lambda: int(page.table.excluded.sum()) == 3)
+    page.undo.undo()
+    wait(lambda: names(folder) == everything)
+    page.undo.redo()
+    wait(lambda: len(names(folder)) == 7)
+    page.filter.setCurrentIndex(page.filter.findData("out"))
+    wait(lambda: len(page.grid.order) == 3)
+    page.grid.pick_all()
+    page.restore()
+    wait(lambda: names(folder) == everything)
+    wait(lambda: len(page.grid.order) == 0)
+
+
+def test_sorting_and_filtering(page: FacesPage, wait: Wait) -> None:
+    wait(lambda: page.table.left_to_measure() == 0)
+    page.sort.setCurrentIndex(page.sort.findData("yaw"))
+    assert page.grid.order.tolist() == list(range(9, -1, -1))
+    page.sort.setCurrentIndex(page.sort.findData("presence"))
+    assert page.grid.order.tolist()[:2] == [0, 5]
+    page.filter.setCurrentIndex(page.filter.findData("doubtful"))
+    assert page.grid.order.tolist() == [0, 5]
+
+
+def test_a_face_leads_to_its_frame(
+    page: FacesPage, window: Window, wait: Wait, qtbot: QtBot
+) -> None:
+    page.grid.setFocus()
+    for _ in range(3):
+        qtbot.keyClick(page.grid, Qt.Key.Key_Right)
+    qtbot.keyClick(page.grid, Qt.Key.Key_Return)
+    assert window.page.name == "footage"
+    footage = window.page
+    assert isinstance(footage, FootagePage)
+    wait(lambda: footage.timeline.frame == 3)
+
+
+def test_a_file_that_is_gone_leaves_an_empty_square(qapp: QApplication, wait: Wait) -> None:
+    grid = Grid()
+    grid.resize(400, 300)
+    grid.set_items(["/nowhere/1.png"], np.zeros(1, np.bool_))
+    grid.show()
+    wait(lambda: 0 in grid._pictures)
+    assert not grid.wanted
+    grid.close_pool()
+    grid.close()
+    grid.deleteLater()
+
+
+def test_fifty_thousand_faces_open_and_scroll(crowd: Path, qapp: QApplication, wait: Wait) -> None:
+    """Times are those of this thread, so that a busy machine does not count."""
+    began = time.thread_time()
+    with Answers(crowd) as answers:
+        answer = answers.answer("faces", {"side": "a"})
+    table = FaceTable(answer)
+    grid = Grid()
+    grid.resize(1100, 560)
+    grid.set_items(table.paths(), table.excluded.copy())
+    grid.set_order(table.order("yaw", "all"))
+    grid.show()
+    qapp.processEvents()
+    opened = time.thread_time() - began
+    assert len(table.names) == MANY
+    assert opened < 2, f"{opened:.2f} s"
+    bar = grid.verticalScrollBar()
+    frames = []
+    for step in range(120):
+        bar.setValue(step * 80)
+        began = time.thread_time()
+        qapp.processEvents()
+        frames.append(time.thread_time() - began)
+    assert sorted(frames)[int(len(frames) * 0.95)] < 1 / 60, f"{max(frames):.3f} s"
+    wait(lambda: not grid.wanted)
+    assert len(grid._pictures) > 50
+    grid.close_pool()
+    grid.close()
+    grid.deleteLater()
