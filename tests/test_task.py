@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from faceswap.swap.faceset import FaceSet, LoadConfig, load_faces
 from faceswap.swap.model import SwapConfig, SwapModel
+from faceswap.swap.objective import Objective, mask_loss, picture_losses
 from faceswap.swap.preview import ROWS
-from faceswap.swap.task import Objective, SwapTask
+from faceswap.swap.task import SwapTask
 from faceswap.training.data import ImageSet
 
 CPU = torch.device("cpu")
@@ -99,7 +100,7 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
             self.pictures = pictures
 
         def forward(self, a: torch.Tensor, b: torch.Tensor) -> tuple[object, object]:
-            masks = functional.interpolate(batch.maps[:, :1], (64, 64))
+            masks = functional.interpolate(batch.maps[:, :1], (64, 64), mode="bilinear")
             x, m = self.pictures.chunk(2), masks.chunk(2)
             return (x[0], m[0]), (x[1], m[1])
 
@@ -162,3 +163,39 @@ def test_the_preview_is_a_grid_of_fixed_faces(sides: dict[str, FaceSet], tmp_pat
     task.preview(net, tmp_path / "again.png")
     assert (tmp_path / "grid.png").read_bytes() == (tmp_path / "again.png").read_bytes()
     assert [p.suffix for p in tmp_path.iterdir()] == [".png", ".png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency"]
+)
+def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
+    name: str, sides: dict[str, FaceSet]
+) -> None:
+    weights = dict.fromkeys(["l1", "gradient", "ssim"], 0.0) | {name: 2.0}
+    objective = Objective.model_validate({"outside": 0.0, "features": 0.0} | weights)
+    pictures, maps = sides["a"].training.take(torch.arange(3))
+    made = (pictures * 0.9).requires_grad_(True)
+    total, parts = picture_losses(objective, made, pictures, maps)
+    assert total.item() == pytest.approx(2 * parts[name].item(), rel=1e-4)
+    (slope,) = torch.autograd.grad(total, made)
+    assert slope[..., 32, 32].abs().sum() > 0
+    assert slope[..., :6, :6].abs().sum() < 0.01 * slope.abs().sum()
+
+
+def test_spoilt_inputs_keep_clean_targets(sides: dict[str, FaceSet]) -> None:
+    clean = make_task(sides, **STILL).batch(16, generator(), 0.0)
+    for change in ({"occlusion": 1.0}, {"blur": 1.0}, {"noise": 0.1}, {"compression": 0.1}):
+        batch = make_task(sides, **(STILL | change)).batch(16, generator(), 0.0)
+        assert torch.equal(batch.targets, clean.targets)
+        touched = (batch.a - clean.a).abs().amax((1, 2, 3)) > 1e-4
+        assert 2 <= int(touched.sum()) <= (16 if "occlusion" in change else 14)
+
+
+def test_a_mask_that_is_right_costs_nothing_at_any_size(sides: dict[str, FaceSet]) -> None:
+    _, maps = sides["a"].training.take(torch.arange(2))
+    for size in (16, 32, 64):
+        right = functional.interpolate(maps[:, :1], (size, size), mode="bilinear")
+        if size == 16:
+            right = functional.avg_pool2d(maps[:, :1], 2)
+        assert mask_loss(right, maps) == pytest.approx(0, abs=1e-9)
+        assert mask_loss(1 - right, maps) > 0.5

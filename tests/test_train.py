@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from faceswap.errors import CheckpointError, NoFaceError, OptionsError, ProjectError
 from faceswap.events import Event, Metrics, Notice, Preview, Saved
-from faceswap.jobs.train import TrainOptions, TrainSummary, train
+from faceswap.jobs.train import TrainOptions, TrainSummary, loss_weights, train
 from faceswap.swap.model import SwapModel
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 
@@ -127,7 +127,14 @@ def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> No
     folder = draw_project(tmp_path).folder
     with pytest.raises(OptionsError, match="multiple of 32"):
         finish(options(folder, resolution=100))
-    for wrong in ({"name": "../up"}, {"name": ""}, {"batch": 0}, {"minutes": 0}, {"rate": -1}):
+    for wrong in (
+        {"name": "../up"},
+        {"name": ""},
+        {"batch": 0},
+        {"minutes": 0},
+        {"rate": -1},
+        {"losses": "hinge=1"},
+    ):
         with pytest.raises(ValidationError):
             options(folder, **wrong)
     assert not (folder / "model").exists()
@@ -140,3 +147,11 @@ def test_importing_the_job_loads_nothing_heavy() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_loss_weights_are_read_from_a_text() -> None:
+    assert loss_weights("") == {}
+    assert loss_weights(" dssim=1, l1=0.5 ") == {"dssim": 1.0, "l1": 0.5}
+    for wrong, reason in (("l1", "is no weight"), ("l1=-1", "negative"), ("x=1", "no loss 'x'")):
+        with pytest.raises(ValueError, match=reason):
+            loss_weights(wrong)

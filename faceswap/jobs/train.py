@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +13,7 @@ from faceswap.options import Device, Options, ProjectFolder, Show
 
 if TYPE_CHECKING:
     from faceswap.swap.model import SwapModel
-    from faceswap.swap.task import Objective
+    from faceswap.swap.objective import Objective
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.loop import Loop
     from faceswap.training.state import LoopConfig
@@ -25,6 +26,11 @@ PresetName = Annotated[
         "models' tells more of each."
     ),
 ]
+
+_LOSSES = ("l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency", "mask")
+
+# Learning rate and faces a side. Small batches learn more from the same number of faces.
+_DEFAULTS = {"quick": (2e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
 
 
 class TrainOptions(Options):
@@ -45,7 +51,9 @@ class TrainOptions(Options):
         Show(common=True),
         Field(ge=1, description="Train until the run has done so many steps, then stop."),
     ] = None
-    batch: Annotated[int, Show(common=True), Field(ge=1, description="Faces a side, a step.")] = 16
+    batch: Annotated[
+        int | None, Field(ge=1, description="Faces a side, a step; the preset's by default.")
+    ] = None
     resolution: Annotated[
         int | None,
         Field(ge=64, le=512, description="Side of the model's pictures; the preset's by default."),
@@ -67,8 +75,23 @@ class TrainOptions(Options):
         float, Field(ge=0, le=0.4, description="Strength of the distortion to be undone.")
     ] = 0.1
     features: Annotated[
-        float, Field(ge=0, le=50, description="How much more eyes and mouth count.")
-    ] = 4.0
+        float,
+        Field(ge=0, le=50, description="How much more eyes count, and half of it, the mouth."),
+    ] = 8.0
+    occlusion: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of faces with something in front, to look behind."),
+    ] = 0.0
+    degrade: Annotated[
+        float, Field(ge=0, le=1, description="How much blur, noise and compression to withstand.")
+    ] = 0.0
+    losses: Annotated[
+        str,
+        Field(
+            description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
+            "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
+        ),
+    ] = ""
     flip: Annotated[
         bool, Field(description="Mirror half of the faces: more poses, but parting and moles too.")
     ] = False
@@ -99,6 +122,28 @@ class TrainOptions(Options):
                 "the name of a run is made of letters, digits, '.', '_', '-' and spaces"
             )
         return name
+
+    @field_validator("losses")
+    @classmethod
+    def _check_losses(cls, losses: str) -> str:
+        loss_weights(losses)
+        return losses
+
+
+def loss_weights(text: str) -> dict[str, float]:
+    """The weights in a text such as ``dssim=1,l1=0.5``; raises ValueError when it is not one."""
+    weights: dict[str, float] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, _, value = part.partition("=")
+        if name.strip() not in _LOSSES:
+            raise ValueError(f"there is no loss {name.strip()!r}; there are {', '.join(_LOSSES)}")
+        try:
+            weights[name.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"{part!r} is no weight; write it as {name.strip()}=0.5") from None
+        if not 0 <= weights[name.strip()] < float("inf"):
+            raise ValueError(f"the weight in {part!r} must not be negative")
+    return weights
 
 
 class TrainSummary(Summary):
@@ -134,6 +179,7 @@ def train(options: TrainOptions) -> Generator[Event, None, TrainSummary]:
     from faceswap.swap.faceset import LoadConfig, load_faces
     from faceswap.swap.model import KIND
     from faceswap.swap.task import SwapTask
+    from faceswap.training.distributed import joined
     from faceswap.training.loop import Loop
     from faceswap.training.precision import pick_device
 
@@ -145,12 +191,16 @@ def train(options: TrainOptions) -> Generator[Event, None, TrainSummary]:
     a, b = load_faces(project.faces("a"), "a", config), load_faces(project.faces("b"), "b", config)
     for problem in (*problems, *a.problems, *b.problems):
         yield Notice(message=problem)
-    device = pick_device(options.device)
-    task = SwapTask(a, b, model.input_size, _objective(options), device)
-    loop = Loop(task, model, _loop_config(options), folder, KIND, model.config.model_dump(), device)
-    if checkpoint is not None:
-        loop.resume(checkpoint)
-    yield from loop.run()
+    with joined(pick_device(options.device)) as (group, device):
+        task = SwapTask(a, b, model.input_size, _objective(options), device)
+        shape = model.config.model_dump()
+        loop = Loop(task, model, _loop_config(options), folder, KIND, shape, device, group)
+        if checkpoint is not None:
+            loop.resume(checkpoint)
+        with closing(loop.run()) as events:
+            for event in events:
+                if group.leads:
+                    yield event
     return _summary(loop)
 
 
@@ -180,27 +230,38 @@ def _model(options: TrainOptions, folder: Path) -> "tuple[SwapModel, Checkpoint 
 
 
 def _objective(options: TrainOptions) -> "Objective":
-    from faceswap.swap.task import Objective
+    from faceswap.swap.objective import Objective
 
-    return Objective(warp=options.warp, features=options.features, flip=0.5 * options.flip)
+    changes = {
+        "warp": options.warp,
+        "features": options.features,
+        "flip": 0.5 * options.flip,
+        "occlusion": options.occlusion,
+        "blur": options.degrade,
+        "noise": 0.05 * options.degrade,
+        "compression": 0.1 * options.degrade,
+    }
+    return Objective.model_validate(changes | loss_weights(options.losses))
 
 
 def _loop_config(options: TrainOptions) -> "LoopConfig":
     from faceswap.training.state import LoopConfig
 
-    default = {"quick": 1e-3, "classic": 3e-4, "df": 1e-4, "liae": 1e-4}
+    rate, batch = _DEFAULTS[options.preset]
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
-        batch=options.batch,
+        batch=options.batch or batch,
         optimiser=options.optimiser,
-        rate=options.rate or default[options.preset],
+        rate=options.rate or rate,
         seed=options.seed,
         precision=None if options.precision == "auto" else options.precision,
         preview_seconds=options.preview_seconds,
         save_seconds=60 * options.save_minutes,
         save_steps=options.save_steps,
         keep=options.keep,
+        noun="faces",
+        per_unit=2,
     )
 
 

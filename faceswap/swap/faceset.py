@@ -40,7 +40,7 @@ class FaceSet:
     """One side's faces.
 
     training and held_out hold pictures (N, 3, R, R) and maps (N, 2, R/2, R/2): the face's
-    region, and eyes and mouth. problems: what the user should know of what was left out.
+    region, and eyes with, at half strength, the mouth. problems: what was left out and why.
     """
 
     training: ImageSet
@@ -114,7 +114,8 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     points = (crop.record.points + 0.5) * (scale / 2) - 0.5
     forehead = (crop.record.forehead + 0.5) * (scale / 2) - 0.5
     size = (half, half)
-    features = np.maximum(eyes_mask(points, size), mouth_mask(points, size))
+    # Eyes are small; a mouth of half their weight still has more of it in all.
+    features = np.maximum(eyes_mask(points, size), mouth_mask(points, size) // 2)
     maps = np.stack([face_mask(points, forehead, size), features])
     p = crop.record.points
     opening = float(np.linalg.norm(p[66] - p[62])) / max(1e-6, float(np.linalg.norm(p[36] - p[45])))

@@ -6,51 +6,18 @@ what it passes on is what both have in common: pose, expression, gaze and light.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.losses import detail, luma, psnr, ssim, ssim_map
+from faceswap.autoencoder.losses import psnr, ssim
 from faceswap.swap.faceset import FaceSet
 from faceswap.swap.model import SwapModel
+from faceswap.swap.objective import Objective, mask_loss, picture_losses
 from faceswap.swap.preview import write_grid
-from faceswap.training import augment
+from faceswap.training import augment, degrade
 from faceswap.training.data import ImageSet
-
-Share = Annotated[float, Field(ge=0)]
-
-
-class Objective(BaseModel):
-    """Weights of the losses and strengths of the augmentation.
-
-    l1, gradient, ssim, mask: weights of the losses. features: how much more eyes and mouth
-    count; outside: how much what is not face counts. warp: standard deviation of the
-    distortion, as a share of its lattice; warp_end: share of the run after which it has faded
-    out. rotation in degrees, scale and shift as shares. color_transfer: how far B's colours go
-    towards a random face of A's.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    l1: Share = 1.0
-    gradient: Share = 1.0
-    ssim: Share = 0.5
-    mask: Share = 0.2
-    features: Share = 4.0
-    outside: Share = 0.1
-    warp: Share = 0.1
-    warp_end: Annotated[float, Field(ge=0, le=1)] = 0.9
-    rotation: Share = 5.0
-    scale: Share = 0.05
-    shift: Share = 0.03
-    flip: Annotated[float, Field(ge=0, le=1)] = 0.0
-    brightness: Share = 0.05
-    contrast: Share = 0.1
-    tint: Share = 0.03
-    color_transfer: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +28,17 @@ class SwapBatch:
     b: Tensor
     targets: Tensor
     maps: Tensor
+
+    def part(self, index: int, count: int) -> "SwapBatch":
+        """The ``index``-th of ``count`` equal portions, with as many faces of A as of B."""
+        if count == 1:
+            return self
+        n = len(self.a)
+        mine = slice(index * n // count, (index + 1) * n // count)
+        targets, maps = (
+            torch.cat([half[mine] for half in both.chunk(2)]) for both in (self.targets, self.maps)
+        )
+        return SwapBatch(self.a[mine], self.b[mine], targets, maps)
 
 
 class SwapTask:
@@ -119,57 +97,45 @@ class SwapTask:
         return matrices
 
     def _distorted(self, targets: Tensor, generator: Generator, progress: float) -> Tensor:
-        """What the encoder sees: ``targets`` at its size, warped."""
+        """What the encoder sees: ``targets`` at its size, warped and spoilt."""
         o, size = self.objective, self._input_size
         pictures = functional.avg_pool2d(targets, targets.shape[-1] // size)
         left = 1.0 if o.warp_end <= 0 else max(0.0, 1 - progress / o.warp_end)
         # The distortion stays whole for the first half of its time and then fades.
         strength = o.warp * min(1.0, 2 * left)
-        if strength == 0:
-            return pictures
-        grid = augment.random_warp(len(targets), size, strength, generator)
-        return augment.sample(pictures, grid)
+        if strength > 0:
+            grid = augment.random_warp(len(targets), size, strength, generator, o.cells)
+            pictures = augment.sample(pictures, grid)
+        return self._spoilt(pictures, generator)
+
+    def _spoilt(self, pictures: Tensor, generator: Generator) -> Tensor:
+        o, count = self.objective, len(pictures)
+
+        def strength(largest: float) -> Tensor:
+            """None for half of the pictures, up to ``largest`` for the others."""
+            return augment.uniform((count,), -largest, largest, generator).clamp(min=0)
+
+        if o.occlusion > 0:
+            where = degrade.occluders(count, pictures.shape[-1], o.occlusion, generator)
+            pictures = degrade.occlude(pictures, where, generator)
+        if o.blur > 0:
+            pictures = degrade.blur(pictures, strength(o.blur))
+        if o.noise > 0:
+            pictures = degrade.noise(pictures, strength(o.noise), generator)
+        if o.compression > 0:
+            pictures = degrade.compress(pictures, strength(o.compression))
+        return pictures
 
     def losses(self, model: nn.Module, batch: SwapBatch) -> dict[str, Tensor]:
-        """The weighted losses of one batch; see ``Objective``."""
+        """The losses of one batch, and under ``"loss"`` their weighted sum."""
         (a, mask_a), (b, mask_b) = model(batch.a, batch.b)
         made = torch.cat([a, b]).float()
-        weights = self._weights(batch.maps)
-        total, parts = self._picture_losses(made, batch.targets, weights)
+        total, parts = picture_losses(self.objective, made, batch.targets, batch.maps)
         if mask_a is not None and mask_b is not None:
-            masks = torch.cat([mask_a, mask_b]).float()
-            wanted = batch.maps[:, :1]
-            if wanted.shape[-1] > masks.shape[-1]:
-                wanted = functional.avg_pool2d(wanted, wanted.shape[-1] // masks.shape[-1])
-            else:
-                wanted = functional.interpolate(wanted, masks.shape[-2:])
-            parts["mask"] = (masks - wanted).square().mean()
-            total = total + self.objective.mask * parts["mask"]
+            loss = mask_loss(torch.cat([mask_a, mask_b]).float(), batch.maps)
+            total = total + self.objective.mask * loss
+            parts["mask"] = loss.detach()
         return {"loss": total, **parts}
-
-    def _weights(self, maps: Tensor) -> Tensor:
-        """How much each place counts (N, 1, h, w), with a mean of 1."""
-        o = self.objective
-        face, features = maps[:, :1], maps[:, 1:2]
-        face = functional.max_pool2d(face, 5, 1, 2)  # the rim blends into the frame
-        weights = o.outside + (1 - o.outside) * face + o.features * features
-        return weights / weights.mean((2, 3), keepdim=True)
-
-    def _picture_losses(
-        self, made: Tensor, wanted: Tensor, weights: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        o = self.objective
-        shrink = made.shape[-1] // weights.shape[-1]
-        large = functional.interpolate(weights, scale_factor=float(shrink), mode="nearest")
-        share = o.gradient / max(o.l1 + o.gradient, 1e-9)
-        total, plain, steps = detail(made, wanted, large, share)
-        grey = [functional.avg_pool2d(luma(x), shrink) for x in (made, wanted)]
-        similarity = ssim_map(grey[0], grey[1])
-        structure = ((1 - similarity) * functional.avg_pool2d(weights, 8, 4)).mean()
-        return (
-            (o.l1 + o.gradient) * total + o.ssim * structure,
-            {"l1": plain, "gradient": steps, "ssim": structure.detach()},
-        )
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module) -> dict[str, float]:

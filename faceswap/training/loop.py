@@ -6,31 +6,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from faceswap.errors import OutputError, TrainingError
 from faceswap.events import Event, Meter, Metrics, Notice, Preview, Progress, Saved
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
-from faceswap.training.memory import memory_used, ran_out_of_memory
-from faceswap.training.optimisers import average_, rate_factor, set_rate
-from faceswap.training.precision import autocast, fastest_precision, keep_freed_memory
-from faceswap.training.records import Records
+from faceswap.training.distributed import Group
+from faceswap.training.memory import memory_used
+from faceswap.training.precision import fastest_precision, keep_freed_memory
+from faceswap.training.records import Records, Unrecorded
 from faceswap.training.state import LoopConfig, TrainingState
+from faceswap.training.step import Objective, Stepper
 
-SPIKE = 10.0
-"""A gradient so many times its running mean is taken for an accident."""
-_SETTLED = 50  # steps after which the running mean means something
 _PATIENCE = 10  # bad steps between two looks that make a run a bad one
 
 
-class Task(Protocol):
+class Task(Objective, Protocol):
     """What is learnt. The loop knows nothing else of it."""
-
-    def batch(self, count: int, generator: torch.Generator, progress: float) -> Any:
-        """A random batch of ``count``, all chance from ``generator``; progress runs 0 to 1."""
-
-    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
-        """Named scalar losses of ``model``, called once; the one minimised is ``"loss"``."""
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Measures on data that is not trained on."""
@@ -54,18 +46,21 @@ class Loop:
         kind: str,
         model_config: Mapping[str, Any],
         device: torch.device,
+        group: Group = Group(),  # noqa: B008  (it is frozen)
     ) -> None:
         keep_freed_memory()
+        if config.batch % group.size:
+            raise TrainingError(
+                f"A batch of {config.batch} can't be shared evenly by {group.size} processes; "
+                "make --batch a multiple of their number."
+            )
         self.task, self.config, self.folder = task, config, folder
         self.kind, self.model_config = kind, model_config
         self.checkpoints = CheckpointFolder(folder, config.keep)
-        precision = config.precision or fastest_precision(device)
-        self.state = TrainingState(model, config, precision, device)
-        self.parts = 1
-        self._pending: list[Event] = []
-        self._sums: dict[str, Tensor] = {}
-        self._summed = 0
-        self._batch_seconds = self._step_seconds = 0.0
+        self.group = group
+        half = group.agreed(float((config.precision or fastest_precision(device)) == "bf16"))
+        self.state = TrainingState(model, config, "bf16" if half else "fp32", device)
+        self.stepper = Stepper(task, self.state, config, group)
         self._saved_step = -1
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -80,7 +75,7 @@ class Loop:
         save fails.
         """
         state, config = self.state, self.config
-        records = Records(self.folder, state.step)
+        records = Records(self.folder, state.step) if self.group.leads else Unrecorded()
         self._start = self._saved_at = self._shown_at = time.monotonic()
         self._seconds_before = state.seconds
         meter = Meter("train", self.config.steps, "steps", state.step)
@@ -88,100 +83,28 @@ class Loop:
         skipped = float(state.skipped)
         try:
             while (progress := self.progress()) is None or progress < 1:
-                self.step(progress)
-                yield from self._drain()
+                self.stepper.step(progress)
+                state.seconds = self._seconds_before + time.monotonic() - self._start
+                while self.stepper.notices:
+                    yield self.stepper.notices.pop(0)
                 if event := meter.set(state.step):
                     yield self._timed(event)
                 if state.step % config.report_steps == 0:
                     skipped = yield from self._report(records, skipped)
-                if time.monotonic() - self._shown_at > config.preview_seconds:
+                if self._show_due():
                     yield from self._show(records)
                 if self._save_due():
                     yield self._save_or_say()
-            yield from self._show(records)
+            if self.group.leads:
+                yield from self._show(records)
             yield self._timed(meter.progress())
         except TrainingError:
             self._saved_step = state.step  # what diverged must not replace what did not
             raise
         finally:
             records.close()
-            if state.step != self._saved_step:
+            if state.step != self._saved_step and self.group.leads:
                 self.save()
-
-    def step(self, progress: float | None) -> None:
-        """One optimiser step on one batch, in as many parts as the memory demands."""
-        state, config = self.state, self.config
-        started = time.perf_counter()
-        factor = rate_factor(state.step, config.warmup, progress) * state.rate_scale
-        set_rate(state.optimiser, factor)
-        before = state.generator.get_state()
-        while True:
-            try:
-                losses = self._gradients(progress or 0.0)
-                break
-            except (torch.OutOfMemoryError, RuntimeError) as error:
-                if not ran_out_of_memory(error):
-                    raise
-            self._halve(before)
-        norm = nn.utils.clip_grad_norm_(state.parameters.values(), config.clip, foreach=True)
-        bad = self._judge(norm)
-        state.optimiser.found_inf = bad  # type: ignore[attr-defined]
-        state.optimiser.step()
-        average_(state.averaged, state.model, state.step, config.decay)
-        state.step += 1
-        for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
-        self._summed += 1
-        self._step_seconds += time.perf_counter() - started
-        state.seconds = self._seconds_before + time.monotonic() - self._start
-
-    def _gradients(self, progress: float) -> dict[str, Tensor]:
-        """Fill the gradients from one batch; the losses, detached, as means over its parts."""
-        state, config = self.state, self.config
-        state.optimiser.zero_grad(set_to_none=True)
-        total: dict[str, Tensor] = {}
-        for _ in range(self.parts):
-            started = time.perf_counter()
-            batch = self.task.batch(config.batch // self.parts, state.generator, progress)
-            self._batch_seconds += time.perf_counter() - started
-            with autocast(state.generator.device, state.precision):
-                losses = self.task.losses(state.model, batch)
-            torch.autograd.backward(losses["loss"] / self.parts)
-            for name, value in losses.items():
-                part = value.detach() / self.parts
-                total[name] = total[name] + part if name in total else part
-        return total
-
-    def _judge(self, norm: Tensor) -> Tensor:
-        """1 for a step to leave out, else 0, told and counted without asking the device."""
-        state = self.state
-        ceiling = state.norm * SPIKE if state.step > _SETTLED else torch.full_like(norm, 1e30)
-        bad = (~torch.isfinite(norm) | (norm > ceiling)).float()
-        limited = torch.nan_to_num(norm, nan=0.0, posinf=0.0).clamp(max=ceiling)
-        limited = torch.where(torch.isfinite(norm), limited, state.norm)
-        weight = max(0.02, 1 / (state.step + 1))
-        state.norm.lerp_(limited, weight)
-        state.skipped += bad
-        return bad
-
-    def _halve(self, before: Tensor) -> None:
-        """Take the batch in twice as many parts from here on."""
-        if self.config.batch % (2 * self.parts):
-            raise TrainingError(
-                f"Not even {self.config.batch // self.parts} faces at a time fit into memory; "
-                "use a smaller preset or resolution."
-            )
-        self.parts *= 2
-        self.state.generator.set_state(before)
-        self.state.optimiser.zero_grad(set_to_none=True)
-        if self.state.generator.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self._pending.append(
-            Notice(
-                message=f"Out of memory: each batch of {self.config.batch} is now taken in "
-                f"{self.parts} parts; the result stays the same."
-            )
-        )
 
     def progress(self) -> float | None:
         """How far the run is, 0 to 1; None where it has no end."""
@@ -190,37 +113,36 @@ class Loop:
             parts.append(self.state.step / self.config.steps)
         if self.config.minutes is not None:
             parts.append((time.monotonic() - self._start) / (60 * self.config.minutes))
-        return max(parts) if parts else None
+        return self.group.agreed(max(parts)) if parts else None
 
     def _timed(self, event: Progress) -> Progress:
         """``event`` with the end that a run by the clock will have, as far as can be told."""
-        minutes, progress = self.config.minutes, self.progress()
-        if minutes is None or not progress:
+        minutes, spent = self.config.minutes, time.monotonic() - self._start
+        if minutes is None or not spent:
             return event
-        left = max(0.0, 60 * minutes - (time.monotonic() - self._start))
-        total = self._first + (self.state.step - self._first) / min(1.0, progress)
+        left = max(0.0, 60 * minutes - spent)
+        total = self._first + (self.state.step - self._first) * (1 + left / spent)
         return event.model_copy(update={"eta": left, "total": float(round(total))})
 
-    def _drain(self) -> Generator[Event, None, None]:
-        while self._pending:
-            yield self._pending.pop(0)
-
-    def _report(self, records: Records, skipped: float) -> Generator[Event, None, float]:
+    def _report(
+        self, records: Records | Unrecorded, skipped: float
+    ) -> Generator[Event, None, float]:
         """Record the means since the last look; roll back a run that has gone bad."""
-        state = self.state
-        values = {name: float(total) / self._summed for name, total in self._sums.items()}
+        state, took = self.state, self.stepper
         now = float(state.skipped)
-        if now - skipped >= min(_PATIENCE, self._summed):
+        if now - skipped >= min(_PATIENCE, took.summed):
             yield from self._roll_back()
             return float(state.skipped)
-        values["faces/s"] = self._summed * self.config.batch / max(1e-9, self._step_seconds)
-        values["data share"] = self._batch_seconds / max(1e-9, self._step_seconds)
+        seconds = max(1e-9, took.seconds)
+        values = {name: float(total) / took.summed for name, total in took.sums.items()}
+        pictures = took.summed * self.config.batch * self.config.per_unit
+        values[f"{self.config.noun}/s"] = pictures / seconds
+        values["data share"] = took.batch_seconds / seconds
         values["rate"] = state.optimiser.param_groups[0]["lr"]
         values["gradient norm"] = float(state.norm)
         values["skipped"] = now
         values["memory MiB"] = memory_used(state.generator.device) / 2**20
-        self._sums, self._summed = {}, 0
-        self._batch_seconds = self._step_seconds = 0.0
+        took.forget()
         records.add(state.step, state.seconds, values)
         yield Metrics(step=state.step, values=values)
         return now
@@ -240,13 +162,13 @@ class Loop:
         state.rate_scale = scale
         # The same batches again would lead to the same place.
         state.generator.manual_seed(self.config.seed + bad_step)
-        self._sums, self._summed = {}, 0
+        self.stepper.forget()
         yield Notice(
             message=f"Training went wrong at step {bad_step}: back to step {state.step}, with "
             f"{scale:g} of the learning rate."
         )
 
-    def _show(self, records: Records) -> Generator[Event, None, None]:
+    def _show(self, records: Records | Unrecorded) -> Generator[Event, None, None]:
         state = self.state
         values = self.task.evaluate(state.averaged)
         if values:
@@ -262,7 +184,13 @@ class Loop:
             yield Preview(path=path, caption=f"step {state.step:,}")
         self._shown_at = time.monotonic()
 
+    def _show_due(self) -> bool:
+        due = time.monotonic() - self._shown_at > self.config.preview_seconds
+        return due and self.group.leads
+
     def _save_due(self) -> bool:
+        if not self.group.leads:
+            return False
         by_step = self.config.save_steps
         if by_step is not None and self.state.step % by_step == 0:
             return True

@@ -36,6 +36,16 @@ class Records:
         self._board.close()
 
 
+class Unrecorded:
+    """What processes that do not lead write: nothing."""
+
+    def add(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
 def _tensorboard(folder: Path, first: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 

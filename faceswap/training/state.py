@@ -22,7 +22,8 @@ class LoopConfig:
     until stopped, at a steady rate. batch: pictures a step, as the task counts them. rate: full
     learning rate. warmup: steps until it is reached. clip: largest norm of the gradient. decay:
     share of the averaged weights that a step keeps, at most. precision: None takes the fastest.
-    *_seconds: how often to look, save and show; save_steps saves by step besides.
+    *_seconds: how often to look, save and show; save_steps saves by step besides. noun and
+    per_unit: what a batch counts, and how many of them one unit of it stands for.
     """
 
     steps: int | None = None
@@ -40,6 +41,8 @@ class LoopConfig:
     save_seconds: float = 300.0
     save_steps: int | None = None
     keep: int = 3
+    noun: str = "pictures"
+    per_unit: int = 1
 
 
 class TrainingState:
