@@ -5,20 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-from landmarker_data import (
-    IBUG,
-    KEPT,
-    SIZE,
+from landmarker_augment import (
     TEXTURES_HELD_OUT,
     Augmenter,
-    FaceSet,
-    Floats,
     compose,
     jitter,
     random_window,
     textures,
     warp,
 )
+from landmarker_data import IBUG, KEPT, SIZE, FaceSet, Floats
 
 from faceswap.faces.align import upright_matrix
 from faceswap.faces.landmark_net import LandmarkNet, NetOutput
@@ -80,3 +76,31 @@ def validate(net: LandmarkNet, faces: FaceSet, *, quick: bool = False) -> dict[s
         "background_refused": float((predict(net, background).presence.numpy() < threshold).mean()),
         "texture_refused": float((predict(net, pictures).presence.numpy() < threshold).mean()),
     }
+
+
+def choose_blend(net: LandmarkNet, faces: FaceSet) -> None:
+    """Set how much of each point comes from the maps, in place, by the validation faces.
+
+    One share each for the inner points, the jaw and the forehead: a share per point would fit the
+    noise of the labels.
+    """
+    rng = np.random.default_rng(6)
+    matrices = [
+        compose(jitter(rng, wild=0.3), upright_matrix(p[IBUG, :2], SIZE)) for p in faces.points
+    ]
+    crops = [warp(i, m, cv2.BORDER_REPLICATE) for i, m in zip(faces.images, matrices, strict=True)]
+    labels = torch.as_tensor(
+        np.stack(
+            [
+                p[KEPT, :2] @ m[:, :2].T + m[:, 2]
+                for p, m in zip(faces.points, matrices, strict=True)
+            ]
+        )
+    )
+    answers = []
+    for share in np.linspace(0, 1, 11):
+        net.blend.fill_(float(share))
+        answers.append((predict(net, crops).points - labels).norm(dim=-1).mean(0))
+    errors = torch.stack(answers)
+    for part in (slice(0, 17), INNER, slice(68, 81)):
+        net.blend[part] = float(errors[:, part].mean(1).argmin()) / 10

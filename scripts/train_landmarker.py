@@ -16,17 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from landmarker_data import (
-    KEPT,
-    TEXTURES,
-    Augmenter,
-    Batch,
-    Batches,
-    FaceSet,
-    mirror_order,
-    textures,
-)
-from landmarker_report import validate
+from landmarker_augment import TEXTURES, Augmenter, Batch, Batches, textures
+from landmarker_card import write_card
+from landmarker_data import KEPT, FaceSet, mirror_order
+from landmarker_export import write_net
+from landmarker_mean import write_mean_face
+from landmarker_report import choose_blend, validate
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -201,11 +196,25 @@ def train(run: Run, training: FaceSet, validation: FaceSet) -> None:
             print(json.dumps(validate(run.averaged(), validation, quick=True)), flush=True)
 
 
+def finish(run: Run, training: FaceSet, validation: FaceSet) -> None:
+    """Evaluate the averaged network; write it, its card and the mean face."""
+    assets: Path = run.options.assets
+    assets.mkdir(parents=True, exist_ok=True)
+    net = run.averaged()
+    choose_blend(net, validation)
+    figures = validate(net, validation)
+    print(json.dumps(figures, indent=1), flush=True)
+    write_mean_face(training.points, assets / "mean_face.json")
+    write_net(net, assets / "landmarker.safetensors", figures["threshold"])
+    write_card(assets / "landmarker.md", vars(run.options), run.seconds, figures)
+
+
 def main() -> None:
     """Train, evaluate and write the assets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/landmarks"))
     parser.add_argument("--work", type=Path, default=Path("/tmp/landmarker/run"))
+    parser.add_argument("--assets", type=Path, default=Path("assets"))
     parser.add_argument("--steps", type=int, default=11000)
     parser.add_argument("--expressive", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=128)
@@ -219,6 +228,7 @@ def main() -> None:
     run = Run(options)
     run.load()
     train(run, training, validation)
+    finish(run, training, validation)
 
 
 if __name__ == "__main__":
