@@ -4,8 +4,17 @@ import pytest
 import torch
 
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.swap.model import KIND, PRESETS, Preset, SwapConfig, SwapModel, config_of
-from faceswap.training.checkpoint import write_checkpoint
+from faceswap.swap.model import (
+    KIND,
+    PRESETS,
+    Preset,
+    SwapConfig,
+    SwapModel,
+    config_of,
+    freeze,
+    reuse,
+)
+from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
 from faceswap.training.state import LoopConfig, TrainingState
 
 
@@ -137,3 +146,32 @@ def test_a_config_that_does_not_fit_its_weights_is_refused(tmp_path: Path) -> No
     write_checkpoint(path, KIND, {"preset": "huge"}, state.numbers(), state.tensors())
     with pytest.raises(CheckpointError, match="cannot make"):
         SwapModel.load(path)
+
+
+def test_the_shared_part_of_another_model_is_taken_over(tmp_path: Path) -> None:
+    path, state = saved(tmp_path)
+    assert isinstance(state.averaged, SwapModel)
+    torch.manual_seed(7)
+    model = SwapModel(state.averaged.config)
+    before = model.network.decoders["a"].state_dict()
+    decoder = {k: v.clone() for k, v in before.items()}
+    assert reuse(model, read_checkpoint(path)) == ["encoder", "inters.both"]
+    theirs = state.averaged.network.encoder.state_dict()
+    assert all(torch.equal(v, theirs[k]) for k, v in model.network.encoder.state_dict().items())
+    assert all(torch.equal(v, before[k]) for k, v in decoder.items())
+    larger = SwapModel(SwapConfig.model_validate({"preset": "df", "resolution": 96} | SMALL))
+    assert reuse(larger, read_checkpoint(path)) == ["encoder"]
+    with pytest.raises(CheckpointError, match="another shape than that of a quick 64 px"):
+        reuse(SwapModel(SwapConfig(preset="quick", resolution=64)), read_checkpoint(path))
+
+
+def test_frozen_parts_have_no_gradient() -> None:
+    model = SwapModel(SwapConfig(preset="quick", resolution=64))
+    freeze(model, "nothing")
+    assert all(p.requires_grad for p in model.parameters())
+    freeze(model, "encoder")
+    assert not any(p.requires_grad for p in model.network.encoder.parameters())
+    assert all(p.requires_grad for p in model.network.inters.parameters())
+    freeze(model, "shared")
+    assert not any(p.requires_grad for p in model.network.inters.parameters())
+    assert all(p.requires_grad for p in model.network.decoders.parameters())

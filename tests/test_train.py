@@ -155,3 +155,19 @@ def test_loss_weights_are_read_from_a_text() -> None:
     for wrong, reason in (("l1", "is no weight"), ("l1=-1", "negative"), ("x=1", "no loss 'x'")):
         with pytest.raises(ValueError, match=reason):
             loss_weights(wrong)
+
+
+def test_a_new_run_starts_from_another_and_leaves_the_frozen_part(
+    trained: tuple[Path, list[Event], TrainSummary],
+) -> None:
+    folder, _, summary = trained
+    events, second = finish(
+        options(folder, name="second", start_from=summary.model, freeze="encoder")
+    )
+    notices = [e.message for e in events if isinstance(e, Notice)]
+    assert any("encoder, inters.both taken over" in n for n in notices)
+    first, now = (read_checkpoint(s.model).part("ema") for s in (summary, second))
+    encoder = [name for name in first if name.startswith("network.encoder.")]
+    assert encoder
+    assert all(torch.equal(first[name], now[name]) for name in encoder)
+    assert any(not torch.equal(first[name], now[name]) for name in first)

@@ -98,6 +98,17 @@ class TrainOptions(Options):
     balanced: Annotated[
         bool, Field(description="Show rare poses and mouth openings more often.")
     ] = True
+    start_from: Annotated[
+        Path | None,
+        Field(
+            description="A model file (.safetensors) whose encoder a new run starts from, such as "
+            "one trained on many people."
+        ),
+    ] = None
+    freeze: Annotated[
+        Literal["nothing", "encoder", "shared"],
+        Field(description="Leave this part as it is; shared is all but the decoders."),
+    ] = "nothing"
     preview_seconds: Annotated[
         float, Field(gt=0, description="Show previews and measure every so many seconds.")
     ] = 60
@@ -209,8 +220,8 @@ def _model(options: TrainOptions, folder: Path) -> "tuple[SwapModel, Checkpoint 
     import torch
 
     from faceswap.errors import CheckpointError
-    from faceswap.swap.model import SwapConfig, SwapModel, config_of
-    from faceswap.training.checkpoint import CheckpointFolder
+    from faceswap.swap.model import SwapConfig, SwapModel, config_of, freeze, reuse
+    from faceswap.training.checkpoint import CheckpointFolder, read_checkpoint
 
     config = config_of(options.preset, options.resolution, options.variant)
     checkpoints = CheckpointFolder(folder)
@@ -226,7 +237,12 @@ def _model(options: TrainOptions, folder: Path) -> "tuple[SwapModel, Checkpoint 
             )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        return SwapModel(config), checkpoint, problems
+        model = SwapModel(config)
+    if options.start_from is not None and checkpoint is None:
+        taken = reuse(model, read_checkpoint(options.start_from))
+        problems.append(f"Starting from {options.start_from}: {', '.join(taken)} taken over.")
+    freeze(model, options.freeze)
+    return model, checkpoint, problems
 
 
 def _objective(options: TrainOptions) -> "Objective":

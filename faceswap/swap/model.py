@@ -28,6 +28,7 @@ from faceswap.training.checkpoint import Checkpoint, read_checkpoint
 from faceswap.training.precision import half_precision
 
 Preset = Literal["quick", "classic", "df", "liae"]
+FreezablePart = Literal["nothing", "encoder", "shared"]
 KIND = "swap"
 
 Width = Annotated[int, Field(ge=8, le=256, multiple_of=2)]
@@ -176,6 +177,38 @@ def model_from(checkpoint: Checkpoint) -> SwapModel:
             f"{checkpoint.path} holds a swap model that this version cannot make: {error}"
         ) from error
     return model
+
+
+def reuse(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
+    """Start ``model`` from another one's encoder and bottlenecks, where their shapes agree.
+
+    Returns the names of the parts taken over. Raises CheckpointError when nothing fits.
+    """
+    network = model.network
+    parts: dict[str, nn.Module] = {"encoder": network.encoder}
+    parts |= {f"inters.{name}": inter for name, inter in network.inters.items()}
+    weights = checkpoint.part("ema")
+    taken = []
+    for name, part in parts.items():
+        prefix = f"network.{name}."
+        found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        shapes = {k: v.shape for k, v in found.items()}
+        if shapes == {k: v.shape for k, v in part.state_dict().items()}:
+            part.load_state_dict(found)
+            taken.append(name)
+    if "encoder" not in taken:
+        raise CheckpointError(
+            f"The encoder in {checkpoint.path} has another shape than that of a "
+            f"{model.config.text()} model; start from one of the same preset."
+        )
+    return taken
+
+
+def freeze(model: SwapModel, part: FreezablePart) -> None:
+    """Keep the encoder, or the encoder and the bottlenecks, as they are."""
+    parts = {"nothing": (), "encoder": ("encoder",), "shared": ("encoder", "inters")}[part]
+    for name in parts:
+        getattr(model.network, name).requires_grad_(False)
 
 
 def _sized(mask: Tensor, side: int) -> Tensor:
