@@ -1,0 +1,67 @@
+"""The previews of a training run as a video."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from faceswap.errors import InputError
+from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.options import Options, Overwrite, ProjectFolder, Show
+
+
+class TimelapseOptions(Options):
+    """Make a video of a training run's previews."""
+
+    project: ProjectFolder
+    output: Annotated[Path, Show(short="-o", common=True), Field(description="The video to write.")]
+    name: Annotated[str, Field(description="Name of the run.")] = "main"
+    rate: Annotated[int, Field(ge=1, le=60, description="Previews shown each second.")] = 10
+    overwrite: Overwrite = False
+
+
+class TimelapseSummary(Summary):
+    """What a time-lapse shows."""
+
+    output: Path
+    pictures: int
+
+    def text(self) -> str:
+        """One sentence for a person."""
+        return f"{self.output}: {self.pictures} previews."
+
+
+def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSummary]:
+    """Make a video of a training run's previews."""
+    import dataclasses
+
+    import numpy as np
+    from PIL import Image
+
+    from faceswap.project import Project
+    from faceswap.video.tone import new_video
+    from faceswap.video.writer import VideoWriter
+
+    folder = Project.open(options.project).model / options.name / "previews"
+    files = sorted(folder.glob("step-*.png"))
+    if not files:
+        raise InputError(
+            f"There are no previews in {folder}; run 'faceswap train' first, or give its --name."
+        )
+    with Image.open(files[-1]) as last:
+        width, height = (side - side % 2 for side in last.size)
+    sound = new_video(folder, width, height, len(files), options.rate)
+    silent = dataclasses.replace(sound, audio=())
+    meter = Meter("timelapse", total=len(files), unit="previews")
+    with VideoWriter(options.output, silent, overwrite=options.overwrite) as writer:
+        for number, path in enumerate(files):
+            with Image.open(path) as picture:
+                # Of another size only where the run's resolution was another one.
+                scaled = picture.convert("RGB").resize((width, height))
+            writer.write(np.asarray(scaled), number, 1)
+            if progress := meter.add():
+                yield progress
+    yield meter.progress()
+    yield Saved(what="time-lapse", path=options.output)
+    return TimelapseSummary(output=options.output, pictures=len(files))
