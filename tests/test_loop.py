@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from faceswap.errors import CheckpointError, OutputError, TrainingError
 from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
 from faceswap.training import checkpoint as checkpoint_module
+from faceswap.training import loop as loop_module
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.loop import Loop
 from faceswap.training.optimisers import OptimiserName
@@ -270,6 +271,15 @@ def test_a_preview_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "previews").write_text("a file where the folder should be")
     events = list(line_loop(tmp_path).run())
     assert "Cannot write the preview" in of_kind(events, Notice)[0].message
+
+
+def test_previews_of_a_week_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "PREVIEWS", 10)
+    list(line_loop(tmp_path, steps=200, preview_seconds=1e-6).run())
+    names = sorted(p.name for p in (tmp_path / "previews").iterdir())
+    assert 5 <= len(names) <= 10
+    assert names[0] == "step-000000001.png"
+    assert names[-1] == "step-000000200.png"
 
 
 def test_another_optimiser_or_architecture_is_refused(tmp_path: Path) -> None:

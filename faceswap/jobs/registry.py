@@ -9,13 +9,16 @@ from typing import Any, get_type_hints
 from faceswap.events import Event, Summary
 from faceswap.jobs import (
     convert,
+    demo,
     doctor,
+    evaluate,
     extract,
     landmarks,
     models,
     preview,
     sample,
     swap,
+    timelapse,
     train,
 )
 from faceswap.options import Options
@@ -31,7 +34,10 @@ JOBS: Mapping[str, JobFunction] = {
     "preview": preview.preview,
     "landmarks": landmarks.landmarks,
     "sample": sample.sample,
+    "evaluate": evaluate.evaluate,
+    "demo": demo.demo,
     "models": models.models,
+    "timelapse": timelapse.timelapse,
     "doctor": doctor.doctor,
 }
 

@@ -21,6 +21,10 @@ from faceswap.training.step import Objective, Stepper
 _PATIENCE = 10  # bad steps between two looks that make a run a bad one
 
 
+PREVIEWS = 200
+"""At most so many previews of a run are kept."""
+
+
 class Task(Objective, Protocol):
     """What is learnt. The loop knows nothing else of it."""
 
@@ -181,6 +185,7 @@ class Loop:
         except OSError as error:
             yield Notice(message=f"Cannot write the preview {path}: {error}.")
         else:
+            _thin(path.parent)
             yield Preview(path=path, caption=f"step {state.step:,}")
         self._shown_at = time.monotonic()
 
@@ -211,3 +216,11 @@ class Loop:
         )
         self._saved_at, self._saved_step = time.monotonic(), state.step
         return Saved(what="model", path=path)
+
+
+def _thin(folder: Path) -> None:
+    """Remove every other preview when there are too many, so that a week of them fits."""
+    files = sorted(folder.glob("step-*.png"))
+    if len(files) > PREVIEWS:
+        for path in files[1:-1:2]:
+            path.unlink(missing_ok=True)
