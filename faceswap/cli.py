@@ -138,7 +138,7 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
     named: list[inspect.Parameter] = []
     for name, field in model.model_fields.items():
         show = show_of(model, name)
-        flags = [f"--{name.replace('_', '-')}"] + ([show.short] if show.short else [])
+        flags = [show.flag or f"--{name.replace('_', '-')}"] + ([show.short] if show.short else [])
         negative = () if field.annotation is bool and not field.default else None
         annotation = Annotated[
             field.annotation,  # type: ignore[name-defined]

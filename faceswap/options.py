@@ -18,11 +18,13 @@ class Show:
     positional: on the command line it may be given without its name.
     short: a one-letter name for the command line, such as ``-o``.
     common: one of the few that a form shows first.
+    flag: its name on the command line, where that is not the field's own.
     """
 
     positional: bool = False
     short: str | None = None
     common: bool = False
+    flag: str | None = None
 
 
 class Options(BaseModel):

@@ -2,21 +2,20 @@
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import Field
 
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Preview, Progress, Summary
+from faceswap.events import Event, Preview, Summary
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
+from faceswap.jobs.stages import stage
 from faceswap.jobs.train import PresetName, TrainOptions, train
 from faceswap.options import Device, Overwrite, Show, Side
 from faceswap.swap.look import Look
 
 SHEET_FRAMES = 8
-
-AnySummary = TypeVar("AnySummary", bound=Summary)
 
 
 class SwapOptions(Look):
@@ -76,18 +75,16 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
     where it was, and run once more it trains on.
     """
     from faceswap.project import fingerprint
+    from faceswap.video.writer import check_output
 
     if fingerprint(options.a) == fingerprint(options.b):
         raise InputError("A and B are the same footage; name two different clips.")
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    if options.output.exists() and not options.overwrite:
-        raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
-    if not options.output.absolute().parent.is_dir():
-        raise OutputError(f"The folder of {options.output} does not exist; make it first.")
+    check_output(options.output, overwrite=options.overwrite, source=options.a)
     project = options.project or options.output.with_suffix(".faceswap")
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
-        yield from _stage(
+        yield from stage(
             f"extract {side.upper()}",
             extract(
                 ExtractOptions(
@@ -100,7 +97,7 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
                 )
             ),
         )
-    yield from _stage(
+    yield from stage(
         "train",
         train(
             TrainOptions(
@@ -113,7 +110,7 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
         ),
     )
     look = options.model_dump(include=set(Look.model_fields))
-    converted = yield from _stage(
+    converted = yield from stage(
         "convert",
         convert(
             ConvertOptions(
@@ -134,22 +131,6 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
         frames=converted.frames,
         swapped=converted.swapped,
     )
-
-
-def _stage(
-    name: str, job: Generator[Event, None, AnySummary]
-) -> Generator[Event, None, AnySummary]:
-    """The events of one of the jobs, its progress under the name of its stage here."""
-    try:
-        while True:
-            try:
-                event = next(job)
-            except StopIteration as end:
-                summary: AnySummary = end.value
-                return summary
-            yield event.model_copy(update={"stage": name}) if isinstance(event, Progress) else event
-    finally:
-        job.close()
 
 
 def _frames_with_faces(project: Path) -> list[int]:
