@@ -1,0 +1,247 @@
+"""How good a swap is: figures, a table, and a picture that shows where to look."""
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from faceswap.errors import InputError, OutputError
+from faceswap.events import Event, Meter, Notice, Preview, Saved, Summary
+from faceswap.options import Options, Overwrite, Show
+
+if TYPE_CHECKING:
+    from faceswap.swap.evaluation import Picture
+    from faceswap.swap.yardstick import Average, Yardstick
+    from faceswap.video.reader import VideoReader
+
+WORST = 4
+"""So many of the worst frames are shown in the report."""
+
+
+class EvaluateOptions(Options):
+    """Measure a swap: against A, and against the truth where there is one."""
+
+    a: Annotated[
+        Path, Show(positional=True, common=True), Field(description="The footage that was changed.")
+    ]
+    b: Annotated[
+        Path,
+        Show(positional=True, common=True),
+        Field(description="The footage whose face was put on it."),
+    ]
+    out: Annotated[Path, Show(positional=True, common=True), Field(description="The swapped one.")]
+    truth: Annotated[
+        Path | None,
+        Show(common=True),
+        Field(description="The perfect swap, as faceswap sample renders it."),
+    ] = None
+    json_file: Annotated[
+        Path | None, Field(description="Write all figures here, one object of JSON.")
+    ] = None
+    report: Annotated[
+        Path | None,
+        Show(common=True),
+        Field(description="Draw curves over time and the worst frames into this PNG."),
+    ] = None
+    overwrite: Overwrite = False
+
+
+class EvaluateSummary(Summary):
+    """What was measured; ``table`` is the figures as text.
+
+    values: figures over all frames by name. rows: PSNR, SSIM, MS-SSIM against the truth, of the
+    swap and of the trivial answers. checks: what must not have changed.
+    """
+
+    frames: int
+    values: dict[str, float]
+    rows: dict[str, dict[str, float]]
+    checks: dict[str, bool]
+    table: str
+    report: Path | None = None
+    json_file: Path | None = None
+
+    def text(self) -> str:
+        return self.table
+
+
+def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary]:
+    """Measure the swap ``out`` of B's face on A's footage.
+
+    Raises InputError for a video that cannot be read, OutputError for a file that exists or
+    cannot be written.
+    """
+    for path, suffix in ((options.json_file, ".json"), (options.report, ".png")):
+        _check_output(path, suffix, options.overwrite)
+    from contextlib import ExitStack
+
+    from faceswap.swap.report import table
+    from faceswap.swap.yardstick import Yardstick, known_points
+    from faceswap.video.reader import VideoReader
+
+    with ExitStack() as stack:
+        paths = {"A": options.a, "the swap": options.out, "the truth": options.truth}
+        readers = {
+            name: stack.enter_context(VideoReader(path, tolerate_damage=True))
+            for name, path in paths.items()
+            if path is not None
+        }
+        VideoReader(options.b).close()
+        yield from _unlike(readers)
+        yard = Yardstick()
+        if options.truth is not None:
+            yard.known = known_points(options.truth)
+            yard.average = yield from _average(options.b)
+        yield from _measure(yard, readers)
+        checks = _checks(options, readers)
+        values, rows = yard.result(), yard.rows()
+        text = table(values, rows, checks)
+        if options.report is not None:
+            _draw(options, yard, readers, text)
+            yield Saved(what="report", path=options.report)
+            yield Preview(path=options.report, caption="Curves over time and the worst frames")
+    summary = EvaluateSummary(
+        frames=yard.frames,
+        values=values,
+        rows=rows,
+        checks=checks,
+        table=text,
+        report=options.report,
+        json_file=options.json_file,
+    )
+    if options.json_file is not None:
+        _write_json(options.json_file, summary, yard)
+        yield Saved(what="figures", path=options.json_file)
+    return summary
+
+
+def _check_output(path: Path | None, suffix: str, overwrite: bool) -> None:
+    if path is None:
+        return
+    if path.suffix.lower() != suffix:
+        raise OutputError(f"{path.name} does not end in {suffix}; give it such a name.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; add --overwrite to replace it.")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"The folder of {path} does not exist; make it first.")
+
+
+def _unlike(readers: "dict[str, VideoReader]") -> Generator[Event, None, None]:
+    """Say where lengths or sizes differ."""
+    first = readers["A"]
+    count = len(first.timestamps())
+    for name, reader in readers.items():
+        if len(reader.timestamps()) != count:
+            yield Notice(
+                message=f"A has {count} frames and {name} {len(reader.timestamps())}; only the "
+                "frames that both have are compared."
+            )
+        size, other = (first.info.width, first.info.height), (reader.info.width, reader.info.height)
+        if size != other:
+            yield Notice(
+                message=f"A is {size[0]}×{size[1]} and {name} {other[0]}×{other[1]}; {name} is "
+                "scaled to A's size, so its detail and noise say less."
+            )
+
+
+def _average(video: Path) -> "Generator[Event, None, Average | None]":
+    from faceswap.swap.yardstick import average_face
+
+    meter = Meter("faces of B")
+    for found in average_face(video):
+        if found is not None:
+            return found
+        if event := meter.add():
+            yield event
+    yield Notice(message=f"No face was found in {video.name}; its mean face is left out.")
+    return None
+
+
+def _measure(
+    yard: "Yardstick", readers: "dict[str, VideoReader]"
+) -> Generator[Event, None, None]:
+    from contextlib import ExitStack, closing
+
+    size = (readers["A"].info.width, readers["A"].info.height)
+    meter = Meter("measure", min(len(reader.timestamps()) for reader in readers.values()))
+    with ExitStack() as stack:
+        passes = [stack.enter_context(closing(reader.frames())) for reader in readers.values()]
+        for together in zip(*passes, strict=False):
+            pictures = [_fitted(frame.image, size) for frame in together]
+            yard.add(*pictures)
+            if event := meter.add():
+                yield event
+    if not yard.frames:
+        raise InputError("The videos have no frame in common; nothing could be compared.")
+
+
+def _fitted(picture: "Picture", size: tuple[int, int]) -> "Picture":
+    import cv2
+    import numpy as np
+
+    if (picture.shape[1], picture.shape[0]) == size:
+        return picture
+    shrinks = picture.shape[1] > size[0]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
+
+
+def _checks(options: EvaluateOptions, readers: "dict[str, VideoReader]") -> dict[str, bool]:
+    from faceswap.video.alike import same_times, sound_digests
+
+    a, out = readers["A"], readers["the swap"]
+    return {
+        "same size": (a.info.width, a.info.height) == (out.info.width, out.info.height),
+        "same number of frames": len(a.timestamps()) == len(out.timestamps()),
+        "same timestamps": same_times(a, out),
+        "same sound": sound_digests(options.a) == sound_digests(options.out),
+    }
+
+
+def _draw(
+    options: EvaluateOptions, yard: "Yardstick", readers: "dict[str, VideoReader]", text: str
+) -> None:
+    from PIL import Image
+
+    from faceswap.swap import report
+    from faceswap.swap.yardstick import MEAN_FACE, SWAP, UNCHANGED
+
+    against = {n: yard.curve(f"PSNR of {n}") for n in (SWAP, UNCHANGED, MEAN_FACE)}
+    plots = [("PSNR against the truth inside the face, dB", against)]
+    for name in ("mouth opening", "mouth width", "left eye", "left brow", "yaw", "pitch"):
+        plots.append((name, {n: yard.curve(f"{n} {name}") for n in ("A", "swap")}))
+    plots.append(("seam, ΔE", {"swap": yard.curve("seam")}))
+    if options.truth is not None:
+        measure, lowest, unit = yard.curve(f"PSNR of {SWAP}"), True, "dB against the truth"
+    else:
+        measure, lowest, unit = yard.curve("seam"), False, "ΔE at the seam"
+    rows = []
+    size = (readers["A"].info.width, readers["A"].info.height)
+    for number in report.worst(measure, WORST, max(2, yard.frames // 12), lowest=lowest):
+        pictures = []
+        for reader in readers.values():
+            pictures += [_fitted(f.image, size) for f in reader.frames(number, number + 1)]
+        caption = f"frame {number}: {measure[number]:.1f} {unit}   ({', '.join(readers)})"
+        rows.append((caption, pictures))
+    page = report.picture(f"{options.out.name}: evaluation", text, plots, rows)
+    assert options.report is not None
+    try:
+        Image.fromarray(page).save(options.report)
+    except OSError as error:
+        raise OutputError(
+            f"{options.report} cannot be written ({error.strerror or error})."
+        ) from error
+
+
+def _write_json(path: Path, summary: EvaluateSummary, yard: "Yardstick") -> None:
+    document: dict[str, Any] = summary.model_dump(mode="json", exclude={"table"})
+    document["curves"] = {
+        name: [None if value != value else round(value, 5) for value in curve]
+        for name, curve in sorted(yard.curves.items())
+    }
+    try:
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error}).") from error

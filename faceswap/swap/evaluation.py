@@ -1,0 +1,198 @@
+"""How good a swap is, in numbers: pure functions of pictures, masks, points and curves.
+
+Pictures are frames, uint8 RGB (H, W, 3); masks are uint8 (H, W), inside from 128 on.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+Points = NDArray[np.float32]
+Curve = NDArray[np.float64]
+_Float = NDArray[np.float32]
+
+SIGNALS = ("mouth opening", "mouth width", "left eye", "right eye", "left brow", "right brow")
+"""What ``expression_signals`` measures, in its order; left and right in the picture."""
+
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+NO_ERROR = 100.0
+"""The PSNR in dB that stands for equal pictures."""
+
+
+def psnr(picture: Picture, truth: Picture, mask: Mask) -> float:
+    """Peak signal-to-noise ratio inside the mask in dB, at most 100; NaN for an empty mask."""
+    inside = mask > 127
+    if not inside.any():
+        return float("nan")
+    error = float(np.mean((picture[inside].astype(np.float64) - truth[inside]) ** 2))
+    return NO_ERROR if error <= 0 else min(NO_ERROR, float(10 * np.log10(255**2 / error)))
+
+
+def ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
+    """Mean structural similarity of the luma inside the mask; NaN for an empty mask.
+
+    Gaussian window 11×11, deviation 1.5, after Wang et al., *Image quality assessment: from
+    error visibility to structural similarity*, 2004.
+    """
+    window = _window(mask, 8)
+    if window is None:
+        return float("nan")
+    a, b = _luma(picture[window]), _luma(truth[window])
+    luminance, structure = _similarity(a, b)
+    return float((luminance * structure)[mask[window] > 127].mean())
+
+
+def ms_ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
+    """Multi-scale structural similarity of the luma inside the mask; NaN for an empty mask.
+
+    Five scales, after Wang et al., *Multiscale structural similarity for image quality
+    assessment*, 2003; faces too small for five take fewer, with their weights scaled to one.
+    """
+    window = _window(mask, 32)
+    if window is None:
+        return float("nan")
+    a, b = _luma(picture[window]), _luma(truth[window])
+    inside = np.asarray(mask[window], np.float32)
+    least = min(np.ptp(np.flatnonzero((mask > 127).any(axis))) + 1 for axis in (0, 1))
+    count = int(np.clip(np.log2(max(float(least), 11.0) / 11) + 1, 1, len(_SCALES)))
+    weights = np.array(_SCALES[:count]) / sum(_SCALES[:count])
+    result = 1.0
+    for scale, weight in enumerate(weights):
+        luminance, structure = _similarity(a, b)
+        whole = structure * luminance if scale == count - 1 else structure
+        result *= max(0.0, float(whole[inside > 127].mean())) ** weight
+        a, b, inside = (_halved(x) for x in (a, b, inside))
+    return result
+
+
+def detail(picture: Picture, mask: Mask) -> float:
+    """Mean size of the luma's Laplacian inside the mask: how much fine detail there is."""
+    window = _window(mask, 4)
+    if window is None:
+        return float("nan")
+    edges = cv2.Laplacian(_luma(picture[window]), cv2.CV_32F, ksize=3)
+    return float(np.abs(edges[mask[window] > 127]).mean())
+
+
+def flicker(before: Picture, now: Picture, after: Picture, mask: Mask) -> float:
+    """Mean size of the luma's second difference over three aligned pictures, inside the mask.
+
+    Steady motion gives 0; what jumps to and fro from frame to frame does not.
+    """
+    inside = mask > 127
+    if not inside.any():
+        return float("nan")
+    bend = _luma(before) - 2 * _luma(now) + _luma(after)
+    return float(np.abs(bend[inside]).mean())
+
+
+def seam(picture: Picture, original: Picture, mask: Mask) -> float:
+    """How visible the mask's edge is: the extra colour step across it, in ΔE (CIE 1976).
+
+    At points along the mask's outline the colour a little inside is compared with that a little
+    outside, in ``picture`` and in ``original``; the mean of what the step has grown by. 0 where
+    no seam was added; about 2 is just visible.
+    """
+    outlines, _ = cv2.findContours(
+        (mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    if not outlines:
+        return float("nan")
+    outline = max(outlines, key=len)[:, 0].astype(np.float64)
+    reach = max(2.0, 0.02 * float(np.ptp(outline[:, 0])))
+    ahead = np.roll(outline, -3, 0) - np.roll(outline, 3, 0)
+    normal = np.stack([-ahead[:, 1], ahead[:, 0]], -1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    height, width = mask.shape
+    steps = []
+    for image in (picture, original):
+        soft = cv2.GaussianBlur(image, (0, 0), reach / 2).astype(np.float32) / 255
+        lab = cv2.cvtColor(soft, cv2.COLOR_RGB2LAB)
+        sides = []
+        for sign in (1, -1):
+            place = np.round(outline + sign * reach * normal).astype(int)
+            x, y = np.clip(place[:, 0], 0, width - 1), np.clip(place[:, 1], 0, height - 1)
+            sides.append(lab[y, x])
+        steps.append(np.linalg.norm(sides[0] - sides[1], axis=1))
+    edge = (outline > 1).all(1) & (outline < [width - 2, height - 2]).all(1)
+    if not edge.any():
+        return float("nan")
+    return max(0.0, float((steps[0] - steps[1])[edge].mean()))
+
+
+def expression_signals(points: Points) -> Curve:
+    """What the face of points (68, 2) does: (6,), see SIGNALS, in units of the eye distance.
+
+    The eye distance is between the outer corners; brow heights are over the line through them.
+    """
+    p = points.astype(np.float64)
+    across = p[45] - p[36]
+    unit = max(float(np.linalg.norm(across)), 1e-6)
+    up = np.array([across[1], -across[0]]) / unit
+
+    def far(i: int, j: int) -> float:
+        return float(np.linalg.norm(p[i] - p[j]))
+
+    left = (far(37, 41) + far(38, 40)) / 2
+    right = (far(43, 47) + far(44, 46)) / 2
+    brows = [float((p[first : first + 5].mean(0) - p[36]) @ up) for first in (17, 22)]
+    return np.array([far(62, 66), far(48, 54), left, right, *brows]) / unit
+
+
+def correlation(first: Curve, second: Curve) -> float:
+    """Pearson's correlation of two curves (N,); frames with NaN in either are left out.
+
+    NaN where fewer than three frames are left or a curve is flat.
+    """
+    both = np.isfinite(first) & np.isfinite(second)
+    if both.sum() < 3:
+        return float("nan")
+    x, y = first[both] - first[both].mean(), second[both] - second[both].mean()
+    power = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / power if power > 1e-9 else float("nan")
+
+
+def points_error(found: Points, wanted: Points) -> float:
+    """Mean distance of points (K, 2) of the 68, in % of the distance of the outer eye corners."""
+    unit = max(float(np.linalg.norm(wanted[45] - wanted[36])), 1e-6)
+    return float(np.linalg.norm(found - wanted, axis=1).mean()) / unit * 100
+
+
+def _luma(picture: Picture) -> _Float:
+    """ITU-R BT.601 luma (H, W), 0 to 255."""
+    return np.asarray(picture @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
+
+
+def _halved(image: _Float) -> _Float:
+    height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+    mean = image[:height, :width].reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    return np.asarray(mean, np.float32)
+
+
+def _similarity(a: _Float, b: _Float) -> tuple[_Float, _Float]:
+    """The luminance map and the contrast-structure map of SSIM, each (H, W)."""
+
+    def blurred(image: _Float) -> _Float:
+        return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5), np.float32)
+
+    mean_a, mean_b = blurred(a), blurred(b)
+    var_a = blurred(a * a) - mean_a**2
+    var_b = blurred(b * b) - mean_b**2
+    both = blurred(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + _C1) / (mean_a**2 + mean_b**2 + _C1)
+    structure = (2 * both + _C2) / (var_a + var_b + _C2)
+    return np.asarray(luminance, np.float32), np.asarray(structure, np.float32)
+
+
+def _window(mask: Mask, margin: int) -> tuple[slice, slice] | None:
+    """The rows and columns that hold the mask and ``margin`` pixels around; None if empty."""
+    rows, columns = np.flatnonzero((mask > 127).any(1)), np.flatnonzero((mask > 127).any(0))
+    if not len(rows):
+        return None
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + margin + 1),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + margin + 1),
+    )

@@ -1,0 +1,40 @@
+"""Whether two videos agree in what must not change: sound and timestamps."""
+
+import hashlib
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+
+from faceswap.errors import InputError
+from faceswap.video.reader import VideoReader
+
+
+def sound_digests(path: Path) -> list[str]:
+    """SHA-256 of the sound packets of each audio stream of the file at ``path``.
+
+    Raises InputError when it cannot be read.
+    """
+    try:
+        with av.open(str(path), "r", metadata_errors="replace") as container:
+            digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
+            if not digests:
+                return []
+            for packet in container.demux(container.streams.audio):
+                if packet.size:
+                    digests[packet.stream.index].update(bytes(packet))
+            return [digest.hexdigest() for digest in digests.values()]
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"The sound of {path.name} cannot be read.") from error
+
+
+def same_times(first: VideoReader, second: VideoReader) -> bool:
+    """Whether both have the same number of frames, each shown at the same time.
+
+    Half a millisecond of difference is forgiven: some containers round to milliseconds.
+    """
+    ours, theirs = (
+        reader.timestamps() * float(reader.info.time_base) for reader in (first, second)
+    )
+    return len(ours) == len(theirs) and bool(np.all(np.abs(ours - theirs) <= 5.1e-4))
