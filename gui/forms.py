@@ -47,6 +47,7 @@ class Slider(QWidget):
         self._shown = QDoubleSpinBox()
         self._shown.setRange(low, high)
         self._shown.setDecimals(2)
+        self._shown.lineEdit().setTextMargins(0, 0, GAP // 2, 0)
         self._shown.setSingleStep((high - low) / 100)
         self._shown.setFixedWidth(9 * GAP)
         self._shown.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -199,6 +200,7 @@ class Form(QWidget):
             spin = QDoubleSpinBox()
             spin.setDecimals(5 if high is not None and high <= 1 else 1)
             spin.setRange(low or 0.0, high if high is not None else _LARGE)
+        spin.lineEdit().setTextMargins(GAP, 0, GAP, 0)
         if optional:
             spin.setSpecialValueText(self.tr("not set"))
         spin.valueChanged.connect(self.changed)

@@ -62,6 +62,7 @@ class Curves(QWidget):
         self._titles = plots
         self._items: dict[str, Any] = {}
         self._widgets: list[Any] = []
+        self._cards: dict[str, QWidget] = {}
         self._box = QHBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(2 * GAP)
@@ -119,11 +120,15 @@ class Curves(QWidget):
             widget.setMouseEnabled(x=True, y=False)
             self._items[name] = item
             self._widgets.append(widget)
-            self._box.addWidget(parts.card(parts.label(title, "small"), widget, gap=GAP // 2), 1)
+            frame = parts.card(parts.label(title, "small"), widget, gap=GAP // 2)
+            self._cards[name] = frame
+            self._box.addWidget(frame, 1)
         self.tint()
         self._draw()
 
     def _draw(self) -> None:
-        self.setVisible(any(len(curve.points[0]) > 1 for curve in self.series.values()))
+        filled = {name for name, curve in self.series.items() if len(curve.points[0]) > 1}
+        self.setVisible(bool(filled))
         for name, item in self._items.items():
+            self._cards[name].setVisible(name in filled)
             item.setData(*self.series[name].points)

@@ -27,7 +27,7 @@ class PreviewOptions(Look):
     output: Annotated[
         Path | None, Show(short="-o", common=True), Field(description="The picture to write.")
     ] = None
-    run: Annotated[str, Field(description="Which training run's model to use.")] = "main"
+    name: Annotated[str, Field(description="Which training run's model to use.")] = "main"
     serve: Annotated[
         bool,
         Field(
@@ -79,7 +79,7 @@ def _one(options: PreviewOptions, answers: "Answers") -> Generator[Event, None, 
         raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
     image, faces = answers.studio.swapped(
-        options.frame, options.run, options
+        options.frame, options.name, options
     )
     write_picture(options.output, image)
     yield Preview(path=options.output, caption=f"frame {options.frame} with B's face")

@@ -38,7 +38,7 @@ class ConvertPage(Page):
         self.player = Player("result", self)
         self.strip = JobStrip()
         self.look = Form(Look)
-        rest = (*Look.model_fields, "project", "output", "run", "overwrite")
+        rest = (*Look.model_fields, "project", "output", "name", "overwrite")
         self.export_form = Form(ConvertOptions, without=rest)
         self._clip = ""
         self._output: Path | None = None
@@ -61,7 +61,7 @@ class ConvertPage(Page):
             options = self.export_form.options(
                 project=session.folder,
                 output=output,
-                run=self.run.currentText(),
+                name=self.run.currentText() or "main",
                 overwrite=output == self._output,
                 **self.look.values(),
             )
