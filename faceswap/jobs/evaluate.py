@@ -159,9 +159,7 @@ def _average(video: Path) -> "Generator[Event, None, Average | None]":
     return None
 
 
-def _measure(
-    yard: "Yardstick", readers: "dict[str, VideoReader]"
-) -> Generator[Event, None, None]:
+def _measure(yard: "Yardstick", readers: "dict[str, VideoReader]") -> Generator[Event, None, None]:
     from contextlib import ExitStack, closing
 
     size = (readers["A"].info.width, readers["A"].info.height)

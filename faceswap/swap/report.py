@@ -42,7 +42,9 @@ def table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, bool]) -
             against.add_column(metric, justify="right")
         for name, scores in rows.items():
             against.add_row(
-                name, f"{scores['PSNR']:.2f} dB", f"{scores['SSIM']:.3f}",
+                name,
+                f"{scores['PSNR']:.2f} dB",
+                f"{scores['SSIM']:.3f}",
                 f"{scores['MS-SSIM']:.3f}",
             )
         console.print(against)

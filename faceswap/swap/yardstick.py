@@ -171,8 +171,13 @@ class Yardstick:
         for name in ("detail", "flicker"):
             base = _mean(self.curve(f"A {name}"))
             values[f"{name} ratio"] = _mean(self.curve(f"swap {name}")) / max(base, 1e-9)
-        for name in ("seam", "background PSNR", "landmark error", "truth pose error",
-                     "truth expression error"):
+        for name in (
+            "seam",
+            "background PSNR",
+            "landmark error",
+            "truth pose error",
+            "truth expression error",
+        ):
             values[name] = _mean(self.curve(name))
         return {name: value for name, value in values.items() if np.isfinite(value)}
 

@@ -6,9 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.synthetic.identity import Identity
-from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
-from faceswap.synthetic.template import (
+from faceswap.synthetic.chart import (
     CHART,
     MOUTH_CORNER,
     STOMION,
@@ -17,6 +15,10 @@ from faceswap.synthetic.template import (
     lid_margins,
     lip_borders,
 )
+from faceswap.synthetic.identity import Identity
+from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
+
+Floats = NDArray[np.floating]
 
 
 @dataclass
@@ -42,27 +44,29 @@ class Canvas:
     @property
     def scale(self) -> float:
         """Texels per centimetre."""
-        return self.albedo.shape[1] / (CHART[1] - CHART[0])
+        return float(self.albedo.shape[1] / (CHART[1] - CHART[0]))
 
     def front(self) -> tuple[Image, Image, Image]:
         """|x|, y and whether (1) or not (0) the texel is on the front half."""
         x, y, z = np.moveaxis(self.places, -1, 0)
         return np.abs(x), y, np.clip((z + 6.5) / 2.5, 0, 1)
 
-    def blend(self, colour: tuple[float, float, float], share: Image) -> None:
+    def blend(self, colour: tuple[float, float, float], share: Floats) -> None:
         """Lay ``colour`` over the albedo where ``share`` (H, W) is above 0."""
+        share = np.asarray(share, np.float32)
         self.albedo += (np.array(colour, np.float32) - self.albedo) * share[..., None]
 
-    def tint(self, factor: tuple[float, float, float], share: Image) -> None:
+    def tint(self, factor: tuple[float, float, float], share: Floats) -> None:
         """Multiply the albedo by ``factor`` where ``share`` (H, W) is above 0."""
+        share = np.asarray(share, np.float32)
         self.albedo *= 1 + share[..., None] * (np.array(factor, np.float32) - 1)
 
 
-def _hump(x: Image, y: Image, cx: float, cy: float, sx: float, sy: float) -> Image:
+def _hump(x: Floats, y: Floats, cx: float, cy: float, sx: float, sy: float) -> Image:
     return np.asarray(np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2), np.float32)
 
 
-def _ramp(edge0: float, edge1: float, x: Image) -> Image:
+def _ramp(edge0: float, edge1: float, x: Floats) -> Image:
     t = np.clip((x - edge0) / (edge1 - edge0), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
@@ -106,8 +110,10 @@ def eyes_and_nose(c: Canvas, person: Identity, rng: np.random.Generator) -> None
     if skin.eyeshadow:
         shadow = _ramp(-0.1, 0.05, gap_up) * _ramp(0.85, 0.3, gap_up) * wing
         c.blend((0.09, 0.045, 0.05), shadow * 0.75 * skin.eyeshadow)
-        c.blend((0.02, 0.015, 0.015), _ramp(0.16, 0.05, gap_low) * _ramp(-0.1, 0, gap_low)
-                * wing * 0.5 * skin.eyeshadow)
+        c.blend(
+            (0.02, 0.015, 0.015),
+            _ramp(0.16, 0.05, gap_low) * _ramp(-0.1, 0, gap_low) * wing * 0.5 * skin.eyeshadow,
+        )
     line = _ramp(-0.1, 0.0, gap_up) * _ramp(0.12, 0.04, gap_up) * near
     c.blend((0.03, 0.018, 0.015), line * (0.45 + 0.5 * person.hairs.lashes))
     under = _ramp(-0.1, 0.0, gap_low) * _ramp(0.09, 0.02, gap_low) * near
@@ -129,10 +135,13 @@ def lips(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     x, y, _ = c.front()
     upper, line, lower = (a.astype(np.float32) for a in lip_borders(x.astype(np.float64)))
     over = y > line
-    level = np.where(over, (y - line) / np.maximum(upper - line, 0.05),
-                     (line - y) / np.maximum(line - lower, 0.05))
+    level = np.where(
+        over,
+        (y - line) / np.maximum(upper - line, 0.05),
+        (line - y) / np.maximum(line - lower, 0.05),
+    )
     inside = _ramp(1.06, 0.93 + 0.04 * skin.lipstick, level) * _ramp(2.62, 2.45, x)
-    inside *= (np.abs(y - STOMION) < 2)
+    inside *= np.abs(y - STOMION) < 2
     creases = smooth_noise(rng, (size[0], size[1]), (26, 2.6))
     depth = np.where(over, 0.8, 1.0).astype(np.float32)
     colour = np.array(skin.lips, np.float32) * (depth * (1 + 0.09 * creases))[..., None]
@@ -165,12 +174,14 @@ def marks(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
         x, y = x[keep], y[keep]
         layer = np.zeros(size, np.float32)
         for (u, v), r, a in zip(
-            _texels(c, x, y), rng.uniform(0.9, 2.9, len(x)), rng.uniform(0.2, 0.75, len(x)),
+            _texels(c, x, y),
+            rng.uniform(0.9, 2.9, len(x)),
+            rng.uniform(0.2, 0.75, len(x)),
             strict=True,
         ):
             cv2.circle(layer, (int(u), int(v)), round(float(r) * 8), float(a), -1, cv2.LINE_AA, 3)
-        layer = cv2.GaussianBlur(layer, (0, 0), 0.9)
-        c.tint((0.66, 0.46, 0.34), np.asarray(layer, np.float32))
+        soft = np.asarray(cv2.GaussianBlur(layer, (0, 0), 0.9), np.float32)
+        c.tint((0.66, 0.46, 0.34), soft)
     layer = np.zeros(size, np.float32)
     x = rng.permutation(np.linspace(-4.8, 4.8, skin.moles)) + rng.normal(0, 0.5, skin.moles)
     y = rng.permutation(np.linspace(-8.5, 4.5, skin.moles)) + rng.normal(0, 0.6, skin.moles)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.synthetic import parts
+from faceswap.synthetic.chart import Array, Index
 from faceswap.synthetic.expression import JAW_PIVOT, JAW_RANGE, Expression, Rig, turned_x
 from faceswap.synthetic.hair import falls, shells
 from faceswap.synthetic.identity import Identity
@@ -14,7 +14,7 @@ from faceswap.synthetic.raster import F32, I32, vertex_normals
 from faceswap.synthetic.sculpt import sculpt, smooth_step
 from faceswap.synthetic.shade import EYE, HAIR, SKIN, WET
 from faceswap.synthetic.skin import Atlas, paint, patch_texel, texel
-from faceswap.synthetic.template import Array, Index, template
+from faceswap.synthetic.template import template
 
 NECK = np.array([0.0, -9.5, -8.0])
 """The point about which the head turns."""
@@ -76,9 +76,12 @@ class Figure:
         ear = parts.ear(person.shape.ear_size)
         width = 1 + 0.05 * person.shape.face_width
         for side, part in (("left", ear), ("right", parts.mirrored(ear))):
-            self._add(f"ear_{side}", parts.Part(part.points * [width, 1, 1], part.faces, part.uv),
-                      "ear", SKIN)
-        self._shell_sources: list[tuple[slice, Index, Array]] = []
+            self._add(
+                f"ear_{side}",
+                parts.Part(part.points * [width, 1, 1], part.faces, part.uv),
+                "ear",
+                SKIN,
+            )
         self._grow()
         for number, part in enumerate(falls(person)):
             fine = 0.2 if person.hairs.style == "bun" else 0.42
@@ -104,7 +107,7 @@ class Figure:
         count = len(part.points)
         self._slices[name] = slice(self._top, self._top + count)
         self._parts.append((name, part))
-        self._faces.append(part.faces + self._top)
+        self._faces.append(np.asarray(part.faces + self._top, np.int32))
         self._materials.append(np.full(len(part.faces), material, np.int8))
         self._levels.append(np.full(len(part.faces), level, np.float32))
         self._uv.append(patch_texel(patch, part.uv))
@@ -113,6 +116,7 @@ class Figure:
 
     def _grow(self) -> None:
         """Add the shells of hair and beard."""
+        self._shell_sources: list[tuple[slice, Index, Array]] = []
         t, hairs = template(), self.person.hairs
         for growth in shells(self.person, t.chart, t.rest):
             kept = t.faces[(growth.mask[t.faces] > 0.01).any(1)]
@@ -124,7 +128,7 @@ class Figure:
                 where = slice(self._top, self._top + len(used))
                 lift = growth.lift[layer][used]
                 self._shell_sources.append((where, used.astype(np.int32), lift))
-                self._faces.append(faces + self._top)
+                self._faces.append(np.asarray(faces + self._top, np.int32))
                 self._materials.append(np.full(len(faces), HAIR, np.int8))
                 self._levels.append(np.full(len(faces), level, np.float32))
                 self._uv.append(texel(t.chart[used]))
@@ -151,7 +155,9 @@ class Figure:
         weld = np.arange(len(self.uv), dtype=np.int32)
         chart = template().chart
         for here in np.flatnonzero(chart[:count, 0] >= 21.99):
-            same = np.flatnonzero((chart[:count, 0] <= -21.99) & (chart[:count, 1] == chart[here, 1]))
+            same = np.flatnonzero(
+                (chart[:count, 0] <= -21.99) & (chart[:count, 1] == chart[here, 1])
+            )
             weld[here] = same[0]
         return weld
 
@@ -183,9 +189,7 @@ class Figure:
                 points[self._slices[name]] = turned_x(part.points, JAW_PIVOT, jaw)
             else:
                 points[self._slices[name]] = part.points
-        skin = vertex_normals(
-            head.astype(np.float32), template().faces, self._weld[: len(head)]
-        )
+        skin = vertex_normals(head.astype(np.float32), template().faces, self._weld[: len(head)])
         for where, used, lift in self._shell_sources:
             points[where] = head[used] + skin[used] * lift[:, None]
         points = self._posed(points, pose)
@@ -196,7 +200,7 @@ class Figure:
     def _posed(self, points: Array, pose: Pose) -> Array:
         share = self._turn
         moved = turned(points - NECK, pose.yaw * share, pose.pitch * share, pose.roll * share)
-        return moved + NECK + share[:, None] * np.array(pose.shift)
+        return np.asarray(moved + NECK + share[:, None] * np.array(pose.shift))
 
     def _lash(self, head: Array, number: int) -> Array:
         t = template()
@@ -205,12 +209,22 @@ class Figure:
         away = base - self.rig.head.eyes[number]
         away /= np.linalg.norm(away, axis=1, keepdims=True)
         # Open lids turn the lashes up, shut ones down.
-        shut = np.clip((0.45 - float((base[:, 1] - self.rig.head.eyes[number][1]).max())) / 0.7, 0, 1)
+        shut = np.clip(
+            (0.45 - float((base[:, 1] - self.rig.head.eyes[number][1]).max())) / 0.7, 0, 1
+        )
         away = away * 0.55 + [0.0, 0.8 - 1.3 * shut, 0.2]
         length = 0.14 + 0.22 * self.person.hairs.lashes
         taper = np.sin(np.linspace(0.25, np.pi - 0.1, len(ring)))[:, None] ** 0.5
         strip = np.concatenate([base + away * 0.01, base + away * length * taper])
         return strip
+
+    def open_sky(self, share: Array) -> None:
+        """Take over how much of the sky each vertex (N,) sees, for the ambient light."""
+        occlusion = 0.12 + 0.88 * np.asarray(share) ** 0.8
+        # Measured with the mouth shut, when no light comes in at all.
+        for name in ("teeth_upper", "teeth_lower", "tongue"):
+            occlusion[self._slices[name]] = np.maximum(occlusion[self._slices[name]], 0.4)
+        self.occlusion = occlusion.astype(np.float32)
 
     @property
     def casters(self) -> I32:
@@ -226,5 +240,3 @@ def turned(points: Array, yaw: Array | float, pitch: Array | float, roll: Array 
     y, z = y * np.cos(b) - z * np.sin(b), y * np.sin(b) + z * np.cos(b)
     x, z = x * np.cos(a) + z * np.sin(a), -x * np.sin(a) + z * np.cos(a)
     return np.stack([x, y, z], -1)
-
-

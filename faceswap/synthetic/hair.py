@@ -12,13 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.synthetic.chart import CHART, Array, lip_borders
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
 from faceswap.synthetic.parts import Part, grid_faces
-from faceswap.synthetic.template import CHART, Array, lip_borders
 
 _LINE_S = (0.0, 2.5, 4.2, 5.5, 6.5, 7.3, 8.1, 8.9, 9.7, 10.6, 12.0, 15.0, 22.0)
 _LINE_V = (6.0, 6.2, 6.5, 5.9, 4.4, 3.0, 1.4, -1.6, -2.2, 1.6, 0.2, -5.5, -6.8)
+_BEARD_EDGE = (
+    (0.0, 1.2, 2.2, 3.0, 4.2, 5.4, 6.4, 7.2),
+    (-4.55, -4.65, -5.1, -6.1, -6.6, -5.6, -3.6, -0.5),
+)
 _FRINGE_V = (2.75, 2.8, 2.7, 2.4, 2.2, 2.0, 1.0, -1.6, -2.2, 1.6, 0.2, -5.5, -6.8)
 
 
@@ -45,8 +49,10 @@ def scalp(style: str, s: Array, v: Array) -> Array:
         line = line - 0.25 * np.exp(-(((s + 2.5) / 2.0) ** 2))
     mask = _ramp(-0.25, 0.55, v - line)
     if style == "bald":
-        mask = mask * _ramp(3.4, 1.2, v - 0.18 * np.maximum(0, np.abs(s) - 9)) * _ramp(
-            7.6, 9.4, np.abs(s)
+        mask = (
+            mask
+            * _ramp(3.4, 1.2, v - 0.18 * np.maximum(0, np.abs(s) - 9))
+            * _ramp(7.6, 9.4, np.abs(s))
         )
     return mask
 
@@ -56,25 +62,24 @@ def beard(kind: str, place: Array) -> Array:
     ax, y, z = np.abs(place[..., 0]), place[..., 1], place[..., 2]
     if kind == "none":
         return np.zeros_like(ax)
-    edge = np.interp(
-        ax, [0, 1.2, 2.2, 3.0, 4.2, 5.4, 6.4, 7.2], [-4.55, -4.65, -5.1, -6.1, -6.6, -5.6, -3.6, -0.5]
-    )
-    full = _ramp(0.2, -0.35, y - edge) * _ramp(-9.2, -8.4, z) * _ramp(-4.0, -1.5, z + 0.35 * y + 3)
+    edge = np.interp(ax, *_BEARD_EDGE)
+    full = _ramp(0.2, -0.35, y - edge) * _ramp(-9.2, -8.4, z)
+    full = full * _ramp(-4.0, -1.5, z + 0.35 * y + 3)
     full = full * np.where(y < -11.3, _ramp(-5.0, -2.0, z), 1.0)
     full = full * np.where(y < -11.0, _ramp(-12.1, -11.3, y), 1.0)
     upper, _, lower = lip_borders(ax)
     over, under = y - upper, lower - y
-    outside = np.maximum(_ramp(0.08, 0.3, over), _ramp(0.12, 0.35, under))
-    outside = np.maximum(outside, _ramp(2.45, 2.8, ax))
+    outside = np.maximum(_ramp(0.02, 0.14, over), _ramp(0.04, 0.18, under))
+    outside = np.maximum(outside, _ramp(2.5, 2.7, ax))
     full = full * outside
-    philtrum = 1 - 0.45 * np.exp(-((ax / 0.3) ** 2)) * (y > -6)
+    philtrum = 1 - 0.1 * np.exp(-((ax / 0.3) ** 2)) * (y > -6)
     bare = 1 - 0.8 * np.exp(-(((ax - 1.5) / 0.7) ** 2) - ((y + 8.3) / 0.45) ** 2)
     moustache = _ramp(3.3, 2.8, ax) * _ramp(-7.4, -6.7, y)
     if kind == "moustache":
         return np.asarray(full * moustache)
     if kind == "goatee":
         ring = np.hypot(ax / 3.15, (y + 8.1) / 3.9)
-        return np.asarray(full * _ramp(1.0, 0.88, ring) * bare * philtrum)
+        return np.asarray(full * _ramp(1.0, 0.88, ring) * philtrum)
     return np.asarray(full * (0.25 + 0.75 * bare) * philtrum)
 
 
@@ -93,16 +98,18 @@ def hair_density(
         comb = smooth_noise(rng, size, (2.6, 2.6)) * np.float32(0.5)
         comb = comb + smooth_noise(rng, size, (7, 7)) * np.float32(0.25)
     else:
-        comb = _combed(hairs.style, s, v, rng)
+        comb = _combed(hairs.style, np.asarray(s, np.float64), np.asarray(v, np.float64), rng)
     growth = mask * (0.6 + 0.3 * comb) * (mask > 0.02)
     if hairs.beard != "none":
-        noisy = places.astype(np.float64)
-        noisy[..., 1] += wobble * 0.7
-        area = beard(hairs.beard, noisy)
+        # The mask is smooth: half the resolution is enough for it.
+        noisy = places[::2, ::2].astype(np.float64)
+        noisy[..., 1] += wobble[::2, ::2] * 0.7
+        half = beard(hairs.beard, noisy).astype(np.float32)
+        area = cv2.resize(half, (columns, rows), interpolation=cv2.INTER_LINEAR)
         fuzz = smooth_noise(rng, size, (7, 1.9)) * np.float32(0.5)
         fuzz = fuzz + smooth_noise(rng, size, (16, 6)) * np.float32(0.25)
-        strength = 0.3 if hairs.beard == "stubble" else 0.66
-        growth = np.maximum(growth, area * (strength + 0.42 * fuzz) * (area > 0.02))
+        strength = 0.3 if hairs.beard == "stubble" else 0.74
+        growth = np.maximum(growth, area * (strength + 0.38 * fuzz) * (area > 0.02))
     return np.asarray(np.clip(growth, 0, 1), np.float32)
 
 
@@ -154,8 +161,10 @@ def shells(person: Identity, chart: Array, place: Array) -> list[Shells]:
     if style == "bob":
         root = _ramp(0.0, 1.0, mask) ** 0.5
     if style == "curly":
-        lump = np.sin(place[:, 0] * 2.1 + 1) * np.sin(place[:, 1] * 2.3) * np.sin(
-            place[:, 2] * 2.2 + 2
+        lump = (
+            np.sin(place[:, 0] * 2.1 + 1)
+            * np.sin(place[:, 1] * 2.3)
+            * np.sin(place[:, 2] * 2.2 + 2)
         )
         thick = thick + 0.35 * lump
     count = 7 if style in ("short", "parted", "curly", "bob") else 5
@@ -164,7 +173,7 @@ def shells(person: Identity, chart: Array, place: Array) -> list[Shells]:
     found.append(Shells(mask, steps[:, None] * thick * root, levels, beard=False))
     kind = person.hairs.beard
     if kind not in ("none", "stubble"):
-        length = {"moustache": 0.42, "goatee": 0.3, "full": 0.5}[kind]
+        length = {"moustache": 0.42, "goatee": 0.22, "full": 0.5}[kind]
         steps = np.linspace(0.15, 1, 5)
         levels = tuple(float(x) for x in 0.16 + 0.5 * steps**1.5)
         mask = beard(kind, place)

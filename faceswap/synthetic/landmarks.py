@@ -8,12 +8,20 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.synthetic.chart import Array, chart_of
 from faceswap.synthetic.identity import Hairs
-from faceswap.synthetic.template import Array, chart_of, template
+from faceswap.synthetic.template import template
 
 _JAW = (
-    (-7.13, -0.79), (-7.07, -2.27), (-6.98, -3.75), (-6.76, -5.31), (-6.31, -6.92),
-    (-5.66, -8.17), (-4.92, -9.05), (-3.97, -9.8), (0.0, -11.18),
+    (-7.13, -0.79),
+    (-7.07, -2.27),
+    (-6.98, -3.75),
+    (-6.76, -5.31),
+    (-6.31, -6.92),
+    (-5.66, -8.17),
+    (-4.92, -9.05),
+    (-3.97, -9.8),
+    (0.0, -11.18),
 )
 _BROW = ((-5.72, 1.49), (-5.08, 2.1), (-4.09, 2.45), (-2.84, 2.44), (-1.43, 2.28))
 _NOSE = ((0.0, 0.4), (0.0, -1.0), (0.0, -2.25), (0.0, -3.08))
@@ -22,7 +30,12 @@ _EYE_X = (4.52, 3.85, 2.84, 1.72, 2.68, 3.67)
 _LIP_X = (-2.55, -1.55, -0.81, 0.0, 0.81, 1.55, 2.55, 1.52, 0.82, 0.0, -0.82, -1.52)
 _INNER_X = (-2.4, -0.66, 0.0, 0.66, 2.4, 0.66, 0.0, -0.66)
 _FOREHEAD = (
-    (-6.98, 0.88), (-6.65, 2.19), (-6.04, 3.4), (-5.07, 4.38), (-3.57, 5.05), (-1.93, 5.38),
+    (-6.98, 0.88),
+    (-6.65, 2.19),
+    (-6.04, 3.4),
+    (-5.07, 4.38),
+    (-3.57, 5.05),
+    (-1.93, 5.38),
     (0.0, 5.44),
 )
 
@@ -45,7 +58,7 @@ def _nearest(places: Array) -> NDArray[np.int32]:
     t, allowed = template(), _skin_vertices()
     wanted = np.stack(chart_of(places[:, 0], places[:, 1]), -1)
     distance = np.hypot(*(t.chart[allowed][None] - wanted[:, None]).transpose(2, 0, 1))
-    return allowed[distance.argmin(1)]
+    return np.asarray(allowed[distance.argmin(1)], np.int32)
 
 
 def landmark_vertices(hairs: Hairs) -> NDArray[np.int32]:

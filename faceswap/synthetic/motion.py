@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceswap.synthetic.chart import Array
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.figure import Pose
-from faceswap.synthetic.template import Array
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ def talk(seed: int, frames: int, rate: float, energy: float = 1.0) -> list[Momen
     moments = []
     for n in range(frames):
         pose = Pose(
-            float(yaw[n]), float(pitch[n]), float(roll[n]),
+            float(yaw[n]),
+            float(pitch[n]),
+            float(roll[n]),
             (float(shift[n, 0]), float(shift[n, 1]), float(shift[n, 2])),
         )
         expression = Expression(

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 
-def smooth_noise(rng: np.random.Generator, size: tuple[int, int], cell: tuple[float, float]) -> Image:
+def smooth_noise(
+    rng: np.random.Generator, size: tuple[int, int], cell: tuple[float, float]
+) -> Image:
     """Noise of mean 0 and about unit deviation, ``size`` (H, W).
 
     ``cell`` is the size (rows, columns) of its features in pixels; unlike numbers give streaks.

@@ -47,8 +47,7 @@ def perfect(a: Identity, b: Identity) -> Identity:
     hairs = replace(b.hairs, style=a.hairs.style, colour=a.hairs.colour)
     shape = replace(b.shape, ear_size=a.shape.ear_size, neck_width=a.shape.neck_width)
     toned = b.with_complexion_of(a)
-    return replace(toned, name=f"{b.name} on {a.name}", shape=shape, hairs=hairs,
-                   clothes=a.clothes)
+    return replace(toned, name=f"{b.name} on {a.name}", shape=shape, hairs=hairs, clothes=a.clothes)
 
 
 def grown(person: Identity) -> Figure:

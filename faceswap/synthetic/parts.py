@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceswap.synthetic.chart import EYE_RADIUS, Array, Index
 from faceswap.synthetic.sculpt import bell, smooth_step
-from faceswap.synthetic.template import EYE_RADIUS, Array, Index
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,7 @@ def eyeball() -> Part:
         np.linspace(0, np.deg2rad(100), 22), np.linspace(0, 2 * np.pi, 33), indexing="ij"
     )
     radius = EYE_RADIUS + 0.06 * np.exp(-((theta / 0.42) ** 4))
-    points = np.stack(
-        [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], -1
-    )
+    points = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], -1)
     flat = theta / np.pi
     uv = np.stack([0.5 + flat * np.cos(phi) * 0.88, 0.5 - flat * np.sin(phi) * 0.88], -1)
     faces = grid_faces(*theta.shape)

@@ -134,3 +134,23 @@ def vertex_normals(points: F32, faces: I32, weld: I32) -> F32:
         normals[p, 1] = y / length
         normals[p, 2] = z / length
     return normals
+
+
+@compiled
+def reduce(fine: F32, q: int, out: F32) -> None:
+    """Tone ``fine`` (H·q, W·q, 4), linear + alpha, and average it into ``out`` (H, W, 4).
+
+    The curve is a gentle shoulder for the highlights; the colours come out times alpha.
+    """
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            for n in range(4):
+                total = np.float32(0)
+                for dy in range(q):
+                    for dx in range(q):
+                        value = fine[y * q + dy, x * q + dx, n]
+                        if n < 3:
+                            value *= np.float32(0.62)
+                            value *= (1 + value / 4) / (1 + np.float32(0.55) * value)
+                        total += value
+                out[y, x, n] = total / np.float32(q * q)

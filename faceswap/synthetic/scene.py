@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.synthetic.chart import Array
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.figure import Figure, Mesh, Pose
 from faceswap.synthetic.noise import fractal_noise
-from faceswap.synthetic.raster import F32, fill, fill_depth
-from faceswap.synthetic.shade import reduce, shade
-from faceswap.synthetic.template import Array
+from faceswap.synthetic.raster import F32, fill, fill_depth, reduce
+from faceswap.synthetic.shade import shade
 
 _SHADOW = 320
 _SHADOW_REACH = 19.0
@@ -55,16 +55,28 @@ class Frame:
 LIGHTS: dict[str, Light] = {
     "window": Light(),
     "studio": Light(
-        key=(0.35, 0.45, 0.85), key_colour=(2.1, 2.05, 2.0), rim=(-0.8, 0.4, 0.1),
-        rim_colour=(0.7, 0.7, 0.72), sky=(0.75, 0.75, 0.78), ground=(0.4, 0.37, 0.35),
+        key=(0.35, 0.45, 0.85),
+        key_colour=(2.1, 2.05, 2.0),
+        rim=(-0.8, 0.4, 0.1),
+        rim_colour=(0.7, 0.7, 0.72),
+        sky=(0.75, 0.75, 0.78),
+        ground=(0.4, 0.37, 0.35),
     ),
     "evening": Light(
-        key=(0.6, 0.3, 0.7), key_colour=(2.4, 1.75, 1.2), rim=(-0.8, 0.3, -0.1),
-        rim_colour=(0.3, 0.45, 0.8), sky=(0.5, 0.52, 0.66), ground=(0.32, 0.25, 0.2),
+        key=(0.6, 0.3, 0.7),
+        key_colour=(2.4, 1.75, 1.2),
+        rim=(-0.8, 0.3, -0.1),
+        rim_colour=(0.3, 0.45, 0.8),
+        sky=(0.5, 0.52, 0.66),
+        ground=(0.32, 0.25, 0.2),
     ),
     "overcast": Light(
-        key=(-0.15, 0.8, 0.6), key_colour=(1.2, 1.22, 1.28), rim=(0.6, 0.5, 0.1),
-        rim_colour=(0.3, 0.32, 0.35), sky=(1.1, 1.15, 1.22), ground=(0.5, 0.48, 0.46),
+        key=(-0.15, 0.8, 0.6),
+        key_colour=(1.2, 1.22, 1.28),
+        rim=(0.6, 0.5, 0.1),
+        rim_colour=(0.3, 0.32, 0.35),
+        sky=(1.1, 1.15, 1.22),
+        ground=(0.5, 0.48, 0.46),
     ),
 }
 """Named lights."""
@@ -86,7 +98,8 @@ def backdrop(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
         patch = np.asarray(cv2.GaussianBlur(patch, (0, 0), width * rng.uniform(0.012, 0.04)))
         tone = np.clip(rng.uniform(0.05, 0.5) + rng.normal(0, 0.06, 3), 0.02, 0.7)
         picture += (tone.astype(np.float32) - picture) * patch[..., None] * 0.8
-    return picture * (1 + 0.02 * fractal_noise(rng, size, width / 6, 3))[..., None]
+    shaded = picture * (1 + 0.02 * fractal_noise(rng, size, width / 6, 3))[..., None]
+    return np.asarray(shaded, np.float32)
 
 
 def settle(figure: Figure, directions: int = 48) -> None:
@@ -106,8 +119,7 @@ def settle(figure: Figure, directions: int = 48) -> None:
         open_sky = screen[:, 2] <= depth[place[:, 1], place[:, 0]] + 0.45
         total += cosine * open_sky
         weight += cosine
-    share = total / weight
-    figure.occlusion = (0.12 + 0.88 * share**0.8).astype(np.float32)
+    figure.open_sky(total / weight)
 
 
 def _shadow_matrix(way: Array, size: int) -> Array:
@@ -147,7 +159,7 @@ class Scene:
         self.seed = seed
         self._behind = _toned(backdrop(size, background))
 
-    def project(self, points: Array) -> F32:
+    def project(self, points: NDArray[np.floating]) -> F32:
         """Pixels and distance (N, 3) of points (N, 3) in centimetres."""
         height, width = self.size
         distance = self.camera.distance - (points[:, 2] + 1.0)
@@ -186,9 +198,23 @@ class Scene:
         out = np.zeros((rows, columns, 4), np.float32)
         eye = np.array([*self.camera.centre, self.camera.distance - 1.0], np.float32)
         shade(
-            face, weights, figure.faces, figure.material, mesh.points, mesh.normals, figure.uv,
-            figure.tint, figure.occlusion, atlas.colour, atlas.relief, atlas.cut,
-            self._lights(), shadow, _shadow_matrix(key, _SHADOW).astype(np.float32), eye, out,
+            face,
+            weights,
+            figure.faces,
+            figure.material,
+            mesh.points,
+            mesh.normals,
+            figure.uv,
+            figure.tint,
+            figure.occlusion,
+            atlas.colour,
+            atlas.relief,
+            atlas.cut,
+            self._lights(),
+            shadow,
+            _shadow_matrix(key, _SHADOW).astype(np.float32),
+            eye,
+            out,
         )
         return out, depth
 

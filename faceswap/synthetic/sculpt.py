@@ -5,16 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.synthetic.chart import EYE, EYE_RADIUS, MOUTH_CORNER, STOMION, Array
 from faceswap.synthetic.identity import Shape
-from faceswap.synthetic.template import (
-    EYE,
-    EYE_RADIUS,
-    MOUTH_CORNER,
-    STOMION,
-    Array,
-    Template,
-    template,
-)
+from faceswap.synthetic.template import Template, template
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,7 @@ def _union(a: Array, b: Array, soft: float) -> Array:
 def _dome(x: Array, y: Array, centre: tuple[float, float, float], radii: Array) -> Array:
     """Height of the front of an ellipsoid at (x, y); far below the face outside of it."""
     d = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2
-    return np.asarray(
-        np.where(d < 1, centre[2] + radii[2] * np.sqrt(np.maximum(0, 1 - d)), -50.0)
-    )
+    return np.asarray(np.where(d < 1, centre[2] + radii[2] * np.sqrt(np.maximum(0, 1 - d)), -50.0))
 
 
 def sculpt(shape: Shape) -> Head:

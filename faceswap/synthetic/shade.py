@@ -1,5 +1,7 @@
 """Light on the rasterised pixels: skin, eyes, wet and hairy surfaces, with a soft shadow."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,9 @@ from faceswap.synthetic.raster import F32, I32, compiled
 SKIN, EYE, WET, HAIR = 0, 1, 2, 3
 
 I8 = NDArray[np.int8]
+# Scalars inside compiled code are float32 or float64 as they come.
+Number = Any
+Three = tuple[Any, Any, Any]
 
 
 @compiled
@@ -38,8 +43,6 @@ def shade(
     of rows 2 and 3. shadow (K, K) is the depth seen from the key light, to_shadow (3, 4) maps
     a point into it. eye (3,) is the camera.
     """
-    rows, columns = relief.shape
-    extent = shadow.shape[0]
     for y in range(face.shape[0]):
         for x in range(face.shape[1]):
             m = face[y, x]
@@ -48,175 +51,219 @@ def shade(
             i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
             b, c = weights[y, x, 0], weights[y, x, 1]
             a = np.float32(1.0) - b - c
-            px = a * points[i, 0] + b * points[j, 0] + c * points[k, 0]
-            py = a * points[i, 1] + b * points[j, 1] + c * points[k, 1]
-            pz = a * points[i, 2] + b * points[j, 2] + c * points[k, 2]
-            nx = a * normals[i, 0] + b * normals[j, 0] + c * normals[k, 0]
-            ny = a * normals[i, 1] + b * normals[j, 1] + c * normals[k, 1]
-            nz = a * normals[i, 2] + b * normals[j, 2] + c * normals[k, 2]
+            place = _mixed(points, i, j, k, a, b, c)
+            normal = _mixed(normals, i, j, k, a, b, c)
+            dye = _mixed(tint, i, j, k, a, b, c)
             open_sky = a * occlusion[i] + b * occlusion[j] + c * occlusion[k]
             u = a * uv[i, 0] + b * uv[j, 0] + c * uv[k, 0]
             v = a * uv[i, 1] + b * uv[j, 1] + c * uv[k, 1]
-            column = min(max(int(u), 0), columns - 3)
-            row = min(max(int(v), 0), rows - 3)
-            fu = min(max(u - column, np.float32(0)), np.float32(1))
-            fv = min(max(v - row, np.float32(0)), np.float32(1))
-            w00, w01 = (1 - fu) * (1 - fv), fu * (1 - fv)
-            w10, w11 = (1 - fu) * fv, fu * fv
             kind = material[m]
-            thick = np.float32(0)
             if kind == HAIR:
-                thick = (
-                    cut[row, column] * w00
-                    + cut[row, column + 1] * w01
-                    + cut[row + 1, column] * w10
-                    + cut[row + 1, column + 1] * w11
-                )
-                red = np.float32(0.35) + np.float32(1.0) * thick
-                green, blue, shine = red, red, np.float32(0.3)
+                thick = _density(cut, u, v)
+                red = green = blue = np.float32(0.35) + thick
+                shine = np.float32(0.3)
             else:
-                red = np.float32(0)
-                green = np.float32(0)
-                blue = np.float32(0)
-                shine = np.float32(0)
-                for n in range(4):
-                    share = w00 if n == 0 else (w01 if n == 1 else (w10 if n == 2 else w11))
-                    r, q = row + (n >> 1), column + (n & 1)
-                    red += share * colour[r, q, 0]
-                    green += share * colour[r, q, 1]
-                    blue += share * colour[r, q, 2]
-                    shine += share * colour[r, q, 3]
-            red *= a * tint[i, 0] + b * tint[j, 0] + c * tint[k, 0]
-            green *= a * tint[i, 1] + b * tint[j, 1] + c * tint[k, 1]
-            blue *= a * tint[i, 2] + b * tint[j, 2] + c * tint[k, 2]
-            # The surface's directions along u and v, for relief and the run of hairs.
-            e1x, e1y, e1z = (
-                points[j, 0] - points[i, 0],
-                points[j, 1] - points[i, 1],
-                points[j, 2] - points[i, 2],
-            )
-            e2x, e2y, e2z = (
-                points[k, 0] - points[i, 0],
-                points[k, 1] - points[i, 1],
-                points[k, 2] - points[i, 2],
-            )
-            du1, dv1 = uv[j, 0] - uv[i, 0], uv[j, 1] - uv[i, 1]
-            du2, dv2 = uv[k, 0] - uv[i, 0], uv[k, 1] - uv[i, 1]
-            det = du1 * dv2 - du2 * dv1
-            vx, vy, vz = np.float32(0), np.float32(-1), np.float32(0)
-            if abs(det) > 1e-4:
-                tx = (e1x * dv2 - e2x * dv1) / det
-                ty = (e1y * dv2 - e2y * dv1) / det
-                tz = (e1z * dv2 - e2z * dv1) / det
-                vx = (e2x * du1 - e1x * du2) / det
-                vy = (e2y * du1 - e1y * du2) / det
-                vz = (e2z * du1 - e1z * du2) / det
-                if kind == SKIN:
-                    hu = relief[row, column + 2] - relief[row, column]
-                    hv = relief[row + 2, column] - relief[row, column]
-                    tt = tx * tx + ty * ty + tz * tz + np.float32(1e-6)
-                    vv = vx * vx + vy * vy + vz * vz + np.float32(1e-6)
-                    gu = hu * np.float32(0.005) / max(tt, np.float32(2e-4))
-                    gv = hv * np.float32(0.005) / max(vv, np.float32(2e-4))
-                    nx -= gu * tx + gv * vx
-                    ny -= gu * ty + gv * vy
-                    nz -= gu * tz + gv * vz
-            length = np.sqrt(nx * nx + ny * ny + nz * nz) + np.float32(1e-9)
-            nx, ny, nz = nx / length, ny / length, nz / length
-            sx, sy, sz = eye[0] - px, eye[1] - py, eye[2] - pz
-            length = np.sqrt(sx * sx + sy * sy + sz * sz)
-            sx, sy, sz = sx / length, sy / length, sz / length
-            facing = nx * sx + ny * sy + nz * sz
-            if kind == HAIR and facing < 0:
-                nx, ny, nz, facing = -nx, -ny, -nz, -facing
-            lit = _lit(px, py, pz, nx, ny, nz, shadow, to_shadow, extent)
+                thick = np.float32(0)
+                red, green, blue, shine = _albedo(colour, u, v)
+            if kind == SKIN:
+                normal = _bumped(normal, points, uv, i, j, k, relief, u, v)
+            normal = _unit(normal)
+            view = _unit((eye[0] - place[0], eye[1] - place[1], eye[2] - place[2]))
+            if kind == HAIR and _dot(normal, view) < 0:
+                normal = (-normal[0], -normal[1], -normal[2])
+            lit = _lit(
+                place[0], place[1], place[2], normal[0], normal[1], normal[2],
+                shadow, to_shadow, shadow.shape[0],
+            )  # fmt: skip
             if kind == EYE:
                 lit = lit * np.float32(0.6) + np.float32(0.4)
-            wrap_r = np.float32(0.38) if kind != WET else np.float32(0.15)
-            wrap_b = np.float32(0.14) if kind == SKIN else wrap_r
-            wrap_g = np.float32(0.2) if kind == SKIN else wrap_r
-            up = np.float32(0.5) + np.float32(0.5) * ny
-            lr, lg, lb = np.float32(0), np.float32(0), np.float32(0)
-            gloss = np.float32(0)
-            for light in range(2):
-                dx, dy, dz = lights[light, 0], lights[light, 1], lights[light, 2]
-                seen = lit if light == 0 else open_sky
-                cosine = nx * dx + ny * dy + nz * dz
-                lr += lights[light, 3] * max(0, (cosine + wrap_r) / (1 + wrap_r)) * seen**0.85
-                lg += lights[light, 4] * max(0, (cosine + wrap_g) / (1 + wrap_g)) * seen
-                lb += lights[light, 5] * max(0, (cosine + wrap_b) / (1 + wrap_b)) * seen
-                hx, hy, hz = dx + sx, dy + sy, dz + sz
-                length = np.sqrt(hx * hx + hy * hy + hz * hz) + np.float32(1e-9)
-                hx, hy, hz = hx / length, hy / length, hz / length
-                half = max(np.float32(0), nx * hx + ny * hy + nz * hz)
-                strength = lights[light, 4] * seen
-                if kind == HAIR:
-                    # Hairs run down the surface; their unevenness breaks the highlight.
-                    lean = (thick - np.float32(0.5)) * np.float32(0.5)
-                    ax = ny * nx + lean * nx
-                    ay = ny * ny - 1 + lean * ny
-                    az = ny * nz + lean * nz
-                    length = np.sqrt(ax * ax + ay * ay + az * az) + np.float32(1e-4)
-                    along = (ax * hx + ay * hy + az * hz) / length
-                    around = np.sqrt(max(np.float32(0), 1 - along * along))
-                    bright = np.float32(0.02) + np.float32(0.25) * tint[i, 1]
-                    gloss += strength * bright * around**24 * max(cosine + 0.2, 0) * thick
-                elif kind == EYE:
-                    gloss += strength * np.float32(1.6) * half**420
-                    gloss += strength * np.float32(0.03) * half**20
-                elif kind == WET:
-                    gloss += strength * np.float32(0.35) * shine * half**60
-                else:
-                    gloss += strength * shine * (0.16 * half**14 + 0.3 * half**60) * (cosine > 0)
-            for n in range(3):
-                ambient = (lights[3, 3 + n] * (1 - up) + lights[2, 3 + n] * up) * open_sky
-                if n == 0:
-                    lr += ambient
-                elif n == 1:
-                    lg += ambient
-                else:
-                    lb += ambient
-            grazing = (1 - min(max(facing, np.float32(0)), np.float32(1))) ** 4
-            sheen = grazing * np.float32(0.1) * lights[2, 4] * open_sky
-            gloss += sheen if kind != HAIR else np.float32(0)
-            out[y, x, 0] = red * lr + gloss * lights[0, 3] * np.float32(0.5)
-            out[y, x, 1] = green * lg + gloss * lights[0, 4] * np.float32(0.5)
-            out[y, x, 2] = blue * lb + gloss * lights[0, 5] * np.float32(0.5)
+            light, gloss = _light(kind, normal, view, lit, open_sky, shine, thick, dye[1], lights)
+            out[y, x, 0] = red * dye[0] * light[0] + gloss * lights[0, 3]
+            out[y, x, 1] = green * dye[1] * light[1] + gloss * lights[0, 4]
+            out[y, x, 2] = blue * dye[2] * light[2] + gloss * lights[0, 5]
             out[y, x, 3] = 1.0
 
 
 @compiled
-def reduce(fine: F32, q: int, out: F32) -> None:
-    """Tone ``fine`` (H·q, W·q, 4), linear + alpha, and average it into ``out`` (H, W, 4).
+def _mixed(values: F32, i: int, j: int, k: int, a: Number, b: Number, c: Number) -> Three:
+    """Rows i, j, k of ``values`` (N, 3) in the shares a, b, c."""
+    return (
+        a * values[i, 0] + b * values[j, 0] + c * values[k, 0],
+        a * values[i, 1] + b * values[j, 1] + c * values[k, 1],
+        a * values[i, 2] + b * values[j, 2] + c * values[k, 2],
+    )
 
-    The curve is a gentle shoulder for the highlights; the colours come out times alpha.
+
+@compiled
+def _dot(p: Three, q: Three) -> Number:
+    return p[0] * q[0] + p[1] * q[1] + p[2] * q[2]
+
+
+@compiled
+def _unit(p: Three) -> Three:
+    length = np.sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]) + np.float32(1e-9)
+    return (p[0] / length, p[1] / length, p[2] / length)
+
+
+@compiled
+def _corner(shape: Any, u: Number, v: Number) -> tuple[int, int, Number, Number]:
+    """Row and column of the texel above and left of (u, v), and how far the place is past it."""
+    column = min(max(int(u), 0), shape[1] - 3)
+    row = min(max(int(v), 0), shape[0] - 3)
+    fu = min(max(np.float32(u - column), np.float32(0)), np.float32(1))
+    fv = min(max(np.float32(v - row), np.float32(0)), np.float32(1))
+    return row, column, fu, fv
+
+
+@compiled
+def _density(cut: F32, u: Number, v: Number) -> Number:
+    row, column, fu, fv = _corner(cut.shape, u, v)
+    top = cut[row, column] * (1 - fu) + cut[row, column + 1] * fu
+    low = cut[row + 1, column] * (1 - fu) + cut[row + 1, column + 1] * fu
+    return np.float32(top * (1 - fv) + low * fv)
+
+
+@compiled
+def _albedo(colour: F32, u: Number, v: Number) -> tuple[Number, Number, Number, Number]:
+    """Red, green, blue and shine of the atlas at texel (u, v), between its texels."""
+    row, column, fu, fv = _corner(colour.shape[:2], u, v)
+    red, green, blue, shine = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for n in range(4):
+        down, right = n >> 1, n & 1
+        share = (fv if down else 1 - fv) * (fu if right else 1 - fu)
+        red += share * colour[row + down, column + right, 0]
+        green += share * colour[row + down, column + right, 1]
+        blue += share * colour[row + down, column + right, 2]
+        shine += share * colour[row + down, column + right, 3]
+    return red, green, blue, shine
+
+
+@compiled
+def _bumped(
+    normal: Three,
+    points: F32,
+    uv: F32,
+    i: int,
+    j: int,
+    k: int,
+    relief: F32,
+    u: Number,
+    v: Number,
+) -> Three:
+    """``normal`` tilted by the slope of the relief, along the run of u and v over the face."""
+    du1, dv1 = uv[j, 0] - uv[i, 0], uv[j, 1] - uv[i, 1]
+    du2, dv2 = uv[k, 0] - uv[i, 0], uv[k, 1] - uv[i, 1]
+    det = du1 * dv2 - du2 * dv1
+    if abs(det) <= 1e-4:
+        return normal
+    row, column, _, _ = _corner(relief.shape, u, v)
+    slope_u = (relief[row, column + 2] - relief[row, column]) * np.float32(0.005)
+    slope_v = (relief[row + 2, column] - relief[row, column]) * np.float32(0.005)
+    e1 = (points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2])
+    e2 = (points[k, 0] - points[i, 0], points[k, 1] - points[i, 1], points[k, 2] - points[i, 2])
+    t = (
+        (e1[0] * dv2 - e2[0] * dv1) / det,
+        (e1[1] * dv2 - e2[1] * dv1) / det,
+        (e1[2] * dv2 - e2[2] * dv1) / det,
+    )
+    w = (
+        (e2[0] * du1 - e1[0] * du2) / det,
+        (e2[1] * du1 - e1[1] * du2) / det,
+        (e2[2] * du1 - e1[2] * du2) / det,
+    )
+    gu = slope_u / max(_dot(t, t), np.float32(2e-4))
+    gv = slope_v / max(_dot(w, w), np.float32(2e-4))
+    return (
+        normal[0] - gu * t[0] - gv * w[0],
+        normal[1] - gu * t[1] - gv * w[1],
+        normal[2] - gu * t[2] - gv * w[2],
+    )
+
+
+@compiled
+def _light(
+    kind: int,
+    normal: Three,
+    view: Three,
+    lit: Number,
+    open_sky: Number,
+    shine: Number,
+    thick: Number,
+    dye: Number,
+    lights: F32,
+) -> tuple[Three, Number]:
+    """What falls on a surface by colour, and how much it mirrors.
+
+    Light wraps around skin, red the farthest, as what enters it and comes out elsewhere does.
     """
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            for n in range(4):
-                total = np.float32(0)
-                for dy in range(q):
-                    for dx in range(q):
-                        value = fine[y * q + dy, x * q + dx, n]
-                        if n < 3:
-                            value *= np.float32(0.62)
-                            value *= (1 + value / 4) / (1 + np.float32(0.55) * value)
-                        total += value
-                out[y, x, n] = total / np.float32(q * q)
+    wrap_r = np.float32(0.15) if kind == WET else np.float32(0.38)
+    wrap_g = np.float32(0.2) if kind == SKIN else wrap_r
+    wrap_b = np.float32(0.14) if kind == SKIN else wrap_r
+    up = np.float32(0.5) + np.float32(0.5) * normal[1]
+    red = (lights[3, 3] * (1 - up) + lights[2, 3] * up) * open_sky
+    green = (lights[3, 4] * (1 - up) + lights[2, 4] * up) * open_sky
+    blue = (lights[3, 5] * (1 - up) + lights[2, 5] * up) * open_sky
+    gloss = np.float32(0)
+    for number in range(2):
+        way = (lights[number, 0], lights[number, 1], lights[number, 2])
+        seen = lit if number == 0 else open_sky
+        cosine = _dot(normal, way)
+        red += lights[number, 3] * max(0, (cosine + wrap_r) / (1 + wrap_r)) * seen**0.85
+        green += lights[number, 4] * max(0, (cosine + wrap_g) / (1 + wrap_g)) * seen
+        blue += lights[number, 5] * max(0, (cosine + wrap_b) / (1 + wrap_b)) * seen
+        half = _unit((way[0] + view[0], way[1] + view[1], way[2] + view[2]))
+        mirrored = _mirrored(kind, normal, half, cosine, shine, thick, dye)
+        gloss += lights[number, 4] * seen * mirrored
+    if kind != HAIR:
+        facing = min(max(_dot(normal, view), np.float32(0)), np.float32(1))
+        gloss += (1 - facing) ** 4 * np.float32(0.1) * lights[2, 4] * open_sky
+    return (red, green, blue), gloss * np.float32(0.5)
+
+
+@compiled
+def _mirrored(
+    kind: int,
+    normal: Three,
+    half: Three,
+    cosine: Number,
+    shine: Number,
+    thick: Number,
+    dye: Number,
+) -> Number:
+    """The share of a light that a surface mirrors, by the vector halfway to the light."""
+    along = max(np.float32(0), _dot(normal, half))
+    if kind == EYE:
+        return np.float32(1.6) * along**420 + np.float32(0.03) * along**20
+    if kind == WET:
+        return np.float32(0.35) * shine * along**60
+    if kind == SKIN:
+        return shine * (0.16 * along**14 + 0.3 * along**60) * (cosine > 0)
+    # Hairs run down the surface; their unevenness breaks the highlight.
+    lean = (thick - np.float32(0.5)) * np.float32(0.5)
+    run = (
+        normal[1] * normal[0] + lean * normal[0],
+        normal[1] * normal[1] - 1 + lean * normal[1],
+        normal[1] * normal[2] + lean * normal[2],
+    )
+    length = np.sqrt(_dot(run, run)) + np.float32(1e-4)
+    turn = _dot(run, half) / length
+    around = np.sqrt(max(np.float32(0), 1 - turn * turn))
+    bright = np.float32(0.02) + np.float32(0.25) * dye
+    return bright * around**24 * max(cosine + 0.2, 0) * thick
 
 
 @compiled
 def _lit(
-    px: np.float32,
-    py: np.float32,
-    pz: np.float32,
-    nx: np.float32,
-    ny: np.float32,
-    nz: np.float32,
+    px: Number,
+    py: Number,
+    pz: Number,
+    nx: Number,
+    ny: Number,
+    nz: Number,
     shadow: F32,
     to_shadow: F32,
     extent: int,
-) -> np.float32:
+) -> Number:
     """Share of the key light that reaches a point: a wide look-up around its place."""
     # Lifted off its own surface, so that it does not shade itself.
     qx, qy, qz = px + nx * 0.22, py + ny * 0.22, pz + nz * 0.22

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.synthetic import features
+from faceswap.synthetic.chart import CHART, Array, loft
 from faceswap.synthetic.hair import hair_density, strands
 from faceswap.synthetic.identity import Colour, Identity
 from faceswap.synthetic.noise import Image, fractal_noise
-from faceswap.synthetic.template import CHART, Array, loft
 
 SCALE = 32
 """Texels per centimetre of the chart."""
@@ -51,7 +51,7 @@ def patch_texel(name: str, uv: Array) -> Array:
     """Texture coordinates (N, 2) in texels of uv (N, 2) from 0 to 1 in a part's patch."""
     column, row, width, height = PATCHES[name]
     inner = np.clip(uv, 0, 1) * [width - 3, height - 3] + 1
-    return np.asarray(inner + [column, row])
+    return np.asarray(inner + np.array([column, row]))
 
 
 def paint(person: Identity) -> Atlas:
@@ -91,7 +91,8 @@ def _places() -> NDArray[np.float32]:
     s = CHART[0] + (np.arange(0, columns, 4) + 1.5) / SCALE
     v = CHART[3] - (np.arange(0, rows, 4) + 1.5) / SCALE
     grid = loft(np.tile(s, len(v)), np.repeat(v, len(s))).reshape(len(v), len(s), 3)
-    return cv2.resize(grid.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(grid.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fine, np.float32)
 
 
 def _patches(person: Identity, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:

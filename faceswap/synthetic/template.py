@@ -1,15 +1,8 @@
 """The template head: a fixed mesh that every identity and expression deforms.
 
-Space: centimetres, x to the head's left (the picture's right), y up, z out of the face; the
-origin lies between the pupils. The neutral head is lofted from closed rings, each given by its
-front, side and back point (proportions after Farkas, *Anthropometry of the Head and Face*,
-1994, rounded). A place on the skin is addressed by its chart coordinates (s, v): s runs around
-the head (7 cm times the angle from the front), v down from the crown. They are the same for all
-identities and serve as texture coordinates, so that a landmark, a freckle or the hairline has
-one address.
-
 The mesh has loops of vertices around the lids and lips, so that eyes close and the mouth opens
-without tearing; between them and the regular rest it is a Delaunay triangulation.
+without tearing; between them and the regular rest it is a Delaunay triangulation of the chart
+(see ``chart``).
 """
 
 from dataclasses import dataclass
@@ -17,53 +10,19 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 from scipy.spatial import Delaunay
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int32]
-
-CHART = (-22.0, 22.0, -26.0, 14.0)
-"""The chart's extent: s from, s to, v from, v to."""
-
-_RADIUS = CHART[1] / np.pi
-
-# v, front (y, z), side (x, y, z), back (y, z)
-_RINGS = np.array(
-    [
-        (14.0, 11.5, -6.5, 0.0, 11.5, -6.5, 11.5, -6.5),
-        (13.0, 11.1, -3.4, 2.9, 11.1, -6.8, 11.0, -10.5),
-        (11.5, 9.9, -0.7, 4.9, 9.8, -7.1, 9.6, -13.3),
-        (9.5, 8.2, 0.9, 6.2, 8.0, -7.4, 7.6, -15.2),
-        (7.5, 6.6, 1.7, 6.95, 6.2, -7.6, 5.6, -16.2),
-        (5.5, 5.2, 2.05, 7.3, 4.5, -7.7, 3.6, -16.6),
-        (4.0, 3.9, 2.15, 7.4, 3.2, -7.7, 2.0, -16.5),
-        (2.3, 2.3, 2.1, 7.35, 1.8, -7.7, 0.4, -16.0),
-        (0.8, 0.8, 1.8, 7.3, 0.6, -7.8, -1.0, -15.2),
-        (-1.0, -1.0, 1.7, 7.2, -0.8, -7.8, -2.6, -14.2),
-        (-3.0, -3.0, 1.9, 7.1, -2.2, -7.8, -4.2, -13.4),
-        (-5.0, -5.0, 2.2, 6.9, -3.6, -7.7, -5.8, -12.9),
-        (-7.0, -7.0, 2.15, 6.6, -5.0, -7.5, -7.2, -12.6),
-        (-9.0, -9.0, 1.9, 6.2, -6.3, -7.2, -8.6, -12.4),
-        (-10.3, -10.3, 1.75, 5.85, -7.2, -6.9, -9.6, -12.3),
-        (-11.2, -11.15, 1.1, 5.5, -7.9, -6.8, -10.3, -12.3),
-        (-12.0, -11.5, -0.1, 5.2, -8.7, -6.9, -11.0, -12.3),
-        (-13.5, -11.9, -2.2, 5.2, -10.0, -7.2, -12.0, -12.4),
-        (-15.0, -12.9, -3.6, 5.4, -11.8, -7.7, -13.2, -12.6),
-        (-17.0, -15.0, -4.0, 5.7, -14.0, -8.1, -15.0, -13.0),
-        (-19.0, -17.5, -4.1, 6.6, -16.6, -8.4, -17.0, -13.6),
-        (-21.0, -19.8, -3.6, 10.0, -18.4, -8.7, -18.5, -14.5),
-        (-23.0, -22.5, -2.4, 15.5, -20.5, -9.0, -20.5, -15.5),
-        (-26.0, -28.0, -0.5, 21.0, -28.0, -9.0, -28.0, -16.5),
-    ]
-)[::-1]
-_PROFILE = PchipInterpolator(_RINGS[:, 0], _RINGS[:, 1:], axis=0)
-
-EYE = np.array([3.15, 0.05, -0.78])
-"""Centre of the neutral left eyeball."""
-EYE_RADIUS = 1.2
-STOMION = -6.9
-MOUTH_CORNER = 2.55
+from faceswap.synthetic.chart import (
+    CHART,
+    MOUTH_CORNER,
+    STOMION,
+    Array,
+    Index,
+    chart_of,
+    lid_margins,
+    lip_borders,
+    loft,
+)
 
 _LID_POINTS = 40
 _LIP_POINTS = 56
@@ -71,57 +30,6 @@ _LID_RINGS = (0.0, 0.07, 0.16, 0.27, 0.4, 0.56, 0.76)
 _LIP_RINGS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LIP_OUTER = (0.14, 0.32, 0.55)
 _SLIT = 0.1  # the lips stand this far apart in the chart, though they touch in space
-
-
-def loft(s: Array, v: Array) -> Array:
-    """Points (N, 3) of the unsculpted head at chart coordinates s, v, each (N,)."""
-    t = np.asarray(s, np.float64) / _RADIUS
-    yf, zf, w, ys, zs, yb, zb = np.moveaxis(_PROFILE(np.clip(v, CHART[2], CHART[3])), -1, 0)
-    front = np.cos(t) >= 0
-    # How boxy a ring's front is: 2 is an ellipse, less draws the chin to a point.
-    boxy = np.interp(v, [-15, -12, -10.5, -5], [2.0, 1.75, 1.8, 2.2])
-    power = np.where(front, 2 / boxy, 1.0)
-    c = np.abs(np.cos(t)) ** power
-    x = w * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** power
-    y = ys + (np.where(front, yf, yb) - ys) * c
-    z = zs + (np.where(front, zf, zb) - zs) * c
-    return np.stack([x, y, z], -1)
-
-
-def chart_of(x: Array, y: Array) -> tuple[Array, Array]:
-    """Chart coordinates of the points of the head's front that are seen at (x, y)."""
-    x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
-    s, v = x.copy(), y.copy()
-    step = 1e-4
-    for _ in range(30):
-        here = loft(s, v)
-        ds = (loft(s + step, v) - here)[..., :2] / step
-        dv = (loft(s, v + step) - here)[..., :2] / step
-        ex, ey = x - here[..., 0], y - here[..., 1]
-        det = ds[..., 0] * dv[..., 1] - ds[..., 1] * dv[..., 0]
-        det = np.where(np.abs(det) < 1e-3, 1e-3, det)
-        s = np.clip(s + np.clip((ex * dv[..., 1] - ey * dv[..., 0]) / det, -1, 1), -10.8, 10.8)
-        v = np.clip(v + np.clip((ds[..., 0] * ey - ds[..., 1] * ex) / det, -1, 1), -13, 13)
-    return s, v
-
-
-def lid_margins(x: Array) -> tuple[Array, Array]:
-    """Height of the neutral upper and lower lid margin at |x|; they meet at the canthi."""
-    a = np.clip((np.abs(x) - 1.72) / (4.52 - 1.72), 0.0, 1.0)
-    corner = -0.12 + 0.2 * a
-    upper = corner + 0.51 * np.sin(np.pi * a**0.86) ** 0.72
-    lower = corner - 0.42 * np.sin(np.pi * a**1.25) ** 0.8
-    return upper, lower
-
-
-def lip_borders(x: Array) -> tuple[Array, Array, Array]:
-    """Height of the upper border, of the line where the lips meet, of the lower border."""
-    a = np.clip(np.abs(x) / MOUTH_CORNER, 0.0, 1.0)
-    line = STOMION + 0.05 * np.cos(np.pi * a) + 0.03
-    rise = 1.02 * (1 - a**1.5) ** 0.95 + 0.1 * np.exp(-(((a - 0.3) / 0.16) ** 2))
-    upper = line + (rise - 0.12 * np.exp(-((a / 0.13) ** 2))) * np.minimum(1, (1 - a) * 12)
-    lower = line - 1.12 * (1 - a**2.0) ** 0.95
-    return upper, line, lower
 
 
 @dataclass(frozen=True)
@@ -261,7 +169,8 @@ def _with_rims(chart: Array, faces: Index, lids: int) -> Template:
     extra: list[Array] = []
     new_faces = [faces]
     top = len(chart)
-    lid_rims, lip_rims = [], []
+    lid_rims: list[Index] = []
+    lip_rims: list[Index] = []
     for eye in range(2):
         rim = np.arange(top, top + k, dtype=np.int32)
         extra.append(chart[lid[eye, 0]])
