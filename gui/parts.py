@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
+    QMessageBox,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -25,6 +26,8 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
     made.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         made.setProperty("role", role)
+    if role == "title":
+        made.setIndent(2)  # letters such as J reach out to the left
     if wrap:
         made.setWordWrap(True)
         made.setMinimumWidth(GAP * 10)
@@ -65,8 +68,8 @@ def button(
     return made
 
 
-def card(*items: QWidget | QLayout, gap: int = GAP) -> QFrame:
-    """A raised surface with ``items`` below each other."""
+def card(*items: QWidget | QLayout | None, gap: int = GAP) -> QFrame:
+    """A raised surface with ``items`` below each other; None is a stretch."""
     frame = QFrame()
     frame.setObjectName("card")
     box = QVBoxLayout(frame)
@@ -99,6 +102,17 @@ def widget_of(layout: QLayout) -> QWidget:
     made = QWidget()
     made.setLayout(layout)
     return made
+
+
+def sure(parent: QWidget, question: str, yes: str) -> bool:
+    """Whether the user wants what ``question`` asks; ``yes`` says what will be done."""
+    box = QMessageBox(QMessageBox.Icon.Question, "faceswap", question, parent=parent)
+    agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    box.exec()
+    agreed = box.clickedButton() is agree
+    box.deleteLater()
+    return agreed
 
 
 def picture(text: str) -> QImage:

@@ -90,7 +90,7 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 #strip { background: $raised; border: none; border-radius: 8px; }
 #picture { background: #0d0d10; border-radius: 8px; }
 QLabel { background: transparent; }
-QLabel[role="title"] { font-size: 24px; font-weight: 600; padding-left: 2px; }
+QLabel[role="title"] { font-size: 24px; font-weight: 600; }
 QLabel[role="heading"] { font-size: 15px; font-weight: 600; }
 QLabel[role="muted"] { color: $muted; }
 QLabel[role="small"] { color: $muted; font-size: 12px; }

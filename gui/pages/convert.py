@@ -56,13 +56,16 @@ class ConvertPage(Page):
         if session is None or not self.writable:
             return
         output = Path(self.place.text()).expanduser()
+        question = self.tr("%1 exists already.").replace("%1", output.name)
+        if output.exists() and not parts.sure(self, question, self.tr("Replace it")):
+            return
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
             options = self.export_form.options(
                 project=session.folder,
                 output=output,
                 name=self.run.currentText() or "main",
-                overwrite=output == self._output,
+                overwrite=output.exists(),
                 **self.look.values(),
             )
             self.desk.jobs.start("convert", options, self.tr("Export"), session.folder)

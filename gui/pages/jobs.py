@@ -11,7 +11,7 @@ from faceswap.errors import OutputError
 from gui import parts, theme
 from gui.jobstrip import numbers_of
 from gui.pages.page import Page
-from gui.parts import button, card, column, label, row
+from gui.parts import button, card, label, row
 from gui.runner import Job
 from gui.session import Desk
 from gui.theme import GAP
@@ -87,6 +87,7 @@ class JobsPage(Page):
         self.log.setReadOnly(True)
         self.log.setAccessibleName(self.tr("Log"))
         self.log.hide()
+        self.log.setMinimumHeight(50 * GAP)
         self.detail = card(
             row(self.title, self.state, None, gap=2 * GAP),
             self.message,
@@ -94,6 +95,7 @@ class JobsPage(Page):
             row(self.command, self.copy),
             row(self.stop, self.again, self.drop, None, self.more),
             self.log,
+            None,
             gap=2 * GAP,
         )
         self.nothing = label(
@@ -101,10 +103,7 @@ class JobsPage(Page):
         )
         self.body.addWidget(label(self.tr("Jobs"), "title"))
         self.body.addWidget(self.nothing)
-        right = column(self.detail, None)
-        right.setStretch(0, 1)
-        right.setStretch(1, 0)
-        self.body.addLayout(row(self.list, parts.widget_of(right), gap=3 * GAP), 1)
+        self.body.addLayout(row(self.list, self.detail, gap=3 * GAP), 1)
 
     def _fill(self) -> None:
         shown = self.job
