@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 ActivationName = Literal["leaky", "cosine", "relu", "silu", "sigmoid", "tanh", "none"]
 
@@ -144,16 +145,28 @@ class SubPixelImage(nn.Module):
     """Features to an image with ``factor`` times their size: (N, I, H, W) → (N, C, f·H, f·W).
 
     The colours of all sub-pixels come straight from one convolution, so that the largest,
-    slowest layers of a decoder are not needed; starts smooth (see ``icnr_``).
+    slowest layers of a decoder are not needed. What is smooth comes from a small image that is
+    enlarged bilinearly, and the sub-pixels add detail to it: sub-pixels alone would have to
+    learn that skin has no edges between their cells, and show them until they have.
     """
 
     def __init__(self, inputs: int, channels: int, kernel: int = 3, factor: int = 1) -> None:
         super().__init__()
+        self.factor = factor
         self.convolution = nn.Conv2d(inputs, channels * factor**2, kernel, padding=kernel // 2)
-        icnr_(self.convolution.weight, factor)
-        self.shuffle = nn.PixelShuffle(factor) if factor > 1 else nn.Identity()
+        if factor > 1:
+            self.smooth = nn.Conv2d(inputs, channels, kernel, padding=kernel // 2)
+            start_convolution_(self.smooth, gain=1.0)
+            start_convolution_(self.convolution, gain=0.01)
+        else:
+            icnr_(self.convolution.weight, factor)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, I, H, W) → (N, C, f·H, f·W), not yet squashed."""
-        out: Tensor = self.shuffle(self.convolution(x))
-        return out
+        out: Tensor = self.convolution(x)
+        if self.factor == 1:
+            return out
+        smooth = functional.interpolate(
+            self.smooth(x).float(), scale_factor=self.factor, mode="bilinear", align_corners=False
+        )
+        return functional.pixel_shuffle(out, self.factor).float() + smooth

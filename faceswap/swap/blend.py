@@ -13,6 +13,8 @@ Weights = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 Points = NDArray[np.float32]
 
+_EDGE = 5.0  # levels of 255: texture of skin and grain is below, edges of features are above
+
 
 def soft_mask(points: Points, forehead: Points, side: int, grow: float, feather: float) -> Weights:
     """The weight of the swapped face at each pixel of the crop: float32 (side, side).
@@ -36,11 +38,12 @@ def soft_mask(points: Points, forehead: Points, side: int, grow: float, feather:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix) -> None:
+def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix, grain: float = 0.0) -> None:
     """Blend ``face`` into ``frame`` in place.
 
     face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) lie in the crop of ``matrix``,
-    frame → crop. Only pixels where the mask is above zero change.
+    frame → crop. Only pixels where the mask is above zero change. ``grain`` is how much of the
+    frame's own finest texture stays (see ``fine_texture``).
     """
     side = face.shape[0]
     height, width = frame.shape[:2]
@@ -56,8 +59,24 @@ def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix) -> None:
     )
     weight = cv2.warpAffine(mask, local, size, flags=cv2.INTER_LINEAR | inverse)[..., None]
     region = frame[y0:y1, x0:x1]
-    mixed = region + weight * (warped * np.float32(255) - region)
+    wanted = warped * np.float32(255)
+    if grain > 0:
+        wanted += np.float32(grain) * fine_texture(region)
+    mixed = region + weight * (wanted - region)
     region[:] = np.clip(mixed + np.float32(0.5), 0, 255).astype(np.uint8)
+
+
+def fine_texture(picture: Frame) -> NDArray[np.float32]:
+    """What is finest in ``picture`` (H, W, 3): pores, grain and noise, but no edges: (H, W, 1).
+
+    A network's face is smoother than any camera's picture, which shows in motion as a face
+    that does not belong to its frame. The difference of brightness from its surroundings of a
+    pixel or two, faded out where it is too strong to be texture.
+    """
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.2)
+    strength = cv2.GaussianBlur(np.abs(fine), (0, 0), 1.5)
+    return np.asarray((fine * np.exp(-((strength / _EDGE) ** 2)))[..., None], np.float32)
 
 
 def sharpen(face: Picture, amount: float, radius: float) -> Picture:

@@ -36,6 +36,11 @@ class Look(Options):
     sharpen: Annotated[
         float, Show(common=True), Field(ge=0, le=3, description="How much fine detail is raised.")
     ] = 0.5
+    grain: Annotated[
+        float,
+        Show(common=True),
+        Field(ge=0, le=1, description="How much of the frame's own fine grain stays on the face."),
+    ] = 0.7
     opacity: Annotated[
         float, Field(ge=0, le=1, description="1 shows all of B, 0 leaves A as it is.")
     ] = 1.0

@@ -95,7 +95,13 @@ class Swapper:
             for n, (i, face) in enumerate(work):
                 if i == frame:
                     fitted = self._fit(swapped[n], originals[n], weights[n], shifts[n])
-                    paste(result[i], fitted, weights[n] * self._look.opacity, face.matrix)
+                    paste(
+                        result[i],
+                        fitted,
+                        weights[n] * self._look.opacity,
+                        face.matrix,
+                        self._look.grain,
+                    )
 
         list(self._pool.map(finish, sorted({i for i, _ in work})))
         return result
