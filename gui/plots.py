@@ -96,6 +96,8 @@ class Curves(QWidget):
     def tint(self) -> None:
         """Take the colours of the scheme in force."""
         colors = theme.current()
+        for item in self._items.values():
+            item.setPen(colors.accent, width=1.5)
         for widget in self._widgets:
             widget.setBackground(colors.surface)
             for axis in ("left", "bottom"):

@@ -15,6 +15,7 @@ def start(command: Sequence[str], output: Path, errors: Path) -> int:
 
     Raises OSError when it cannot be started.
     """
+    _reap()
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -35,12 +36,9 @@ def alive(pid: int) -> bool:
     """Whether process ``pid`` runs and is one of ours, as far as the system lets us see."""
     if pid <= 0:
         return False
-    own = _started.get(pid)
-    if own is not None:
-        if own.poll() is None:
-            return True
-        del _started[pid]
-        return False
+    if pid in _started:
+        _reap()
+        return pid in _started
     if sys.platform == "win32":
         return _alive_windows(pid)
     try:
@@ -50,6 +48,12 @@ def alive(pid: int) -> bool:
     except PermissionError:
         return False  # a process of another user has taken the number
     return _is_ours(pid)
+
+
+def _reap() -> None:
+    """Let go of those of ours that have ended."""
+    for pid in [pid for pid, process in _started.items() if process.poll() is not None]:
+        del _started[pid]
 
 
 def ask_to_stop(pid: int) -> None:

@@ -64,7 +64,7 @@ class Window(QMainWindow):
         desk.jobs.ended.connect(self._job_ended)
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        app.styleHints().colorSchemeChanged.connect(self._tint)
+        app.styleHints().colorSchemeChanged.connect(self.tint)
         self._restore()
         self._opened()
         self.go("start")
@@ -254,6 +254,9 @@ class Window(QMainWindow):
             self._tray.show()
             self._tray.showMessage(job.record.title, job.message, icons.app_icon())
 
-    def _tint(self) -> None:
+    def tint(self) -> None:
+        """Draw what is not in the style sheet in the colours of the scheme in force."""
         for name, step in self._steps.items():
             step.setIcon(icons.icon(name))
+        for page in self.pages.values():
+            page.tint()

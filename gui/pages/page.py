@@ -40,3 +40,6 @@ class Page(QWidget):
 
     def left(self) -> None:
         """Another page came to the front."""
+
+    def tint(self) -> None:
+        """The scheme is another: draw what is not in the style sheet anew."""

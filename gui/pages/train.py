@@ -90,6 +90,9 @@ class TrainPage(Page):
         self.curves.set_all({})
         self.state.setText("")
 
+    def tint(self) -> None:
+        self.curves.tint()
+
     def refreshed(self) -> None:
         if self.isVisible():
             self.shown()

@@ -1,0 +1,107 @@
+"""Pictures of every page, taken from the real window on a project of rendered heads.
+
+    python scripts/screenshots.py FOLDER                      makes the project first
+    python scripts/screenshots.py FOLDER --project DIR        takes one that is there
+
+Each page is taken in light and dark, and with --scale 2 at twice the size.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PAGES = ("start", "footage", "faces", "train", "convert", "jobs")
+
+
+def main() -> None:
+    """Read the arguments and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("--project", type=Path, help="a trained project to show")
+    parser.add_argument("--minutes", type=float, default=5, help="training of a project made here")
+    parser.add_argument("--scale", type=int, default=1, help="device pixels per pixel")
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=800)
+    given = parser.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ["QT_SCALE_FACTOR"] = str(given.scale)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        project = given.project or make_project(Path(temporary), given.minutes)
+        take(project.absolute(), given.folder, Path(temporary), (given.width, given.height))
+
+
+def make_project(folder: Path, minutes: float) -> Path:
+    """A project of the rendered sample, extracted, trained and converted."""
+    clips, project = folder / "clips", folder / "Tom on Walter"
+    common = ("--project", str(project))
+    for arguments in (
+        ("sample", str(clips)),
+        ("extract", str(clips / "a.mp4"), "--side", "a", *common),
+        ("extract", str(clips / "b.mp4"), "--side", "b", *common),
+        ("train", "--minutes", str(minutes), "--preview-seconds", "20", *common),
+    ):
+        subprocess.run([sys.executable, "-m", "faceswap", *arguments], check=True)
+    return project
+
+
+def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) -> None:
+    """Open the window on ``project`` and write a picture of each page."""
+    from PySide6.QtCore import QSettings
+
+    from faceswap.jobs.convert import ConvertOptions
+    from gui import theme
+    from gui.app import make_app
+    from gui.pages.convert import ConvertPage
+    from gui.session import Desk
+    from gui.settings import Settings
+    from gui.window import Window
+
+    app = make_app(["faceswap"])
+    store = QSettings(str(temporary / "settings.ini"), QSettings.Format.IniFormat)
+    desk = Desk(Settings(store, temporary / "data"))
+    window = Window(desk)
+    window.resize(*size)
+    window.show()
+
+    def wait(seconds: float) -> None:
+        """Until nothing is asked for any more, and ``seconds`` longer."""
+        session = desk.session
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or (session is not None and session.link.busy):
+            app.processEvents()
+            time.sleep(0.005)
+
+    desk.open(project)
+    wait(1)
+    output = temporary / "swap.mp4"
+    job = desk.jobs.start(
+        "convert", ConvertOptions(project=project, output=output), "Export", project
+    )
+    while job.running:
+        wait(0.2)
+    window.banner.hide()
+    for name, scheme in (("light", theme.LIGHT), ("dark", theme.DARK)):
+        theme.force(scheme)
+        theme.apply(app)
+        window.tint()
+        for page in PAGES:
+            window.go(page)
+            wait(2)
+            shown = window.page
+            if isinstance(shown, ConvertPage):
+                shown.wipe.set_divider(0.5)
+            wait(0.3)
+            path = folder / f"{page}-{name}.png"
+            window.grab().save(str(path))
+            print(path)
+    window.close()
+    theme.force(None)
+
+
+if __name__ == "__main__":
+    main()

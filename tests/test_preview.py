@@ -1,0 +1,201 @@
+"""Single pictures and answers: what programs may ask, and what they are told when it goes wrong."""
+
+import base64
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from drawn_faces import draw_side, landmarks
+from PIL import Image
+
+from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError, ProjectError
+from faceswap.events import Answer, Finished, parse
+from faceswap.faces.browse import COLUMNS, Browser, joined
+from faceswap.faces.exclude import EXCLUDED, exclude, restore
+from faceswap.faces.index import FaceRow, FrameRow
+from faceswap.jobs.answers import Answers
+from faceswap.jobs.preview import PreviewOptions, preview
+from faceswap.project import Project
+from faceswap.swap.model import KIND, SwapModel, config_of
+from faceswap.training.checkpoint import CheckpointFolder, weights_of
+
+FRAMES = 40
+COMMAND = (sys.executable, "-m", "faceswap", "preview", "--serve")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, make_clip: Any) -> Path:
+    """A project with footage, an index with a gap and a doubtful stretch, crops and a model."""
+    clip = make_clip(width=128, height=96, frames=FRAMES)
+    project = Project.open_or_make(tmp_path_factory.mktemp("preview") / "p ä")
+    with project.index() as index:
+        for side in ("a", "b"):
+            project.set_video(side, clip)
+            names = sorted(p.name for p in draw_side(project, side, FRAMES).glob("*.png"))
+            index.start(side, {})
+            frames = [FrameRow(n, n, n / 25, n == 20) for n in range(FRAMES)]
+            index.add(side, frames, [face(n, names[n]) for n in range(30)], {}, complete=True)
+    torch.manual_seed(0)
+    config = config_of("quick", 64)
+    tensors = dict(weights_of(SwapModel(config), "model"))
+    checkpoints = CheckpointFolder(project.model / "main")
+    checkpoints.save(7, KIND, config.model_dump(), {}, tensors)
+    return project.folder
+
+
+def face(number: int, name: str) -> FaceRow:
+    points, forehead = landmarks(0, 0.5)
+    presence = 0.3 if 10 <= number < 15 else 0.9
+    return FaceRow(number, 0, points, forehead, presence, (0.0, 0.0, 0.0), name)
+
+
+def decoded(values: dict[str, Any]) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(values["image"]))))
+
+
+def ask(project: Path, do: str, **values: Any) -> dict[str, Any]:
+    with Answers(project, "cpu") as answers:
+        return answers.answer(do, values)
+
+
+def test_the_project_is_told(made: Path) -> None:
+    told = ask(made, "project")
+    side = told["sides"]["a"]
+    assert (side["size"], side["looked_at"], side["faces"]) == ([128, 96], FRAMES, 30)
+    assert side["complete"]
+    assert [(r["name"], r["step"], r["preset"]) for r in told["runs"]] == [("main", 7, "quick")]
+
+
+def test_frames_come_in_any_order_with_their_faces(made: Path) -> None:
+    with Answers(made, "cpu") as answers:
+        seen = {n: answers.answer("frame", {"side": "a", "frame": n}) for n in (30, 3, 4, 39, 3)}
+        late = answers.answer("frame", {"side": "a", "frame": 4000})
+    assert {n: told["frame"] for n, told in seen.items()} == {30: 30, 3: 3, 4: 4, 39: 39}
+    assert late["frame"] == FRAMES - 1
+    assert len(seen[3]["faces"][0]["points"]) == 68
+    assert seen[39]["faces"] == []
+    assert decoded(seen[3]).shape == (96, 128, 3)
+    assert np.abs(decoded(seen[3]).astype(int) - decoded(seen[39])).mean() > 2
+    small = ask(made, "frame", side="a", frame=3, width=64, height=64)
+    assert decoded(small).shape == (48, 64, 3)
+
+
+def test_a_clip_is_told_along_its_frames(made: Path) -> None:
+    told = ask(made, "spans", side="a")
+    assert told["tracks"] == {"0": [[0, 29]]}
+    assert told["low"] == {"0": [[10, 14]]}
+    assert told["gaps"] == [[30, 39]]
+    assert told["cuts"] == [20]
+    assert joined([]) == []
+
+
+def test_faces_are_told_measured_excluded_and_restored(made: Path) -> None:
+    with Answers(made, "cpu") as answers:
+        told = answers.answer("faces", {"side": "b"})
+        names = str(told["names"]).split("\n")
+        assert len(names) == FRAMES
+        count = answers.answer("measure", {"side": "b", "names": names, "seconds": 60})["count"]
+        assert count == FRAMES
+        assert answers.answer("exclude", {"side": "b", "names": names[:2]})["moved"] == names[:2]
+        told = answers.answer("faces", {"side": "b"})
+        values = np.frombuffer(base64.b64decode(str(told["values"])), np.float32)
+        table = values.reshape(FRAMES, len(COLUMNS))
+        assert not np.isnan(table).any()
+        assert table[:, COLUMNS.index("excluded")].tolist() == [1, 1] + [0] * (FRAMES - 2)
+        assert 0.1 < table[:, COLUMNS.index("brightness")].mean() < 0.9
+        assert answers.answer("restore", {"side": "b", "names": names})["moved"] == names[:2]
+
+
+def test_excluding_never_leaves_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    (folder / "x.png").write_text("")
+    (tmp_path / "y.png").write_text("")
+    assert exclude(folder, ["x.png", "../y.png", "gone.png"]) == ["x.png"]
+    assert (tmp_path / "y.png").exists()
+    assert restore(folder, ["x.png"]) == ["x.png"]
+    assert not list((folder / EXCLUDED).iterdir())
+    with pytest.raises(OutputError, match="Cannot move faces"):
+        exclude(tmp_path / "none" / "none", ["x.png"])
+
+
+def test_the_swap_follows_the_look(made: Path) -> None:
+    with Answers(made, "cpu") as answers:
+        question = {"frame": 5, "run": "main"}
+        full = answers.answer("swap", {**question, "look": {}})
+        none = answers.answer("swap", {**question, "look": {"opacity": 0.0}})
+        plain = answers.answer("frame", {"side": "a", "frame": 5})
+        gap = answers.answer("swap", {**question, "frame": 35, "look": {}})
+    assert (full["faces"], gap["faces"]) == (1, 0)
+    assert np.abs(decoded(none).astype(int) - decoded(plain)).max() <= 2
+    assert np.abs(decoded(full).astype(int) - decoded(plain)).max() > 20
+
+
+def test_a_picture_from_the_command_line(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    options = PreviewOptions(project=made, frame=5, output=out, device="cpu")
+    list(preview(options))
+    assert np.asarray(Image.open(out)).shape == (96, 128, 3)
+    with pytest.raises(OutputError, match="exists"):
+        list(preview(options))
+    with pytest.raises(OptionsError, match="either"):
+        list(preview(PreviewOptions(project=made)))
+
+
+def test_what_is_missing_is_said(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="no project"):
+        ask(tmp_path, "project")
+    with pytest.raises(CheckpointError, match="no trained model"):
+        ask(made, "swap", frame=1, look={}, run="other")
+    (tmp_path / "notes.txt").write_text("no video")
+    with pytest.raises(InputError, match="as a video"):
+        ask(made, "frame", path=str(tmp_path / "notes.txt"))
+    with pytest.raises(OptionsError, match="no question"):
+        ask(made, "dance")
+    damaged = tmp_path / "index.sqlite"
+    damaged.write_bytes(b"no database at all" * 100)
+    with pytest.raises(ProjectError, match="damaged"):
+        Browser(damaged).faces_at("a", 0)
+
+
+def test_other_footage_is_not_taken_for_the_moved_one(
+    made: Path, make_clip: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="other footage"):
+        ask(made, "relink", side="a", path=str(make_clip(frames=10)))
+    moved = tmp_path / "moved.mp4"
+    moved.write_bytes(make_clip(width=128, height=96, frames=FRAMES).read_bytes())
+    assert ask(made, "relink", side="b", path=str(moved)) == {}
+    assert Project.open(made).video("b") == moved
+
+
+def test_a_snapshot_outlives_later_saves(made: Path) -> None:
+    kept = Path(str(ask(made, "snapshot", run="main")["path"]))
+    assert kept.is_file()
+    assert kept.parent.name == "snapshots"
+    assert len(CheckpointFolder(made / "model" / "main").files()) == 1
+
+
+def test_a_process_answers_line_by_line_and_survives_nonsense(made: Path) -> None:
+    questions = ['{"id": 1, "do": "spans", "side": "a"}', "nonsense", '{"id": 3, "do": "faces"}']
+    done = subprocess.run(
+        [*COMMAND, "--project", str(made), "--events", "jsonl"],
+        input="\n".join(questions),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    *answers, end = (parse(line) for line in done.stdout.splitlines())
+    assert isinstance(end, Finished)
+    assert [a.id for a in answers if isinstance(a, Answer)] == [1, 0, 3]
+    assert [bool(a.error) for a in answers if isinstance(a, Answer)] == [False, True, True]
+    assert json.loads(done.stdout.splitlines()[0])["values"]["cuts"] == [20]
