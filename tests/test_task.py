@@ -166,7 +166,8 @@ def test_the_preview_is_a_grid_of_fixed_faces(sides: dict[str, FaceSet], tmp_pat
 
 
 @pytest.mark.parametrize(
-    "name", ["l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency"]
+    "name",
+    ["l1", "gradient", "ssim", "texture", "mse", "dssim", "ms_ssim", "laplacian", "frequency"],
 )
 def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
     name: str, sides: dict[str, FaceSet]

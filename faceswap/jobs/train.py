@@ -27,7 +27,18 @@ PresetName = Annotated[
     ),
 ]
 
-_LOSSES = ("l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency", "mask")
+_LOSSES = (
+    "l1",
+    "gradient",
+    "ssim",
+    "texture",
+    "mse",
+    "dssim",
+    "ms_ssim",
+    "laplacian",
+    "frequency",
+    "mask",
+)
 
 # Learning rate and faces a side. Small batches learn more from the same number of faces.
 _DEFAULTS = {"quick": (2e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
@@ -89,7 +100,7 @@ class TrainOptions(Options):
         str,
         Field(
             description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
-            "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
+            "l1, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency and mask."
         ),
     ] = ""
     flip: Annotated[

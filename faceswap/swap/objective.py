@@ -16,9 +16,10 @@ Chance = Annotated[float, Field(ge=0, le=1)]
 class Objective(BaseModel):
     """Weights of the losses and strengths of the changes.
 
-    l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency, mask: weights of the losses;
-    the first three are weighted by place, the others see the face alone. features: how much
-    more eyes count, and half of it, the mouth; outside: how much what is no face counts.
+    l1, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency, mask: weights of
+    the losses; the first four are weighted by place, the others see the face alone. features:
+    how much more eyes count, and half of it, the mouth; outside: how much what is no face
+    counts.
 
     warp: standard deviation of the distortion, as a share of its lattice's cells; cells: how
     many of them to a side, at one scale or at several; warp_end: share of the run after which
@@ -33,6 +34,7 @@ class Objective(BaseModel):
     l1: Share = 1.0
     gradient: Share = 1.0
     ssim: Share = 0.5
+    texture: Share = 0.0
     mse: Share = 0.0
     dssim: Share = 0.0
     ms_ssim: Share = 0.0
@@ -88,8 +90,13 @@ def picture_losses(
     total, plain, steps = losses.detail(made, wanted, large, share)
     total = (o.l1 + o.gradient) * total
     parts = {"l1": plain, "gradient": steps}
+    grey = [losses.luma(x) for x in (made, wanted)] if o.ssim + o.texture > 0 else []
+    if o.texture > 0:
+        differing = losses.texture_map(grey[0], grey[1], 4 * shrink, 2 * shrink)
+        parts["texture"] = (differing * functional.avg_pool2d(weights, 4, 2)).mean()
+        total = total + o.texture * parts["texture"]
     if o.ssim > 0:
-        grey = [functional.avg_pool2d(losses.luma(x), shrink) for x in (made, wanted)]
+        grey = [functional.avg_pool2d(x, shrink) for x in grey]
         similarity = losses.ssim_map(grey[0], grey[1])
         parts["ssim"] = ((1 - similarity) * functional.avg_pool2d(weights, 8, 4)).mean()
         total = total + o.ssim * parts["ssim"]
