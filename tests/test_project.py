@@ -35,7 +35,8 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, clip: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [("format = 99\n", "newer version"), ("forma", "damaged"), ("", "damaged")]
+    ("content", "words"),
+    [("format = 99\n", "newer version"), ("forma", "damaged"), ("", "damaged")],
 )
 def test_settings_that_cannot_be_used_are_told(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "project.toml").write_text(content)

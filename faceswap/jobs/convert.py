@@ -26,7 +26,8 @@ class ConvertOptions(Look):
     ] = None
     name: Annotated[str, Field(description="Which training run's model to use.")] = "main"
     quality: Annotated[
-        int, Field(ge=0, le=40, description="x264's CRF: 0 is lossless, 18 looks it, more is smaller.")
+        int,
+        Field(ge=0, le=40, description="x264's CRF: 0 is lossless, 18 looks it, more is smaller."),
     ] = 14
     batch: Annotated[int, Field(ge=1, le=256, description="Frames computed at a time.")] = 8
     device: Device = "auto"
