@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -83,15 +83,14 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     a, b = identity(options.a), identity(options.b)
     with _workplace(options) as place:
         meter = Meter("render", 2 * frames)
-        yield meter.progress()
-        swapped = perfect(a, b)
-        first = Clip(
-            a, options.size, frames, options.rate, options.seed, options.light_a, swapped
+        size, rate, seed = options.size, options.rate, options.seed
+        first = yield from _waiting(
+            lambda: Clip(a, size, frames, rate, seed, options.light_a, perfect(a, b)), meter
         )
-        yield meter.progress()
         records = {"a": (yield from _film(options, place, first, "a", meter))}
-        second = Clip(b, options.size, frames, options.rate, options.seed + 1, options.light_b)
-        yield meter.progress()
+        second = yield from _waiting(
+            lambda: Clip(b, size, frames, rate, seed + 1, options.light_b), meter
+        )
         records["b"] = yield from _film(options, place, second, "b", meter)
         text = document(_settings(options, a.name, b.name, frames), records)
         try:
@@ -153,6 +152,20 @@ def _workplace(options: SampleOptions) -> Generator[Path, None, None]:
             # Nothing was finished: the folder goes too, unless someone used it meanwhile.
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def _waiting(make: Callable[[], Any], meter: Meter) -> Generator[Event, None, Any]:
+    """What ``make`` returns; while it works on another thread, the job goes on answering."""
+    from concurrent.futures import ThreadPoolExecutor, TimeoutError
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(make)
+        while True:
+            yield meter.progress()
+            try:
+                return future.result(timeout=0.1)
+            except TimeoutError:
+                continue
 
 
 def _film(

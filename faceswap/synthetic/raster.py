@@ -55,7 +55,8 @@ def fill(
                 wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                 wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 wa = 1.0 - wb - wc
-                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                # A little tolerance, so that no crack shows between neighbours.
+                if wa < -1e-5 or wb < -1e-5 or wc < -1e-5:
                     continue
                 near = 1.0 / (wa * ia + wb * ib + wc * ic)
                 if near >= depth[y, x]:
@@ -101,7 +102,8 @@ def fill_depth(screen: F32, faces: I32, depth: F32) -> None:
                 wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                 wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 wa = 1.0 - wb - wc
-                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                # A little tolerance, so that no crack shows between neighbours.
+                if wa < -1e-5 or wb < -1e-5 or wc < -1e-5:
                     continue
                 near = wa * az + wb * bz + wc * cz
                 depth[y, x] = min(depth[y, x], near)
