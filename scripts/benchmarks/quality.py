@@ -1,0 +1,141 @@
+"""Swap quality against the truth, as a function of training minutes, for each preset.
+
+The sample pair is rendered, its faces are extracted once, and each preset is trained on and on;
+after every wanted number of minutes the footage is converted and measured inside the face mask.
+Beside the swap stand the answers that need no swap. ``--plot FILE.png`` draws the curves.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from faceswap.events import Event, Summary
+from faceswap.jobs.convert import ConvertOptions, convert
+from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
+from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.jobs.sample import SampleOptions, sample
+from faceswap.jobs.train import TrainOptions, train
+
+Row = dict[str, str | int | float | None]
+Preset = Literal["quick", "classic", "df", "liae"]
+MINUTES = (1.0, 2.0, 4.0, 8.0)
+
+
+def run(arguments: list[str]) -> dict[str, list[Row]]:
+    """Train, convert and measure; one row for each preset and time."""
+    parser = argparse.ArgumentParser(prog="benchmark.py quality")
+    parser.add_argument("--preset", action="append", choices=get_args(Preset))
+    parser.add_argument("--minutes", type=float, nargs="+", default=list(MINUTES))
+    parser.add_argument("--sample", type=Path, help="an existing sample folder")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plot", type=Path, help="draw PSNR and SSIM over minutes into this PNG")
+    options = parser.parse_args(arguments)
+    presets: list[Preset] = options.preset or ["quick", "classic"]
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        pair = options.sample or Path(folder) / "sample"
+        if options.sample is None:
+            done(sample(SampleOptions(folder=pair)))
+        project = Path(folder) / "project"
+        for side, name in (("a", "a.mp4"), ("b", "b.mp4")):
+            done(extract(ExtractOptions(video=pair / name, project=project, side=side)))
+        for preset in presets:
+            rows += measured(pair, project, preset, sorted(options.minutes), options.seed)
+    if options.plot:
+        Image.fromarray(plot(rows)).save(options.plot)
+    return {"Swap against the truth, inside the face mask": rows}
+
+
+def measured(
+    pair: Path, project: Path, preset: Preset, minutes: list[float], seed: int
+) -> list[Row]:
+    """The scores of ``preset`` after each of ``minutes``, and of the trivial answers once."""
+    rows: list[Row] = []
+    trained = 0.0
+    for goal in minutes:
+        options = TrainOptions(
+            project=project, preset=preset, name=preset, minutes=goal - trained, seed=seed
+        )
+        done(train(options))
+        trained = goal
+        out = project / f"{preset}-{goal:g}.mp4"
+        done(convert(ConvertOptions(project=project, name=preset, output=out, overwrite=True)))
+        summary = done(
+            evaluate(
+                EvaluateOptions(
+                    a=pair / "a.mp4", b=pair / "b.mp4", out=out, truth=pair / "truth.mp4"
+                )
+            )
+        )
+        assert isinstance(summary, EvaluateSummary)
+        for answer, scores in summary.rows.items():
+            if answer == "swap":
+                rows.append({"answer": preset, "minutes": goal, **scores, **extras(summary)})
+            elif goal == minutes[0]:
+                rows.append({"answer": answer, "minutes": None, **scores})
+    return rows
+
+
+def extras(summary: EvaluateSummary) -> Row:
+    """What else tells a good swap."""
+    names = ("expression correlation", "pose error", "detail ratio", "flicker ratio", "seam")
+    return {name: summary.values.get(name) for name in names}
+
+
+def done(job: Generator[Event, None, Summary]) -> Summary:
+    """Run a job to its end; its summary."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            summary: Summary = end.value
+            return summary
+
+
+def plot(rows: list[Row]) -> np.ndarray:
+    """PSNR (left) and SSIM (right) over minutes, trivial answers as level lines."""
+    page = Image.new("RGB", (1100, 420), (250, 250, 248))
+    draw = ImageDraw.Draw(page)
+    for number, metric in enumerate(("PSNR", "SSIM")):
+        panel(draw, rows, metric, 60 + number * 540)
+    return np.asarray(page)
+
+
+def panel(draw: ImageDraw.ImageDraw, rows: list[Row], metric: str, left: int) -> None:
+    """One metric's curves in a frame of 330 × 300 pixels."""
+    font = ImageFont.load_default(14)
+    colours = ((28, 98, 186), (208, 88, 32), (38, 140, 90), (150, 60, 160), (120, 130, 140))
+    top, right, bottom = 50, left + 330, 350
+    values = [float(row[metric] or 0) for row in rows]
+    low, high = min(values), max(values) + 1e-6
+    longest = max(float(row["minutes"] or 0) for row in rows)
+    draw.text((left, 18), f"{metric} over minutes of training", (32, 36, 44), font)
+    for share in (0.0, 0.5, 1.0):
+        y = bottom - share * (bottom - top)
+        draw.line((left, y, right, y), (222, 224, 228))
+        draw.text((left - 48, y - 8), f"{low + share * (high - low):.3g}", (120, 126, 138), font)
+        draw.text(
+            (left + share * 330 - 8, bottom + 8), f"{share * longest:.3g}", (120, 126, 138), font
+        )
+    names = list(dict.fromkeys(str(row["answer"]) for row in rows))
+    for number, name in enumerate(names):
+        colour = colours[number % len(colours)]
+        points = [
+            (
+                left + 330 * float(row["minutes"] or 0) / longest,
+                bottom - (float(row[metric] or 0) - low) / (high - low) * (bottom - top),
+            )
+            for row in rows
+            if row["answer"] == name
+        ]
+        level = all(row["minutes"] is None for row in rows if row["answer"] == name)
+        line = [(left, points[0][1]), (right, points[0][1])] if level else points
+        draw.line(line, colour, 2)
+        for x, y in [] if level else points:
+            draw.ellipse((x - 3, y - 3, x + 3, y + 3), colour)
+        draw.text((right + 10, top + 20 * number), name[:22], colour, font)
