@@ -212,8 +212,10 @@ def title(name: str) -> str:
     return QCoreApplication.translate("options", name.replace("_", " ").capitalize())
 
 
-def sentence_of(error: ValidationError) -> str:
-    """What is wrong with options, for people."""
+def sentence_of(error: Exception) -> str:
+    """What is wrong with options, or with starting a job, for people."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     said = []
     for item in error.errors():
         where = title(str(item["loc"][0])) + ": " if item["loc"] else ""

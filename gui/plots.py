@@ -93,6 +93,11 @@ class Curves(QWidget):
         if not self._draw_later.isActive():
             self._draw_later.start()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the plotting library is loaded and the plots are there."""
+        return bool(self._items)
+
     def tint(self) -> None:
         """Take the colours of the scheme in force."""
         colors = theme.current()
@@ -130,7 +135,7 @@ class Curves(QWidget):
 
     def _draw(self) -> None:
         filled = {name for name, curve in self.series.items() if len(curve.points[0]) > 1}
-        self.setVisible(bool(filled))
+        self.setVisible(bool(filled) and self.ready)
         for name, item in self._items.items():
             self._cards[name].setVisible(name in filled)
             item.setData(*self.series[name].points)

@@ -91,8 +91,10 @@ def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) ->
         window.tint()
         for page in PAGES:
             window.go(page)
-            wait(2)
+            wait(1)
             shown = window.page
+            while not shown.settled:
+                wait(0.1)
             if isinstance(shown, ConvertPage):
                 shown.wipe.set_divider(0.5)
             wait(0.3)

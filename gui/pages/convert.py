@@ -69,10 +69,8 @@ class ConvertPage(Page):
                 **self.look.values(),
             )
             self.desk.jobs.start("convert", options, self.tr("Export"), session.folder)
-        except ValidationError as error:
+        except (ValidationError, OutputError) as error:
             self.desk.notice.emit(sentence_of(error), "bad")
-        except OutputError as error:
-            self.desk.notice.emit(str(error), "bad")
         except OSError as error:
             said = self.tr("Cannot make the folder %1: %2.").replace("%1", str(output.parent))
             self.desk.notice.emit(said.replace("%2", error.strerror or ""), "bad")

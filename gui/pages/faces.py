@@ -99,6 +99,10 @@ class FacesPage(Page):
             self._load()
         self.grid.setFocus()
 
+    @property
+    def settled(self) -> bool:
+        return not self.grid.wanted
+
     def left(self) -> None:
         self.grid.close_pool()
 

@@ -76,11 +76,8 @@ class FootagePage(Page):
             )
             title = self.tr("Find faces of %1").replace("%1", self.side.upper())
             self.desk.jobs.start("extract", options, title, session.folder)
-        except ValidationError as error:
+        except (ValidationError, OutputError) as error:
             self.desk.notice.emit(sentence_of(error), "bad")
-            return
-        except OutputError as error:
-            self.desk.notice.emit(str(error), "bad")
             return
         self._follow()
 
@@ -89,7 +86,7 @@ class FootagePage(Page):
         self.strip.follow(None)
         self.canvas.say("")
         self.timeline.set_spans({})
-        self.last_face.clear()
+        self.last_face.hide()
         self.side, self._clip, self._goal = "a", ("", ""), None
 
     def refreshed(self) -> None:
@@ -145,8 +142,9 @@ class FootagePage(Page):
     def _panel(self) -> QWidget:
         self.facts = label("", "muted", wrap=True)
         self.find_button = button("", self.extract, "primary", "Ctrl+Return")
-        self.replace = button(self.tr("Use another file…"), self._replace, "link")
+        self.replace = button(self.tr("It is elsewhere now…"), self._replace, "link")
         self.last_face = label()
+        self.last_face.hide()
         self.last_face.setAccessibleName(self.tr("Last face seen"))
         self.last_face.setAlignment(Qt.AlignmentFlag.AlignCenter)
         inside = card(
@@ -190,7 +188,7 @@ class FootagePage(Page):
     def _tell(self, info: dict[str, Any]) -> None:
         """Say what is known of the faces, and what the button will do."""
         if info["complete"]:
-            said = self.tr("%1 faces on %2 tracks in %3 frames; %4 of them are trained on.")
+            said = self.tr("Faces: %1, tracks: %2, frames: %3. In training: %4.")
             numbers = (info["faces"], info["tracks"], info["looked_at"], info["crops"])
             for place, number in enumerate(numbers, 1):
                 said = said.replace(f"%{place}", f"{number:,}")
@@ -206,7 +204,7 @@ class FootagePage(Page):
             self.find_button.setText(self.tr("Find the faces"))
             parts.set_role(self.find_button, "primary")
         if info["excluded"]:
-            said += " " + self.tr("%1 are excluded.").replace("%1", f"{info['excluded']:,}")
+            said += " " + self.tr("Excluded: %1.").replace("%1", f"{info['excluded']:,}")
         self.facts.setText(said)
         running = self._job() is not None
         self.find_button.setEnabled(self.writable and not running and not info["problem"])
@@ -228,7 +226,7 @@ class FootagePage(Page):
 
     def _extracted(self, job: Job) -> None:
         self._last.stop()
-        self.last_face.clear()
+        self.last_face.hide()
 
     def _ask_last(self) -> None:
         job, session = self.strip.job, self.session
@@ -248,6 +246,7 @@ class FootagePage(Page):
             image = image.scaled(QSize(size, size), mode=Qt.TransformationMode.SmoothTransformation)
             image.setDevicePixelRatio(ratio)
             self.last_face.setPixmap(QPixmap.fromImage(image))
+            self.last_face.show()
 
     def _scrubbed(self, frame: int) -> None:
         self.player.pause()

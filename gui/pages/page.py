@@ -43,3 +43,8 @@ class Page(QWidget):
 
     def tint(self) -> None:
         """The scheme is another: draw what is not in the style sheet anew."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that the page loads by itself is there."""
+        return True

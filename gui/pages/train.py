@@ -61,10 +61,8 @@ class TrainPage(Page):
             options = self.form.options(project=session.folder, preset=self.preset, name=name)
             title = self.tr("Train %1").replace("%1", name)
             self.desk.jobs.start("train", options, title, session.folder)
-        except ValidationError as error:
+        except (ValidationError, OutputError) as error:
             self.desk.notice.emit(sentence_of(error), "bad")
-        except OutputError as error:
-            self.desk.notice.emit(str(error), "bad")
         else:
             self._run = name
             self.previews.show_grid()
@@ -92,6 +90,10 @@ class TrainPage(Page):
 
     def tint(self) -> None:
         self.curves.tint()
+
+    @property
+    def settled(self) -> bool:
+        return self.curves.ready
 
     def refreshed(self) -> None:
         if self.isVisible():
