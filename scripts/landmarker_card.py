@@ -13,7 +13,8 @@ from faceswap.faces.landmarks import BuiltinLandmarker, load_net
 
 _REMARKS = """Above target: studio_b's error, on the 64 frames of 216 with the mouth wide
 open (2.5; 1.55 on the others). Looked at, the labels shut such mouths too far there and the
-network's lips lie on the lips. Above the labels' own jitter before smoothing: studio_a's place, 1.25 against 1.06."""
+network's lips lie on the lips. Above the labels' own jitter before smoothing: studio_a's
+place, 1.25 against 1.06."""
 """What the shipped weights' figures mean; to be written anew with new weights."""
 
 _TEXT = """# The built-in landmarker
