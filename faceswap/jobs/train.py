@@ -29,6 +29,7 @@ PresetName = Annotated[
 
 _LOSSES = (
     "l1",
+    "coarse",
     "gradient",
     "ssim",
     "texture",
@@ -84,11 +85,11 @@ class TrainOptions(Options):
     ] = None
     warp: Annotated[
         float, Field(ge=0, le=0.4, description="Strength of the distortion to be undone.")
-    ] = 0.1
+    ] = 0.06
     features: Annotated[
         float,
         Field(ge=0, le=50, description="How much more eyes count, and half of it, the mouth."),
-    ] = 8.0
+    ] = 5.0
     occlusion: Annotated[
         float,
         Field(ge=0, le=1, description="Share of faces with something in front, to look behind."),
@@ -100,7 +101,8 @@ class TrainOptions(Options):
         str,
         Field(
             description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
-            "l1, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency and mask."
+            "l1, coarse, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency and "
+            "mask."
         ),
     ] = ""
     flip: Annotated[

@@ -16,8 +16,9 @@ Chance = Annotated[float, Field(ge=0, le=1)]
 class Objective(BaseModel):
     """Weights of the losses and strengths of the changes.
 
-    l1, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency, mask: weights of
-    the losses; the first four are weighted by place, the others see the face alone. features:
+    l1, coarse, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency, mask:
+    weights of the losses; the first five are weighted by place, the others see the face alone.
+    coarse is l1 of 8×8 means: colour and shade, which finer losses leave for last. features:
     how much more eyes count, and half of it, the mouth; outside: how much what is no face
     counts.
 
@@ -32,7 +33,8 @@ class Objective(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     l1: Share = 1.0
-    gradient: Share = 1.0
+    coarse: Share = 1.0
+    gradient: Share = 0.25
     ssim: Share = 0.5
     texture: Share = 0.0
     mse: Share = 0.0
@@ -41,19 +43,19 @@ class Objective(BaseModel):
     laplacian: Share = 0.0
     frequency: Share = 0.0
     mask: Share = 0.2
-    features: Share = 8.0
+    features: Share = 5.0
     outside: Share = 0.1
 
-    warp: Share = 0.1
+    warp: Share = 0.06
     cells: tuple[int, ...] = (4,)
-    warp_end: Chance = 0.9
+    warp_end: Chance = 0.6
     rotation: Share = 5.0
     scale: Share = 0.05
     shift: Share = 0.03
     flip: Chance = 0.0
-    brightness: Share = 0.05
-    contrast: Share = 0.1
-    tint: Share = 0.03
+    brightness: Share = 0.02
+    contrast: Share = 0.05
+    tint: Share = 0.01
     color_transfer: Chance = 1.0
     blur: Chance = 0.0
     noise: Share = 0.0
@@ -90,6 +92,10 @@ def picture_losses(
     total, plain, steps = losses.detail(made, wanted, large, share)
     total = (o.l1 + o.gradient) * total
     parts = {"l1": plain, "gradient": steps}
+    if o.coarse > 0:
+        blocks = functional.avg_pool2d(made - wanted, 4 * shrink).abs().mean(1, keepdim=True)
+        parts["coarse"] = (blocks * functional.avg_pool2d(weights, 4)).mean()
+        total = total + o.coarse * parts["coarse"]
     grey = [losses.luma(x) for x in (made, wanted)] if o.ssim + o.texture > 0 else []
     if o.texture > 0:
         differing = losses.texture_map(grey[0], grey[1], 4 * shrink, 2 * shrink)

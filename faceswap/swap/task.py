@@ -90,7 +90,8 @@ class SwapTask:
         }
         if o.color_transfer > 0:
             like = self._colors["a"][self._sets["a"].draw(count, generator)]
-            strength = augment.uniform((count,), 0, o.color_transfer, generator)
+            # Always all the way: B's decoder is asked for nothing but A's light later on.
+            strength = torch.full((count,), o.color_transfer, device=generator.device)
             own = self._colors["b"][places["b"]]
             transfer = augment.color_transfer(own, like, strength)
             matrices["b"] = augment.compose_color(transfer, matrices["b"])
