@@ -210,11 +210,11 @@ def _draw(
     plots = [("PSNR against the truth inside the face, dB", against)]
     for name in ("mouth opening", "mouth width", "left eye", "left brow", "yaw", "pitch"):
         plots.append((name, {n: yard.curve(f"{n} {name}") for n in ("A", "swap")}))
-    plots.append(("seam, ΔE", {"swap": yard.curve("seam")}))
+    plots.append(("seam, colour difference (CIE 1976)", {"swap": yard.curve("seam")}))
     if options.truth is not None:
         measure, lowest, unit = yard.curve(f"PSNR of {SWAP}"), True, "dB against the truth"
     else:
-        measure, lowest, unit = yard.curve("seam"), False, "ΔE at the seam"
+        measure, lowest, unit = yard.curve("seam"), False, "colour difference at the seam"
     rows = []
     size = (readers["A"].info.width, readers["A"].info.height)
     for number in report.worst(measure, WORST, max(2, yard.frames // 12), lowest=lowest):

@@ -42,8 +42,8 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
         if options.sample is None:
             done(sample(SampleOptions(folder=pair)))
         project = Path(folder) / "project"
-        for side, name in (("a", "a.mp4"), ("b", "b.mp4")):
-            done(extract(ExtractOptions(video=pair / name, project=project, side=side)))
+        done(extract(ExtractOptions(video=pair / "a.mp4", project=project, side="a")))
+        done(extract(ExtractOptions(video=pair / "b.mp4", project=project, side="b")))
         for preset in presets:
             rows += measured(pair, project, preset, sorted(options.minutes), options.seed)
     if options.plot:
