@@ -113,7 +113,7 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
     for where in (features, cheek, 1 - face):
         change = 0.3 * where / where.mean()
         errors.append(task.losses(Answer(batch.targets + change), batch)["l1"].item())
-    assert errors[0] > 2.5 * errors[1]
+    assert errors[0] > 2 * errors[1]
     assert errors[1] > 2.5 * errors[2]
 
 

@@ -93,8 +93,10 @@ def picture_losses(
     total = (o.l1 + o.gradient) * total
     parts = {"l1": plain, "gradient": steps}
     if o.coarse > 0:
-        blocks = functional.avg_pool2d(made - wanted, 4 * shrink).abs().mean(1, keepdim=True)
-        parts["coarse"] = (blocks * functional.avg_pool2d(weights, 4)).mean()
+        # Overlapping, as the edges of blocks that don't are seen in the skin.
+        means = functional.avg_pool2d(made - wanted, 4 * shrink, shrink * 2)
+        blocks = means.abs().mean(1, keepdim=True)
+        parts["coarse"] = (blocks * functional.avg_pool2d(weights, 4, 2)).mean()
         total = total + o.coarse * parts["coarse"]
     grey = [losses.luma(x) for x in (made, wanted)] if o.ssim + o.texture > 0 else []
     if o.texture > 0:
