@@ -123,7 +123,7 @@ def _train(window: Window, until: Wait) -> None:
     page = window.page
     assert isinstance(page, TrainPage)
     until(page.go.isEnabled)
-    page.form.set_values({"steps": 100, "batch": 4, "resolution": 64, "preview_seconds": 5.0})
+    page.form.set_values({"steps": 100, "batch": 4, "resolution": 64})
     page.go.click()
     until(lambda: not window.desk.jobs.running())
     assert window.desk.jobs.jobs[0].state == "finished", window.desk.jobs.jobs[0].message
