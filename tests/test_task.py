@@ -183,7 +183,7 @@ def test_the_preview_is_a_grid_of_fixed_faces(sides: dict[str, FaceSet], tmp_pat
 def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
     name: str, sides: dict[str, FaceSet]
 ) -> None:
-    weights = dict.fromkeys(["l1", "coarse", "gradient", "ssim"], 0.0) | {name: 2.0}
+    weights = dict.fromkeys(["l1", "coarse", "gradient", "ssim", "texture"], 0.0) | {name: 2.0}
     objective = Objective.model_validate({"outside": 0.0, "features": 0.0} | weights)
     pictures, maps = sides["a"].training.take(torch.arange(3))
     made = (pictures * 0.9).requires_grad_(True)

@@ -18,7 +18,8 @@ class Objective(BaseModel):
 
     l1, coarse, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency, mask:
     weights of the losses; the first five are weighted by place, the others see the face alone.
-    coarse is l1 of 8×8 means: colour and shade, which finer losses leave for last. features:
+    coarse is l1 of 8×8 means: colour and shade, which finer losses leave for last; texture
+    counts once the distortion has faded out, as before that it would ask for dots. features:
     how much more eyes count, and half of it, the mouth; outside: how much what is no face
     counts.
 
@@ -36,7 +37,7 @@ class Objective(BaseModel):
     coarse: Share = 1.0
     gradient: Share = 0.25
     ssim: Share = 0.5
-    texture: Share = 0.0
+    texture: Share = 3.0
     mse: Share = 0.0
     dssim: Share = 0.0
     ms_ssim: Share = 0.0
