@@ -40,7 +40,7 @@ class ConvertPage(Page):
         self.look = Form(Look)
         rest = (*Look.model_fields, "project", "output", "name", "overwrite")
         self.export_form = Form(ConvertOptions, without=rest)
-        self._clip = ""
+        self._clip = self._model = ""
         self._output: Path | None = None
         self._build()
         self.timeline.moved.connect(lambda _: self._ask_both())
@@ -94,7 +94,7 @@ class ConvertPage(Page):
     def opened(self) -> None:
         self.player.open(None)
         self.strip.follow(None)
-        self._clip, self._output = "", None
+        self._clip, self._model, self._output = "", "", None
         self.wipe.show_second(QImage())
         self.wipe.say("")
         self.stack.setCurrentWidget(self.wipe)
@@ -103,9 +103,14 @@ class ConvertPage(Page):
 
     def refreshed(self) -> None:
         if self.isVisible():
-            self.shown()
+            self._fill()
 
     def shown(self) -> None:
+        self._model = ""
+        self._fill()
+
+    def _fill(self) -> None:
+        """Show what there is; a newer model's pictures, unless a video is being looked at."""
         session = self.session
         if session is None or not session.info:
             return
@@ -127,7 +132,10 @@ class ConvertPage(Page):
             self._clip = side["video"]
             self.timeline.set_frame(self.timeline.frames // 3)
             session.link.ask("spans", self.timeline.set_spans, channel="spans", side="a")
-        self._ask_both()
+        model = f"{side['video']} {[(run['name'], run['step']) for run in session.runs()]}"
+        if model != self._model and self.stack.currentWidget() is self.wipe:
+            self._model = model
+            self._ask_both()
         self._follow()
 
     def left(self) -> None:
@@ -166,6 +174,7 @@ class ConvertPage(Page):
             self.tr("Folder"), self._open_folder, "", "", self.tr("Show its folder")
         )
         self.made = parts.widget_of(row(self.play_button, self.file, self.folder, None))
+        self.made.hide()
         export = card(
             label(self.tr("Export"), "heading"),
             self.place,
