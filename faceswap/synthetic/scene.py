@@ -114,7 +114,7 @@ def settle(figure: Figure, directions: int = 48) -> None:
         flat = np.sqrt(1 - y * y)
         way = np.array([np.cos(around) * flat, y, np.sin(around) * flat])
         depth, screen = _seen_from(way, mesh, figure, 192)
-        cosine = np.maximum(0.0, mesh.normals @ way)
+        cosine = np.maximum(0.0, (mesh.normals * way).sum(1))
         place = np.clip(np.round(screen[:, :2]).astype(int), 0, 191)
         open_sky = screen[:, 2] <= depth[place[:, 1], place[:, 0]] + 0.45
         total += cosine * open_sky
@@ -136,7 +136,10 @@ def _shadow_matrix(way: Array, size: int) -> Array:
 
 def _seen_from(way: Array, mesh: Mesh, figure: Figure, size: int) -> tuple[F32, F32]:
     matrix = _shadow_matrix(way, size)
-    screen = (mesh.points @ matrix[:, :3].T + matrix[:, 3]).astype(np.float32)
+    # Written out: the order in which a matrix product adds depends on threads and memory.
+    x, y, z = mesh.points.T.astype(np.float64)
+    rows = [m[0] * x + m[1] * y + m[2] * z + m[3] for m in matrix]
+    screen = np.stack(rows, -1).astype(np.float32)
     depth = np.full((size, size), np.inf, np.float32)
     fill_depth(screen, figure.casters, depth)
     return depth, screen
