@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from faceswap.synthetic.cast import CAST, identity
 from faceswap.synthetic.expression import EXPRESSIONS
 from faceswap.synthetic.figure import Pose
-from faceswap.synthetic.identity import CAST, identity
 from faceswap.synthetic.pair import grown
 from faceswap.synthetic.scene import LIGHTS, Scene
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from faceswap.errors import OptionsError
+from faceswap.synthetic.cast import CAST, identity
 from faceswap.synthetic.chart import chart_of, lid_margins, lip_borders, loft
 from faceswap.synthetic.expression import EXPRESSIONS, Expression, Rig
 from faceswap.synthetic.figure import Figure, Pose, turned
-from faceswap.synthetic.identity import CAST, Shape, identity
+from faceswap.synthetic.identity import Shape
 from faceswap.synthetic.landmarks import forehead_vertices, landmark_vertices
 from faceswap.synthetic.motion import talk
 from faceswap.synthetic.pair import composed, grown, perfect

@@ -123,8 +123,8 @@ class PixelShuffleDecoder(nn.Module):
 
     widths: channels after each doubling, so that the last map has the side s·2^len(widths).
     residual: how many residual blocks follow each doubling, or one number for all. factor: how
-    often larger than the last map the picture is. soften: see ``Upscale``. mask_widths: channels of the mask's own,
-    narrow branch; none, no mask.
+    often larger than the last map the picture is. soften: see ``Upscale``. mask_widths: channels
+    of the mask's own, narrow branch; none, no mask.
     """
 
     def __init__(

@@ -78,9 +78,7 @@ def _one(options: PreviewOptions, answers: "Answers") -> Generator[Event, None, 
     if options.output.exists() and not options.overwrite:
         raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
-    image, faces = answers.studio.swapped(
-        options.frame, options.name, options
-    )
+    image, faces = answers.studio.swapped(options.frame, options.name, options)
     write_picture(options.output, image)
     yield Preview(path=options.output, caption=f"frame {options.frame} with B's face")
     return PreviewSummary(output=options.output, faces=faces)

@@ -76,7 +76,7 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     frames = _checked(options)
     import time
 
-    from faceswap.synthetic.identity import identity
+    from faceswap.synthetic.cast import identity
     from faceswap.synthetic.pair import Clip, document, perfect
 
     started = time.monotonic()

@@ -107,8 +107,8 @@ def average_face(video: Path) -> Iterator[Average | None]:
 def with_average(frame: Picture, face: Face, average: Average) -> Picture:
     """``frame`` with the average face of B pasted over ``face``, matched in colour."""
     matrix = crop_matrix(face_similarity(face.points), _MEAN_SIZE)
-    here = cv2.warpAffine(frame, matrix, (_MEAN_SIZE, _MEAN_SIZE)).astype(np.float32) / 255
-    shift = color_shift(average.picture, here, average.mask)
+    here = cv2.warpAffine(frame, matrix, (_MEAN_SIZE, _MEAN_SIZE)).astype(np.float32)
+    shift = color_shift(average.picture, here / np.float32(255), average.mask)
     pasted = frame.copy()
     paste(pasted, apply_shift(average.picture, shift), average.mask, matrix)
     return pasted
@@ -206,7 +206,9 @@ class Yardstick:
         beyond = 255 - cv2.dilate(mask, np.ones((reach, reach), np.uint8))
         row["background PSNR"] = psnr(out, a, np.asarray(beyond, np.uint8))
         matrix = crop_matrix(face_similarity(face.points), _CROP)
-        small = [cv2.warpAffine(x, matrix, (_CROP, _CROP)) for x in (a, out, mask)]
+        small = [
+            np.asarray(cv2.warpAffine(x, matrix, (_CROP, _CROP)), np.uint8) for x in (a, out, mask)
+        ]
         self._recent = [*self._recent[-2:], (small[0], small[1], small[2])]
         if len(self._recent) == 3:
             first, now, last = self._recent
