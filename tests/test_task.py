@@ -113,7 +113,7 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
     for where in (features, cheek, 1 - face):
         change = 0.3 * where / where.mean()
         errors.append(task.losses(Answer(batch.targets + change), batch)["l1"].item())
-    assert errors[0] > 2 * errors[1]
+    assert errors[0] > 2.5 * errors[1]
     assert errors[1] > 2.5 * errors[2]
 
 
@@ -126,14 +126,14 @@ def test_it_overfits_one_batch_and_the_measures_see_it(sides: dict[str, FaceSet]
     net = model()
     before = task.evaluate(net)
     optimiser = torch.optim.Adam(net.parameters(), 3e-3)
-    for _ in range(80):
+    for _ in range(40):
         loss = task.losses(net, task.batch(4, generator(1), 0.0))["loss"]
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()
     after = task.evaluate(net)
-    assert after["held-out PSNR"] > before["held-out PSNR"] + 3
-    assert after["held-out SSIM"] > before["held-out SSIM"] + 0.02
+    assert after["held-out PSNR"] > before["held-out PSNR"] + 5
+    assert after["held-out SSIM"] > before["held-out SSIM"] + 0.1
 
 
 def test_a_perfect_model_measures_one(sides: dict[str, FaceSet]) -> None:
@@ -166,24 +166,12 @@ def test_the_preview_is_a_grid_of_fixed_faces(sides: dict[str, FaceSet], tmp_pat
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "l1",
-        "coarse",
-        "gradient",
-        "ssim",
-        "texture",
-        "mse",
-        "dssim",
-        "ms_ssim",
-        "laplacian",
-        "frequency",
-    ],
+    "name", ["l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency"]
 )
 def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
     name: str, sides: dict[str, FaceSet]
 ) -> None:
-    weights = dict.fromkeys(["l1", "coarse", "gradient", "ssim", "texture"], 0.0) | {name: 2.0}
+    weights = dict.fromkeys(["l1", "gradient", "ssim"], 0.0) | {name: 2.0}
     objective = Objective.model_validate({"outside": 0.0, "features": 0.0} | weights)
     pictures, maps = sides["a"].training.take(torch.arange(3))
     made = (pictures * 0.9).requires_grad_(True)

@@ -100,25 +100,11 @@ class Downscale(nn.Sequential):
         super().__init__(convolution, activation(active))
 
 
-class Soften(nn.Module):
-    """Each place becomes the mean of itself and its neighbours left and above; the size stays.
-
-    After a pixel shuffle it takes the steps between cells away, which a network shows wherever
-    it has not learnt better. Source: Sugawara et al., "Super-resolution using convolutional
-    neural networks without any checkerboard artifacts", ICIP 2018.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → the same shape."""
-        padded = functional.pad(x, (1, 0, 1, 0), mode="replicate")
-        return functional.avg_pool2d(padded, 2, stride=1)
-
-
 class Upscale(nn.Sequential):
     """Convolution, activation, pixel shuffle: (N, I, H, W) → (N, O, factor·H, factor·W).
 
-    ``soften`` adds a ``Soften``. Source: Shi et al., "Real-time single image and video
-    super-resolution using an efficient sub-pixel convolutional neural network", CVPR 2016.
+    Source: Shi et al., "Real-time single image and video super-resolution using an efficient
+    sub-pixel convolutional neural network", CVPR 2016.
     """
 
     def __init__(
@@ -128,12 +114,10 @@ class Upscale(nn.Sequential):
         kernel: int = 3,
         factor: int = 2,
         active: ActivationName = "leaky",
-        soften: bool = False,
     ) -> None:
         convolution = nn.Conv2d(inputs, outputs * factor**2, kernel, padding=kernel // 2)
         icnr_(convolution.weight, factor)
-        after = [Soften()] if soften else []
-        super().__init__(convolution, activation(active), nn.PixelShuffle(factor), *after)
+        super().__init__(convolution, activation(active), nn.PixelShuffle(factor))
 
 
 class Residual(nn.Module):

@@ -151,22 +151,6 @@ def luma(x: Tensor) -> Tensor:
     return torch.einsum("nchw,c->nhw", x, weights)[:, None]
 
 
-def texture_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:
-    """How far the strength of fine detail differs: (N, C, h, w).
-
-    The root of the mean square of the 4-neighbour Laplacian in each window, compared. A pixel
-    loss alone prefers a smooth picture to one whose detail is a little off; this one does not
-    ask where in its window the detail is.
-    """
-    strengths = []
-    for z in (x, y):
-        fine = 4 * z[..., 1:-1, 1:-1] - z[..., :-2, 1:-1] - z[..., 2:, 1:-1]
-        fine = fine - z[..., 1:-1, :-2] - z[..., 1:-1, 2:]
-        power = functional.avg_pool2d(functional.pad(fine.square(), (1, 1, 1, 1)), window, stride)
-        strengths.append((power + 1e-6).sqrt())
-    return (strengths[0] - strengths[1]).abs()
-
-
 def laplacian_pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
     """Weighted L1 between Laplacian pyramids, level j weighted 2^−j, the rest 2^−levels.
 

@@ -123,8 +123,8 @@ class PixelShuffleDecoder(nn.Module):
 
     widths: channels after each doubling, so that the last map has the side s·2^len(widths).
     residual: how many residual blocks follow each doubling, or one number for all. factor: how
-    often larger than the last map the picture is. soften: see ``Upscale``. mask_widths: channels
-    of the mask's own, narrow branch; none, no mask.
+    often larger than the last map the picture is. mask_widths: channels of the mask's own,
+    narrow branch; none, no mask.
     """
 
     def __init__(
@@ -137,13 +137,12 @@ class PixelShuffleDecoder(nn.Module):
         active: ActivationName = "leaky",
         image_kernel: int = 1,
         factor: int = 1,
-        soften: bool = False,
     ) -> None:
         super().__init__()
         blocks = [residual] * len(widths) if isinstance(residual, int) else list(residual)
         if len(blocks) != len(widths):
             raise ValueError("a decoder needs as many residual counts as widths")
-        self.layers = _doublings(inputs, widths, blocks, active, soften)
+        self.layers = _doublings(inputs, widths, blocks, active)
         self.image: nn.Module = SubPixelImage(widths[-1], channels, image_kernel, factor)
         self.mask: nn.Module | None = None
         if mask_widths is not None:
@@ -192,15 +191,11 @@ class Interleaved(nn.Module):
 
 
 def _doublings(
-    inputs: int,
-    widths: Sequence[int],
-    residual: Sequence[int],
-    active: ActivationName,
-    soften: bool = False,
+    inputs: int, widths: Sequence[int], residual: Sequence[int], active: ActivationName
 ) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width, blocks in zip(widths, residual, strict=True):
-        layers.append(Upscale(inputs, width, active=active, soften=soften))
+        layers.append(Upscale(inputs, width, active=active))
         layers.extend(Residual(width, active) for _ in range(blocks))
         inputs = width
     return nn.Sequential(*layers)

@@ -163,7 +163,7 @@ def _begin(project: "Project", index: "FaceIndex", options: ExtractOptions) -> "
     index.start(options.side, settings)
     folder = project.faces(options.side)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.png"):
+    for old in folder.rglob("*.png"):  # what was excluded lies in a folder below
         old.unlink()
     return Clip(settings, {}, complete=False)
 

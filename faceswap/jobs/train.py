@@ -27,19 +27,7 @@ PresetName = Annotated[
     ),
 ]
 
-_LOSSES = (
-    "l1",
-    "coarse",
-    "gradient",
-    "ssim",
-    "texture",
-    "mse",
-    "dssim",
-    "ms_ssim",
-    "laplacian",
-    "frequency",
-    "mask",
-)
+_LOSSES = ("l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency", "mask")
 
 # Learning rate and faces a side. Small batches learn more from the same number of faces.
 _DEFAULTS = {"quick": (2e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
@@ -85,11 +73,11 @@ class TrainOptions(Options):
     ] = None
     warp: Annotated[
         float, Field(ge=0, le=0.4, description="Strength of the distortion to be undone.")
-    ] = 0.06
+    ] = 0.1
     features: Annotated[
         float,
         Field(ge=0, le=50, description="How much more eyes count, and half of it, the mouth."),
-    ] = 5.0
+    ] = 8.0
     occlusion: Annotated[
         float,
         Field(ge=0, le=1, description="Share of faces with something in front, to look behind."),
@@ -101,8 +89,7 @@ class TrainOptions(Options):
         str,
         Field(
             description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
-            "l1, coarse, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency and "
-            "mask."
+            "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
         ),
     ] = ""
     flip: Annotated[

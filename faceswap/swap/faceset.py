@@ -116,8 +116,6 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     size = (half, half)
     # Eyes are small; a mouth of half their weight still has more of it in all.
     features = np.maximum(eyes_mask(points, size), mouth_mask(points, size) // 2)
-    # A hard edge of attention would be seen in the picture as an edge of care.
-    features = np.asarray(cv2.GaussianBlur(features, (0, 0), 0.03 * half), np.uint8)
     maps = np.stack([face_mask(points, forehead, size), features])
     p = crop.record.points
     opening = float(np.linalg.norm(p[66] - p[62])) / max(1e-6, float(np.linalg.norm(p[36] - p[45])))

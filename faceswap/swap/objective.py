@@ -16,12 +16,9 @@ Chance = Annotated[float, Field(ge=0, le=1)]
 class Objective(BaseModel):
     """Weights of the losses and strengths of the changes.
 
-    l1, coarse, gradient, ssim, texture, mse, dssim, ms_ssim, laplacian, frequency, mask:
-    weights of the losses; the first five are weighted by place, the others see the face alone.
-    coarse is l1 of 8×8 means: colour and shade, which finer losses leave for last; texture
-    counts once the distortion has faded out, as before that it would ask for dots. features:
-    how much more eyes count, and half of it, the mouth; outside: how much what is no face
-    counts.
+    l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency, mask: weights of the losses;
+    the first three are weighted by place, the others see the face alone. features: how much
+    more eyes count, and half of it, the mouth; outside: how much what is no face counts.
 
     warp: standard deviation of the distortion, as a share of its lattice's cells; cells: how
     many of them to a side, at one scale or at several; warp_end: share of the run after which
@@ -34,29 +31,27 @@ class Objective(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     l1: Share = 1.0
-    coarse: Share = 1.0
-    gradient: Share = 0.25
+    gradient: Share = 1.0
     ssim: Share = 0.5
-    texture: Share = 3.0
     mse: Share = 0.0
     dssim: Share = 0.0
     ms_ssim: Share = 0.0
     laplacian: Share = 0.0
     frequency: Share = 0.0
     mask: Share = 0.2
-    features: Share = 5.0
+    features: Share = 8.0
     outside: Share = 0.1
 
-    warp: Share = 0.06
+    warp: Share = 0.1
     cells: tuple[int, ...] = (4,)
-    warp_end: Chance = 0.6
+    warp_end: Chance = 0.9
     rotation: Share = 5.0
     scale: Share = 0.05
     shift: Share = 0.03
     flip: Chance = 0.0
-    brightness: Share = 0.02
-    contrast: Share = 0.05
-    tint: Share = 0.01
+    brightness: Share = 0.05
+    contrast: Share = 0.1
+    tint: Share = 0.03
     color_transfer: Chance = 1.0
     blur: Chance = 0.0
     noise: Share = 0.0
@@ -93,19 +88,8 @@ def picture_losses(
     total, plain, steps = losses.detail(made, wanted, large, share)
     total = (o.l1 + o.gradient) * total
     parts = {"l1": plain, "gradient": steps}
-    if o.coarse > 0:
-        # Overlapping, as the edges of blocks that don't are seen in the skin.
-        means = functional.avg_pool2d(made - wanted, 4 * shrink, shrink * 2)
-        blocks = means.abs().mean(1, keepdim=True)
-        parts["coarse"] = (blocks * functional.avg_pool2d(weights, 4, 2)).mean()
-        total = total + o.coarse * parts["coarse"]
-    grey = [losses.luma(x) for x in (made, wanted)] if o.ssim + o.texture > 0 else []
-    if o.texture > 0:
-        differing = losses.texture_map(grey[0], grey[1], 4 * shrink, 2 * shrink)
-        parts["texture"] = (differing * functional.avg_pool2d(weights, 4, 2)).mean()
-        total = total + o.texture * parts["texture"]
     if o.ssim > 0:
-        grey = [functional.avg_pool2d(x, shrink) for x in grey]
+        grey = [functional.avg_pool2d(losses.luma(x), shrink) for x in (made, wanted)]
         similarity = losses.ssim_map(grey[0], grey[1])
         parts["ssim"] = ((1 - similarity) * functional.avg_pool2d(weights, 8, 4)).mean()
         total = total + o.ssim * parts["ssim"]

@@ -22,16 +22,12 @@ from faceswap.training.data import ImageSet
 
 @dataclass(frozen=True)
 class SwapBatch:
-    """a and b: inputs (n, 3, r, r). A's first: targets (2n, 3, R, R), maps (2n, 2, R/2, R/2).
-
-    settled: the inputs are no longer distorted.
-    """
+    """a and b: inputs (n, 3, r, r). A's first: targets (2n, 3, R, R), maps (2n, 2, R/2, R/2)."""
 
     a: Tensor
     b: Tensor
     targets: Tensor
     maps: Tensor
-    settled: bool = False
 
     def part(self, index: int, count: int) -> "SwapBatch":
         """The ``index``-th of ``count`` equal portions, with as many faces of A as of B."""
@@ -42,7 +38,7 @@ class SwapBatch:
         targets, maps = (
             torch.cat([half[mine] for half in both.chunk(2)]) for both in (self.targets, self.maps)
         )
-        return SwapBatch(self.a[mine], self.b[mine], targets, maps, self.settled)
+        return SwapBatch(self.a[mine], self.b[mine], targets, maps)
 
 
 class SwapTask:
@@ -52,7 +48,6 @@ class SwapTask:
         self, a: FaceSet, b: FaceSet, input_size: int, objective: Objective, device: torch.device
     ) -> None:
         self.objective = objective
-        self._unsettled = objective.model_copy(update={"texture": 0.0})
         self._input_size = input_size
         self._sets = {"a": a.training.to(device), "b": b.training.to(device)}
         self._colors = {side: _statistics(faces) for side, faces in self._sets.items()}
@@ -74,8 +69,7 @@ class SwapTask:
         both = torch.cat(targets)
         inputs = self._distorted(both, generator, progress)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        settled = self._warp(progress) == 0
-        return SwapBatch(inputs[:count], inputs[count:], both, torch.cat(maps), settled)
+        return SwapBatch(inputs[:count], inputs[count:], both, torch.cat(maps))
 
     def _changed(
         self, faces: ImageSet, places: Tensor, color: Tensor, generator: Generator
@@ -96,24 +90,19 @@ class SwapTask:
         }
         if o.color_transfer > 0:
             like = self._colors["a"][self._sets["a"].draw(count, generator)]
-            # Always all the way: B's decoder is asked for nothing but A's light later on.
-            strength = torch.full((count,), o.color_transfer, device=generator.device)
+            strength = augment.uniform((count,), 0, o.color_transfer, generator)
             own = self._colors["b"][places["b"]]
             transfer = augment.color_transfer(own, like, strength)
             matrices["b"] = augment.compose_color(transfer, matrices["b"])
         return matrices
 
-    def _warp(self, progress: float) -> float:
-        """Strength of the distortion: whole for the first half of its time, then fading."""
-        o = self.objective
-        left = 1.0 if o.warp_end <= 0 else max(0.0, 1 - progress / o.warp_end)
-        return o.warp * min(1.0, 2 * left)
-
     def _distorted(self, targets: Tensor, generator: Generator, progress: float) -> Tensor:
         """What the encoder sees: ``targets`` at its size, warped and spoilt."""
         o, size = self.objective, self._input_size
         pictures = functional.avg_pool2d(targets, targets.shape[-1] // size)
-        strength = self._warp(progress)
+        left = 1.0 if o.warp_end <= 0 else max(0.0, 1 - progress / o.warp_end)
+        # The distortion stays whole for the first half of its time and then fades.
+        strength = o.warp * min(1.0, 2 * left)
         if strength > 0:
             grid = augment.random_warp(len(targets), size, strength, generator, o.cells)
             pictures = augment.sample(pictures, grid)
@@ -141,8 +130,7 @@ class SwapTask:
         """The losses of one batch, and under ``"loss"`` their weighted sum."""
         (a, mask_a), (b, mask_b) = model(batch.a, batch.b)
         made = torch.cat([a, b]).float()
-        objective = self.objective if batch.settled else self._unsettled
-        total, parts = picture_losses(objective, made, batch.targets, batch.maps)
+        total, parts = picture_losses(self.objective, made, batch.targets, batch.maps)
         if mask_a is not None and mask_b is not None:
             loss = mask_loss(torch.cat([mask_a, mask_b]).float(), batch.maps)
             total = total + self.objective.mask * loss
