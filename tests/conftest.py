@@ -1,8 +1,6 @@
 """What several test modules share: the real clips, and small videos made on the spot."""
 
 import os
-from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -13,14 +11,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
 
-import av
-import numpy as np
-import numpy.typing as npt
 from filelock import FileLock
 
 SHARED = Path(__file__).parents[2] / "shared"
-
-MakeClip = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -50,86 +43,3 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 pass
             (place / "sample.new").rename(folder)
     return folder
-
-
-def picture(number: int, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """Coloured gradients, a moving disc and a little noise: different for every ``number``."""
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    image = np.stack([x * 200 / width, y * 200 / height, (x + y) * 200 / (width + height)], 2)
-    centre = width * (0.2 + 0.6 * (number % 20) / 20), height / 3
-    disc = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (height / 6) ** 2
-    image[disc] = (240, 60, 40 + 5 * (number % 40))
-    noise = np.random.default_rng(number).normal(0, 2, image.shape)
-    return np.clip(image + noise + 20, 0, 255).astype(np.uint8)
-
-
-@pytest.fixture(scope="session")
-def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
-    """A function that makes a small video, with a sine for sound, and returns its path.
-
-    The same arguments give the same file, so tests must not change it.
-    """
-    folder = tmp_path_factory.mktemp("clips")
-    made: dict[str, Path] = {}
-
-    def make(**options: object) -> Path:
-        key = repr(sorted(options.items()))
-        if key not in made:
-            suffix = str(options.pop("suffix", ".mp4"))
-            made[key] = write_clip(folder / f"clip{len(made)}{suffix}", **options)  # type: ignore[arg-type]
-        return made[key]
-
-    return make
-
-
-def write_clip(
-    path: Path,
-    *,
-    width: int = 128,
-    height: int = 96,
-    frames: int = 40,
-    rate: int = 25,
-    pts: Sequence[int] | None = None,
-    time_base: Fraction | None = None,
-    codec: str = "libx264",
-    pixel_format: str = "yuv420p",
-    tracks: int = 1,
-    audio_codec: str = "aac",
-    rotation: int = 0,
-    colour: tuple[int, int, int, int] = (2, 2, 2, 0),
-    options: dict[str, str] | None = None,
-) -> Path:
-    """Write a test video; ``colour`` is matrix, primaries, transfer and range (1 limited)."""
-    base = time_base or Fraction(1, rate)
-    with av.open(str(path), "w") as container:
-        chosen = options if options is not None else {"crf": "10"} if "264" in codec else {}
-        video = container.add_stream(codec, rate, chosen)
-        video.width, video.height, video.pix_fmt = width, height, pixel_format
-        video.codec_context.time_base = video.time_base = base
-        context = video.codec_context
-        context.colorspace, context.color_primaries, context.color_trc, context.color_range = colour
-        if rotation:
-            video.set_display_rotation(rotation)
-        sounds = [container.add_stream(audio_codec, 16000) for _ in range(tracks)]
-        for number in range(frames):
-            image = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
-            frame = image.reformat(
-                format=pixel_format,
-                dst_colorspace=1 if colour[0] == 1 else None,
-                dst_color_range=2 if colour[3] == 2 else None,
-            )
-            frame.pts = pts[number] if pts is not None else number
-            frame.time_base = base
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        seconds = float((pts[-1] if pts is not None else frames) * base)
-        for number, sound in enumerate(sounds):
-            for start in range(0, round(seconds * 16000), 1024):
-                wave = np.sin((start + np.arange(1024)) * (0.1 + 0.05 * number)) * 0.3
-                block = av.AudioFrame.from_ndarray(
-                    wave.astype(np.float32)[None], format="fltp", layout="mono"
-                )
-                block.sample_rate, block.pts, block.time_base = 16000, start, Fraction(1, 16000)
-                container.mux(sound.encode(block))
-            container.mux(sound.encode(None))
-    return path

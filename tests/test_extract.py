@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MakeClip
+from made_clips import MakeClip
 from numpy.testing import assert_array_equal
 from pydantic import ValidationError
 

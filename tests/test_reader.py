@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import MakeClip, picture, write_clip
+from made_clips import MakeClip, picture, write_clip
 
 from faceswap.errors import InputError
 from faceswap.video.reader import Frame, VideoReader, read_image

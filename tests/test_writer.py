@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import MakeClip, write_clip
+from made_clips import MakeClip, write_clip
 
 from faceswap.errors import OutputError
 from faceswap.video import label
