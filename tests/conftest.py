@@ -12,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(variable, "1")
 
 from filelock import FileLock
+from made_clips import MakeClip, write_clip
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -43,3 +44,22 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 pass
             (place / "sample.new").rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
+    """A function that makes a small video, with a sine for sound, and returns its path.
+
+    The same arguments give the same file, so tests must not change it.
+    """
+    folder = tmp_path_factory.mktemp("clips")
+    made: dict[str, Path] = {}
+
+    def make(**options: object) -> Path:
+        key = repr(sorted(options.items()))
+        if key not in made:
+            suffix = str(options.pop("suffix", ".mp4"))
+            made[key] = write_clip(folder / f"clip{len(made)}{suffix}", **options)  # type: ignore[arg-type]
+        return made[key]
+
+    return make

@@ -22,25 +22,6 @@ def picture(number: int, width: int, height: int) -> npt.NDArray[np.uint8]:
     return np.clip(image + noise + 20, 0, 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="session")
-def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
-    """A function that makes a small video, with a sine for sound, and returns its path.
-
-    The same arguments give the same file, so tests must not change it.
-    """
-    folder = tmp_path_factory.mktemp("clips")
-    made: dict[str, Path] = {}
-
-    def make(**options: object) -> Path:
-        key = repr(sorted(options.items()))
-        if key not in made:
-            suffix = str(options.pop("suffix", ".mp4"))
-            made[key] = write_clip(folder / f"clip{len(made)}{suffix}", **options)  # type: ignore[arg-type]
-        return made[key]
-
-    return make
-
-
 def write_clip(
     path: Path,
     *,
