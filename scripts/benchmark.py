@@ -53,7 +53,8 @@ def show(title: str, rows: list[dict[str, Value]]) -> None:
         table.add_column(column, justify="right" if numbers else "left")
     for row in rows:
         table.add_row(*(text(row.get(column)) for column in columns))
-    Console().print(table)
+    # A file or a pipe has no width; a table must not lose its figures there.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def text(value: Value) -> str:

@@ -188,7 +188,9 @@ def _film(
     with contextlib.ExitStack() as stack:
         writers = [
             stack.enter_context(
-                VideoWriter(place / name, like, label=False, metadata=_metadata(clip.person.name))
+                VideoWriter(
+                    place / name, like, label=False, metadata=_metadata(clip.person.name), threads=1
+                )
             )
             for name in names
         ]
