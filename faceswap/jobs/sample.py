@@ -189,7 +189,11 @@ def _film(
         writers = [
             stack.enter_context(
                 VideoWriter(
-                    place / name, like, label=False, metadata=_metadata(clip.person.name), threads=1
+                    place / name,
+                    like,
+                    label=False,
+                    metadata=_metadata(clip.person.name),
+                    repeatable=True,
                 )
             )
             for name in names

@@ -93,8 +93,7 @@ class VideoWriter:
         42 dB or more, also where the footage is noisy.
     label: say in the metadata that the video is synthetic (see ``faceswap.video.label``).
     metadata: entries to add to those of ``like``.
-    threads: of the encoder, 0 for as many as it likes; with 1 the same frames give the same
-        bytes, which several do not promise on a busy machine.
+    repeatable: the same frames give the same bytes, for which the encoder must be slower.
 
     Raises OutputError when the place cannot be written or the container cannot hold the sound.
     """
@@ -110,7 +109,7 @@ class VideoWriter:
         audio: bool = True,
         label: bool = True,
         metadata: Mapping[str, str] | None = None,
-        threads: int = 0,
+        repeatable: bool = False,
     ) -> None:
         self.path = check_output(path, overwrite=overwrite, source=like.path)
         self._like, self._overwrite = like, overwrite
@@ -124,7 +123,7 @@ class VideoWriter:
         with self._errors():
             self._container = self._open(labelled(entries) if label else entries)
             try:
-                self._stream = self._add_video(crf, preset, threads)
+                self._stream = self._add_video(crf, preset, repeatable)
                 if audio and like.audio:
                     self._sound = AudioCopy(like.path, self._container)
             except BaseException:
@@ -206,14 +205,18 @@ class VideoWriter:
         container.metadata.update(metadata)
         return container
 
-    def _add_video(self, crf: float, preset: Preset, threads: int) -> VideoStream:
+    def _add_video(self, crf: float, preset: Preset, repeatable: bool) -> VideoStream:
         like = self._like
         # 4:2:0 halves both sides, so an odd size needs 4:4:4.
         odd = like.width % 2 or like.height % 2
         # Fidelity counts more than looks here: 1.5 dB more than with x264's default tuning.
         options = {"crf": str(crf), "preset": preset, "tune": "psnr"}
-        if threads:
-            options["threads"] = str(threads)
+        if repeatable:
+            options["threads"] = "1"
+            # x264's vector code reads past rows that are no multiple of its widest register,
+            # and what lies there finds its way into the choices of the last macroblocks.
+            if like.width % 128:
+                options["x264-params"] = "asm=0"
         stream = self._container.add_stream("libx264", like.rate, options)
         context: VideoCodecContext = stream.codec_context
         context.width, context.height = like.width, like.height
