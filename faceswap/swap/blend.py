@@ -12,28 +12,51 @@ Picture = NDArray[np.float32]
 Weights = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 Points = NDArray[np.float32]
+Region = NDArray[np.uint8]
+"""What is face, 1, and what is not, 0, of a crop at ``_FINE`` times its size."""
 
+_FINE = 2  # at twice the size, a distance is right to a quarter of a pixel
 _EDGE = 5.0  # levels of 255: texture of skin and grain is below, edges of features are above
 
 
-def soft_mask(points: Points, forehead: Points, side: int, grow: float, feather: float) -> Weights:
+def drawn_region(points: Points, forehead: Points, side: int) -> Region:
+    """The face inside its landmarks, (68, 2) and (13, 2) in pixels of a crop of ``side``."""
+    size = side * _FINE
+    scaled = [(p + np.float32(0.5)) * _FINE - np.float32(0.5) for p in (points, forehead)]
+    return (face_mask(scaled[0], scaled[1], (size, size)) > 127).astype(np.uint8)
+
+
+def learned_region(mask: Weights, limit: Region, reach: float) -> Region:
+    """The face inside a mask (S, S) that a model made, where it is near the region ``limit``.
+
+    reach: how far beyond ``limit`` it may go, as a share of that region's width.
+    """
+    size = limit.shape[0]
+    inside = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
+    beyond = cv2.distanceTransform(1 - limit, cv2.DIST_L2, 3)
+    return (inside & (beyond <= reach * region_width(limit))).astype(np.uint8)
+
+
+def region_width(region: Region) -> float:
+    """Width of what is inside, in pixels of the region, at least 1."""
+    columns = np.flatnonzero(region.any(axis=0))
+    return float(columns[-1] - columns[0] + 1) if len(columns) else 1.0
+
+
+def soft_mask(region: Region, grow: float, feather: float) -> Weights:
     """The weight of the swapped face at each pixel of the crop: float32 (side, side).
 
-    points (68, 2) and forehead (13, 2) are in crop pixels. ``grow`` and ``feather`` are shares
-    of the face's width: the mask is grown by the first (shrunk when negative) and fades over
-    the second, inwards, so that it never reaches over the grown outline. It is 0 along the
-    crop's border, beyond which there is nothing to blend.
+    ``grow`` and ``feather`` are shares of the region's width: the mask is grown by the first
+    (shrunk when negative) and fades over the second, inwards, so that it never reaches over the
+    grown outline. It is 0 along the crop's border, beyond which there is nothing to blend.
     """
-    fine = 2  # drawn at twice the size, a distance is right to a quarter of a pixel
-    size = side * fine
-    scaled = [(p + np.float32(0.5)) * fine - np.float32(0.5) for p in (points, forehead)]
-    inside = (face_mask(scaled[0], scaled[1], (size, size)) > 127).astype(np.uint8)
-    within = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 5), np.float32)
-    beyond = np.asarray(cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5), np.float32)
-    width = float(np.ptp(np.concatenate(scaled)[:, 0]))
+    size, width = region.shape[0], region_width(region)
+    within = np.asarray(cv2.distanceTransform(region, cv2.DIST_L2, 5), np.float32)
+    beyond = np.asarray(cv2.distanceTransform(1 - region, cv2.DIST_L2, 5), np.float32)
     ramp = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
     border = np.minimum(ramp[:, None], ramp[None, :])
     depth = np.minimum(within - beyond + grow * width, border) / max(1.0, feather * width)
+    side = size // _FINE
     t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 

@@ -1,6 +1,6 @@
 """How a swapped face is fitted into its frame; the options of every job that does it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,14 @@ class Look(Options):
         float,
         Field(ge=0, le=1, description="How far the face's smooth light and shade follow A's."),
     ] = 0.5
+    outline: Annotated[
+        Literal["a", "b"],
+        Show(common=True),
+        Field(
+            description="Whose outline the swapped face has: b takes the form of B's jaw along, "
+            "where the model has learnt it; a keeps within A's face."
+        ),
+    ] = "b"
     grow: Annotated[
         float,
         Show(common=True),
@@ -27,12 +35,12 @@ class Look(Options):
             le=0.3,
             description="Growth of the mask, as a share of the face's width; negative shrinks.",
         ),
-    ] = 0.0
+    ] = 0.03
     feather: Annotated[
         float,
         Show(common=True),
         Field(ge=0, le=0.5, description="Width of the mask's soft edge, as a share of the face's."),
-    ] = 0.12
+    ] = 0.1
     sharpen: Annotated[
         float, Show(common=True), Field(ge=0, le=3, description="How much fine detail is raised.")
     ] = 0.5

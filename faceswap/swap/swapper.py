@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.faces.crops import cut_out
-from faceswap.swap.blend import paste, sharpen, soft_mask
+from faceswap.swap.blend import drawn_region, learned_region, paste, sharpen, soft_mask
 from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
 from faceswap.swap.look import Look
 
 Frame = NDArray[np.uint8]
+
+_REACH = 0.15  # how far B's outline may lie beyond A's, as a share of A's face's width
 
 
 class FaceModel(Protocol):
@@ -120,8 +122,10 @@ class Swapper:
         points = (face.points @ linear.T + shift).astype(np.float32)
         forehead = (face.forehead @ linear.T + shift).astype(np.float32)
         look = self._look
-        drawn = soft_mask(points, forehead, self._model.resolution, look.grow, look.feather)
-        return drawn if learned is None else drawn * learned
+        region = drawn_region(points, forehead, self._model.resolution)
+        if look.outline == "b" and learned is not None:
+            region = learned_region(learned, region, _REACH)
+        return soft_mask(region, look.grow, look.feather)
 
     def _shift(
         self,

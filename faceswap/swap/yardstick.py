@@ -17,7 +17,7 @@ from faceswap.faces.face import Face
 from faceswap.faces.landmarks import make_landmarker
 from faceswap.faces.mask import face_mask
 from faceswap.faces.track import Tracker
-from faceswap.swap.blend import paste, soft_mask
+from faceswap.swap.blend import drawn_region, paste, soft_mask
 from faceswap.swap.color import apply_shift, color_shift
 from faceswap.swap.evaluation import (
     SIGNALS,
@@ -100,7 +100,7 @@ def average_face(video: Path) -> Iterator[Average | None]:
             yield None
     if outlines:
         mean = np.mean(outlines, 0).astype(np.float32)
-        mask = soft_mask(mean[:68], mean[68:], _MEAN_SIZE, 0.0, 0.06)
+        mask = soft_mask(drawn_region(mean[:68], mean[68:], _MEAN_SIZE), 0.03, 0.06)
         yield Average((total / len(outlines) / 255).astype(np.float32), mask)
 
 

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from faceswap.faces.align import face_similarity
 from faceswap.synthetic import parts
 from faceswap.synthetic.chart import Array, Index
 from faceswap.synthetic.expression import JAW_PIVOT, JAW_RANGE, Expression, Rig, turned_x
@@ -51,6 +54,7 @@ class Figure:
         self.landmarks = landmark_vertices(person.hairs)
         self.forehead = forehead_vertices()
         self.occlusion: F32 = np.ones(len(self.uv), np.float32)
+        self._size, self._height = 1.0, 0.0
 
     def _build(self) -> None:
         t, person = template(), self.person
@@ -197,9 +201,27 @@ class Figure:
         normals = vertex_normals(single, self._once, self._weld)
         return Mesh(single, normals)
 
+    def align_with(self, other: "Figure") -> None:
+        """Scale and raise the head so that alignment puts both faces at one place, at rest."""
+        self._size, self._height = 1.0, 0.0
+        theirs, mine = (face_similarity(f.front()) for f in (other, self))
+        self._size = float(np.hypot(*mine[0, :2]) / np.hypot(*theirs[0, :2]))
+        # Where the middle of the aligned face is in each front, in centimetres, y down.
+        theirs, mine = (
+            cv2.invertAffineTransform(face_similarity(f.front()))[:, 2] for f in (other, self)
+        )
+        self._height = float(mine[1] - theirs[1])
+
+    def front(self) -> NDArray[np.float32]:
+        """The 68 points at rest seen from the front, in centimetres, y down: (68, 2)."""
+        points = self.mesh(Pose(), Expression()).points[self.landmarks, :2]
+        return np.asarray(points * [1, -1], np.float32)
+
     def _posed(self, points: Array, pose: Pose) -> Array:
         share = self._turn
-        moved = turned(points - NECK, pose.yaw * share, pose.pitch * share, pose.roll * share)
+        away = (points - NECK) * (1 + (self._size - 1) * share[:, None])
+        away[:, 1] += self._height * share
+        moved = turned(away, pose.yaw * share, pose.pitch * share, pose.roll * share)
         return np.asarray(moved + NECK + share[:, None] * np.array(pose.shift))
 
     def _lash(self, head: Array, number: int) -> Array:

@@ -1,7 +1,7 @@
 """The sample pair: footage of A, footage of B, and the swap that would be perfect.
 
 What is the right answer to "put B's face on A"? The face of B, its form, features, brows and
-marks, doing what A does, under A's light, on A's body. Two things must be settled to make that
+marks, doing what A does, under A's light, on A's body. Three things must be settled to make that
 a yardstick:
 
 Where. Inside the face mask, the hull of the 68 and 13 points of the face that belongs there;
@@ -10,6 +10,9 @@ outside of it the truth is A's frame, hair and neck and all. Scores are taken in
 Complexion. B's face keeps everything but its skin's basic tone and redness, which are A's: a
 face whose tone ends at the jaw is what every user calls a bad swap, and conversion matches the
 tone by default. Lips, freckles, make-up, stubble, brows and eyes stay B's.
+
+Size. A picture does not tell how large a head is and how far away. B's is as large and as high
+as makes alignment put both faces at one place when they are at rest and seen from the front.
 
 So the truth is a person made of B's shape, features and marks and of A's tone, hair, ears and
 neck, rendered with A's motion, camera and light.
@@ -84,6 +87,8 @@ class Clip:
         self.moments = talk(seed, frames, rate)
         self._figure = grown(person)
         self._swapped = grown(swapped) if swapped else None
+        if self._swapped is not None:
+            self._swapped.align_with(self._figure)
         self._scene = Scene((size, size), LIGHTS[light], Camera(), background=seed, seed=seed)
 
     def shot(self, number: int) -> Shot:
