@@ -6,7 +6,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from faceswap.faces.crops import cut_out
-from faceswap.swap.blend import paste, sharpen, soft_mask
+from faceswap.swap.blend import (
+    drawn_region,
+    learned_region,
+    paste,
+    region_width,
+    sharpen,
+    soft_mask,
+)
 
 
 def smooth_frame(height: int = 120, width: int = 160) -> NDArray[np.uint8]:
@@ -79,20 +86,32 @@ def test_cutting_from_far_away_lands_on_the_same_place() -> None:
 
 def test_the_mask_fades_inwards_and_ends_before_the_crop_does() -> None:
     points, forehead = oval(63.5, 40)
-    mask = soft_mask(points, forehead, 128, 0.0, 0.2)
+    mask = soft_mask(drawn_region(points, forehead, 128), 0.0, 0.2)
     y, x = np.mgrid[:128, :128] - 63.5
     radius = np.hypot(x, y)
     assert mask[radius > 44].max() < 0.03
     assert mask[radius < 22].min() > 0.97
     assert 0.35 < mask[np.abs(radius - 32) < 0.7].mean() < 0.65
-    beyond = soft_mask(*oval(63.5, 90), 128, 0.0, 0.1)
+    beyond = soft_mask(drawn_region(*oval(63.5, 90), 128), 0.0, 0.1)
     assert max(beyond[0].max(), beyond[:, -1].max()) < 0.01
     assert beyond[64, 64] == pytest.approx(1)
 
 
+def test_a_learned_outline_counts_as_far_as_it_is_near_the_face() -> None:
+    drawn = drawn_region(*oval(63.5, 30), 128)
+    grid = np.hypot(*(np.mgrid[:128, :128] - 63.5))
+    for radius, wanted in ((20, 20), (34, 34), (60, 36)):  # 36: a tenth of 60 px beyond
+        learned = 1 / (1 + np.exp(grid - radius)).astype(np.float32)
+        region = learned_region(learned, drawn, reach=0.1)
+        assert region_width(region) / 2 == pytest.approx(2 * wanted, abs=3)
+    assert not learned_region(np.zeros((128, 128), np.float32), drawn, 0.1).any()
+
+
 def test_growing_and_shrinking_move_the_edge() -> None:
     points, forehead = oval(63.5, 30)
-    areas = [soft_mask(points, forehead, 128, grow, 0.05).sum() for grow in (-0.1, 0, 0.1)]
+    areas = [
+        soft_mask(drawn_region(points, forehead, 128), grow, 0.05).sum() for grow in (-0.1, 0, 0.1)
+    ]
     assert_allclose(np.sqrt(np.array(areas) / np.pi), [22.5, 28.5, 34.5], atol=0.5)
 
 

@@ -19,13 +19,30 @@ def disc() -> NDArray[np.float32]:
     return (np.hypot(x, y) < 24).astype(np.float32)
 
 
-def test_mean_and_spread_follow_the_reference_under_the_mask() -> None:
-    face, reference = noise((0.6, 0.5, 0.4), 0.04, 1), noise((0.4, 0.45, 0.5), 0.05, 2)
+def bearded(face: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``face`` with a dark area over the lower third of the disc."""
+    result = face.copy()
+    result[42:] = (0.1, 0.08, 0.06)
+    return result
+
+
+def test_the_tone_follows_the_reference_under_the_mask() -> None:
+    face, reference = noise((0.6, 0.5, 0.4), 0.04, 1), noise((0.4, 0.45, 0.5), 0.04, 2)
     inside = disc() > 0
     result = apply_shift(face, color_shift(face, reference, disc()))
     got, wanted = (cv2.cvtColor(p, cv2.COLOR_RGB2LAB)[inside] for p in (result, reference))
-    assert_allclose(got.mean(0), wanted.mean(0), atol=0.5)
-    assert_allclose(got.std(0), wanted.std(0), rtol=0.05, atol=0.1)
+    assert_allclose(got.mean(0), wanted.mean(0), atol=1.0)
+
+
+def test_a_beard_on_either_face_does_not_tint_the_skin() -> None:
+    face, reference = noise((0.6, 0.5, 0.4), 0.03, 1), noise((0.5, 0.45, 0.4), 0.03, 2)
+    plain = color_shift(face, reference, disc()).offset
+    for one, other in ((bearded(face), reference), (face, bearded(reference))):
+        assert_allclose(color_shift(one, other, disc()).offset, plain, atol=2.5)
+        field = light_field(one, other, disc(), 0.15)
+        assert_allclose(
+            field[20, 32], light_field(face, reference, disc(), 0.15)[20, 32], atol=0.02
+        )
 
 
 def test_what_lies_outside_the_mask_has_no_say() -> None:
@@ -37,7 +54,6 @@ def test_what_lies_outside_the_mask_has_no_say() -> None:
         np.where(outside, 1, reference).astype(np.float32),
         disc(),
     )
-    assert_allclose(other.gain, shift.gain, rtol=1e-5)
     assert_allclose(other.offset, shift.offset, rtol=1e-4, atol=1e-4)
 
 
@@ -45,11 +61,6 @@ def test_an_empty_mask_changes_nothing() -> None:
     face = noise((0.6, 0.5, 0.4), 0.04, 1)
     shift = color_shift(face, noise((0.1, 0.1, 0.1), 0.05, 2), np.zeros((64, 64), np.float32))
     assert_allclose(apply_shift(face, shift), face, atol=2e-3)
-
-
-def test_a_flat_face_is_not_stretched_into_noise() -> None:
-    flat, reference = noise((0.5, 0.5, 0.5), 0.001, 1), noise((0.5, 0.5, 0.5), 0.2, 2)
-    assert color_shift(flat, reference, disc()).gain.max() <= 1.6
 
 
 def test_the_light_field_carries_a_ramp_but_no_detail() -> None:

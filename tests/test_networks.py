@@ -3,10 +3,10 @@ import torch
 from torch.nn import functional
 
 from faceswap.autoencoder.networks import (
+    ConvDecoder,
     ConvEncoder,
     DenseBottleneck,
     Interleaved,
-    PixelShuffleDecoder,
     QuadDecoder,
 )
 
@@ -43,7 +43,7 @@ def test_bottleneck_is_encode_then_decode() -> None:
 
 
 def test_decoder_makes_pictures_and_masks_in_range() -> None:
-    decoder = PixelShuffleDecoder(12, (8, 8), (4, 4), residual=(0, 1), factor=2)
+    decoder = ConvDecoder(12, (8, 8), (4, 4), residual=(0, 1), factor=2)
     picture, mask = decoder(torch.randn(2, 12, 4, 4) * 10)
     assert picture.shape == (2, 3, 32, 32)
     assert mask is not None

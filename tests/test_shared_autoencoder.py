@@ -3,14 +3,14 @@ import torch
 from torch import nn
 
 from faceswap.autoencoder.models import Route, SharedAutoencoder
-from faceswap.autoencoder.networks import ConvEncoder, DenseBottleneck, PixelShuffleDecoder
+from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
 
 
 def two_domains() -> SharedAutoencoder:
     torch.manual_seed(0)
     encoder = ConvEncoder(16, (8, 16), (3, 3))
     inter = DenseBottleneck(16 * 16, 8, 4, 16, upscale=False)
-    decoders = {d: PixelShuffleDecoder(16, (8, 8)) for d in ("day", "night")}
+    decoders = {d: ConvDecoder(16, (8, 8)) for d in ("day", "night")}
     routes = {d: Route(("both",), d) for d in decoders}
     return SharedAutoencoder(encoder, {"both": inter}, decoders, routes)
 

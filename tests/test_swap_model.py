@@ -10,6 +10,7 @@ from faceswap.swap.model import (
     Preset,
     SwapConfig,
     SwapModel,
+    common_weights,
     config_of,
     freeze,
     reuse,
@@ -55,7 +56,8 @@ def test_every_variant_makes_pictures_of_its_size(preset: Preset, variant: str) 
         {"preset": preset, "resolution": 64, "variant": variant} | SMALL
     )
     model = SwapModel(config).eval()
-    (a, mask_a), (b, mask_b) = model(torch.rand(2, 3, 64, 64), torch.rand(1, 3, 64, 64))
+    made = model({"a": torch.rand(2, 3, 64, 64), "b": torch.rand(1, 3, 64, 64)})
+    (a, mask_a), (b, mask_b) = made["a"], made["b"]
     assert a.shape == (2, 3, 64, 64)
     assert b.shape == (1, 3, 64, 64)
     assert mask_a is not None
@@ -81,9 +83,9 @@ def test_swap_is_b_seen_through_a(preset: Preset) -> None:
 
 def test_the_small_input_gives_what_the_large_one_gives() -> None:
     model = SwapModel(PRESETS["quick"]).eval()
-    large = torch.rand(1, 3, 192, 192)
+    large = torch.rand(1, 3, 160, 160)
     small = torch.nn.functional.avg_pool2d(large, 2)
-    assert model.input_size == 96
+    assert model.input_size == 80
     with torch.no_grad():
         assert torch.equal(model.network.encode(small), model.network.encode(large))
 
@@ -148,21 +150,42 @@ def test_a_config_that_does_not_fit_its_weights_is_refused(tmp_path: Path) -> No
         SwapModel.load(path)
 
 
-def test_the_shared_part_of_another_model_is_taken_over(tmp_path: Path) -> None:
+def equal_parts(model: SwapModel, other: SwapModel, mine: str, theirs: str) -> bool:
+    own, known = model.network.get_submodule(mine), other.network.get_submodule(theirs)
+    pairs = zip(own.state_dict().values(), known.state_dict().values(), strict=True)
+    return all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_what_fits_of_another_model_is_taken_over(tmp_path: Path) -> None:
     path, state = saved(tmp_path)
     assert isinstance(state.averaged, SwapModel)
     torch.manual_seed(7)
     model = SwapModel(state.averaged.config)
-    before = model.network.decoders["a"].state_dict()
-    decoder = {k: v.clone() for k, v in before.items()}
-    assert reuse(model, read_checkpoint(path)) == ["encoder", "inters.both"]
-    theirs = state.averaged.network.encoder.state_dict()
-    assert all(torch.equal(v, theirs[k]) for k, v in model.network.encoder.state_dict().items())
-    assert all(torch.equal(v, before[k]) for k, v in decoder.items())
+    parts = ["encoder", "inters.both", "decoders.a", "decoders.b"]
+    assert reuse(model, read_checkpoint(path)) == parts
+    assert all(equal_parts(model, state.averaged, part, part) for part in parts)
     larger = SwapModel(SwapConfig.model_validate({"preset": "df", "resolution": 96} | SMALL))
-    assert reuse(larger, read_checkpoint(path)) == ["encoder"]
+    assert "inters.both" not in reuse(larger, read_checkpoint(path))
+    assert equal_parts(larger, state.averaged, "encoder", "encoder")
     with pytest.raises(CheckpointError, match="another shape than that of a quick 64 px"):
         reuse(SwapModel(SwapConfig(preset="quick", resolution=64)), read_checkpoint(path))
+
+
+@pytest.mark.parametrize("preset", ["quick", "liae"])
+def test_both_sides_start_from_a_model_of_many_people(preset: Preset, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = SwapConfig.model_validate({"preset": preset, "resolution": 64} | SMALL)
+    people = SwapModel(config)
+    path = tmp_path / "people.safetensors"
+    write_checkpoint(path, KIND, config.model_dump(), {}, common_weights(people))
+    model = SwapModel(config)
+    reuse(model, read_checkpoint(path))
+    people.half().float()
+    for name in ("encoder", *(f"decoders.{name}" for name in model.network.decoders)):
+        assert equal_parts(model, people, name, name.replace("decoders.a", "decoders.b"))
+    for name in model.network.inters:
+        known = "ab" if preset == "liae" else name
+        assert equal_parts(model, people, f"inters.{name}", f"inters.{known}")
 
 
 def test_frozen_parts_have_no_gradient() -> None:

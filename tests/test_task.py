@@ -10,7 +10,6 @@ from torch.nn import functional
 from faceswap.swap.faceset import FaceSet, LoadConfig, load_faces
 from faceswap.swap.model import SwapConfig, SwapModel
 from faceswap.swap.objective import Objective, mask_loss, picture_losses
-from faceswap.swap.preview import ROWS
 from faceswap.swap.task import SwapTask
 from faceswap.training.data import ImageSet
 
@@ -34,7 +33,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceSet]:
 
 
 def make_task(sides: dict[str, FaceSet], **changes: float) -> SwapTask:
-    return SwapTask(sides["a"], sides["b"], 32, Objective(**changes), CPU)
+    return SwapTask(sides, 32, Objective(**changes), CPU)
 
 
 def model() -> SwapModel:
@@ -49,13 +48,13 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_a_batch_is_distorted_in_and_undistorted_out(sides: dict[str, FaceSet]) -> None:
     task = make_task(sides)
     batch = task.batch(3, generator(), 0.0)
-    assert batch.a.shape == batch.b.shape == (3, 3, 32, 32)
+    assert batch.inputs["a"].shape == batch.inputs["b"].shape == (3, 3, 32, 32)
     assert batch.targets.shape == (6, 3, 64, 64)
     assert batch.maps.shape == (6, 2, 32, 32)
     plain = functional.avg_pool2d(batch.targets, 2)
-    assert (torch.cat([batch.a, batch.b]) - plain).abs().mean() > 0.01
+    assert (torch.cat([*batch.inputs.values()]) - plain).abs().mean() > 0.01
     again = task.batch(3, generator(), 0.0)
-    assert torch.equal(batch.a, again.a)
+    assert torch.equal(batch.inputs["a"], again.inputs["a"])
     assert torch.equal(batch.targets, again.targets)
 
 
@@ -65,7 +64,7 @@ def test_the_distortion_fades_out_late(sides: dict[str, FaceSet]) -> None:
     for progress in (0.0, 0.3, 0.7, 0.8, 1.0):
         batch = task.batch(4, generator(), progress)
         plain = functional.avg_pool2d(batch.targets, 2)
-        moved.append(float((torch.cat([batch.a, batch.b]) - plain).abs().mean()))
+        moved.append(float((torch.cat([*batch.inputs.values()]) - plain).abs().mean()))
     assert moved[0] == moved[1] > moved[2] > moved[3] == moved[4] == 0
 
 
@@ -99,10 +98,10 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
             super().__init__()
             self.pictures = pictures
 
-        def forward(self, a: torch.Tensor, b: torch.Tensor) -> tuple[object, object]:
+        def forward(self, faces: dict[str, torch.Tensor]) -> dict[str, object]:
             masks = functional.interpolate(batch.maps[:, :1], (64, 64), mode="bilinear")
-            x, m = self.pictures.chunk(2), masks.chunk(2)
-            return (x[0], m[0]), (x[1], m[1])
+            made = zip(self.pictures.chunk(2), masks.chunk(2), strict=True)
+            return dict(zip(faces, made, strict=True))
 
     losses = task.losses(Answer(batch.targets), batch)
     assert losses["loss"].item() == pytest.approx(0, abs=1e-5)
@@ -156,7 +155,7 @@ def test_the_preview_is_a_grid_of_fixed_faces(sides: dict[str, FaceSet], tmp_pat
     net = model().eval()
     task.preview(net, tmp_path / "grid.png")
     picture = np.asarray(Image.open(tmp_path / "grid.png"))
-    assert picture.shape == (64 * len(ROWS), 64 * 8, 3)
+    assert picture.shape == (64 * 6, 64 * 8, 3)
     faces: ImageSet = sides["a"].training
     assert np.array_equal(picture[:64, :64], faces.pictures[0].permute(1, 2, 0).numpy())
     assert np.array_equal(picture[:64, -64:], faces.pictures[-1].permute(1, 2, 0).numpy())
@@ -187,7 +186,7 @@ def test_spoilt_inputs_keep_clean_targets(sides: dict[str, FaceSet]) -> None:
     for change in ({"occlusion": 1.0}, {"blur": 1.0}, {"noise": 0.1}, {"compression": 0.1}):
         batch = make_task(sides, **(STILL | change)).batch(16, generator(), 0.0)
         assert torch.equal(batch.targets, clean.targets)
-        touched = (batch.a - clean.a).abs().amax((1, 2, 3)) > 1e-4
+        touched = (batch.inputs["a"] - clean.inputs["a"]).abs().amax((1, 2, 3)) > 1e-4
         assert 2 <= int(touched.sum()) <= (16 if "occlusion" in change else 14)
 
 

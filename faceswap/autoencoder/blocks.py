@@ -120,6 +120,28 @@ class Upscale(nn.Sequential):
         super().__init__(convolution, activation(active), nn.PixelShuffle(factor))
 
 
+class Enlarge(nn.Sequential):
+    """Bilinear enlargement, convolution, activation: (N, I, H, W) → (N, O, factor·H, factor·W).
+
+    As many products as ``Upscale``, but smooth from the first step on, where pixel shuffle shows
+    its cells until it has learnt to hide them. Source: Odena et al., "Deconvolution and
+    checkerboard artifacts", Distill 2016.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        factor: int = 2,
+        active: ActivationName = "leaky",
+    ) -> None:
+        convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        start_convolution_(convolution)
+        enlarge = nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
+        super().__init__(enlarge, convolution, activation(active))
+
+
 class Residual(nn.Module):
     """Two 3×3 convolutions around a shortcut; the shape stays."""
 
@@ -141,32 +163,41 @@ class Residual(nn.Module):
         return out
 
 
-class SubPixelImage(nn.Module):
+class SubPixelImage(nn.Sequential):
     """Features to an image with ``factor`` times their size: (N, I, H, W) → (N, C, f·H, f·W).
 
     The colours of all sub-pixels come straight from one convolution, so that the largest,
-    slowest layers of a decoder are not needed. What is smooth comes from a small image that is
-    enlarged bilinearly, and the sub-pixels add detail to it: sub-pixels alone would have to
-    learn that skin has no edges between their cells, and show them until they have.
+    slowest layers of a decoder are not needed. Not yet squashed.
     """
 
     def __init__(self, inputs: int, channels: int, kernel: int = 3, factor: int = 1) -> None:
+        convolution = nn.Conv2d(inputs, channels * factor**2, kernel, padding=kernel // 2)
+        icnr_(convolution.weight, factor)
+        super().__init__(convolution, nn.PixelShuffle(factor))
+
+
+class LumaChromaImage(nn.Module):
+    """Features to an RGB image of twice their size: (N, I, H, W) → (N, 3, 2H, 2W).
+
+    Brightness comes from sub-pixels, colour from a smooth image of the features' size, as in
+    JPEG: skin has no colour detail, and a young decoder can't show colour noise then. Not yet
+    squashed; what is mixed are the values before that.
+    """
+
+    def __init__(self, inputs: int, kernel: int = 3) -> None:
         super().__init__()
-        self.factor = factor
-        self.convolution = nn.Conv2d(inputs, channels * factor**2, kernel, padding=kernel // 2)
-        if factor > 1:
-            self.smooth = nn.Conv2d(inputs, channels, kernel, padding=kernel // 2)
-            start_convolution_(self.smooth, gain=1.0)
-            start_convolution_(self.convolution, gain=0.01)
-        else:
-            icnr_(self.convolution.weight, factor)
+        self.convolution = nn.Conv2d(inputs, 4 + 2, kernel, padding=kernel // 2)
+        start_convolution_(self.convolution, gain=1.0)
+        icnr_(self.convolution.weight[:4], 2)
+        self.register_buffer("mixture", _FROM_CHROMA, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, I, H, W) → (N, C, f·H, f·W), not yet squashed."""
-        out: Tensor = self.convolution(x)
-        if self.factor == 1:
-            return out
-        smooth = functional.interpolate(
-            self.smooth(x).float(), scale_factor=self.factor, mode="bilinear", align_corners=False
-        )
-        return functional.pixel_shuffle(out, self.factor).float() + smooth
+        """(N, I, H, W) → (N, 3, 2H, 2W)."""
+        luma, chroma = self.convolution(x).split((4, 2), 1)
+        tint = functional.conv2d(chroma, self.mixture)
+        tint = functional.interpolate(tint, scale_factor=2, mode="bilinear", align_corners=False)
+        return functional.pixel_shuffle(luma, 2) + tint
+
+
+# R, G and B of Cb and Cr, ITU-R BT.601.
+_FROM_CHROMA = torch.tensor([[0.0, 1.402], [-0.344136, -0.714136], [1.772, 0.0]])[:, :, None, None]

@@ -12,6 +12,7 @@ from torch.nn import functional
 from faceswap.autoencoder.blocks import (
     ActivationName,
     Downscale,
+    Enlarge,
     PixelNorm,
     Residual,
     SubPixelImage,
@@ -118,13 +119,14 @@ class DenseBottleneck(nn.Module):
         return self.decode(self.encode(x))
 
 
-class PixelShuffleDecoder(nn.Module):
-    """Doublings by pixel shuffle: features (N, C, s, s) → image and, if asked for, mask.
+class ConvDecoder(nn.Module):
+    """Doublings, each with a convolution: features (N, C, s, s) → image and, if asked for, mask.
 
     widths: channels after each doubling, so that the last map has the side s·2^len(widths).
     residual: how many residual blocks follow each doubling, or one number for all. factor: how
     often larger than the last map the picture is. mask_widths: channels of the mask's own,
-    narrow branch; none, no mask.
+    narrow branch; none, no mask. image: what makes the picture of the last map, in place of a
+    convolution with ``image_kernel`` and ``factor``. doubling: pixel shuffle or ``Enlarge``.
     """
 
     def __init__(
@@ -137,16 +139,18 @@ class PixelShuffleDecoder(nn.Module):
         active: ActivationName = "leaky",
         image_kernel: int = 1,
         factor: int = 1,
+        image: nn.Module | None = None,
+        doubling: type[Upscale] | type[Enlarge] = Upscale,
     ) -> None:
         super().__init__()
         blocks = [residual] * len(widths) if isinstance(residual, int) else list(residual)
         if len(blocks) != len(widths):
             raise ValueError("a decoder needs as many residual counts as widths")
-        self.layers = _doublings(inputs, widths, blocks, active)
-        self.image: nn.Module = SubPixelImage(widths[-1], channels, image_kernel, factor)
+        self.layers = _doublings(inputs, widths, blocks, active, doubling)
+        self.image = image or SubPixelImage(widths[-1], channels, image_kernel, factor)
         self.mask: nn.Module | None = None
         if mask_widths is not None:
-            branch = _doublings(inputs, mask_widths, [0] * len(mask_widths), active)
+            branch = _doublings(inputs, mask_widths, [0] * len(mask_widths), active, doubling)
             self.mask = nn.Sequential(branch, nn.Conv2d(mask_widths[-1], 1, 1))
 
     def forward(self, x: Tensor) -> Decoded:
@@ -156,7 +160,7 @@ class PixelShuffleDecoder(nn.Module):
         return image, None if self.mask is None else torch.sigmoid(self.mask(x))
 
 
-class QuadDecoder(PixelShuffleDecoder):
+class QuadDecoder(ConvDecoder):
     """Ends with four convolutions whose pictures interleave to one of twice the size.
 
     Source: the ``-d`` decoders of DeepFaceLab's SAEHD (one 1×1 and three 3×3 convolutions).
@@ -191,11 +195,15 @@ class Interleaved(nn.Module):
 
 
 def _doublings(
-    inputs: int, widths: Sequence[int], residual: Sequence[int], active: ActivationName
+    inputs: int,
+    widths: Sequence[int],
+    residual: Sequence[int],
+    active: ActivationName,
+    doubling: type[Upscale] | type[Enlarge],
 ) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width, blocks in zip(widths, residual, strict=True):
-        layers.append(Upscale(inputs, width, active=active))
+        layers.append(doubling(inputs, width, active=active))
         layers.extend(Residual(width, active) for _ in range(blocks))
         inputs = width
     return nn.Sequential(*layers)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from faceswap.errors import InputError, OutputError
+from faceswap.faces.align import crop_matrix, face_similarity, transform
+from faceswap.faces.face import Face
 
 CHUNK = "faceswap"
 FORMAT = 1
@@ -149,6 +151,26 @@ def crop_bounds(
     x0, y0 = np.floor(places.min(0)).astype(int) - margin
     x1, y1 = np.ceil(places.max(0)).astype(int) + 1 + margin
     return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))
+
+
+def cropped_face(
+    picture: NDArray[np.uint8], face: Face, size: int, *, side: str, frame: int, time: float = 0.0
+) -> tuple[NDArray[np.uint8], FaceRecord]:
+    """The aligned crop (size, size, 3) of a face in ``picture`` (H, W, 3), with its record."""
+    matrix = crop_matrix(face_similarity(face.points), size)
+    image = cut_out(picture, matrix, size)
+    return image, FaceRecord(
+        side=side,
+        frame=frame,
+        time=time,
+        track=face.track,
+        points=transform(matrix, face.points),
+        forehead=transform(matrix, face.forehead),
+        presence=face.presence,
+        pose=face.pose,
+        matrix=matrix,
+        blur=sharpness(image),
+    )
 
 
 def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None:

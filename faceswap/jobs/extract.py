@@ -261,21 +261,15 @@ class _CropWriter:
         self._pending.clear()
 
     def _cut(self, path: Path, frame: "Frame", face: "Face") -> None:
-        from faceswap.faces.align import crop_matrix, face_similarity, transform
-        from faceswap.faces.crops import FaceRecord, cut_out, sharpness, write_crop
+        from faceswap.faces.crops import cropped_face, write_crop
 
-        matrix = crop_matrix(face_similarity(face.points), self._options.size)
-        image = cut_out(frame.image, matrix, self._options.size)
-        record = FaceRecord(
-            side=self._options.side,
+        options = self._options
+        image, record = cropped_face(
+            frame.image,
+            face,
+            options.size,
+            side=options.side,
             frame=frame.index,
             time=frame.time,
-            track=face.track,
-            points=transform(matrix, face.points),
-            forehead=transform(matrix, face.forehead),
-            presence=face.presence,
-            pose=face.pose,
-            matrix=matrix,
-            blur=sharpness(image),
         )
         write_crop(path, image, record)

@@ -29,8 +29,8 @@ PresetName = Annotated[
 
 _LOSSES = ("l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency", "mask")
 
-# Learning rate and faces a side. Small batches learn more from the same number of faces.
-_DEFAULTS = {"quick": (2e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
+LEARNING = {"quick": (1e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
+"""Learning rate and faces a side. Small batches learn more from the same number of faces."""
 
 
 class TrainOptions(Options):
@@ -77,7 +77,7 @@ class TrainOptions(Options):
     features: Annotated[
         float,
         Field(ge=0, le=50, description="How much more eyes count, and half of it, the mouth."),
-    ] = 8.0
+    ] = 6.0
     occlusion: Annotated[
         float,
         Field(ge=0, le=1, description="Share of faces with something in front, to look behind."),
@@ -101,10 +101,13 @@ class TrainOptions(Options):
     start_from: Annotated[
         Path | None,
         Field(
-            description="A model file (.safetensors) whose encoder a new run starts from, such as "
-            "one trained on many people."
+            description="A model file (.safetensors) that a new run starts from, such as one that "
+            "'pretrain' made; quick has one of its own."
         ),
     ] = None
+    fresh: Annotated[
+        bool, Field(description="Start a new run from nothing, not from the preset's own model.")
+    ] = False
     freeze: Annotated[
         Literal["nothing", "encoder", "shared"],
         Field(description="Leave this part as it is; shared is all but the decoders."),
@@ -203,7 +206,7 @@ def train(options: TrainOptions) -> Generator[Event, None, TrainSummary]:
     for problem in (*problems, *a.problems, *b.problems):
         yield Notice(message=problem)
     with joined(pick_device(options.device)) as (group, device):
-        task = SwapTask(a, b, model.input_size, _objective(options), device)
+        task = SwapTask({"a": a, "b": b}, model.input_size, _objective(options), device)
         shape = model.config.model_dump()
         loop = Loop(task, model, _loop_config(options), folder, KIND, shape, device, group)
         if checkpoint is not None:
@@ -219,8 +222,9 @@ def _model(options: TrainOptions, folder: Path) -> "tuple[SwapModel, Checkpoint 
     """The run's model, the checkpoint it goes on from, and what was wrong with newer ones."""
     import torch
 
+    from faceswap.assets import asset_path
     from faceswap.errors import CheckpointError
-    from faceswap.swap.model import SwapConfig, SwapModel, config_of, freeze, reuse
+    from faceswap.swap.model import PRESETS, SwapConfig, SwapModel, config_of, freeze, reuse
     from faceswap.training.checkpoint import CheckpointFolder, read_checkpoint
 
     config = config_of(options.preset, options.resolution, options.variant)
@@ -238,9 +242,11 @@ def _model(options: TrainOptions, folder: Path) -> "tuple[SwapModel, Checkpoint 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         model = SwapModel(config)
-    if options.start_from is not None and checkpoint is None:
+    if checkpoint is None and options.start_from is not None:
         taken = reuse(model, read_checkpoint(options.start_from))
         problems.append(f"Starting from {options.start_from}: {', '.join(taken)} taken over.")
+    elif checkpoint is None and not options.fresh and config == PRESETS["quick"]:
+        reuse(model, read_checkpoint(asset_path("quick.safetensors")))
     freeze(model, options.freeze)
     return model, checkpoint, problems
 
@@ -263,7 +269,7 @@ def _objective(options: TrainOptions) -> "Objective":
 def _loop_config(options: TrainOptions) -> "LoopConfig":
     from faceswap.training.state import LoopConfig
 
-    rate, batch = _DEFAULTS[options.preset]
+    rate, batch = LEARNING[options.preset]
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,

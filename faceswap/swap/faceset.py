@@ -1,7 +1,8 @@
 """A folder of aligned crops as a set to train on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -59,18 +60,23 @@ class _Loaded:
 
 
 def load_faces(folder: Path, side: str, config: LoadConfig) -> FaceSet:
-    """The faces in ``folder``, scaled, with their maps and weights.
+    """The faces of one side's ``folder``; see ``load_all``."""
+    return load_all([folder], side, config)
+
+
+def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
+    """The faces in ``folders``, scaled, with their maps and weights.
 
     Crops of any size are scaled to one. Unreadable ones are left out and told. Raises
     NoFaceError when too few are left.
     """
-    files = crop_files(folder)
-    _enough(len(files), side, folder)
+    count = sum(len(crop_files(folder)) for folder in folders)
+    _enough(count, side, folders)
     loaded: list[_Loaded] = []
     unreadable: list[str] = []
-    store = allocate((len(files), 3, config.resolution, config.resolution))
-    maps = allocate((len(files), 2, config.resolution // 2, config.resolution // 2))
-    for crop in read_crops(folder):
+    store = allocate((count, 3, config.resolution, config.resolution))
+    maps = allocate((count, 2, config.resolution // 2, config.resolution // 2))
+    for crop in chain.from_iterable(read_crops(folder) for folder in folders):
         if isinstance(crop, InputError):
             unreadable.append(str(crop))
             continue
@@ -80,7 +86,7 @@ def load_faces(folder: Path, side: str, config: LoadConfig) -> FaceSet:
     keep, problems = _chosen(loaded, config, side)
     if unreadable:
         problems.insert(0, f"{side.upper()}: {len(unreadable)} crops left out: {unreadable[0]}")
-    _enough(int(keep.sum()), side, folder)
+    _enough(int(keep.sum()), side, folders)
     if keep.sum() < WANTED:
         problems.append(
             f"{side.upper()} has {int(keep.sum())} faces; with {WANTED} or more, of all "
@@ -96,10 +102,11 @@ def _facts(face: _Loaded) -> tuple[tuple[float, float, float], float, float, flo
     return face.pose, face.opening, face.presence, face.blur
 
 
-def _enough(count: int, side: str, folder: Path) -> None:
+def _enough(count: int, side: str, folders: Sequence[Path]) -> None:
     if count < FEWEST:
+        places = ", ".join(map(str, folders))
         raise NoFaceError(
-            f"{side.upper()} has {count} usable faces in {folder}, and at least {FEWEST} are "
+            f"{side.upper()} has {count} usable faces in {places}, and at least {FEWEST} are "
             f"needed ({WANTED} or more are better); extract more footage with "
             f"'faceswap extract VIDEO --side {side}'."
         )

@@ -1,12 +1,13 @@
 """The swap model: one encoder, the faces of A and B each with their own way back.
 
 Presets
-    quick    192 px pictures from a 96 px encoder; trains on two CPU cores
+    quick    160 px pictures from an 80 px encoder; trains on two CPU cores
     classic  the 64 px original of 2017 (faceswap's ``original``)
     df       shared encoder and bottleneck, two decoders (DeepFaceLab's SAEHD)
     liae     two bottlenecks, one decoder (SAEHD): lets A's light and face shape through
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,13 +15,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor, nn
 
-from faceswap.autoencoder.blocks import ActivationName, to_channels_last
+from faceswap.autoencoder.blocks import ActivationName, Enlarge, LumaChromaImage, to_channels_last
 from faceswap.autoencoder.models import Route, SharedAutoencoder
 from faceswap.autoencoder.networks import (
+    ConvDecoder,
     ConvEncoder,
     Decoded,
     DenseBottleneck,
-    PixelShuffleDecoder,
     QuadDecoder,
 )
 from faceswap.errors import CheckpointError, OptionsError
@@ -45,7 +46,7 @@ class SwapConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: Preset = "quick"
-    resolution: Annotated[int, Field(ge=64, le=512)] = 192
+    resolution: Annotated[int, Field(ge=64, le=512)] = 160
     code: Annotated[int, Field(ge=32, le=1024)] = 256
     encoder: Width = 64
     decoder: Width = 64
@@ -77,7 +78,7 @@ class SwapConfig(BaseModel):
 
 
 PRESETS: dict[Preset, SwapConfig] = {
-    "quick": SwapConfig(preset="quick", resolution=192),
+    "quick": SwapConfig(preset="quick", resolution=160),
     "classic": SwapConfig(preset="classic", resolution=64),
     "df": SwapConfig(preset="df", resolution=128, variant="ud"),
     "liae": SwapConfig(preset="liae", resolution=128, variant="ud"),
@@ -130,10 +131,10 @@ class SwapModel(nn.Module):
         assert isinstance(encoder, ConvEncoder)
         return encoder.size
 
-    def forward(self, a: Tensor, b: Tensor) -> tuple[Decoded, Decoded]:
-        """Faces of A and of B (N, 3, R, R) → both reconstructed, each with its mask or None."""
-        out: dict[str, Decoded] = self.network({"a": a, "b": b})
-        return out["a"], out["b"]
+    def forward(self, faces: Mapping[str, Tensor]) -> dict[str, Decoded]:
+        """Faces (N, 3, R, R) of "a", "b" or both → reconstructed, each with its mask or None."""
+        out: dict[str, Decoded] = self.network(faces)
+        return out
 
     def reconstruct(self, faces: Tensor, side: str) -> Decoded:
         """Any faces (N, 3, R, R) as the person on ``side``, and their masks or None; float32.
@@ -180,28 +181,48 @@ def model_from(checkpoint: Checkpoint) -> SwapModel:
 
 
 def reuse(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
-    """Start ``model`` from another one's encoder and bottlenecks, where their shapes agree.
+    """Start ``model`` from another one's parts, where their shapes agree.
 
-    Returns the names of the parts taken over. Raises CheckpointError when nothing fits.
+    A model of many people has one decoder, which both of ``model``'s start from. Returns the
+    names of the parts taken over. Raises CheckpointError when not even the encoder fits.
     """
-    network = model.network
-    parts: dict[str, nn.Module] = {"encoder": network.encoder}
-    parts |= {f"inters.{name}": inter for name, inter in network.inters.items()}
     weights = checkpoint.part("ema")
     taken = []
-    for name, part in parts.items():
-        prefix = f"network.{name}."
-        found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-        shapes = {k: v.shape for k, v in found.items()}
-        if shapes == {k: v.shape for k, v in part.state_dict().items()}:
-            part.load_state_dict(found)
-            taken.append(name)
+    for name, part in _parts(model).items():
+        for known in (name, _STAND_INS.get(name, name)):
+            prefix = f"network.{known}."
+            found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+            shapes = {k: v.shape for k, v in found.items()}
+            if shapes == {k: v.shape for k, v in part.state_dict().items()}:
+                part.load_state_dict(found)
+                taken.append(name)
+                break
     if "encoder" not in taken:
         raise CheckpointError(
             f"The encoder in {checkpoint.path} has another shape than that of a "
             f"{model.config.text()} model; start from one of the same preset."
         )
     return taken
+
+
+def common_weights(model: SwapModel) -> dict[str, Tensor]:
+    """What a model of many people, all on side B, has to offer to others, in float16."""
+    kept = [name for name in _parts(model) if name not in _STAND_INS]
+    return {
+        f"ema/{name}": tensor.half()
+        for name, tensor in model.state_dict().items()
+        if any(name.startswith(f"network.{part}.") for part in kept)
+    }
+
+
+_STAND_INS = {"decoders.a": "decoders.b", "inters.a": "inters.ab"}
+
+
+def _parts(model: SwapModel) -> dict[str, nn.Module]:
+    network = model.network
+    parts: dict[str, nn.Module] = {"encoder": network.encoder}
+    parts |= {f"inters.{name}": inter for name, inter in network.inters.items()}
+    return parts | {f"decoders.{name}": decoder for name, decoder in network.decoders.items()}
 
 
 def freeze(model: SwapModel, part: FreezablePart) -> None:
@@ -219,12 +240,12 @@ def _sized(mask: Tensor, side: int) -> Tensor:
 
 def _quick(config: SwapConfig) -> SharedAutoencoder:
     size = config.resolution // 2
-    encoder = ConvEncoder(size, (32, 64, 128, 192), (5, 5, 3, 3))
+    encoder = ConvEncoder(size, (32, 64, 128, 192), (5, 3, 3, 3))
     inter = DenseBottleneck(192 * encoder.lowest**2, 256, encoder.lowest, 192, upscale=False)
 
-    def decoder() -> PixelShuffleDecoder:
-        return PixelShuffleDecoder(
-            192, (160, 96, 64), (32, 16, 8), residual=(0, 0, 1), image_kernel=3, factor=4
+    def decoder() -> ConvDecoder:
+        return ConvDecoder(
+            192, (160, 96, 56, 24), (32, 16, 8), image=LumaChromaImage(24), doubling=Enlarge
         )
 
     return _two_decoders(encoder, inter, decoder(), decoder())
@@ -233,7 +254,7 @@ def _quick(config: SwapConfig) -> SharedAutoencoder:
 def _classic(_: SwapConfig) -> SharedAutoencoder:
     encoder = ConvEncoder(64, (128, 256, 512, 1024), (5, 5, 5, 5))
     inter = DenseBottleneck(1024 * 16, 1024, 4, 512, middle=1024)
-    a, b = (PixelShuffleDecoder(512, (256, 128, 64), image_kernel=5) for _ in "ab")
+    a, b = (ConvDecoder(512, (256, 128, 64), image_kernel=5) for _ in "ab")
     return _two_decoders(encoder, inter, a, b)
 
 
@@ -276,7 +297,7 @@ def _saehd_inter(config: SwapConfig, encoder: ConvEncoder, outputs: int) -> Dens
     )
 
 
-def _saehd_decoder(config: SwapConfig, inputs: int) -> PixelShuffleDecoder:
+def _saehd_decoder(config: SwapConfig, inputs: int) -> ConvDecoder:
     d, m = config.decoder, config.mask
     deep, double = "t" in config.variant, "d" in config.variant
     widths = (8 * d, 8 * d, 4 * d, 2 * d) if deep else (8 * d, 4 * d, 2 * d)
@@ -284,7 +305,7 @@ def _saehd_decoder(config: SwapConfig, inputs: int) -> PixelShuffleDecoder:
     active = _saehd_activation(config)
     if double:
         return QuadDecoder(inputs, widths, (*masks, m), residual=1, active=active)
-    return PixelShuffleDecoder(inputs, widths, masks, residual=1, active=active)
+    return ConvDecoder(inputs, widths, masks, residual=1, active=active)
 
 
 def _df(config: SwapConfig) -> SharedAutoencoder:

@@ -4,6 +4,7 @@ Distorted in, undistorted out, each side through its own decoder. As both share 
 what it passes on is what both have in common: pose, expression, gaze and light.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,38 +23,47 @@ from faceswap.training.data import ImageSet
 
 @dataclass(frozen=True)
 class SwapBatch:
-    """a and b: inputs (n, 3, r, r). A's first: targets (2n, 3, R, R), maps (2n, 2, R/2, R/2)."""
+    """n faces of each side. inputs: (n, 3, r, r) by side. One side after the other: targets
+    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2)."""
 
-    a: Tensor
-    b: Tensor
+    inputs: dict[str, Tensor]
     targets: Tensor
     maps: Tensor
 
     def part(self, index: int, count: int) -> "SwapBatch":
-        """The ``index``-th of ``count`` equal portions, with as many faces of A as of B."""
+        """The ``index``-th of ``count`` equal portions, with as many faces of each side."""
         if count == 1:
             return self
-        n = len(self.a)
+        sides = len(self.inputs)
+        n = len(self.targets) // sides
         mine = slice(index * n // count, (index + 1) * n // count)
         targets, maps = (
-            torch.cat([half[mine] for half in both.chunk(2)]) for both in (self.targets, self.maps)
+            torch.cat([part[mine] for part in whole.chunk(sides)])
+            for whole in (self.targets, self.maps)
         )
-        return SwapBatch(self.a[mine], self.b[mine], targets, maps)
+        return SwapBatch({side: x[mine] for side, x in self.inputs.items()}, targets, maps)
 
 
 class SwapTask:
-    """Batches, losses, measures and previews of a swap model; a training.loop.Task."""
+    """Batches, losses, measures and previews of a swap model; a training.loop.Task.
+
+    sets: the faces of each side of the model that learns: "a" and "b", or one of them.
+    """
 
     def __init__(
-        self, a: FaceSet, b: FaceSet, input_size: int, objective: Objective, device: torch.device
+        self,
+        sets: Mapping[str, FaceSet],
+        input_size: int,
+        objective: Objective,
+        device: torch.device,
     ) -> None:
         self.objective = objective
         self._input_size = input_size
-        self._sets = {"a": a.training.to(device), "b": b.training.to(device)}
+        self._sets = {side: faces.training.to(device) for side, faces in sets.items()}
         self._colors = {side: _statistics(faces) for side, faces in self._sets.items()}
         self._held_out = {
             side: faces.held_out.to(device)
-            for side, faces in (("a", a), ("b", b))
+            for side, faces in sets.items()
             if faces.held_out is not None
         }
 
@@ -69,7 +79,8 @@ class SwapTask:
         both = torch.cat(targets)
         inputs = self._distorted(both, generator, progress)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return SwapBatch(inputs[:count], inputs[count:], both, torch.cat(maps))
+        by_side = dict(zip(self._sets, inputs.split(count), strict=True))
+        return SwapBatch(by_side, both, torch.cat(maps))
 
     def _changed(
         self, faces: ImageSet, places: Tensor, color: Tensor, generator: Generator
@@ -83,12 +94,12 @@ class SwapTask:
 
     def _color_matrices(self, places: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
         """Matrices (n, 3, 4) for each side: B's towards A's colours, then a change to both."""
-        o, count = self.objective, len(places["a"])
+        o, count = self.objective, len(next(iter(places.values())))
         matrices = {
             side: augment.random_color(count, o.brightness, o.contrast, o.tint, generator)
             for side in places
         }
-        if o.color_transfer > 0:
+        if o.color_transfer > 0 and len(places) > 1:
             like = self._colors["a"][self._sets["a"].draw(count, generator)]
             strength = augment.uniform((count,), 0, o.color_transfer, generator)
             own = self._colors["b"][places["b"]]
@@ -128,18 +139,19 @@ class SwapTask:
 
     def losses(self, model: nn.Module, batch: SwapBatch) -> dict[str, Tensor]:
         """The losses of one batch, and under ``"loss"`` their weighted sum."""
-        (a, mask_a), (b, mask_b) = model(batch.a, batch.b)
-        made = torch.cat([a, b]).float()
+        decoded = list(model(batch.inputs).values())
+        made = torch.cat([picture for picture, _ in decoded]).float()
         total, parts = picture_losses(self.objective, made, batch.targets, batch.maps)
-        if mask_a is not None and mask_b is not None:
-            loss = mask_loss(torch.cat([mask_a, mask_b]).float(), batch.maps)
+        masks = [mask for _, mask in decoded if mask is not None]
+        if masks:
+            loss = mask_loss(torch.cat(masks).float(), batch.maps)
             total = total + self.objective.mask * loss
             parts["mask"] = loss.detach()
         return {"loss": total, **parts}
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Reconstruction of the held-out faces: mean PSNR in dB and SSIM over both sides."""
+        """Reconstruction of the held-out faces: mean PSNR in dB and SSIM over the sides."""
         assert isinstance(model, SwapModel)
         results: dict[str, list[float]] = {"held-out PSNR": [], "held-out SSIM": []}
         for side, faces in self._held_out.items():
@@ -153,10 +165,9 @@ class SwapTask:
         return {name: sum(v) / len(v) for name, v in results.items() if v}
 
     def preview(self, model: nn.Module, path: Path) -> None:
-        """A grid of fixed faces: A, A→A, A→B, B, B→B, B→A."""
+        """A grid of fixed faces; see ``write_grid``."""
         assert isinstance(model, SwapModel)
-        faces = {side: _spread(s) for side, s in self._sets.items()}
-        write_grid(model, faces["a"], faces["b"], path)
+        write_grid(model, {side: _spread(s) for side, s in self._sets.items()}, path)
 
 
 def _statistics(faces: ImageSet) -> Tensor:

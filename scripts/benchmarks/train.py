@@ -97,7 +97,7 @@ def _bare(preset: Preset, batch: int, precision: str, device: torch.device) -> C
     def step() -> None:
         optimiser.zero_grad()
         with autocast(device, "bf16" if precision == "bf16" else "fp32"):
-            (made_a, _), (made_b, _) = model(a, b)
+            (made_a, _), (made_b, _) = model({"a": a, "b": b}).values()
             loss = (made_a.float() - a).abs().mean() + (made_b.float() - b).abs().mean()
         torch.autograd.backward(loss)
         optimiser.step()
@@ -109,7 +109,7 @@ def _ours(preset: Preset, batch: int, device: torch.device) -> Stepper:
     keep_freed_memory()
     torch.manual_seed(0)
     model = SwapModel(PRESETS[preset])
-    task = SwapTask(_noise(model), _noise(model), model.input_size, Objective(), device)
+    task = SwapTask({"a": _noise(model), "b": _noise(model)}, model.input_size, Objective(), device)
     config = LoopConfig(batch=batch)
     state = TrainingState(model, config, fastest_precision(device), device)
     return Stepper(task, state, config)

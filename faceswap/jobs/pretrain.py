@@ -1,0 +1,224 @@
+"""Teach a model what all faces have in common, for new runs to start from."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from faceswap.errors import InputError, OutputError
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.jobs.train import LEARNING, PresetName
+from faceswap.options import Device, Options, Overwrite, Show
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from faceswap.swap.model import SwapModel
+    from faceswap.training.checkpoint import Checkpoint
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_CROP = 256
+_SMALLEST = 48
+
+
+class PretrainOptions(Options):
+    """Teach a model the faces of many people, for 'train --start-from'."""
+
+    folders: Annotated[
+        list[Path],
+        Show(positional=True, common=True),
+        Field(
+            min_length=1,
+            description="Folders of faces: crops that 'extract' made, or any pictures, in which "
+            "the faces are then found.",
+        ),
+    ]
+    output: Annotated[
+        Path, Show(short="-o", common=True), Field(description="The model file to write.")
+    ]
+    run: Annotated[
+        Path | None,
+        Field(
+            description="Where the run is kept, so that it can go on later; by default a folder "
+            "beside the output."
+        ),
+    ] = None
+    preset: PresetName = "quick"
+    minutes: Annotated[
+        float | None, Show(common=True), Field(gt=0, description="Train for so long, then stop.")
+    ] = None
+    steps: Annotated[
+        int | None,
+        Show(common=True),
+        Field(ge=1, description="Train until the run has done so many steps, then stop."),
+    ] = None
+    batch: Annotated[int, Field(ge=1, description="Faces a step.")] = 32
+    resolution: Annotated[
+        int | None,
+        Field(ge=64, le=512, description="Side of the model's pictures; the preset's by default."),
+    ] = None
+    variant: Annotated[
+        str | None, Field(description="For df and liae, as in 'train --variant'.")
+    ] = None
+    device: Device = "auto"
+    seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    overwrite: Overwrite = False
+
+
+class PretrainSummary(Summary):
+    """What came of it."""
+
+    output: Path
+    faces: int
+    step: int
+
+    def text(self) -> str:
+        """What was made, and what to do with it."""
+        return (
+            f"{self.output}: learnt from {self.faces:,} faces in {self.step:,} steps. Begin runs "
+            f"with it by 'faceswap train --start-from {self.output}'."
+        )
+
+
+def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary]:
+    """Teach a model the faces of many people.
+
+    All people are one side to the model, so that what it learns is what faces have in common.
+    Stopped in any way and started again, it goes on from its last save.
+    """
+    from faceswap.swap.faceset import LoadConfig, load_all
+    from faceswap.swap.model import KIND, common_weights
+    from faceswap.swap.objective import Objective
+    from faceswap.swap.task import SwapTask
+    from faceswap.training.checkpoint import write_checkpoint
+    from faceswap.training.loop import Loop
+    from faceswap.training.precision import pick_device
+    from faceswap.training.state import LoopConfig
+
+    _check_output(options)
+    folder = options.run or options.output.with_suffix(".pretrain")
+    model, loop_from, problems = _model(options, folder)
+    for problem in problems:
+        yield Notice(message=problem)
+    found = yield from _cropped(options.folders, folder / "faces")
+    yield Progress(stage="pretrain", done=0, unit="steps")
+    people = load_all(found, "b", LoadConfig(model.resolution))
+    for problem in people.problems:
+        yield Notice(message=problem)
+    device = pick_device(options.device)
+    # Any face may be seen in a mirror here, and the colours of a photograph are chance.
+    objective = Objective(flip=0.5, brightness=0.1, tint=0.08)
+    config = LoopConfig(
+        steps=options.steps,
+        minutes=options.minutes,
+        batch=options.batch,
+        rate=LEARNING[options.preset][0],
+        seed=options.seed,
+        noun="faces",
+    )
+    task = SwapTask({"b": people}, model.input_size, objective, device)
+    loop = Loop(task, model, config, folder, KIND, model.config.model_dump(), device)
+    if loop_from is not None:
+        loop.resume(loop_from)
+    with closing(loop.run()) as events:
+        yield from events
+    averaged = loop.state.averaged
+    write_checkpoint(
+        options.output,
+        KIND,
+        model.config.model_dump(),
+        {"step": loop.state.step, "faces": len(people.training)},
+        common_weights(averaged),
+    )
+    yield Saved(what="model", path=options.output)
+    return PretrainSummary(output=options.output, faces=len(people.training), step=loop.state.step)
+
+
+def _check_output(options: PretrainOptions) -> None:
+    path = options.output
+    if path.suffix != ".safetensors":
+        raise OutputError(f"{path.name} is no name for a model; end it with .safetensors.")
+    if path.exists() and not options.overwrite:
+        raise OutputError(f"{path} exists already; use --overwrite or another name.")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"There is no folder {path.absolute().parent}; make it first.")
+
+
+def _model(
+    options: PretrainOptions, folder: Path
+) -> "tuple[SwapModel, Checkpoint | None, list[str]]":
+    """The run's model and the checkpoint it goes on from, with what was wrong with newer ones."""
+    import torch
+
+    from faceswap.errors import CheckpointError
+    from faceswap.swap.model import SwapModel, config_of
+    from faceswap.training.checkpoint import CheckpointFolder
+
+    config = config_of(options.preset, options.resolution, options.variant)
+    checkpoints = CheckpointFolder(folder)
+    checkpoints.clean()
+    checkpoint, problems = checkpoints.newest()
+    if checkpoint is not None:
+        checkpoints.set_aside(checkpoint.path)
+        if checkpoint.config != config.model_dump():
+            raise CheckpointError(
+                f"The run in {folder} is of another model; name another folder with --run."
+            )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        return SwapModel(config), checkpoint, problems
+
+
+def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list[Path]]:
+    """Folders of crops, those among ``folders`` and one of the faces found in all others."""
+    from faceswap.faces.crops import cropped_face, read_crop, write_crop
+    from faceswap.faces.detect import make_detector
+    from faceswap.faces.find import find_faces
+    from faceswap.faces.landmarks import make_landmarker
+
+    found: list[Path] = []
+    pictures: list[Path] = []
+    for folder in folders:
+        files = sorted(p for p in folder.glob("*") if p.suffix.lower() in _PICTURES)
+        if not files:
+            raise InputError(f"There are no pictures in {folder}.")
+        try:
+            read_crop(files[0])
+        except InputError:
+            pictures += files
+        else:
+            found.append(folder)
+    if not pictures:
+        return found
+    landmarker, detector = make_landmarker(), make_detector()
+    into.mkdir(parents=True, exist_ok=True)
+    meter = Meter("find faces", len(pictures), "pictures")
+    for number, path in enumerate(pictures):
+        done = into / f"{number:06d}.done"
+        if not done.exists():
+            image = _read(path)
+            if image is None:
+                yield Notice(message=f"{path} cannot be read and is left out.")
+            else:
+                for face in find_faces(image, landmarker, detector, min_face=_SMALLEST):
+                    crop, record = cropped_face(image, face, _CROP, side="b", frame=number)
+                    write_crop(into / f"{number:06d}_{face.track}.png", crop, record)
+            done.touch()
+        if progress := meter.add():
+            yield progress
+    yield meter.progress()
+    return [*found, into]
+
+
+def _read(path: Path) -> "NDArray[np.uint8] | None":
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, UnidentifiedImageError, SyntaxError):
+        return None

@@ -1,0 +1,82 @@
+"""Training on many people, and starting from what came of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_faces import draw_project
+from PIL import Image
+
+from faceswap.errors import CheckpointError, InputError, OutputError
+from faceswap.events import Event, Notice
+from faceswap.jobs.pretrain import PretrainOptions, PretrainSummary, pretrain
+from faceswap.jobs.train import TrainOptions, train
+from faceswap.training.checkpoint import read_checkpoint
+from faceswap.video.reader import VideoReader
+
+
+def finish(*folders: Path, output: Path, **changes: Any) -> tuple[list[Event], PretrainSummary]:
+    small: dict[str, Any] = {"steps": 3, "batch": 2, "resolution": 64, "device": "cpu"}
+    options = PretrainOptions(folders=list(folders), output=output, **(small | changes))
+    events: list[Event] = []
+    job = pretrain(options)
+    while True:
+        try:
+            events.append(next(job))
+        except StopIteration as end:
+            return events, end.value
+
+
+def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) -> None:
+    project = draw_project(tmp_path / "project", 20)
+    output = tmp_path / "people.safetensors"
+    _, summary = finish(project.faces("a"), project.faces("b"), output=output)
+    assert summary.step == 3
+    assert summary.faces > 30
+    assert "--start-from" in summary.text()
+    names = {name.split(".")[1] for name in read_checkpoint(output).part("ema")}
+    assert names == {"encoder", "inters", "decoders"}
+    assert not any("decoders.a" in name for name in read_checkpoint(output).part("ema"))
+    options = TrainOptions(
+        project=project.folder, steps=1, batch=2, resolution=64, device="cpu", start_from=output
+    )
+    notices = [e.message for e in train(options) if isinstance(e, Notice)]
+    assert any("decoders.a, decoders.b taken over" in n for n in notices)
+
+
+def test_it_goes_on_where_it_was_and_overwrites_only_when_told(tmp_path: Path) -> None:
+    faces = draw_project(tmp_path / "project", 20).faces("a")
+    output = tmp_path / "people.safetensors"
+    finish(faces, output=output)
+    with pytest.raises(OutputError, match="exists already"):
+        finish(faces, output=output)
+    _, summary = finish(faces, output=output, overwrite=True, steps=5)
+    assert summary.step == 5
+    with pytest.raises(CheckpointError, match="another model"):
+        finish(faces, output=output, overwrite=True, resolution=96)
+
+
+def test_faces_are_found_in_plain_pictures(sample: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures of people"
+    pictures.mkdir()
+    with VideoReader(sample / "a.mp4") as reader:
+        for frame in reader.frames(0, 14):
+            Image.fromarray(frame.image).save(pictures / f"{frame.index:02d}.jpg")
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(pictures / "99 nobody.png")
+    (pictures / "98 broken.jpg").write_bytes(b"not a picture")
+    output = tmp_path / "people.safetensors"
+    events, summary = finish(pictures, output=output, steps=1)
+    assert summary.faces == 14
+    assert len(list((tmp_path / "people.pretrain" / "faces").glob("*.png"))) == 14
+    assert any("98 broken.jpg cannot be read" in e.message for e in events if isinstance(e, Notice))
+
+
+def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"end it with \.safetensors"):
+        finish(tmp_path, output=tmp_path / "people.pt")
+    with pytest.raises(OutputError, match="There is no folder"):
+        finish(tmp_path, output=tmp_path / "none" / "people.safetensors")
+    with pytest.raises(InputError, match="no pictures"):
+        finish(tmp_path, output=tmp_path / "people.safetensors")
+    assert list(tmp_path.glob("*.safetensors")) == []
