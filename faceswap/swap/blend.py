@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from faceswap.faces.crops import crop_bounds
 from faceswap.faces.mask import face_mask
+from faceswap.swap.detail import fine_texture
 
 Frame = NDArray[np.uint8]
 Picture = NDArray[np.float32]
@@ -16,7 +17,6 @@ Region = NDArray[np.uint8]
 """What is face, 1, and what is not, 0, of a crop at ``_FINE`` times its size."""
 
 _FINE = 2  # at twice the size, a distance is right to a quarter of a pixel
-_EDGE = 5.0  # levels of 255: texture of skin and grain is below, edges of features are above
 
 
 def drawn_region(points: Points, forehead: Points, side: int) -> Region:
@@ -87,22 +87,3 @@ def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix, grain: flo
         wanted += np.float32(grain) * fine_texture(region)
     mixed = region + weight * (wanted - region)
     region[:] = np.clip(mixed + np.float32(0.5), 0, 255).astype(np.uint8)
-
-
-def fine_texture(picture: Frame) -> NDArray[np.float32]:
-    """What is finest in ``picture`` (H, W, 3): pores, grain and noise, but no edges: (H, W, 1).
-
-    A network's face is smoother than any camera's picture, which shows in motion as a face
-    that does not belong to its frame. The difference of brightness from its surroundings of a
-    pixel or two, faded out where it is too strong to be texture.
-    """
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.2)
-    strength = cv2.GaussianBlur(np.abs(fine), (0, 0), 1.5)
-    return np.asarray((fine * np.exp(-((strength / _EDGE) ** 2)))[..., None], np.float32)
-
-
-def sharpen(face: Picture, amount: float, radius: float) -> Picture:
-    """Unsharp masking: ``face`` plus ``amount`` times what a blur of ``radius`` pixels takes."""
-    blurred = cv2.GaussianBlur(face, (0, 0), radius)
-    return np.clip(face + np.float32(amount) * (face - blurred), 0, 1)

@@ -42,8 +42,10 @@ class Look(Options):
         Field(ge=0, le=0.5, description="Width of the mask's soft edge, as a share of the face's."),
     ] = 0.1
     sharpen: Annotated[
-        float, Show(common=True), Field(ge=0, le=3, description="How much fine detail is raised.")
-    ] = 0.5
+        float,
+        Show(common=True),
+        Field(ge=0, le=2, description="How far the face's sharpness is raised to A's."),
+    ] = 1.0
     grain: Annotated[
         float,
         Show(common=True),

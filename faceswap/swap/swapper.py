@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.faces.crops import cut_out
-from faceswap.swap.blend import drawn_region, learned_region, paste, sharpen, soft_mask
+from faceswap.swap.blend import drawn_region, learned_region, paste, soft_mask
 from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
+from faceswap.swap.detail import Gains, detail_gains, raise_detail
 from faceswap.swap.look import Look
 
 Frame = NDArray[np.uint8]
@@ -45,16 +46,29 @@ class Placed:
     matrix: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """What a face needs to suit its frame: a change of tone and of sharpness."""
+
+    color: ColorShift
+    gains: Gains
+
+    def mixed(self, other: "_Fit", share: float) -> "_Fit":
+        """This one with ``share`` of ``other`` in it."""
+        gains = np.float32(1 - share) * self.gains + np.float32(share) * other.gains
+        return _Fit(self.color.mixed(other.color, share), gains)
+
+
 class Swapper:
     """Swaps the faces of frames in batches, in the order of the footage.
 
-    It remembers each track's colours from batch to batch, so that they change calmly;
-    ``cut`` forgets them.
+    It remembers each track's tone and sharpness from batch to batch, so that they change
+    calmly; ``cut`` forgets them.
     """
 
     def __init__(self, model: FaceModel, device: torch.device, look: Look) -> None:
         self._model, self._device, self._look = model, device, look
-        self._shifts: dict[int, ColorShift] = {}
+        self._fits: dict[int, _Fit] = {}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
 
     def __enter__(self) -> "Swapper":
@@ -64,8 +78,8 @@ class Swapper:
         self._pool.shutdown()
 
     def cut(self) -> None:
-        """A new shot begins: colours seen so far say nothing about it."""
-        self._shifts.clear()
+        """A new shot begins: what was seen so far says nothing about it."""
+        self._fits.clear()
 
     def swap(self, frames: Sequence[Frame], faces: Sequence[Sequence[Placed]]) -> list[Frame]:
         """New frames in which each of ``faces`` is swapped; frames without one are passed on.
@@ -87,16 +101,14 @@ class Swapper:
             return self._mask(work[number][1], None if masks is None else masks[number])
 
         weights = list(self._pool.map(weight, range(len(work))))
-        shifts = [
-            self._shift(face.track, swapped[n], originals[n], weights[n])
-            for n, (_, face) in enumerate(work)
-        ]
+        needed = self._pool.map(_needed, swapped, originals, weights)
+        fits = [self._calm(face.track, fit) for (_, face), fit in zip(work, needed, strict=True)]
 
         def finish(frame: int) -> None:
             # One thread a frame: two faces of one frame may overlap.
             for n, (i, face) in enumerate(work):
                 if i == frame:
-                    fitted = self._fit(swapped[n], originals[n], weights[n], shifts[n])
+                    fitted = self._fitted(swapped[n], originals[n], weights[n], fits[n])
                     paste(
                         result[i],
                         fitted,
@@ -127,32 +139,31 @@ class Swapper:
             region = learned_region(learned, region, _REACH)
         return soft_mask(region, look.grow, look.feather)
 
-    def _shift(
-        self,
-        track: int,
-        face: NDArray[np.float32],
-        reference: NDArray[np.float32],
-        mask: NDArray[np.float32],
-    ) -> ColorShift:
-        shift = color_shift(face, reference, mask)
-        if track in self._shifts:
-            shift = shift.mixed(self._shifts[track], self._look.steady)
-        self._shifts[track] = shift
-        return shift
+    def _calm(self, track: int, fit: _Fit) -> _Fit:
+        if track in self._fits:
+            fit = fit.mixed(self._fits[track], self._look.steady)
+        self._fits[track] = fit
+        return fit
 
-    def _fit(
+    def _fitted(
         self,
         face: NDArray[np.float32],
         reference: NDArray[np.float32],
         mask: NDArray[np.float32],
-        shift: ColorShift,
+        fit: _Fit,
     ) -> NDArray[np.float32]:
         look = self._look
         if look.color > 0:
-            face = apply_shift(face, shift, look.color)
+            face = apply_shift(face, fit.color, look.color)
         if look.light > 0:
             field = light_field(face, reference, mask, scale=0.15)
             face = np.clip(face + np.float32(look.light) * field, 0, 1)
         if look.sharpen > 0:
-            face = sharpen(face, look.sharpen, radius=1.0)
+            face = raise_detail(face, fit.gains, look.sharpen)
         return face
+
+
+def _needed(
+    face: NDArray[np.float32], reference: NDArray[np.float32], mask: NDArray[np.float32]
+) -> _Fit:
+    return _Fit(color_shift(face, reference, mask), detail_gains(face, reference, mask))
