@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from faceswap.errors import OptionsError
+from faceswap.faces.align import face_similarity, invert, mean_face, transform
 from faceswap.synthetic.cast import CAST, identity
 from faceswap.synthetic.chart import chart_of, lid_margins, lip_borders, loft
 from faceswap.synthetic.expression import EXPRESSIONS, Expression, Rig
@@ -84,6 +85,23 @@ def test_landmarks_are_distinct_and_mirror_each_other() -> None:
     forehead = rest[forehead_vertices()]
     assert forehead.shape == (13, 3)
     assert (np.diff(forehead[:, 0]) > 0).all()
+
+
+def test_landmarks_lie_where_the_labels_have_them() -> None:
+    spots = np.append(landmark_vertices(CAST["clara"].hairs), forehead_vertices())
+    rest = template().rest[spots, :2] * [1, -1]
+    eyes = np.linalg.norm(rest[45] - rest[36])
+    far = np.linalg.norm(
+        rest - transform(invert(face_similarity(rest)), mean_face().points[:, :2]), axis=1
+    )
+    assert far[:17].max() < 0.05 * eyes
+    assert far[27:36].max() < 0.03 * eyes
+    assert far[68:].max() < 0.05 * eyes
+    assert np.abs(rest[27:31, 0]).max() < 0.01
+    # The corners are the template's, whose mouth is a little narrower and whose lips are fuller.
+    lids, lips = template().lid_rings[0, 1], template().lip_rings[8]
+    assert rest[45, 0] == pytest.approx(template().rest[lids, 0].max())
+    assert rest[54, 0] == pytest.approx(template().rest[lips, 0].max())
 
 
 def test_blink_shuts_and_jaw_opens() -> None:
