@@ -5,6 +5,8 @@ from torch import nn
 from faceswap.autoencoder.blocks import (
     Cosine,
     Downscale,
+    Enlarge,
+    LumaChromaImage,
     PixelNorm,
     Residual,
     SubPixelImage,
@@ -73,3 +75,30 @@ def test_channels_last_changes_no_value() -> None:
     to_channels_last(layer)
     assert layer.weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(layer.weight, before)
+
+
+def test_luma_and_chroma_make_a_picture() -> None:
+    block = LumaChromaImage(8)
+    assert block(torch.randn(2, 8, 5, 5)).shape == (2, 3, 10, 10)
+    with torch.no_grad():
+        block.convolution.weight.zero_()
+        assert block.convolution.bias is not None
+        block.convolution.bias.copy_(torch.tensor([1.0, 2, 3, 4, 0, 0]))
+        grey = block(torch.zeros(1, 8, 1, 1))
+        assert torch.equal(grey[0, 0], torch.tensor([[1.0, 2], [3, 4]]))
+        assert torch.equal(grey[0, 0], grey[0, 2])
+        block.convolution.bias.copy_(torch.tensor([0.0, 0, 0, 0, 0, 1]))  # red alone
+        red = block(torch.zeros(1, 8, 1, 1))[0, :, 0, 0]
+    assert red[0] > 1.4
+    assert red[1] < -0.7
+    assert red[2] == 0
+
+
+def test_enlarging_is_smooth_from_the_start() -> None:
+    torch.manual_seed(0)
+    ramp = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
+    block = Enlarge(1, 1, active="none")
+    out = block(ramp)[0, 0, 4:-4, 4:-4]
+    assert out.shape == (8, 8)
+    steps = out[:, 1:] - out[:, :-1]
+    assert torch.allclose(steps, steps[0, 0].expand_as(steps), atol=1e-5)

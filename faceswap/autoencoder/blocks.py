@@ -181,7 +181,7 @@ class LumaChromaImage(nn.Module):
 
     Brightness comes from sub-pixels, colour from a smooth image of the features' size, as in
     JPEG: skin has no colour detail, and a young decoder can't show colour noise then. Not yet
-    squashed; what is mixed are the values before that.
+    squashed; what is mixed are the values before that, by ITU-R BT.601.
     """
 
     def __init__(self, inputs: int, kernel: int = 3) -> None:
@@ -189,15 +189,14 @@ class LumaChromaImage(nn.Module):
         self.convolution = nn.Conv2d(inputs, 4 + 2, kernel, padding=kernel // 2)
         start_convolution_(self.convolution, gain=1.0)
         icnr_(self.convolution.weight[:4], 2)
-        self.register_buffer("mixture", _FROM_CHROMA, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, I, H, W) → (N, 3, 2H, 2W)."""
-        luma, chroma = self.convolution(x).split((4, 2), 1)
-        tint = functional.conv2d(chroma, self.mixture)
-        tint = functional.interpolate(tint, scale_factor=2, mode="bilinear", align_corners=False)
-        return functional.pixel_shuffle(luma, 2) + tint
-
-
-# R, G and B of Cb and Cr, ITU-R BT.601.
-_FROM_CHROMA = torch.tensor([[0.0, 1.402], [-0.344136, -0.714136], [1.772, 0.0]])[:, :, None, None]
+        """(N, I, H, W) → (N, 3, 2H, 2W), float32."""
+        # With so few channels the plain layout is the faster one.
+        luma, chroma = self.convolution(x).float().contiguous().split((4, 2), 1)
+        y = functional.pixel_shuffle(luma, 2)
+        smooth = functional.interpolate(chroma, scale_factor=2.0, mode="bilinear")
+        blue, red = smooth.split(1, 1)
+        return torch.cat(
+            [y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue], 1
+        )
