@@ -2,11 +2,10 @@
 
 import cv2
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from faceswap.swap.detail import detail_gains, fine_texture, raise_detail
+from faceswap.swap.detail import with_detail
 
 WHOLE = np.ones((96, 96), np.float32)
 
@@ -24,39 +23,38 @@ def sharpness(picture: NDArray[np.float32]) -> float:
 def test_a_soft_face_is_raised_to_the_sharpness_of_the_frame() -> None:
     sharp = textured()
     soft = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 0.8), np.float32)
-    gains = detail_gains(soft, sharp, WHOLE)
-    assert gains[0] > gains[1] > gains[2] >= 1
-    raised = raise_detail(soft, gains, 1.0)
+    raised = with_detail(soft, sharp, WHOLE, 1.0, sharpen=1.0, grain=0.0)
     assert sharpness(soft) < 0.4 * sharpness(sharp)
     assert 0.5 * sharpness(sharp) < sharpness(raised) < 1.6 * sharpness(sharp)
-    halfway = sharpness(raise_detail(soft, gains, 0.5))
+    halfway = sharpness(with_detail(soft, sharp, WHOLE, 1.0, sharpen=0.5, grain=0.0))
     assert sharpness(soft) < halfway < sharpness(raised)
 
 
 def test_a_sharp_face_and_a_flat_one_are_left_alone() -> None:
     sharp = textured()
     soft = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 2.0), np.float32)
-    assert_allclose(detail_gains(sharp, soft, WHOLE), 1)
+    assert_allclose(with_detail(sharp, soft, WHOLE, 1.0, sharpen=1.0, grain=0.0), sharp)
     flat = np.full_like(sharp, 0.5)
-    assert detail_gains(flat, sharp, WHOLE).max() <= 2.5
-    assert_allclose(raise_detail(flat, np.full(3, 2.5, np.float32), 1.0), flat, atol=1e-6)
+    assert_allclose(with_detail(flat, sharp, WHOLE, 1.0, sharpen=1.0, grain=0.0), flat, atol=1e-5)
 
 
 def test_only_what_is_under_the_mask_counts() -> None:
     soft = np.asarray(cv2.GaussianBlur(textured(), (0, 0), 1.0), np.float32)
     half = WHOLE.copy()
     half[:, 40:] = 0
-    changed = soft.copy()
-    changed[:, 60:] = textured(3)[:, 60:]
-    assert_allclose(detail_gains(soft, changed, half), detail_gains(soft, soft, half), rtol=0.05)
+    region = soft.copy()
+    region[:, 60:] = textured(3)[:, 60:]
+    assert_allclose(with_detail(soft, region, half, 1.0, sharpen=1.0, grain=0.0), soft, atol=1e-3)
 
 
-def test_texture_is_kept_and_edges_are_not() -> None:
-    picture = np.full((64, 64, 3), 120, np.uint8)
-    picture[:, 32:] = 200
-    grain = np.random.default_rng(1).integers(-3, 4, (64, 64, 1))
-    found = fine_texture((picture + grain).astype(np.uint8))[..., 0]
-    assert np.abs(found[:, 31:33]).max() < 3
+def test_texture_stays_and_edges_do_not() -> None:
+    edge = np.full((64, 64, 3), 0.45, np.float32)
+    edge[:, 32:] = 0.8
+    flat = np.full_like(edge, 0.5)
+    grain = np.random.default_rng(1).normal(0, 0.006, (64, 64, 1)).astype(np.float32)
+    found = (with_detail(flat, edge + grain, WHOLE[:64, :64], 1.0, 0.0, 1.0) - flat)[..., 0]
+    assert np.abs(found[:, 31:33]).max() < 0.015
     away = np.s_[8:-8, 8:24]
     assert np.corrcoef(found[away].ravel(), grain[..., 0][away].ravel())[0, 1] > 0.9
-    assert np.abs(fine_texture(picture)[:, 4:24]).max() == pytest.approx(0, abs=1e-4)
+    alone = with_detail(flat, edge, WHOLE[:64, :64], 1.0, 0.0, 1.0)
+    assert_allclose(alone[:, 4:24], flat[:, 4:24], atol=1e-4)

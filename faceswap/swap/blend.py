@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from faceswap.faces.crops import crop_bounds
 from faceswap.faces.mask import face_mask
-from faceswap.swap.detail import fine_texture
+from faceswap.swap.detail import with_detail
 
 Frame = NDArray[np.uint8]
 Picture = NDArray[np.float32]
@@ -61,12 +61,19 @@ def soft_mask(region: Region, grow: float, feather: float) -> Weights:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix, grain: float = 0.0) -> None:
+def paste(
+    frame: Frame,
+    face: Picture,
+    mask: Weights,
+    matrix: Matrix,
+    sharpen: float = 0.0,
+    grain: float = 0.0,
+) -> None:
     """Blend ``face`` into ``frame`` in place.
 
     face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) lie in the crop of ``matrix``,
-    frame → crop. Only pixels where the mask is above zero change. ``grain`` is how much of the
-    frame's own finest texture stays (see ``fine_texture``).
+    frame → crop. Only pixels where the mask is above zero change. ``sharpen`` and ``grain`` as
+    for ``with_detail``.
     """
     side = face.shape[0]
     height, width = frame.shape[:2]
@@ -77,13 +84,19 @@ def paste(frame: Frame, face: Picture, mask: Weights, matrix: Matrix, grain: flo
     local[:, 2] += matrix[:, :2] @ (x0, y0)
     size = (x1 - x0, y1 - y0)
     inverse = cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(
-        face, local, size, flags=cv2.INTER_CUBIC | inverse, borderMode=cv2.BORDER_REPLICATE
+    warped = np.asarray(
+        cv2.warpAffine(
+            face, local, size, flags=cv2.INTER_CUBIC | inverse, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.float32,
     )
-    weight = cv2.warpAffine(mask, local, size, flags=cv2.INTER_LINEAR | inverse)[..., None]
+    weight = np.asarray(
+        cv2.warpAffine(mask, local, size, flags=cv2.INTER_LINEAR | inverse), np.float32
+    )
     region = frame[y0:y1, x0:x1]
-    wanted = warped * np.float32(255)
-    if grain > 0:
-        wanted += np.float32(grain) * fine_texture(region)
-    mixed = region + weight * (wanted - region)
-    region[:] = np.clip(mixed + np.float32(0.5), 0, 255).astype(np.uint8)
+    before = region.astype(np.float32) / np.float32(255)
+    if sharpen > 0 or grain > 0:
+        scale = 1 / max(1e-6, float(np.hypot(matrix[0, 0], matrix[1, 0])))
+        warped = with_detail(warped, before, weight, scale, sharpen, grain)
+    mixed = before + weight[..., None] * (warped - before)
+    region[:] = np.clip(mixed * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)

@@ -18,7 +18,7 @@ class Look(Options):
     light: Annotated[
         float,
         Field(ge=0, le=1, description="How far the face's smooth light and shade follow A's."),
-    ] = 0.5
+    ] = 1.0
     outline: Annotated[
         Literal["a", "b"],
         Show(common=True),

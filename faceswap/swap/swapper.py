@@ -13,7 +13,6 @@ from torch import Tensor
 from faceswap.faces.crops import cut_out
 from faceswap.swap.blend import drawn_region, learned_region, paste, soft_mask
 from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
-from faceswap.swap.detail import Gains, detail_gains, raise_detail
 from faceswap.swap.look import Look
 
 Frame = NDArray[np.uint8]
@@ -46,29 +45,16 @@ class Placed:
     matrix: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """What a face needs to suit its frame: a change of tone and of sharpness."""
-
-    color: ColorShift
-    gains: Gains
-
-    def mixed(self, other: "_Fit", share: float) -> "_Fit":
-        """This one with ``share`` of ``other`` in it."""
-        gains = np.float32(1 - share) * self.gains + np.float32(share) * other.gains
-        return _Fit(self.color.mixed(other.color, share), gains)
-
-
 class Swapper:
     """Swaps the faces of frames in batches, in the order of the footage.
 
-    It remembers each track's tone and sharpness from batch to batch, so that they change
-    calmly; ``cut`` forgets them.
+    It remembers each track's tone from batch to batch, so that it changes calmly; ``cut``
+    forgets it.
     """
 
     def __init__(self, model: FaceModel, device: torch.device, look: Look) -> None:
         self._model, self._device, self._look = model, device, look
-        self._fits: dict[int, _Fit] = {}
+        self._shifts: dict[int, ColorShift] = {}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
 
     def __enter__(self) -> "Swapper":
@@ -79,7 +65,7 @@ class Swapper:
 
     def cut(self) -> None:
         """A new shot begins: what was seen so far says nothing about it."""
-        self._fits.clear()
+        self._shifts.clear()
 
     def swap(self, frames: Sequence[Frame], faces: Sequence[Sequence[Placed]]) -> list[Frame]:
         """New frames in which each of ``faces`` is swapped; frames without one are passed on.
@@ -101,19 +87,20 @@ class Swapper:
             return self._mask(work[number][1], None if masks is None else masks[number])
 
         weights = list(self._pool.map(weight, range(len(work))))
-        needed = self._pool.map(_needed, swapped, originals, weights)
-        fits = [self._calm(face.track, fit) for (_, face), fit in zip(work, needed, strict=True)]
+        found = self._pool.map(color_shift, swapped, originals, weights)
+        shifts = [self._calm(face.track, new) for (_, face), new in zip(work, found, strict=True)]
 
         def finish(frame: int) -> None:
             # One thread a frame: two faces of one frame may overlap.
             for n, (i, face) in enumerate(work):
                 if i == frame:
-                    fitted = self._fitted(swapped[n], originals[n], weights[n], fits[n])
+                    fitted = self._fitted(swapped[n], originals[n], weights[n], shifts[n])
                     paste(
                         result[i],
                         fitted,
                         weights[n] * self._look.opacity,
                         face.matrix,
+                        self._look.sharpen,
                         self._look.grain,
                     )
 
@@ -139,31 +126,23 @@ class Swapper:
             region = learned_region(learned, region, _REACH)
         return soft_mask(region, look.grow, look.feather)
 
-    def _calm(self, track: int, fit: _Fit) -> _Fit:
-        if track in self._fits:
-            fit = fit.mixed(self._fits[track], self._look.steady)
-        self._fits[track] = fit
-        return fit
+    def _calm(self, track: int, shift: ColorShift) -> ColorShift:
+        if track in self._shifts:
+            shift = shift.mixed(self._shifts[track], self._look.steady)
+        self._shifts[track] = shift
+        return shift
 
     def _fitted(
         self,
         face: NDArray[np.float32],
         reference: NDArray[np.float32],
         mask: NDArray[np.float32],
-        fit: _Fit,
+        shift: ColorShift,
     ) -> NDArray[np.float32]:
         look = self._look
         if look.color > 0:
-            face = apply_shift(face, fit.color, look.color)
+            face = apply_shift(face, shift, look.color)
         if look.light > 0:
             field = light_field(face, reference, mask, scale=0.15)
             face = np.clip(face + np.float32(look.light) * field, 0, 1)
-        if look.sharpen > 0:
-            face = raise_detail(face, fit.gains, look.sharpen)
         return face
-
-
-def _needed(
-    face: NDArray[np.float32], reference: NDArray[np.float32], mask: NDArray[np.float32]
-) -> _Fit:
-    return _Fit(color_shift(face, reference, mask), detail_gains(face, reference, mask))
