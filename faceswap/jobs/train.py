@@ -1,7 +1,7 @@
 """Teach a model both faces."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,9 +12,13 @@ from faceswap.events import Event, Notice, Progress, Summary
 from faceswap.options import Device, Options, ProjectFolder, Show
 
 if TYPE_CHECKING:
+    import torch
+
+    from faceswap.swap.adversary import Adversary
     from faceswap.swap.model import SwapModel
     from faceswap.swap.objective import Objective
     from faceswap.training.checkpoint import Checkpoint
+    from faceswap.training.distributed import Group
     from faceswap.training.loop import Loop
     from faceswap.training.state import LoopConfig
 
@@ -52,7 +56,11 @@ class TrainOptions(Options):
         Field(ge=1, description="Train until the run has done so many steps, then stop."),
     ] = None
     batch: Annotated[
-        int | None, Field(ge=1, description="Faces a side, a step; the preset's by default.")
+        Annotated[int, Field(ge=1)] | Literal["auto"] | None,
+        Field(
+            description="Faces a side, a step; the preset's by default. auto finds how many fit, "
+            "and on a processor how many are worth it."
+        ),
     ] = None
     resolution: Annotated[
         int | None,
@@ -71,6 +79,10 @@ class TrainOptions(Options):
     rate: Annotated[
         float | None, Field(gt=0, le=1, description="Learning rate; the preset's by default.")
     ] = None
+    find_rate: Annotated[
+        bool,
+        Field(description="Try all learning rates for a moment and take the one that learns most."),
+    ] = False
     warp: Annotated[
         float, Field(ge=0, le=0.4, description="Strength of the distortion to be undone.")
     ] = 0.1
@@ -92,6 +104,18 @@ class TrainOptions(Options):
             "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
         ),
     ] = ""
+    adversarial: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Weight of a second net that tells made faces from real ones, for texture "
+            "late in a long run; 0.02 to 0.1, 0 for none.",
+        ),
+    ] = 0.0
+    adversarial_begin: Annotated[
+        float, Field(ge=0, le=1, description="Share of the run after which that net takes part.")
+    ] = 0.75
     flip: Annotated[
         bool, Field(description="Mirror half of the faces: more poses, but parting and moles too.")
     ] = False
@@ -124,6 +148,10 @@ class TrainOptions(Options):
     keep: Annotated[int, Field(ge=1, description="Keep so many of the last saves.")] = 3
     precision: Annotated[
         Literal["auto", "bf16", "fp32"], Field(description="auto takes the faster one here.")
+    ] = "auto"
+    compile: Annotated[
+        Literal["auto", "on", "off"],
+        Field(description="Compile the model; auto does where a graphics card is faster with it."),
     ] = "auto"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
@@ -190,27 +218,56 @@ def train(options: TrainOptions) -> Generator[Event, None, TrainSummary]:
     run is overwritten: another preset needs another name.
     """
     from faceswap.project import Project
+    from faceswap.swap.adversary import AdversarialTask
     from faceswap.swap.faceset import LoadConfig, load_faces
     from faceswap.swap.model import KIND
     from faceswap.swap.task import SwapTask
+    from faceswap.training.begun import begun_with
     from faceswap.training.distributed import joined
     from faceswap.training.loop import Loop
     from faceswap.training.precision import pick_device
 
     project = Project.open(options.project)
     folder = project.model / options.name
+    _check_end(options)
     model, checkpoint, problems = _model(options, folder)
+    start = None if options.start_from is None else options.start_from.name
+    asked = {"seed": options.seed, "start_from": start, "fresh": options.fresh}
+    begun, found = begun_with(options.name, asked, options.model_fields_set, checkpoint)
     config = LoadConfig(model.resolution, balanced=options.balanced)
     yield Progress(stage="train", done=0, unit="steps")
     a, b = load_faces(project.faces("a"), "a", config), load_faces(project.faces("b"), "b", config)
     for problem in (*problems, *a.problems, *b.problems):
         yield Notice(message=problem)
     with joined(pick_device(options.device)) as (group, device):
-        task = SwapTask({"a": a, "b": b}, model.input_size, _objective(options), device)
-        shape = model.config.model_dump()
-        loop = Loop(task, model, _loop_config(options), folder, KIND, shape, device, group)
+        _check_alone(options, group)
+        learnt, objective = {"a": a, "b": b}, _objective(options)
+        adversary = _adversary(options, begun["seed"], device, group)
+        if adversary is None:
+            task = SwapTask(learnt, model.input_size, objective, device)
+        else:
+            task = AdversarialTask(learnt, model.input_size, objective, device, adversary)
+        loop = Loop(
+            task,
+            model,
+            _loop_config(options, begun["seed"], found),
+            folder,
+            KIND,
+            model.config.model_dump(),
+            device,
+            group,
+            begun=begun,
+            companion=adversary,
+        )
         if checkpoint is not None:
             loop.resume(checkpoint)
+        wanted = {"batch": options.batch == "auto", "rate": options.find_rate}
+        with closing(
+            loop.tune(**{name: on and name not in found for name, on in wanted.items()})
+        ) as events:
+            for event in events:
+                if group.leads:
+                    yield event
         with closing(loop.run()) as events:
             for event in events:
                 if group.leads:
@@ -251,6 +308,33 @@ def _model(options: TrainOptions, folder: Path) -> "tuple[SwapModel, Checkpoint 
     return model, checkpoint, problems
 
 
+def _check_end(options: TrainOptions) -> None:
+    from faceswap.errors import OptionsError
+
+    if options.adversarial > 0 and options.minutes is None and options.steps is None:
+        raise OptionsError(
+            "--adversarial begins late in a run, and this one has no end; add --minutes or --steps."
+        )
+
+
+def _check_alone(options: TrainOptions, group: "Group") -> None:
+    from faceswap.errors import OptionsError
+
+    if options.batch == "auto" and group.size > 1:
+        raise OptionsError("--batch auto needs a single process; give several ones a number.")
+
+
+def _adversary(
+    options: TrainOptions, seed: int, device: "torch.device", group: "Group"
+) -> "Adversary | None":
+    from faceswap.swap.adversary import Adversary, AdversaryConfig
+
+    if options.adversarial == 0:
+        return None
+    config = AdversaryConfig(options.adversarial, options.adversarial_begin, seed=seed)
+    return Adversary(config, device, group)
+
+
 def _objective(options: TrainOptions) -> "Objective":
     from faceswap.swap.objective import Objective
 
@@ -266,18 +350,20 @@ def _objective(options: TrainOptions) -> "Objective":
     return Objective.model_validate(changes | loss_weights(options.losses))
 
 
-def _loop_config(options: TrainOptions) -> "LoopConfig":
+def _loop_config(options: TrainOptions, seed: int, found: Mapping[str, float]) -> "LoopConfig":
     from faceswap.training.state import LoopConfig
 
-    rate, batch = LEARNING[options.preset]
+    rate, faces = LEARNING[options.preset]
+    batch = None if options.batch == "auto" else options.batch
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
-        batch=options.batch or batch,
+        batch=batch or int(found.get("batch", faces)),
         optimiser=options.optimiser,
-        rate=options.rate or rate,
-        seed=options.seed,
+        rate=options.rate or found.get("rate", rate),
+        seed=seed,
         precision=None if options.precision == "auto" else options.precision,
+        compile=options.compile,
         preview_seconds=options.preview_seconds,
         save_seconds=60 * options.save_minutes,
         save_steps=options.save_steps,

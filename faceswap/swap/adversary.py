@@ -12,8 +12,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.discriminator import seeded_discriminator, tells_apart, wants_real
-from faceswap.swap.faceset import FaceSet
 from faceswap.autoencoder.networks import Decoded
+from faceswap.swap.faceset import FaceSet
 from faceswap.swap.objective import Objective
 from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.distributed import Group

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,12 +11,16 @@ from torch import nn
 
 from faceswap.errors import OutputError, TrainingError
 from faceswap.events import Event, Meter, Metrics, Notice, Preview, Progress, Saved
+from faceswap.training.batchfinder import find_batch
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
+from faceswap.training.compiling import choose_compiled
 from faceswap.training.distributed import Group
 from faceswap.training.memory import memory_used
-from faceswap.training.precision import fastest_precision, keep_freed_memory
+from faceswap.training.optimisers import scale_rate
+from faceswap.training.precision import fastest_precision, prepare
+from faceswap.training.ratefinder import find_rate
 from faceswap.training.records import Records, Unrecorded
-from faceswap.training.state import LoopConfig, TrainingState
+from faceswap.training.state import Companion, LoopConfig, TrainingState
 from faceswap.training.step import Objective, Stepper
 
 _PATIENCE = 10  # bad steps between two looks that make a run a bad one
@@ -39,6 +44,8 @@ class Loop:
     """One run: its folder, its state, and the loop over its steps.
 
     kind and model_config go into the checkpoints, so that the file alone rebuilds the model.
+    begun: what the run is begun with, JSON values kept in its checkpoints. companion: what
+    learns beside the model, if anything does.
     """
 
     def __init__(
@@ -51,8 +58,11 @@ class Loop:
         model_config: Mapping[str, Any],
         device: torch.device,
         group: Group = Group(),  # noqa: B008  (it is frozen)
+        *,
+        begun: Mapping[str, Any] | None = None,
+        companion: Companion | None = None,
     ) -> None:
-        keep_freed_memory()
+        prepare(device)
         if config.batch % group.size:
             raise TrainingError(
                 f"A batch of {config.batch} can't be shared evenly by {group.size} processes; "
@@ -63,7 +73,8 @@ class Loop:
         self.checkpoints = CheckpointFolder(folder, config.keep)
         self.group = group
         half = group.agreed(float((config.precision or fastest_precision(device)) == "bf16"))
-        self.state = TrainingState(model, config, "bf16" if half else "fp32", device)
+        self.state = TrainingState(model, config, "bf16" if half else "fp32", device, companion)
+        self.state.notes["begun"] = dict(begun or {})
         self.stepper = Stepper(task, self.state, config, group)
         self._saved_step = -1
 
@@ -72,6 +83,25 @@ class Loop:
         self.state.restore(checkpoint)
         self._saved_step = self.state.step
 
+    def tune(self, *, batch: bool, rate: bool) -> Generator[Event, None, None]:
+        """Find the batch and the learning rate that suit, and go on with them.
+
+        They are kept in the run's checkpoints, under ``found`` in its notes. Weights and random
+        state stay as they were.
+        """
+        found: dict[str, float] = dict(self.state.notes.get("found", {}))
+        if batch:
+            count = yield from find_batch(self.stepper)
+            self.config = self.stepper.config = replace(self.config, batch=count)
+            found["batch"] = count
+        if rate:
+            full = yield from find_rate(self.stepper)
+            if full is not None:
+                scale_rate(self.state.optimiser, full / self.config.rate)
+                self.config = self.stepper.config = replace(self.config, rate=full)
+            found["rate"] = self.config.rate
+        self.state.notes["found"] = found
+
     def run(self) -> Generator[Event, None, None]:
         """Train until the end the config names, or until closed; what was learnt is saved.
 
@@ -79,6 +109,7 @@ class Loop:
         save fails.
         """
         state, config = self.state, self.config
+        yield from choose_compiled(self.stepper)
         records = Records(self.folder, state.step) if self.group.leads else Unrecorded()
         self._start = self._saved_at = self._shown_at = time.monotonic()
         self._seconds_before = state.seconds

@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 
 _STATM = Path("/proc/self/statm")
+_MEMINFO = Path("/proc/meminfo")
+_CONTAINER = Path("/sys/fs/cgroup")
 
 
 def memory_used(device: torch.device) -> int:
@@ -22,6 +24,23 @@ def memory_used(device: torch.device) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def memory_free(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int | None:
+    """Bytes that this machine, or the container it runs in, still has; None where unknown.
+
+    meminfo, container: where Linux says so.
+    """
+    found = []
+    if meminfo.is_file():
+        for line in meminfo.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "MemAvailable":
+                found.append(1024 * int(value.split()[0]))
+    limit, current = container / "memory.max", container / "memory.current"
+    if limit.is_file() and current.is_file() and limit.read_text().strip() != "max":
+        found.append(max(0, int(limit.read_text()) - int(current.read_text())))
+    return min(found, default=None)
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

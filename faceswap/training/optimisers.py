@@ -127,6 +127,12 @@ def set_rate(optimiser: Optimizer, factor: float) -> None:
         group["lr"] = group["full_lr"] * factor
 
 
+def scale_rate(optimiser: Optimizer, factor: float) -> None:
+    """Make every group's full rate ``factor`` times what it is."""
+    for group in optimiser.param_groups:
+        group["full_lr"] = group.get("full_lr", group["lr"]) * factor
+
+
 def rate_factor(step: int, warmup: int, progress: float | None, last: float = 0.02) -> float:
     """Share of the full rate: a linear warm-up over ``warmup`` steps, then half a cosine.
 

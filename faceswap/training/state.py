@@ -1,8 +1,10 @@
 """All that changes while a model trains, and how it goes into a checkpoint and back."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,24 @@ from faceswap.training.checkpoint import Checkpoint, weights_of
 from faceswap.training.optimisers import OptimiserName, make_optimiser
 from faceswap.training.precision import Precision
 
+Compile = Literal["auto", "on", "off"]
+
+
+class Companion(Protocol):
+    """Something that learns beside the model, by gradients of the same losses."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of the last step."""
+
+    def step(self, bad: Tensor) -> None:
+        """One optimiser step from the gradients there are, left out where ``bad`` is 1."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of its state."""
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Become what ``tensors()`` gave."""
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -22,6 +42,7 @@ class LoopConfig:
     until stopped, at a steady rate. batch: pictures a step, as the task counts them. rate: full
     learning rate. warmup: steps until it is reached. clip: largest norm of the gradient. decay:
     share of the averaged weights that a step keeps, at most. precision: None takes the fastest.
+    compile: whether the model is compiled; auto measures that on a graphics card.
     *_seconds: how often to look, save and show; save_steps saves by step besides. noun and
     per_unit: what a batch counts, and how many of them one unit of it stands for.
     """
@@ -36,6 +57,7 @@ class LoopConfig:
     decay: float = 0.999
     seed: int = 0
     precision: Precision | None = None
+    compile: Compile = "off"
     report_steps: int = 20
     preview_seconds: float = 60.0
     save_seconds: float = 300.0
@@ -50,10 +72,17 @@ class TrainingState:
 
     step: optimiser steps done. seconds: spent on them. skipped: steps left out as not finite or
     exploding. rate_scale: halved at each rollback. norm: running mean of the gradient's norm.
+    notes: what the run was begun with and has found out, JSON values kept in its checkpoints.
+    companion: what learns beside the model, if anything does.
     """
 
     def __init__(
-        self, model: nn.Module, config: LoopConfig, precision: Precision, device: torch.device
+        self,
+        model: nn.Module,
+        config: LoopConfig,
+        precision: Precision,
+        device: torch.device,
+        companion: Companion | None = None,
     ) -> None:
         self.model = model.to(device).train()
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
@@ -63,6 +92,9 @@ class TrainingState:
         )
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.precision = precision
+        self._asked_precision = config.precision
+        self.companion = companion
+        self.notes: dict[str, Any] = {}
         self.step = 0
         self.seconds = 0.0
         self.rate_scale = 1.0
@@ -77,6 +109,7 @@ class TrainingState:
             "rate_scale": self.rate_scale,
             "precision": self.precision,
             "optimiser": type(self.optimiser).__name__,
+            "notes": dict(self.notes),
         }
 
     def tensors(self) -> dict[str, Tensor]:
@@ -89,7 +122,15 @@ class TrainingState:
         named["state/generator"] = self.generator.get_state()
         named["state/skipped"] = self.skipped
         named["state/norm"] = self.norm
+        if self.companion is not None:
+            for name, value in self.companion.tensors().items():
+                named[f"companion/{name}"] = value
         return named
+
+    def snapshot(self) -> Checkpoint:
+        """A copy of everything, for ``restore`` to come back to after a trial."""
+        tensors = {name: value.detach().clone() for name, value in self.tensors().items()}
+        return Checkpoint(Path("trial"), "", {}, self.numbers(), tensors)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become what ``checkpoint`` holds.
@@ -128,4 +169,9 @@ class TrainingState:
         self.step = int(numbers["step"])
         self.seconds = float(numbers["seconds"])
         self.rate_scale = float(numbers["rate_scale"])
-        self.precision = numbers["precision"]
+        self.notes = dict(numbers.get("notes", {}))
+        # Asked for by name, it counts; else the run stays exact on another machine too.
+        self.precision = self._asked_precision or numbers["precision"]
+        companion = checkpoint.part("companion")
+        if self.companion is not None and companion:
+            self.companion.restore(companion)

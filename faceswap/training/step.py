@@ -1,6 +1,5 @@
 """One optimiser step, in the order of the mathematics."""
 
-import time
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +12,7 @@ from faceswap.training.memory import ran_out_of_memory
 from faceswap.training.optimisers import average_, rate_factor, set_rate
 from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
+from faceswap.training.timing import Clock, Mark
 
 SPIKE = 10.0
 """A gradient so many times its running mean is taken for an accident."""
@@ -53,6 +53,7 @@ class Stepper:
         self.task, self.state, self.config, self.group = task, state, config, group
         self.model = group.wrapped(state.model)
         self.parts = 1
+        self._clock = Clock(state.generator.device)
         self.notices: list[Notice] = []
         self.forget()
 
@@ -60,25 +61,43 @@ class Stepper:
         """Begin the sums anew."""
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
-        self.batch_seconds = self.seconds = 0.0
+        self._steps: list[tuple[Mark, Mark]] = []
+        self._batches: list[tuple[Mark, Mark]] = []
+
+    @property
+    def seconds(self) -> float:
+        """Time of the steps since ``forget``; waits for the device."""
+        return self._clock.total(self._steps)
+
+    @property
+    def batch_seconds(self) -> float:
+        """The part of ``seconds`` that went into the batches; waits for the device."""
+        return self._clock.total(self._batches)
 
     def step(self, progress: float | None) -> None:
         """One optimiser step on one batch, in as many parts as the memory demands."""
+        factor = rate_factor(self.state.step, self.config.warmup, progress)
+        self.take(factor * self.state.rate_scale, progress)
+
+    def take(self, factor: float, progress: float | None) -> dict[str, Tensor]:
+        """A step at ``factor`` times the full rate; its losses."""
         state, config = self.state, self.config
-        started = time.perf_counter()
-        factor = rate_factor(state.step, config.warmup, progress) * state.rate_scale
+        started = self._clock.now()
         set_rate(state.optimiser, factor)
         losses = self._fitting_gradients(progress or 0.0)
         norm = nn.utils.clip_grad_norm_(state.parameters.values(), config.clip, foreach=True)
         bad = self._judge(norm)
         state.optimiser.found_inf = bad  # type: ignore[attr-defined]
         state.optimiser.step()
+        if state.companion is not None:
+            state.companion.step(bad)
         average_(state.averaged, state.model, state.step, config.decay)
         state.step += 1
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
         self.summed += 1
-        self.seconds += time.perf_counter() - started
+        self._steps.append((started, self._clock.now()))
+        return losses
 
     def _fitting_gradients(self, progress: float) -> dict[str, Tensor]:
         """As ``_gradients``, in smaller parts when memory runs out."""
@@ -96,10 +115,12 @@ class Stepper:
         """Fill the gradients from one batch; the losses, detached, as means over its parts."""
         state, config = self.state, self.config
         state.optimiser.zero_grad(set_to_none=True)
+        if state.companion is not None:
+            state.companion.zero_grad()
         total: dict[str, Tensor] = {}
-        started = time.perf_counter()
+        started = self._clock.now()
         batch = self.task.batch(config.batch, state.generator, progress)
-        self.batch_seconds += time.perf_counter() - started
+        self._batches.append((started, self._clock.now()))
         portions = self.parts * self.group.size
         for number in range(self.parts):
             portion = batch.part(self.group.rank * self.parts + number, portions)

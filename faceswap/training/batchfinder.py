@@ -1,0 +1,143 @@
+"""Finding how many pictures to take at a time."""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+
+import torch
+
+from faceswap.errors import TrainingError
+from faceswap.events import Event, Notice, Progress
+from faceswap.training.memory import memory_free, memory_used
+from faceswap.training.step import Stepper
+
+MOST = 512
+_GAIN = 1.05  # times the throughput, below which twice the batch is not worth its memory
+
+Trial = Callable[[int], float]
+"""Seconds of a step with a batch of that many; raises torch.OutOfMemoryError where none fits."""
+
+
+def find_batch(stepper: Stepper) -> Generator[Event, None, int]:
+    """The batch that suits this model and device; the state is afterwards what it was.
+
+    On a graphics card the largest that fits, by trial; on a processor, where memory is seldom
+    what ends it, the smallest that is about as fast as any and leaves memory to others. Raises
+    TrainingError when not even one picture fits.
+    """
+    state, device = stepper.state, stepper.state.generator.device
+    before = state.snapshot()
+    if device.type == "cpu":
+        search = fastest_batch(lambda n: _seconds(stepper, n), lambda: memory_used(device), _room)
+    else:
+        search = largest_batch(lambda n: _seconds(stepper, n))
+    try:
+        while True:
+            try:
+                count = next(search)
+            except StopIteration as end:
+                batch = int(end.value)
+                break
+            finally:
+                state.restore(before)
+            yield Progress(stage="find batch", done=count, unit=stepper.config.noun)
+    finally:
+        stepper.forget()
+    yield Notice(message=f"Training takes {batch} {stepper.config.noun} at a time.")
+    return batch
+
+
+def largest_batch(trial: Trial, most: int = MOST) -> Generator[int, None, int]:
+    """The largest batch up to ``most`` that ``trial`` gets through, to about a sixteenth.
+
+    Yields each size tried. Raises TrainingError when not even 1 fits.
+    """
+    fits, fails = 0, most + 1
+    size = 1
+    while fits < size < fails:
+        if _fits(trial, size):
+            fits = size
+        else:
+            fails = size
+        yield size
+        size = min(2 * fits, most) if fails > most else (fits + fails) // 2
+        if fails <= most and fails - fits <= max(1, fits // 16):
+            break
+    if not fits:
+        raise TrainingError(
+            "Not even one face at a time fits into memory; use a smaller preset or resolution."
+        )
+    return fits
+
+
+def fastest_batch(
+    trial: Trial,
+    used: Callable[[], int],
+    room: Callable[[], int | None],
+    most: int = MOST,
+) -> Generator[int, None, int]:
+    """The smallest batch whose pictures per second are within 5 % of the best measured.
+
+    used: bytes that the process takes. room: bytes that there still are, None where nobody
+    knows; what twice the batch will take is foretold from what the last doubling took. Yields
+    each size tried. Raises TrainingError when not even 1 fits.
+    """
+    speeds: dict[int, float] = {}
+    size, grown = 1, 0
+    while size <= most:
+        free = room()
+        if free is not None and 2 * grown > free:
+            break
+        already = used()
+        try:
+            seconds = trial(size)
+        except torch.OutOfMemoryError:
+            break
+        grown = max(0, used() - already)
+        best = max(speeds.values(), default=0.0)
+        speeds[size] = size / seconds
+        yield size
+        if len(speeds) > 3 and speeds[size] < best / _GAIN:
+            break
+        if len(speeds) > 4 and max(list(speeds.values())[-2:]) < best * _GAIN:
+            break
+        size *= 2
+    if not speeds:
+        raise TrainingError(
+            "Not even one face at a time fits into memory; use a smaller preset or resolution."
+        )
+    enough = max(speeds.values()) / _GAIN
+    return next(count for count, speed in speeds.items() if speed >= enough)
+
+
+def _fits(trial: Trial, size: int) -> bool:
+    try:
+        trial(size)
+    except torch.OutOfMemoryError:
+        return False
+    return True
+
+
+def _seconds(stepper: Stepper, size: int, steps: int = 2) -> float:
+    """Time of the fastest of some steps with ``size`` pictures, after one to warm up."""
+    trial = Stepper(stepper.task, stepper.state, replace(stepper.config, batch=size), stepper.group)
+    best = float("inf")
+    try:
+        for number in range(steps + 1):
+            started = time.perf_counter()
+            trial.take(0.0, None)
+            float(trial.state.norm)  # waits for the device
+            if number:
+                best = min(best, time.perf_counter() - started)
+    except TrainingError:  # the batch can't be parted any more, which it is when memory runs out
+        trial.parts = 2
+    if stepper.state.generator.device.type == "cuda":
+        torch.cuda.empty_cache()
+    if trial.parts > 1:
+        raise torch.OutOfMemoryError(f"out of memory with {size}")
+    return best
+
+
+def _room() -> int | None:
+    free = memory_free()
+    return None if free is None else free * 3 // 4

@@ -1,0 +1,82 @@
+"""Finding a learning rate: one short run during which it grows until nothing is learnt any more.
+
+Source: Smith, "Cyclical learning rates for training neural networks", WACV 2017, section 3.3.
+"""
+
+import math
+from collections.abc import Generator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.events import Event, Meter, Notice
+from faceswap.training.step import Stepper
+
+LOW, HIGH = 1e-6, 1.0
+STEPS = 100
+_RUINED = 4.0  # times the lowest smoothed loss, from where on nothing more is to be learnt
+_MEMORY = 0.9  # of the running mean that tells so
+
+
+def find_rate(
+    stepper: Stepper, steps: int = STEPS, low: float = LOW, high: float = HIGH
+) -> Generator[Event, None, float | None]:
+    """The learning rate at which the loss falls fastest, on the present data and model.
+
+    Weights, optimiser, random state and counters are afterwards what they were. None where the
+    loss fell at no rate. Of several processes all find what the first one does.
+    """
+    state, full = stepper.state, stepper.config.rate
+    before = state.snapshot()
+    meter = Meter("find rate", steps, "steps")
+    rates = [low * (high / low) ** (i / max(1, steps - 1)) for i in range(steps)]
+    losses: list[float] = []
+    smooth, lowest = 0.0, math.inf
+    try:
+        for number, rate in enumerate(rates):
+            found = stepper.take(rate / full, None)["loss"]
+            loss = stepper.group.agreed(float(found))
+            smooth = _MEMORY * smooth + (1 - _MEMORY) * loss
+            corrected = smooth / (1 - _MEMORY ** (number + 1))
+            if not math.isfinite(corrected) or (number > 10 and corrected > _RUINED * lowest):
+                break
+            losses.append(loss)
+            lowest = min(lowest, corrected)
+            if event := meter.set(number + 1):
+                yield event
+    finally:
+        state.restore(before)
+        stepper.forget()
+    while stepper.notices:
+        yield stepper.notices.pop(0)
+    rate_found = suggested_rate(rates[: len(losses)], losses)
+    if rate_found is None:
+        yield Notice(message=f"The loss fell at no learning rate; it stays {full:.2g}.")
+    else:
+        yield Notice(message=f"The loss falls fastest at a learning rate of {rate_found:.2g}.")
+    return rate_found
+
+
+def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+    """Where the smoothed losses (N,) fall fastest over the logarithm of ``rates`` (N,).
+
+    Rates grow by a constant factor. Only what comes before the lowest smoothed loss counts.
+    None where they fall nowhere, or are fewer than ten.
+    """
+    if len(losses) < 10:
+        return None
+    smooth = smoothed(np.asarray(losses), width=len(losses) / 20)
+    slope = np.gradient(smooth, np.log(np.asarray(rates)))
+    last = max(2, int(smooth.argmin()) + 1)
+    place = int(slope[:last].argmin())
+    return float(rates[place]) if slope[place] < 0 else None
+
+
+def smoothed(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """A Gaussian mean over ``values`` (N,) of standard deviation ``width`` places.
+
+    Looks both ways, so that the curve is not shifted as a running mean shifts it.
+    """
+    apart = np.arange(len(values))[:, None] - np.arange(len(values))[None]
+    weights = np.exp(-0.5 * (apart / width) ** 2)
+    return np.asarray(weights @ values / weights.sum(1), np.float64)

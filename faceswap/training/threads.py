@@ -1,0 +1,49 @@
+"""How many threads to compute with."""
+
+import os
+from pathlib import Path
+
+import torch
+
+_TOPOLOGY = Path("/sys/devices/system/cpu")
+_CONTAINER = Path("/sys/fs/cgroup")
+
+
+def use_real_cores() -> None:
+    """Compute with one thread per real core, unless OMP_NUM_THREADS says how many.
+
+    PyTorch takes as many as there are processors; two of them that share a core's multipliers
+    only get into each other's way.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    count = real_cores()
+    if count is not None and count != torch.get_num_threads():
+        torch.set_num_threads(count)
+
+
+def real_cores(
+    topology: Path = _TOPOLOGY, container: Path = _CONTAINER, allowed: set[int] | None = None
+) -> int | None:
+    """Cores that this process may use, hyperthreads not counted; None where nobody says.
+
+    topology, container: where Linux tells which processors share a core, and how much of them
+    a container gets. allowed: processors the process may run on, found out by default.
+    """
+    if allowed is None:
+        if not hasattr(os, "sched_getaffinity"):
+            return None
+        allowed = set(os.sched_getaffinity(0))
+    cores = set()
+    for number in allowed:
+        siblings = topology / f"cpu{number}" / "topology" / "thread_siblings_list"
+        if not siblings.is_file():
+            return None
+        cores.add(siblings.read_text().strip())
+    count = len(cores)
+    quota = container / "cpu.max"
+    if quota.is_file():
+        share, _, period = quota.read_text().strip().partition(" ")
+        if share != "max":
+            count = min(count, max(1, int(share) // int(period)))
+    return count

@@ -1,0 +1,97 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from toy_task import Product, make_stepper
+
+from faceswap.events import Notice
+from faceswap.swap.model import SwapConfig, SwapModel
+from faceswap.training import compiling
+from faceswap.training.compiling import choose_compiled, compiled
+
+MODELS = [
+    SwapConfig(preset="quick", resolution=64),
+    SwapConfig(preset="classic", resolution=64),
+    SwapConfig(preset="df", resolution=64, encoder=8, decoder=8, mask=8, code=32, variant="udtc"),
+    SwapConfig(preset="liae", resolution=64, encoder=8, decoder=8, mask=8, code=32, variant="ud"),
+]
+
+
+@pytest.mark.parametrize("config", MODELS, ids=lambda c: c.preset)
+def test_every_model_is_one_graph_to_the_compiler(config: SwapConfig) -> None:
+    model = SwapModel(config)
+    faces = torch.rand(1, 3, model.input_size, model.input_size)
+    found = torch._dynamo.explain(model)({"a": faces, "b": faces})
+    assert found.graph_break_count == 0
+    torch._dynamo.reset()
+
+
+def eager(model: nn.Module) -> nn.Module:
+    return compiled(model, "eager")
+
+
+def test_a_compiled_step_learns_the_same_and_shares_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiling, "compiled", eager)
+    plain, quick = make_stepper(Product()), make_stepper(Product(), compile="on")
+    before = quick.state.snapshot()
+    list(choose_compiled(quick))
+    assert quick.model is not quick.state.model
+    after = quick.state.snapshot()
+    assert after.numbers == before.numbers
+    assert all(torch.equal(after.tensors[k], v) for k, v in before.tensors.items())
+    for stepper in (plain, quick):
+        for _ in range(5):
+            stepper.step(None)
+    first, second = plain.state.tensors(), quick.state.tensors()
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_a_compiler_that_fails_leaves_the_model_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: nn.Module) -> nn.Module:
+        class Broken(nn.Module):
+            def forward(self, *_: Any) -> None:
+                raise RuntimeError("no compiler\nand a long story")
+
+        return Broken()
+
+    monkeypatch.setattr(compiling, "compiled", broken)
+    stepper = make_stepper(Product(), compile="on")
+    notices = [e.message for e in choose_compiled(stepper) if isinstance(e, Notice)]
+    assert notices == ["The model can't be compiled here and isn't: no compiler"]
+    assert stepper.model is stepper.state.model
+    stepper.step(None)
+
+
+def test_on_a_processor_auto_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "compiled", eager)
+    for choice in ("auto", "off"):
+        stepper = make_stepper(Product(), compile=choice)
+        assert list(choose_compiled(stepper)) == []
+        assert stepper.model is stepper.state.model
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [((1.0, 0.5), True), ((1.0, 0.99), False)])
+def test_auto_takes_what_is_measured_to_be_faster(
+    seconds: tuple[float, float], taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Card:
+        """A generator that says it is a graphics card's."""
+
+        device = torch.device("cuda")
+
+    told = list(seconds)
+    monkeypatch.setattr(compiling, "compiled", eager)
+    monkeypatch.setattr(compiling, "_seconds", lambda *_: told.pop(0))
+    stepper = make_stepper(Product(), compile="auto")
+    generator = stepper.state.generator
+    monkeypatch.setattr(stepper.state, "snapshot", lambda: None)
+    monkeypatch.setattr(stepper.state, "restore", lambda _: None)
+    stepper.state.generator = Card()  # type: ignore[assignment]
+    events = list(choose_compiled(stepper))
+    stepper.state.generator = generator
+    assert (stepper.model is not stepper.state.model) == taken
+    assert any(isinstance(e, Notice) for e in events) != taken
