@@ -1,0 +1,123 @@
+"""Convolutional autoencoders: pooling and enlarging, or strided and transposed convolutions."""
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from faceswap.autoencoder.blocks import ActivationName, activation, start_convolution_
+from faceswap.autoencoder.family import Autoencoder, Count, PictureConfig, Squash
+
+
+class ConvConfig(PictureConfig):
+    """widths: filters of each halving. kind: "pool" has 3×3 convolutions with max-pooling, and
+    enlarging back; "strided" has strided and transposed convolutions. numbers: length of the
+    code, through a dense layer; without it the code is the last map itself. dense: units of a
+    dense layer between the last map and the code, none with 0.
+    """
+
+    widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 8, 8)
+    kind: Literal["pool", "strided"] = "pool"
+    numbers: int | None = Field(default=None, ge=1)
+    dense: int = Field(default=0, ge=0)
+    active: ActivationName = "relu"
+    squash: Squash = "sigmoid"
+
+    @model_validator(mode="after")
+    def _check(self) -> "ConvConfig":
+        smallest = min(self.shape[1:])
+        if smallest < 2 ** (len(self.widths) - 1) + 1:
+            raise ValueError(
+                f"pictures of {smallest} pixels cannot be halved {len(self.widths)} times; "
+                "use fewer widths or larger pictures"
+            )
+        if self.dense and self.numbers is None:
+            raise ValueError("a dense layer needs a code of a given length after it")
+        return self
+
+
+def transposed_size(m: int, kernel: int, stride: int, padding: int = 0, extra: int = 0) -> int:
+    """Output N = s(M − 1) + k − 2p + extra of a transposed convolution with an input of ``m``.
+
+    extra: what torch calls output padding, less than ``stride``. Source: Dumoulin and Visin, "A
+    guide to convolution arithmetic for deep learning", 2016.
+    """
+    return stride * (m - 1) + kernel - 2 * padding + extra
+
+
+class ConvAutoencoder(Autoencoder):
+    """See ``ConvConfig``. As it stands: 28×28, 16-8-8 filters, a code of 4×4×8."""
+
+    def __init__(self, config: ConvConfig) -> None:
+        c, h, w = config.shape
+        sizes = [(h, w)]
+        for _ in config.widths:
+            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+        map_shape = (config.widths[-1], *sizes[-1])
+        flat = map_shape[0] * map_shape[1] * map_shape[2]
+        super().__init__(config.shape, config.numbers or flat, config.squash)
+        self.config, self.map_shape = config, map_shape
+        down: list[nn.Module] = []
+        up: list[nn.Module] = []
+        inputs = c
+        for number, width in enumerate(config.widths):
+            down += self._halving(inputs, width, config)
+            output = number == 0
+            up = [*self._doubling(width, inputs, sizes[number], sizes[number + 1], output), *up]
+            inputs = width
+        self.down, self.up = nn.Sequential(*down), nn.Sequential(*up)
+        self.shrink, self.grow = self._bottleneck(flat, config)
+
+    def _halving(self, inputs: int, outputs: int, config: ConvConfig) -> list[nn.Module]:
+        stride = 1 if config.kind == "pool" else 2
+        layer = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        start_convolution_(layer)
+        layers = [layer, activation(config.active)]
+        return [*layers, nn.MaxPool2d(2, ceil_mode=True)] if config.kind == "pool" else layers
+
+    def _doubling(
+        self,
+        inputs: int,
+        outputs: int,
+        large: tuple[int, int],
+        small: tuple[int, int],
+        last: bool,
+    ) -> list[nn.Module]:
+        config = self.config
+        after = [] if last else [activation(config.active)]
+        if config.kind == "pool":
+            layer = nn.Conv2d(inputs, outputs, 3, padding=1)
+            start_convolution_(layer, 1.0 if last else 2.0)
+            return [nn.Upsample(large), layer, *after]
+        missing = [n - transposed_size(m, 3, 2, 1) for n, m in zip(large, small, strict=True)]
+        return [
+            nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=(missing[0], missing[1])),
+            *after,
+        ]
+
+    def _bottleneck(self, flat: int, config: ConvConfig) -> tuple[nn.Module, nn.Module]:
+        if config.numbers is None:
+            return nn.Identity(), nn.Identity()
+        middle = config.dense
+        sizes = [flat, middle, config.numbers] if middle else [flat, config.numbers]
+        shrink: list[nn.Module] = []
+        grow: list[nn.Module] = []
+        for a, b in itertools.pairwise(sizes):
+            shrink += [nn.Linear(a, b), activation(config.active)]
+        for a, b in zip(sizes[::-1], sizes[-2::-1], strict=False):
+            grow += [nn.Linear(a, b), activation(config.active)]
+        for layer in (*shrink, *grow):
+            if isinstance(layer, nn.Linear):
+                start_convolution_(layer)
+        return nn.Sequential(*shrink[:-1]), nn.Sequential(*grow)  # the code itself is free
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, code)."""
+        code: Tensor = self.shrink(self.down(x).flatten(1))
+        return code
+
+    def raw(self, code: Tensor) -> Tensor:
+        """(N, code) → (N, C, H, W)."""
+        out: Tensor = self.up(self.grow(code).view(-1, *self.map_shape))
+        return out

@@ -1,0 +1,65 @@
+"""What all autoencoders of pictures have in common.
+
+A picture is a tensor (N, C, H, W) in [0, 1], a code (N, K). A series of T readings of F sensors
+is a picture (N, 1, T, F).
+"""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+Squash = Literal["sigmoid", "none"]
+Count = Annotated[int, Field(ge=1)]
+
+
+class PictureConfig(BaseModel):
+    """What a network's pictures are: their channels, height and width; the last by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: Count = 1
+    size: Count = 28
+    height: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.channels, self.height or self.size, self.size
+
+
+class Autoencoder(nn.Module):
+    """Encodes pictures (N, C, H, W) to codes (N, ``code``) and decodes them again.
+
+    shape: (C, H, W) of its pictures. squash: what keeps the pictures within [0, 1]; with "none"
+    nothing does. Subclasses give ``encode`` and ``raw``.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], code: int, squash: Squash = "sigmoid") -> None:
+        super().__init__()
+        self.shape, self.code, self.squash = shape, code, squash
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) → codes (N, code)."""
+        raise NotImplementedError
+
+    def raw(self, code: Tensor) -> Tensor:
+        """Codes (N, code) → pictures (N, C, H, W) before they are squashed."""
+        raise NotImplementedError
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Codes (N, code) → pictures (N, C, H, W), float32."""
+        raw = self.raw(code).float()
+        return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) → the same as the code remembers them."""
+        return self.decode(self.encode(x))
+
+    def check(self, x: Tensor) -> None:
+        """Raises ValueError when the pictures ``x`` have not the shape of this network."""
+        if tuple(x.shape[1:]) != self.shape:
+            raise ValueError(
+                f"pictures of the shape {self.shape} are needed, not {(*x.shape[1:],)}"
+            )

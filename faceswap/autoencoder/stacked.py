@@ -1,0 +1,59 @@
+"""Stacked autoencoders: each layer learns by itself first, then all together, then to tell classes.
+
+Source: Bengio et al., "Greedy layer-wise training of deep networks", NIPS 2006.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.autoencoder.dense import DenseAutoencoder
+from faceswap.autoencoder.family import Autoencoder
+
+
+class Stage(nn.Module):
+    """One layer of a deep autoencoder as an autoencoder of what the layers below it make.
+
+    The layers share their weights with ``whole``; only those of this stage learn.
+    """
+
+    def __init__(self, whole: DenseAutoencoder, number: int) -> None:
+        super().__init__()
+        if not 0 <= number < whole.depth:
+            raise ValueError(f"there is no layer {number}; the encoder has {whole.depth}")
+        self.whole, self.number = whole, number
+        whole.requires_grad_(False)
+        whole.encoders[number].requires_grad_(True)
+        whole.biases[number].requires_grad_(True)
+        if len(whole.decoders):
+            whole.decoders[number].requires_grad_(True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (N, C, H, W) → (this layer's input as remembered, the input), (N, I) each."""
+        whole, h = self.whole, x.flatten(1)
+        for number in range(self.number):
+            h = whole.encode_layer(number, h)
+        again = whole.decode_layer(self.number, whole.encode_layer(self.number, h)).float()
+        if self.number:
+            again = whole.hidden(again)
+        elif whole.squash == "sigmoid":
+            again = torch.sigmoid(again)
+        return again, h
+
+
+def release(whole: DenseAutoencoder) -> None:
+    """Let all layers learn again, for fine-tuning."""
+    whole.requires_grad_(True)
+
+
+class Classifier(nn.Module):
+    """A softmax layer on an encoder: pictures (N, C, H, W) → logits (N, classes)."""
+
+    def __init__(self, body: Autoencoder, classes: int) -> None:
+        super().__init__()
+        self.body, self.classes = body, classes
+        self.head = nn.Sequential(nn.BatchNorm1d(body.code), nn.Linear(body.code, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, classes)."""
+        logits: Tensor = self.head(self.body.encode(x))
+        return logits.float()

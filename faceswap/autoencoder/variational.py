@@ -1,0 +1,131 @@
+"""Variational autoencoders, plain and conditional.
+
+Source: Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014; β: Higgins et al.,
+ICLR 2017; free bits: Kingma et al., "Improving variational inference with inverse autoregressive
+flow", 2016; conditional: Sohn et al., NIPS 2015.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.autoencoder.blocks import start_convolution_
+from faceswap.autoencoder.family import Autoencoder
+
+Likelihood = Literal["bernoulli", "gaussian"]
+
+
+class Posterior(NamedTuple):
+    """What the encoder knows: mean and logarithm of the variance, (N, K) each."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """z = μ + σ ⊙ ε for ε (…, N, K)."""
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
+
+class VariationalAutoencoder(Autoencoder):
+    """Any autoencoder, its code widened to a distribution.
+
+    body: its ``code`` is the layer before the distribution and after z. latents: length K of z.
+    words: size of the vocabulary of conditions, 0 for none; a class is a text of one word.
+    """
+
+    def __init__(self, body: Autoencoder, latents: int, words: int = 0) -> None:
+        super().__init__(body.shape, latents, body.squash)
+        self.body, self.latents, self.words = body, latents, words
+        self.mean = nn.Linear(body.code, latents)
+        self.log_variance = nn.Linear(body.code, latents)
+        self.grow = nn.Linear(latents, body.code)
+        # Word 0 is no word: it says nothing, so that texts of any length fit into one tensor.
+        self.say = nn.Embedding(words + 1, body.code, padding_idx=0) if words else None
+        self.see = nn.Embedding(words + 1, body.code, padding_idx=0) if words else None
+        for layer, gain in ((self.mean, 1.0), (self.log_variance, 0.01), (self.grow, 2.0)):
+            start_convolution_(layer, gain)
+
+    def posterior(self, x: Tensor, text: Tensor | None = None) -> Posterior:
+        """Pictures (N, C, H, W), and texts (N, T) of words from 1 on → the distribution of z."""
+        h = self.body.encode(x)
+        if self.see is not None:
+            h = h + self.see(self._checked(text)).sum(1)
+        h = torch.relu(h)
+        # Outside of this range a variance is 0 or infinite for all that float32 can tell.
+        return Posterior(self.mean(h).float(), self.log_variance(h).float().clamp(-12, 8))
+
+    def _checked(self, text: Tensor | None) -> Tensor:
+        if text is None:
+            raise ValueError("a conditional model needs to be told what the picture shows")
+        return text[:, None] if text.dim() == 1 else text
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → μ (N, K); for a conditional model use ``posterior``."""
+        return self.posterior(x).mean
+
+    def raw(self, code: Tensor, text: Tensor | None = None) -> Tensor:
+        """z (N, K), and texts (N, T) → pictures (N, C, H, W) before they are squashed."""
+        h = self.grow(code)
+        if self.say is not None:
+            h = h + self.say(self._checked(text)).sum(1)
+        return self.body.raw(torch.relu(h))
+
+    def decode(self, code: Tensor, text: Tensor | None = None) -> Tensor:
+        """z (N, K), and texts (N, T) → pictures (N, C, H, W)."""
+        raw = self.raw(code, text).float()
+        return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
+
+    def forward(
+        self, x: Tensor, noise: Tensor, text: Tensor | None = None
+    ) -> tuple[Tensor, Posterior]:
+        """The training pass: pictures (N, C, H, W) and ε (L, N, K) → (raw (L·N, C, H, W), q)."""
+        known = self.posterior(x, text)
+        z = known.sample(noise).flatten(0, 1)
+        said = None if text is None else text.repeat(len(noise), *[1] * (text.dim() - 1))
+        return self.raw(z, said), known
+
+
+def kl_divergence(q: Posterior) -> Tensor:
+    """KL(q ‖ N(0, I)) of each picture and number, (N, K), in nats."""
+    mean, log_variance = q
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+
+
+def reconstruction_nats(raw: Tensor, x: Tensor, likelihood: Likelihood) -> Tensor:
+    """−log p(x | z) of each picture, (N,), in nats; ``raw`` as the decoder gives it.
+
+    bernoulli: cross-entropy, raw are logits. gaussian: a standard deviation of 1 around raw,
+    with its constant.
+    """
+    if likelihood == "bernoulli":
+        each = nn.functional.binary_cross_entropy_with_logits(raw.float(), x, reduction="none")
+    else:
+        each = 0.5 * (raw.float() - x).square() + 0.5 * math.log(2 * math.pi)
+    return each.flatten(1).sum(1)
+
+
+def warmed(beta: float, progress: float, warmup: float) -> float:
+    """β at ``progress`` of the run, 0 to 1: it rises evenly over the first ``warmup`` of it."""
+    return beta if warmup <= 0 else beta * min(1.0, progress / warmup)
+
+
+def negative_elbo(
+    raw: Tensor,
+    q: Posterior,
+    x: Tensor,
+    likelihood: Likelihood = "bernoulli",
+    beta: float = 1.0,
+    free_bits: float = 0.0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(loss, reconstruction, KL) in nats, means over the pictures.
+
+    raw: (L·N, C, H, W), L Monte-Carlo samples of N pictures ``x``. free_bits: nats that each
+    number of the code may carry for nothing, so that none is given up early. The loss weighs KL
+    with ``beta``; the KL given back is the true one.
+    """
+    samples = len(raw) // len(x)
+    told = reconstruction_nats(raw, x.repeat(samples, 1, 1, 1), likelihood).mean()
+    each = kl_divergence(q).mean(0)
+    return told + beta * each.clamp(min=free_bits).sum(), told, each.sum()
