@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from faceswap.training import data
 from faceswap.training.data import ImageSet, allocate, balance, held_out
 
 
@@ -67,3 +68,20 @@ def test_rare_values_weigh_more_but_not_without_limit() -> None:
     assert weights[-1] > 2 * weights[0]
     assert weights.max() <= 4 * np.median(weights) + 1e-9
     assert balance(np.zeros((50, 2))) == pytest.approx(np.ones(50))
+
+
+def test_what_does_not_fit_on_the_device_goes_there_piece_by_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faces, device = small_set([1.0] * 4), torch.device("meta")
+    size = faces.pictures.numel() + faces.maps.numel()
+    monkeypatch.setattr(ImageSet, "__post_init__", lambda _: None)  # looks at values
+    for free, where in ((2 * size - 2, "cpu"), (2 * size, "meta")):
+        monkeypatch.setattr(data, "_free", lambda _, free=free: free)
+        moved = faces.to(device)
+        assert moved.pictures.device.type == where
+        assert moved.weights.device.type == "meta"
+        places = torch.tensor([1, 2], device="meta" if where == "meta" else "cpu")
+        pictures, maps = moved.take(places)
+        assert pictures.device.type == maps.device.type == "meta"
+        assert pictures.shape == (2, 3, 4, 4)

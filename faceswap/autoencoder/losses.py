@@ -4,6 +4,7 @@ x and y are (N, C, H, W) with values in [0, 1]. Functions that end in ``_map`` k
 (N, 1, h, w), for weighting; the others give a mean.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -159,8 +160,14 @@ def detail(x: Tensor, y: Tensor, weights: Tensor, share: float) -> tuple[Tensor,
 
 def luma(x: Tensor) -> Tensor:
     """Brightness (N, 1, H, W) of RGB pictures (N, 3, H, W), with the weights of ITU-R BT.601."""
-    weights = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device)
-    return torch.einsum("nchw,c->nhw", x, weights)[:, None]
+    return torch.einsum("nchw,c->nhw", x, _luma_weights(x.device, x.dtype))[:, None]
+
+
+@cache
+def _luma_weights(device: torch.device, dtype: torch.dtype) -> Tensor:
+    # Kept, as sending numbers to a graphics card waits for all its work.
+    with torch.inference_mode(False):
+        return torch.tensor([0.299, 0.587, 0.114], device=device, dtype=dtype)
 
 
 def laplacian_pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:

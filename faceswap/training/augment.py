@@ -6,6 +6,7 @@ device, so that the same seed gives the same batch.
 """
 
 import math
+from functools import cache
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +16,13 @@ _YCBCR = torch.tensor(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 )
 _RGB = torch.linalg.inv(_YCBCR)
+
+
+@cache
+def _ycbcr(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """RGB to Y, Cb, Cr (3, 3) and back. Kept there: sending them anew waits for the device."""
+    with torch.inference_mode(False):
+        return _YCBCR.to(device, dtype), _RGB.to(device, dtype)
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
@@ -79,7 +87,7 @@ def sample(pictures: Tensor, grid: Tensor) -> Tensor:
 
 def color_statistics(pictures: Tensor, mask: Tensor) -> Tensor:
     """Mean and spread of Y, Cb, Cr inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 2, 3)."""
-    matrix = _YCBCR.to(pictures)
+    matrix, _ = _ycbcr(pictures.device, pictures.dtype)
     channels = torch.einsum("dc,nchw->ndhw", matrix, pictures).flatten(2)
     weight = mask.flatten(2) / mask.flatten(2).sum(2, keepdim=True).clamp(min=1e-6)
     mean = (channels * weight).sum(2)
@@ -98,7 +106,7 @@ def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
     ratio = (wanted[:, 1] / own[:, 1].clamp(min=1e-3)).clamp(0.5, 2.0)
     ratio = 1 + (ratio - 1) * part
     target = own[:, 0] + (wanted[:, 0] - own[:, 0]) * part
-    to, back = _YCBCR.to(own), _RGB.to(own)
+    to, back = _ycbcr(own.device, own.dtype)
     linear = back @ (ratio[:, :, None] * to)
     offset = back @ (target - ratio * own[:, 0])[:, :, None]
     return torch.cat([linear, offset], 2)

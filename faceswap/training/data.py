@@ -56,8 +56,10 @@ class ImageSet:
         return torch.multinomial(self.weights, count, replacement=True, generator=generator)
 
     def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """The pictures and maps at ``places`` as floats in [0, 1]."""
-        return self.pictures[places].float().div_(255), self.maps[places].float().div_(255)
+        """The pictures and maps at ``places`` as floats in [0, 1], where the weights are."""
+        places, device = places.to(self.pictures.device), self.weights.device
+        pictures, maps = self.pictures[places].to(device), self.maps[places].to(device)
+        return pictures.float().div_(255), maps.float().div_(255)
 
     def subset(self, places: Tensor) -> "ImageSet":
         """A set of the pictures at ``places`` (K,) only."""
@@ -70,12 +72,18 @@ class ImageSet:
             yield torch.arange(start, end, device=self.pictures.device)
 
     def to(self, device: torch.device) -> "ImageSet":
-        """The set on ``device``, where it fits into half of the free memory; else where it is."""
-        if device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(device)
-            if self.pictures.numel() + self.maps.numel() > free // 2:
-                return self
+        """The set on ``device``, where it fits into half of the free memory.
+
+        Where not, its pictures stay where they are and go there as they are taken.
+        """
+        free = _free(device)
+        if free is not None and self.pictures.numel() + self.maps.numel() > free // 2:
+            return ImageSet(self.pictures, self.maps, self.weights.to(device))
         return ImageSet(self.pictures.to(device), self.maps.to(device), self.weights.to(device))
+
+
+def _free(device: torch.device) -> int | None:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
 
 
 def held_out(count: int, share: float = 0.05, most: int = 64, runs: int = 4) -> NDArray[np.bool_]:

@@ -77,6 +77,7 @@ class Loop:
         self.state.notes["begun"] = dict(begun or {})
         self.stepper = Stepper(task, self.state, config, group)
         self._saved_step = -1
+        self._agreed: float | None = None
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from ``checkpoint``; raises CheckpointError when it does not fit."""
@@ -148,7 +149,12 @@ class Loop:
             parts.append(self.state.step / self.config.steps)
         if self.config.minutes is not None:
             parts.append((time.monotonic() - self._start) / (60 * self.config.minutes))
-        return self.group.agreed(max(parts)) if parts else None
+        if not parts or self.group.size == 1 or self.config.minutes is None:
+            return max(parts, default=None)
+        # The clocks of several processes differ; asking at each step would hold all of them up.
+        if self._agreed is None or self.state.step % self.config.report_steps == 0:
+            self._agreed = self.group.agreed(max(parts))
+        return self._agreed
 
     def _timed(self, event: Progress) -> Progress:
         """``event`` with the end that a run by the clock will have, as far as can be told."""
