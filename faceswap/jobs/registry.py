@@ -13,10 +13,12 @@ from faceswap.jobs import (
     doctor,
     evaluate,
     extract,
+    lab,
     landmarks,
     models,
     pretrain,
     preview,
+    restore,
     sample,
     swap,
     timelapse,
@@ -40,6 +42,8 @@ JOBS: Mapping[str, JobFunction] = {
     "pretrain": pretrain.pretrain,
     "models": models.models,
     "timelapse": timelapse.timelapse,
+    "lab": lab.lab,
+    "restore": restore.restore,
     "doctor": doctor.doctor,
 }
 

@@ -1,0 +1,166 @@
+"""What else autoencoders can do."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, model_validator
+
+from faceswap.events import Event, Progress, Summary
+from faceswap.lab.uses import USES, UseName
+from faceswap.options import Device, Options, Show
+
+if TYPE_CHECKING:
+    from faceswap.lab.run import Run, Settings
+
+
+class LabOptions(Options):
+    """Use autoencoders for something else: denoise, search, generate, and more."""
+
+    use: Annotated[
+        UseName,
+        Show(positional=True, common=True),
+        Field(description="; ".join(f"{name}: {use.text}" for name, use in USES.items()) + "."),
+    ]
+    data: Annotated[
+        list[Path],
+        Show(positional=True, common=True),
+        Field(
+            default_factory=list,
+            description="A folder of pictures (one folder in it for each class), of MNIST's IDX "
+            "files, or a project; by default the digits that come with scikit-learn. translate "
+            "takes A, B and the truth if known; retrieve, pictures and a query; anomaly, normal "
+            "pictures and others or a video; series, a CSV file; sound, a WAV file."
+        ),
+    ]
+    output: Annotated[
+        Path | None,
+        Show(short="-o", common=True),
+        Field(description="Folder of the models, the figure and its numbers; by default lab/USE."),
+    ] = None
+    steps: Annotated[
+        int | None,
+        Show(common=True),
+        Field(ge=1, description="Train each model for so many steps; else as many as it needs."),
+    ] = None
+    minutes: Annotated[
+        float | None,
+        Show(common=True),
+        Field(gt=0, description="Train each model for so long, instead of a number of steps."),
+    ] = None
+    code: Annotated[int | None, Field(ge=1, description="How many numbers the code has.")] = None
+    size: Annotated[
+        int | None, Field(ge=8, le=512, description="Side of the pictures; larger ones are scaled.")
+    ] = None
+    strength: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="; ".join(f"{n}: {u.strength}" for n, u in USES.items() if u.strength)
+            + ".",
+        ),
+    ] = None
+    device: Device = "auto"
+    seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> "LabOptions":
+        use = USES[self.use]
+        if len(self.data) > len(use.inputs):
+            raise ValueError(f"{self.use} takes at most {len(use.inputs)} inputs, not so many")
+        if self.steps is not None and self.minutes is not None:
+            raise ValueError("give --steps or --minutes, not both")
+        for name, taken in (("code", use.code), ("size", use.size), ("strength", use.strength)):
+            if getattr(self, name) is not None and not taken:
+                raise ValueError(f"--{name} means nothing to {self.use}")
+        return self
+
+
+class LabSummary(Summary):
+    """What was found. figures: numbers by name. figure, numbers: a PNG and a JSON file."""
+
+    use: str
+    figures: dict[str, Any]
+    sentence: str
+    figure: Path
+    numbers: Path
+
+    def text(self) -> str:
+        """The sentence, and where the rest is."""
+        return f"{self.sentence} See {self.figure} and {self.numbers}."
+
+
+def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
+    """Use autoencoders for something else than faces.
+
+    Every use trains what it needs, measures it on pictures set aside, and ends with a figure, its
+    numbers and a sentence. Stopped and started again, it goes on from its last save.
+    """
+    from faceswap.lab.run import Settings
+    from faceswap.training.precision import pick_device
+
+    yield Progress(stage="read", done=0, unit="pictures")
+    settings = Settings(
+        folder=options.output or Path("lab") / options.use,
+        data=tuple(options.data),
+        code=options.code,
+        size=options.size,
+        steps=options.steps,
+        minutes=options.minutes,
+        strength=options.strength,
+        seed=options.seed,
+        device=pick_device(options.device),
+    )
+    result = yield from functions()[options.use](settings)
+    return LabSummary(
+        use=options.use,
+        figures=result.figures,
+        sentence=result.sentence,
+        figure=result.figure,
+        numbers=result.json,
+    )
+
+
+def functions() -> "dict[UseName, Callable[[Settings], Run]]":
+    """What does each use."""
+    from faceswap.lab import (
+        anomaly,
+        classify,
+        codes,
+        generate,
+        latent,
+        readings,
+        repairing,
+        restraint,
+        search,
+        sound,
+        translate,
+    )
+
+    return {
+        "reconstruct": codes.reconstruct,
+        "codes": codes.compare_codes,
+        "rate": codes.rate,
+        "scatter": codes.scatter,
+        "sequence": codes.sequence,
+        "transformer": codes.transformer,
+        "stacked": classify.stacked,
+        "restraint": restraint.restraint,
+        "denoise": repairing.denoise,
+        "occlusion": repairing.occlusion,
+        "inpaint": repairing.inpaint,
+        "superres": repairing.superres,
+        "colourise": repairing.colourise,
+        "shift": repairing.shift,
+        "vae": generate.vae,
+        "generate": generate.generate,
+        "caption": generate.caption,
+        "interpolate": latent.interpolate,
+        "attributes": latent.attributes,
+        "retrieve": search.retrieve,
+        "anomaly": anomaly.anomaly,
+        "series": readings.series,
+        "classify": classify.classify,
+        "translate": translate.translate,
+        "sound": sound.sound,
+    }

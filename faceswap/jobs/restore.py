@@ -1,0 +1,148 @@
+"""Repair a picture or a video with a model that the lab trained."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from faceswap.errors import InputError, OutputError
+from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.options import Device, Options, Overwrite, Show
+
+if TYPE_CHECKING:
+    from faceswap.lab.restore import Restorer
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+class RestoreOptions(Options):
+    """Repair a picture or a video: noise, holes, lost detail or colour."""
+
+    input: Annotated[
+        Path,
+        Show(positional=True, common=True),
+        Field(description="The picture or video to repair."),
+    ]
+    model: Annotated[
+        Path,
+        Show(common=True),
+        Field(
+            description="What to repair with: a model that 'lab' trained by denoise, occlusion, "
+            "inpaint, superres or colourise; its file or its folder, such as lab/denoise/denoise."
+        ),
+    ]
+    output: Annotated[Path, Show(short="-o", common=True), Field(description="The file to write.")]
+    mask: Annotated[
+        Path | None,
+        Field(description="For inpaint: a picture that is white where something is missing."),
+    ] = None
+    tile: Annotated[
+        int, Field(ge=32, le=4096, description="Side of the squares taken at once, in pixels.")
+    ] = 256
+    overlap: Annotated[
+        int, Field(ge=0, le=512, description="How many pixels neighbouring squares share.")
+    ] = 32
+    device: Device = "auto"
+    overwrite: Overwrite = False
+
+
+class RestoreSummary(Summary):
+    """What was repaired."""
+
+    output: Path
+    frames: int
+
+    def text(self) -> str:
+        """Where it is."""
+        return f"{self.output}: {self.frames:,} frame{'s' * (self.frames != 1)} repaired."
+
+
+def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
+    """Repair a picture or a video with a model that the lab trained.
+
+    Large pictures are taken tile by tile. A video keeps its times, sound and metadata.
+    """
+    from faceswap.lab.data import read_picture
+    from faceswap.lab.restore import Restorer
+    from faceswap.lab.run import load_model
+    from faceswap.training.precision import pick_device
+    from faceswap.video.info import probe
+
+    still = options.output.suffix.lower() in _PICTURES
+    if still:
+        _check_picture(options)
+    device = pick_device(options.device)
+    model = load_model(options.model, device, "lab-repair")
+    mask = None
+    if options.mask is not None:
+        mask = read_picture(options.mask)
+        if mask is None:
+            raise InputError(f"The mask {options.mask} cannot be read.")
+        mask = mask if mask.ndim == 2 else mask.max(2)
+    restorer = Restorer(model, device, options.tile, options.overlap, mask)
+    info = probe(options.input)
+    if info.still != still:
+        kind, other = ("picture", ".png") if info.still else ("video", ".mp4")
+        raise OutputError(
+            f"{options.input.name} is a {kind}; name the output so, such as result{other}."
+        )
+    if still:
+        return (yield from _picture(options, restorer))
+    return (yield from _video(options, restorer))
+
+
+def _check_picture(options: RestoreOptions) -> None:
+    path = options.output.absolute()
+    if not path.parent.is_dir():
+        raise OutputError(f"There is no folder {path.parent}; make it first.")
+    if path.exists():
+        if options.input.exists() and path.samefile(options.input):
+            raise OutputError(f"{path} is the picture being read; give the output another name.")
+        if not options.overwrite:
+            raise OutputError(f"{path} exists already; use --overwrite or another name.")
+
+
+def _picture(
+    options: RestoreOptions, restorer: "Restorer"
+) -> Generator[Event, None, RestoreSummary]:
+    import os
+
+    from PIL import Image
+
+    from faceswap.video.reader import read_image
+
+    made = restorer.restore(read_image(options.input))
+    part = options.output.with_name(f".{options.output.name}.part")
+    form = Image.registered_extensions()[options.output.suffix.lower()]
+    try:
+        Image.fromarray(made).save(part, format=form, quality=95)
+        os.replace(part, options.output)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"Cannot write {options.output}: {error}.") from error
+    yield Saved(what="picture", path=options.output)
+    return RestoreSummary(output=options.output, frames=1)
+
+
+def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, None, RestoreSummary]:
+    from dataclasses import replace
+
+    from faceswap.video.reader import VideoReader
+    from faceswap.video.writer import VideoWriter
+
+    with VideoReader(options.input) as video:
+        like = replace(
+            video.info,
+            width=video.info.width * restorer.scale,
+            height=video.info.height * restorer.scale,
+        )
+        meter = Meter("restore", video.info.frames or None)
+        with VideoWriter(options.output, like, overwrite=options.overwrite) as writer:
+            for frame in video.frames():
+                writer.write(restorer.restore(frame.image), frame.pts, frame.duration)
+                if progress := meter.add():
+                    yield progress
+        yield meter.progress()
+    yield Saved(what="video", path=options.output)
+    return RestoreSummary(output=options.output, frames=int(meter.done))

@@ -1,0 +1,1 @@
+"""What autoencoders are used for besides swapping faces; each use by one function."""

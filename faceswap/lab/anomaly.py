@@ -1,0 +1,187 @@
+"""What does not belong: in pictures, in the frames of a video."""
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn import functional
+
+from faceswap.autoencoder.dense import DenseConfig
+from faceswap.autoencoder.variational import (
+    VariationalAutoencoder,
+    kl_divergence,
+    reconstruction_nats,
+)
+from faceswap.errors import InputError
+from faceswap.events import Event
+from faceswap.lab.codes import decoded, encoded, jitter_for
+from faceswap.lab.data import Pictures, Split, load, split
+from faceswap.lab.figure import curves, sheet
+from faceswap.lab.models import VariationalConfig, body_for
+from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.task import Jitter, LabTask, Vary
+
+QUANTILE = 0.95
+"""Share of normal pictures that shall pass."""
+
+
+def threshold(normal: NDArray[np.float64], quantile: float = QUANTILE) -> float:
+    """The score that this share of normal ones stays below."""
+    return float(np.quantile(normal, quantile))
+
+
+@torch.no_grad()
+def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.float64]]:
+    """How odd each of (N, C, H, W) is: by squared error, and by −ELBO at the mean."""
+    error, elbo = [], []
+    for part in x.split(200):
+        q = model.posterior(part)
+        raw = model.raw(q.mean)
+        error.append((torch.sigmoid(raw) - part).square().flatten(1).mean(1))
+        nats = reconstruction_nats(raw, part, "bernoulli")
+        # The ink of a picture costs nats by itself, however normal it is.
+        own = functional.binary_cross_entropy(part, part, reduction="none").flatten(1).sum(1)
+        elbo.append(nats - own + kl_divergence(q).sum(1))
+    return {
+        "squared error": torch.cat(error).double().cpu().numpy(),
+        "-ELBO": torch.cat(elbo).double().cpu().numpy(),
+    }
+
+
+def normal_model(
+    settings: Settings, parts: Split, name: str, steps: int, jitter: Jitter
+) -> Generator[Event, None, VariationalAutoencoder]:
+    """A model of what is normal."""
+    channels, height, width = parts.training.shape
+    body: Any = DenseConfig(
+        channels=channels, size=width, height=height, widths=(400, 200), code_active="relu"
+    )
+    if channels * height * width > 4000:
+        body = body_for(parts.training.shape, 256)
+    config = VariationalConfig(body=body, latents=settings.code or 12)
+    task = LabTask(
+        parts.training,
+        parts.validation,
+        Vary(warmup=0.1),
+        settings.device,
+        jitter=jitter,
+        dice=config.latents,
+    )
+    model = yield from train(task, config, settings, name, steps, rate=1e-3)
+    assert isinstance(model, VariationalAutoencoder)
+    return model
+
+
+def anomaly(settings: Settings) -> Run:
+    """Each class in turn is normal and all others are not; or the first input is normal, and
+    the second, pictures or a video, is looked at."""
+    if len(settings.data) > 1:
+        return (yield from _watch(settings))
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    pictures.known_labels("anomaly")
+    parts = split(pictures, settings.seed)
+    x = parts.test.floats().to(settings.device)
+    labels = parts.test.known_labels("anomaly").numpy()
+    figures: dict[str, Any] = {}
+    rows: list[tuple[str, Tensor]] = []
+    every: dict[str, list[float]] = {}
+    for number, name in enumerate(pictures.classes):
+        own = Split(*(_only(p, number) for p in (parts.training, parts.validation, parts.test)))
+        if len(own.training) < 10 or not len(own.validation):
+            raise InputError(f"There are too few pictures of {name!r} to learn what is normal.")
+        model = yield from normal_model(
+            settings, own, f"anomaly-{number}", 2500, jitter_for(pictures)
+        )
+        found = scores(model, x)
+        for kind, values in found.items():
+            every.setdefault(kind, []).append(float(roc_auc_score(labels != number, values)))
+        limit = threshold(scores(model, own.validation.floats().to(settings.device))["-ELBO"])
+        alarms = found["-ELBO"] > limit
+        figures[name] = {
+            "AUROC": every["-ELBO"][-1],
+            "AUROC of squared error": every["squared error"][-1],
+            "found": float(alarms[labels != number].mean()),
+            "false alarms": float(alarms[labels == number].mean()),
+        }
+        if number < 3:
+            rows += _heat_rows(model, x, found["-ELBO"], name)
+    mean = {f"mean AUROC by {kind}": float(np.mean(v)) for kind, v in every.items()}
+    figures |= mean
+    caught = float(np.mean([figures[name]["found"] for name in pictures.classes]))
+    sentence = (
+        f"Taught one class at a time, the autoencoder ranks pictures of other classes as odder "
+        f"with an AUROC of {mean['mean AUROC by -ELBO']:.3f} (mean over {len(pictures.classes)} "
+        f"classes; by squared error {mean['mean AUROC by squared error']:.3f}); with a limit that "
+        f"{QUANTILE:.0%} of normal pictures pass, {caught:.0%} of the others are caught."
+    )
+    return (yield from finish(settings, "anomaly", [sheet(rows)], figures, sentence))
+
+
+def _only(pictures: Pictures, number: int) -> Pictures:
+    assert pictures.labels is not None
+    return pictures.subset(torch.nonzero(pictures.labels == number)[:, 0])
+
+
+def _heat_rows(
+    model: VariationalAutoencoder, x: Tensor, odd: NDArray[np.float64], name: str
+) -> list[tuple[str, Tensor]]:
+    places = torch.from_numpy(np.argsort(odd)[np.linspace(0, len(odd) - 1, 10).astype(int)])
+    picked = x[places]
+    made = decoded(model, encoded(model, picked))
+    return [
+        (f"only {name} is normal: usual … odd", picked),
+        ("as it can be remembered", made),
+        ("where they differ", heat_map(picked, made)),
+    ]
+
+
+def heat_map(x: Tensor, made: Tensor) -> Tensor:
+    """Where pictures differ (N, 3, H, W): black, red, yellow, white as the difference grows."""
+    heat = (x - made).abs().mean(1, keepdim=True) * 3
+    return torch.cat([heat, heat - 1, heat - 2], 1).clamp(0, 1)
+
+
+def _watch(settings: Settings) -> Run:
+    """What in the second input is unlike the first."""
+    normal = settings.pictures()
+    looked = load(settings.data[1], normal.shape[1], normal.shape[0])
+    yield from notices(normal, looked)
+    parts = split(normal, settings.seed)
+    mild = Jitter(shift=0.02, scale=0.02)
+    model = yield from normal_model(settings, parts, "watch", 3000, mild)
+    limit = threshold(scores(model, parts.validation.floats().to(settings.device))["squared error"])
+    x = looked.floats().to(settings.device)
+    odd = scores(model, x)["squared error"]
+    alarms = np.flatnonzero(odd > limit)
+    worst = np.sort(np.argsort(odd)[-10:])
+    places = torch.from_numpy(worst)
+    made = decoded(model, encoded(model, x[places]))
+    line = {
+        "error": [(float(n), float(v)) for n, v in enumerate(odd)],
+        "limit": [(0.0, limit)],
+    }
+    blocks = [
+        curves("How odd each picture is", line, "number", "squared error"),
+        sheet(
+            [
+                ("the oddest", x[places]),
+                ("as remembered", made),
+                ("where they differ", heat_map(x[places], made)),
+            ]
+        ),
+    ]
+    figures: dict[str, Any] = {
+        "limit": limit,
+        "alarms": alarms.tolist(),
+        "scores": odd.round(6).tolist(),
+    }
+    sentence = (
+        f"{len(alarms)} of {len(x)} pictures are odder than {QUANTILE:.0%} of the normal ones; "
+        f"the oddest is number {int(odd.argmax())}."
+    )
+    return (yield from finish(settings, "anomaly", blocks, figures, sentence))

@@ -1,0 +1,71 @@
+"""Short texts of what a grey picture shows: its class, and how thick and slanted the stroke is."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_THICK = {-1: "thin", 0: "", 1: "thick"}
+_SLANT = {-1: "left", 0: "", 1: "right"}
+
+
+@dataclass(frozen=True)
+class Captions:
+    """A vocabulary, and the limits between thin, neither and thick, left, neither and right."""
+
+    classes: tuple[str, ...]
+    ink_limits: tuple[float, float]
+    slant_limits: tuple[float, float]
+
+    @classmethod
+    def fitted(cls, x: Tensor, classes: tuple[str, ...]) -> "Captions":
+        """Limits at the thirds of pictures (N, 1, H, W)."""
+        thirds = torch.tensor([1 / 3, 2 / 3])
+        ink = torch.quantile(x.flatten(1).mean(1), thirds)
+        lean = torch.quantile(cls.slant(x), thirds)
+        return cls(
+            classes,
+            (float(ink[0]), float(ink[1])),
+            (float(lean[0]), float(lean[1])),
+        )
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Word n + 1 of the model is the n-th of these."""
+        return (*self.classes, "thin", "thick", "left", "right")
+
+    def text(self, number: int, thick: int, slant: int) -> list[str]:
+        """The words of a class, −1, 0 or 1 for thin to thick and for left to right."""
+        words = (_THICK[thick], self.classes[number], _SLANT[slant])
+        return [word for word in words if word]
+
+    def numbers(self, text: list[str]) -> list[int]:
+        """Three numbers of words for the model; raises ValueError for an unknown word."""
+        found = [self.words.index(word) + 1 for word in text]
+        return found + [0] * (3 - len(found))
+
+    @staticmethod
+    def slant(x: Tensor) -> Tensor:
+        """Degrees (N,) by which the strokes of (N, 1, H, W) lean to the right, by moments."""
+        _, _, h, w = x.shape
+        weight = x[:, 0] / x[:, 0].sum((1, 2), keepdim=True).clamp(min=1e-6)
+        up = -torch.arange(h, device=x.device, dtype=x.dtype).view(1, -1, 1)
+        right = torch.arange(w, device=x.device, dtype=x.dtype).view(1, 1, -1)
+        up = up - (weight * up).sum((1, 2), keepdim=True)
+        right = right - (weight * right).sum((1, 2), keepdim=True)
+        both = (weight * up * right).sum((1, 2))
+        tall = (weight * up.square()).sum((1, 2)).clamp(min=1e-6)
+        return torch.atan(both / tall) * 180 / math.pi
+
+    def read(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Texts (N, 3) of pictures (N, 1, H, W) of known classes (N,), measured."""
+        count = len(self.classes)
+        thick = self._third(x.flatten(1).mean(1), self.ink_limits, count + 1)
+        slant = self._third(self.slant(x), self.slant_limits, count + 3)
+        return torch.stack([labels + 1, thick, slant], 1)
+
+    @staticmethod
+    def _third(values: Tensor, limits: tuple[float, float], first: int) -> Tensor:
+        low, high = (values < limits[0]).long(), (values > limits[1]).long()
+        return low * first + high * (first + 1)

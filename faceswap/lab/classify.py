@@ -1,0 +1,163 @@
+"""Telling classes with few labels, by what was learnt without any."""
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from torch import nn
+
+from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
+from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.stacked import Classifier, Stage, release
+from faceswap.events import Event
+from faceswap.lab.codes import jitter_for
+from faceswap.lab.data import Pictures, Split, split
+from faceswap.lab.figure import curves, sheet
+from faceswap.lab.models import ClassifierConfig, build
+from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.search import learn_to_search
+from faceswap.lab.task import LabTask, OneLayer, Repeat, Tell
+
+STARTS = ("stacked", "scratch")
+"""How the classifier of ``stacked`` may begin."""
+
+
+def few(pictures: Pictures, count: int, seed: int) -> Pictures:
+    """``count`` pictures by chance, as many of each class as can be."""
+    labels = pictures.known_labels("classify")
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    rank = torch.empty(len(labels), dtype=torch.long)
+    for number in labels.unique():
+        mine = order[labels[order] == number]
+        rank[mine] = torch.arange(len(mine))
+    return pictures.subset(torch.argsort(rank * len(labels) + order.argsort())[:count])
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, pictures: Pictures, settings: Settings) -> float:
+    """Share of pictures that are told right."""
+    labels = pictures.known_labels("classify")
+    x = pictures.floats().to(settings.device)
+    told = torch.cat([model(part).argmax(1).cpu() for part in x.split(256)])
+    return float((told == labels).float().mean())
+
+
+def tell(
+    settings: Settings,
+    labelled: Pictures,
+    parts: Split,
+    body: Autoencoder,
+    pretrained: bool,
+    name: str,
+    steps: int,
+) -> Generator[Event, None, nn.Module]:
+    """A classifier taught ``labelled``; from ``body``'s weights, or the same net from scratch."""
+    config = ClassifierConfig(body=_config_of(body), classes=len(labelled.classes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        model = build(config)
+    assert isinstance(model, Classifier)
+    if pretrained:
+        model.body.load_state_dict(body.state_dict())
+    jitter = jitter_for(labelled)
+    task = LabTask(labelled, parts.validation, Tell(), settings.device, jitter=jitter)
+    # What is already known must not be unlearnt by large steps.
+    rate = 3e-4 if pretrained else 1e-3
+    return (yield from train(task, config, settings, name, steps, rate=rate, model=model))
+
+
+def _config_of(body: Autoencoder) -> Any:
+    return getattr(body, "config")  # noqa: B009  (every body that can be classified by has one)
+
+
+def classify(settings: Settings) -> Run:
+    """An encoder taught without labels plus softmax, against the same net from scratch."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    pictures.known_labels("classify")
+    parts = split(pictures, settings.seed)
+    body = yield from learn_to_search(settings, parts, "encoder", 4000)
+    total = len(parts.training)
+    counts = sorted({min(100, total), min(1000, total), total})
+    lines: dict[str, list[tuple[float, float]]] = {"pre-trained": [], "from scratch": []}
+    figures: dict[str, Any] = {}
+    for count in counts:
+        labelled = few(parts.training, count, settings.seed)
+        steps = 500 if count <= 100 else 1000
+        row = {}
+        for kind in lines:
+            name = f"{kind.replace(' ', '-')}-{count}"
+            model = yield from tell(
+                settings, labelled, parts, body, kind == "pre-trained", name, steps
+            )
+            row[kind] = accuracy(model, parts.test, settings)
+            lines[kind].append((float(torch.tensor(count).log10()), row[kind]))
+        figures[f"{count} labels"] = row
+    plot = curves("Accuracy on unseen pictures", lines, "log10 of the labels", "accuracy")
+    first = figures[f"{counts[0]} labels"]
+    sentence = (
+        f"With {counts[0]} labels the pre-trained encoder tells {first['pre-trained']:.1%} of "
+        f"unseen pictures right, the same net from scratch {first['from scratch']:.1%}; with all "
+        f"{total:,} it is {figures[f'{total} labels']['pre-trained']:.1%} and "
+        f"{figures[f'{total} labels']['from scratch']:.1%}."
+    )
+    return (yield from finish(settings, "classify", [plot], figures, sentence))
+
+
+def stacked(settings: Settings) -> Run:
+    """Layer after layer by itself, then all together, then a softmax layer with labels."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    pictures.known_labels("stacked")
+    parts = split(pictures, settings.seed)
+    channels, height, width = pictures.shape
+    config = DenseConfig(
+        channels=channels,
+        size=width,
+        height=height,
+        widths=(256, 128, settings.code or 32),
+        hidden="leaky",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        whole = DenseAutoencoder(config)
+    x = parts.test.floats().to(settings.device)
+    jitter = jitter_for(pictures)
+    figures: dict[str, Any] = {}
+    for number in range(whole.depth):
+        task = LabTask(parts.training, parts.validation, OneLayer(), settings.device, jitter=jitter)
+        stage = yield from train(
+            task, config, settings, f"layer-{number + 1}", 1500, model=Stage(whole, number)
+        )
+        assert isinstance(stage, Stage)
+        whole = stage.whole
+    figures["test MSE, layers one by one"] = _mse(whole, x)
+    with torch.no_grad():
+        rows = [("pictures", x[:12]), ("layers one by one", whole(x[:12]))]
+    release(whole)
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
+    tuned = yield from train(task, config, settings, "fine-tuned", 4000, model=whole)
+    assert isinstance(tuned, DenseAutoencoder)
+    figures["test MSE, fine-tuned"] = _mse(tuned, x)
+    with torch.no_grad():
+        rows.append(("fine-tuned together", tuned(x[:12])))
+    labelled = few(parts.training, 1000, settings.seed)
+    for kind in STARTS:
+        model = yield from tell(
+            settings, labelled, parts, tuned, kind == "stacked", f"{kind}-1000", 1500
+        )
+        figures[f"accuracy with {len(labelled)} labels, {kind}"] = accuracy(
+            model, parts.test, settings
+        )
+    told, scratch = (figures[f"accuracy with {len(labelled)} labels, {k}"] for k in STARTS)
+    sentence = (
+        f"Layer by layer the error is {figures['test MSE, layers one by one']:.4f}, fine-tuned "
+        f"together {figures['test MSE, fine-tuned']:.4f}; with {len(labelled):,} labels the "
+        f"stacked encoder tells {told:.1%} right, the same net from scratch {scratch:.1%}."
+    )
+    return (yield from finish(settings, "stacked", [sheet(rows)], figures, sentence))
+
+
+@torch.no_grad()
+def _mse(model: DenseAutoencoder, x: torch.Tensor) -> float:
+    return float((model(x) - x).square().mean())

@@ -1,0 +1,227 @@
+"""Pictures that never were: from random codes, and as they are told."""
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceswap.autoencoder.stacked import Classifier
+from faceswap.autoencoder.variational import VariationalAutoencoder, negative_elbo
+from faceswap.errors import OptionsError
+from faceswap.events import Event
+from faceswap.lab.captions import Captions
+from faceswap.lab.codes import encoded, jitter_for, learn
+from faceswap.lab.data import Split, split
+from faceswap.lab.figure import grid, sheet
+from faceswap.lab.models import ClassifierConfig, VariationalConfig, body_for
+from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.task import LabBatch, LabTask, Tell, Vary
+
+
+def vary(
+    settings: Settings, parts: Split, latents: int, name: str, steps: int
+) -> Generator[Event, None, VariationalAutoencoder]:
+    """A variational autoencoder, trained."""
+    grey = parts.training.shape[0] == 1
+    body = body_for(parts.training.shape, 256, 0)
+    config = VariationalConfig(body=body, latents=latents)
+    jitter = jitter_for(parts.training)
+    # Whole grey levels of a photograph are no coin tosses; β makes up for the missing scale.
+    aim = Vary(beta=1.0 if grey else 0.3, warmup=0.1)
+    task = LabTask(
+        parts.training, parts.validation, aim, settings.device, jitter=jitter, dice=latents
+    )
+    model = yield from train(task, config, settings, name, steps, rate=2e-3)
+    assert isinstance(model, VariationalAutoencoder)
+    return model
+
+
+@torch.no_grad()
+def elbo(
+    model: VariationalAutoencoder, x: Tensor, samples: int = 8, seed: int = 0
+) -> tuple[float, float, float]:
+    """−ELBO, reconstruction and KL of pictures (N, C, H, W), in nats, means over them."""
+    generator = torch.Generator(x.device).manual_seed(seed)
+    sums = torch.zeros(3)
+    for part in x.split(200):
+        noise = torch.randn(samples, len(part), model.latents, generator=generator, device=x.device)
+        raw, q = model(part, noise)
+        sums += torch.stack(negative_elbo(raw, q, part)).cpu() * len(part) / len(x)
+    return float(sums[0]), float(sums[1]), float(sums[2])
+
+
+def judge(settings: Settings, parts: Split) -> Generator[Event, None, Classifier]:
+    """A classifier of the pictures, to score what is made."""
+    body = body_for(parts.training.shape, 64)
+    classes = len(parts.training.classes)
+    config = ClassifierConfig(body=body, classes=classes)
+    task = LabTask(
+        parts.training,
+        parts.validation,
+        Tell(),
+        settings.device,
+        jitter=jitter_for(parts.training),
+    )
+    model = yield from train(task, config, settings, "judge", 1200, rate=1e-3)
+    assert isinstance(model, Classifier)
+    return model
+
+
+@torch.no_grad()
+def confidence(model: Classifier, x: Tensor) -> Tensor:
+    """The probability (N,) of the class that ``model`` finds most likely."""
+    return torch.cat([functional.softmax(model(part), 1).amax(1) for part in x.split(256)])
+
+
+def vae(settings: Settings) -> Run:
+    """A variational autoencoder with 20 numbers by default: what it remembers, in nats."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    latents = settings.code or 20
+    model = yield from vary(settings, parts, latents, "vae", 8000)
+    x = parts.test.floats().to(settings.device)
+    total, told, kl = elbo(model, x)
+    generator = torch.Generator(settings.device).manual_seed(settings.seed)
+    z = torch.randn(12, latents, generator=generator, device=settings.device)
+    figures = {"latents": latents, "-ELBO": total, "reconstruction": told, "KL": kl}
+    with torch.no_grad():
+        rows = [
+            ("pictures", x[:12]),
+            ("remembered", model.decode(model.encode(x[:12]))),
+            ("from N(0, I)", model.decode(z)),
+        ]
+    sentence = (
+        f"With {latents} latent numbers unseen pictures cost {total:.1f} nats at most: {kl:.1f} "
+        f"for the code and {told:.1f} for what the code leaves open."
+    )
+    return (yield from finish(settings, "vae", [sheet(rows)], figures, sentence))
+
+
+def generate(settings: Settings) -> Run:
+    """Random codes: junk from a plain autoencoder, pictures from a variational one."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    pictures.known_labels("generate")
+    parts = split(pictures, settings.seed)
+    latents = settings.code or 20
+    judging = yield from judge(settings, parts)
+    model = yield from vary(settings, parts, latents, "vae", 8000)
+    plain = yield from learn(settings, parts, latents, "plain", 4000)
+    flat = yield from vary(settings, parts, 2, "manifold", 3000)
+    generator = torch.Generator(settings.device).manual_seed(settings.seed)
+    z = torch.randn(500, latents, generator=generator, device=settings.device)
+    x = parts.test.floats().to(settings.device)
+    with torch.no_grad():
+        drawn, junk = model.decode(z), plain.decode(z)
+        known = encoded(plain, parts.training.floats().to(settings.device))
+        fitted = plain.decode(known.mean(0) + z * known.std(0))
+        side = torch.linspace(0.03, 0.97, 14, device=settings.device)
+        # Even steps of probability, so that the grid shows all of N(0, I).
+        ticks = torch.erfinv(2 * side - 1) * 2**0.5
+        places = torch.stack(torch.meshgrid(-ticks, ticks, indexing="ij"), -1).view(-1, 2).flip(1)
+        manifold = grid(flat.decode(places), 14)
+    kinds = {
+        "pictures": x,
+        "VAE, N(0, I)": drawn,
+        "plain, N(0, I)": junk,
+        "plain, codes' own mean and spread": fitted,
+    }
+    rows, figures = [], dict[str, Any]()
+    for name, made in kinds.items():
+        sure = float(confidence(judging, made).mean())
+        figures[f"confidence, {name}"] = sure
+        rows.append((f"{name}: {sure:.0%}", made[:12]))
+    sentence = (
+        f"A classifier is {figures['confidence, VAE, N(0, I)']:.0%} sure of what the VAE draws "
+        f"from random codes and {figures['confidence, plain, N(0, I)']:.0%} of what a plain "
+        f"autoencoder does ({figures['confidence, pictures']:.0%} for true pictures): only the "
+        "VAE's codes fill the space without holes. Below, all of a code of two numbers."
+    )
+    return (yield from finish(settings, "generate", [sheet(rows), manifold], figures, sentence))
+
+
+def caption(settings: Settings) -> Run:
+    """Pictures of what a text says: class, thickness and slant, by a conditional VAE."""
+    pictures = settings.pictures(channels=1)
+    yield from notices(pictures)
+    labels = pictures.known_labels("caption")
+    if len(pictures.classes) > 200:
+        raise OptionsError("Captions can tell at most 200 classes apart.")
+    parts = split(pictures, settings.seed)
+    writer = Captions.fitted(parts.training.floats(), pictures.classes)
+    judging = yield from judge(settings, parts)
+    latents = settings.code or 10
+    body = body_for(pictures.shape, 256, 0)
+    config = VariationalConfig(body=body, latents=latents, words=len(writer.words))
+
+    def words(batch: LabBatch) -> Tensor:
+        return writer.read(batch.targets, batch.labels)
+
+    task = LabTask(
+        parts.training,
+        parts.validation,
+        Vary(warmup=0.1, words=words),
+        settings.device,
+        jitter=jitter_for(pictures),
+        dice=latents,
+    )
+    model = yield from train(task, config, settings, "caption", 6000)
+    assert isinstance(model, VariationalAutoencoder)
+    generator = torch.Generator(settings.device).manual_seed(settings.seed)
+    texts = [
+        writer.text(number % len(pictures.classes), thick, slant)
+        for number, (thick, slant) in enumerate(
+            [(-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)]
+        )
+    ]
+    rows = [(" ".join(t), drawn_as(model, writer, t, 10, generator)) for t in texts]
+    figures = _obeyed(model, judging, writer, generator)
+    sentence = (
+        f"Told what to draw, the model draws the right class in {figures['right class']:.0%} of "
+        f"cases; 'thick' has {figures['thick over thin']:.2f} times the ink of 'thin', and "
+        f"'right' leans {figures['right minus left in degrees']:.0f}° more to the right than "
+        f"'left'. {int(labels.numel()):,} captions were made by measuring."
+    )
+    return (yield from finish(settings, "caption", [sheet(rows)], figures, sentence))
+
+
+@torch.no_grad()
+def drawn_as(
+    model: VariationalAutoencoder,
+    writer: Captions,
+    text: list[str],
+    count: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """``count`` pictures of what ``text`` says."""
+    device = generator.device
+    z = torch.randn(count, model.latents, generator=generator, device=device)
+    said = torch.tensor([writer.numbers(text)] * count, device=device)
+    return model.decode(z, said)
+
+
+def _obeyed(
+    model: VariationalAutoencoder, judging: nn.Module, writer: Captions, g: torch.Generator
+) -> dict[str, float]:
+    """How far what is drawn is what was told."""
+    right: list[float] = []
+    ink: dict[int, list[Tensor]] = {-1: [], 1: []}
+    lean: dict[int, list[Tensor]] = {-1: [], 1: []}
+    for number in range(len(writer.classes)):
+        for thick in (-1, 1):
+            for slant in (-1, 1):
+                made = drawn_as(model, writer, writer.text(number, thick, slant), 20, g)
+                with torch.no_grad():
+                    right.append(float((judging(made).argmax(1) == number).float().mean()))
+                ink[thick].append(made.flatten(1).mean(1))
+                lean[slant].append(writer.slant(made))
+    mean = {key: float(torch.cat(v).mean()) for key, v in ink.items()}
+    angle = {key: float(torch.cat(v).mean()) for key, v in lean.items()}
+    return {
+        "right class": sum(right) / len(right),
+        "thick over thin": mean[1] / mean[-1],
+        "right minus left in degrees": angle[1] - angle[-1],
+    }

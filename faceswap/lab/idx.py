@@ -1,0 +1,46 @@
+"""MNIST's IDX files, plain or gzipped.
+
+Format: http://yann.lecun.com/exdb/mnist/: a magic number 0x0000TTDD (type, dimensions), one
+32-bit big-endian size for each dimension, then the values.
+"""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.errors import InputError
+
+_BYTES = 0x08
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array of unsigned bytes in ``path``, which must have so many dimensions.
+
+    Raises InputError when it is missing, truncated, or of another magic number.
+    """
+    try:
+        data = path.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    head = 4 + 4 * dimensions
+    if len(data) < head:
+        raise InputError(f"{path} is truncated: it has no complete header.")
+    magic, *shape = struct.unpack(f">{1 + dimensions}I", data[:head])
+    wanted = _BYTES << 8 | dimensions
+    if magic != wanted:
+        raise InputError(
+            f"{path} has the magic number {magic:#010x}; an IDX file of "
+            f"{'pictures' if dimensions == 3 else 'labels'} has {wanted:#010x}."
+        )
+    size = int(np.prod(shape, dtype=np.int64))
+    if len(data) - head < size:
+        raise InputError(
+            f"{path} is truncated: it should hold {size:,} values and has {len(data) - head:,}."
+        )
+    return np.frombuffer(data, np.uint8, size, head).reshape(shape)

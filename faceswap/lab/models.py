@@ -1,0 +1,135 @@
+"""The lab's models by name, so that a checkpoint alone rebuilds its model."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig
+from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
+from faceswap.autoencoder.models import Route, SharedAutoencoder
+from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
+from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
+from faceswap.autoencoder.restoring import RestoringConfig, RestoringNet
+from faceswap.autoencoder.sequence import LstmAutoencoder, LstmConfig
+from faceswap.autoencoder.stacked import Classifier
+from faceswap.autoencoder.variational import Likelihood, VariationalAutoencoder
+from faceswap.errors import OptionsError
+
+
+class VariationalConfig(BaseModel):
+    """body: of which the distribution is made; words: how many a condition can choose from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body: ConvConfig | DenseConfig
+    latents: int = Field(default=20, ge=1)
+    words: int = Field(default=0, ge=0)
+    likelihood: Likelihood = "bernoulli"
+
+
+class ClassifierConfig(BaseModel):
+    """body: the encoder and its code; classes: how many there are to tell apart."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body: ConvConfig | DenseConfig
+    classes: int = Field(ge=2)
+
+
+class TranslatingConfig(BaseModel):
+    """One encoder, two decoders, as the swap model has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: int = Field(default=3, ge=1)
+    size: int = Field(default=32, ge=8)
+    numbers: int = Field(default=64, ge=1)
+    widths: Annotated[tuple[int, ...], Field(min_length=1)] = (32, 64)
+
+
+class RepairConfig(RestoringConfig):
+    """use: what it repairs; masked: whether its last input channel says where. strength: of what
+    spoilt the pictures it learnt from.
+    """
+
+    use: Literal["denoise", "occlusion", "inpaint", "superres", "colourise"] = "denoise"
+    masked: bool = False
+    strength: float = 0.0
+
+
+def translator(config: TranslatingConfig) -> SharedAutoencoder:
+    """Domains "a" and "b" through one encoder and one code."""
+    encoder = ConvEncoder(config.size, config.widths, (3,) * len(config.widths), config.channels)
+    inner = config.widths[-1]
+    inputs = inner * encoder.lowest**2
+    code = DenseBottleneck(inputs, config.numbers, encoder.lowest, inner, upscale=False)
+    widths = config.widths[::-1]
+    decoders = {d: ConvDecoder(inner, widths, channels=config.channels) for d in "ab"}
+    routes = {d: Route(("both",), d) for d in "ab"}
+    return SharedAutoencoder(encoder, {"both": code}, decoders, routes)
+
+
+def _variational(config: VariationalConfig) -> VariationalAutoencoder:
+    return VariationalAutoencoder(_body(config.body), config.latents, config.words)
+
+
+def _classifier(config: ClassifierConfig) -> Classifier:
+    return Classifier(_body(config.body), config.classes)
+
+
+def _body(config: ConvConfig | DenseConfig) -> ConvAutoencoder | DenseAutoencoder:
+    if isinstance(config, ConvConfig):
+        return ConvAutoencoder(config)
+    return DenseAutoencoder(config)
+
+
+KINDS: dict[str, tuple[type[BaseModel], Callable[..., nn.Module]]] = {
+    "lab-dense": (DenseConfig, DenseAutoencoder),
+    "lab-conv": (ConvConfig, ConvAutoencoder),
+    "lab-lstm": (LstmConfig, LstmAutoencoder),
+    "lab-patches": (PatchConfig, PatchAutoencoder),
+    "lab-repair": (RepairConfig, RestoringNet),
+    "lab-variational": (VariationalConfig, _variational),
+    "lab-classifier": (ClassifierConfig, _classifier),
+    "lab-translator": (TranslatingConfig, translator),
+}
+"""By the name that stands in the checkpoint: the class of its config, and what makes it."""
+
+
+def model_name(config: BaseModel) -> str:
+    """The kind of model that ``config`` describes."""
+    return next(name for name, (kind, _) in KINDS.items() if type(config) is kind)
+
+
+def build(config: BaseModel) -> nn.Module:
+    """A new model as ``config`` says."""
+    return KINDS[model_name(config)][1](config)
+
+
+def body_for(shape: tuple[int, int, int], numbers: int | None, dense: int = 0) -> ConvConfig:
+    """A convolutional autoencoder that suits square pictures (C, S, S).
+
+    Raises OptionsError when the code is longer than the picture, or the picture too small.
+    """
+    channels, height, width = shape
+    if numbers is not None and numbers > channels * height * width:
+        raise OptionsError(
+            f"A code of {numbers} numbers is longer than the picture, which has "
+            f"{channels * height * width}; give a smaller --code."
+        )
+    if min(height, width) < 8:
+        raise OptionsError(f"Pictures of {width} × {height} are too small; give --size 8 or more.")
+    widths = [32, 64]
+    while min(height, width) > 8 * 2 ** (len(widths) - 1):
+        widths.append(min(128, 2 * widths[-1]))
+    return ConvConfig(
+        channels=channels,
+        size=width,
+        height=None if height == width else height,
+        widths=tuple(widths),
+        kind="strided",
+        numbers=numbers,
+        dense=dense,
+    )

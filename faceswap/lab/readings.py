@@ -1,0 +1,142 @@
+"""What is wrong in a series of readings, found by an LSTM autoencoder over windows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.sequence import LstmConfig
+from faceswap.errors import InputError
+from faceswap.lab.anomaly import threshold
+from faceswap.lab.codes import decoded, encoded
+from faceswap.lab.data import Pictures, split
+from faceswap.lab.figure import curves
+from faceswap.lab.run import Run, Settings, finish, train
+from faceswap.lab.task import LabTask, Repeat
+
+
+def series(settings: Settings) -> Run:
+    """Find what is wrong in a series of readings, by an LSTM autoencoder over windows.
+
+    The input is a CSV file of one row per time and one column per sensor, whose first half is
+    taken for normal; without one, three sensors with known faults are made up.
+    """
+    if settings.data:
+        readings, faults = read_series(settings.data[0]), None
+    else:
+        readings, faults = made_series(settings.seed)
+    length = 32
+    half = len(readings) // 2
+    if half < 10 * length:
+        raise InputError(f"A series needs at least {20 * length} rows; this one has fewer.")
+    mean, spread = readings[:half].mean(0), readings[:half].std(0) + 1e-9
+    level = np.clip((readings - mean) / spread * 0.15 + 0.5, 0, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(level, length, axis=0).transpose(0, 2, 1)
+    quiet = Pictures(_bytes(windows[: half - length]))
+    parts = split(quiet, settings.seed)
+    config = LstmConfig(
+        height=length, size=readings.shape[1], hidden=64, numbers=settings.code or 8
+    )
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device)
+    model = yield from train(task, config, settings, "series", 2500)
+    assert isinstance(model, Autoencoder)
+    x = torch.from_numpy(np.ascontiguousarray(windows)).float()[:, None].to(settings.device)
+    error = (x - decoded(model, encoded(model, x))).square().mean((1, 3)).cpu().numpy()
+    odd = _over_time(error, len(readings))
+    limit = threshold(odd[: half - length], 0.995)
+    alarms = np.flatnonzero(odd[half:] > limit) + half
+    shown = {f"sensor {n + 1}": _curve(level[half:, n], half) for n in range(level.shape[1])}
+    blocks = [
+        curves("The second half, scaled", shown, "time", "reading", 1300),
+        curves(
+            "How odd it is",
+            {"error": _curve(odd[half:], half), "limit": [(float(half), limit)]},
+            "time",
+            "squared error",
+            1300,
+        ),
+    ]
+    figures: dict[str, Any] = {"limit": limit, "times above the limit": len(alarms)}
+    sentence = f"{len(alarms)} of {len(readings) - half} times are odder than the limit."
+    if faults is not None:
+        later = slice(half, None)
+        figures["AUROC"] = float(roc_auc_score(faults[later], odd[later]))
+        figures["found"] = float((odd[later] > limit)[faults[later]].mean())
+        figures["false alarms"] = float((odd[later] > limit)[~faults[later]].mean())
+        sentence = (
+            f"The faults, of which no single reading is out of range, are told with an AUROC of "
+            f"{figures['AUROC']:.3f}: {figures['found']:.0%} of the faulty times are above the "
+            f"limit and {figures['false alarms']:.1%} of the others."
+        )
+    return (yield from finish(settings, "series", blocks, figures, sentence))
+
+
+def _bytes(windows: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy((windows[:, None] * 255).round().astype(np.uint8))
+
+
+def _curve(values: NDArray[np.float64], start: int) -> list[tuple[float, float]]:
+    step = max(1, len(values) // 600)
+    return [(float(start + i), float(values[i])) for i in range(0, len(values), step)]
+
+
+def _over_time(error: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+    """Errors of windows (N, T) → of times (count,): the mean over all windows that hold one."""
+    total, seen = np.zeros(count), np.zeros(count)
+    for place in range(error.shape[1]):
+        total[place : place + len(error)] += error[:, place]
+        seen[place : place + len(error)] += 1
+    return total / np.maximum(seen, 1)
+
+
+def read_series(path: Path) -> NDArray[np.float64]:
+    """Readings (T, F) of a CSV file, with or without a line of names; raises InputError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            rows.append([float(value) for value in line.split(",")])
+        except ValueError as error:
+            if number:
+                raise InputError(f"Line {number + 1} of {path} is not made of numbers.") from error
+    if not rows or len({len(row) for row in rows}) > 1:
+        raise InputError(f"{path} is no table of readings: its rows differ in length or are none.")
+    readings = np.array(rows)
+    if not np.isfinite(readings).all():
+        raise InputError(f"{path} has readings that are not finite.")
+    return readings
+
+
+def made_series(seed: int, count: int = 6000) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Three sensors (T, 3) of one machine, and when it is faulty (T,), in the second half only.
+
+    Faults: a sensor that lags, that stands still, and that loses its faster part.
+    """
+    rng = np.random.default_rng(seed)
+    phase = np.cumsum(2 * np.pi / 40 * (1 + 0.1 * np.sin(np.arange(count) / 200)))
+    noise = 0.05 * rng.normal(size=(count, 3))
+    fast = 0.4 * np.sin(3 * phase)
+    clean = np.stack([np.sin(phase) + fast, np.cos(phase), np.sin(phase + 0.6) * 0.8], 1)
+    faults = np.zeros(count, np.bool_)
+    readings = clean + noise
+    for number, start in enumerate(range(count // 2 + 150, count - 150, 240)):
+        span = slice(start, start + 80)
+        faults[span] = True
+        match number % 3:
+            case 0:
+                readings[span, 1] = np.cos(phase[span] - 0.9) + noise[span, 1]
+            case 1:
+                readings[span, 2] = clean[start, 2] + noise[span, 2]
+            case _:
+                readings[span, 0] -= fast[span]
+    return readings, faults

@@ -1,0 +1,234 @@
+"""Repairs: noise, hidden rows, holes, lost detail, lost colour, a shifted picture."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.autoencoder import corruption
+from faceswap.autoencoder.losses import luma
+from faceswap.errors import OptionsError
+from faceswap.lab.data import Pictures, Split, split
+from faceswap.lab.figure import sheet
+from faceswap.lab.models import RepairConfig, body_for
+from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat, Spoil, visible
+
+Use = Literal["denoise", "occlusion", "inpaint", "superres", "colourise"]
+PALETTE = (
+    (0.95, 0.25, 0.2),
+    (0.2, 0.6, 1.0),
+    (0.3, 0.85, 0.3),
+    (1.0, 0.8, 0.1),
+    (0.75, 0.35, 0.95),
+    (0.1, 0.9, 0.85),
+    (1.0, 0.5, 0.1),
+    (0.95, 0.45, 0.75),
+    (0.65, 0.75, 0.2),
+    (0.55, 0.55, 1.0),
+)
+"""The ink of digits 0 to 9 where grey ones are to be coloured."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to spoil pictures: its name in the figures, and how."""
+
+    name: str
+    spoil: Spoil
+
+
+def psnr(x: Tensor, y: Tensor) -> float:
+    """10 log10(1 / mean squared difference) over all pictures, in dB."""
+    return float(-10 * (x - y).square().mean().clamp(min=1e-12).log10())
+
+
+def denoise(settings: Settings) -> Run:
+    """Gaussian, salt-and-pepper and Poisson noise, one net for all; strength is Gaussian's σ."""
+    sigma = 0.5 if settings.strength is None else settings.strength
+    if sigma <= 0:
+        raise OptionsError("The strength of noise must be above 0.")
+    kinds = [
+        Kind(f"Gaussian, σ = {sigma:g}", lambda x, g: corruption.gaussian(x, sigma, g)),
+        Kind(
+            f"salt and pepper, {sigma / 2:.0%}",
+            lambda x, g: corruption.salt_and_pepper(x, min(1.0, sigma / 2), g),
+        ),
+        Kind("Poisson", lambda x, g: corruption.poisson(x, 1 / sigma**2, g)),
+    ]
+
+    def mixed(x: Tensor, g: torch.Generator) -> Tensor:
+        """Half of the pictures with Gaussian noise, a quarter with each of the others."""
+        cuts = [len(x) // 2, 3 * len(x) // 4]
+        parts = torch.tensor_split(x, cuts)
+        return torch.cat([k.spoil(p, g) for k, p in zip(kinds, parts, strict=True) if len(p)])
+
+    return (yield from _repair(settings, "denoise", mixed, kinds, strength=sigma))
+
+
+def occlusion(settings: Settings) -> Run:
+    """The classic occluder, two full rows set to white; what lies behind is to be guessed."""
+
+    def hide(x: Tensor, g: torch.Generator) -> Tensor:
+        where = corruption.hidden_rows(x, g)
+        # The model is not told where: white rows give themselves away.
+        return torch.where(where > 0, torch.ones_like(x), x)
+
+    return (yield from _repair(settings, "occlusion", hide, [Kind("two white rows", hide)]))
+
+
+def inpaint(settings: Settings) -> Run:
+    """Fill holes, rectangles and strokes, whose places are known."""
+
+    def hollow(x: Tensor, where: Tensor) -> Tensor:
+        return torch.cat([torch.where(where > 0, torch.full_like(x, 0.5), x), where], 1)
+
+    kinds = [
+        Kind("rectangles", lambda x, g: hollow(x, corruption.rectangles(x, g))),
+        Kind("strokes", lambda x, g: hollow(x, corruption.strokes(x, g))),
+    ]
+
+    def mixed(x: Tensor, g: torch.Generator) -> Tensor:
+        return hollow(x, corruption.holes(x, g))
+
+    return (yield from _repair(settings, "inpaint", mixed, kinds))
+
+
+def superres(settings: Settings) -> Run:
+    """Bring back detail of pictures 2 or 4 times smaller (the strength, 2 by default)."""
+    factor = 2 if settings.strength is None else int(settings.strength)
+    if factor not in (2, 4):
+        raise OptionsError("Super-resolution knows the strengths 2 and 4, by which it enlarges.")
+
+    def small(x: Tensor, g: torch.Generator) -> Tensor:
+        return corruption.reduced(x, factor)
+
+    kinds = [Kind(f"×{factor}, bicubic", small)]
+    return (yield from _repair(settings, "superres", small, kinds, strength=factor))
+
+
+def colourise(settings: Settings) -> Run:
+    """Colours from grey. Grey digits are first given an ink for each class to be guessed."""
+
+    def faded(x: Tensor, g: torch.Generator) -> Tensor:
+        return luma(x)
+
+    return (yield from _repair(settings, "colourise", faded, [Kind("grey", faded)]))
+
+
+def _repair(
+    settings: Settings, use: Use, spoil: Spoil, kinds: list[Kind], strength: float = 0.0
+) -> Run:
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    if use == "colourise" and pictures.shape[0] == 1:
+        pictures = _inked(pictures)
+    if use == "superres" and pictures.shape[1] % int(strength):
+        raise OptionsError(f"{strength:g} does not divide pictures of {pictures.shape[1]} pixels.")
+    parts = split(pictures, settings.seed)
+    channels = pictures.shape[0]
+    config = RepairConfig(
+        use=use,
+        inputs=1 if use == "colourise" else channels + (use == "inpaint"),
+        channels=channels,
+        widths=(16, 32, 64) if pictures.shape[1] <= 32 else (16, 32, 64, 96),
+        masked=use == "inpaint",
+        strength=strength,
+    )
+    jitter = _jitter_for(pictures)
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, spoil, jitter)
+    model = yield from train(task, config, settings, use, steps=3000, batch=32)
+    return (yield from _measured(settings, use, model, parts, kinds))
+
+
+def _jitter_for(pictures: Pictures) -> Jitter:
+    """Digits may be bent, but neither those nor letters mirrored; photographs may be."""
+    grey = pictures.shape[0] == 1
+    return DIGITS if grey else Jitter(rotation=5, scale=0.1, shift=0.03, flip=0.5)
+
+
+def _inked(pictures: Pictures) -> Pictures:
+    labels = pictures.known_labels("colourise")
+    ink = torch.tensor(PALETTE)[labels % len(PALETTE)].view(-1, 3, 1, 1)
+    images = (pictures.images * ink).round().to(torch.uint8)
+    return Pictures(images, labels, pictures.classes, pictures.files)
+
+
+@torch.no_grad()
+def repaired(model: nn.Module, seen: Tensor, masked: bool) -> Tensor:
+    """What ``model`` makes of ``seen``, 128 at a time; outside of a mask nothing changes."""
+    made = torch.cat([model(part) for part in seen.split(128)])
+    if masked:
+        made = torch.where(seen[:, -1:] > 0, made, seen[:, :-1])
+    return made
+
+
+def _measured(
+    settings: Settings, use: Use, model: nn.Module, parts: Split, kinds: list[Kind]
+) -> Run:
+    generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
+    x = parts.test.floats().to(settings.device)
+    figures: dict[str, Any] = {"test pictures": len(x)}
+    rows, said = [("wanted", x[:10])], []
+    for kind in kinds:
+        seen = kind.spoil(x, generator)
+        shown = visible(seen, x.shape[1])
+        shown = shown.expand(-1, x.shape[1], -1, -1)
+        made = repaired(model, seen, use == "inpaint")
+        before, after = psnr(shown, x), psnr(made, x)
+        numbers = {"PSNR before": before, "PSNR after": after, "gain in dB": after - before}
+        where = _hidden(use, seen, x)
+        if where is not None:
+            left = float(((shown - x).square() * where).sum())
+            numbers["error where hidden, share of leaving it"] = (
+                float(((made - x).square() * where).sum()) / left
+            )
+        figures[kind.name] = numbers
+        rows += [(kind.name, shown[:10]), (f"repaired, {after - before:+.1f} dB", made[:10])]
+        said.append(f"{kind.name}: {before:.1f} dB before, {after:.1f} dB after")
+    sentence = f"On {len(x):,} pictures it has never seen: {'; '.join(said)}."
+    first = figures[kinds[0].name]
+    if "error where hidden, share of leaving it" in first:
+        share = first["error where hidden, share of leaving it"]
+        sentence += f" In the hidden places {share:.0%} of the error is left."
+    return (yield from finish(settings, use, [sheet(rows)], figures, sentence))
+
+
+def _hidden(use: Use, seen: Tensor, x: Tensor) -> Tensor | None:
+    """Where something was hidden, (N, 1, H, W), or None where the whole picture is spoilt."""
+    if use == "inpaint":
+        return seen[:, -1:]
+    if use == "occlusion":
+        full = (seen == 1).all(1, keepdim=True).all(3, keepdim=True)
+        return full.float().expand(-1, 1, -1, x.shape[3])
+    return None
+
+
+def shift(settings: Settings) -> Run:
+    """Put a displaced picture back into the middle; strength: by up to so many pixels."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    most = int(pictures.shape[1] / 7 if settings.strength is None else settings.strength)
+    if not 1 <= most < pictures.shape[1] // 2:
+        raise OptionsError(f"A shift of {most} pixels does not fit the pictures.")
+
+    def moved(x: Tensor, g: torch.Generator) -> Tensor:
+        return corruption.displaced(x, most, g)
+
+    config = body_for(pictures.shape, settings.code or 64, 256)
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, moved)
+    model = yield from train(task, config, settings, "shift", steps=3000)
+    generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
+    x = parts.test.floats().to(settings.device)
+    seen = moved(x, generator)
+    made = repaired(model, seen, masked=False)
+    before, after = psnr(seen, x), psnr(made, x)
+    figures = {"PSNR before": before, "PSNR after": after, "gain in dB": after - before}
+    sentence = (
+        f"Pictures displaced by up to {most} pixels are {before:.1f} dB from where they belong; "
+        f"what the autoencoder makes of them, {after:.1f} dB."
+    )
+    rows = [("wanted", x[:10]), ("displaced", seen[:10]), ("put back", made[:10])]
+    return (yield from finish(settings, "shift", [sheet(rows)], figures, sentence))

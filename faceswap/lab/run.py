@@ -1,0 +1,161 @@
+"""What all uses of the lab share: their settings, one trained model, and the result."""
+
+import json
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from torch import nn
+
+from faceswap.errors import CheckpointError, OutputError
+from faceswap.events import Event, Notice, Preview, Saved
+from faceswap.lab.data import Pictures, load
+from faceswap.lab.figure import Block, page, write_png
+from faceswap.lab.models import KINDS, build, model_name
+from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
+from faceswap.training.loop import Loop, Task
+from faceswap.training.state import LoopConfig
+
+Run = Generator[Event, None, "Result"]
+"""What every use is: it yields events and returns its result."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a use is told. data: its inputs. folder: where models, figure and numbers go. None
+    leaves a choice to the use: code, the length of the code; size, the side of the pictures;
+    steps or minutes, how long each of its models trains; strength, of what spoils the pictures.
+    """
+
+    folder: Path
+    data: tuple[Path, ...] = ()
+    code: int | None = None
+    size: int | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    strength: float | None = None
+    seed: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def pictures(self, channels: int | None = None) -> Pictures:
+        """The pictures of the first input, or the bundled digits; see ``data.load``."""
+        return load(self.data[0] if self.data else None, self.size, channels)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a use found: numbers by name, one sentence, and where figure and numbers lie."""
+
+    figures: dict[str, Any]
+    sentence: str
+    figure: Path
+    json: Path
+
+
+def notices(*found: Pictures) -> Generator[Event, None, None]:
+    """What was done to the pictures when they were read."""
+    for pictures in found:
+        for message in pictures.notices:
+            yield Notice(message=message)
+
+
+def train(
+    task: Task,
+    config: BaseModel,
+    settings: Settings,
+    name: str,
+    steps: int,
+    batch: int = 64,
+    rate: float = 2e-3,
+    model: nn.Module | None = None,
+    optimiser_decay: float = 0.999,
+) -> Generator[Event, None, nn.Module]:
+    """A model trained on ``task``, or what is left of its training; its averaged weights.
+
+    config: what rebuilds the model; it is made anew unless ``model`` is given. name: of the run,
+    a folder in the settings'. steps: of the run, where the settings don't say.
+    Raises CheckpointError when the run there is of another model.
+    """
+    folder = settings.folder / name
+    kind = model_name(config)
+    checkpoints = CheckpointFolder(folder)
+    checkpoints.clean()
+    checkpoint, problems = checkpoints.newest()
+    for problem in problems:
+        yield Notice(message=problem)
+    if checkpoint is not None:
+        checkpoints.set_aside(checkpoint.path)
+        if checkpoint.kind != kind or checkpoint.config != config.model_dump(mode="json"):
+            raise CheckpointError(
+                f"{folder} holds another model than the one asked for; ask for the same, or give "
+                "another folder with --output."
+            )
+    if model is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            model = build(config)
+    total = None if settings.minutes is not None else settings.steps or steps
+    loop = Loop(
+        task,
+        model,
+        LoopConfig(
+            steps=total,
+            minutes=settings.minutes,
+            batch=batch,
+            rate=rate,
+            seed=settings.seed,
+            # These nets are too small to gain from bfloat16, and nats want the digits.
+            precision="fp32",
+            decay=optimiser_decay,
+            preview_seconds=30,
+            keep=1,
+        ),
+        folder,
+        kind,
+        config.model_dump(mode="json"),
+        settings.device,
+    )
+    if checkpoint is not None:
+        loop.resume(checkpoint)
+    with closing(loop.run()) as events:
+        yield from events
+    return loop.state.averaged
+
+
+def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.Module:
+    """The averaged weights of a model that the lab trained: a file, or the folder of its run.
+
+    Raises CheckpointError when it is missing, damaged, or of another kind than asked for.
+    """
+    checkpoint = read_checkpoint(newest_checkpoint(path) if path.is_dir() else path)
+    if checkpoint.kind not in KINDS or kind not in (None, checkpoint.kind):
+        raise CheckpointError(
+            f"{path} holds a model of the kind {checkpoint.kind!r}, not "
+            f"{'one of the lab' if kind is None else repr(kind)}."
+        )
+    model = build(KINDS[checkpoint.kind][0].model_validate(checkpoint.config))
+    try:
+        model.load_state_dict(checkpoint.part("ema"))
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} holds another architecture than it says.") from error
+    return model.to(device).eval()
+
+
+def finish(
+    settings: Settings, use: str, blocks: list[Block], figures: dict[str, Any], sentence: str
+) -> Run:
+    """Write the figure and the numbers, tell of them, and return the result."""
+    png, numbers = settings.folder / f"{use}.png", settings.folder / f"{use}.json"
+    write_png(png, page(use, blocks, sentence))
+    try:
+        text = json.dumps({"use": use, "sentence": sentence, "figures": figures}, indent=1)
+        numbers.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"Cannot write {numbers}: {error.strerror}.") from error
+    yield Saved(what="figures", path=numbers)
+    yield Preview(path=png, caption=use)
+    return Result(figures, sentence, png, numbers)

@@ -1,0 +1,205 @@
+"""Unpaired translation: one encoder, one decoder for each kind of picture, as in the swap."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from faceswap.autoencoder.models import SharedAutoencoder
+from faceswap.errors import InputError, OptionsError
+from faceswap.lab.codes import jitter_for
+from faceswap.lab.data import Pictures, load, split
+from faceswap.lab.figure import sheet, write_png
+from faceswap.lab.models import TranslatingConfig
+from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.task import Jitter, Losses
+from faceswap.training.data import ImageSet
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """n pictures of each kind, seen and wanted (n, C, S, S)."""
+
+    inputs: dict[str, Tensor]
+    targets: dict[str, Tensor]
+
+    def part(self, index: int, count: int) -> "PairBatch":
+        """The ``index``-th of ``count`` equal portions."""
+        n = len(self.targets["a"])
+        mine = slice(index * n // count, (index + 1) * n // count)
+        return PairBatch(
+            {name: x[mine] for name, x in self.inputs.items()},
+            {name: x[mine] for name, x in self.targets.items()},
+        )
+
+
+class TranslatingTask:
+    """Each kind learns to undo distortions of its own pictures; a training.loop.Task.
+
+    Light is changed by chance in what the encoder sees, so that it does not pass it on.
+    """
+
+    def __init__(
+        self, a: Pictures, b: Pictures, held_out: Pictures, jitter: Jitter, device: torch.device
+    ) -> None:
+        self._sets = {"a": a.image_set().to(device), "b": b.image_set().to(device)}
+        self._held_out, self._jitter = held_out.image_set().to(device), jitter
+        self._device = device
+        self._negative = _opposite(a, b)
+
+    def batch(self, count: int, generator: Generator, progress: float) -> PairBatch:
+        """``count`` of each kind."""
+        inputs, targets = {}, {}
+        for name, pictures in self._sets.items():
+            x = self._jitter(_drawn(pictures, count, generator), generator)
+            targets[name] = x
+            inputs[name] = relit(x, generator, negative=self._negative)
+        return PairBatch(inputs, targets)
+
+    def losses(self, model: nn.Module, batch: PairBatch) -> Losses:
+        """Mean absolute difference, and the squared one by kind."""
+        made = model(batch.inputs)
+        parts = {name: (made[name][0].float() - x) for name, x in batch.targets.items()}
+        loss = torch.stack([d.abs().mean() for d in parts.values()]).mean()
+        return {"loss": loss} | {f"mse {n}": d.square().mean().detach() for n, d in parts.items()}
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """How well held-out pictures of A come back as themselves."""
+        assert isinstance(model, SharedAutoencoder)
+        x = self._held_out.pictures[:256].float() / 255
+        return {"held-out mse a": float((model.translate(x, "a")[0] - x).square().mean())}
+
+    @torch.no_grad()
+    def preview(self, model: nn.Module, path: Path) -> None:
+        """Held-out pictures of A, as A and as B."""
+        assert isinstance(model, SharedAutoencoder)
+        x = self._held_out.pictures[:8].float() / 255
+        rows = [("A", x), ("as A", model.translate(x, "a")[0])]
+        write_png(path, sheet([*rows, ("as B", model.translate(x, "b")[0])]))
+
+
+def _drawn(pictures: ImageSet, count: int, generator: Generator) -> Tensor:
+    places = torch.randint(len(pictures), (count,), generator=generator, device=generator.device)
+    return pictures.pictures[places].float() / 255
+
+
+def _opposite(a: Pictures, b: Pictures) -> bool:
+    """Whether what is bright in one kind is dark in the other, going by their mean pictures."""
+    mean_a, mean_b = (p.floats().mean(0).flatten() for p in (a, b))
+    return float(torch.corrcoef(torch.stack([mean_a, mean_b]))[0, 1]) < 0
+
+
+def relit(x: Tensor, generator: Generator, *, negative: bool) -> Tensor:
+    """Pictures (N, C, H, W) in another light: gain, offset and colour by chance, and half of
+    them as negatives where asked for."""
+    n, c = x.shape[:2]
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, device=generator.device)
+
+    if negative:
+        x = torch.where(drawn(n, 1, 1, 1) < 0.5, 1 - x, x)
+    gain = torch.exp((drawn(n, 1, 1, 1) - 0.5) * 1.6 + (drawn(n, c, 1, 1) - 0.5) * 0.8)
+    offset = (drawn(n, 1, 1, 1) - 0.5) * 0.2
+    return (x * gain + offset).clamp(0, 1)
+
+
+def translate(settings: Settings) -> Run:
+    """Pictures of folder A as if they were of folder B; without folders, night → day of digits.
+
+    A third folder may hold the truth: what A's pictures, in the order of their names, look like
+    as B.
+    """
+    if len(settings.data) == 1:
+        raise OptionsError("Translation needs two folders, of A and of B.")
+    size = settings.size or 32
+    if size % 4:
+        raise OptionsError(f"--size must be a multiple of 4 here; {size} is not.")
+    truth: Pictures | None = None
+    if settings.data:
+        a = load(settings.data[0], size, 3)
+        b = load(settings.data[1], size, 3)
+        yield from notices(a, b)
+        if len(settings.data) > 2:
+            truth = load(settings.data[2], size, 3)
+            if len(truth) != len(a):
+                raise InputError(
+                    f"{settings.data[2]} has {len(truth)} pictures, and A {len(a)}: each of A's "
+                    "needs its truth."
+                )
+    else:
+        a, b, truth = night_and_day(load(None, size, 3), settings.seed)
+    parts = split(a, settings.seed)
+    config = TranslatingConfig(
+        channels=3,
+        size=size,
+        numbers=settings.code or 64,
+        widths=(32, 64) if size <= 32 else (32, 64, 128),
+    )
+    jitter = jitter_for(Pictures(a.images[:1, :1])) if not settings.data else _MILD
+    task = TranslatingTask(parts.training, b, parts.validation, jitter, settings.device)
+    model = yield from train(task, config, settings, "translate", 3000, batch=32)
+    assert isinstance(model, SharedAutoencoder)
+    x = parts.test.floats().to(settings.device)
+    with torch.no_grad():
+        made = torch.cat([model.translate(part, "b")[0] for part in x.split(128)])
+    mean_b = b.floats().mean(0).to(x)
+    rows = [("A", x[:10]), ("A as B", made[:10]), ("some of B", b.floats()[:10])]
+    figures: dict[str, Any] = {"pictures of A": len(a), "pictures of B": len(b)}
+    sentence = f"{len(x)} unseen pictures of A are shown as B."
+    if truth is not None:
+        wanted = split(truth, settings.seed).test.floats().to(settings.device)
+        figures |= scores(made, x, wanted, mean_b)
+        rows.insert(2, ("the truth", wanted[:10]))
+        sentence = (
+            f"Against the truth, which it never saw, the translation has "
+            f"{figures['PSNR']:.1f} dB; A as it is {figures['PSNR of A as it is']:.1f} dB, A in "
+            f"B's mean colours {figures['PSNR of colours matched']:.1f} dB, B's mean picture "
+            f"{figures['PSNR of the mean of B']:.1f} dB."
+        )
+    return (yield from finish(settings, "translate", [sheet(rows)], figures, sentence))
+
+
+_MILD = Jitter(rotation=6, scale=0.06, shift=0.04, warp=0.06)
+
+
+def scores(made: Tensor, a: Tensor, truth: Tensor, mean_b: Tensor) -> dict[str, float]:
+    """PSNR in dB of the translation and of what can be had without one; (N, 3, S, S) each."""
+
+    def psnr(x: Tensor) -> float:
+        return float(-10 * (x - truth).square().mean().clamp(min=1e-10).log10())
+
+    centre, spread = a.mean((0, 2, 3), keepdim=True), a.std((0, 2, 3), keepdim=True)
+    matched = (a - centre) / spread.clamp(min=1e-6)
+    matched = matched * mean_b.std((1, 2), keepdim=True) + mean_b.mean((1, 2), keepdim=True)
+    return {
+        "PSNR": psnr(made),
+        "PSNR of A as it is": psnr(a),
+        "PSNR of colours matched": psnr(matched.clamp(0, 1)),
+        "PSNR of the mean of B": psnr(mean_b.expand_as(truth)),
+    }
+
+
+def night_and_day(digits: Pictures, seed: int) -> tuple[Pictures, Pictures, Pictures]:
+    """Light digits on a night sky, other dark ones on a day's, and the first ones by day."""
+    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed))
+    half = len(order) // 2
+    first, second = digits.subset(order[:half]), digits.subset(order[half:])
+    return _scene(first, night=True), _scene(second, night=False), _scene(first, night=False)
+
+
+def _scene(digits: Pictures, *, night: bool) -> Pictures:
+    """Digits (N, 3, S, S) as strokes before a sky."""
+    ink = digits.floats()
+    height = torch.linspace(0, 1, ink.shape[2]).view(1, 1, -1, 1)
+    if night:
+        low, high, stroke = (0.02, 0.02, 0.10), (0.10, 0.12, 0.30), (1.0, 0.9, 0.6)
+    else:
+        low, high, stroke = (0.55, 0.75, 0.98), (0.95, 0.95, 0.85), (0.35, 0.15, 0.1)
+    a, b, c = (torch.tensor(t).view(1, 3, 1, 1) for t in (low, high, stroke))
+    sky = a + (b - a) * height
+    scene = sky * (1 - ink) + c * ink
+    return Pictures((scene * 255).round().to(torch.uint8), digits.labels, digits.classes)
