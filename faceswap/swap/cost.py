@@ -22,10 +22,11 @@ def facts(batch: int) -> list[dict[str, Any]]:
     batch: faces a side in a training step. Training holds four copies of the weights besides
     the model (average, gradient and two of the optimiser) and every layer's output in bfloat16.
     """
-    return [_facts(name, config, batch) for name, config in PRESETS.items()]
+    return [facts_of(name, config, batch) for name, config in PRESETS.items()]
 
 
-def _facts(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
+def facts_of(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
+    """As ``facts``, for one model of any configuration."""
     with torch.device("meta"):
         model = SwapModel(config)
         face = torch.empty(1, 3, config.resolution, config.resolution)

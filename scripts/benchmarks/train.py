@@ -1,58 +1,99 @@
 """Training: faces a second of our step against a bare loop of the same layers."""
 
 import argparse
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
-from typing import get_args
+from dataclasses import replace
+from multiprocessing.connection import Connection
 
 import torch
 
-from faceswap.swap.cost import facts
+from faceswap.errors import FaceswapError
+from faceswap.jobs.train import LEARNING
+from faceswap.swap.cost import facts_of
 from faceswap.swap.faceset import FaceSet
-from faceswap.swap.model import PRESETS, Preset, SwapModel
+from faceswap.swap.model import PRESETS, SwapConfig, SwapModel, config_of
 from faceswap.swap.objective import Objective
 from faceswap.swap.task import SwapTask
+from faceswap.training.compiling import compiled
 from faceswap.training.data import ImageSet
+from faceswap.training.memory import memory_used
 from faceswap.training.precision import (
+    Precision,
     autocast,
     fastest_precision,
-    keep_freed_memory,
     pick_device,
+    prepare,
 )
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import Stepper
 
 Row = dict[str, str | int | float | None]
+Rows = list[Row]
 
 
-def run(arguments: list[str]) -> dict[str, list[Row]]:
+def run(arguments: list[str]) -> dict[str, Rows]:
     """Time whole training steps with augmentation, on noise: the cost does not see the picture."""
     parser = argparse.ArgumentParser(prog="benchmark.py train")
-    parser.add_argument("--preset", action="append", choices=get_args(Preset))
-    parser.add_argument("--batch", type=int, default=16, help="faces a side")
+    parser.add_argument(
+        "--preset",
+        action="append",
+        type=_config,
+        help="such as classic or df:256; by default quick and classic, on a graphics card df too",
+    )
+    parser.add_argument("--batch", type=int, help="faces a side; the preset's by default")
     parser.add_argument("--steps", type=int, default=8, help="timed steps of each kind")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=3, help="turns each kind takes")
+    parser.add_argument("--profile", action="store_true", help="tell what our steps spend time on")
     options = parser.parse_args(arguments)
     device = pick_device(options.device)
-    presets: list[Preset] = options.preset or ["quick", "classic"]
-    rows: list[Row] = []
-    for preset in presets:
-        rows += _compare(preset, options.batch, options.steps, options.rounds, device)
-    threads = torch.get_num_threads()
-    return {f"Training on {device}, {threads} threads, batch {options.batch} a side": rows}
+    prepare(device)
+    names = ["quick", "classic"] + (["df:128", "df:256"] if device.type == "cuda" else [])
+    rate = _matrix_rate(device)
+    tables: dict[str, Rows] = {}
+    speeds: Rows = []
+    for config in options.preset or [_config(name) for name in names]:
+        batch = options.batch or LEARNING[config.preset][1]
+        speeds += _compare(config, batch, options.steps, options.rounds, device, rate)
+        if options.profile:
+            title = f"Where the time of our step goes, {config.text()}"
+            tables[title] = _profile(config, batch, options.steps, device)
+    title = (
+        f"Training on {device}, {torch.get_num_threads()} threads, "
+        f"{fastest_precision(device)} matrix products {rate:,.0f} GFLOP/s"
+    )
+    return {title: speeds} | tables
+
+
+def _config(text: str) -> SwapConfig:
+    """The model called ``preset`` or ``preset:side``."""
+    name, _, side = text.partition(":")
+    preset = next((known for known in PRESETS if known == name), None)
+    try:
+        if preset is None:
+            raise argparse.ArgumentTypeError(f"there is no preset {name}")
+        return config_of(preset, int(side) if side else None)
+    except (ValueError, FaceswapError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _compare(
-    preset: Preset, batch: int, steps: int, rounds: int, device: torch.device
-) -> list[Row]:
+    config: SwapConfig, batch: int, steps: int, rounds: int, device: torch.device, rate: float
+) -> Rows:
     """The kinds of step, turn about, so that other work on the machine slows all alike."""
-    ours = _ours(preset, batch, device)
-    kinds: dict[str, Callable[[], object]] = {"bare fp32": _bare(preset, batch, "fp32", device)}
+    memory = _alone(config, batch, device)
+    ours = _ours(config, batch, device)
+    kinds: dict[str, Callable[[], object]] = {"bare fp32": _bare(config, batch, "fp32", device)}
     if fastest_precision(device) == "bf16":
-        kinds["bare bf16"] = _bare(preset, batch, "bf16", device)
+        kinds["bare bf16"] = _bare(config, batch, "bf16", device)
     kinds["ours"] = lambda: ours.step(0.3)
+    if device.type == "cuda":
+        faster = _ours(config, batch, device)
+        faster.model = compiled(faster.model)
+        kinds["ours, compiled"] = lambda: faster.step(0.3)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, step in kinds.items():
@@ -60,44 +101,66 @@ def _compare(
             times[name] += [_timed(step, device) for _ in range(steps)]
     rates = {name: 2 * batch / statistics.median(t) for name, t in times.items()}
     best = {name: 2 * batch / min(t) for name, t in times.items()}
-    step_seconds = sum(times["ours"]) / len(times["ours"])
-    cost = next(row["cost"] for row in facts(batch) if row["name"] == preset)
+    step_seconds = statistics.median(times["ours"])
+    cost = facts_of(config.preset, config, batch)["cost"]
     return [
         {
-            "preset": preset,
+            "model": config.text(),
+            "batch a side": batch,
             "step": name,
-            "faces/s, median": rate,
+            "faces/s, median": speed,
             "faces/s, best": best[name],
-            "of bare fp32": rate / rates["bare fp32"],
+            "of bare fp32": speed / rates["bare fp32"],
             "data and augmentation, %": _data_share(ours, step_seconds) if name == "ours" else None,
-            "GFLOP/s": rate * 3 * cost,
+            # Backwards takes twice what forwards does.
+            "GFLOP/s": speed * 3 * cost,
+            "of matrix rate, %": 100 * speed * 3 * cost / rate,
+            "memory, MiB": memory if name == "ours" else None,
             "steps": len(times[name]),
         }
-        for name, rate in rates.items()
+        for name, speed in rates.items()
     ]
 
 
 def _timed(step: Callable[[], object], device: torch.device) -> float:
     start = time.perf_counter()
     step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    _wait(device)
     return time.perf_counter() - start
 
 
-def _bare(preset: Preset, batch: int, precision: str, device: torch.device) -> Callable[[], object]:
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _matrix_rate(device: torch.device) -> float:
+    """GFLOP/s of the best of some products of large matrices, in the format trained in."""
+    side = 8192 if device.type == "cuda" else 1024
+    kind = torch.bfloat16 if fastest_precision(device) == "bf16" else torch.float32
+    a, b = torch.randn(2, side, side, device=device).to(kind)
+    times = [_timed(lambda: a @ b, device) for _ in range(12)]
+    return 2 * side**3 / min(times) / 1e9
+
+
+def _bare(
+    config: SwapConfig, batch: int, precision: Precision, device: torch.device
+) -> Callable[[], object]:
     """The plainest loop: fixed faces, mean absolute error, Adam; no augmentation, no average."""
     torch.manual_seed(0)
-    model = SwapModel(PRESETS[preset]).to(device)
+    model = SwapModel(config).to(device)
     for parameter in model.parameters():
         parameter.data = parameter.data.contiguous()
     optimiser = torch.optim.Adam(model.parameters(), 5e-5)
-    a, b = torch.rand(2, batch, 3, model.resolution, model.resolution, device=device)
+    seen, side = model.input_size, model.resolution
+    # The encoder's input is smaller than what is wanted where the model makes more of it.
+    a, b = torch.rand(2, batch, 3, side, side, device=device)
+    inputs = {"a": a[..., :seen, :seen].contiguous(), "b": b[..., :seen, :seen].contiguous()}
 
     def step() -> None:
         optimiser.zero_grad()
-        with autocast(device, "bf16" if precision == "bf16" else "fp32"):
-            (made_a, _), (made_b, _) = model({"a": a, "b": b}).values()
+        with autocast(device, precision):
+            (made_a, _), (made_b, _) = model(inputs).values()
             loss = (made_a.float() - a).abs().mean() + (made_b.float() - b).abs().mean()
         torch.autograd.backward(loss)
         optimiser.step()
@@ -105,14 +168,13 @@ def _bare(preset: Preset, batch: int, precision: str, device: torch.device) -> C
     return step
 
 
-def _ours(preset: Preset, batch: int, device: torch.device) -> Stepper:
-    keep_freed_memory()
+def _ours(config: SwapConfig, batch: int, device: torch.device) -> Stepper:
     torch.manual_seed(0)
-    model = SwapModel(PRESETS[preset])
+    model = SwapModel(config)
     task = SwapTask({"a": _noise(model), "b": _noise(model)}, model.input_size, Objective(), device)
-    config = LoopConfig(batch=batch)
-    state = TrainingState(model, config, fastest_precision(device), device)
-    return Stepper(task, state, config)
+    settings = LoopConfig(batch=batch)
+    state = TrainingState(model, settings, fastest_precision(device), device)
+    return Stepper(task, state, replace(settings, noun="faces"))
 
 
 def _noise(model: SwapModel, count: int = 64) -> FaceSet:
@@ -128,7 +190,60 @@ def _data_share(ours: Stepper, step_seconds: float) -> float:
     for _ in range(8):
         start = time.perf_counter()
         ours.task.batch(ours.config.batch, ours.state.generator, 0.3)
-        if ours.state.generator.device.type == "cuda":
-            torch.cuda.synchronize()
+        _wait(ours.state.generator.device)
         times.append(time.perf_counter() - start)
     return 100 * statistics.median(times) / step_seconds
+
+
+def _alone(config: SwapConfig, batch: int, device: torch.device) -> float:
+    """MiB that our training takes in a process of its own: libraries, model, a few faces."""
+    fresh = multiprocessing.get_context("spawn")
+    here, there = fresh.Pipe(duplex=False)
+    child = fresh.Process(
+        target=_report_memory, args=(there, config, batch, str(device), torch.get_num_threads())
+    )
+    child.start()
+    there.close()
+    try:
+        return float(here.recv()) / 2**20
+    finally:
+        child.join()
+
+
+def _report_memory(
+    pipe: "Connection[float, float]",
+    config: SwapConfig,
+    batch: int,
+    device: str,
+    threads: int,
+) -> None:
+    prepare(torch.device(device))
+    torch.set_num_threads(threads)
+    ours = _ours(config, batch, torch.device(device))
+    for _ in range(3):
+        ours.step(0.3)
+    pipe.send(float(memory_used(torch.device(device))))
+
+
+def _profile(config: SwapConfig, batch: int, steps: int, device: torch.device) -> Rows:
+    """The operations that take most of our steps' time."""
+    ours = _ours(config, batch, device)
+    ours.step(0.3)
+    on_card = device.type == "cuda"
+    kinds = [torch.profiler.ProfilerActivity.CPU]
+    if on_card:
+        kinds.append(torch.profiler.ProfilerActivity.CUDA)
+    with torch.profiler.profile(activities=kinds) as profiler:
+        for _ in range(steps):
+            ours.step(0.3)
+        _wait(device)
+    spent = {
+        row.key: (row.self_device_time_total if on_card else row.self_cpu_time_total, row.count)
+        for row in profiler.key_averages()
+    }
+    total = sum(seconds for seconds, _ in spent.values())
+    most = sorted(spent.items(), key=lambda item: -item[1][0])[:15]
+    return [
+        {"operation": name[:70], "of the time, %": 100 * micros / total, "calls": calls // steps}
+        for name, (micros, calls) in most
+    ]
