@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from faceswap.assets import asset_path
 from faceswap.errors import AssetError
-from faceswap.faces.landmark_net import CROP_SIZE, NET_POINTS, LandmarkNet
+from faceswap.faces.landmark_net import CROP_SIZE, NET_POINTS, ConvUnit, LandmarkNet
 from faceswap.faces.landmarks import checksum, load_net
 
 ASSET = "landmarker.safetensors"
@@ -33,6 +33,36 @@ def test_folding_changes_nothing_but_the_speed() -> None:
     for one, other in zip(before, after, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
     assert net.fold() is net  # folding twice is harmless
+
+
+def test_packing_changes_nothing_but_the_speed(net: LandmarkNet) -> None:
+    packed = load_net(asset_path(ASSET)).to(memory_format=torch.channels_last)
+    if not packed.pack():
+        pytest.skip("this build of PyTorch lacks the fused operators")
+    names = set(packed.state_dict())
+    assert names == set(net.state_dict())
+    crops = torch.rand(3, 1, CROP_SIZE, CROP_SIZE, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        for batch in (crops, crops[:1]):
+            for one, other in zip(net(batch), packed(batch), strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
+
+
+def test_wrong_fused_operators_are_not_made_use_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = load_net(asset_path(ASSET))
+    crop = torch.rand(1, 1, CROP_SIZE, CROP_SIZE, generator=torch.Generator().manual_seed(4))
+    with torch.inference_mode():
+        before = net(crop).points
+        wrong = lambda unit, x, other=None: unit.norm(unit.conv(x))  # noqa: E731
+        monkeypatch.setattr(ConvUnit, "_fused", wrong)
+        assert not net.pack()
+        monkeypatch.setattr(ConvUnit, "pack", _absent)
+        assert not net.pack()
+        torch.testing.assert_close(net(crop).points, before)
+
+
+def _absent(unit: ConvUnit, side: int) -> None:
+    raise AttributeError(f"no fused operator for {unit} at {side}")
 
 
 def test_shapes_and_a_batch_is_the_sum_of_its_parts(net: LandmarkNet) -> None:

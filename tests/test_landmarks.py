@@ -214,6 +214,51 @@ def test_the_network_s_crop_is_the_same_at_every_size(portrait: Frame, factor: f
     assert np.abs(crop - expected).mean() < 4
 
 
+@pytest.mark.parametrize("scale", [0.3, 1.7, 4.6, 21.0])
+def test_the_crop_is_the_one_of_the_whole_frame(scale: float) -> None:
+    """Grey first, only around the face, and of a huge one not every pixel: it is the same crop."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    frame = np.asarray(cv2.resize(coarse, (1800, 1200), interpolation=cv2.INTER_CUBIC), np.uint8)
+    matrix = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0]]) / scale
+    matrix[:, 2] = 55.5 - matrix[:, :2] @ (300.0, 900.0)
+    fine = 8
+    sampled = matrix * fine
+    sampled[:, 2] += (fine - 1) / 2
+    side = (112 * fine, 112 * fine)
+    whole = cv2.cvtColor(cv2.warpAffine(frame, sampled, side), cv2.COLOR_RGB2GRAY)
+    expected = cv2.resize(whole, (112, 112), interpolation=cv2.INTER_AREA).astype(np.float32)
+    away = np.abs(grey_crop(frame, matrix).astype(np.float32) - expected)
+    assert away.mean() < 2.5
+    assert (grey_crop(frame, matrix) == 0).mean() == pytest.approx((expected == 0).mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e30])
+def test_a_matrix_that_shows_nothing_gives_a_black_crop(portrait: Frame, value: float) -> None:
+    assert not grey_crop(portrait, np.full((2, 3), value, np.float32)).any()
+
+
+def test_the_crop_reads_no_pixel_far_from_the_face(portrait: Frame) -> None:
+    matrix = upright_matrix((module.mean_face().points[:68, :2] * 57 + [226, 131]), 112)
+    other = portrait.copy()
+    other[300:] = 255 - other[300:]
+    other[:, 400:] = 255 - other[:, 400:]
+    np.testing.assert_array_equal(grey_crop(portrait, matrix), grey_crop(other, matrix))
+
+
+@pytest.mark.parametrize("share", [0.45, 0.6])
+def test_narrow_profiles_give_finite_points(
+    builtin: BuiltinLandmarker, portrait: Frame, share: float
+) -> None:
+    """A guess squeezed as a head's in profile is: the crop stays upright, nothing is NaN."""
+    guess = module.mean_face().points[:68, :2] * [57 * share, 57] + [226, 131]
+    [answer] = builtin.locate(portrait, [guess.astype(np.float32)])
+    assert np.isfinite(answer.points).all()
+    assert 0 <= answer.presence <= 1
+    eyes = answer.points[42:48].mean(0) - answer.points[36:42].mean(0)
+    assert abs(np.degrees(np.arctan2(eyes[1], eyes[0]))) < 20
+
+
 def test_fan_s_answer_is_read_right(monkeypatch: pytest.MonkeyPatch, portrait: Frame) -> None:
     mean = module.mean_face()
     truth = (mean.points[:68, :2] * 57 + [226, 131]).astype(np.float32)

@@ -10,6 +10,7 @@ in training and inference, see `assets/landmarker.md`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -65,10 +66,48 @@ class ConvUnit(nn.Module):
         self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2)
         self.norm: nn.Module = nn.BatchNorm2d(channels_out)
         self.relu = relu
+        self._packed: list[Tensor] = []  # in a list so that it stays out of the state dictionary
 
     def forward(self, x: Tensor) -> Tensor:
+        if self._packed:
+            return self._fused(x)
         x = self.norm(self.conv(x))
         return torch.relu_(x) if self.relu else x
+
+    def add(self, x: Tensor, other: Tensor) -> Tensor:
+        """ReLU of this unit's answer plus `other`."""
+        if self._packed:
+            return self._fused(x, other)
+        return torch.relu_(self(x) + other)
+
+    def _fused(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        c = self.conv
+        same = (self._packed[0], c.bias, c.padding, c.stride, c.dilation, 1)
+        call = torch.ops.mkldnn._convolution_pointwise
+        done: Tensor
+        if other is None:
+            done = call(x, *same, "relu" if self.relu else "none", [], None)
+        else:
+            done = call.binary(x, other, *same, "add", 1.0, "relu", [], None)
+        return done
+
+    def pack(self, side: int) -> None:
+        """Lay the folded weights out as oneDNN wants them for an input of this side in pixels."""
+        c = self.conv
+        self._packed = [
+            torch.ops.mkldnn._reorder_convolution_weight(
+                c.weight.contiguous(memory_format=torch.channels_last),
+                c.padding,
+                c.stride,
+                c.dilation,
+                1,
+                [1, c.in_channels, side, side],
+            )
+        ]
+
+    def unpack(self) -> None:
+        """Go back to PyTorch's own convolution."""
+        self._packed = []
 
     def fold(self) -> None:
         """Put the normalisation's running statistics into the convolution (inference only)."""
@@ -93,7 +132,7 @@ class Residual(nn.Module):
         self.second = ConvUnit(channels, channels, 3, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu_(self.second(self.first(x)) + x)
+        return self.second.add(self.first(x), x)
 
 
 class LandmarkNet(nn.Module):
@@ -154,3 +193,37 @@ class LandmarkNet(nn.Module):
             if isinstance(module, ConvUnit):
                 module.fold()
         return self.eval().requires_grad_(False)
+
+    def pack(self) -> bool:
+        """Switch a folded network on the CPU to fused oneDNN convolutions, a fifth faster.
+
+        PyTorch gives a single small picture to a slow convolution. The fused operators are those
+        `torch.compile` makes use of, without the compiler. Where they are absent or answer anything
+        else, nothing changes and the answer is False.
+        """
+        units = [module for module in self.modules() if isinstance(module, ConvUnit)]
+        crop = torch.linspace(0, 1, CROP_SIZE).outer(torch.linspace(1, 0, CROP_SIZE))[None, None]
+        sides: dict[ConvUnit, int] = {}
+        hooks = [unit.register_forward_pre_hook(_side_into(sides)) for unit in units]
+        with torch.inference_mode():
+            plain = self(crop)
+            for hook in hooks:
+                hook.remove()
+            try:
+                for unit, side in sides.items():
+                    unit.pack(side)
+                fused = self(crop)
+                right = torch.allclose(plain.points, fused.points, rtol=0, atol=0.01)
+            except (AttributeError, NotImplementedError, RuntimeError):
+                right = False
+        if not right:
+            for unit in units:
+                unit.unpack()
+        return right
+
+
+def _side_into(sides: dict[ConvUnit, int]) -> Callable[[ConvUnit, tuple[Tensor, ...]], None]:
+    def note(unit: ConvUnit, inputs: tuple[Tensor, ...]) -> None:
+        sides[unit] = inputs[0].shape[-1]
+
+    return note

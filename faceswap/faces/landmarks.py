@@ -45,18 +45,44 @@ def grey_crop(frame: Frame, matrix: NDArray[np.floating[Any]], size: int = CROP_
     """Grey crop (size, size) of a frame (H, W, 3) under a frame -> crop matrix, black outside.
 
     A face larger than the crop is first sampled up to four times as finely and then averaged:
-    without this its landmarks would flicker with every sub-pixel motion. The cost doesn't depend
-    on the size of the frame.
+    without this its landmarks would flicker with every sub-pixel motion. Only the pixels around
+    the face are touched, of a very large face every few, so that the cost depends neither on the
+    size of the frame nor, beyond that, on the face's.
     """
-    shrink = 1 / max(math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))), 1e-6)
-    fine = int(np.clip(round(shrink / 2), 1, 4))
-    sampled = np.asarray(matrix, np.float64) * fine
-    sampled[:, 2] += (fine - 1) / 2
+    linear = np.asarray(matrix, np.float64)
+    left, top, right, bottom = _seen(linear, size, frame)
+    if right <= left or bottom <= top:
+        return np.zeros((size, size), np.uint8)
+    shrink = 1 / math.sqrt(abs(_determinant(linear)))
+    fine = min(max(round(shrink / 2), 1), 4)
+    step = max(int(shrink / 2 / fine), 1)
+    part = frame[top:bottom:step, left:right:step]
+    grey = cv2.cvtColor(part if step == 1 else np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY)
+    sampled = linear * fine
+    sampled[:, 2] += (fine - 1) / 2 + sampled[:, :2] @ (left, top)
+    sampled[:, :2] *= step
     side = size * fine
-    crop = cv2.warpAffine(frame, sampled, (side, side), flags=cv2.INTER_LINEAR)
+    crop = cv2.warpAffine(grey, sampled, (side, side), flags=cv2.INTER_LINEAR)
     if fine > 1:
         crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(crop, np.uint8)
+
+
+def _determinant(matrix: NDArray[np.float64]) -> float:
+    (a, b, _), (c, d, _) = matrix.tolist()
+    return float(a * d - b * c)
+
+
+def _seen(matrix: NDArray[np.float64], size: int, frame: Frame) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the pixels of the frame that a crop can depend on."""
+    if not 1e-12 < abs(_determinant(matrix)) < 1e12:  # nor NaN: nothing can be seen
+        return 0, 0, 0, 0
+    corners = np.array([(-1, -1), (size, -1), (-1, size), (size, size)], np.float64)
+    back = invert(matrix)
+    columns, rows = (back[:, :2] @ corners.T + back[:, 2:]).tolist()
+    left, top = max(math.floor(min(columns)), 0), max(math.floor(min(rows)), 0)
+    right = min(math.ceil(max(columns)) + 1, frame.shape[1])
+    return left, top, right, min(math.ceil(max(rows)) + 1, frame.shape[0])
 
 
 class BuiltinLandmarker:
@@ -68,6 +94,8 @@ class BuiltinLandmarker:
         self._device = _device(device)
         net = load_net(path or asset_path(_ASSET)).to(self._device)
         self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self._device.type == "cpu":
+            net.pack()
 
     def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
         """One answer per guess (68, 2); all faces of the frame in one pass of the network."""
@@ -76,7 +104,7 @@ class BuiltinLandmarker:
         matrices = [upright_matrix(guess[:68], CROP_SIZE) for guess in guesses]
         crops = np.stack([grey_crop(frame, matrix) for matrix in matrices])
         with torch.inference_mode():
-            batch = torch.from_numpy(crops)[:, None].to(self._device).float().div_(255)
+            batch = torch.from_numpy(crops)[:, None].to(self._device).float().mul_(1 / 255)
             answer = self._net(batch)
             points, depth = answer.points.cpu().numpy(), answer.depth.cpu().numpy()
             presence = torch.sigmoid(answer.presence).tolist()
@@ -84,7 +112,7 @@ class BuiltinLandmarker:
         for row, matrix in enumerate(matrices):
             back = invert(matrix)
             placed = transform(back, points[row])
-            scale = math.sqrt(abs(float(np.linalg.det(back[:, :2]))))
+            scale = math.sqrt(abs(_determinant(back)))
             deep = (depth[row, :68] * scale).astype(np.float32)
             located.append(Landmarks(placed[:68], placed[68:], presence[row], deep))
         return located

@@ -214,7 +214,7 @@ def _thumbnail(frame: Frame) -> NDArray[np.uint8]:
         return np.zeros((1, 0), np.uint8)
     rows = np.linspace(0, height - 1, min(_THUMB, height)).astype(np.intp)
     columns = np.linspace(0, width - 1, min(_THUMB, width)).astype(np.intp)
-    return np.asarray(frame[rows][:, columns, 1], np.uint8)
+    return np.asarray(frame[rows[:, None], columns, 1], np.uint8)
 
 
 def _moved_far(before: Points, answer: Landmarks) -> bool:
