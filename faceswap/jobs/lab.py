@@ -26,13 +26,12 @@ class LabOptions(Options):
         list[Path],
         Show(positional=True, common=True),
         Field(
-            default_factory=list,
             description="A folder of pictures (one folder in it for each class), of MNIST's IDX "
             "files, or a project; by default the digits that come with scikit-learn. translate "
             "takes A, B and the truth if known; retrieve, pictures and a query; anomaly, normal "
             "pictures and others or a video; series, a CSV file; sound, a WAV file."
         ),
-    ]
+    ] = []  # noqa: RUF012  (pydantic copies it)
     output: Annotated[
         Path | None,
         Show(short="-o", common=True),

@@ -14,19 +14,19 @@ from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
 from faceswap.autoencoder.restoring import RestoringConfig, RestoringNet
 from faceswap.autoencoder.sequence import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.stacked import Classifier
-from faceswap.autoencoder.variational import Likelihood, VariationalAutoencoder
+from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.errors import OptionsError
 
 
 class VariationalConfig(BaseModel):
-    """body: of which the distribution is made; words: how many a condition can choose from."""
+    """body: of which the distribution is made, and whose squash chooses the likelihood: Bernoulli
+    for "sigmoid", Gaussian for "none". words: how many a condition can choose from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     body: ConvConfig | DenseConfig
     latents: int = Field(default=20, ge=1)
     words: int = Field(default=0, ge=0)
-    likelihood: Likelihood = "bernoulli"
 
 
 class ClassifierConfig(BaseModel):

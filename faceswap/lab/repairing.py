@@ -13,7 +13,7 @@ from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import sheet
 from faceswap.lab.models import RepairConfig, body_for
 from faceswap.lab.run import Run, Settings, finish, notices, train
-from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat, Spoil, visible
+from faceswap.lab.task import Jitter, LabTask, Repeat, Spoil, visible
 
 Use = Literal["denoise", "occlusion", "inpaint", "superres", "colourise"]
 PALETTE = (
@@ -50,7 +50,7 @@ def denoise(settings: Settings) -> Run:
     if sigma <= 0:
         raise OptionsError("The strength of noise must be above 0.")
     kinds = [
-        Kind(f"Gaussian, σ = {sigma:g}", lambda x, g: corruption.gaussian(x, sigma, g)),
+        Kind(f"Gaussian, sigma {sigma:g}", lambda x, g: corruption.gaussian(x, sigma, g)),
         Kind(
             f"salt and pepper, {sigma / 2:.0%}",
             lambda x, g: corruption.salt_and_pepper(x, min(1.0, sigma / 2), g),
@@ -138,14 +138,14 @@ def _repair(
     )
     jitter = _jitter_for(pictures)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, spoil, jitter)
-    model = yield from train(task, config, settings, use, steps=3000, batch=32)
+    model = yield from train(task, config, settings, use, steps=3500, batch=32)
     return (yield from _measured(settings, use, model, parts, kinds))
 
 
-def _jitter_for(pictures: Pictures) -> Jitter:
-    """Digits may be bent, but neither those nor letters mirrored; photographs may be."""
+def _jitter_for(pictures: Pictures) -> Jitter | None:
+    """None for digits: what is turned is a little blurred, and so would the repair be."""
     grey = pictures.shape[0] == 1
-    return DIGITS if grey else Jitter(rotation=5, scale=0.1, shift=0.03, flip=0.5)
+    return None if grey else Jitter(flip=0.5)
 
 
 def _inked(pictures: Pictures) -> Pictures:

@@ -84,7 +84,7 @@ def restraint(settings: Settings) -> Run:
     sentence = (
         f"Without restraint {plain['active units']:.0%} of the units are at work in a picture; "
         f"with KL {figures['sparse, KL']['active units']:.0%}. The contractive code moves "
-        f"{figures['contractive']['‖J‖²'] / plain['‖J‖²']:.2f} times as much with its input, and "
+        f"{figures['contractive']['squared slope'] / plain['squared slope']:.2f} times as much with its input, and "
         f"the denoising one brings noisy pictures back with an error of "
         f"{figures['denoising']['MSE from noise']:.4f} instead of {plain['MSE from noise']:.4f}."
     )
@@ -99,7 +99,7 @@ def _measured(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]
             "test MSE": float((model(x) - x).square().mean()),
             "active units": float((code > 0.1).float().mean()),
             "MSE from noise": float((model(gaussian(x, 0.3, generator)) - x).square().mean()),
-            "‖J‖²": _slope(model, x[:16]),
+            "squared slope": _slope(model, x[:16]),
         }
 
 
