@@ -53,6 +53,10 @@ class DropZone(QFrame):
             box.addWidget(item)
         box.addStretch(1)
 
+    def said(self) -> str:
+        """What stands below the title: what is wanted, what was taken, or why it was not."""
+        return self._text.text()
+
     def show_video(self, path: Path, values: dict[str, Any]) -> None:
         """Show the first picture of ``path``."""
         self.path = path

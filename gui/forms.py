@@ -10,14 +10,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic import ValidationError
-from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
+    QSizePolicy,
     QSlider,
     QSpinBox,
     QVBoxLayout,
@@ -25,10 +27,22 @@ from PySide6.QtWidgets import (
 )
 
 from faceswap.options import Options, show_of
-from gui.parts import button, label, widget_of
+from gui.parts import button, label, row, widget_of
 from gui.theme import GAP
 
 _LARGE = 2**31 - 1
+
+
+class _CalmWheel(QObject):
+    """Leaves the wheel to what scrolls, unless the editor under the pointer has the focus."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() != QEvent.Type.Wheel or not isinstance(watched, QWidget):
+            return False
+        if watched.hasFocus():
+            return False
+        event.ignore()
+        return True
 
 
 class Slider(QWidget):
@@ -98,6 +112,7 @@ class Form(QWidget):
     ) -> None:
         super().__init__()
         self._model = model
+        self._calm = _CalmWheel(self)
         self.editors: dict[str, QWidget] = {}
         names = [name for name in model.model_fields if name not in without]
         common = [name for name in names if show_of(model, name).common]
@@ -105,8 +120,12 @@ class Form(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(GAP)
-        box.addLayout(self._grid(common))
-        self.rest = widget_of(self._grid(rest))
+        self._label_width = 0
+        grids = self._grid(common), self._grid(rest)
+        for grid in grids:
+            grid.setColumnMinimumWidth(0, self._label_width)
+        box.addLayout(grids[0])
+        self.rest = widget_of(grids[1])
         self.toggle = button(self.tr("More…"), self._toggle, "link")
         self.rest.setVisible(False)
         self.toggle.setVisible(more and bool(rest))
@@ -127,6 +146,14 @@ class Form(QWidget):
         for name, editor in self.editors.items():
             _write(editor, values.get(name, self._model.model_fields[name].default))
 
+    def beside(self, text: str, editor: QWidget) -> QHBoxLayout:
+        """A row for what the page sets itself, in line with those of the form."""
+        name = label(text)
+        name.setBuddy(editor)
+        name.setFixedWidth(self._label_width)
+        editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        return row(name, editor, gap=2 * GAP)
+
     def options(self, **given: Any) -> Options:
         """The options with what the page gives; raises ValidationError where they are wrong."""
         return self._model.model_validate(self.values() | given)
@@ -146,6 +173,7 @@ class Form(QWidget):
             editor = self._editor(name)
             text = label(title(name))
             text.setBuddy(editor)
+            self._label_width = max(self._label_width, text.sizeHint().width())
             help_ = QCoreApplication.translate(
                 "options", self._model.model_fields[name].description or ""
             )
@@ -153,6 +181,10 @@ class Form(QWidget):
                 widget.setToolTip(f"<p>{help_}</p>")
             editor.setAccessibleName(title(name))
             editor.setAccessibleDescription(help_)
+            for widget in (editor, *editor.findChildren(QWidget)):
+                if isinstance(widget, QSlider | QAbstractSpinBox | QComboBox):
+                    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                    widget.installEventFilter(self._calm)
             grid.addWidget(text, place, 0)
             grid.addWidget(editor, place, 1)
             self.editors[name] = editor
@@ -165,7 +197,8 @@ class Form(QWidget):
         default = None if field.is_required() else field.default
         if get_origin(kind) is Literal:
             choice = QComboBox()
-            choice.addItems([str(value) for value in get_args(kind)])
+            for value in get_args(kind):
+                choice.addItem(choice_title(str(value)), value)
             choice.currentIndexChanged.connect(self.changed)
             made: QWidget = choice
         elif kind is bool:
@@ -212,6 +245,12 @@ def title(name: str) -> str:
     return QCoreApplication.translate("options", name.replace("_", " ").capitalize())
 
 
+def choice_title(value: str) -> str:
+    """A choice as people read it: the sides are written A and B everywhere."""
+    shown = value.upper() if value in ("a", "b") else value.replace("_", " ")
+    return QCoreApplication.translate("options", shown)
+
+
 def sentence_of(error: Exception) -> str:
     """What is wrong with options, or with starting a job, for people."""
     if not isinstance(error, ValidationError):
@@ -253,7 +292,7 @@ def _read(editor: QWidget) -> Any:
         case Slider():
             return editor.value()
         case QComboBox():
-            return editor.currentText()
+            return editor.currentData()
         case QCheckBox():
             return editor.isChecked()
         case QSpinBox() | QDoubleSpinBox():
@@ -272,7 +311,7 @@ def _write(editor: QWidget, value: Any) -> None:
         case Slider():
             editor.set_value(float(value))
         case QComboBox():
-            editor.setCurrentText(str(value))
+            editor.setCurrentIndex(max(0, editor.findData(value)))
         case QCheckBox():
             editor.setChecked(bool(value))
         case QSpinBox():

@@ -30,6 +30,29 @@ class _Question:
     channel: str | None
 
 
+_leaving: set[QProcess] = set()
+"""Processes that were asked to end and have not yet."""
+
+
+PATIENCE_MS = 1500
+"""Milliseconds that a process has to end by itself."""
+
+
+def wait_for_the_leaving() -> None:
+    """Wait for processes that were asked to end; those that do not in time are ended."""
+    for process in list(_leaving):
+        if not process.waitForFinished(PATIENCE_MS):
+            process.kill()
+            process.waitForFinished(PATIENCE_MS)
+        _gone(process)
+
+
+def _gone(process: QProcess) -> None:
+    if process in _leaving and process.state() == QProcess.ProcessState.NotRunning:
+        _leaving.discard(process)
+        process.deleteLater()
+
+
 class Link(QObject):
     """Asks questions and hands the answers on, in the order asked.
 
@@ -76,18 +99,18 @@ class Link(QObject):
         return bool(self._asked)
 
     def close(self) -> None:
-        """End the process; outstanding questions stay unanswered."""
+        """End the process, without waiting for it; outstanding questions stay unanswered."""
         self._asked.clear()
         self._waiting.clear()
         process, self._process = self._process, None
         if process is not None:
-            process.blockSignals(True)
+            process.setParent(None)
+            _leaving.add(process)
+            process.finished.connect(lambda: _gone(process))
+            process.errorOccurred.connect(lambda _: _gone(process))
             process.closeWriteChannel()
             process.terminate()
-            if not process.waitForFinished(1500):
-                process.kill()
-                process.waitForFinished(1500)
-            process.deleteLater()
+            _gone(process)
 
     def _send(self, question: _Question) -> None:
         if self._process is None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLayout,
     QMessageBox,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -102,6 +103,34 @@ def widget_of(layout: QLayout) -> QWidget:
     made = QWidget()
     made.setLayout(layout)
     return made
+
+
+def panel(width: int, *items: QWidget | QLayout | None) -> QScrollArea:
+    """``items`` below each other at the side of a page; they scroll where they do not fit."""
+    made = QScrollArea()
+    made.setWidgetResizable(True)
+    made.setWidget(widget_of(column(*items, None, gap=2 * GAP)))
+    made.setFixedWidth(width)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return made
+
+
+class Choice(QPushButton):
+    """One of several kinds of something: its name, and below it what it is."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__()
+        self.setProperty("role", "choice")
+        self.setCheckable(True)
+        self.setAccessibleName(name)
+        self.setAccessibleDescription(text)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        both = label(name, "strong"), label(text, "small")
+        for shown in both:
+            shown.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        box = column(None, *both, None, gap=GAP // 2)
+        box.setContentsMargins(2 * GAP, 0, 2 * GAP, 0)
+        self.setLayout(box)
 
 
 def sure(parent: QWidget, question: str, yes: str) -> bool:

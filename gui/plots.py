@@ -70,7 +70,7 @@ class Curves(QWidget):
         self._draw_later = QTimer(self)
         self._draw_later.setSingleShot(True)
         self._draw_later.setInterval(250)
-        self._draw_later.timeout.connect(self._draw)
+        self._draw_later.timeout.connect(self.draw)
         self.hide()
         warm_up()
         self._wait = QTimer(self)
@@ -131,9 +131,10 @@ class Curves(QWidget):
             self._cards[name] = frame
             self._box.addWidget(frame, 1)
         self.tint()
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show all points there are; done by itself a moment after they were added."""
         filled = {name for name, curve in self.series.items() if len(curve.points[0]) > 1}
         self.setVisible(bool(filled) and self.ready)
         for name, item in self._items.items():

@@ -4,9 +4,10 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon, QImageReader, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImageReader, QPainter, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu
 
+from gui import icons, theme
 from gui.session import Desk
 
 
@@ -17,11 +18,10 @@ class RecentList(QListWidget):
         super().__init__()
         self._desk = desk
         self.setIconSize(QSize(96, 54))
-        self.setSpacing(2)
         self.setWordWrap(True)
         self.setAccessibleName(self.tr("Recent projects"))
         self.setFrameShape(QListWidget.Shape.NoFrame)
-        self.setStyleSheet("QListView { border: none; } QListView::item { padding: 6px; }")
+        self.setStyleSheet("QListView { border: none; } QListView::item { padding: 6px 0; }")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemActivated.connect(self._open)
         self.itemClicked.connect(self._open)
@@ -48,7 +48,10 @@ class RecentList(QListWidget):
         image = reader.read()
         if image.isNull():
             blank = QPixmap(96, 54)
-            blank.fill(Qt.GlobalColor.transparent)
+            blank.fill(QColor(theme.current().raised))
+            painter = QPainter(blank)
+            icons.icon("footage").paint(painter, blank.rect().adjusted(36, 15, -36, -15))
+            painter.end()
             return QIcon(blank)
         return QIcon(QPixmap.fromImage(image))
 

@@ -1,12 +1,13 @@
 """The project that is open, and what all pages share."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QFileSystemWatcher, QLockFile, QObject, QTimer, Signal
 
 from gui.joblist import JobList
-from gui.link import Link
+from gui.link import Link, wait_for_the_leaving
 from gui.runner import COMMAND
 from gui.settings import Settings
 
@@ -41,7 +42,7 @@ class Session(QObject):
 
     def open(self) -> None:
         """Take hold of the project, for reading only where another window has it."""
-        if not self._lock.tryLock(0):
+        if not self._lock.tryLock(0) and not self._take_moved_lock():
             if self._lock.error() == QLockFile.LockError.LockFailedError:
                 self.read_only = self.tr(
                     "This project is open in another window; here it can only be looked at."
@@ -81,6 +82,14 @@ class Session(QObject):
         self._later.stop()
         self.link.close()
         self._lock.unlock()
+
+    def _take_moved_lock(self) -> bool:
+        """Replace a lock of this very window that a project took along when it was moved.
+
+        One that is held, be it by this process, the system does not let us remove.
+        """
+        pid = self._lock.getLockInfo()[0]
+        return pid == os.getpid() and self._lock.removeStaleLockFile() and self._lock.tryLock(0)
 
     def _touched(self, folder: str) -> None:
         if folder == str(self.folder) or not (self.folder / "project.toml").is_file():
@@ -154,6 +163,7 @@ class Desk(QObject):
         """Close everything but the running jobs."""
         self.leave()
         self.viewer.close()
+        wait_for_the_leaving()
         self.jobs.close()
         self.settings.sync()
 

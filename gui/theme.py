@@ -94,6 +94,8 @@ QLabel[role="title"] { font-size: 24px; font-weight: 600; }
 QLabel[role="heading"] { font-size: 15px; font-weight: 600; }
 QLabel[role="muted"] { color: $muted; }
 QLabel[role="small"] { color: $muted; font-size: 12px; }
+QLabel[role="strong"] { font-weight: 600; }
+QLabel[role="strong"]:disabled { color: $muted; }
 QLabel[role="good"] { color: $good; }
 QLabel[role="warn"] { color: $warn; }
 QLabel[role="bad"] { color: $bad; }
@@ -117,11 +119,12 @@ QPushButton[role="link"]:hover, QPushButton[role="link"]:focus { text-decoration
 QPushButton[role="segment"] { border-radius: 8px; padding: 6px 14px; }
 QPushButton[role="segment"]:checked { background: $accent; color: $on_accent;
     border-color: $accent; }
-QPushButton[role="choice"] { text-align: left; border-radius: 12px; padding: 12px 16px; }
-QPushButton[role="choice"]:checked { border: 2px solid $accent; padding: 11px 15px; }
+QPushButton[role="choice"] { border-radius: 12px; padding: 8px; min-height: 40px; }
+QPushButton[role="choice"]:checked { border: 2px solid $accent; padding: 7px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit { background: $surface;
     border: 1px solid $line; border-radius: 6px; padding: 5px 8px; min-height: 20px;
     selection-background-color: $accent; selection-color: $on_accent; }
+QSpinBox, QDoubleSpinBox { max-height: 20px; }
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit { border: none; padding: 0 6px; min-height: 0;
     background: transparent; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,

@@ -68,6 +68,7 @@ class Window(QMainWindow):
         self._restore()
         self._opened()
         self.go("start")
+        self.page.setFocus()  # not on the rail: a ring there says no more than its colour
 
     def go(self, name: str) -> None:
         """Show the page ``name``; pages of a project need one to be open."""
@@ -136,6 +137,7 @@ class Window(QMainWindow):
         self.desk.settings.set_state("window/geometry", self.saveGeometry())
         self.pages[self._shown].left()
         self._tray.hide()
+        self.hide()  # what ends now may take a moment
         self.desk.close()
         event.accept()
 

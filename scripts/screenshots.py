@@ -3,7 +3,8 @@
     python scripts/screenshots.py FOLDER                      makes the project first
     python scripts/screenshots.py FOLDER --project DIR        takes one that is there
 
-Each page is taken in light and dark, and with --scale 2 at twice the size.
+Each page is taken in light and dark, at 1280 x 800 pixels and, at twice the scale, at
+2560 x 1440; with --scale at that scale only.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import time
 from pathlib import Path
 
 PAGES = ("start", "footage", "faces", "train", "convert", "jobs")
+SIZES = {1: (1280, 800), 2: (1280, 720)}
+"""The window's width and height at each scale."""
 
 
 def main() -> None:
@@ -23,16 +26,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--project", type=Path, help="a trained project to show")
     parser.add_argument("--minutes", type=float, default=5, help="training of a project made here")
-    parser.add_argument("--scale", type=int, default=1, help="device pixels per pixel")
-    parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=800)
+    parser.add_argument("--scale", type=int, choices=SIZES, help="device pixels per pixel")
     given = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    os.environ["QT_SCALE_FACTOR"] = str(given.scale)
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         project = given.project or make_project(Path(temporary), given.minutes)
-        take(project.absolute(), given.folder, Path(temporary), (given.width, given.height))
+        if given.scale is not None:
+            os.environ["QT_SCALE_FACTOR"] = str(given.scale)
+            take(project.absolute(), given.folder, Path(temporary), SIZES[given.scale])
+            return
+        for scale, (width, height) in SIZES.items():  # Qt reads the scale once, when it starts
+            place = given.folder / f"{scale * width}x{scale * height}"
+            again = [sys.executable, __file__, str(place), "--project", str(project)]
+            subprocess.run([*again, "--scale", str(scale)], check=True)
 
 
 def make_project(folder: Path, minutes: float) -> Path:
@@ -56,7 +63,8 @@ def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) ->
     from faceswap.jobs.convert import ConvertOptions
     from gui import theme
     from gui.app import make_app
-    from gui.pages.convert import ConvertPage
+    from gui.pages.footage import FootagePage
+    from gui.pages.start import StartPage
     from gui.session import Desk
     from gui.settings import Settings
     from gui.window import Window
@@ -72,19 +80,30 @@ def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) ->
         """Until nothing is asked for any more, and ``seconds`` longer."""
         session = desk.session
         end = time.monotonic() + seconds
-        while time.monotonic() < end or (session is not None and session.link.busy):
+        while time.monotonic() < end or desk.viewer.busy or (session and session.link.busy):
             app.processEvents()
             time.sleep(0.005)
 
     desk.open(project)
     wait(1)
-    output = temporary / "swap.mp4"
-    job = desk.jobs.start(
-        "convert", ConvertOptions(project=project, output=output), "Export", project
+    session = desk.session
+    if session is None or not session.runs():
+        raise SystemExit(f"{project} is no trained project.")
+    output = project / "out" / "swap.mp4"
+    output.parent.mkdir(exist_ok=True)
+    options = ConvertOptions(
+        project=project, output=output, name=session.runs()[0]["name"], overwrite=True
     )
+    job = desk.jobs.start("convert", options, "Export", project)
     while job.running:
         wait(0.2)
+    if job.state != "finished":
+        raise SystemExit(job.message)
     window.banner.hide()
+    start = window.page
+    assert isinstance(start, StartPage)
+    for side in ("a", "b"):
+        start.take(side, Path(session.side(side)["video"]))
     for name, scheme in (("light", theme.LIGHT), ("dark", theme.DARK)):
         theme.force(scheme)
         theme.apply(app)
@@ -95,8 +114,8 @@ def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) ->
             shown = window.page
             while not shown.settled:
                 wait(0.1)
-            if isinstance(shown, ConvertPage):
-                shown.wipe.set_divider(0.5)
+            if isinstance(shown, FootagePage):
+                shown.timeline.go(shown.timeline.frames // 3)
             wait(0.3)
             path = folder / f"{page}-{name}.png"
             window.grab().save(str(path))

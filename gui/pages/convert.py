@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtCore import QSize, QUrl
 from PySide6.QtGui import QDesktopServices, QImage
-from PySide6.QtWidgets import QComboBox, QLineEdit, QScrollArea, QStackedWidget, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.convert import ConvertOptions
@@ -157,11 +157,10 @@ class ConvertPage(Page):
         self.run = QComboBox()
         self.run.setAccessibleName(self.tr("Training run"))
         self.run.currentTextChanged.connect(lambda _: self._ask_swap())
-        self.run_row = parts.widget_of(row(label(self.tr("Run")), self.run, None, gap=2 * GAP))
         reset = button(self.tr("As at first"), self._reset, "link", "Ctrl+R")
         look = card(
             row(label(self.tr("Blending"), "heading"), None, reset),
-            self.run_row,
+            self.look.beside(self.tr("Run"), self.run),
             self.look,
         )
         self.place = QLineEdit()
@@ -184,12 +183,7 @@ class ConvertPage(Page):
             label(self.tr("The video says in its metadata that it is synthetic."), "small", True),
             gap=GAP,
         )
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(parts.widget_of(column(look, export, None, gap=2 * GAP)))
-        scroll.setFixedWidth(376)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return scroll
+        return parts.panel(376, look, export)
 
     def _tell(self) -> None:
         session = self.session
@@ -197,7 +191,7 @@ class ConvertPage(Page):
         trained = bool(session.runs())
         running = bool(self.desk.jobs.running("convert", session.folder))
         self.start.setEnabled(trained and self.writable and not running)
-        self.run_row.setVisible(trained)
+        self.run.setEnabled(trained)
         self.made.setVisible(self._output is not None)
         if self._output is not None:
             self.made.setToolTip(str(self._output))

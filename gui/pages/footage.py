@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QPixmap, QShortcut
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.extract import ExtractOptions
@@ -155,12 +155,7 @@ class FootagePage(Page):
             row(self.find_button, None, self.replace),
             gap=2 * GAP,
         )
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(parts.widget_of(column(inside, None)))
-        scroll.setFixedWidth(360)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return scroll
+        return parts.panel(376, inside)
 
     def _open(self) -> None:
         session = self.session

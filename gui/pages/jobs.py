@@ -102,7 +102,8 @@ class JobsPage(Page):
             self.tr("Whatever runs, ran or failed is listed here, with its log."), "muted"
         )
         self.body.addWidget(label(self.tr("Jobs"), "title"))
-        self.body.addWidget(self.nothing)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.body.addWidget(self.nothing, 1)
         self.body.addLayout(row(self.list, self.detail, gap=3 * GAP), 1)
 
     def _fill(self) -> None:

@@ -34,6 +34,7 @@ class StartPage(Page):
             zone.several.connect(self._take_two)
         self.place = QLineEdit()
         self.place.setAccessibleName(self.tr("Project folder"))
+        self.place.setPlaceholderText(self.tr("named after the two videos"))
         self.place.textEdited.connect(self._touched)
         self.make_button = button(self.tr("Create project"), self.make, "primary", "Ctrl+Return")
         self.make_button.setEnabled(False)
@@ -164,8 +165,7 @@ class StartPage(Page):
         return card(
             label(self.tr("New project"), "heading"),
             grid,
-            label(self.tr("Kept in the folder"), "small"),
-            self.place,
+            column(label(self.tr("Kept in the folder"), "small"), self.place, gap=GAP // 2),
             row(self.sample, None, self.make_button),
             gap=2 * GAP,
         )

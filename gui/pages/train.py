@@ -3,12 +3,11 @@
 from typing import Any
 
 from pydantic import ValidationError
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
-from faceswap.jobs.train import TrainOptions
+from faceswap.jobs.train import LEARNING, TrainOptions
 from gui import parts
 from gui.forms import Form, sentence_of
 from gui.jobstrip import JobStrip
@@ -150,28 +149,18 @@ class TrainPage(Page):
             choices,
             self.cost,
             self.measure,
-            row(label(self.tr("Run")), self.run, gap=2 * GAP),
+            self.form.beside(self.tr("Run"), self.run),
             self.form,
             row(self.go, self.keep, None),
             gap=GAP,
         )
         self._show_cost()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(parts.widget_of(column(self.setup, None)))
-        scroll.setFixedWidth(376)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return scroll
+        return parts.panel(376, self.setup)
 
     def _choice(self, preset: str, name: str, text: str) -> QPushButton:
-        choice = QPushButton(f"{name}\n{text}")
-        choice.setProperty("role", "choice")
+        choice = parts.Choice(name, text)
         choice.setProperty("preset", preset)
-        choice.setCheckable(True)
         choice.setChecked(preset == "quick")
-        choice.setAccessibleName(name)
-        choice.setAccessibleDescription(text)
-        choice.setMinimumHeight(7 * GAP)
         choice.toggled.connect(lambda on: self._show_cost())
         self.presets.addButton(choice)
         return choice
@@ -193,7 +182,7 @@ class TrainPage(Page):
             self._costs[preset] = sentence
             self._show_cost()
 
-        batch = self.form.values().get("batch", TrainOptions.model_fields["batch"].default)
+        batch = self.form.values().get("batch") or LEARNING[preset][1]
         self.desk.viewer.ask("estimate", measured, sorry=failed, preset=preset, batch=batch)
 
     def _show_cost(self) -> None:

@@ -1,5 +1,6 @@
 """A window on a project that exists on paper, and a check that nothing outlives a test."""
 
+import gc
 import os
 import tempfile
 import threading
@@ -7,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
 import pytest
 
 pytest.importorskip("PySide6")
 
-from PySide6.QtCore import QSettings
+import display
+from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
 from stand_in import FAKE, Wait
 
 from gui import plots, processes
@@ -27,6 +28,7 @@ from gui.window import Window
 @pytest.fixture(scope="session")
 def qapp() -> Iterator[QApplication]:
     """The application as it is started, for pytest-qt."""
+    display.choose()
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else make_app(["faceswap"])
     yield app
@@ -50,7 +52,7 @@ def wait(qapp: QApplication) -> Wait:
 
 @pytest.fixture(autouse=True)
 def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No thread, window, process or temporary file may outlive a test."""
+    """No thread, timer, window, process or temporary file may outlive a test."""
     temporary = tmp_path / "temporary files"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
@@ -63,6 +65,8 @@ def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     threads = [t for t in threading.enumerate() if t not in before and t not in plots._loading]
     assert not threads
     assert not [w for w in qapp.topLevelWidgets() if w.isVisible()]
+    timers = [o for o in gc.get_objects() if isinstance(o, QTimer) and isValid(o)]
+    assert not [timer for timer in timers if timer.isActive()]
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     if children.exists():
         running = [int(pid) for pid in children.read_text().split()]

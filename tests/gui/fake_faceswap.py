@@ -106,6 +106,8 @@ def answer(project: Path, do: str, given: dict[str, Any]) -> dict[str, Any]:
         return {"series": series, "state": "still improving", "previews": [], "seconds": 60.0}
     if do == "die":
         os._exit(3)
+    if do == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if do == "wait":
         time.sleep(given["seconds"])
     return {"given": given}

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QSlider, QWidget
 
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.registry import JOBS, options_of
@@ -42,15 +44,52 @@ def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> 
 
 def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> None:
     form = Form(Look)
-    seen: list[QWidget] = list(form.editors.values())
-    assert all(isinstance(editor, Slider) for editor in seen)
+    for name, field in Look.model_fields.items():
+        assert isinstance(form.editors[name], Slider) == (field.annotation is float), name
     grow = form.editors["grow"]
     assert isinstance(grow, Slider)
     told: list[None] = []
     form.changed.connect(lambda: told.append(None))
-    grow.slider.setValue(1000)
-    assert form.values() == {"grow": Look.model_fields["grow"].metadata[-1].le} or told
-    Look(**form.values())
+    for place in (0, 1000):
+        grow.slider.setValue(place)
+        assert abs(Look(**form.values()).grow) == 0.3
+    assert len(told) == 2
+    form.deleteLater()
+
+
+def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
+    form = Form(Look)
+    outline = form.editors["outline"]
+    assert isinstance(outline, QComboBox)
+    assert [outline.itemText(i) for i in range(outline.count())] == ["A", "B"]
+    outline.setCurrentText("A")
+    assert form.values() == {"outline": "a"}
+    form.set_values({})
+    assert outline.currentText() == "B"
+    form.deleteLater()
+
+
+def test_the_wheel_scrolls_and_changes_nothing(qapp: QApplication) -> None:
+    form = Form(Look)
+    form.show()
+    for editor in (form.editors["grow"].findChild(QSlider), form.editors["outline"]):
+        assert isinstance(editor, QWidget)
+        editor.clearFocus()
+        centre = QPointF(editor.rect().center())
+        turned = QWheelEvent(
+            centre,
+            editor.mapToGlobal(centre),
+            QPoint(),
+            QPoint(0, 120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        qapp.sendEvent(editor, turned)
+        assert not turned.isAccepted()
+    assert form.values() == {}
+    form.close()
     form.deleteLater()
 
 

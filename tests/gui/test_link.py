@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from stand_in import FAKE, Wait
 
-from gui.link import Link
+from gui.link import Link, wait_for_the_leaving
 
 
 @pytest.fixture
@@ -14,6 +14,7 @@ def link(project: Path) -> Any:
     made = Link(project, FAKE)
     yield made
     made.close()
+    wait_for_the_leaving()
     made.deleteLater()
 
 

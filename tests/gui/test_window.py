@@ -1,24 +1,30 @@
 """The window: pages, bad input, two windows, and how it closes."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtCore import QLockFile, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider, QWidget
 from pytestqt.qtbot import QtBot
-from stand_in import FAKE, Wait
+from stand_in import FAKE, Wait, drop
 
+from faceswap.jobs.convert import ConvertOptions
+from faceswap.jobs.extract import ExtractOptions
+from faceswap.jobs.sample import SampleOptions
 from faceswap.jobs.train import TrainOptions
-from gui import processes
+from faceswap.options import Options
+from gui import link, processes
 from gui.app import CONSENT, ask_consent
-from gui.dropzone import DropZone
 from gui.pages.convert import ConvertPage
+from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
 from gui.pages.jobs import JobsPage
 from gui.pages.start import StartPage
@@ -27,22 +33,13 @@ from gui.session import Desk
 from gui.settings import Settings
 from gui.window import Window
 
+OPTIONS: dict[str, Callable[[Path], Options]] = {
+    "extract": lambda project: ExtractOptions(video=Path("/a.mp4"), project=project, side="a"),
+    "train": lambda project: TrainOptions(project=project),
+    "convert": lambda project: ConvertOptions(project=project),
+    "sample": lambda project: SampleOptions(folder=project / "sample"),
+}
 PAGES = ("start", "footage", "faces", "train", "convert", "jobs")
-
-
-def drop(zone: DropZone, *paths: Path) -> None:
-    """Drop files as the system does."""
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    event = QDropEvent(
-        QPointF(10, 10),
-        Qt.DropAction.CopyAction,
-        data,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-        QEvent.Type.Drop,
-    )
-    zone.dropEvent(event)
 
 
 def start_page(window: Window) -> StartPage:
@@ -114,6 +111,7 @@ def test_every_page_opens_and_everything_has_a_name(
 def test_pages_come_by_keyboard(window: Window, project: Path, wait: Wait, qtbot: QtBot) -> None:
     opened(window, project, wait)
     window.activateWindow()
+    wait(window.isActiveWindow)
     for number, name in enumerate(PAGES, 1):
         qtbot.keyClick(window, str(number), Qt.KeyboardModifier.ControlModifier)
         wait(lambda name=name: window.page.name == name)
@@ -141,9 +139,9 @@ def test_what_is_no_video_is_refused(window: Window, tmp_path: Path, wait: Wait)
     notes.write_text("no video")
     zone = page.zones["a"]
     drop(zone, folder)
-    assert "is a folder" in zone._text.text()
+    assert "is a folder" in zone.said()
     drop(zone, notes)
-    wait(lambda: "not a video" in zone._text.text())
+    wait(lambda: "not a video" in zone.said())
     assert not page.make_button.isEnabled()
 
 
@@ -154,7 +152,7 @@ def test_a_second_window_only_looks(
     second = Desk(Settings(window.desk.settings._store, tmp_path / "other"), FAKE)
     other = Window(second)
     opened(other, project, wait)
-    assert "another window" in other.banner._text.text()
+    assert "another window" in other.banner.text
     for name in ("footage", "train", "convert"):
         other.go(name)
     footage, train, convert = (other.pages[n] for n in ("footage", "train", "convert"))
@@ -169,28 +167,91 @@ def test_a_second_window_only_looks(
     second.deleteLater()
 
 
-def test_a_project_that_goes_away_is_told(window: Window, project: Path, wait: Wait) -> None:
+@pytest.mark.parametrize("page", ["footage", "faces", "convert"])
+def test_a_project_that_is_moved_is_told(
+    page: str, window: Window, project: Path, wait: Wait
+) -> None:
     opened(window, project, wait)
-    window.go("faces")
+    window.go(page)
     project.rename(project.with_name("elsewhere"))
     wait(lambda: window.desk.session is None)
     assert window.page.name == "start"
-    assert "moved or deleted" in window.banner._text.text()
+    assert "moved or deleted" in window.banner.text
     window.desk.open(project.with_name("elsewhere"))
-    assert window.desk.session is not None
+    session = window.desk.session
+    assert session is not None
+    assert not session.read_only  # the lock that moved along was this window's own
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind us")
-def test_a_read_only_folder_is_only_looked_at(window: Window, project: Path, wait: Wait) -> None:
-    project.chmod(0o555)
+def test_a_project_that_is_deleted_while_a_job_runs_is_told(
+    window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_JOB", "hang")
+    opened(window, project, wait)
+    window.go("train")
+    job = window.desk.jobs.start("train", TrainOptions(project=project), "Train", project)
+    wait(lambda: job.progress is not None)
+    shutil.rmtree(project)
+    wait(lambda: window.desk.session is None)
+    assert "moved or deleted" in window.banner.text
+    window.go("jobs")
+    job.stop()
+    wait(lambda: not job.running)
+
+
+def test_leaving_a_project_does_not_wait_for_its_process(
+    window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PATIENCE_MS", 200)
+    opened(window, project, wait)
+    session = window.desk.session
+    assert session is not None
+    session.link.ask("stubborn", lambda _: None)
+    session.link.ask("wait", lambda _: None, seconds=30)
+    wait(lambda: len(session.link._asked) == 1)
+    began = time.monotonic()
+    window.desk.leave()
+    assert link._leaving
+    assert time.monotonic() - began < 1  # the process would have taken 30 s
+    link.wait_for_the_leaving()
+    assert not link._leaving
+
+
+class _Refused(QLockFile):
+    """A lock in a folder that cannot be written, also for those whom permissions do not bind."""
+
+    def tryLock(self, timeout: int = 0) -> bool:  # noqa: N802
+        return False
+
+    def error(self) -> QLockFile.LockError:
+        return QLockFile.LockError.PermissionError
+
+
+def test_a_read_only_folder_is_only_looked_at(
+    window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = os.name != "nt" and os.geteuid() != 0
+    if bound:
+        project.chmod(0o555)
+    else:
+        monkeypatch.setattr("gui.session.QLockFile", _Refused)
     try:
         opened(window, project, wait)
-        assert "cannot be written" in window.banner._text.text()
+        assert "cannot be written" in window.banner.text
+        for name in PAGES:
+            window.go(name)
+        footage, faces = window.pages["footage"], window.pages["faces"]
+        assert isinstance(footage, FootagePage)
+        assert isinstance(faces, FacesPage)
+        assert not footage.find_button.isEnabled()
+        wait(lambda: len(faces.grid.order) == 10)
+        faces.grid.pick_all()
+        assert not faces.out.isEnabled()
     finally:
         project.chmod(0o755)
 
 
-@pytest.mark.parametrize("command", ["train", "extract"])
+@pytest.mark.parametrize("command", ["extract", "train", "convert", "sample"])
 @pytest.mark.parametrize("answer", ["keep", "stop", "cancel"])
 def test_closing_asks_what_becomes_of_jobs(
     answer: Any,
@@ -202,8 +263,8 @@ def test_closing_asks_what_becomes_of_jobs(
 ) -> None:
     monkeypatch.setenv("FAKE_JOB", "hang")
     opened(window, project, wait)
-    window.go("train")
-    job = window.desk.jobs.start(command, TrainOptions(project=project), "Job", project)
+    window.go({"extract": "footage", "sample": "start"}.get(command, command))
+    job = window.desk.jobs.start(command, OPTIONS[command](project), "Job", project)
     wait(lambda: job.progress is not None)
     monkeypatch.setattr(window, "ask_about_jobs", lambda running: answer)
     assert window.close() is (answer != "cancel")
@@ -211,6 +272,22 @@ def test_closing_asks_what_becomes_of_jobs(
         wait(lambda: not processes.alive(job.record.pid))
     else:
         assert processes.alive(job.record.pid)
+
+
+def test_closing_ends_the_preview_process_whatever_it_does(
+    window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PATIENCE_MS", 200)
+    opened(window, project, wait)
+    session = window.desk.session
+    assert session is not None
+    session.link.ask("stubborn", lambda _: None)
+    session.link.ask("wait", lambda _: None, seconds=30)
+    wait(lambda: len(session.link._asked) == 1)
+    pid = session.link._process.processId()
+    assert processes.alive(pid)
+    window.close()
+    assert not processes.alive(pid)
 
 
 def test_a_failed_job_is_explained(
