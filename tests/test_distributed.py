@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from faceswap.jobs.train import TrainOptions, train
 options = TrainOptions(project=Path(sys.argv[1]), name=sys.argv[2], steps=22, batch=4,
-    resolution=64, precision="fp32", device="cpu")
+    resolution=64, precision="fp32", device="cpu", adversarial=0.05, adversarial_begin=0.5)
 print(len(list(train(options))))
 """
 

@@ -2,7 +2,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training import loop as loop_module
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
+from faceswap.training.distributed import Group
 from faceswap.training.loop import Loop
 from faceswap.training.optimisers import OptimiserName
 from faceswap.training.state import LoopConfig
@@ -304,3 +305,59 @@ def test_every_step_steps_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(loop.state.optimiser, "step", counted)
     list(loop.run())
     assert calls == 60
+
+
+def test_saves_by_the_clock(tmp_path: Path) -> None:
+    often = of_kind(list(line_loop(tmp_path / "1", save_seconds=0.0).run()), Saved)
+    assert len(often) == 60
+    seldom = of_kind(list(line_loop(tmp_path / "2", save_seconds=1e6).run()), Saved)
+    assert seldom == []
+    assert newest_checkpoint(tmp_path / "2").name == "step-000000060.safetensors"
+
+
+class Twins(Group):
+    """Two processes as the first one sees them, without the second."""
+
+    asked: ClassVar[list[float]] = []
+
+    def wrapped(self, model: nn.Module) -> nn.Module:
+        return model
+
+    def agreed(self, value: float) -> float:
+        self.asked.append(value)
+        return value
+
+
+def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    asked = []
+    for changes in ({"steps": 60}, {"minutes": 10.0}):
+        Twins.asked.clear()
+        config = LoopConfig(batch=8, precision="fp32", report_steps=20, **changes)  # type: ignore[arg-type]
+        model = nn.Linear(3, 4, bias=False)
+        loop = Loop(Line(), model, config, tmp_path / str(changes), "line", {}, CPU, Twins(0, 2))
+        run = loop.run()
+        for _ in run:
+            if loop.state.step >= 60:
+                break
+        run.close()
+        asked.append(len(Twins.asked) - 1)  # one is about the precision
+    assert asked[0] == 0
+    assert asked[1] == loop.state.step // 20 + (1 if loop.state.step % 20 else 0)
+
+
+def test_batch_and_rate_that_were_found_are_gone_on_with(tmp_path: Path) -> None:
+    loop = line_loop(tmp_path, rate=1e-6)
+    before = loop.state.snapshot().tensors
+    events = list(loop.tune(batch=True, rate=True))
+    assert len(of_kind(events, Notice)) == 2
+    after = loop.state.snapshot().tensors
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    found = loop.state.notes["found"]
+    assert found == {"batch": loop.config.batch, "rate": loop.config.rate}
+    assert loop.stepper.config is loop.config
+    metrics = of_kind(list(loop.run()), Metrics)[0].values
+    assert metrics["rate"] == pytest.approx(found["rate"] * 20 / 50, rel=0.9)
+    assert metrics["rate"] > 1e-5
+    saved = read_checkpoint(newest_checkpoint(tmp_path))
+    assert saved.numbers["notes"]["found"] == found

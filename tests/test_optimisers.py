@@ -11,6 +11,7 @@ from faceswap.training.optimisers import (
     average_,
     make_optimiser,
     rate_factor,
+    scale_rate,
     set_rate,
 )
 
@@ -114,3 +115,14 @@ def test_average_starts_quickly_and_copies_buffers() -> None:
     assert mine.weight.item() == pytest.approx(1.9 + 0.1 * 0.1)
     assert mine.running_mean is not None
     assert mine.running_mean.item() == 5.0
+
+
+@pytest.mark.parametrize("name", ["adamw", "adabelief", "lion"])
+def test_a_scaled_rate_is_that_of_one_made_with_it(name: OptimiserName) -> None:
+    rates = []
+    for made, factor in ((0.1, 0.5), (0.05, 1.0)):
+        optimiser = make_optimiser(name, [nn.Parameter(torch.ones(3))], made)
+        scale_rate(optimiser, factor)
+        set_rate(optimiser, 0.3)
+        rates.append(optimiser.param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(rates[1])

@@ -30,11 +30,11 @@ WAITING = {
 }
 
 
-class Watch(TorchDispatchMode):
+class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down what would wait for the device."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.waited: list[str] = []
         self.calls = 0
 

@@ -173,7 +173,7 @@ def test_a_new_run_starts_from_another_and_leaves_the_frozen_part(
         options(folder, name="second", start_from=summary.model, freeze="encoder")
     )
     notices = [e.message for e in events if isinstance(e, Notice)]
-    assert any("encoder, inters.both taken over" in n for n in notices)
+    assert any("encoder, inters.both, decoders.a" in n for n in notices)
     first, now = (read_checkpoint(s.model).part("ema") for s in (summary, second))
     encoder = [name for name in first if name.startswith("network.encoder.")]
     assert encoder
