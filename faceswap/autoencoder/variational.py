@@ -77,7 +77,7 @@ class VariationalAutoencoder(Autoencoder):
         raw = self.raw(code, text).float()
         return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
 
-    def forward(
+    def forward(  # type: ignore[override]  # training needs dice, and gives more than pictures
         self, x: Tensor, noise: Tensor, text: Tensor | None = None
     ) -> tuple[Tensor, Posterior]:
         """The training pass: pictures (N, C, H, W) and ε (L, N, K) → (raw (L·N, C, H, W), q)."""

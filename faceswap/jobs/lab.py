@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from faceswap.events import Event, Progress, Summary
 from faceswap.lab.uses import USES, UseName
@@ -23,7 +23,7 @@ class LabOptions(Options):
         Field(description="; ".join(f"{name}: {use.text}" for name, use in USES.items()) + "."),
     ]
     data: Annotated[
-        list[Path],
+        list[Path] | None,
         Show(positional=True, common=True),
         Field(
             description="A folder of pictures (one folder in it for each class), of MNIST's IDX "
@@ -31,7 +31,7 @@ class LabOptions(Options):
             "takes A, B and the truth if known; retrieve, pictures and a query; anomaly, normal "
             "pictures and others or a video; series, a CSV file; sound, a WAV file."
         ),
-    ] = []  # noqa: RUF012  (pydantic copies it)
+    ] = None
     output: Annotated[
         Path | None,
         Show(short="-o", common=True),
@@ -62,10 +62,16 @@ class LabOptions(Options):
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _one_or_more(cls, data: Any) -> Any:
+        """A form has one line: what stands in it is the only input."""
+        return [data] if isinstance(data, (str, Path)) else data
+
     @model_validator(mode="after")
     def _check(self) -> "LabOptions":
         use = USES[self.use]
-        if len(self.data) > len(use.inputs):
+        if self.data and len(self.data) > len(use.inputs):
             raise ValueError(f"{self.use} takes at most {len(use.inputs)} inputs, not so many")
         if self.steps is not None and self.minutes is not None:
             raise ValueError("give --steps or --minutes, not both")
@@ -101,7 +107,7 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     yield Progress(stage="read", done=0, unit="pictures")
     settings = Settings(
         folder=options.output or Path("lab") / options.use,
-        data=tuple(options.data),
+        data=tuple(options.data or ()),
         code=options.code,
         size=options.size,
         steps=options.steps,

@@ -38,7 +38,7 @@ def threshold(normal: NDArray[np.float64], quantile: float = QUANTILE) -> float:
 def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.float64]]:
     """How odd each of (N, C, H, W) is: by squared error, and by −ELBO at the mean."""
     error, elbo = [], []
-    for part in x.split(200):
+    for part in torch.split(x, 200):
         q = model.posterior(part)
         raw = model.raw(q.mean)
         error.append((torch.sigmoid(raw) - part).square().flatten(1).mean(1))

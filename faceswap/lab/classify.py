@@ -27,7 +27,7 @@ def few(pictures: Pictures, count: int, seed: int) -> Pictures:
     labels = pictures.known_labels("classify")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     rank = torch.empty(len(labels), dtype=torch.long)
-    for number in labels.unique():
+    for number in torch.unique(labels):
         mine = order[labels[order] == number]
         rank[mine] = torch.arange(len(mine))
     return pictures.subset(torch.argsort(rank * len(labels) + order.argsort())[:count])
@@ -38,7 +38,7 @@ def accuracy(model: nn.Module, pictures: Pictures, settings: Settings) -> float:
     """Share of pictures that are told right."""
     labels = pictures.known_labels("classify")
     x = pictures.floats().to(settings.device)
-    told = torch.cat([model(part).argmax(1).cpu() for part in x.split(256)])
+    told = torch.cat([model(part).argmax(1).cpu() for part in torch.split(x, 256)])
     return float((told == labels).float().mean())
 
 

@@ -48,13 +48,13 @@ def learn(
 @torch.no_grad()
 def encoded(model: Autoencoder, x: Tensor) -> Tensor:
     """Codes (N, K) of pictures (N, C, H, W)."""
-    return torch.cat([model.encode(part) for part in x.split(256)])
+    return torch.cat([model.encode(part) for part in torch.split(x, 256)])
 
 
 @torch.no_grad()
 def decoded(model: Autoencoder, codes: Tensor) -> Tensor:
     """Pictures (N, C, H, W) of codes (N, K)."""
-    return torch.cat([model.decode(part) for part in codes.split(256)])
+    return torch.cat([model.decode(part) for part in torch.split(codes, 256)])
 
 
 def principal(training: Tensor, numbers: int) -> PCA:

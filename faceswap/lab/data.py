@@ -257,7 +257,7 @@ def _square(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def _video(path: Path, size: int, most: int) -> Pictures:
     from faceswap.video.reader import VideoReader
 
-    frames = []
+    frames: list[NDArray[np.uint8]] = []
     with VideoReader(path) as video:
         for frame in video.frames():
             if len(frames) == most:

@@ -45,7 +45,7 @@ def elbo(
     """−ELBO, reconstruction and KL of pictures (N, C, H, W), in nats, means over them."""
     generator = torch.Generator(x.device).manual_seed(seed)
     sums = torch.zeros(3)
-    for part in x.split(200):
+    for part in torch.split(x, 200):
         noise = torch.randn(samples, len(part), model.latents, generator=generator, device=x.device)
         raw, q = model(part, noise)
         sums += torch.stack(negative_elbo(raw, q, part)).cpu() * len(part) / len(x)
@@ -72,7 +72,7 @@ def judge(settings: Settings, parts: Split) -> Generator[Event, None, Classifier
 @torch.no_grad()
 def confidence(model: Classifier, x: Tensor) -> Tensor:
     """The probability (N,) of the class that ``model`` finds most likely."""
-    return torch.cat([functional.softmax(model(part), 1).amax(1) for part in x.split(256)])
+    return torch.cat([functional.softmax(model(part), 1).amax(1) for part in torch.split(x, 256)])
 
 
 def vae(settings: Settings) -> Run:

@@ -80,7 +80,7 @@ def interpolate(settings: Settings) -> Run:
     rows = rows[::2] + rows[1::2]
     plot = curves("How sure a classifier is on the way", lines, "way", "confidence")
     sentence = (
-        f"Half way between two pictures of {len(labels.unique())} classes a classifier is "
+        f"Half way between two pictures of {len(torch.unique(labels))} classes a classifier is "
         f"{figures['confidence half way, linear']:.0%} sure of what it sees (spherical "
         f"{figures['confidence half way, spherical']:.0%}), against "
         f"{figures['confidence half way, cross-fade']:.0%} for plain cross-fading, which shows "

@@ -158,7 +158,7 @@ def _inked(pictures: Pictures) -> Pictures:
 @torch.no_grad()
 def repaired(model: nn.Module, seen: Tensor, masked: bool) -> Tensor:
     """What ``model`` makes of ``seen``, 128 at a time; outside of a mask nothing changes."""
-    made = torch.cat([model(part) for part in seen.split(128)])
+    made = torch.cat([model(part) for part in torch.split(seen, 128)])
     if masked:
         made = torch.where(seen[:, -1:] > 0, made, seen[:, :-1])
     return made

@@ -81,10 +81,11 @@ def restraint(settings: Settings) -> Run:
         assert isinstance(weight, Tensor)
         rows.append((f"{name}: what 12 units look for", _filters(weight, pictures.shape)))
     plain = figures["none"]
+    slope = figures["contractive"]["squared slope"] / plain["squared slope"]
     sentence = (
         f"Without restraint {plain['active units']:.0%} of the units are at work in a picture; "
         f"with KL {figures['sparse, KL']['active units']:.0%}. The contractive code moves "
-        f"{figures['contractive']['squared slope'] / plain['squared slope']:.2f} times as much with its input, and "
+        f"{slope:.2f} times as much with its input, and "
         f"the denoising one brings noisy pictures back with an error of "
         f"{figures['denoising']['MSE from noise']:.4f} instead of {plain['MSE from noise']:.4f}."
     )
@@ -105,7 +106,7 @@ def _measured(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]
 
 @torch.enable_grad()
 def _slope(model: DenseAutoencoder, x: Tensor) -> float:
-    return float(contractive_exact(model.encode, x))
+    return contractive_exact(model.encode, x).item()
 
 
 def _filters(weight: Tensor, shape: tuple[int, int, int]) -> Tensor:

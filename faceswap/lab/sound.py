@@ -248,7 +248,8 @@ def read_wav(path: Path) -> tuple[Wave, int]:
     kinds = {1: np.uint8, 2: np.int16, 4: np.int32}
     if width not in kinds:
         raise InputError(f"{path} has samples of {8 * width} bits; 8, 16 and 32 can be read.")
-    values = np.frombuffer(data[: len(data) // width * width], kinds[width]).astype(np.float32)
+    whole = np.frombuffer(data[: len(data) // width * width], kinds[width])
+    values: Wave = whole.astype(np.float32)
     values = values / 128 - 1 if width == 1 else values / 2 ** (8 * width - 1)
     if len(values) < channels * RATE // 10:
         raise InputError(f"{path} holds hardly any sound.")

@@ -11,7 +11,12 @@ from torch.nn import functional
 
 from faceswap.autoencoder.family import Autoencoder
 from faceswap.autoencoder.stacked import Stage
-from faceswap.autoencoder.variational import VariationalAutoencoder, negative_elbo, warmed
+from faceswap.autoencoder.variational import (
+    Likelihood,
+    VariationalAutoencoder,
+    negative_elbo,
+    warmed,
+)
 from faceswap.lab.data import Pictures
 from faceswap.lab.figure import sheet, write_png
 from faceswap.training import augment
@@ -218,14 +223,14 @@ class Vary:
         text = None if self.words is None else self.words(batch)
         raw, q = model(batch.inputs, dice, text)
         beta = warmed(self.beta, batch.progress, self.warmup)
-        likelihood = "bernoulli" if model.squash == "sigmoid" else "gaussian"
+        likelihood: Likelihood = "bernoulli" if model.squash == "sigmoid" else "gaussian"
         loss, told, kl = negative_elbo(
             raw,
             q,
             batch.targets,
             likelihood,
             beta,
-            self.free_bits,  # type: ignore[arg-type]
+            self.free_bits,
         )
         # The optimiser clips gradients at a norm of 1, so the loss is taken per value.
         pixels = batch.targets[0].numel()

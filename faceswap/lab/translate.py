@@ -145,7 +145,7 @@ def translate(settings: Settings) -> Run:
     assert isinstance(model, SharedAutoencoder)
     x = parts.test.floats().to(settings.device)
     with torch.no_grad():
-        made = torch.cat([model.translate(part, "b")[0] for part in x.split(128)])
+        made = torch.cat([model.translate(part, "b")[0] for part in torch.split(x, 128)])
     mean_b = b.floats().mean(0).to(x)
     rows = [("A", x[:10]), ("A as B", made[:10]), ("some of B", b.floats()[:10])]
     figures: dict[str, Any] = {"pictures of A": len(a), "pictures of B": len(b)}

@@ -1,0 +1,137 @@
+"""What the lab's autoencoders reach on 10,000 handwritten digits, split 8,000 / 1,000 / 1,000.
+
+The digits are MNIST's test files in ../shared/mnist, or in the folder after ``--data``. Every
+row is one run of ``faceswap lab``; ``--only USE …`` chooses some, ``--output FOLDER`` keeps the
+models and figures, so that a second run only measures.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from faceswap.jobs.lab import LabOptions, LabSummary, lab
+from faceswap.lab.uses import UseName
+
+Row = dict[str, str | int | float | None]
+Figures = dict[str, Any]
+MNIST = Path(__file__).parents[3] / "shared" / "mnist"
+
+
+def run(arguments: list[str]) -> dict[str, list[Row]]:
+    """Train and measure; one row for each figure."""
+    parser = argparse.ArgumentParser(prog="benchmark.py lab")
+    parser.add_argument("--data", type=Path, default=MNIST)
+    parser.add_argument("--only", nargs="+", choices=list(CLAIMS))
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--steps", type=int, help="train each model for so many steps instead")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for use in options.only or list(CLAIMS):
+            started = time.perf_counter()
+            given = LabOptions(
+                use=use,
+                data=[options.data],
+                output=(options.output or Path(folder)) / use,
+                steps=options.steps,
+                seed=options.seed,
+            )
+            figures = done(given).figures
+            minutes = (time.perf_counter() - started) / 60
+            for row in CLAIMS[use](figures):
+                rows.append({"use": use, **row, "minutes": round(minutes, 1)})
+    return {"The lab on handwritten digits": rows}
+
+
+def done(options: LabOptions) -> LabSummary:
+    """Run the job to its end."""
+    job = lab(options)
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            summary: LabSummary = end.value
+            return summary
+
+
+def claim(
+    what: str, value: float, goal: str, ok: bool, beside: str = "", other: float | None = None
+) -> Row:
+    """One row: what was measured, what it should be, and what it is compared with."""
+    return {
+        "figure": what,
+        "value": value,
+        "goal": goal,
+        "": "✓" if ok else "✗",
+        "beside": beside,
+        "its value": other,
+    }
+
+
+def reconstruct(f: Figures) -> list[Row]:
+    """Against PCA."""
+    value, pca = f["test MSE"], f["test MSE of PCA"]
+    ok = value <= 0.006 and value < pca
+    return [claim("test MSE, 32 numbers", value, "≤ 0.006", ok, "PCA", pca)]
+
+
+def vae(f: Figures) -> list[Row]:
+    """In nats."""
+    return [claim("−ELBO, 20 latents", f["-ELBO"], "≤ 115 nats", f["-ELBO"] <= 115)]
+
+
+def denoise(f: Figures) -> list[Row]:
+    """Gaussian noise."""
+    one = f["Gaussian, sigma 0.5"]
+    gain = one["gain in dB"]
+    return [
+        claim("gain, σ = 0.5", gain, "≥ 10 dB", gain >= 10, "PSNR of the noisy", one["PSNR before"])
+    ]
+
+
+def occlusion(f: Figures) -> list[Row]:
+    """Two rows."""
+    share = f["two white rows"]["error where hidden, share of leaving it"]
+    return [claim("error in hidden rows, of leaving them", share, "≤ 0.25", share <= 0.25)]
+
+
+def anomaly(f: Figures) -> list[Row]:
+    """Ten times one digit."""
+    value, other = f["mean AUROC by -ELBO"], f["mean AUROC by squared error"]
+    return [
+        claim("AUROC, mean of ten digits", value, "≥ 0.95", value >= 0.95, "squared error", other)
+    ]
+
+
+def retrieve(f: Figures) -> list[Row]:
+    """Against pixels."""
+    value, raw = f["precision@10"], f["precision@10 of raw pixels"]
+    return [claim("precision@10", value, "above raw pixels", value > raw, "raw pixels", raw)]
+
+
+def classify(f: Figures) -> list[Row]:
+    """100 labels and more."""
+    rows = []
+    for name, row in f.items():
+        value, scratch = row["pre-trained"], row["from scratch"]
+        few = name == "100 labels"
+        goal = "5 points above from scratch" if few else ""
+        ok = value >= scratch + (0.05 if few else 0.0)
+        rows.append(claim(f"accuracy, {name}", value, goal, ok, "from scratch", scratch))
+    return rows
+
+
+CLAIMS: dict[UseName, Callable[[Figures], list[Row]]] = {
+    "reconstruct": reconstruct,
+    "vae": vae,
+    "denoise": denoise,
+    "occlusion": occlusion,
+    "anomaly": anomaly,
+    "retrieve": retrieve,
+    "classify": classify,
+}
+"""What is claimed, by the use that shows it."""

@@ -1,0 +1,258 @@
+"""Every use of the lab from its command to its figure, and what the parts of it promise."""
+
+import json
+import math
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from pydantic import ValidationError
+
+from faceswap.errors import CheckpointError, InputError, OptionsError
+from faceswap.events import Event, Notice, Preview, Saved
+from faceswap.jobs.lab import LabOptions, LabSummary, functions, lab
+from faceswap.lab.anomaly import heat_map, threshold
+from faceswap.lab.captions import Captions
+from faceswap.lab.classify import few
+from faceswap.lab.codes import at_rate, jpeg
+from faceswap.lab.data import Pictures, load
+from faceswap.lab.latent import attribute_vector, linear, spherical
+from faceswap.lab.readings import made_series
+from faceswap.lab.run import load_model
+from faceswap.lab.search import Index, precision
+from faceswap.lab.sound import made_sounds, snr, sounded, spectrogram, with_noise
+from faceswap.lab.uses import USES, UseName
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Grey discs, bars and boxes, 40 of each, 16 × 16."""
+    folder = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(0)
+    for name in ("disc", "bar", "box"):
+        (folder / name).mkdir()
+        for number in range(40):
+            page = Image.new("L", (16, 16))
+            x, y, r = [*rng.uniform(5, 11, 2).tolist(), float(rng.uniform(2, 4))]
+            wide, tall = (r, r) if name != "bar" else (1.0, 5.0)
+            draw = ImageDraw.Draw(page)
+            shape = draw.ellipse if name == "disc" else draw.rectangle
+            shape((x - wide, y - tall, x + wide, y + tall), fill=int(rng.integers(150, 255)))
+            page.save(folder / name / f"{number:02}.png")
+    return folder
+
+
+def finish(options: LabOptions) -> tuple[list[Event], LabSummary]:
+    events: list[Event] = []
+    job: Generator[Event, None, LabSummary] = lab(options)
+    while True:
+        try:
+            events.append(next(job))
+        except StopIteration as end:
+            return events, end.value
+
+
+def options(use: UseName, shapes: Path, output: Path, **changes: Any) -> LabOptions:
+    given: dict[str, Any] = {"data": [shapes], "steps": 2, "device": "cpu"}
+    if USES[use].size:
+        given["size"] = 16
+    if use in ("series", "sound"):
+        given["data"] = []
+    if use == "translate":
+        given["data"] = [shapes / "disc", shapes / "box", shapes / "disc"]
+    return LabOptions(use=use, output=output, **(given | changes))
+
+
+def test_all_uses_are_listed_once() -> None:
+    assert set(functions()) == set(USES) == set(get_args(UseName))
+
+
+@pytest.mark.parametrize("use", USES)
+def test_every_use_ends_with_a_figure_numbers_and_a_sentence(
+    use: UseName, shapes: Path, tmp_path: Path
+) -> None:
+    events, summary = finish(options(use, shapes, tmp_path))
+    with Image.open(summary.figure) as figure:
+        assert min(figure.size) > 100
+    told = json.loads(summary.numbers.read_text(encoding="utf-8"))
+    assert told["sentence"] == summary.sentence
+    assert told["figures"] == summary.figures
+    assert summary.sentence.endswith(".")
+    for value in _numbers(summary.figures):
+        assert math.isfinite(value)
+    assert any(isinstance(e, Preview) and e.path == summary.figure for e in events)
+    assert any(isinstance(e, Saved) and e.path == summary.numbers for e in events)
+    runs = [p.parent for p in tmp_path.glob("*/metrics.jsonl")]
+    assert runs
+    for run in runs:
+        assert list(run.glob("previews/*.png"))
+        assert len(list(run.glob("step-*.safetensors"))) == 1
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [n for v in value.values() for n in _numbers(v)]
+    if isinstance(value, list):
+        return [n for v in value for n in _numbers(v)]
+    return [value] if isinstance(value, (int, float)) else []
+
+
+def test_a_run_goes_on_and_its_model_comes_back_identical(shapes: Path, tmp_path: Path) -> None:
+    x = load(shapes, 16).floats()[:5]
+    _, first = finish(options("reconstruct", shapes, tmp_path))
+    folder = tmp_path / "reconstruct"
+    model = load_model(folder, torch.device("cpu"), "lab-conv")
+    with torch.no_grad():
+        before = model(x)
+    _, again = finish(options("reconstruct", shapes, tmp_path))  # nothing is left to train
+    assert again.figures == first.figures
+    with torch.no_grad():
+        assert torch.equal(load_model(folder, torch.device("cpu"))(x), before)
+    finish(options("reconstruct", shapes, tmp_path, steps=3))
+    assert (folder / "step-000000003.safetensors").is_file()
+    with pytest.raises(CheckpointError, match="another model than the one asked for"):
+        finish(options("reconstruct", shapes, tmp_path, code=7))
+    with pytest.raises(CheckpointError, match="'lab-conv', not 'lab-repair'"):
+        load_model(folder, torch.device("cpu"), "lab-repair")
+
+
+def test_training_lowers_the_error(shapes: Path, tmp_path: Path) -> None:
+    _, little = finish(options("reconstruct", shapes, tmp_path / "a", steps=5))
+    _, more = finish(options("reconstruct", shapes, tmp_path / "b", steps=80))
+    assert more.figures["test MSE"] < 0.6 * little.figures["test MSE"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"use": "reconstruct", "code": 999}, OptionsError, "longer than the picture"),
+        ({"use": "superres", "strength": 3}, OptionsError, "strengths 2 and 4"),
+        ({"use": "shift", "strength": 9}, OptionsError, "does not fit"),
+        ({"use": "translate", "one": True}, OptionsError, "two folders"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    changes: dict[str, Any], error: type[Exception], words: str, shapes: Path, tmp_path: Path
+) -> None:
+    if changes.pop("one", False):
+        changes["data"] = [shapes]
+    with pytest.raises(error, match=words):
+        finish(options(changes.pop("use"), shapes, tmp_path, **changes))
+
+
+def test_labels_are_asked_for_where_they_are_needed(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="one folder of pictures for each class"):
+        finish(options("classify", shapes / "disc", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"use": "denoise", "code": 3}, "--code means nothing to denoise"),
+        ({"use": "vae", "strength": 3}, "--strength means nothing to vae"),
+        ({"use": "vae", "steps": 3, "minutes": 1}, "not both"),
+        ({"use": "vae", "data": ["a", "b"]}, "takes at most 1 inputs"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        LabOptions(**given)
+
+
+def test_anomalies_in_other_pictures_than_the_normal_ones(shapes: Path, tmp_path: Path) -> None:
+    data = [shapes / "disc", shapes / "bar"]
+    _, summary = finish(options("anomaly", shapes, tmp_path, data=data, steps=60))
+    assert len(summary.figures["scores"]) == 40
+    assert len(summary.figures["alarms"]) > 20
+
+
+def test_a_query_finds_its_own_picture(shapes: Path, tmp_path: Path) -> None:
+    asked = shapes / "box" / "07.png"
+    events, summary = finish(options("retrieve", shapes, tmp_path, data=[shapes, asked]))
+    assert not any(isinstance(e, Notice) for e in events)
+    assert len(summary.figures["found"][0]) == 10
+    index = Index.of(torch.eye(4))
+    assert index.nearest(torch.tensor([[0.0, 2, 1, 0]]), 2).tolist() == [[1, 2]]
+    labels = torch.tensor([0, 1, 1, 0])
+    assert precision(labels, torch.tensor([1]), torch.tensor([[1, 2, 3]])) == pytest.approx(2 / 3)
+
+
+def test_ways_between_codes() -> None:
+    a, b = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    t = torch.tensor([0.0, 0.5, 1.0])
+    assert linear(a, b, t)[:, 0].tolist() == [[3, 0], [1.5, 1.5], [0, 3]]
+    round_trip = spherical(a, b, t)
+    assert torch.allclose(round_trip.norm(dim=2), torch.full((3, 1), 3.0), atol=1e-4)
+    assert torch.allclose(round_trip[[0, 2]], torch.stack([a, b]), atol=1e-4)
+
+
+def test_attribute_vectors() -> None:
+    codes = torch.tensor([[0.0, 1.0], [2.0, 1.0], [4.0, 5.0]])
+    assert attribute_vector(codes, torch.tensor([False, False, True])).tolist() == [3, 4]
+    with pytest.raises(ValueError, match="with the attribute and without"):
+        attribute_vector(codes, torch.ones(3, dtype=torch.bool))
+
+
+def test_few_labels_are_spread_over_the_classes() -> None:
+    pictures = Pictures(torch.zeros(90, 1, 8, 8, dtype=torch.uint8), torch.arange(90) % 9)
+    chosen = few(pictures, 18, 0).labels
+    assert chosen is not None
+    assert chosen.bincount().tolist() == [2] * 9
+    assert len(few(pictures, 90, 0)) == 90
+
+
+def test_captions_say_what_is_measured() -> None:
+    ink = torch.zeros(3, 1, 20, 20)
+    for row in range(20):
+        ink[0, 0, row, 14 - row // 2] = 1  # leans to the right
+        ink[1, 0, row, 9:12] = 1
+        ink[2, 0, row, 5 + row // 2] = 1
+    assert Captions.slant(ink).round().tolist() == pytest.approx([27, 0, -27], abs=1)
+    writer = Captions.fitted(ink, ("one", "two"))
+    texts = writer.read(ink, torch.tensor([0, 1, 1]))
+    words = [[writer.words[n - 1] for n in row if n] for row in texts.tolist()]
+    assert words[0] == ["one", "right"] or words[0] == ["one", "thin", "right"]
+    assert words[1][:2] == ["two", "thick"]
+    assert words[2][-1] == "left"
+    assert writer.numbers(writer.text(1, 1, 0)) == [6 - 2, 2, 0]
+
+
+def test_rates_and_jpeg() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 2, (7, 20, 20, 3)).astype(np.uint8).repeat(1, 0) * 200
+    size, again = jpeg(pictures, 95)
+    small, _ = jpeg(pictures, 5)
+    assert again.shape == pictures.shape
+    assert 0 < small < size
+    line = [(10.0, 0.5), (20.0, 0.3)]
+    assert at_rate(line, 15) == pytest.approx(0.4)
+    assert at_rate(line, 5) is None
+
+
+def test_thresholds_and_heat() -> None:
+    assert threshold(np.arange(101.0), 0.95) == 95
+    heat = heat_map(torch.zeros(1, 1, 2, 2), torch.tensor([[[[0.0, 0.2], [0.5, 1.0]]]]))
+    assert heat[0, :, 0, 0].tolist() == [0, 0, 0]
+    assert heat[0, :, 1, 1].tolist() == [1, 1, 1]
+    assert heat[0, 1, 1, 0] == 0.5
+
+
+def test_made_series_have_faults_in_the_second_half_only() -> None:
+    readings, faults = made_series(0)
+    assert readings.shape == (6000, 3)
+    assert not faults[:3000].any()
+    assert 0.2 < faults[3000:].mean() < 0.5
+    # No single reading gives a fault away.
+    assert np.abs(readings[faults]).max() <= 1.1 * np.abs(readings[~faults]).max()
+
+
+def test_spectrograms_give_the_sound_back() -> None:
+    generator = torch.Generator().manual_seed(0)
+    clean = made_sounds(4, 1.0, generator)
+    assert torch.allclose(sounded(spectrogram(clean), clean.shape[1]), clean, atol=1e-4)
+    noisy = with_noise(clean, 5.0, generator)
+    assert snr(noisy, clean) == pytest.approx(5.0, abs=0.5)

@@ -1,0 +1,155 @@
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_clips import MakeClip
+from PIL import Image
+
+from faceswap.errors import InputError
+from faceswap.lab.data import load, load_query, split
+from faceswap.lab.idx import read_idx
+from faceswap.lab.readings import read_series
+from faceswap.lab.sound import read_wav, resampled, write_wav
+
+SHARED = Path(__file__).parents[2] / "shared" / "mnist"
+
+
+def idx(values: np.ndarray, magic: int | None = None) -> bytes:
+    head = struct.pack(f">{1 + values.ndim}I", magic or 0x800 | values.ndim, *values.shape)
+    return head + values.astype(np.uint8).tobytes()
+
+
+def picture(path: Path, size: tuple[int, int] = (20, 20), mode: str = "L", tone: int = 90) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, tone if mode == "L" else (tone, 20, 200)).save(path)
+    return path
+
+
+def test_idx_plain_and_gzipped(tmp_path: Path) -> None:
+    values = np.arange(24).reshape(2, 3, 4)
+    plain, packed = tmp_path / "a", tmp_path / "a.gz"
+    plain.write_bytes(idx(values))
+    packed.write_bytes(gzip.compress(idx(values)))
+    assert np.array_equal(read_idx(plain, 3), values)
+    assert np.array_equal(read_idx(packed, 3), values)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x00\x00", "no complete header"),
+        (idx(np.zeros((2, 3, 4)))[:-1], "should hold 24 values and has 23"),
+        (idx(np.zeros((2, 3, 4)), magic=0xD03), "magic number 0x00000d03"),
+        (gzip.compress(idx(np.zeros((2, 3, 4))))[:-12], "cannot be read"),
+    ],
+)
+def test_damaged_idx(tmp_path: Path, data: bytes, words: str) -> None:
+    path = tmp_path / "x-idx3-ubyte"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=words):
+        load(tmp_path)
+
+
+def test_mnist_folder_with_and_without_labels(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (30, 28, 28))
+    (tmp_path / "t-images-idx3-ubyte").write_bytes(idx(images))
+    found = load(tmp_path)
+    assert found.shape == (1, 28, 28)
+    assert np.array_equal(found.images[:, 0], images)
+    with pytest.raises(InputError, match="'classify' needs to know"):
+        found.known_labels("classify")
+    (tmp_path / "t-labels-idx1-ubyte").write_bytes(idx(np.arange(30) % 10))
+    assert load(tmp_path).known_labels("classify").tolist() == [n % 10 for n in range(30)]
+    (tmp_path / "t-labels-idx1-ubyte").write_bytes(idx(np.arange(29) % 10))
+    with pytest.raises(InputError, match=r"29 labels, and .* 30 pictures"):
+        load(tmp_path)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/mnist is absent")
+def test_real_digits_are_split_evenly_by_seed() -> None:
+    digits = load(SHARED)
+    parts = split(digits, 0)
+    assert [len(p) for p in (parts.training, parts.validation, parts.test)] == [8000, 1000, 1000]
+    assert torch.equal(parts.test.images, split(digits, 0).test.images)
+    assert not torch.equal(parts.test.images, split(digits, 1).test.images)
+
+
+def test_bundled_digits() -> None:
+    digits = load(None)
+    assert digits.shape == (1, 28, 28)
+    assert len(digits) == 1797
+    assert load(None, 32, 3).shape == (3, 32, 32)
+
+
+def test_a_folder_of_classes_mixed_sizes_and_bad_files(tmp_path: Path) -> None:
+    for number in range(6):
+        picture(tmp_path / "cat" / f"{number}.png", (20 + number, 30))
+    picture(tmp_path / "dog" / "0.png", mode="RGB")
+    (tmp_path / "dog" / "1.png").write_text("no picture")
+    (tmp_path / "dog" / "notes.txt").write_text("nor this")
+    found = load(tmp_path, 16)
+    assert found.shape == (3, 16, 16)
+    assert found.classes == ("cat", "dog")
+    assert found.labels is not None
+    assert found.labels.tolist() == [0] * 6 + [1]
+    said = " ".join(found.notices)
+    assert "several sizes" in said
+    assert "grey and some in colour" in said
+    assert "1.png" in said
+    assert load(tmp_path, 16, 1).shape == (1, 16, 16)
+    with pytest.raises(InputError, match="only 7 pictures; at least 10"):
+        split(found, 0)
+
+
+def test_a_project_s_faces_are_its_two_sides(tmp_path: Path) -> None:
+    (tmp_path / "project.toml").write_text("")
+    for side in "ab":
+        picture(tmp_path / "faces" / side / "0.png", mode="RGB")
+    assert load(tmp_path, 16).classes == ("a", "b")
+
+
+def test_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There are no pictures in"):
+        load(tmp_path)
+    with pytest.raises(InputError, match="There is no folder"):
+        load(tmp_path / "missing")
+    (tmp_path / "a.png").write_text("x")
+    with pytest.raises(InputError, match="None of the 1 pictures"):
+        load(tmp_path)
+    with pytest.raises(InputError, match="no picture that can be read"):
+        load_query(tmp_path / "a.png", (1, 16, 16))
+
+
+def test_frames_of_a_video(make_clip: MakeClip) -> None:
+    found = load(make_clip(frames=5), 16)
+    assert found.images.shape == (5, 3, 16, 16)
+
+
+def test_series_files(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("time,level\n0,1.5\n1,2.5\n")
+    assert read_series(path).tolist() == [[0, 1.5], [1, 2.5]]
+    for text, words in (
+        ("0,1\n0,x\n", "Line 2"),
+        ("0,1\n0\n", "differ in length"),
+        ("", "no table"),
+        ("0,1\n0,nan\n", "not finite"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=words):
+            read_series(path)
+
+
+def test_wav_files(tmp_path: Path) -> None:
+    sound = np.sin(np.arange(16000) / 20).astype(np.float32) * 0.5
+    write_wav(tmp_path / "s.wav", sound, 16000)
+    again, rate = read_wav(tmp_path / "s.wav")
+    assert rate == 16000
+    assert np.abs(again - sound).max() < 1e-4
+    assert len(resampled(again, 16000, 8000)) == 8000
+    (tmp_path / "bad.wav").write_bytes(b"RIFFxxxx")
+    with pytest.raises(InputError, match="no WAV file"):
+        read_wav(tmp_path / "bad.wav")

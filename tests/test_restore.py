@@ -1,0 +1,140 @@
+import itertools
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from made_clips import MakeClip
+from PIL import Image
+
+from faceswap.errors import CheckpointError, OptionsError, OutputError
+from faceswap.events import Event
+from faceswap.jobs.restore import RestoreOptions, RestoreSummary, restore
+from faceswap.lab.models import RepairConfig, build
+from faceswap.lab.restore import Restorer, feather, starts
+from faceswap.training.checkpoint import weights_of, write_checkpoint
+from faceswap.video.info import probe
+
+CPU = torch.device("cpu")
+
+
+def net(**changes: Any) -> torch.nn.Module:
+    given = {"inputs": 3, "channels": 3, "widths": (4, 8), "blocks": 0}
+    torch.manual_seed(0)
+    return build(RepairConfig.model_validate(given | changes)).eval()
+
+
+def saved(folder: Path, **changes: Any) -> Path:
+    model = net(**changes)
+    path = folder / "model.safetensors"
+    config = model.config
+    assert isinstance(config, RepairConfig)
+    weights = dict(weights_of(model, "ema"))
+    write_checkpoint(path, "lab-repair", config.model_dump(mode="json"), {}, weights)
+    return path
+
+
+def finish(options: RestoreOptions) -> RestoreSummary:
+    job: Generator[Event, None, RestoreSummary] = restore(options)
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            summary: RestoreSummary = end.value
+            return summary
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    y, x = np.mgrid[:90, :130]
+    page = np.stack([x * 255 / 130, y * 255 / 90, (x + y) % 64 * 4], 2).astype(np.uint8)
+    Image.fromarray(page).save(tmp_path / "in.png")
+    return tmp_path / "in.png"
+
+
+def test_tiles_cover_everything_and_overlap() -> None:
+    for length in (10, 64, 65, 100, 500):
+        first = starts(length, 64, 16)
+        assert first[0] == 0
+        assert first[-1] + 64 >= length
+        assert all(b - a <= 48 for a, b in itertools.pairwise(first))
+    assert float(feather(64, 40, 16).min()) > 0
+
+
+def test_tiled_is_as_whole_where_the_net_sees_little(picture: Path) -> None:
+    frame = np.asarray(Image.open(picture))
+    whole = Restorer(net(), CPU, tile=512, overlap=32).restore(frame)
+    tiled = Restorer(net(), CPU, tile=64, overlap=24).restore(frame)
+    # Convolutions near a tile's edge see its border, which the weights make faint.
+    assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 3
+
+
+@pytest.mark.parametrize("use", ["denoise", "superres", "colourise"])
+def test_pictures(use: str, picture: Path, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"use": use, "inputs": 1 if use == "colourise" else 3}
+    model = saved(tmp_path, strength=2.0, **changes)
+    out = tmp_path / "out.png"
+    given = {"input": picture, "model": model, "output": out, "tile": 64, "overlap": 16}
+    assert finish(RestoreOptions(**given)).frames == 1
+    with Image.open(out) as made:
+        assert made.size == ((260, 180) if use == "superres" else (130, 90))
+    with pytest.raises(OutputError, match="exists already"):
+        finish(RestoreOptions(**given))
+
+
+def test_a_grey_net_repairs_each_colour(picture: Path) -> None:
+    frame = np.asarray(Image.open(picture))
+    grey = Restorer(net(inputs=1, channels=1), CPU)
+    made = grey.restore(frame)
+    one = grey.restore(np.repeat(frame[..., :1], 3, 2))
+    assert np.array_equal(made[..., 0], one[..., 0])
+
+
+def test_holes_are_filled_and_nothing_else_changes(picture: Path, tmp_path: Path) -> None:
+    mask = np.zeros((90, 130), np.uint8)
+    mask[20:40, 30:60] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    model = saved(tmp_path, use="inpaint", inputs=4, masked=True)
+    out = tmp_path / "out.png"
+    given = {"input": picture, "model": model, "output": out}
+    finish(RestoreOptions(**given, mask=tmp_path / "mask.png"))
+    before, after = (np.asarray(Image.open(p)) for p in (picture, out))
+    assert np.array_equal(before[mask == 0], after[mask == 0])
+    assert not np.array_equal(before[mask > 0], after[mask > 0])
+    with pytest.raises(OptionsError, match="show where they are with --mask"):
+        finish(RestoreOptions(**given, overwrite=True))
+    Image.fromarray(mask[:50]).save(tmp_path / "mask.png")
+    with pytest.raises(OptionsError, match="130 × 50 pixels, the picture 130 × 90"):
+        finish(RestoreOptions(**given, overwrite=True, mask=tmp_path / "mask.png"))
+
+
+@pytest.mark.parametrize("use", ["denoise", "superres"])
+def test_videos_keep_their_times_and_sound(use: str, make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip(frames=6)
+    model = saved(tmp_path, use=use, strength=2.0)
+    out = tmp_path / "out.mp4"
+    assert finish(RestoreOptions(input=clip, model=model, output=out)).frames == 6
+    a, b = probe(clip), probe(out)
+    factor = 2 if use == "superres" else 1
+    assert (b.width, b.height) == (a.width * factor, a.height * factor)
+    assert b.frames == a.frames
+    assert len(b.audio) == len(a.audio)
+
+
+def test_wrong_models_masks_and_names(picture: Path, make_clip: MakeClip, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    write_checkpoint(other, "swap", {}, {}, {"ema/x": torch.zeros(1)})
+    out = tmp_path / "out.png"
+    with pytest.raises(CheckpointError, match="'swap', not 'lab-repair'"):
+        finish(RestoreOptions(input=picture, model=other, output=out))
+    model = saved(tmp_path)
+    with pytest.raises(OutputError, match=r"is a video; name the output so, such as result\.mp4"):
+        finish(RestoreOptions(input=make_clip(frames=6), model=model, output=out))
+    with pytest.raises(OutputError, match="being read"):
+        finish(RestoreOptions(input=picture, model=model, output=picture, overwrite=True))
+    with pytest.raises(OptionsError, match="--mask means nothing"):
+        finish(RestoreOptions(input=picture, model=model, output=out, mask=picture))
+    with pytest.raises(OptionsError, match="less than half"):
+        finish(RestoreOptions(input=picture, model=model, output=out, tile=32, overlap=16))
