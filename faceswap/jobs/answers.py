@@ -195,15 +195,19 @@ class Answers:
             "seconds": seconds,
         }
 
-    def on_estimate(self, preset: str, batch: int = 16) -> Values:
-        """What a training step of a preset costs here; takes a few seconds to find out."""
+    def on_estimate(self, preset: str, batch: int | None = None) -> Values:
+        """What a training step of a preset costs here; takes a few seconds to find out.
+
+        Without a batch it is the preset's own.
+        """
         from faceswap.jobs.estimate import estimate
+        from faceswap.jobs.train import LEARNING
         from faceswap.swap.model import PRESETS
 
         known = next((name for name in PRESETS if name == preset), None)
         if known is None:
             raise OptionsError(f"There is no preset {preset!r}.")
-        return dict(estimate(known, batch))
+        return dict(estimate(known, batch or LEARNING[known][1]))
 
     def on_snapshot(self, run: str) -> Values:
         """Keep a copy of a run's newest checkpoint that later saves do not push out."""

@@ -29,7 +29,7 @@ def estimate(preset: Preset, batch: int, device: str = "auto") -> dict[str, floa
 
     def step() -> None:
         with half_precision(where):
-            (a, _), (b, _) = model(faces, faces)
+            (a, _), (b, _) = model({"a": faces, "b": faces}).values()
         torch.autograd.backward(a.float().mean() + b.float().mean())
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+from drawn_faces import draw_project
+
+from faceswap.jobs.answers import Answers
+from faceswap.jobs.estimate import estimate
+from faceswap.jobs.train import LEARNING
+
+
+def test_time_and_memory_grow_with_the_batch() -> None:
+    few, many = estimate("quick", 4, "cpu"), estimate("quick", 400, "cpu")
+    assert few["resolution"] == 160
+    assert few["seconds"] > 0
+    assert many["memory"] > 20 * few["memory"] > 20 * few["parameters"] * 4
+    assert many["seconds"] > 10 * few["seconds"]
+
+
+def test_the_window_gets_it_for_the_presets_own_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def told(preset: str, batch: int) -> dict[str, float]:
+        asked.append(batch)
+        return {"seconds": 1.0}
+
+    monkeypatch.setattr("faceswap.jobs.estimate.estimate", told)
+    with Answers(draw_project(tmp_path, 1).folder, "cpu") as answers:
+        assert answers.on_estimate("classic") == {"seconds": 1.0}
+        answers.on_estimate("quick", None)
+        answers.on_estimate("quick", 3)
+    assert asked == [LEARNING["classic"][1], LEARNING["quick"][1], 3]
