@@ -49,7 +49,7 @@ def test_same_seed_same_bytes(tiny: Path, tmp_path: Path) -> None:
 
 def test_videos_are_as_announced(sample: Path) -> None:
     record = json.loads((sample / "truth.json").read_text(encoding="utf-8"))
-    assert (record["a"], record["b"]) == ("walter", "tom")
+    assert (record["a"], record["b"]) == ("nora", "tom")
     for name in NAMES[:3]:
         with VideoReader(sample / name) as video:
             assert (video.info.width, video.info.height) == (record["size"], record["size"])

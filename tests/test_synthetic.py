@@ -258,7 +258,7 @@ def test_talk_is_natural_and_repeats() -> None:
 
 
 def test_perfect_swap_is_b_with_the_tone_of_a() -> None:
-    a, b = CAST["walter"], CAST["tom"]
+    a, b = CAST["nora"], CAST["tom"]
     both = perfect(a, b)
     assert both.skin.tone == a.skin.tone
     assert both.skin.iris == b.skin.iris

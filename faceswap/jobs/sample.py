@@ -29,7 +29,7 @@ class SampleOptions(Options):
     ]
     a: Annotated[
         str, Show(common=True), Field(description="Whose footage is changed: a name of the cast.")
-    ] = "walter"
+    ] = "nora"
     b: Annotated[
         str, Show(common=True), Field(description="Whose face is put on it: a name of the cast.")
     ] = "tom"

@@ -33,12 +33,14 @@ class Light:
 @dataclass(frozen=True)
 class Camera:
     """distance from the head and height of the picture at the head in centimetres; centre:
-    what the middle of the picture shows; noise: deviation in 8-bit steps."""
+    what the middle of the picture shows; noise: deviation in 8-bit steps; softness: deviation of
+    the lens's blur as a share of the picture's height, as a common camera and its codec have it."""
 
     distance: float = 85.0
     view: float = 29.0
     centre: tuple[float, float] = (0.0, -2.2)
     noise: float = 1.0
+    softness: float = 0.0039
 
 
 @dataclass(frozen=True)
@@ -232,11 +234,13 @@ class Scene:
         return lights
 
     def _developed(self, fine: F32, number: int) -> NDArray[np.uint8]:
-        """From linear light to a frame: tone curve, averaging, gamma, noise."""
+        """From linear light to a frame: averaging, lens, gamma, noise."""
         q, (height, width) = self.quality, self.size
         mean = np.empty((height, width, 4), np.float32)
         reduce(fine, q, mean)
         linear = mean[..., :3] + self._behind * (1 - mean[..., 3:])
+        if self.camera.softness > 0:
+            linear = cv2.GaussianBlur(linear, (0, 0), self.camera.softness * height)
         encoded = np.power(np.clip(linear, 0, 1), np.float32(1 / 2.2)) * np.float32(255)
         rng = np.random.default_rng((self.seed, number))
         grain = rng.standard_normal((height, width, 1)).astype(np.float32) * self.camera.noise
