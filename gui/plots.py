@@ -1,5 +1,6 @@
 """Curves of a training run, live, thinned to what can be seen."""
 
+import gc
 import importlib
 import sys
 import threading
@@ -96,7 +97,7 @@ class Curves(QWidget):
     @property
     def ready(self) -> bool:
         """Whether the plotting library is loaded and the plots are there."""
-        return bool(self._items)
+        return not self._wait.isActive()
 
     def tint(self) -> None:
         """Take the colours of the scheme in force."""
@@ -110,28 +111,33 @@ class Curves(QWidget):
                 widget.getAxis(axis).setTextPen(colors.muted)
 
     def _build(self) -> None:
+        """Make one plot, each time, as all at once would hold up the event loop."""
         if any(thread.is_alive() for thread in _loading):
             return
+        missing = [(title, name) for title, name in self._titles.items() if name not in self._items]
+        if missing:
+            self._add_plot(*missing[0])
+            return
         self._wait.stop()
-        library = importlib.import_module(_MODULE)
-        colors = theme.current()
-        for title, name in self._titles.items():
-            widget = library.PlotWidget()
-            widget.setMenuEnabled(False)
-            widget.hideButtons()
-            widget.showGrid(x=False, y=True, alpha=0.15)
-            item = widget.plot(pen=library.mkPen(colors.accent, width=1.5))
-            item.setDownsampling(auto=True, method="peak")
-            item.setClipToView(True)
-            widget.setAccessibleName(title)
-            widget.setMouseEnabled(x=True, y=False)
-            self._items[name] = item
-            self._widgets.append(widget)
-            frame = parts.card(parts.label(title, "small"), widget, gap=GAP // 2)
-            self._cards[name] = frame
-            self._box.addWidget(frame, 1)
+        gc.freeze()  # else each full collection walks through all of the library
         self.tint()
         self.draw()
+
+    def _add_plot(self, title: str, name: str) -> None:
+        library = importlib.import_module(_MODULE)
+        widget = library.PlotWidget()
+        widget.setMenuEnabled(False)
+        widget.hideButtons()
+        widget.showGrid(x=False, y=True, alpha=0.15)
+        item = widget.plot(pen=library.mkPen(theme.current().accent, width=1.5))
+        item.setDownsampling(auto=True, method="peak")
+        item.setClipToView(True)
+        widget.setAccessibleName(title)
+        widget.setMouseEnabled(x=True, y=False)
+        frame = parts.card(parts.label(title, "small"), widget, gap=GAP // 2)
+        self._items[name], self._cards[name] = item, frame
+        self._widgets.append(widget)
+        self._box.addWidget(frame, 1)
 
     def draw(self) -> None:
         """Show all points there are; done by itself a moment after they were added."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
@@ -68,6 +68,10 @@ class Window(QMainWindow):
         self._restore()
         self._opened()
         self.go("start")
+        self._ahead = QTimer(self)
+        self._ahead.setInterval(250)
+        self._ahead.timeout.connect(self._make_ahead)
+        self._ahead.start()
         self.page.setFocus()  # not on the rail: a ring there says no more than its colour
 
     def go(self, name: str) -> None:
@@ -78,13 +82,7 @@ class Window(QMainWindow):
             return
         if self._shown:
             self.pages[self._shown].left()
-        page = self.pages.get(name)
-        if page is None:
-            page = self.pages[name] = self._kinds[name](self.desk)
-            self._stack.addWidget(page)
-            page.opened()
-            if self.desk.session is not None and self.desk.session.info:
-                page.refreshed()
+        page = self.pages.get(name) or self._make(name)
         self._shown = name
         self._stack.setCurrentWidget(page)
         self._steps[name].setChecked(True)
@@ -137,9 +135,28 @@ class Window(QMainWindow):
         self.desk.settings.set_state("window/geometry", self.saveGeometry())
         self.pages[self._shown].left()
         self._tray.hide()
+        self._ahead.stop()
         self.hide()  # what ends now may take a moment
         self.desk.close()
         event.accept()
+
+    def _make(self, name: str) -> Page:
+        page = self.pages[name] = self._kinds[name](self.desk)
+        self._stack.addWidget(page)
+        for widget in page.findChildren(QWidget):
+            widget.ensurePolished()
+        page.opened()
+        if self.desk.session is not None and self.desk.session.info:
+            page.refreshed()
+        return page
+
+    def _make_ahead(self) -> None:
+        """Make one page that was not opened yet, while nothing runs that must not wait."""
+        missing = [name for name in self._kinds if name not in self.pages]
+        if not missing:
+            self._ahead.stop()
+        elif not self.desk.jobs.running():
+            self._make(missing[0])
 
     def _build(self) -> None:
         rail = QFrame()

@@ -27,18 +27,20 @@ def main() -> None:
     parser.add_argument("--project", type=Path, help="a trained project to show")
     parser.add_argument("--minutes", type=float, default=5, help="training of a project made here")
     parser.add_argument("--scale", type=int, choices=SIZES, help="device pixels per pixel")
+    parser.add_argument("--data", type=Path, help="where the window keeps its records of jobs")
     given = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         project = given.project or make_project(Path(temporary), given.minutes)
         if given.scale is not None:
             os.environ["QT_SCALE_FACTOR"] = str(given.scale)
-            take(project.absolute(), given.folder, Path(temporary), SIZES[given.scale])
+            data = given.data or Path(temporary)
+            take(project.absolute(), given.folder, data, SIZES[given.scale])
             return
         for scale, (width, height) in SIZES.items():  # Qt reads the scale once, when it starts
             place = given.folder / f"{scale * width}x{scale * height}"
             again = [sys.executable, __file__, str(place), "--project", str(project)]
+            again += ["--data", str(given.data or temporary)]
             subprocess.run([*again, "--scale", str(scale)], check=True)
 
 
@@ -56,8 +58,11 @@ def make_project(folder: Path, minutes: float) -> Path:
     return project
 
 
-def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) -> None:
-    """Open the window on ``project`` and write a picture of each page."""
+def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None:
+    """Open the window on ``project`` and write a picture of each page.
+
+    The project is converted first, unless ``data`` says that this was done.
+    """
     from PySide6.QtCore import QSettings
 
     from faceswap.jobs.convert import ConvertOptions
@@ -70,8 +75,8 @@ def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) ->
     from gui.window import Window
 
     app = make_app(["faceswap"])
-    store = QSettings(str(temporary / "settings.ini"), QSettings.Format.IniFormat)
-    desk = Desk(Settings(store, temporary / "data"))
+    store = QSettings(str(data / "settings.ini"), QSettings.Format.IniFormat)
+    desk = Desk(Settings(store, data))
     window = Window(desk)
     window.resize(*size)
     window.show()
@@ -89,21 +94,25 @@ def take(project: Path, folder: Path, temporary: Path, size: tuple[int, int]) ->
     session = desk.session
     if session is None or not session.runs():
         raise SystemExit(f"{project} is no trained project.")
-    output = project / "out" / "swap.mp4"
-    output.parent.mkdir(exist_ok=True)
-    options = ConvertOptions(
-        project=project, output=output, name=session.runs()[0]["name"], overwrite=True
-    )
-    job = desk.jobs.start("convert", options, "Export", project)
-    while job.running:
-        wait(0.2)
-    if job.state != "finished":
-        raise SystemExit(job.message)
+    if not desk.jobs.jobs:
+        output = project / "out" / "swap.mp4"
+        output.parent.mkdir(exist_ok=True)
+        options = ConvertOptions(
+            project=project, output=output, name=session.runs()[0]["name"], overwrite=True
+        )
+        job = desk.jobs.start("convert", options, "Export", project)
+        while job.running:
+            wait(0.2)
+        if job.state != "finished":
+            raise SystemExit(job.message)
+    session.refresh()
+    wait(0.5)
     window.banner.hide()
     start = window.page
     assert isinstance(start, StartPage)
     for side in ("a", "b"):
         start.take(side, Path(session.side(side)["video"]))
+    folder.mkdir(parents=True, exist_ok=True)
     for name, scheme in (("light", theme.LIGHT), ("dark", theme.DARK)):
         theme.force(scheme)
         theme.apply(app)

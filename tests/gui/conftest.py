@@ -65,6 +65,7 @@ def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     threads = [t for t in threading.enumerate() if t not in before and t not in plots._loading]
     assert not threads
     assert not [w for w in qapp.topLevelWidgets() if w.isVisible()]
+    gc.unfreeze()  # what the application sets aside is looked at here
     timers = [o for o in gc.get_objects() if isinstance(o, QTimer) and isValid(o)]
     assert not [timer for timer in timers if timer.isActive()]
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
@@ -72,6 +73,15 @@ def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         running = [int(pid) for pid in children.read_text().split()]
         assert not [pid for pid in running if processes.alive(pid)]
     assert not list(temporary.iterdir())
+
+
+@pytest.fixture
+def swept(qapp: QApplication) -> Iterator[None]:
+    """Garbage is collected as in the application, not through all that the tests have loaded."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def walker(settings: Settings, wait: Callable[..., None], qtbot: QtBot) -> Itera
     desk.deleteLater()
 
 
+@pytest.mark.usefixtures("swept")
 def test_from_two_clips_to_a_video(
     walker: Walker, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

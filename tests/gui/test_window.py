@@ -314,6 +314,7 @@ def test_a_failed_job_is_explained(
     assert len(window.desk.jobs.jobs) == 1
 
 
+@pytest.mark.usefixtures("swept")
 def test_the_event_loop_is_never_held_up(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,7 +326,7 @@ def test_the_event_loop_is_never_held_up(
     window.go("train")
     page = window.page
     assert isinstance(page, TrainPage)
-    wait(lambda: page.curves._items)
+    wait(lambda: page.curves.ready)
     wait(lambda: window.desk.session is not None and not window.desk.session.link.busy)
     gaps: list[float] = []
     last = [time.thread_time()]
