@@ -1,5 +1,8 @@
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from faceswap.training.records import Records, read_metrics, state_sentence
 
@@ -31,3 +34,58 @@ def test_the_sentence_says_how_it_goes() -> None:
     assert state_sentence(rows([0.3, 0.1, 0.1, 0.1, 0.1, 0.1], 5)) == "flat since step 100"
     worse = state_sentence(rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5))
     assert worse == "getting worse since step 200"
+
+
+def test_a_full_disk_is_told_once_and_what_comes_later_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    records = Records(tmp_path)
+    assert records.add(20, 1.0, {"loss": 0.3}) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        problem = records.add(40, 2.0, {"loss": 0.2})
+        assert problem is not None
+        assert "No space left on device. Training goes on." in problem
+        assert records.add(60, 3.0, {"loss": 0.2}) is None
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 40, "sec')  # as much of it as there was room for
+    assert records.add(80, 4.0, {"loss": 0.1}) is None
+    records.close()
+    assert [row["step"] for row in read_metrics(tmp_path / "metrics.jsonl")] == [20, 80]
+
+
+def test_a_disk_that_is_full_at_the_start_costs_no_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 20, "seconds": 1}\n{"step": 40, "seconds": 2}\n')
+    before = path.read_text()
+    write = Path.write_text
+
+    def full(self: Path, text: str) -> int:
+        write(self, text[:5])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        Records(tmp_path, 20).close()
+    assert path.read_text() == before
+    assert not path.with_suffix(".part").exists()
+    Records(tmp_path, 20).close()
+    assert [row["step"] for row in read_metrics(path)] == [20]
+
+
+def test_a_board_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = Records(tmp_path)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(records._board, "add_scalar", full)
+    assert "TensorBoard gets no more" in str(records.add(20, 1.0, {"loss": 0.3}))
+    assert records.add(40, 2.0, {"loss": 0.2}) is None
+    records.close()
+    assert [r["step"] for r in read_metrics(tmp_path / "metrics.jsonl")] == [20, 40]

@@ -36,7 +36,11 @@ def choose_compiled(stepper: Stepper) -> Generator[Event, None, None]:
         stepper.model = compiled(plain)
         try:
             seconds = _seconds(stepper, _STEPS if config.compile == "auto" else 1)
-        except (RuntimeError, OSError) as error:  # torch._dynamo's errors are RuntimeErrors
+        except (
+            RuntimeError,
+            OSError,
+            ImportError,
+        ) as error:  # torch._dynamo's errors are RuntimeErrors
             stepper.model = plain
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             yield Notice(message=f"The model can't be compiled here and isn't: {reason}")

@@ -184,7 +184,8 @@ class Loop:
         values["skipped"] = now
         values["memory MiB"] = memory_used(state.generator.device) / 2**20
         took.forget()
-        records.add(state.step, state.seconds, values)
+        if problem := records.add(state.step, state.seconds, values):
+            yield Notice(message=problem)
         yield Metrics(step=state.step, values=values)
         return now
 
@@ -213,7 +214,8 @@ class Loop:
         state = self.state
         values = self.task.evaluate(state.averaged)
         if values:
-            records.add(state.step, state.seconds, values)
+            if problem := records.add(state.step, state.seconds, values):
+                yield Notice(message=problem)
             yield Metrics(step=state.step, values=values)
         path = self.folder / "previews" / f"step-{state.step:09d}.png"
         try:

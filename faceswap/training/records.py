@@ -1,7 +1,9 @@
 """What a run tells about itself: ``metrics.jsonl``, TensorBoard, and a sentence."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +12,76 @@ class Records:
     """Writes named numbers to ``metrics.jsonl`` and to TensorBoard event files in a folder.
 
     first: the step the run goes on from; what was recorded after it, by a run that was killed
-    after its last save, is dropped.
+    after its last save, is dropped. A disk that is full is told and never ends a run: what can't
+    be written is left out.
     """
 
     def __init__(self, folder: Path, first: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "metrics.jsonl"
-        self.history = [row for row in read_metrics(path) if row["step"] <= first]
-        path.write_text("".join(json.dumps(row) + "\n" for row in self.history))
-        self._file = path.open("a")
+        self._path = folder / "metrics.jsonl"
+        _drop_after(self._path, first)
         self._board = _tensorboard(folder / "tensorboard", first)
+        self._failing = False
 
-    def add(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
-        """Record ``values`` of ``step``, ``seconds`` of training into the run."""
+    def add(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
+        """Record ``values`` of ``step``, ``seconds`` of training into the run.
+
+        Returns what is wrong when that begins to fail.
+        """
         row = {"step": step, "seconds": round(seconds, 3), **values}
-        self.history.append(row)
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        try:
+            # Opened each time, so that a failed row leaves nothing behind that fails again.
+            with self._path.open("a") as file:
+                file.write(("\n" if self._failing else "") + json.dumps(row) + "\n")
+            self._failing = False
+        except OSError as error:
+            if self._failing:
+                return None
+            self._failing = True
+            return f"Cannot write {self._path}: {error.strerror or error}. Training goes on."
+        return self._show(step, values)
+
+    def _show(self, step: int, values: Mapping[str, float]) -> str | None:
+        if self._board is None:
+            return None
+        try:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+        except OSError as error:
+            self._board = None
+            return f"TensorBoard gets no more of this run: {error.strerror or error}."
+        return None
 
     def close(self) -> None:
         """Put everything on disk."""
-        self._file.close()
-        self._board.close()
+        if self._board is not None:
+            with suppress(OSError):
+                self._board.close()
+
+
+def _drop_after(path: Path, step: int) -> None:
+    """Take what is later than ``step``, and lines cut short, out of a ``metrics.jsonl``."""
+    if not path.is_file():
+        return
+    text = path.read_text()
+    kept = "".join(json.dumps(row) + "\n" for row in read_metrics(path) if row["step"] <= step)
+    if kept == text:
+        return
+    part = path.with_suffix(".part")
+    try:
+        part.write_text(kept)
+        os.replace(part, path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
 
 
 class Unrecorded:
     """What processes that do not lead write: nothing."""
 
-    def add(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
+    def add(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
         """Nothing."""
+        return None
 
     def close(self) -> None:
         """Nothing."""
