@@ -125,3 +125,15 @@ def test_gaussian_window_sums_to_one_and_is_even() -> None:
     assert window.sum() == pytest.approx(1.0)
     assert torch.equal(window, window.flip(0))
     assert window[4] / window[5] == pytest.approx(math.exp(-1 / 4.5))
+
+
+def test_similarity_is_exact_under_autocast_too() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = 0.6 + 0.02 * torch.rand(1, 3, 32, 32, generator=generator)  # nearly flat, as skin is
+    y = 0.6 + 0.02 * torch.rand(1, 3, 32, 32, generator=generator)
+    exact = losses.ssim_map(losses.luma(x), losses.luma(y))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = losses.ssim_map(losses.luma(x), losses.luma(y))
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, exact, atol=1e-4)
+    assert found.max() <= 1

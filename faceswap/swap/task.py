@@ -141,7 +141,9 @@ class SwapTask:
         """The losses of one batch, and under ``"loss"`` their weighted sum."""
         decoded = list(model(batch.inputs).values())
         made = torch.cat([picture for picture, _ in decoded]).float()
-        total, parts = picture_losses(self.objective, made, batch.targets, batch.maps)
+        # In full precision: SSIM's variances are small differences of large numbers.
+        with torch.autocast(made.device.type, enabled=False):
+            total, parts = picture_losses(self.objective, made, batch.targets, batch.maps)
         masks = [mask for _, mask in decoded if mask is not None]
         if masks:
             loss = mask_loss(torch.cat(masks).float(), batch.maps)
