@@ -36,10 +36,11 @@ _APP = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
 
 
 def icon(name: str) -> QIcon:
-    """The icon ``name`` in the theme's colours: muted, and accented where it is checked."""
+    """The icon ``name`` in the theme's colours: muted but for actions, accented where checked."""
     colors = theme.current()
     made = QIcon()
-    for state, color in ((QIcon.State.Off, colors.muted), (QIcon.State.On, colors.accent)):
+    plain = colors.text if name in ("play", "pause") else colors.muted
+    for state, color in ((QIcon.State.Off, plain), (QIcon.State.On, colors.accent)):
         made.addPixmap(_pixmap(_SVG.format(color, _STROKES[name]), 24), state=state)
         made.addPixmap(_pixmap(_SVG.format(color, _STROKES[name]), 48), state=state)
     return made

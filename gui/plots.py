@@ -103,7 +103,8 @@ class Curves(QWidget):
         """Take the colours of the scheme in force."""
         colors = theme.current()
         for item in self._items.values():
-            item.setPen(colors.accent, width=1.5)
+            # The width is in device pixels. Smoothed lines take a hundred times as long to draw.
+            item.setPen(colors.accent, width=1.5 * self.devicePixelRatioF())
         for widget in self._widgets:
             widget.setBackground(colors.surface)
             for axis in ("left", "bottom"):

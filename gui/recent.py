@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QImageReader, QPainter, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu
 
@@ -47,10 +47,12 @@ class RecentList(QListWidget):
         reader = QImageReader(str(self._desk.settings.thumbnail(project)))
         image = reader.read()
         if image.isNull():
-            blank = QPixmap(96, 54)
+            ratio = self.devicePixelRatioF()
+            blank = QPixmap(round(96 * ratio), round(54 * ratio))
+            blank.setDevicePixelRatio(ratio)
             blank.fill(QColor(theme.current().raised))
             painter = QPainter(blank)
-            icons.icon("footage").paint(painter, blank.rect().adjusted(36, 15, -36, -15))
+            icons.icon("footage").paint(painter, QRect(36, 15, 24, 24))
             painter.end()
             return QIcon(blank)
         return QIcon(QPixmap.fromImage(image))

@@ -270,6 +270,9 @@ class ConvertPage(Page):
         self.timeline.set_frame(values["frame"])
         self.clock.setText(f"{values['time']:.2f} s")
 
+    def tint(self) -> None:
+        self._playing(self.player.playing)
+
     def _playing(self, playing: bool) -> None:
         self.play_button.setIcon(icons.icon("pause" if playing else "play"))
         self.play_button.setText(self.tr("Pause") if playing else self.tr("Play"))

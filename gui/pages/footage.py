@@ -263,6 +263,9 @@ class FootagePage(Page):
                 small = image.scaledToHeight(108, Qt.TransformationMode.SmoothTransformation)
                 self.desk.settings.keep_thumbnail(session.folder, small)
 
+    def tint(self) -> None:
+        self._played(self.player.playing)
+
     def _played(self, playing: bool) -> None:
         self.play.setIcon(icons.icon("pause" if playing else "play"))
 

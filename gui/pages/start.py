@@ -124,6 +124,9 @@ class StartPage(Page):
     def opened(self) -> None:
         self.recent.fill()
 
+    def tint(self) -> None:
+        self.recent.fill()
+
     def open_folder(self) -> None:
         """Let the user choose a project folder."""
         name = QFileDialog.getExistingDirectory(self, self.tr("Open a project"))
