@@ -256,3 +256,12 @@ def test_spectrograms_give_the_sound_back() -> None:
     assert torch.allclose(sounded(spectrogram(clean), clean.shape[1]), clean, atol=1e-4)
     noisy = with_noise(clean, 5.0, generator)
     assert snr(noisy, clean) == pytest.approx(5.0, abs=0.5)
+
+
+def test_translation_and_the_swap_are_one_kind_of_model() -> None:
+    from faceswap.autoencoder.models import SharedAutoencoder
+    from faceswap.lab.models import TranslatingConfig, translator
+    from faceswap.swap.model import SwapConfig, SwapModel
+
+    assert type(translator(TranslatingConfig(size=16))) is SharedAutoencoder
+    assert type(SwapModel(SwapConfig(resolution=64)).network) is SharedAutoencoder

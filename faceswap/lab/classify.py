@@ -16,7 +16,7 @@ from faceswap.lab.figure import curves, sheet
 from faceswap.lab.models import ClassifierConfig, build
 from faceswap.lab.run import Run, Settings, finish, notices, train
 from faceswap.lab.search import learn_to_search
-from faceswap.lab.task import LabTask, OneLayer, Repeat, Tell
+from faceswap.lab.task import Jitter, LabTask, OneLayer, Repeat, Tell
 
 STARTS = ("stacked", "scratch")
 """How the classifier of ``stacked`` may begin."""
@@ -50,6 +50,7 @@ def tell(
     pretrained: bool,
     name: str,
     steps: int,
+    jitter: Jitter | None = None,
 ) -> Generator[Event, None, nn.Module]:
     """A classifier taught ``labelled``; from ``body``'s weights, or the same net from scratch."""
     config = ClassifierConfig(body=_config_of(body), classes=len(labelled.classes))
@@ -59,7 +60,6 @@ def tell(
     assert isinstance(model, Classifier)
     if pretrained:
         model.body.load_state_dict(body.state_dict())
-    jitter = jitter_for(labelled)
     task = LabTask(labelled, parts.validation, Tell(), settings.device, jitter=jitter)
     # What is already known must not be unlearnt by large steps.
     rate = 3e-4 if pretrained else 1e-3
@@ -92,12 +92,19 @@ def classify(settings: Settings) -> Run:
             )
             row[kind] = accuracy(model, parts.test, settings)
             lines[kind].append((float(torch.tensor(count).log10()), row[kind]))
+        if count == counts[0]:
+            # What bending alone brings, without an encoder that has seen more pictures.
+            model = yield from tell(
+                settings, labelled, parts, body, False, "bent", steps, jitter_for(labelled)
+            )
+            row["from scratch, pictures bent"] = accuracy(model, parts.test, settings)
         figures[f"{count} labels"] = row
     plot = curves("Accuracy on unseen pictures", lines, "log10 of the labels", "accuracy")
     first = figures[f"{counts[0]} labels"]
     sentence = (
         f"With {counts[0]} labels the pre-trained encoder tells {first['pre-trained']:.1%} of "
-        f"unseen pictures right, the same net from scratch {first['from scratch']:.1%}; with all "
+        f"unseen pictures right, the same net from scratch {first['from scratch']:.1%} (with the "
+        f"labelled ones bent {first['from scratch, pictures bent']:.1%}); with all "
         f"{total:,} it is {figures[f'{total} labels']['pre-trained']:.1%} and "
         f"{figures[f'{total} labels']['from scratch']:.1%}."
     )

@@ -80,7 +80,7 @@ def reconstruct(settings: Settings) -> Run:
     yield from notices(pictures)
     numbers = settings.code or 32
     parts = split(pictures, settings.seed)
-    model = yield from learn(settings, parts, numbers, "reconstruct", 8000)
+    model = yield from learn(settings, parts, numbers, "reconstruct", 5000)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))
     linear = through_pca(principal(training, numbers), x)

@@ -119,7 +119,7 @@ def attributes(settings: Settings) -> Run:
         ]
     sentence = (
         f"A slider from {sliders[0]:g} to {sliders[-1]:g} along a vector of the code changes "
-        f"{' and '.join(said)}, while the rest of the picture stays."
+        f"{' and '.join(said)}."
     )
     return (yield from finish(settings, "attributes", [sheet(rows)], figures, sentence))
 
