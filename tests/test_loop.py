@@ -333,7 +333,7 @@ def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Pa
     asked = []
     for changes in ({"steps": 60}, {"minutes": 10.0}):
         Twins.asked.clear()
-        config = LoopConfig(batch=8, precision="fp32", report_steps=20, **changes)  # type: ignore[arg-type]
+        config = LoopConfig(batch=8, precision="fp32", report_steps=20, **changes)
         model = nn.Linear(3, 4, bias=False)
         loop = Loop(Line(), model, config, tmp_path / str(changes), "line", {}, CPU, Twins(0, 2))
         run = loop.run()
