@@ -116,6 +116,8 @@ def test_a_run_goes_on_and_its_model_comes_back_identical(shapes: Path, tmp_path
     assert (folder / "step-000000003.safetensors").is_file()
     with pytest.raises(CheckpointError, match="another model than the one asked for"):
         finish(options("reconstruct", shapes, tmp_path, code=7))
+    with pytest.raises(CheckpointError, match="other data, or with another --seed"):
+        finish(options("reconstruct", shapes, tmp_path, seed=1))
     with pytest.raises(CheckpointError, match="'lab-conv', not 'lab-repair'"):
         load_model(folder, torch.device("cpu"), "lab-repair")
 

@@ -3,6 +3,7 @@
 With nothing given, the digits that come with scikit-learn, scaled to 28 × 28.
 """
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,14 @@ class Pictures:
         labels = self.labels if self.labels is not None else torch.zeros(len(self))
         maps = labels.clamp(0, 255).to(torch.uint8).view(-1, 1, 1, 1)
         return ImageSet(self.images, maps, torch.ones(len(self), dtype=torch.float64))
+
+
+def fingerprint(*tensors: Tensor) -> int:
+    """A number that tells data apart."""
+    total = 0
+    for tensor in tensors:
+        total = zlib.crc32(tensor.cpu().contiguous().numpy().data, total)
+    return total
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import BaseModel
@@ -63,8 +63,14 @@ def notices(*found: Pictures) -> Generator[Event, None, None]:
             yield Notice(message=message)
 
 
+class DataTask(Task, Protocol):
+    """A task that knows what it learns from."""
+
+    fingerprint: int
+
+
 def train(
-    task: Task,
+    task: DataTask,
     config: BaseModel,
     settings: Settings,
     name: str,
@@ -78,7 +84,8 @@ def train(
 
     config: what rebuilds the model; it is made anew unless ``model`` is given. name: of the run,
     a folder in the settings'. steps: of the run, where the settings don't say.
-    Raises CheckpointError when the run there is of another model.
+    Raises CheckpointError when the run there is of another model, or learnt from other data:
+    what is set aside now to measure on, it may have learnt then.
     """
     folder = settings.folder / name
     kind = model_name(config)
@@ -94,6 +101,7 @@ def train(
                 f"{folder} holds another model than the one asked for; ask for the same, or give "
                 "another folder with --output."
             )
+    _check_data(folder, task, resumed=checkpoint is not None)
     if model is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -124,6 +132,23 @@ def train(
     with closing(loop.run()) as events:
         yield from events
     return loop.state.averaged
+
+
+def _check_data(folder: Path, task: DataTask, *, resumed: bool) -> None:
+    """Remember what a run learns from, and refuse to go on with something else."""
+    path = folder / "data.json"
+    if resumed and path.is_file():
+        if json.loads(path.read_text(encoding="utf-8"))["fingerprint"] != task.fingerprint:
+            raise CheckpointError(
+                f"The model in {folder} has learnt from other data, or with another --seed, and "
+                "may know what it would now be measured on; give another folder with --output."
+            )
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"fingerprint": task.fingerprint}), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.Module:

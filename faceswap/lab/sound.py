@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from faceswap.autoencoder.restoring import RestoringNet
 from faceswap.errors import InputError, OutputError
+from faceswap.lab.data import fingerprint
 from faceswap.lab.figure import curves, sheet, write_png
 from faceswap.lab.models import RepairConfig
 from faceswap.lab.run import Run, Settings, finish, train
@@ -130,6 +131,7 @@ class SoundTask:
     """
 
     def __init__(self, sounds: Tensor, held_out: Tensor, noise: float | None) -> None:
+        self.fingerprint = fingerprint(sounds)
         self._sounds, self._held_out, self._noise = sounds, held_out, noise
 
     def batch(self, count: int, generator: Generator, progress: float) -> SoundBatch:
@@ -249,8 +251,8 @@ def read_wav(path: Path) -> tuple[Wave, int]:
     if width not in kinds:
         raise InputError(f"{path} has samples of {8 * width} bits; 8, 16 and 32 can be read.")
     whole = np.frombuffer(data[: len(data) // width * width], kinds[width])
-    values: Wave = whole.astype(np.float32)
-    values = values / 128 - 1 if width == 1 else values / 2 ** (8 * width - 1)
+    level = whole / 128.0 - 1 if width == 1 else whole / 2.0 ** (8 * width - 1)
+    values = np.asarray(level, np.float32)
     if len(values) < channels * RATE // 10:
         raise InputError(f"{path} holds hardly any sound.")
     usable = len(values) // channels * channels

@@ -17,7 +17,7 @@ from faceswap.autoencoder.variational import (
     negative_elbo,
     warmed,
 )
-from faceswap.lab.data import Pictures
+from faceswap.lab.data import Pictures, fingerprint
 from faceswap.lab.figure import sheet, write_png
 from faceswap.training import augment
 
@@ -111,6 +111,7 @@ class LabTask:
         jitter: Spoil | None = None,
         dice: int = 0,
     ) -> None:
+        self.fingerprint = fingerprint(training.images)
         self._set = training.image_set().to(device)
         self._held_out = held_out.image_set().to(device)
         self._device, self._aim, self._spoil = device, aim, spoil

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from faceswap.autoencoder.models import SharedAutoencoder
 from faceswap.errors import InputError, OptionsError
 from faceswap.lab.codes import jitter_for
-from faceswap.lab.data import Pictures, load, split
+from faceswap.lab.data import Pictures, fingerprint, load, split
 from faceswap.lab.figure import sheet, write_png
 from faceswap.lab.models import TranslatingConfig
 from faceswap.lab.run import Run, Settings, finish, notices, train
@@ -44,6 +44,7 @@ class TranslatingTask:
     def __init__(
         self, a: Pictures, b: Pictures, held_out: Pictures, jitter: Jitter, device: torch.device
     ) -> None:
+        self.fingerprint = fingerprint(a.images, b.images)
         self._sets = {"a": a.image_set().to(device), "b": b.image_set().to(device)}
         self._held_out, self._jitter = held_out.image_set().to(device), jitter
         self._device = device
