@@ -38,7 +38,8 @@ class Banner(QFrame):
     def say(self, text: str, kind: str) -> None:
         """Show ``text``; ``kind`` is "good", "warn" or "bad"."""
         parts.set_role(self._text, kind)
-        self._text.setText(text)
+        self._text.setText(parts.brief(text))
+        self._text.setToolTip(text)
         self.show()
         if kind == "good":
             self._leave.start()

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui import theme
+from gui import parts, theme
 
 _BACK = "#0d0d10"
 # Runs of the 68 points (iBUG order) that are drawn as lines; True closes the line.
@@ -35,7 +35,7 @@ class Canvas(QWidget):
 
     def say(self, hint: str) -> None:
         """Show a sentence instead of a picture."""
-        self.image, self._hint = QImage(), hint
+        self.image, self._hint = QImage(), parts.brief(hint)
         self.update()
 
     def show_image(self, image: QImage) -> None:

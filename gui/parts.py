@@ -20,6 +20,8 @@ from PySide6.QtWidgets import (
 
 from gui.theme import GAP
 
+_BRIEF = 300
+
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
     """A text; ``role`` is one of the style sheet's, such as "title" or "muted"."""
@@ -142,6 +144,12 @@ def sure(parent: QWidget, question: str, yes: str) -> bool:
     agreed = box.clickedButton() is agree
     box.deleteLater()
     return agreed
+
+
+def brief(text: str) -> str:
+    """The first line of ``text``, cut where it would crowd out everything else."""
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= _BRIEF else first[: _BRIEF - 1] + "…"
 
 
 def picture(text: str) -> QImage:

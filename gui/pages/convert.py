@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from PySide6.QtCore import QSize, QUrl
+from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QImage
 from PySide6.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QWidget
 
@@ -147,8 +147,11 @@ class ConvertPage(Page):
         self.stack.addWidget(self.wipe)
         self.stack.addWidget(self.result)
         self.clock = label("", "muted")
-        self.hint = label("", "warn")
-        left = column(self.stack, self.timeline, row(self.clock, None, self.hint), gap=GAP)
+        self.hint = label("", "warn", wrap=True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignRight)
+        below = row(self.clock, self.hint, gap=2 * GAP)
+        below.setStretch(1, 1)
+        left = column(self.stack, self.timeline, below, gap=GAP)
         left.setStretch(0, 1)
         self.body.addLayout(row(parts.widget_of(left), self._panel(), gap=3 * GAP), 1)
         self.body.addWidget(self.strip)
@@ -246,7 +249,8 @@ class ConvertPage(Page):
 
     def _no_swap(self, sentence: str) -> None:
         self.wipe.show_second(QImage())
-        self.hint.setText(sentence)
+        self.hint.setText(parts.brief(sentence))
+        self.hint.setToolTip(sentence)
 
     def _reset(self) -> None:
         self.look.set_values({})

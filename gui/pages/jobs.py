@@ -161,7 +161,7 @@ class JobsPage(Page):
         self.title.setText(job.record.title)
         self.state.setText(self._state(job))
         parts.set_role(self.state, "bad" if job.state == "failed" else "muted")
-        self.message.setText(job.message)
+        self.message.setText(parts.brief(job.message))
         self.message.setVisible(bool(job.message))
         self.command.setText(job.command_line())
         self.command.setCursorPosition(0)

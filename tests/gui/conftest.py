@@ -40,7 +40,7 @@ def qapp() -> Iterator[QApplication]:
 def wait(qapp: QApplication) -> Wait:
     """Run the event loop until a condition holds."""
 
-    def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    def until(condition: Callable[[], object], seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while not condition():
             qapp.processEvents()
