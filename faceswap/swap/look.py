@@ -44,13 +44,15 @@ class Look(Options):
     sharpen: Annotated[
         float,
         Show(common=True),
-        Field(ge=0, le=2, description="How far the face's sharpness is raised to A's."),
-    ] = 1.0
+        Field(
+            ge=0, le=4, description="How much the face's detail is raised where A's is stronger."
+        ),
+    ] = 2.0
     grain: Annotated[
         float,
         Show(common=True),
         Field(ge=0, le=1, description="How much of the frame's own fine grain stays on the face."),
-    ] = 0.7
+    ] = 1.0
     opacity: Annotated[
         float, Field(ge=0, le=1, description="1 shows all of B, 0 leaves A as it is.")
     ] = 1.0
