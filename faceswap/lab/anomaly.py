@@ -95,7 +95,7 @@ def anomaly(settings: Settings) -> Run:
         if len(own.training) < 10 or not len(own.validation):
             raise InputError(f"There are too few pictures of {name!r} to learn what is normal.")
         model = yield from normal_model(
-            settings, own, f"anomaly-{number}", 2500, jitter_for(pictures)
+            settings, own, f"anomaly-{number}", 1500, jitter_for(pictures)
         )
         found = scores(model, x)
         for kind, values in found.items():
