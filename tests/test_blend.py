@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from faceswap.faces.crops import cut_out
 from faceswap.swap.blend import (
     drawn_region,
+    feature_region,
     learned_region,
     paste,
     region_width,
@@ -104,6 +105,15 @@ def test_a_learned_outline_counts_as_far_as_it_is_near_the_face() -> None:
         region = learned_region(learned, drawn, reach=0.1)
         assert region_width(region) / 2 == pytest.approx(2 * wanted, abs=3)
     assert not learned_region(np.zeros((128, 128), np.float32), drawn, 0.1).any()
+
+
+def test_what_the_features_cover_stays_covered() -> None:
+    points, _ = oval(63.5, 40)
+    points[17:] = 63.5 + (points[17:] - 63.5) / 2
+    region = feature_region(points, 128)
+    assert region.shape == (256, 256)
+    assert region[128, 128] == 1
+    assert 2 * 20 < region_width(region) < 2 * 46
 
 
 def test_growing_and_shrinking_move_the_edge() -> None:

@@ -34,6 +34,13 @@ def mouth_mask(points: Points, size: tuple[int, int]) -> Mask:
     return _hull(_grown(points[_MOUTH], 1.15), size)
 
 
+def features_mask(points: Points, size: tuple[int, int]) -> Mask:
+    """Everything between the brows and the mouth, with a wide margin, of ``size`` (H, W)."""
+    inner = points[17:]
+    centre = inner.mean(0)
+    return _hull(np.asarray(centre + (inner - centre) * 1.3, np.float32), size)
+
+
 def _grown(points: Points, factor: float) -> Points:
     centre = points.mean(0)
     # An eye that is shut is a line: growing its height by the width keeps the lids inside.

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.crops import crop_bounds
-from faceswap.faces.mask import face_mask
+from faceswap.faces.mask import face_mask, features_mask
 from faceswap.swap.detail import with_detail
 
 Frame = NDArray[np.uint8]
@@ -21,9 +21,18 @@ _FINE = 2  # at twice the size, a distance is right to a quarter of a pixel
 
 def drawn_region(points: Points, forehead: Points, side: int) -> Region:
     """The face inside its landmarks, (68, 2) and (13, 2) in pixels of a crop of ``side``."""
-    size = side * _FINE
-    scaled = [(p + np.float32(0.5)) * _FINE - np.float32(0.5) for p in (points, forehead)]
-    return (face_mask(scaled[0], scaled[1], (size, size)) > 127).astype(np.uint8)
+    size = (side * _FINE, side * _FINE)
+    return (face_mask(_fine(points), _fine(forehead), size) > 127).astype(np.uint8)
+
+
+def feature_region(points: Points, side: int) -> Region:
+    """What lies between brows and mouth, both included, of points (68, 2) in the crop's pixels."""
+    size = (side * _FINE, side * _FINE)
+    return (features_mask(_fine(points), size) > 127).astype(np.uint8)
+
+
+def _fine(points: Points) -> Points:
+    return np.asarray((points + np.float32(0.5)) * _FINE - np.float32(0.5), np.float32)
 
 
 def learned_region(mask: Weights, limit: Region, reach: float) -> Region:

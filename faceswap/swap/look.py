@@ -35,7 +35,7 @@ class Look(Options):
             le=0.3,
             description="Growth of the mask, as a share of the face's width; negative shrinks.",
         ),
-    ] = 0.03
+    ] = 0.0
     feather: Annotated[
         float,
         Show(common=True),

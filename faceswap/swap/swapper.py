@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.faces.crops import cut_out
-from faceswap.swap.blend import drawn_region, learned_region, paste, soft_mask
+from faceswap.swap.blend import drawn_region, feature_region, learned_region, paste, soft_mask
 from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
 from faceswap.swap.look import Look
 
@@ -123,7 +123,9 @@ class Swapper:
         look = self._look
         region = drawn_region(points, forehead, self._model.resolution)
         if look.outline == "b" and learned is not None:
-            region = learned_region(learned, region, _REACH)
+            # Whatever B's outline leaves free, A's own brows, eyes and mouth must not be seen.
+            features = feature_region(points, self._model.resolution)
+            region = learned_region(learned, region, _REACH) | features
         return soft_mask(region, look.grow, look.feather)
 
     def _calm(self, track: int, shift: ColorShift) -> ColorShift:
