@@ -4,7 +4,6 @@ x and y are (N, C, H, W) with values in [0, 1]. Functions that end in ``_map`` k
 (N, 1, h, w), for weighting; the others give a mean.
 """
 
-from functools import cache
 from typing import Any
 
 import torch
