@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     if command == "setup":
         print("Everything is installed. Next: python3 scripts/start.py demo")
         return 0
-    return run(command_line(command, rest, python), environment(command))
+    return run(command_line(command, rest, python))
 
 
 def check_python() -> None:
@@ -188,22 +188,14 @@ def command_line(command: str, rest: list[str], python: Path) -> list[str]:
     return [*start, "faceswap", *(["demo"] if command == "demo" else []), *rest]
 
 
-def environment(command: str) -> dict[str, str]:
-    """The environment to execute ``command`` in."""
-    variables = dict(os.environ)
-    if command == "test":
-        variables.setdefault("QT_QPA_PLATFORM", "offscreen")
-    return variables
-
-
-def run(line: list[str], variables: dict[str, str]) -> int:
+def run(line: list[str]) -> int:
     """Execute ``line``; on Linux and macOS in place of this process. The exit code."""
     if line[2] == "pytest":
         os.chdir(ROOT)
     if os.name != "nt":
         sys.stdout.flush()
-        os.execve(line[0], line, variables)
-    process = subprocess.Popen(line, env=variables)
+        os.execv(line[0], line)
+    process = subprocess.Popen(line)
     while True:
         try:
             return process.wait()
