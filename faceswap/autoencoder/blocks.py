@@ -193,10 +193,10 @@ class LumaChromaImage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, I, H, W) → (N, 3, 2H, 2W), float32."""
         # With so few channels the plain layout is the faster one.
-        luma, chroma = self.convolution(x).float().contiguous().split((4, 2), 1)
-        y = functional.pixel_shuffle(luma, 2)
-        smooth = functional.interpolate(chroma, scale_factor=2.0, mode="bilinear")
-        blue, red = smooth.split(1, 1)
+        made = self.convolution(x).float().contiguous()
+        y = functional.pixel_shuffle(made[:, :4], 2)
+        smooth = functional.interpolate(made[:, 4:], scale_factor=2.0, mode="bilinear")
+        blue, red = torch.chunk(smooth, 2, 1)
         return torch.cat(
             [y + 1.402 * red, y - 0.344136 * blue - 0.714136 * red, y + 1.772 * blue], 1
         )

@@ -116,7 +116,7 @@ class _Detail(torch.autograd.Function):
         # One picture at a time stays in a processor's cache; a graphics card wants them all.
         portion = 1 if x.device.type == "cpu" else len(x)
         slopes, sums = [], []
-        for a, b, w in zip(*(t.split(portion) for t in (x, y, weights)), strict=True):
+        for a, b, w in zip(*(torch.split(t, portion) for t in (x, y, weights)), strict=True):
             slope, plain, steps = _slopes(a - b, w, share)
             slopes.append(slope.mul_(scale))
             sums.append(torch.stack([plain, steps]))
@@ -163,7 +163,7 @@ def luma(x: Tensor) -> Tensor:
     No matrix product, which autocast would do in bfloat16: a difference of squares, as SSIM's
     variances are, is nothing but rounding then, and a net learns to play with it.
     """
-    red, green, blue = x.split(1, 1)
+    red, green, blue = torch.chunk(x, 3, 1)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 

@@ -90,7 +90,7 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     Stopped in any way and started again, it goes on from its last save.
     """
     from faceswap.swap.faceset import LoadConfig, load_all
-    from faceswap.swap.model import KIND, common_weights
+    from faceswap.swap.model import KIND, SwapModel, common_weights
     from faceswap.swap.objective import Objective
     from faceswap.swap.task import SwapTask
     from faceswap.training.checkpoint import write_checkpoint
@@ -126,6 +126,7 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     with closing(loop.run()) as events:
         yield from events
     averaged = loop.state.averaged
+    assert isinstance(averaged, SwapModel)
     write_checkpoint(
         options.output,
         KIND,

@@ -79,7 +79,7 @@ class SwapTask:
         both = torch.cat(targets)
         inputs = self._distorted(both, generator, progress)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        by_side = dict(zip(self._sets, inputs.split(count), strict=True))
+        by_side = dict(zip(self._sets, torch.split(inputs, count), strict=True))
         return SwapBatch(by_side, both, torch.cat(maps))
 
     def _changed(

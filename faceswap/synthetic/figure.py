@@ -207,10 +207,11 @@ class Figure:
         theirs, mine = (face_similarity(f.front()) for f in (other, self))
         self._size = float(np.hypot(*mine[0, :2]) / np.hypot(*theirs[0, :2]))
         # Where the middle of the aligned face is in each front, in centimetres, y down.
-        theirs, mine = (
-            cv2.invertAffineTransform(face_similarity(f.front()))[:, 2] for f in (other, self)
+        goal, start = (
+            float(cv2.invertAffineTransform(face_similarity(f.front()))[1, 2])
+            for f in (other, self)
         )
-        self._height = float(mine[1] - theirs[1])
+        self._height = start - goal
 
     def front(self) -> NDArray[np.float32]:
         """The 68 points at rest seen from the front, in centimetres, y down: (68, 2)."""

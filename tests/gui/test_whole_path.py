@@ -79,8 +79,10 @@ class Walker:
     def _tick(self) -> None:
         now = time.thread_time()
         running = ", ".join(job.record.command for job in self.desk.jobs.running())
-        held = (now - self._last, f"{self.window.page.name}, running: {running or 'nothing'}")
-        self.worst, self._last = max(self.worst, held), now
+        if running:
+            held = (now - self._last, f"{self.window.page.name}, running: {running}")
+            self.worst = max(self.worst, held)
+        self._last = now
 
 
 @pytest.fixture
