@@ -1,12 +1,12 @@
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
+from toy_task import CPU, Pairs
 
 from faceswap.errors import CheckpointError, OutputError, TrainingError
 from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
@@ -17,17 +17,6 @@ from faceswap.training.distributed import Group
 from faceswap.training.loop import Loop
 from faceswap.training.optimisers import OptimiserName
 from faceswap.training.state import LoopConfig
-
-CPU = torch.device("cpu")
-
-
-@dataclass
-class Pairs:
-    x: Tensor
-    y: Tensor
-
-    def part(self, index: int, count: int) -> "Pairs":
-        return Pairs(self.x.chunk(count)[index], self.y.chunk(count)[index])
 
 
 class Line:

@@ -4,6 +4,7 @@ A picture is a tensor (N, C, H, W) in [0, 1], a code (N, K). A series of T readi
 is a picture (N, 1, T, F).
 """
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 import torch
@@ -29,7 +30,7 @@ class PictureConfig(BaseModel):
         return self.channels, self.height or self.size, self.size
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(nn.Module, ABC):
     """Encodes pictures (N, C, H, W) to codes (N, ``code``) and decodes them again.
 
     shape: (C, H, W) of its pictures. squash: what keeps the pictures within [0, 1]; with "none"
@@ -40,13 +41,13 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.shape, self.code, self.squash = shape, code, squash
 
+    @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) → codes (N, code)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def raw(self, code: Tensor) -> Tensor:
         """Codes (N, code) → pictures (N, C, H, W) before they are squashed."""
-        raise NotImplementedError
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes (N, code) → pictures (N, C, H, W), float32."""
