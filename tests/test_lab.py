@@ -9,17 +9,20 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from drawn_faces import draw
 from PIL import Image, ImageDraw
 from pydantic import ValidationError
 
 from faceswap.errors import CheckpointError, InputError, OptionsError
 from faceswap.events import Event, Notice, Preview, Saved
+from faceswap.faces.crops import write_crop
 from faceswap.jobs.lab import LabOptions, LabSummary, functions, lab
 from faceswap.lab.anomaly import heat_map, threshold
 from faceswap.lab.captions import Captions
 from faceswap.lab.classify import few
 from faceswap.lab.codes import at_rate, jpeg
 from faceswap.lab.data import Pictures, load
+from faceswap.lab.expressions import ATTRIBUTES
 from faceswap.lab.latent import attribute_vector, linear, spherical
 from faceswap.lab.readings import made_series
 from faceswap.lab.run import load_model
@@ -197,6 +200,26 @@ def test_attribute_vectors() -> None:
     assert attribute_vector(codes, torch.tensor([False, False, True])).tolist() == [3, 4]
     with pytest.raises(ValueError, match="with the attribute and without"):
         attribute_vector(codes, torch.ones(3, dtype=torch.bool))
+
+
+def test_a_faceset_s_attributes_are_read_off_its_crops(tmp_path: Path) -> None:
+    for number in range(40):
+        image, record = draw("ab"[number % 2], number % 5 / 2 - 1, number % 7 / 7, number)
+        write_crop(tmp_path / f"{number:02}.png", image, record)
+    events, summary = finish(options("attributes", tmp_path, tmp_path / "out"))
+    # All drawn eyes are equally wide, and none looks up.
+    assert {"open mouth", "smile", "turned to the right"} <= set(summary.figures) <= set(ATTRIBUTES)
+    left_out = set(ATTRIBUTES) - set(summary.figures)
+    said = [event.message for event in events if isinstance(event, Notice)]
+    assert [any(name in message for message in said) for name in left_out] == [True] * len(left_out)
+
+
+def test_pictures_without_colour_have_no_warmth(tmp_path: Path) -> None:
+    for number in range(20):
+        Image.new("RGB", (16, 16), (10 * number,) * 3).save(tmp_path / f"{number:02}.png")
+    events, summary = finish(options("attributes", tmp_path, tmp_path / "out"))
+    assert set(summary.figures) == {"brightness"}
+    assert any("alike in warmth" in e.message for e in events if isinstance(e, Notice))
 
 
 def test_few_labels_are_spread_over_the_classes() -> None:

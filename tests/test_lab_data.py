@@ -9,7 +9,7 @@ from made_clips import MakeClip
 from PIL import Image
 
 from faceswap.errors import InputError
-from faceswap.lab.data import load, load_query, split
+from faceswap.lab.data import load, load_query, split, split_places
 from faceswap.lab.idx import read_idx
 from faceswap.lab.readings import read_series
 from faceswap.lab.sound import read_wav, resampled, write_wav
@@ -77,6 +77,19 @@ def test_real_digits_are_split_evenly_by_seed() -> None:
     assert not torch.equal(parts.test.images, split(digits, 1).test.images)
 
 
+@pytest.mark.parametrize("count", [10, 39, 200, 1000])
+def test_films_are_split_by_stretches(count: int) -> None:
+    parts = split_places(count, 3, film=True)
+    assert sorted(torch.cat(parts).tolist()) == list(range(count))
+    training, validation, test = (torch.sort(part)[0] for part in parts)
+    assert 0.08 * count <= len(validation) <= 0.12 * count + 1
+    assert 0.08 * count <= len(test) <= 0.12 * count + 1
+    assert len(training) >= 0.75 * count
+    # As few places as there are stretches have a neighbour that was learnt.
+    near = (torch.diff(test) > 1).sum() + 1
+    assert near <= max(1, min(4, count // 40))
+
+
 def test_bundled_digits() -> None:
     digits = load(None)
     assert digits.shape == (1, 28, 28)
@@ -100,6 +113,7 @@ def test_a_folder_of_classes_mixed_sizes_and_bad_files(tmp_path: Path) -> None:
     assert "grey and some in colour" in said
     assert "1.png" in said
     assert load(tmp_path, 16, 1).shape == (1, 16, 16)
+    assert not found.film
     with pytest.raises(InputError, match="only 7 pictures; at least 10"):
         split(found, 0)
 
@@ -126,6 +140,7 @@ def test_no_pictures(tmp_path: Path) -> None:
 def test_frames_of_a_video(make_clip: MakeClip) -> None:
     found = load(make_clip(frames=5), 16)
     assert found.images.shape == (5, 3, 16, 16)
+    assert found.film
 
 
 def test_series_files(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ With nothing given, the digits that come with scikit-learn, scaled to 28 × 28.
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from faceswap.errors import InputError
+from faceswap.faces.crops import CHUNK
 from faceswap.lab.idx import read_idx
 from faceswap.training.data import ImageSet
 
@@ -27,6 +28,7 @@ _NAMED = 5  # so many file names in a message
 class Pictures:
     """images: uint8 (N, C, H, W). labels: int64 (N,), or None where nobody knows; classes names
     them. files: where each came from, where they were files. notices: what the user should know.
+    film: whether neighbours are nearly equal, as those of a film are.
     """
 
     images: Tensor
@@ -34,6 +36,7 @@ class Pictures:
     classes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     notices: tuple[str, ...] = ()
+    film: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,6 +67,7 @@ class Pictures:
             None if self.labels is None else self.labels[places],
             self.classes,
             tuple(self.files[int(i)] for i in places) if self.files else (),
+            film=self.film,
         )
 
     def image_set(self) -> ImageSet:
@@ -91,17 +95,28 @@ class Split:
 
 
 def split(pictures: Pictures, seed: int) -> Split:
-    """Divide by chance; raises InputError when there are fewer than 10 pictures."""
-    count = len(pictures)
+    """Divide by chance; raises InputError when there are fewer than 10 pictures.
+
+    A film is divided by stretches: the neighbour of a picture learnt by heart is no test.
+    """
+    places = split_places(len(pictures), seed, film=pictures.film)
+    return Split(*(pictures.subset(part) for part in places))
+
+
+def split_places(count: int, seed: int, *, film: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """Which of ``count`` pictures to learn from, to choose by and to measure on, as ``split``."""
     if count < 10:
         raise InputError(f"There are only {count} pictures; at least 10 are needed to learn.")
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    if film:
+        stretches = 10 * min(_STRETCHES, max(1, count // 40))
+        turn = (order * stretches // count + seed) % 10
+        return order[(turn != 0) & (turn != 5)], order[turn == 0], order[turn == 5]
     tenth = count // 10
-    return Split(
-        pictures.subset(order[2 * tenth :]),
-        pictures.subset(order[:tenth]),
-        pictures.subset(order[tenth : 2 * tenth]),
-    )
+    return order[2 * tenth :], order[:tenth], order[tenth : 2 * tenth]
+
+
+_STRETCHES = 4  # of a film to choose by, and as many to measure on
 
 
 def load(
@@ -153,7 +168,7 @@ def _as_wanted(pictures: Pictures, size: int | None, channels: int | None) -> Pi
         images = (images.float() * weights).sum(1, keepdim=True).round().to(torch.uint8)
     if images is pictures.images:
         return pictures
-    return Pictures(images, pictures.labels, pictures.classes, pictures.files, pictures.notices)
+    return replace(pictures, images=images)
 
 
 def _bundled() -> Pictures:
@@ -227,6 +242,7 @@ def _folder(path: Path, size: int, channels: int | None, most: int) -> Pictures:
         tuple(classes) if labelled else (),
         tuple(files[n] for n in good),
         notices,
+        film=_is_crop(files[good[0]]),
     )
 
 
@@ -272,7 +288,13 @@ def _video(path: Path, size: int, most: int) -> Pictures:
             if len(frames) == most:
                 break
             frames.append(_square(frame.image, size).transpose(2, 0, 1))
-    return Pictures(torch.from_numpy(np.stack(frames)))
+    return Pictures(torch.from_numpy(np.stack(frames)), film=True)
+
+
+def _is_crop(path: Path) -> bool:
+    """Whether a picture is a face that was cut out of a film or a picture."""
+    with Image.open(path) as picture:
+        return CHUNK in picture.info
 
 
 def _picture_files(folder: Path) -> list[Path]:

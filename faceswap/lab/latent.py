@@ -1,15 +1,29 @@
 """Ways through the space of codes: from one picture to another, and along an attribute."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from faceswap.autoencoder.family import Autoencoder
+from faceswap.errors import InputError
+from faceswap.events import Notice
+from faceswap.faces.crops import FaceRecord
 from faceswap.lab.captions import Captions
 from faceswap.lab.codes import encoded
 from faceswap.lab.data import split
+from faceswap.lab.expressions import (
+    ATTRIBUTES,
+    ExpressionMeter,
+    apart_from_pose,
+    expression,
+    known_faces,
+)
 from faceswap.lab.figure import curves, sheet
 from faceswap.lab.generate import confidence, judge, vary
 from faceswap.lab.run import Run, Settings, finish, notices
@@ -89,8 +103,19 @@ def interpolate(settings: Settings) -> Run:
     return (yield from finish(settings, "interpolate", [sheet(rows), plot], figures, sentence))
 
 
+@dataclass(frozen=True)
+class Attribute:
+    """values (N,) of the training pictures, which make the vector; measure: of any pictures made
+    of the test's, in their order, a number (M,) each."""
+
+    name: str
+    values: Tensor
+    measure: Callable[[Tensor], Tensor]
+
+
 def attributes(settings: Settings) -> Run:
-    """Edit along attribute vectors: thickness and slant, measured, or the folder's classes."""
+    """Edit along attribute vectors: thickness and slant of strokes, smile, mouth, eyes and turn
+    of a faceset's faces, measured before and after; and from one class of a folder to another."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split(pictures, settings.seed)
@@ -99,33 +124,51 @@ def attributes(settings: Settings) -> Run:
     codes = encoded(model, training)
     limit = 1.5 if settings.strength is None else settings.strength
     sliders = [limit * (i / 5 - 1) for i in range(11)]
-    figures, rows, said = {}, [], []
-    for name, measure in _measures(pictures.shape[0]).items():
-        values = measure(training)
-        vector = attribute_vector(codes, values > values.median())
+    figures, rows, said = dict[str, Any](), list[tuple[str, Tensor]](), []
+    faces = known_faces(parts.training.files)
+    if faces:
+        x = x[:_MEASURED]
+        found = _of_faces(faces, known_faces(parts.test.files[:_MEASURED]), pictures.shape[2])
+    else:
+        found = _of_pictures(training)
+    for one in found:
+        having = (one.values > one.values.median()).to(codes.device)
+        if not bool(having.any()):
+            yield Notice(message=f"All pictures are alike in {one.name}; it is left out.")
+            continue
+        vector = attribute_vector(codes, having)
         made = {s: edited(model, x, vector, s) for s in sliders}
-        low, high = (float(measure(made[s]).mean()) for s in (sliders[0], sliders[-1]))
-        spread = float(measure(x).std())
-        figures[name] = {"least": low, "most": high, "spread of true pictures": spread}
-        said.append(f"{name} from {low:.3g} to {high:.3g} (true pictures spread by {spread:.2g})")
-        for picture in range(2):
-            rows.append((name, torch.stack([made[s][picture] for s in sliders])))
+        low, high = (float(one.measure(made[s]).mean()) for s in (sliders[0], sliders[-1]))
+        spread = float(one.measure(x).std())
+        figures[one.name] = {"least": low, "most": high, "spread of true pictures": spread}
+        said.append(f"{one.name} from {low:.3g} to {high:.3g} (true pictures: ±{spread:.2g})")
+        rows += _rows(one.name, made, sliders)
     if parts.training.labels is not None and len(parts.training.classes) == 2:
         name = parts.training.classes[1]
         vector = attribute_vector(codes, parts.training.labels.to(codes.device) == 1)
-        rows += [
-            (name, torch.stack([edited(model, x[i : i + 1], vector, s)[0] for s in sliders]))
-            for i in range(2)
-        ]
+        made = {s: edited(model, x[:2], vector, s) for s in sliders}
+        rows += _rows(f"{parts.training.classes[0]} to {name}", made, sliders)
+    if not rows:
+        raise InputError("The pictures are all alike: there is nothing to edit along.")
     sentence = (
         f"A slider from {sliders[0]:g} to {sliders[-1]:g} along a vector of the code changes "
-        f"{' and '.join(said)}."
+        f"{'; '.join(said) or 'the class'}."
     )
     return (yield from finish(settings, "attributes", [sheet(rows)], figures, sentence))
 
 
-def _measures(channels: int) -> dict[str, Callable[[Tensor], Tensor]]:
-    """What is measured of pictures (N, C, H, W): a number (N,) each."""
+_MEASURED = 32  # so many test faces are measured by the landmarker, some ms each
+
+
+def _rows(
+    name: str, made: dict[float, Tensor], sliders: Sequence[float]
+) -> list[tuple[str, Tensor]]:
+    """Two pictures, from one end of the slider to the other."""
+    return [(name, torch.stack([made[s][picture] for s in sliders])) for picture in range(2)]
+
+
+def _of_pictures(training: Tensor) -> list[Attribute]:
+    """What is measured of pictures (N, C, H, W) by their values."""
 
     def brightness(x: Tensor) -> Tensor:
         return x.flatten(1).mean(1)
@@ -136,6 +179,21 @@ def _measures(channels: int) -> dict[str, Callable[[Tensor], Tensor]]:
     def warmth(x: Tensor) -> Tensor:
         return (x[:, 0] - x[:, -1]).flatten(1).mean(1)
 
-    if channels == 1:
-        return {"thickness (mean ink)": brightness, "slant in degrees": lean}
-    return {"brightness": brightness, "warmth (red minus blue)": warmth}
+    if training.shape[1] == 1:
+        measures = {"thickness (mean ink)": brightness, "slant in degrees": lean}
+    else:
+        measures = {"brightness": brightness, "warmth (red minus blue)": warmth}
+    return [Attribute(name, measure(training), measure) for name, measure in measures.items()]
+
+
+def _of_faces(
+    training: Sequence[tuple[int, FaceRecord]], test: Sequence[tuple[int, FaceRecord]], size: int
+) -> list[Attribute]:
+    """What faces do, by the records of their crops."""
+    meter = ExpressionMeter(test, size)
+    own = np.stack([expression(face.points, face.pose) for _, face in training])
+    values = torch.from_numpy(apart_from_pose(own))
+    return [
+        Attribute(name, values[:, place], partial(meter.measure, place=place))
+        for place, name in enumerate(ATTRIBUTES)
+    ]

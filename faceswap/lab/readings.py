@@ -37,7 +37,7 @@ def series(settings: Settings) -> Run:
     mean, spread = readings[:half].mean(0), readings[:half].std(0) + 1e-9
     level = np.clip((readings - mean) / spread * 0.15 + 0.5, 0, 1)
     windows = np.lib.stride_tricks.sliding_window_view(level, length, axis=0).transpose(0, 2, 1)
-    quiet = Pictures(_bytes(windows[: half - length]))
+    quiet = Pictures(_bytes(windows[: half - length]), film=True)
     parts = split(quiet, settings.seed)
     config = LstmConfig(
         height=length, size=readings.shape[1], hidden=64, numbers=settings.code or 8

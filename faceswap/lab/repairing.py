@@ -1,6 +1,6 @@
 """Repairs: noise, hidden rows, holes, lost detail, lost colour, a shifted picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -152,7 +152,7 @@ def _inked(pictures: Pictures) -> Pictures:
     labels = pictures.known_labels("colourise")
     ink = torch.tensor(PALETTE)[labels % len(PALETTE)].view(-1, 3, 1, 1)
     images = (pictures.images * ink).round().to(torch.uint8)
-    return Pictures(images, labels, pictures.classes, pictures.files)
+    return replace(pictures, images=images)
 
 
 @torch.no_grad()

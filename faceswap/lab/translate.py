@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from faceswap.autoencoder.models import SharedAutoencoder
 from faceswap.errors import InputError, OptionsError
 from faceswap.lab.codes import jitter_for
-from faceswap.lab.data import Pictures, fingerprint, load, split
+from faceswap.lab.data import Pictures, fingerprint, load, split, split_places
 from faceswap.lab.figure import sheet, write_png
 from faceswap.lab.models import TranslatingConfig
 from faceswap.lab.run import Run, Settings, finish, notices, train
@@ -152,7 +152,8 @@ def translate(settings: Settings) -> Run:
     figures: dict[str, Any] = {"pictures of A": len(a), "pictures of B": len(b)}
     sentence = f"{len(x)} unseen pictures of A are shown as B."
     if truth is not None:
-        wanted = split(truth, settings.seed).test.floats().to(settings.device)
+        places = split_places(len(a), settings.seed, film=a.film)[2]
+        wanted = truth.subset(places).floats().to(settings.device)
         figures |= scores(made, x, wanted, mean_b)
         rows.insert(2, ("the truth", wanted[:10]))
         sentence = (
