@@ -168,6 +168,14 @@ def test_options_that_would_do_nothing_are_refused(given: dict[str, Any], words:
         LabOptions(**given)
 
 
+def test_a_query_that_is_no_picture_is_refused_before_the_work(
+    shapes: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="no picture that can be read"):
+        finish(options("retrieve", shapes, tmp_path / "out", data=[shapes, tmp_path / "no.png"]))
+    assert not (tmp_path / "out").exists()
+
+
 def test_anomalies_in_other_pictures_than_the_normal_ones(shapes: Path, tmp_path: Path) -> None:
     data = [shapes / "disc", shapes / "bar"]
     _, summary = finish(options("anomaly", shapes, tmp_path, data=data, steps=60))

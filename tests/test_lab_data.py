@@ -63,7 +63,8 @@ def test_mnist_folder_with_and_without_labels(tmp_path: Path) -> None:
         found.known_labels("classify")
     (tmp_path / "t-labels-idx1-ubyte").write_bytes(idx(np.arange(30) % 10))
     assert load(tmp_path).known_labels("classify").tolist() == [n % 10 for n in range(30)]
-    (tmp_path / "t-labels-idx1-ubyte").write_bytes(idx(np.arange(29) % 10))
+    (tmp_path / "t-labels-idx1-ubyte").unlink()
+    (tmp_path / "t-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(29) % 10)))
     with pytest.raises(InputError, match=r"29 labels, and .* 30 pictures"):
         load(tmp_path)
 

@@ -22,7 +22,7 @@ from faceswap.lab.codes import decoded, encoded, jitter_for
 from faceswap.lab.data import Pictures, Split, load, split
 from faceswap.lab.figure import curves, sheet
 from faceswap.lab.models import VariationalConfig, body_for
-from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import Jitter, LabTask, Vary
 
 QUANTILE = 0.95
@@ -71,6 +71,7 @@ def normal_model(
         jitter=jitter,
         dice=config.latents,
     )
+    steps = fewer(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps, rate=1e-3)
     assert isinstance(model, VariationalAutoencoder)
     return model

@@ -20,7 +20,7 @@ from faceswap.events import Event
 from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import Block, beside, curves, plane, rgb, sheet
 from faceswap.lab.models import body_for
-from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat
 
 LENGTHS = (2, 5, 16, 32)
@@ -40,6 +40,7 @@ def learn(
     config = body_for(parts.training.shape, numbers, 256)
     jitter = jitter_for(parts.training)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
+    steps = fewer(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps)
     assert isinstance(model, Autoencoder)
     return model
@@ -80,7 +81,7 @@ def reconstruct(settings: Settings) -> Run:
     yield from notices(pictures)
     numbers = settings.code or 32
     parts = split(pictures, settings.seed)
-    model = yield from learn(settings, parts, numbers, "reconstruct", 5000)
+    model = yield from learn(settings, parts, numbers, "reconstruct", 4500)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))
     linear = through_pca(principal(training, numbers), x)
@@ -102,7 +103,7 @@ def compare_codes(settings: Settings) -> Run:
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     rows, ours, theirs = [("pictures", x[:12])], [], []
     for numbers in LENGTHS:
-        model = yield from learn(settings, parts, numbers, f"codes-{numbers}", 2500)
+        model = yield from learn(settings, parts, numbers, f"codes-{numbers}", 2000)
         made = decoded(model, encoded(model, x))
         ours.append((float(numbers), mse(made, x)))
         theirs.append((float(numbers), mse(through_pca(principal(training, numbers), x), x)))
@@ -218,7 +219,7 @@ def scatter(settings: Settings) -> Run:
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split(pictures, settings.seed)
-    model = yield from learn(settings, parts, 2, "scatter", 6000)
+    model = yield from learn(settings, parts, 2, "scatter", 4000)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     pca = principal(training, 2)
     planes = {
@@ -276,7 +277,7 @@ def _other(
     parts = split(pictures, settings.seed)
     jitter = jitter_for(pictures)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
-    model = yield from train(task, config, settings, use, steps)
+    model = yield from train(task, config, settings, use, fewer(steps, pictures.shape))
     assert isinstance(model, Autoencoder)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))

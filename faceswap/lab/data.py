@@ -192,8 +192,8 @@ def _mnist(files: Sequence[Path]) -> Pictures:
     for path in files:
         one = read_idx(path, 3)
         images.append(one)
-        beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
-        if beside != path and beside.exists():
+        beside = _labels_of(path)
+        if beside is not None:
             known = read_idx(beside, 1)
             if len(known) != len(one):
                 raise InputError(
@@ -208,6 +208,13 @@ def _mnist(files: Sequence[Path]) -> Pictures:
     known = np.concatenate(labels).astype(np.int64)
     classes = tuple(str(n) for n in range(int(known.max()) + 1))
     return Pictures(torch.from_numpy(every), torch.from_numpy(known), classes)
+
+
+def _labels_of(path: Path) -> Path | None:
+    """The file of labels beside one of pictures, packed or not."""
+    plain = path.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
+    found = [path.with_name(plain + end) for end in ("", ".gz")]
+    return next((one for one in found if one != path and one.exists()), None)
 
 
 def _folder(path: Path, size: int, channels: int | None, most: int) -> Pictures:

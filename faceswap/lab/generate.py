@@ -16,8 +16,11 @@ from faceswap.lab.codes import encoded, jitter_for, learn
 from faceswap.lab.data import Split, split
 from faceswap.lab.figure import grid, sheet
 from faceswap.lab.models import ClassifierConfig, VariationalConfig, body_for
-from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import LabBatch, LabTask, Tell, Vary
+
+VAE_STEPS = 3000
+"""Steps after which a VAE of digits gains little more."""
 
 
 def vary(
@@ -33,6 +36,7 @@ def vary(
     task = LabTask(
         parts.training, parts.validation, aim, settings.device, jitter=jitter, dice=latents
     )
+    steps = fewer(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps, rate=2e-3)
     assert isinstance(model, VariationalAutoencoder)
     return model
@@ -64,7 +68,8 @@ def judge(settings: Settings, parts: Split) -> Generator[Event, None, Classifier
         settings.device,
         jitter=jitter_for(parts.training),
     )
-    model = yield from train(task, config, settings, "judge", 1200, rate=1e-3)
+    steps = fewer(1000, parts.training.shape)
+    model = yield from train(task, config, settings, "judge", steps, rate=1e-3)
     assert isinstance(model, Classifier)
     return model
 
@@ -81,7 +86,7 @@ def vae(settings: Settings) -> Run:
     yield from notices(pictures)
     parts = split(pictures, settings.seed)
     latents = settings.code or 20
-    model = yield from vary(settings, parts, latents, "vae", 8000)
+    model = yield from vary(settings, parts, latents, "vae", VAE_STEPS)
     x = parts.test.floats().to(settings.device)
     total, told, kl = elbo(model, x)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
@@ -108,9 +113,9 @@ def generate(settings: Settings) -> Run:
     parts = split(pictures, settings.seed)
     latents = settings.code or 20
     judging = yield from judge(settings, parts)
-    model = yield from vary(settings, parts, latents, "vae", 8000)
-    plain = yield from learn(settings, parts, latents, "plain", 4000)
-    flat = yield from vary(settings, parts, 2, "manifold", 3000)
+    model = yield from vary(settings, parts, latents, "vae", VAE_STEPS)
+    plain = yield from learn(settings, parts, latents, "plain", 2000)
+    flat = yield from vary(settings, parts, 2, "manifold", 2000)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
     z = torch.randn(500, latents, generator=generator, device=settings.device)
     x = parts.test.floats().to(settings.device)
@@ -173,7 +178,7 @@ def caption(settings: Settings) -> Run:
         jitter=jitter_for(pictures),
         dice=latents,
     )
-    model = yield from train(task, config, settings, "caption", 6000)
+    model = yield from train(task, config, settings, "caption", fewer(3000, pictures.shape))
     assert isinstance(model, VariationalAutoencoder)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
     texts = [

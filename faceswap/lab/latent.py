@@ -25,7 +25,7 @@ from faceswap.lab.expressions import (
     known_faces,
 )
 from faceswap.lab.figure import curves, sheet
-from faceswap.lab.generate import confidence, judge, vary
+from faceswap.lab.generate import VAE_STEPS, confidence, judge, vary
 from faceswap.lab.run import Run, Settings, finish, notices
 
 STEPS = 11
@@ -72,7 +72,7 @@ def interpolate(settings: Settings) -> Run:
     labels = pictures.known_labels("interpolate")
     parts = split(pictures, settings.seed)
     judging = yield from judge(settings, parts)
-    model = yield from vary(settings, parts, settings.code or 20, "vae", 8000)
+    model = yield from vary(settings, parts, settings.code or 20, "vae", VAE_STEPS)
     x = parts.test.floats().to(settings.device)
     half = len(x) // 2
     a, b = x[:half], x[half : 2 * half]
@@ -119,7 +119,7 @@ def attributes(settings: Settings) -> Run:
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split(pictures, settings.seed)
-    model = yield from vary(settings, parts, settings.code or 20, "vae", 8000)
+    model = yield from vary(settings, parts, settings.code or 20, "vae", VAE_STEPS)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     codes = encoded(model, training)
     limit = 1.5 if settings.strength is None else settings.strength

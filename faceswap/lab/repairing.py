@@ -12,7 +12,7 @@ from faceswap.errors import OptionsError
 from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import sheet
 from faceswap.lab.models import RepairConfig, body_for
-from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import Jitter, LabTask, Repeat, Spoil, visible
 
 Use = Literal["denoise", "occlusion", "inpaint", "superres", "colourise"]
@@ -138,7 +138,8 @@ def _repair(
     )
     jitter = _jitter_for(pictures)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, spoil, jitter)
-    model = yield from train(task, config, settings, use, steps=3500, batch=32)
+    steps = fewer(3500, pictures.shape)
+    model = yield from train(task, config, settings, use, steps, batch=32)
     return (yield from _measured(settings, use, model, parts, kinds))
 
 
@@ -219,7 +220,7 @@ def shift(settings: Settings) -> Run:
 
     config = body_for(pictures.shape, settings.code or 64, 256)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, moved)
-    model = yield from train(task, config, settings, "shift", steps=3000)
+    model = yield from train(task, config, settings, "shift", fewer(3000, pictures.shape))
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)
     seen = moved(x, generator)

@@ -134,6 +134,14 @@ def train(
     return loop.state.averaged
 
 
+def fewer(steps: int, shape: tuple[int, int, int]) -> int:
+    """Steps for pictures of ``shape`` (C, H, W) that take about as long as ``steps`` of digits'.
+
+    Large pictures come with nearly equal neighbours and need fewer; never less than a fifth.
+    """
+    return max(steps // 5, min(steps, steps * 32 * 32 // (shape[1] * shape[2])))
+
+
 def _check_data(folder: Path, task: DataTask, *, resumed: bool) -> None:
     """Remember what a run learns from, and refuse to go on with something else."""
     path = folder / "data.json"

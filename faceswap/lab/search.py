@@ -13,7 +13,7 @@ from faceswap.lab.codes import encoded
 from faceswap.lab.data import Split, load_query, split
 from faceswap.lab.figure import sheet
 from faceswap.lab.models import body_for
-from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import Jitter, LabTask, Repeat
 
 BENT = Jitter(rotation=20, scale=0.2, shift=0.08, warp=0.2)
@@ -54,6 +54,7 @@ def learn_to_search(
     grey = parts.training.shape[0] == 1
     bent = BENT if grey else Jitter(rotation=10, scale=0.15, shift=0.08, warp=0.1)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, bent)
+    steps = fewer(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps)
     assert isinstance(model, Autoencoder)
     return model
@@ -64,14 +65,11 @@ def retrieve(settings: Settings) -> Run:
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split(pictures, settings.seed)
-    model = yield from learn_to_search(settings, parts, "retrieve", 5000)
+    asked = load_query(settings.data[1], pictures.shape) if len(settings.data) > 1 else parts.test
+    query = asked.floats().to(settings.device)
+    model = yield from learn_to_search(settings, parts, "retrieve", 4000)
     known = parts.training.floats().to(settings.device)
     index, raw = Index.of(encoded(model, known)), Index.of(known.flatten(1))
-    if len(settings.data) > 1:
-        asked = load_query(settings.data[1], pictures.shape)
-        query = asked.floats().to(settings.device)
-    else:
-        query = parts.test.floats().to(settings.device)
     found = index.nearest(encoded(model, query), 10)
     pixels = raw.nearest(query.flatten(1), 10)
     shown = min(6, len(query))

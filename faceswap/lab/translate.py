@@ -13,7 +13,7 @@ from faceswap.lab.codes import jitter_for
 from faceswap.lab.data import Pictures, fingerprint, load, split, split_places
 from faceswap.lab.figure import sheet, write_png
 from faceswap.lab.models import TranslatingConfig
-from faceswap.lab.run import Run, Settings, finish, notices, train
+from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import Jitter, Losses
 from faceswap.training.data import ImageSet
 
@@ -142,7 +142,7 @@ def translate(settings: Settings) -> Run:
     )
     jitter = jitter_for(Pictures(a.images[:1, :1])) if not settings.data else _MILD
     task = TranslatingTask(parts.training, b, parts.validation, jitter, settings.device)
-    model = yield from train(task, config, settings, "translate", 3000, batch=32)
+    model = yield from train(task, config, settings, "translate", fewer(3000, a.shape), batch=32)
     assert isinstance(model, SharedAutoencoder)
     x = parts.test.floats().to(settings.device)
     with torch.no_grad():
