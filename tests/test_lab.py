@@ -23,6 +23,7 @@ from faceswap.lab.classify import few
 from faceswap.lab.codes import at_rate, jpeg
 from faceswap.lab.data import Pictures, load
 from faceswap.lab.expressions import ATTRIBUTES
+from faceswap.lab.generate import distance
 from faceswap.lab.latent import attribute_vector, linear, spherical
 from faceswap.lab.readings import made_series
 from faceswap.lab.run import load_model
@@ -168,6 +169,17 @@ def test_options_that_would_do_nothing_are_refused(given: dict[str, Any], words:
         LabOptions(**given)
 
 
+@pytest.mark.parametrize("use", ["generate", "interpolate"])
+def test_pictures_without_classes_are_judged_by_the_nearest_true_one(
+    use: UseName, shapes: Path, tmp_path: Path
+) -> None:
+    _, summary = finish(options(use, shapes, tmp_path, data=[shapes / "disc"]))
+    assert all(name.startswith("distance") for name in summary.figures)
+    known = torch.rand(4, 1, 3, 3)
+    near = distance(known, torch.cat([known[2:3], known[:1] + 0.1]))
+    assert near.tolist() == pytest.approx([0, 0.01], abs=1e-4)
+
+
 def test_a_query_that_is_no_picture_is_refused_before_the_work(
     shapes: Path, tmp_path: Path
 ) -> None:
@@ -208,6 +220,22 @@ def test_attribute_vectors() -> None:
     assert attribute_vector(codes, torch.tensor([False, False, True])).tolist() == [3, 4]
     with pytest.raises(ValueError, match="with the attribute and without"):
         attribute_vector(codes, torch.ones(3, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("use", [u for u in USES if u not in ("series", "sound", "translate")])
+def test_a_handful_of_pictures_is_enough_or_refused(
+    use: UseName, shapes: Path, tmp_path: Path
+) -> None:
+    for file in sorted(shapes.glob("*/*.png"))[::6]:
+        target = tmp_path / "few" / file.parent.name / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    if use == "anomaly":
+        with pytest.raises(InputError, match="too few pictures"):
+            finish(options(use, tmp_path / "few", tmp_path / "out", steps=1))
+        return
+    _, summary = finish(options(use, tmp_path / "few", tmp_path / "out", steps=1))
+    assert all(math.isfinite(value) for value in _numbers(summary.figures))
 
 
 def test_a_faceset_s_attributes_are_read_off_its_crops(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def jpeg(pictures: Block, quality: int) -> tuple[int, Block]:
     Image.fromarray(flat[..., 0] if c == 1 else flat).save(
         stream, "JPEG", quality=quality, optimize=True
     )
-    again = np.asarray(Image.open(stream)).reshape(lines, tall, columns, wide, c)
+    again = np.array(Image.open(stream)).reshape(lines, tall, columns, wide, c)
     tiles = again.transpose(0, 2, 1, 3, 4).reshape(lines * columns, tall, wide, c)
     return len(stream.getvalue()), np.ascontiguousarray(tiles[:n, :h, :w])
 
@@ -233,7 +233,9 @@ def scatter(settings: Settings) -> Run:
     for name, (known, points) in planes.items():
         title = name
         if labels is not None and parts.training.labels is not None:
-            near = KNeighborsClassifier(10).fit(known, parts.training.labels.numpy())
+            near = KNeighborsClassifier(min(10, len(known))).fit(
+                known, parts.training.labels.numpy()
+            )
             right = float(near.score(points, labels))
             figures[f"neighbours of {name} tell the class"] = right
             title = f"{name}: neighbours tell {right:.0%} of the classes"

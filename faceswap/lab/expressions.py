@@ -66,8 +66,8 @@ def apart_from_pose(values: Values) -> Values:
     """
     head = values[:, _OF_HEAD] / 30
     terms = np.column_stack([np.ones(len(values)), head, head**2])
-    told = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
-    left = values - told
+    told: Values = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
+    left: Values = values - told
     left[:, _OF_HEAD] = values[:, _OF_HEAD]
     return left
 

@@ -25,7 +25,7 @@ from faceswap.lab.expressions import (
     known_faces,
 )
 from faceswap.lab.figure import curves, sheet
-from faceswap.lab.generate import VAE_STEPS, confidence, judge, vary
+from faceswap.lab.generate import VAE_STEPS, vary, yardstick
 from faceswap.lab.run import Run, Settings, finish, notices
 
 STEPS = 11
@@ -69,12 +69,13 @@ def interpolate(settings: Settings) -> Run:
     """Between two pictures through the codes, straight and on a circle, against cross-fading."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    labels = pictures.known_labels("interpolate")
     parts = split(pictures, settings.seed)
-    judging = yield from judge(settings, parts)
+    yard = yield from yardstick(settings, parts)
     model = yield from vary(settings, parts, settings.code or 20, "vae", VAE_STEPS)
     x = parts.test.floats().to(settings.device)
     half = len(x) // 2
+    if not half:
+        raise InputError(f"There are only {len(pictures)} pictures; two unseen ones are needed.")
     a, b = x[:half], x[half : 2 * half]
     t = torch.linspace(0, 1, STEPS, device=settings.device)
     with torch.no_grad():
@@ -86,19 +87,23 @@ def interpolate(settings: Settings) -> Run:
         }
     lines, figures, rows = {}, {}, []
     for name, made in ways.items():
-        sure = confidence(judging, made).view(STEPS, half).mean(1)
-        lines[name] = [(float(u), float(v)) for u, v in zip(t, sure, strict=True)]
-        figures[f"confidence half way, {name}"] = float(sure[STEPS // 2])
-        for pair in range(2):
+        true = yard.measure(made).view(STEPS, half).mean(1)
+        lines[name] = [(float(u), float(v)) for u, v in zip(t, true, strict=True)]
+        figures[f"{yard.name} half way, {name}"] = float(true[STEPS // 2])
+        for pair in range(min(2, half)):
             rows.append((name, made.view(STEPS, half, *a.shape[1:])[:, pair]))
-    rows = rows[::2] + rows[1::2]
-    plot = curves("How sure a classifier is on the way", lines, "way", "confidence")
+    rows = rows[::2] + rows[1::2] if half > 1 else rows
+    title = "How sure a classifier is on the way" if yard.more else "From the nearest true picture"
+    plot = curves(title, lines, "way", yard.name)
+    straight, round_about, faded = (yard.text(figures[f"{yard.name} half way, {w}"]) for w in ways)
     sentence = (
-        f"Half way between two pictures of {len(torch.unique(labels))} classes a classifier is "
-        f"{figures['confidence half way, linear']:.0%} sure of what it sees (spherical "
-        f"{figures['confidence half way, spherical']:.0%}), against "
-        f"{figures['confidence half way, cross-fade']:.0%} for plain cross-fading, which shows "
-        "both at once."
+        f"Half way between two pictures a classifier is {straight} sure of what it sees "
+        f"(spherical {round_about}), against {faded} for plain cross-fading, which shows both at "
+        "once."
+        if yard.more
+        else f"Half way between two pictures what is seen is {straight} from the nearest true one "
+        f"(mean squared difference; spherical {round_about}), against {faded} for plain "
+        "cross-fading, which shows both at once."
     )
     return (yield from finish(settings, "interpolate", [sheet(rows), plot], figures, sentence))
 
@@ -139,7 +144,7 @@ def attributes(settings: Settings) -> Run:
         vector = attribute_vector(codes, having)
         made = {s: edited(model, x, vector, s) for s in sliders}
         low, high = (float(one.measure(made[s]).mean()) for s in (sliders[0], sliders[-1]))
-        spread = float(one.measure(x).std())
+        spread = float(one.measure(x).std(correction=0))
         figures[one.name] = {"least": low, "most": high, "spread of true pictures": spread}
         said.append(f"{one.name} from {low:.3g} to {high:.3g} (true pictures: ±{spread:.2g})")
         rows += _rows(one.name, made, sliders)
@@ -163,8 +168,9 @@ _MEASURED = 32  # so many test faces are measured by the landmarker, some ms eac
 def _rows(
     name: str, made: dict[float, Tensor], sliders: Sequence[float]
 ) -> list[tuple[str, Tensor]]:
-    """Two pictures, from one end of the slider to the other."""
-    return [(name, torch.stack([made[s][picture] for s in sliders])) for picture in range(2)]
+    """Two pictures at most, from one end of the slider to the other."""
+    shown = range(min(2, *(len(pictures) for pictures in made.values())))
+    return [(name, torch.stack([made[s][picture] for s in sliders])) for picture in shown]
 
 
 def _of_pictures(training: Tensor) -> list[Attribute]:

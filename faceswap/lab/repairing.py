@@ -13,7 +13,7 @@ from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import sheet
 from faceswap.lab.models import RepairConfig, body_for
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.task import Jitter, LabTask, Repeat, Spoil, visible
+from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat, Spoil, visible
 
 Use = Literal["denoise", "occlusion", "inpaint", "superres", "colourise"]
 PALETTE = (
@@ -143,10 +143,9 @@ def _repair(
     return (yield from _measured(settings, use, model, parts, kinds))
 
 
-def _jitter_for(pictures: Pictures) -> Jitter | None:
-    """None for digits: what is turned is a little blurred, and so would the repair be."""
-    grey = pictures.shape[0] == 1
-    return None if grey else Jitter(flip=0.5)
+def _jitter_for(pictures: Pictures) -> Jitter:
+    """Sharp for digits: a net that learns from blurred ones would blur what it repairs."""
+    return replace(DIGITS, sharp=True) if pictures.shape[0] == 1 else Jitter(flip=0.5)
 
 
 def _inked(pictures: Pictures) -> Pictures:
