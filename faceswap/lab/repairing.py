@@ -64,7 +64,7 @@ def denoise(settings: Settings) -> Run:
         parts = torch.tensor_split(x, cuts)
         return torch.cat([k.spoil(p, g) for k, p in zip(kinds, parts, strict=True) if len(p)])
 
-    return (yield from _repair(settings, "denoise", mixed, kinds, strength=sigma))
+    return (yield from _repair(settings, "denoise", mixed, kinds, sigma, steps=4500))
 
 
 def occlusion(settings: Settings) -> Run:
@@ -118,7 +118,12 @@ def colourise(settings: Settings) -> Run:
 
 
 def _repair(
-    settings: Settings, use: Use, spoil: Spoil, kinds: list[Kind], strength: float = 0.0
+    settings: Settings,
+    use: Use,
+    spoil: Spoil,
+    kinds: list[Kind],
+    strength: float = 0.0,
+    steps: int = 3500,
 ) -> Run:
     pictures = settings.pictures()
     yield from notices(pictures)
@@ -138,7 +143,7 @@ def _repair(
     )
     jitter = _jitter_for(pictures)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, spoil, jitter)
-    steps = fewer(3500, pictures.shape)
+    steps = fewer(steps, pictures.shape)
     model = yield from train(task, config, settings, use, steps, batch=32)
     return (yield from _measured(settings, use, model, parts, kinds))
 

@@ -65,7 +65,7 @@ USES: dict[UseName, Use] = {
     "generate": Use("pictures from random codes"),
     "caption": Use("pictures as a text says"),
     "interpolate": Use("from one picture to another"),
-    "attributes": Use("edit along attributes", strength="the slider's end"),
+    "attributes": Use("edit strokes, or the smile and turn of faces", strength="the slider's end"),
     "retrieve": Use("find pictures like another", ("pictures", "query")),
     "anomaly": Use("find what does not belong", ("normal pictures", "pictures or a video")),
     "series": Use("find faults in a series of readings", ("CSV file",), size=False),
