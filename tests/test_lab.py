@@ -26,9 +26,10 @@ from faceswap.lab.expressions import ATTRIBUTES
 from faceswap.lab.generate import distance
 from faceswap.lab.latent import attribute_vector, linear, spherical
 from faceswap.lab.readings import made_series
-from faceswap.lab.run import load_model
+from faceswap.lab.run import fewer, load_model
 from faceswap.lab.search import Index, precision
 from faceswap.lab.sound import made_sounds, snr, sounded, spectrogram, with_noise
+from faceswap.lab.task import Jitter
 from faceswap.lab.uses import USES, UseName
 
 
@@ -204,6 +205,24 @@ def test_a_query_finds_its_own_picture(shapes: Path, tmp_path: Path) -> None:
     assert index.nearest(torch.tensor([[0.0, 2, 1, 0]]), 2).tolist() == [[1, 2]]
     labels = torch.tensor([0, 1, 1, 0])
     assert precision(labels, torch.tensor([1]), torch.tensor([[1, 2, 3]])) == pytest.approx(2 / 3)
+
+
+def test_sharp_jitter_keeps_edges() -> None:
+    x = (torch.arange(28).view(1, 1, 1, -1) // 2 % 2).float().expand(8, 1, 28, 28)
+    still = Jitter(sharp=True)(x, torch.Generator().manual_seed(0))
+    assert torch.allclose(still, x, atol=1e-5)
+    contrast = []
+    for sharp in (False, True):
+        bent = Jitter(shift=0.05, sharp=sharp)(x, torch.Generator().manual_seed(0))
+        assert 0 <= float(bent.min()) <= float(bent.max()) <= 1
+        contrast.append(float((bent - 0.5).abs().mean()))
+    assert contrast[1] > 1.01 * contrast[0]
+
+
+def test_large_pictures_have_fewer_steps() -> None:
+    assert fewer(3000, (1, 28, 28)) == 3000
+    assert fewer(3000, (3, 64, 64)) == 750
+    assert fewer(3000, (3, 256, 256)) == 600
 
 
 def test_ways_between_codes() -> None:
