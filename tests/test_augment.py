@@ -120,3 +120,24 @@ def test_uniform_is_uniform() -> None:
     assert -1 <= x.min() < x.max() < 3
     assert x.mean() == pytest.approx(1, abs=0.1)
     assert x.std() == pytest.approx(4 / math.sqrt(12), abs=0.05)
+
+
+def test_a_dragged_picture_has_its_points_where_they_are_wanted() -> None:
+    spots = torch.tensor([[[-0.5, -0.25], [0.5, 0.0], [0.0, 0.5]]])
+    picture = torch.zeros(1, 1, 64, 64)
+    places = ((spots[0] + 1) * 32).long()
+    for x, y in places.tolist():
+        picture[0, 0, y - 1 : y + 1, x - 1 : x + 1] = 1
+    end = spots + torch.tensor([[[0.1, 0.0], [0.0, 0.0], [-0.1, -0.1]]])
+    field = augment.drag_field(spots, end, 32)
+    still = augment.affine_grid(torch.eye(2, 3)[None], 64)
+    dragged = augment.sample(picture, still + augment.resized_field(field, 64))[0, 0]
+    for x, y in ((end[0] + 1) * 32).tolist():
+        part = dragged[int(y) - 5 : int(y) + 5, int(x) - 5 : int(x) + 5]
+        rows, columns = torch.meshgrid(torch.arange(10.0), torch.arange(10.0), indexing="ij")
+        assert float((part * columns).sum() / part.sum()) + int(x) - 5 == pytest.approx(
+            x - 0.5, abs=1
+        )
+        assert float((part * rows).sum() / part.sum()) + int(y) - 5 == pytest.approx(y - 0.5, abs=1)
+    assert field[0, 0, 0].norm() < 0.05
+    assert torch.equal(augment.drag_field(spots, spots, 8), torch.zeros(1, 8, 8, 2))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from drawn_faces import SIDE, draw, draw_project
+from drawn_faces import SIDE, draw, draw_project, landmarks
 
 from faceswap.errors import NoFaceError
 from faceswap.faces.crops import write_crop
@@ -24,14 +24,22 @@ def test_faces_come_scaled_with_their_maps(folder: Path) -> None:
     assert len(faces.training) + len(faces.held_out) == 44
     assert len(faces.held_out) == 4
     assert faces.training.pictures.shape[1:] == (3, 64, 64)
-    assert faces.training.maps.shape[1:] == (2, 32, 32)
-    face, features = faces.training.maps[0].float() / 255
+    assert faces.training.maps.shape[1:] == (3, 32, 32)
+    face, features, mouth = faces.training.maps[0].float() / 255
     assert 0.25 < face.mean() < 0.45  # the ellipse fills 36 %
     assert face[16, 16] == 1
     assert face[0, 0] == 0
     eye = ((SIDE / 2 - 13) / 3, (SIDE * 0.52 - 9) / 3)
     assert features[round(eye[1]), round(eye[0])] == 1
     assert features[16, 16] == 0
+    assert mouth[round((SIDE * 0.52 + 20) / 3), 16] > 0.3
+    assert mouth.mean() < 0.02
+    points = (faces.shapes.points[0] + 1) * SIDE / 2 - 0.5
+    expected = np.concatenate(landmarks(0.0, 0.5))
+    assert np.abs(points.numpy() - expected).max() < 0.01
+    assert faces.shapes.gazes.median(0).values.tolist() == [0, 0]
+    turns = torch.corrcoef(torch.stack([faces.shapes.poses[:, 0], faces.shapes.gazes[:, 0]]))
+    assert turns[0, 1] > 0.8  # these eyes look where the head turns
     assert torch.allclose(faces.training.weights.mean(), torch.tensor(1.0).double(), atol=0.1)
 
 

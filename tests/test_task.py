@@ -3,14 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from drawn_faces import draw_project
+from drawn_faces import draw, draw_project
 from PIL import Image
 from torch.nn import functional
 
+from faceswap.faces.crops import write_crop
 from faceswap.swap.faceset import FaceSet, LoadConfig, load_faces
 from faceswap.swap.model import SwapConfig, SwapModel
 from faceswap.swap.objective import Objective, mask_loss, picture_losses
-from faceswap.swap.task import SwapTask
+from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.data import ImageSet
 
 CPU = torch.device("cpu")
@@ -23,6 +24,7 @@ STILL = {
     "contrast": 0.0,
     "tint": 0.0,
     "color_transfer": 0.0,
+    "pairs": False,
 }
 
 
@@ -33,7 +35,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceSet]:
 
 
 def make_task(sides: dict[str, FaceSet], **changes: float) -> SwapTask:
-    return SwapTask(sides, 32, Objective(**changes), CPU)
+    return SwapTask(sides, 32, Objective.model_validate(changes), CPU)
 
 
 def model() -> SwapModel:
@@ -75,6 +77,30 @@ def test_without_changes_the_targets_are_the_faces(sides: dict[str, FaceSet]) ->
         assert (known - target).abs().amax((1, 2, 3)).min() < 1e-3
 
 
+def test_who_imitates_has_the_others_open_mouth(tmp_path: Path) -> None:
+    project = draw_project(tmp_path, 40)
+    for number in range(40):
+        yaw = float(np.sin(number / 5))
+        write_crop(project.faces("b") / f"{number:06d}.png", *draw("b", yaw, 0.0, number))
+    speaking = {s: load_faces(project.faces(s), s, LoadConfig(64)) for s in ("a", "b")}
+
+    def darkest(batch: SwapBatch) -> torch.Tensor:
+        """How dark the middle of the mouth is in each face of B."""
+        return 1 - batch.targets.chunk(2)[1][:, :, 44:50, 29:35].amax(1).mean((1, 2))
+
+    alone = darkest(make_task(speaking, **STILL).batch(16, generator(), 0.0))
+    batch = make_task(speaking, **(STILL | {"pairs": True})).batch(16, generator(), 0.0)
+    following = darkest(batch)[::2]
+    assert following.max() > alone.max() + 0.1
+    assert darkest(batch)[1::2].max() < alone.max() + 0.05
+    assert batch.mixing is not None
+    assert batch.mixing.min() >= 0
+    assert batch.mixing.max() > 0.5
+    part = batch.part(1, 2)
+    assert part.mixing is not None
+    assert torch.equal(part.mixing, batch.mixing[8:])
+
+
 def test_b_takes_on_the_colours_of_a(sides: dict[str, FaceSet]) -> None:
     def tone(batch_maps: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
         inside = functional.interpolate(batch_maps[:, :1], pictures.shape[-2:])
@@ -98,7 +124,9 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
             super().__init__()
             self.pictures = pictures
 
-        def forward(self, faces: dict[str, torch.Tensor]) -> dict[str, object]:
+        def forward(
+            self, faces: dict[str, torch.Tensor], mixing: torch.Tensor | None
+        ) -> dict[str, object]:
             masks = functional.interpolate(batch.maps[:, :1], (64, 64), mode="bilinear")
             made = zip(self.pictures.chunk(2), masks.chunk(2), strict=True)
             return dict(zip(faces, made, strict=True))
@@ -118,14 +146,15 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
 
 def test_it_overfits_one_batch_and_the_measures_see_it(sides: dict[str, FaceSet]) -> None:
     few = {
-        side: FaceSet(s.training.subset(torch.arange(2)), s.training.subset(torch.arange(2)))
+        side: FaceSet(few, few, s.shapes.at(torch.arange(2)))
         for side, s in sides.items()
+        for few in [s.training.subset(torch.arange(2))]
     }
     task = make_task(few, **STILL)
     net = model()
     before = task.evaluate(net)
-    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
-    for _ in range(40):
+    optimiser = torch.optim.Adam(net.parameters(), 1e-3)
+    for _ in range(60):
         loss = task.losses(net, task.batch(4, generator(1), 0.0))["loss"]
         optimiser.zero_grad()
         torch.autograd.backward(loss)
@@ -146,7 +175,7 @@ def test_a_perfect_model_measures_one(sides: dict[str, FaceSet]) -> None:
 
 
 def test_without_held_out_faces_nothing_is_claimed(sides: dict[str, FaceSet]) -> None:
-    bare = {side: FaceSet(s.training, None) for side, s in sides.items()}
+    bare = {side: FaceSet(s.training, None, s.shapes) for side, s in sides.items()}
     assert make_task(bare).evaluate(model()) == {}
 
 

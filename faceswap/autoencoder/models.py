@@ -65,12 +65,19 @@ class SharedAutoencoder(nn.Module):
         """Pictures of any domain (N, C, S, S) → the same seen as ``domain``."""
         return self.decode(self.encode(x), domain)
 
-    def forward(self, pictures: Mapping[str, Tensor]) -> dict[str, Decoded]:
+    def forward(
+        self, pictures: Mapping[str, Tensor], mixing: Tensor | None = None
+    ) -> dict[str, Decoded]:
         """Each domain's pictures decoded as that domain, with one pass of the encoder.
 
-        All domains' pictures have the same size; their numbers may differ.
+        All domains' pictures have the same size; their numbers may differ. mixing (N,): for two
+        domains with N pictures each that belong together in pairs, the share of the partner's
+        features in those of each.
         """
         features = self.encode(torch.cat(list(pictures.values())))
+        if mixing is not None:
+            share = torch.cat([mixing, mixing]).to(features.dtype).view(-1, 1, 1, 1)
+            features = features.lerp(features.roll(len(mixing), 0), share)
         decoded: dict[str, Decoded] = {}
         start = 0
         for domain, x in pictures.items():

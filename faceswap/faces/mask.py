@@ -14,6 +14,7 @@ Mask = NDArray[np.uint8]
 _SHIFT = 4  # cv2 draws polygons at 1/16 of a pixel
 _EYES = (slice(36, 42), slice(42, 48))
 _MOUTH = slice(48, 60)
+_MOUTH_INSIDE = slice(60, 68)
 
 
 def face_mask(points: Points, forehead: Points, size: tuple[int, int]) -> Mask:
@@ -32,6 +33,11 @@ def eyes_mask(points: Points, size: tuple[int, int]) -> Mask:
 def mouth_mask(points: Points, size: tuple[int, int]) -> Mask:
     """Lips and what is between them, of ``size`` (H, W)."""
     return _hull(_grown(points[_MOUTH], 1.15), size)
+
+
+def mouth_inside(points: Points, size: tuple[int, int]) -> Mask:
+    """What is between the lips, of ``size`` (H, W)."""
+    return _hull(points[_MOUTH_INSIDE], size)
 
 
 def features_mask(points: Points, size: tuple[int, int]) -> Mask:

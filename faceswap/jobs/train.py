@@ -120,7 +120,14 @@ class TrainOptions(Options):
         bool, Field(description="Mirror half of the faces: more poses, but parting and moles too.")
     ] = False
     balanced: Annotated[
-        bool, Field(description="Show rare poses and mouth openings more often.")
+        bool, Field(description="Show rare poses and openings of mouth and eyes more often.")
+    ] = True
+    pairs: Annotated[
+        bool,
+        Field(
+            description="Show faces of A and B in pairs that do the same, so that B learns to do "
+            "what A does and B's own footage does not show."
+        ),
     ] = True
     start_from: Annotated[
         Path | None,
@@ -342,6 +349,7 @@ def _objective(options: TrainOptions) -> "Objective":
         "warp": options.warp,
         "features": options.features,
         "flip": 0.5 * options.flip,
+        "pairs": options.pairs,
         "occlusion": options.occlusion,
         "blur": options.degrade,
         "noise": 0.05 * options.degrade,

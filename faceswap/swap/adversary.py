@@ -148,6 +148,6 @@ class _Watched(nn.Module):
         self.model = model
         self.decoded: dict[str, Decoded] = {}
 
-    def forward(self, faces: Mapping[str, Tensor]) -> dict[str, Decoded]:
-        self.decoded = self.model(faces)
+    def forward(self, faces: Mapping[str, Tensor], mixing: Tensor | None) -> dict[str, Decoded]:
+        self.decoded = self.model(faces, mixing)
         return self.decoded

@@ -1,7 +1,7 @@
 """A folder of aligned crops as a set to train on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from faceswap.errors import InputError, NoFaceError
 from faceswap.faces.crops import FaceCrop, crop_files, read_crops
-from faceswap.faces.mask import eyes_mask, face_mask, mouth_mask
+from faceswap.faces.gaze import iris_places
+from faceswap.faces.mask import eyes_mask, face_mask, mouth_inside, mouth_mask
+from faceswap.swap.evaluation import SIGNALS, expression_signals
+from faceswap.swap.partners import Shapes
 from faceswap.training.data import ImageSet, allocate, balance, held_out
 
 FEWEST = 12
@@ -27,7 +30,7 @@ class LoadConfig:
 
     resolution: side they are scaled to. min_presence: the landmarker's trust below which a face
     is left out. min_sharpness: share of the median sharpness below which it is. balanced: draw
-    rare poses and mouth openings more often.
+    rare poses and openings of mouth and eyes more often.
     """
 
     resolution: int
@@ -40,12 +43,14 @@ class LoadConfig:
 class FaceSet:
     """One side's faces.
 
-    training and held_out hold pictures (N, 3, R, R) and maps (N, 2, R/2, R/2): the face's
-    region, and eyes with, at half strength, the mouth. problems: what was left out and why.
+    training and held_out hold pictures (N, 3, R, R) and maps (N, 3, R/2, R/2): the face's
+    region, eyes with, at half strength, the mouth, and what is between the lips. shapes: the
+    landmarks of those in training. problems: what was left out and why.
     """
 
     training: ImageSet
     held_out: ImageSet | None
+    shapes: Shapes
     problems: list[str] = field(default_factory=list)
 
 
@@ -53,8 +58,11 @@ class FaceSet:
 class _Loaded:
     picture: NDArray[np.uint8]
     maps: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    gaze: NDArray[np.float32]
     pose: tuple[float, float, float]
-    opening: float
+    mouth: float
+    eyes: float
     presence: float
     blur: float
 
@@ -75,14 +83,15 @@ def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
     loaded: list[_Loaded] = []
     unreadable: list[str] = []
     store = allocate((count, 3, config.resolution, config.resolution))
-    maps = allocate((count, 2, config.resolution // 2, config.resolution // 2))
+    maps = allocate((count, 3, config.resolution // 2, config.resolution // 2))
     for crop in chain.from_iterable(read_crops(folder) for folder in folders):
         if isinstance(crop, InputError):
             unreadable.append(str(crop))
             continue
         face = _prepare(crop, config.resolution)
         store[len(loaded)], maps[len(loaded)] = face.picture, face.maps
-        loaded.append(_Loaded(_NOTHING, _NOTHING, *_facts(face)))
+        # The pictures are in the store; kept here as well, they would take twice the memory.
+        loaded.append(replace(face, picture=_NOTHING, maps=_NOTHING))
     keep, problems = _chosen(loaded, config, side)
     if unreadable:
         problems.insert(0, f"{side.upper()}: {len(unreadable)} crops left out: {unreadable[0]}")
@@ -96,10 +105,6 @@ def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
 
 
 _NOTHING = np.empty(0, np.uint8)
-
-
-def _facts(face: _Loaded) -> tuple[tuple[float, float, float], float, float, float]:
-    return face.pose, face.opening, face.presence, face.blur
 
 
 def _enough(count: int, side: str, folders: Sequence[Path]) -> None:
@@ -123,14 +128,16 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     size = (half, half)
     # Eyes are small; a mouth of half their weight still has more of it in all.
     features = np.maximum(eyes_mask(points, size), mouth_mask(points, size) // 2)
-    maps = np.stack([face_mask(points, forehead, size), features])
-    p = crop.record.points
-    opening = float(np.linalg.norm(p[66] - p[62])) / max(1e-6, float(np.linalg.norm(p[36] - p[45])))
+    maps = np.stack([face_mask(points, forehead, size), features, mouth_inside(points, size)])
+    signals = expression_signals(crop.record.points)
     return _Loaded(
         picture.transpose(2, 0, 1).astype(np.uint8),
         maps,
+        (np.concatenate([points, forehead]) + np.float32(0.5)) * np.float32(2 / half) - 1,
+        iris_places(crop.image, crop.record.points),
         crop.record.pose,
-        opening,
+        float(signals[SIGNALS.index("mouth opening")]),
+        float(signals[[SIGNALS.index("left eye"), SIGNALS.index("right eye")]].mean()),
         crop.record.presence,
         crop.record.blur,
     )
@@ -160,7 +167,7 @@ def _split(
     problems: list[str],
 ) -> FaceSet:
     kept = np.flatnonzero(keep)
-    attributes = np.array([[f.pose[0], f.pose[1], f.opening] for f in loaded])[kept]
+    attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in loaded])[kept]
     weights = balance(attributes) if config.balanced else np.ones(len(kept))
     out = held_out(len(kept))
 
@@ -173,7 +180,14 @@ def _split(
             torch.from_numpy(weights[chosen]),
         )
 
-    return FaceSet(part(~out), part(out) if out.any() else None, problems)
+    learnt = [loaded[row] for row in kept[~out]]
+    gazes = torch.from_numpy(np.stack([f.gaze for f in learnt]))
+    shapes = Shapes(
+        torch.from_numpy(np.stack([f.points for f in learnt]).astype(np.float32)),
+        torch.tensor([f.pose[:2] for f in learnt], dtype=torch.float32),
+        gazes - gazes.median(0).values,
+    )
+    return FaceSet(part(~out), part(out) if out.any() else None, shapes, problems)
 
 
 def named(sets: dict[str, FaceSet]) -> Iterator[str]:

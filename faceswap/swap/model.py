@@ -131,9 +131,11 @@ class SwapModel(nn.Module):
         assert isinstance(encoder, ConvEncoder)
         return encoder.size
 
-    def forward(self, faces: Mapping[str, Tensor]) -> dict[str, Decoded]:
+    def forward(
+        self, faces: Mapping[str, Tensor], mixing: Tensor | None = None
+    ) -> dict[str, Decoded]:
         """Faces (N, 3, R, R) of "a", "b" or both → reconstructed, each with its mask or None."""
-        out: dict[str, Decoded] = self.network(faces)
+        out: dict[str, Decoded] = self.network(faces, mixing)
         return out
 
     def reconstruct(self, faces: Tensor, side: str) -> Decoded:

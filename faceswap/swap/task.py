@@ -16,19 +16,25 @@ from faceswap.autoencoder.losses import psnr, ssim
 from faceswap.swap.faceset import FaceSet
 from faceswap.swap.model import SwapModel
 from faceswap.swap.objective import Objective, mask_loss, picture_losses
+from faceswap.swap.pairing import Followers, Pairing
 from faceswap.swap.preview import write_grid
 from faceswap.training import augment, degrade
 from faceswap.training.data import ImageSet
+
+_LATTICE = 32
+"""Side of the lattice that offsets are computed on."""
 
 
 @dataclass(frozen=True)
 class SwapBatch:
     """n faces of each side. inputs: (n, 3, r, r) by side. One side after the other: targets
-    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2)."""
+    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2). mixing (n,): the share of its partner's code
+    that the code of each face gets; None where they are no partners."""
 
     inputs: dict[str, Tensor]
     targets: Tensor
     maps: Tensor
+    mixing: Tensor | None = None
 
     def part(self, index: int, count: int) -> "SwapBatch":
         """The ``index``-th of ``count`` equal portions, with as many faces of each side."""
@@ -41,7 +47,18 @@ class SwapBatch:
             torch.cat([part[mine] for part in whole.chunk(sides)])
             for whole in (self.targets, self.maps)
         )
-        return SwapBatch({side: x[mine] for side, x in self.inputs.items()}, targets, maps)
+        inputs = {side: x[mine] for side, x in self.inputs.items()}
+        return SwapBatch(inputs, targets, maps, None if self.mixing is None else self.mixing[mine])
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What a batch is made of: faces by side, those that imitate others, and the changes to all."""
+
+    places: dict[str, Tensor]
+    followers: dict[str, Followers]
+    colors: dict[str, Tensor]
+    theta: Tensor
 
 
 class SwapTask:
@@ -60,6 +77,9 @@ class SwapTask:
         self.objective = objective
         self._input_size = input_size
         self._sets = {side: faces.training.to(device) for side, faces in sets.items()}
+        paired = objective.pairs and len(sets) == 2
+        shapes = {side: faces.shapes.to(device) for side, faces in sets.items()}
+        self._pairing = Pairing(shapes) if paired else None
         self._colors = {side: _statistics(faces) for side, faces in self._sets.items()}
         self._held_out = {
             side: faces.held_out.to(device)
@@ -69,43 +89,76 @@ class SwapTask:
 
     def batch(self, count: int, generator: Generator, progress: float) -> SwapBatch:
         """``count`` faces of each side, drawn, changed and distorted."""
-        places = {side: faces.draw(count, generator) for side, faces in self._sets.items()}
-        colors = self._color_matrices(places, generator)
-        targets, maps = [], []
-        for side, faces in self._sets.items():
-            target, planes = self._changed(faces, places[side], colors[side], generator)
-            targets.append(target)
-            maps.append(planes)
-        both = torch.cat(targets)
-        inputs = self._distorted(both, generator, progress)
+        drawn = self._drawn(count, generator)
+        shown = [self._shown(side, drawn) for side in self._sets]
+        targets, maps = (torch.cat(part) for part in zip(*shown, strict=True))
+        inputs = self._distorted(targets, generator, progress)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         by_side = dict(zip(self._sets, torch.split(inputs, count), strict=True))
-        return SwapBatch(by_side, both, torch.cat(maps))
+        return SwapBatch(by_side, targets, maps, self._mixing(drawn, generator))
 
-    def _changed(
-        self, faces: ImageSet, places: Tensor, color: Tensor, generator: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def _drawn(self, count: int, generator: Generator) -> _Drawn:
         o = self.objective
-        pictures, maps = faces.take(places)
-        theta = augment.random_affine(len(places), o.rotation, o.scale, o.shift, o.flip, generator)
-        grid = augment.affine_grid(theta, pictures.shape[-1])
-        target = augment.apply_color(augment.sample(pictures, grid), color)
-        return target, augment.sample(maps, augment.affine_grid(theta, maps.shape[-1]))
+        places = {side: faces.draw(count, generator) for side, faces in self._sets.items()}
+        followers = {}
+        if self._pairing is not None:
+            places = self._pairing.draw(places, generator)
+            followers = {side: self._pairing.followers(side, places) for side in places}
+        colors = self._color_matrices(places, generator)
+        theta = augment.random_affine(count, o.rotation, o.scale, o.shift, o.flip, generator)
+        return _Drawn(places, followers, colors, theta)
 
     def _color_matrices(self, places: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
         """Matrices (n, 3, 4) for each side: B's towards A's colours, then a change to both."""
         o, count = self.objective, len(next(iter(places.values())))
-        matrices = {
-            side: augment.random_color(count, o.brightness, o.contrast, o.tint, generator)
-            for side in places
-        }
+        change = augment.random_color(count, o.brightness, o.contrast, o.tint, generator)
+        matrices = dict.fromkeys(places, change)
         if o.color_transfer > 0 and len(places) > 1:
-            like = self._colors["a"][self._sets["a"].draw(count, generator)]
+            like = self._colors["a"][places["a"]]
             strength = augment.uniform((count,), 0, o.color_transfer, generator)
             own = self._colors["b"][places["b"]]
             transfer = augment.color_transfer(own, like, strength)
-            matrices["b"] = augment.compose_color(transfer, matrices["b"])
+            matrices["b"] = augment.compose_color(transfer, change)
         return matrices
+
+    def _shown(self, side: str, drawn: _Drawn) -> tuple[Tensor, Tensor]:
+        """One side's pictures (n, 3, R, R) to be made, and their maps (n, 2, R/2, R/2)."""
+        pictures, maps = self._sets[side].take(drawn.places[side])
+        grids = [augment.affine_grid(drawn.theta, x.shape[-1]) for x in (pictures, maps)]
+        followers = drawn.followers.get(side)
+        if followers is not None:
+            moved, rows = followers.imitation, followers.rows
+            drag = _drag(moved.start, moved.end, drawn.theta[rows])
+            for grid in grids:
+                grid[rows] += augment.resized_field(drag, grid.shape[1])
+        pictures, maps = augment.sample(pictures, grids[0]), augment.sample(maps, grids[1])
+        pictures = augment.apply_color(pictures, drawn.colors[side])
+        if followers is not None:
+            mouths, inside = self._mouths(followers, drawn)
+            pictures[rows] = pictures[rows].lerp(mouths, inside)
+        return pictures, maps[:, :2]
+
+    def _mouths(self, followers: Followers, drawn: _Drawn) -> tuple[Tensor, Tensor]:
+        """Faces (n, 3, R, R) that are imitated, where those are that imitate them, and how much
+        of them is to be seen there (n, 1, R, R): what is between lips that were shut."""
+        rows, leader, moved = followers.rows, followers.leader, followers.imitation
+        pictures, maps = self._sets[leader].take(drawn.places[leader][rows])
+        theta = drawn.theta[rows]
+        size = pictures.shape[-1]
+        drag = _drag(followers.led, moved.end, theta)
+        grid = augment.affine_grid(theta, size) + augment.resized_field(drag, size)
+        inside = augment.sample(maps[:, 2:], grid) * moved.opened[:, None, None, None]
+        mouths = augment.apply_color(augment.sample(pictures, grid), drawn.colors[leader][rows])
+        return mouths, inside
+
+    def _mixing(self, drawn: _Drawn, generator: Generator) -> Tensor | None:
+        """How much of its partner's code each face's gets; none where they do not do the same."""
+        if not drawn.followers:
+            return None
+        shares = augment.uniform((len(drawn.theta),), 0, self.objective.mixing, generator)
+        for followers in drawn.followers.values():
+            shares[followers.rows] *= followers.imitation.trust
+        return shares
 
     def _distorted(self, targets: Tensor, generator: Generator, progress: float) -> Tensor:
         """What the encoder sees: ``targets`` at its size, warped and spoilt."""
@@ -139,7 +192,7 @@ class SwapTask:
 
     def losses(self, model: nn.Module, batch: SwapBatch) -> dict[str, Tensor]:
         """The losses of one batch, and under ``"loss"`` their weighted sum."""
-        decoded = list(model(batch.inputs).values())
+        decoded = list(model(batch.inputs, batch.mixing).values())
         made = torch.cat([picture for picture, _ in decoded]).float()
         # In full precision: SSIM's variances are small differences of large numbers.
         with torch.autocast(made.device.type, enabled=False):
@@ -180,6 +233,18 @@ def _statistics(faces: ImageSet) -> Tensor:
         small = functional.adaptive_avg_pool2d(pictures, maps.shape[-1])
         found.append(augment.color_statistics(small, maps[:, :1]))
     return torch.cat(found)
+
+
+def _drag(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
+    """Offsets (N, s, s, 2) to the sampling grid of the matrices ``theta``.
+
+    They drag what is at the points ``start`` (N, K, 2) of a picture to where ``end`` is in it.
+    """
+    linear = theta[:, :, :2].transpose(1, 2)
+    back = augment.inverse(linear)
+    start, end = ((p - theta[:, None, :, 2]) @ back for p in (start, end))
+    field = augment.drag_field(start, end, _LATTICE)
+    return (field.flatten(1, 2) @ linear).view_as(field)
 
 
 def _spread(faces: ImageSet, count: int = 8) -> Tensor:

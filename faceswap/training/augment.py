@@ -17,6 +17,10 @@ _YCBCR = torch.tensor(
 )
 _RGB = torch.linalg.inv(_YCBCR)
 
+_BLUNT = 0.03
+_FADE = 0.5
+"""Distances at which a dragged point's pull stops growing, and at which it has halved."""
+
 
 @cache
 def _ycbcr(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -51,6 +55,13 @@ def random_affine(
     c, s = torch.cos(angle) * size, torch.sin(angle) * size
     rows = torch.stack([torch.stack([c * mirror, -s], 1), torch.stack([s * mirror, c], 1)], 1)
     return torch.cat([rows, offset[:, :, None]], 2)
+
+
+def inverse(linear: Tensor) -> Tensor:
+    """Of matrices (N, 2, 2). torch's own waits for the device, to see whether there are any."""
+    a, b, c, d = linear.flatten(1).unbind(1)
+    turned = torch.stack([d, -b, -c, a], 1) / (a * d - b * c)[:, None]
+    return turned.view_as(linear)
 
 
 def affine_grid(theta: Tensor, size: int) -> Tensor:
@@ -138,3 +149,27 @@ def apply_color(pictures: Tensor, matrix: Tensor) -> Tensor:
     """Colour matrices (N, 3, 4) on pictures (N, 3, H, W), kept within [0, 1]."""
     flat = torch.baddbmm(matrix[:, :, 3:], matrix[:, :, :3], pictures.flatten(2))
     return flat.clamp_(0, 1).view_as(pictures)
+
+
+def drag_field(start: Tensor, end: Tensor, size: int) -> Tensor:
+    """Where to sample so that what is at ``start`` comes to lie at ``end``, both (N, K, 2).
+
+    Offsets (N, size, size, 2) to be added to a sampling grid. Between the points they are means
+    weighted by the inverse fourth power of the distance (Shepard, "A two-dimensional
+    interpolation function for irregularly-spaced data", 1968); far from all they fade.
+    """
+    centres = (torch.arange(size, device=end.device) * 2 + 1) / size - 1
+    lattice = torch.cartesian_prod(centres, centres).flip(-1)
+    apart = (lattice * lattice).sum(-1)[:, None] + (end * end).sum(-1)[:, None]
+    apart = torch.baddbmm(apart, lattice.expand(len(end), -1, -1), end.transpose(1, 2), alpha=-2)
+    weights = (apart.clamp_(min=0) + _BLUNT**2).reciprocal_().square_()
+    offsets = torch.bmm(weights, start - end) / (weights.sum(-1, keepdim=True) + _FADE**-4)
+    return offsets.view(len(end), size, size, 2)
+
+
+def resized_field(field: Tensor, size: int) -> Tensor:
+    """Offsets (N, s, s, 2) at another size."""
+    planes = functional.interpolate(
+        field.permute(0, 3, 1, 2), (size, size), mode="bilinear", align_corners=False
+    )
+    return planes.permute(0, 2, 3, 1)

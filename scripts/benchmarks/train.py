@@ -11,11 +11,13 @@ from multiprocessing.connection import Connection
 import torch
 
 from faceswap.errors import FaceswapError
+from faceswap.faces.align import mean_face
 from faceswap.jobs.train import LEARNING
 from faceswap.swap.cost import facts_of
 from faceswap.swap.faceset import FaceSet
 from faceswap.swap.model import PRESETS, SwapConfig, SwapModel, config_of
 from faceswap.swap.objective import Objective
+from faceswap.swap.partners import Shapes
 from faceswap.swap.task import SwapTask
 from faceswap.training.compiling import compiled
 from faceswap.training.data import ImageSet
@@ -180,8 +182,10 @@ def _ours(config: SwapConfig, batch: int, device: torch.device) -> Stepper:
 def _noise(model: SwapModel, count: int = 64) -> FaceSet:
     side = model.resolution
     pictures = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8)
-    maps = torch.full((count, 2, side // 2, side // 2), 255, dtype=torch.uint8)
-    return FaceSet(ImageSet(pictures, maps, torch.ones(count)), None)
+    maps = torch.full((count, 3, side // 2, side // 2), 255, dtype=torch.uint8)
+    points = torch.from_numpy(mean_face().points[:, :2]).float().repeat(count, 1, 1)
+    shapes = Shapes(points, torch.randn(count, 2), torch.zeros(count, 2))
+    return FaceSet(ImageSet(pictures, maps, torch.ones(count)), None, shapes)
 
 
 def _data_share(ours: Stepper, step_seconds: float) -> float:

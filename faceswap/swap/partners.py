@@ -1,0 +1,183 @@
+"""Faces of one person that do what faces of the other do.
+
+The decoder of B has to make B of codes of A's faces, which reconstructing B does not teach. So
+faces are shown in pairs, one of each person with the same pose and expression: one drawn, and
+the most similar one of the other person, dragged so that it does just the same, with the inside
+of the drawn one's mouth where its own lips are shut. Decoding a mixture of both codes as either
+person then is what a swap is, with an answer known.
+
+Points are (N, 81, 2): iBUG's 68 and the forehead's 13, in a crop's normalised coordinates,
+-1 to 1 over its edges.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Edges = tuple[tuple[slice, slice], ...]
+"""Upper and lower points of openings: the upper from left to right, the lower back again."""
+
+_LIDS: Edges = ((slice(37, 39), slice(40, 42)), (slice(43, 45), slice(46, 48)))
+_LIPS: Edges = ((slice(61, 64), slice(65, 68)),)
+_LIPS_PLACE, _BROWS_PLACE = slice(48, 68), slice(17, 27)
+_EYES_PLACE = (slice(36, 42), slice(42, 48))
+
+_RIDGE = 0.1
+_CANDIDATES = 4096
+_AT_ONCE = 512
+
+_FARTHEST = 0.25
+"""How far a point is dragged at most, in half sides of the picture."""
+_SHUT = 0.04
+"""Lips of a shut mouth are found up to so far apart."""
+_DOUBT = 0.03
+"""Where an imitation is so far from what it imitates, little is made of it."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Landmarks of N faces of one person.
+
+    points: (N, 81, 2). poses: (N, 2), yaw and pitch in degrees. gazes: (N, 2), how far the irises
+    are from where they usually are, in eye widths.
+    """
+
+    points: Tensor
+    poses: Tensor
+    gazes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def at(self, places: Tensor) -> "Shapes":
+        """Those of the faces at ``places`` (K,)."""
+        return Shapes(self.points[places], self.poses[places], self.gazes[places])
+
+    def to(self, device: torch.device) -> "Shapes":
+        """The same on ``device``."""
+        return Shapes(self.points.to(device), self.poses.to(device), self.gazes.to(device))
+
+
+def resting(sides: Mapping[str, Shapes]) -> dict[str, Tensor]:
+    """Each person's points (81, 2) looking ahead with the mouth shut, by one least-squares fit.
+
+    How points move with pose and with the opening of the mouth is common to all sides: what one
+    side never shows is learnt from the others, and what one person does more often than another
+    is not taken for the way they look.
+    """
+    count = len(sides)
+    who = torch.cat([torch.full((len(s),), i) for i, s in enumerate(sides.values())])
+    points = torch.cat([s.points.cpu() for s in sides.values()]).double()
+    poses = torch.cat([s.poses.cpu() for s in sides.values()]).double()
+    yaw, pitch = (poses / 30).unbind(-1)
+    mouth = _gaps(points, _LIPS).mean(1) / 0.1
+    common = torch.stack([yaw, pitch, yaw * yaw, pitch * pitch, yaw * pitch, mouth], -1)
+    terms = torch.cat([functional.one_hot(who, count).double(), common], 1)
+    steady = torch.tensor([0.0] * count + [_RIDGE] * common.shape[1], dtype=torch.float64)
+    fitted = torch.linalg.solve(terms.T @ terms + steady.diag(), terms.T @ points.flatten(1))
+    rests = fitted[:count].view(count, *points.shape[1:]).float()
+    return {
+        side: rest.to(shapes.points.device)
+        for (side, shapes), rest in zip(sides.items(), rests, strict=True)
+    }
+
+
+def retold(faces: Shapes, own: Tensor, other: Tensor) -> Tensor:
+    """Where the points of another person are who does what these faces do: (N, 81, 2).
+
+    own, other: the resting points (81, 2) of both. Lids keep their share of the whole opening,
+    so that a shut eye stays shut.
+    """
+    # Seen from the side, a face is narrower, and so is the difference between two.
+    narrowed = torch.cos(torch.deg2rad(faces.poses[:, :1])).clamp(min=0.3)
+    moved = faces.points + (other - own) * torch.stack([narrowed, torch.ones_like(narrowed)], -1)
+    ratio = _gaps(other[None], _LIDS) / _gaps(own[None], _LIDS).clamp(min=1e-3)
+    return _with_gaps(moved, _LIDS, _gaps(faces.points, _LIDS) * ratio.clamp(0.4, 2.5))
+
+
+def partners(faces: Shapes, others: Shapes, own: Tensor, other: Tensor, count: int = 4) -> Tensor:
+    """For each of ``faces``, the places of ``others`` that do most nearly the same: (N, count).
+
+    own, other: the resting points (81, 2) of both people. Of a large set, every few are looked
+    through.
+    """
+    step = -(-len(others) // _CANDIDATES)
+    candidates = torch.arange(0, len(others), step, device=others.points.device)
+    known = _doings(others.at(candidates), others.points[candidates])
+    wanted = _doings(faces, retold(faces, own, other))
+    nearest = [
+        torch.cdist(part, known).topk(min(count, len(candidates)), largest=False).indices
+        for part in torch.split(wanted, _AT_ONCE)
+    ]
+    return candidates[torch.cat(nearest)]
+
+
+def _doings(faces: Shapes, points: Tensor) -> Tensor:
+    """What faces do, comparable between people: (N, F), 1 being a difference that is seen.
+
+    points: theirs, or those that another person would have.
+    """
+    lids = _gaps(points, _LIDS).view(-1, 2, 2).mean(2) / 0.01
+    lips = points[:, _LIPS_PLACE].flatten(1) / (0.04 * 20**0.5)
+    brows = points[:, _BROWS_PLACE].flatten(1) / (0.05 * 10**0.5)
+    return torch.cat([lids, lips, brows, faces.poses / 6, faces.gazes / 0.04], 1)
+
+
+@dataclass(frozen=True)
+class Imitation:
+    """How N faces are dragged so that they do what N faces of the other person do.
+
+    start, end: points (N, 81, 2) in the picture, before and after. opened (N,): 0 to 1, how far
+    this leaves a gap between lips that shows nothing of a mouth's inside. trust (N,): 1 where
+    they then do the same, down to 0.
+    """
+
+    start: Tensor
+    end: Tensor
+    opened: Tensor
+    trust: Tensor
+
+
+def imitation(faces: Shapes, like: Shapes, own: Tensor, other: Tensor) -> Imitation:
+    """How ``faces`` come to do what the faces ``like`` do.
+
+    own, other: the resting points (81, 2) of the people of ``faces`` and of ``like``. Nothing is
+    dragged far, and eyes open to twice their opening at most: there is nothing behind lids that
+    touch.
+    """
+    start, wanted = faces.points, retold(like, other, own)
+    away = (wanted - start).clamp(-_FARTHEST, _FARTHEST)
+    gap, asked = (_gaps(p, _LIDS).view(-1, 2, 2).mean(2) for p in (start, wanted))
+    share = torch.where(asked > gap, gap / (asked - gap).clamp(min=1e-6), 1.0).clamp(max=1)
+    for eye, place in enumerate(_EYES_PLACE):
+        away[:, place] *= share[:, eye, None, None]
+    end = start + away
+    mouth, asked = _gaps(start, _LIPS).mean(1), _gaps(end, _LIPS).mean(1)
+    opened = ((asked - 1.3 * mouth - _SHUT) / (0.7 * mouth + _SHUT)).clamp(0, 1)
+    short = (
+        (end - wanted)[:, _LIPS_PLACE].norm(dim=2).mean(1)
+        + (_gaps(end, _LIDS) - _gaps(wanted, _LIDS)).abs().mean(1)
+        + 0.2 * (faces.gazes - like.gazes).norm(dim=1)
+    )
+    return Imitation(start, end, opened, torch.exp(-((short / _DOUBT) ** 2)))
+
+
+def _gaps(points: Tensor, edges: Edges) -> Tensor:
+    """How far each lower point is below its upper one, not below 0: (N, pairs)."""
+    heights = points[..., 1]
+    gaps = [heights[:, lower].flip(1) - heights[:, upper] for upper, lower in edges]
+    return torch.cat(gaps, 1).clamp(min=0)
+
+
+def _with_gaps(points: Tensor, edges: Edges, gaps: Tensor) -> Tensor:
+    """The points with each pair ``gaps`` (N, pairs) apart, about the same middle."""
+    out = points.clone()
+    parts = torch.split(gaps, [upper.stop - upper.start for upper, _ in edges], 1)
+    for (upper, lower), gap in zip(edges, parts, strict=True):
+        middle = (points[:, upper, 1] + points[:, lower, 1].flip(1)) / 2
+        out[:, upper, 1] = middle - gap / 2
+        out[:, lower, 1] = (middle + gap / 2).flip(1)
+    return out
