@@ -5,8 +5,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
+from faceswap.faces.align import crop_matrix, mean_face, transform
 from faceswap.faces.crops import cut_out
 from faceswap.swap.blend import (
+    chin_region,
     drawn_region,
     feature_region,
     learned_region,
@@ -114,6 +116,20 @@ def test_what_the_features_cover_stays_covered() -> None:
     assert region.shape == (256, 256)
     assert region[128, 128] == 1
     assert 2 * 20 < region_width(region) < 2 * 46
+
+
+def test_a_chin_is_covered_and_no_hair_beside_it() -> None:
+    # As large and in the place that alignment gives a face in a crop of 128 pixels.
+    placed = crop_matrix(np.array([[1.0, 0, 0], [0, 1, 0]]), 128)
+    points = transform(placed, mean_face().points[:68, :2])
+    region = chin_region(points, 128)[::2, ::2]
+    x, y = points[8].round().astype(int)
+    assert region[y - 3 : y + 4, x].all()
+    assert not region[y + 16 :].any()
+    assert not region[: int(points[50, 1]) - 1].any()
+    assert region[:, round(points[7, 0]) : round(points[9, 0])].any(0).all()
+    assert not region[:, : round(points[6, 0]) - 1].any()
+    assert not region[:, round(points[10, 0]) + 2 :].any()
 
 
 def test_growing_and_shrinking_move_the_edge() -> None:

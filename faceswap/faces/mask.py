@@ -47,6 +47,13 @@ def features_mask(points: Points, size: tuple[int, int]) -> Mask:
     return _hull(np.asarray(centre + (inner - centre) * 1.3, np.float32), size)
 
 
+def chin_mask(points: Points, size: tuple[int, int]) -> Mask:
+    """From the mouth to a little below the chin, of ``size`` (H, W)."""
+    nose = points[33]
+    below = nose + (points[7:10] - nose) * 1.15
+    return _hull(np.concatenate([points[_MOUTH], points[7:10], below]).astype(np.float32), size)
+
+
 def _grown(points: Points, factor: float) -> Points:
     centre = points.mean(0)
     # An eye that is shut is a line: growing its height by the width keeps the lids inside.

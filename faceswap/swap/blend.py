@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.crops import crop_bounds
-from faceswap.faces.mask import face_mask, features_mask
+from faceswap.faces.mask import chin_mask, face_mask, features_mask
 from faceswap.swap.detail import with_detail
 
 Frame = NDArray[np.uint8]
@@ -29,6 +29,12 @@ def feature_region(points: Points, side: int) -> Region:
     """What lies between brows and mouth, both included, of points (68, 2) in the crop's pixels."""
     size = (side * _FINE, side * _FINE)
     return (features_mask(_fine(points), size) > 127).astype(np.uint8)
+
+
+def chin_region(points: Points, side: int) -> Region:
+    """From the mouth to a little below the chin, of points (68, 2) in the crop's pixels."""
+    size = (side * _FINE, side * _FINE)
+    return (chin_mask(_fine(points), size) > 127).astype(np.uint8)
 
 
 def _fine(points: Points) -> Points:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.faces.crops import cut_out
-from faceswap.swap.blend import drawn_region, feature_region, learned_region, paste, soft_mask
+from faceswap.swap.blend import (
+    chin_region,
+    drawn_region,
+    feature_region,
+    learned_region,
+    paste,
+    soft_mask,
+)
 from faceswap.swap.color import ColorShift, apply_shift, color_shift, light_field
 from faceswap.swap.look import Look
 
@@ -126,6 +133,7 @@ class Swapper:
             # Whatever B's outline leaves free, A's own brows, eyes and mouth must not be seen.
             features = feature_region(points, self._model.resolution)
             region = learned_region(learned, region, _REACH) | features
+            region |= chin_region(points, self._model.resolution)
         return soft_mask(region, look.grow, look.feather)
 
     def _calm(self, track: int, shift: ColorShift) -> ColorShift:
