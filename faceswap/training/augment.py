@@ -64,9 +64,18 @@ def inverse(linear: Tensor) -> Tensor:
     return turned.view_as(linear)
 
 
+def centres(size: int, device: torch.device) -> Tensor:
+    """Coordinates (size,) of the middles of a row's pixels."""
+    return (torch.arange(size, device=device) * 2 + 1) / size - 1
+
+
 def affine_grid(theta: Tensor, size: int) -> Tensor:
     """Sampling grid (N, size, size, 2) of the matrices ``theta`` (N, 2, 3)."""
-    return functional.affine_grid(theta, [len(theta), 1, size, size], align_corners=False)
+    along = centres(size, theta.device)[:, None]
+    rows = theta[:, None, :, 1] * along + theta[:, None, :, 2]
+    columns = theta[:, None, :, 0] * along
+    # A sum over rows and columns: torch's own, a product for each pixel, takes ten times as long.
+    return rows[:, :, None] + columns[:, None]
 
 
 def random_warp(
@@ -158,8 +167,8 @@ def drag_field(start: Tensor, end: Tensor, size: int) -> Tensor:
     weighted by the inverse fourth power of the distance (Shepard, "A two-dimensional
     interpolation function for irregularly-spaced data", 1968); far from all they fade.
     """
-    centres = (torch.arange(size, device=end.device) * 2 + 1) / size - 1
-    lattice = torch.cartesian_prod(centres, centres).flip(-1)
+    along = centres(size, end.device)
+    lattice = torch.cartesian_prod(along, along).flip(-1)
     apart = (lattice * lattice).sum(-1)[:, None] + (end * end).sum(-1)[:, None]
     apart = torch.baddbmm(apart, lattice.expand(len(end), -1, -1), end.transpose(1, 2), alpha=-2)
     weights = (apart.clamp_(min=0) + _BLUNT**2).reciprocal_().square_()
