@@ -104,6 +104,15 @@ def test_an_imitation_reaches_what_it_can_and_says_what_it_cannot() -> None:
     assert found.trust[4] < 0.1
 
 
+def test_a_head_that_is_turned_much_farther_is_not_made_up() -> None:
+    ahead, turned = face(), face() + torch.tensor([0.3, 0.0])
+    found = imitation(shapes(ahead, ahead), shapes(turned, ahead), ahead, ahead)
+    moved = (found.end - found.start)[:, 27:36].norm(dim=2).mean(1)
+    assert moved.tolist() == pytest.approx([0.06, 0.0], abs=1e-4)
+    assert found.trust[0] < 0.01
+    assert found.trust[1] == 1
+
+
 def test_pairs_take_turns_in_leading() -> None:
     a, b = person(30, 1.0, 0.6, 0.3), person(50, 1.2, 1.0, 0.3)
     pairing = Pairing({"a": a, "b": b})

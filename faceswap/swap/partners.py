@@ -22,7 +22,7 @@ Edges = tuple[tuple[slice, slice], ...]
 
 _LIDS: Edges = ((slice(37, 39), slice(40, 42)), (slice(43, 45), slice(46, 48)))
 _LIPS: Edges = ((slice(61, 64), slice(65, 68)),)
-_LIPS_PLACE, _BROWS_PLACE = slice(48, 68), slice(17, 27)
+_LIPS_PLACE, _BROWS_PLACE, _NOSE_PLACE = slice(48, 68), slice(17, 27), slice(27, 36)
 _EYES_PLACE = (slice(36, 42), slice(42, 48))
 
 _RIDGE = 0.1
@@ -31,6 +31,8 @@ _AT_ONCE = 512
 
 _FARTHEST = 0.25
 """How far a point is dragged at most, in half sides of the picture."""
+_TURN = 0.06
+"""How far the nose is dragged at most: a head that is turned farther cannot be made up."""
 _SHUT = 0.04
 """Lips of a shut mouth are found up to so far apart."""
 _DOUBT = 0.03
@@ -145,11 +147,13 @@ def imitation(faces: Shapes, like: Shapes, own: Tensor, other: Tensor) -> Imitat
     """How ``faces`` come to do what the faces ``like`` do.
 
     own, other: the resting points (81, 2) of the people of ``faces`` and of ``like``. Nothing is
-    dragged far, and eyes open to twice their opening at most: there is nothing behind lids that
-    touch.
+    dragged far, heads are hardly turned, and eyes open to twice their opening at most, as there
+    is nothing behind lids that touch.
     """
     start, wanted = faces.points, retold(like, other, own)
     away = (wanted - start).clamp(-_FARTHEST, _FARTHEST)
+    turned = away[:, _NOSE_PLACE].norm(dim=2).mean(1).clamp(min=1e-6)
+    away = away * (_TURN / turned).clamp(max=1)[:, None, None]
     gap, asked = (_gaps(p, _LIDS).view(-1, 2, 2).mean(2) for p in (start, wanted))
     share = torch.where(asked > gap, gap / (asked - gap).clamp(min=1e-6), 1.0).clamp(max=1)
     for eye, place in enumerate(_EYES_PLACE):
