@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
 from faceswap.events import Event, Notice
+from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
@@ -164,6 +166,34 @@ PLAIN = Look(color=0, light=0, sharpen=0, feather=0.05)
 
 def frame(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(90, 160, (80, 120, 3), np.uint8)
+
+
+def test_a_learnt_outline_leaves_no_features_and_no_chin_of_a() -> None:
+    similarity = np.array([[20.0, 0, 40], [0, 20.0, 40]])
+    points = transform(similarity, mean_face().points[:, :2])
+    face = Placed(0, points[:68], points[68:], crop_matrix(invert(similarity), 64))
+
+    class Forehead(Painter):
+        """Its learnt outline ends above the brows."""
+
+        def swap(self, faces: Tensor) -> tuple[Tensor, Tensor | None]:
+            masks = torch.zeros(len(faces), 1, 64, 64)
+            masks[:, :, 12:18, 24:40] = 1
+            return super().swap(faces)[0], masks
+
+    def covered(outline: str) -> NDArray[np.bool_]:
+        look = PLAIN.model_copy(update={"outline": outline})
+        with Swapper(Forehead((1, 0, 0)), torch.device("cpu"), look) as swapper:
+            (out,) = swapper.swap([frame()], [[face]])
+        return np.asarray(np.abs(out.astype(int) - (255, 0, 0)).max(-1) < 20)
+
+    a, b = covered("a"), covered("b")
+    for number in (19, 30, 39, 57, 8):
+        x, y = points[number].round().astype(int)
+        assert b[y - (number == 8), x], number
+    cheek = points[[3, 31]].mean(0).round().astype(int)
+    assert a[cheek[1], cheek[0]]
+    assert not b[cheek[1], points[2, 0].round().astype(int) + 2]
 
 
 def test_frames_without_a_face_are_passed_on_untouched() -> None:

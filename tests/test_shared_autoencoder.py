@@ -24,17 +24,15 @@ def test_forward_is_each_domain_decoded_as_itself() -> None:
     assert not torch.allclose(out["day"][0], model.translate(day, "night")[0], atol=1e-3)
 
 
-def test_pairs_of_pictures_get_a_share_of_each_others_features() -> None:
+def test_pairs_of_pictures_exchange_their_features() -> None:
     model = two_domains()
     day, night = torch.rand(3, 3, 16, 16), torch.rand(3, 3, 16, 16)
-    out = model({"day": day, "night": night}, torch.tensor([0.0, 0.25, 1.0]))
+    out = model({"day": day, "night": night}, torch.tensor([False, True, False]))
     plain = model({"day": day, "night": night})
-    assert torch.allclose(out["day"][0][0], plain["day"][0][0], atol=1e-6)
-    swapped = model.translate(night[2:], "day")[0], model.translate(day[2:], "night")[0]
-    assert torch.allclose(out["day"][0][2], swapped[0][0], atol=1e-6)
-    assert torch.allclose(out["night"][0][2], swapped[1][0], atol=1e-6)
-    mixed = 0.75 * model.encode(day[1:2]) + 0.25 * model.encode(night[1:2])
-    assert torch.allclose(out["day"][0][1], model.decode(mixed, "day")[0][0], atol=1e-5)
+    for domain, other in (("day", night), ("night", day)):
+        assert torch.allclose(out[domain][0][::2], plain[domain][0][::2], atol=1e-6)
+        swapped = model.translate(other[1:2], domain)[0]
+        assert torch.allclose(out[domain][0][1:2], swapped, atol=1e-6)
 
 
 def test_joined_bottlenecks_run_once_and_keep_their_order() -> None:

@@ -93,12 +93,40 @@ def test_who_imitates_has_the_others_open_mouth(tmp_path: Path) -> None:
     following = darkest(batch)[::2]
     assert following.max() > alone.max() + 0.1
     assert darkest(batch)[1::2].max() < alone.max() + 0.05
-    assert batch.mixing is not None
-    assert batch.mixing.min() >= 0
-    assert batch.mixing.max() > 0.5
+    assert batch.genuine.tolist() == [1.0, 0.0] * 8 + [0.0, 1.0] * 8
+    assert batch.exchanged is not None
+    assert 1 < batch.exchanged.sum() < 15
     part = batch.part(1, 2)
-    assert part.mixing is not None
-    assert torch.equal(part.mixing, batch.mixing[8:])
+    assert part.exchanged is not None
+    assert torch.equal(part.exchanged, batch.exchanged[8:])
+    assert part.genuine.tolist() == [1.0, 0.0] * 4 + [0.0, 1.0] * 4
+    plain = make_task(speaking, **STILL).batch(4, generator(), 0.0)
+    assert plain.exchanged is None
+    assert plain.genuine.tolist() == [1.0] * 8
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_batches_of_any_size_have_pairs(count: int, sides: dict[str, FaceSet]) -> None:
+    batch = make_task(sides, flip=0.5).batch(count, generator(), 0.0)
+    assert batch.targets.shape == (2 * count, 3, 64, 64)
+    assert batch.targets.isfinite().all()
+    assert batch.exchanged is not None
+    losses = make_task(sides).losses(model(), batch)
+    assert losses["loss"].isfinite()
+
+
+@pytest.mark.parametrize("preset", ["df", "liae"])
+def test_pairs_exchange_codes_in_every_model(preset: str, sides: dict[str, FaceSet]) -> None:
+    torch.manual_seed(0)
+    config = SwapConfig.model_validate(
+        {"preset": preset, "resolution": 64, "code": 32, "encoder": 8, "decoder": 8, "mask": 8}
+    )
+    net = SwapModel(config)
+    faces = {side: s.training.take(torch.arange(2))[0] for side, s in sides.items()}
+    with torch.inference_mode():
+        out = net(faces, torch.tensor([True, False]))
+        swap, _ = net.network.translate(faces["a"][:1], "b")
+        assert torch.allclose(out["b"][0][:1], swap, atol=1e-4)
 
 
 def test_b_takes_on_the_colours_of_a(sides: dict[str, FaceSet]) -> None:
@@ -125,7 +153,7 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
             self.pictures = pictures
 
         def forward(
-            self, faces: dict[str, torch.Tensor], mixing: torch.Tensor | None
+            self, faces: dict[str, torch.Tensor], exchanged: torch.Tensor | None
         ) -> dict[str, object]:
             masks = functional.interpolate(batch.maps[:, :1], (64, 64), mode="bilinear")
             made = zip(self.pictures.chunk(2), masks.chunk(2), strict=True)

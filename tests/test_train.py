@@ -272,6 +272,7 @@ def test_what_may_change_on_resume_may(tmp_path: Path) -> None:
     folder = draw_project(tmp_path).folder
     finish(options(folder, steps=2, seed=7, precision="auto"))
     changed = {"batch": 3, "rate": 1e-4, "losses": "mse=1", "freeze": "encoder", "warp": 0.05}
+    changed["pairs"] = False
     _, summary = finish(options(folder, steps=4, precision="fp32", **changed))
     numbers = read_checkpoint(summary.model).numbers
     assert numbers["step"] == 4

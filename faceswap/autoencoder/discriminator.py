@@ -36,9 +36,16 @@ def wants_real(answers: Tensor) -> Tensor:
     return (answers.float() - 1).square().mean()
 
 
-def tells_apart(real: Tensor, made: Tensor) -> Tensor:
-    """Half of how far answers about real pictures are from 1 and those about made ones from 0."""
-    return 0.5 * ((real.float() - 1).square().mean() + made.float().square().mean())
+def tells_apart(real: Tensor, made: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Half of how far answers about real pictures are from 1 and those about made ones from 0.
+
+    weights (N,): how much each of the N real pictures counts; all the same without.
+    """
+    from_one = (real.float() - 1).square().flatten(1).mean(1)
+    if weights is None:
+        weights = torch.ones_like(from_one)
+    about_real = (from_one * weights).sum() / weights.sum().clamp(min=1e-6)
+    return 0.5 * (about_real + made.float().square().mean())
 
 
 def seeded_discriminator(seed: int, width: int = 32) -> PatchDiscriminator:

@@ -66,18 +66,18 @@ class SharedAutoencoder(nn.Module):
         return self.decode(self.encode(x), domain)
 
     def forward(
-        self, pictures: Mapping[str, Tensor], mixing: Tensor | None = None
+        self, pictures: Mapping[str, Tensor], exchanged: Tensor | None = None
     ) -> dict[str, Decoded]:
         """Each domain's pictures decoded as that domain, with one pass of the encoder.
 
-        All domains' pictures have the same size; their numbers may differ. mixing (N,): for two
-        domains with N pictures each that belong together in pairs, the share of the partner's
-        features in those of each.
+        All domains' pictures have the same size; their numbers may differ. exchanged: bool (N,),
+        for two domains with N pictures each that belong together in pairs: where the two of a
+        pair exchange their features, so that each is a translation of the other.
         """
         features = self.encode(torch.cat(list(pictures.values())))
-        if mixing is not None:
-            share = torch.cat([mixing, mixing]).to(features.dtype).view(-1, 1, 1, 1)
-            features = features.lerp(features.roll(len(mixing), 0), share)
+        if exchanged is not None:
+            places = torch.cat([exchanged, exchanged]).view(-1, 1, 1, 1)
+            features = torch.where(places, features.roll(len(exchanged), 0), features)
         decoded: dict[str, Decoded] = {}
         start = 0
         for domain, x in pictures.items():

@@ -5,8 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.face import Frame, Points
+from faceswap.faces.mask import EYES
 
-_EYES = (slice(36, 42), slice(42, 48))
 _FINEST = 24  # pixels of an eye's width to work at
 
 
@@ -17,7 +17,7 @@ def iris_places(image: Frame, points: Points) -> NDArray[np.float32]:
     corners and across it. The iris and pupil are what is dark in the open eye; of shut eyes the
     answer is that of the lashes. (0, 0) where nothing is darker than the rest.
     """
-    found = [_place(image, points[eye].astype(np.float64)) for eye in _EYES]
+    found = [_place(image, points[eye].astype(np.float64)) for eye in EYES]
     return np.asarray(np.mean(found, axis=0), np.float32)
 
 
@@ -29,10 +29,11 @@ def _place(image: Frame, eye: NDArray[np.float64]) -> NDArray[np.float64]:
     half = _FINEST * 0.75
     matrix = np.c_[linear, half - linear @ middle]
     side = int(2 * half)
-    grey = cv2.cvtColor(cv2.warpAffine(image, matrix, (side, side)), cv2.COLOR_RGB2GRAY)
+    near = cv2.warpAffine(image, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    grey = cv2.cvtColor(near, cv2.COLOR_RGB2GRAY)
     outline = np.zeros((side, side), np.uint8)
     hull = np.round((eye @ linear.T + matrix[:, 2]) * 16).astype(np.int32)
-    cv2.fillConvexPoly(outline, hull, 1, cv2.LINE_8, 4)
+    cv2.fillConvexPoly(outline, cv2.convexHull(hull), 1, cv2.LINE_8, 4)
     inside = outline > 0
     if not inside.any():
         return np.zeros(2)

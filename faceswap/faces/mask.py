@@ -12,7 +12,7 @@ Points = NDArray[np.float32]
 Mask = NDArray[np.uint8]
 
 _SHIFT = 4  # cv2 draws polygons at 1/16 of a pixel
-_EYES = (slice(36, 42), slice(42, 48))
+EYES = (slice(36, 42), slice(42, 48))
 _MOUTH = slice(48, 60)
 _MOUTH_INSIDE = slice(60, 68)
 
@@ -25,7 +25,7 @@ def face_mask(points: Points, forehead: Points, size: tuple[int, int]) -> Mask:
 def eyes_mask(points: Points, size: tuple[int, int]) -> Mask:
     """Both eyes with their lids, of ``size`` (H, W)."""
     mask = np.zeros(size, np.uint8)
-    for eye in _EYES:
+    for eye in EYES:
         mask = np.maximum(mask, _hull(_grown(points[eye], 1.5), size))
     return mask
 

@@ -52,17 +52,20 @@ class Adversary:
         self._named = dict(self.judge.named_parameters())
         self._optimiser = make_optimiser("adamw", self._named.values(), config.rate)
 
-    def losses(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    def losses(
+        self, made: Tensor, real: Tensor, genuine: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Of pictures (N, 3, R, R): what the maker minimises, and what the judge minimises.
 
-        The first has gradients for ``made`` alone, the second for the judge alone, so that
-        their sum teaches both in one pass.
+        genuine (N,): 0 for those of ``real`` that the judge is not to learn from. The first has
+        gradients for ``made`` alone, the second for the judge alone, so that their sum teaches
+        both in one pass.
         """
         self.judge.requires_grad_(False)
         deceiving = wants_real(self.judge(made))
         self.judge.requires_grad_(True)
         about_real, about_made = self._shared(torch.cat([real, made.detach()])).chunk(2)
-        return deceiving, tells_apart(about_real, about_made)
+        return deceiving, tells_apart(about_real, about_made, genuine)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
@@ -133,7 +136,7 @@ class AdversarialTask(SwapTask):
         made = torch.cat([picture for picture, _ in watched.decoded.values()]).float()
         face = functional.interpolate(batch.maps[:, :1], made.shape[-2:], mode="bilinear")
         alone = made * face + batch.targets * (1 - face)
-        deceiving, telling = self._adversary.losses(alone, batch.targets)
+        deceiving, telling = self._adversary.losses(alone, batch.targets, batch.genuine)
         # The judge's own loss gives gradients here, but no part of what the model is told by.
         own = telling - telling.detach()
         found["loss"] = found["loss"] + strength * deceiving + own
@@ -148,6 +151,6 @@ class _Watched(nn.Module):
         self.model = model
         self.decoded: dict[str, Decoded] = {}
 
-    def forward(self, faces: Mapping[str, Tensor], mixing: Tensor | None) -> dict[str, Decoded]:
-        self.decoded = self.model(faces, mixing)
+    def forward(self, faces: Mapping[str, Tensor], exchanged: Tensor | None) -> dict[str, Decoded]:
+        self.decoded = self.model(faces, exchanged)
         return self.decoded

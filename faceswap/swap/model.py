@@ -104,8 +104,8 @@ def config_of(
 class SwapModel(nn.Module):
     """Faces (N, 3, R, R) in [0, 1] of A and B, encoded by one encoder.
 
-    ``forward`` is the training pass: each side through its own decoder. ``swap`` puts B's face
-    on A.
+    ``forward`` is the training pass: each side through its own decoder, from its own code or its
+    partner's. ``swap`` puts B's face on A.
     """
 
     def __init__(self, config: SwapConfig) -> None:
@@ -132,10 +132,13 @@ class SwapModel(nn.Module):
         return encoder.size
 
     def forward(
-        self, faces: Mapping[str, Tensor], mixing: Tensor | None = None
+        self, faces: Mapping[str, Tensor], exchanged: Tensor | None = None
     ) -> dict[str, Decoded]:
-        """Faces (N, 3, R, R) of "a", "b" or both → reconstructed, each with its mask or None."""
-        out: dict[str, Decoded] = self.network(faces, mixing)
+        """Faces (N, 3, R, R) of "a", "b" or both → made again, each with its mask or None.
+
+        exchanged: bool (N,), where a face is made of the code of the other side's at its place.
+        """
+        out: dict[str, Decoded] = self.network(faces, exchanged)
         return out
 
     def reconstruct(self, faces: Tensor, side: str) -> Decoded:

@@ -20,13 +20,13 @@ class Objective(BaseModel):
     the first three are weighted by place, the others see the face alone. features: how much
     more eyes count, and half of it, the mouth; outside: how much what is no face counts.
 
-    pairs: show faces of both people together that do the same; mixing: up to which share they
-    then get each other's codes (see partners.py).
+    pairs: show faces of both people together that do the same; exchange: how many of those pairs
+    exchange their codes (see partners.py).
 
     warp: standard deviation of the distortion, as a share of its lattice's cells; cells: how
     many of them to a side, at one scale or at several; warp_end: share of the run after which
     it has faded out. rotation in degrees, scale and shift as shares. color_transfer: how far
-    B's colours go towards those of a random face of A's. blur, noise, compression: the largest
+    B's colours go towards those of A's face beside it. blur, noise, compression: the largest
     strengths (see training/degrade.py), for half of the inputs; occlusion: how many inputs have
     something in front that the model has to look behind.
     """
@@ -46,7 +46,7 @@ class Objective(BaseModel):
     outside: Share = 0.1
 
     pairs: bool = True
-    mixing: Chance = 1.0
+    exchange: Chance = 0.5
     warp: Share = 0.1
     cells: tuple[int, ...] = (4,)
     warp_end: Chance = 0.9

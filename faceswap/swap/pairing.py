@@ -1,4 +1,4 @@
-"""Which faces of A and B are shown together, and how the one is made to do what the other does."""
+"""Which faces of A and B are shown together, and how some are made to do what their partners do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ class Pairing:
     def __init__(self, shapes: Mapping[str, Shapes]) -> None:
         first, second = shapes
         self._shapes = dict(shapes)
-        self._lead = {first: (slice(1, None, 2), second), second: (slice(0, None, 2), first)}
+        self._follow = {first: (slice(1, None, 2), second), second: (slice(0, None, 2), first)}
         self._rests = resting(shapes)
         self._partners = {
             side: partners(shapes[side], shapes[other], self._rests[side], self._rests[other])
-            for side, (_, other) in self._lead.items()
+            for side, (_, other) in self._follow.items()
         }
 
     def draw(self, drawn: Mapping[str, Tensor], generator: Generator) -> dict[str, Tensor]:
         """Faces (N,) of both sides: where one follows, a partner takes the place of the drawn."""
         places = {side: faces.clone() for side, faces in drawn.items()}
         for side, faces in places.items():
-            rows, leader = self._lead[side]
+            rows, leader = self._follow[side]
             known = self._partners[leader][drawn[leader][rows]]
             choice = torch.rand(len(known), 1, generator=generator, device=generator.device)
             chosen = (choice * known.shape[1]).long().to(known.device)
@@ -53,7 +53,7 @@ class Pairing:
 
     def followers(self, side: str, places: Mapping[str, Tensor]) -> Followers:
         """Those of ``side`` among the faces at ``places`` (N,), which ``draw`` gave."""
-        rows, leader = self._lead[side]
+        rows, leader = self._follow[side]
         faces = self._shapes[side].at(places[side][rows])
         like = self._shapes[leader].at(places[leader][rows])
         moved = imitation(faces, like, self._rests[side], self._rests[leader])

@@ -2,9 +2,9 @@
 
 The decoder of B has to make B of codes of A's faces, which reconstructing B does not teach. So
 faces are shown in pairs, one of each person with the same pose and expression: one drawn, and
-the most similar one of the other person, dragged so that it does just the same, with the inside
-of the drawn one's mouth where its own lips are shut. Decoding a mixture of both codes as either
-person then is what a swap is, with an answer known.
+the most similar one of the other person, dragged so that it does the same, with the inside of
+the drawn one's mouth where its own lips are shut. Decoding the one's code as the other then is
+what a swap is, with the answer known.
 
 Points are (N, 81, 2): iBUG's 68 and the forehead's 13, in a crop's normalised coordinates,
 -1 to 1 over its edges.
@@ -23,7 +23,6 @@ Edges = tuple[tuple[slice, slice], ...]
 _LIDS: Edges = ((slice(37, 39), slice(40, 42)), (slice(43, 45), slice(46, 48)))
 _LIPS: Edges = ((slice(61, 64), slice(65, 68)),)
 _LIPS_PLACE, _BROWS_PLACE, _NOSE_PLACE = slice(48, 68), slice(17, 27), slice(27, 36)
-_EYES_PLACE = (slice(36, 42), slice(42, 48))
 
 _RIDGE = 0.1
 _CANDIDATES = 4096
@@ -35,8 +34,12 @@ _TURN = 0.06
 """How far the nose is dragged at most: a head that is turned farther cannot be made up."""
 _SHUT = 0.04
 """Lips of a shut mouth are found up to so far apart."""
-_DOUBT = 0.03
-"""Where an imitation is so far from what it imitates, little is made of it."""
+_CLOSED = 0.7
+"""The share of their opening to which lids and lips are closed at most. Dragging them together
+further only seems to: what was between them is spread over both."""
+_DOUBT, _BELIEVED = 0.03, 0.2
+"""Where an imitation is so far from what it imitates, little is made of it; where trust is so
+small, nothing."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,9 @@ def partners(faces: Shapes, others: Shapes, own: Tensor, other: Tensor, count: i
     """
     step = -(-len(others) // _CANDIDATES)
     candidates = torch.arange(0, len(others), step, device=others.points.device)
-    known = _doings(others.at(candidates), others.points[candidates])
-    wanted = _doings(faces, retold(faces, own, other))
+    chosen = others.at(candidates)
+    known = _doings(chosen.points, chosen.poses, _gaze(chosen, other))
+    wanted = _doings(retold(faces, own, other), faces.poses, _gaze(faces, own))
     nearest = [
         torch.cdist(part, known).topk(min(count, len(candidates)), largest=False).indices
         for part in torch.split(wanted, _AT_ONCE)
@@ -117,15 +121,12 @@ def partners(faces: Shapes, others: Shapes, own: Tensor, other: Tensor, count: i
     return candidates[torch.cat(nearest)]
 
 
-def _doings(faces: Shapes, points: Tensor) -> Tensor:
-    """What faces do, comparable between people: (N, F), 1 being a difference that is seen.
-
-    points: theirs, or those that another person would have.
-    """
+def _doings(points: Tensor, poses: Tensor, gazes: Tensor) -> Tensor:
+    """What faces do, comparable between people: (N, F), 1 being a difference that is seen."""
     lids = _gaps(points, _LIDS).view(-1, 2, 2).mean(2) / 0.01
     lips = points[:, _LIPS_PLACE].flatten(1) / (0.04 * 20**0.5)
     brows = points[:, _BROWS_PLACE].flatten(1) / (0.05 * 10**0.5)
-    return torch.cat([lids, lips, brows, faces.poses / 6, faces.gazes / 0.04], 1)
+    return torch.cat([lids, lips, brows, poses / 6, gazes / 0.04], 1)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class Imitation:
 
     start, end: points (N, 81, 2) in the picture, before and after. opened (N,): 0 to 1, how far
     this leaves a gap between lips that shows nothing of a mouth's inside. trust (N,): 1 where
-    they then do the same, down to 0.
+    lips, lids and gaze then are the same; 0 where they are so far from it that ``end`` is
+    ``start``.
     """
 
     start: Tensor
@@ -147,26 +149,38 @@ def imitation(faces: Shapes, like: Shapes, own: Tensor, other: Tensor) -> Imitat
     """How ``faces`` come to do what the faces ``like`` do.
 
     own, other: the resting points (81, 2) of the people of ``faces`` and of ``like``. Nothing is
-    dragged far, heads are hardly turned, and eyes open to twice their opening at most, as there
-    is nothing behind lids that touch.
+    dragged far, heads are hardly turned, eyes open to twice their opening at most, as there is
+    nothing behind lids that touch, and what lids and lips show between them hardly goes away.
+    Where that leaves too much to wish for, the face stays as it is.
     """
     start, wanted = faces.points, retold(like, other, own)
     away = (wanted - start).clamp(-_FARTHEST, _FARTHEST)
     turned = away[:, _NOSE_PLACE].norm(dim=2).mean(1).clamp(min=1e-6)
-    away = away * (_TURN / turned).clamp(max=1)[:, None, None]
-    gap, asked = (_gaps(p, _LIDS).view(-1, 2, 2).mean(2) for p in (start, wanted))
-    share = torch.where(asked > gap, gap / (asked - gap).clamp(min=1e-6), 1.0).clamp(max=1)
-    for eye, place in enumerate(_EYES_PLACE):
-        away[:, place] *= share[:, eye, None, None]
-    end = start + away
-    mouth, asked = _gaps(start, _LIPS).mean(1), _gaps(end, _LIPS).mean(1)
-    opened = ((asked - 1.3 * mouth - _SHUT) / (0.7 * mouth + _SHUT)).clamp(0, 1)
+    end = start + away * (_TURN / turned).clamp(max=1)[:, None, None]
+    lids, lips = _gaps(start, _LIDS), _gaps(start, _LIPS)
+    end = _with_gaps(end, _LIDS, _gaps(end, _LIDS).clamp(_CLOSED * lids, 2 * lids))
+    end = _with_gaps(end, _LIPS, _gaps(end, _LIPS).maximum(_CLOSED * lips))
     short = (
         (end - wanted)[:, _LIPS_PLACE].norm(dim=2).mean(1)
-        + (_gaps(end, _LIDS) - _gaps(wanted, _LIDS)).abs().mean(1)
-        + 0.2 * (faces.gazes - like.gazes).norm(dim=1)
+        + sum((_gaps(end, e) - _gaps(wanted, e)).abs().mean(1) for e in (_LIDS, _LIPS))
+        + 0.2 * (_gaze(faces, own) - _gaze(like, other)).norm(dim=1)
     )
-    return Imitation(start, end, opened, torch.exp(-((short / _DOUBT) ** 2)))
+    trust = torch.exp(-((short / _DOUBT) ** 2))
+    believed = trust > _BELIEVED
+    end = torch.where(believed[:, None, None], end, start)
+    opening = (_gaps(end, _LIPS).mean(1) - 1.3 * lips.mean(1) - _SHUT) / (
+        0.7 * lips.mean(1) + _SHUT
+    )
+    return Imitation(start, end, opening.clamp(0, 1), trust * believed)
+
+
+def _gaze(faces: Shapes, rest: Tensor) -> Tensor:
+    """Where the faces of a person with the resting points ``rest`` look: (N, 2).
+
+    What is dark in an eye that is nearly shut are its lashes; they say nothing.
+    """
+    open_eyes = _gaps(faces.points, _LIDS).mean(1) / _gaps(rest[None], _LIDS).mean().clamp(min=1e-3)
+    return faces.gazes * open_eyes.clamp(0, 1)[:, None]
 
 
 def _gaps(points: Tensor, edges: Edges) -> Tensor:

@@ -130,7 +130,7 @@ class Swapper:
         look = self._look
         region = drawn_region(points, forehead, self._model.resolution)
         if look.outline == "b" and learned is not None:
-            # Whatever B's outline leaves free, A's own brows, eyes and mouth must not be seen.
+            # Whatever B's outline leaves free, A's own features and chin must not be seen.
             features = feature_region(points, self._model.resolution)
             region = learned_region(learned, region, _REACH) | features
             region |= chin_region(points, self._model.resolution)

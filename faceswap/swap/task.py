@@ -1,7 +1,9 @@
 """What the swap model learns: to undo a distortion of each person's face.
 
 Distorted in, undistorted out, each side through its own decoder. As both share the encoder,
-what it passes on is what both have in common: pose, expression, gaze and light.
+what it passes on is what both have in common: pose, expression, gaze and light. Faces of A and B
+come in pairs that do the same, and some pairs exchange their codes: that is a swap, with the
+answer known (see partners.py).
 """
 
 from collections.abc import Mapping
@@ -28,13 +30,15 @@ _LATTICE = 32
 @dataclass(frozen=True)
 class SwapBatch:
     """n faces of each side. inputs: (n, 3, r, r) by side. One side after the other: targets
-    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2). mixing (n,): the share of its partner's code
-    that the code of each face gets; None where they are no partners."""
+    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2). exchanged: bool (n,), the pairs that
+    exchange their codes; None without pairs. genuine (sides·n,): 1 for pictures as they were
+    filmed, 0 for those that were dragged to do what their partner does."""
 
     inputs: dict[str, Tensor]
     targets: Tensor
     maps: Tensor
-    mixing: Tensor | None = None
+    genuine: Tensor
+    exchanged: Tensor | None = None
 
     def part(self, index: int, count: int) -> "SwapBatch":
         """The ``index``-th of ``count`` equal portions, with as many faces of each side."""
@@ -43,19 +47,21 @@ class SwapBatch:
         sides = len(self.inputs)
         n = len(self.targets) // sides
         mine = slice(index * n // count, (index + 1) * n // count)
-        targets, maps = (
+        targets, maps, genuine = (
             torch.cat([part[mine] for part in whole.chunk(sides)])
-            for whole in (self.targets, self.maps)
+            for whole in (self.targets, self.maps, self.genuine)
         )
         inputs = {side: x[mine] for side, x in self.inputs.items()}
-        return SwapBatch(inputs, targets, maps, None if self.mixing is None else self.mixing[mine])
+        exchanged = None if self.exchanged is None else self.exchanged[mine]
+        return SwapBatch(inputs, targets, maps, genuine, exchanged)
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What a batch is made of: faces by side, those that imitate others, and the changes to all."""
+    """What a batch is made of: by side its faces and maps, those of them that imitate others, and
+    their colours; and how all are turned, scaled and shifted."""
 
-    places: dict[str, Tensor]
+    faces: dict[str, tuple[Tensor, Tensor]]
     followers: dict[str, Followers]
     colors: dict[str, Tensor]
     theta: Tensor
@@ -95,7 +101,8 @@ class SwapTask:
         inputs = self._distorted(targets, generator, progress)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         by_side = dict(zip(self._sets, torch.split(inputs, count), strict=True))
-        return SwapBatch(by_side, targets, maps, self._mixing(drawn, generator))
+        exchanged, genuine = self._roles(drawn, generator)
+        return SwapBatch(by_side, targets, maps, genuine, exchanged)
 
     def _drawn(self, count: int, generator: Generator) -> _Drawn:
         o = self.objective
@@ -106,7 +113,8 @@ class SwapTask:
             followers = {side: self._pairing.followers(side, places) for side in places}
         colors = self._color_matrices(places, generator)
         theta = augment.random_affine(count, o.rotation, o.scale, o.shift, o.flip, generator)
-        return _Drawn(places, followers, colors, theta)
+        faces = {side: self._sets[side].take(place) for side, place in places.items()}
+        return _Drawn(faces, followers, colors, theta)
 
     def _color_matrices(self, places: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
         """Matrices (n, 3, 4) for each side: B's towards A's colours, then a change to both."""
@@ -123,7 +131,7 @@ class SwapTask:
 
     def _shown(self, side: str, drawn: _Drawn) -> tuple[Tensor, Tensor]:
         """One side's pictures (n, 3, R, R) to be made, and their maps (n, 2, R/2, R/2)."""
-        pictures, maps = self._sets[side].take(drawn.places[side])
+        pictures, maps = drawn.faces[side]
         grids = [augment.affine_grid(drawn.theta, x.shape[-1]) for x in (pictures, maps)]
         followers = drawn.followers.get(side)
         if followers is not None:
@@ -142,7 +150,7 @@ class SwapTask:
         """Faces (n, 3, R, R) that are imitated, where those are that imitate them, and how much
         of them is to be seen there (n, 1, R, R): what is between lips that were shut."""
         rows, leader, moved = followers.rows, followers.leader, followers.imitation
-        pictures, maps = self._sets[leader].take(drawn.places[leader][rows])
+        pictures, maps = (part[rows] for part in drawn.faces[leader])
         theta = drawn.theta[rows]
         size = pictures.shape[-1]
         drag = _drag(followers.led, moved.end, theta)
@@ -151,14 +159,19 @@ class SwapTask:
         mouths = augment.apply_color(augment.sample(pictures, grid), drawn.colors[leader][rows])
         return mouths, inside
 
-    def _mixing(self, drawn: _Drawn, generator: Generator) -> Tensor | None:
-        """How much of its partner's code each face's gets; none where they do not do the same."""
+    def _roles(self, drawn: _Drawn, generator: Generator) -> tuple[Tensor | None, Tensor]:
+        """Which pairs exchange their codes, of those that do the same, and which faces are as
+        they were filmed: (n,) and (sides·n,)."""
+        count = len(drawn.theta)
+        genuine = {side: drawn.theta.new_ones(count) for side in drawn.faces}
         if not drawn.followers:
-            return None
-        shares = augment.uniform((len(drawn.theta),), 0, self.objective.mixing, generator)
-        for followers in drawn.followers.values():
-            shares[followers.rows] *= followers.imitation.trust
-        return shares
+            return None, torch.cat(list(genuine.values()))
+        chance = drawn.theta.new_full((count,), self.objective.exchange)
+        for side, followers in drawn.followers.items():
+            chance[followers.rows] *= followers.imitation.trust
+            genuine[side][followers.rows].zero_()
+        exchanged = augment.uniform((count,), 0, 1, generator) < chance
+        return exchanged, torch.cat(list(genuine.values()))
 
     def _distorted(self, targets: Tensor, generator: Generator, progress: float) -> Tensor:
         """What the encoder sees: ``targets`` at its size, warped and spoilt."""
@@ -192,7 +205,7 @@ class SwapTask:
 
     def losses(self, model: nn.Module, batch: SwapBatch) -> dict[str, Tensor]:
         """The losses of one batch, and under ``"loss"`` their weighted sum."""
-        decoded = list(model(batch.inputs, batch.mixing).values())
+        decoded = list(model(batch.inputs, batch.exchanged).values())
         made = torch.cat([picture for picture, _ in decoded]).float()
         # In full precision: SSIM's variances are small differences of large numbers.
         with torch.autocast(made.device.type, enabled=False):
