@@ -92,6 +92,15 @@ def test_color_transfer_reaches_the_wanted_statistics() -> None:
     assert torch.allclose(none, b, atol=1e-5)
 
 
+def test_a_beard_says_nothing_about_the_skin() -> None:
+    skin = 0.6 + 0.02 * torch.rand(1, 3, 32, 32, generator=generator())
+    bearded = skin.clone()
+    bearded[..., 20:, 8:24] = 0.15
+    mask = torch.ones(1, 1, 32, 32)
+    bare, with_it = (augment.color_statistics(x, mask)[0] for x in (skin, bearded))
+    assert torch.allclose(bare, with_it, atol=0.01)
+
+
 def test_statistics_see_only_what_is_inside_the_mask() -> None:
     x = torch.zeros(1, 3, 4, 4)
     x[..., 2:] = 1

@@ -78,7 +78,7 @@ def resting(sides: Mapping[str, Shapes]) -> dict[str, Tensor]:
     points = torch.cat([s.points.cpu() for s in sides.values()]).double()
     poses = torch.cat([s.poses.cpu() for s in sides.values()]).double()
     yaw, pitch = (poses / 30).unbind(-1)
-    mouth = _gaps(points, _LIPS).mean(1) / 0.1
+    mouth = torch.cat([_mouth(s.points.cpu()) for s in sides.values()]).double() / 0.1
     common = torch.stack([yaw, pitch, yaw * yaw, pitch * pitch, yaw * pitch, mouth], -1)
     terms = torch.cat([functional.one_hot(who, count).double(), common], 1)
     steady = torch.tensor([0.0] * count + [_RIDGE] * common.shape[1], dtype=torch.float64)
@@ -88,6 +88,12 @@ def resting(sides: Mapping[str, Shapes]) -> dict[str, Tensor]:
         side: rest.to(shapes.points.device)
         for (side, shapes), rest in zip(sides.items(), rests, strict=True)
     }
+
+
+def _mouth(points: Tensor) -> Tensor:
+    """How far mouths are opened (N,). A shut one may be seen as a little open, under a beard."""
+    gaps = _gaps(points, _LIPS).mean(1)
+    return gaps - gaps.quantile(0.05).clamp(max=2 * _SHUT)
 
 
 def retold(faces: Shapes, own: Tensor, other: Tensor) -> Tensor:

@@ -106,13 +106,17 @@ def sample(pictures: Tensor, grid: Tensor) -> Tensor:
 
 
 def color_statistics(pictures: Tensor, mask: Tensor) -> Tensor:
-    """Mean and spread of Y, Cb, Cr inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 2, 3)."""
+    """Middle and spread of Y, Cb, Cr inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 2, 3).
+
+    The median, and the median deviation from it: a beard, which less than half of the mask shows,
+    says nothing about the skin.
+    """
     matrix, _ = _ycbcr(pictures.device, pictures.dtype)
     channels = torch.einsum("dc,nchw->ndhw", matrix, pictures).flatten(2)
-    weight = mask.flatten(2) / mask.flatten(2).sum(2, keepdim=True).clamp(min=1e-6)
-    mean = (channels * weight).sum(2)
-    spread = ((channels - mean[:, :, None]).square() * weight).sum(2).sqrt()
-    return torch.stack([mean, spread], 1)
+    inside = channels.masked_fill(mask.flatten(2) < 0.5, torch.nan)
+    middle = inside.nanmedian(2, keepdim=True).values
+    spread = (inside - middle).abs().nanmedian(2).values
+    return torch.stack([middle[:, :, 0], spread], 1).nan_to_num()
 
 
 def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
@@ -120,10 +124,10 @@ def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
 
     strength (N,): 0 leaves the picture alone, 1 goes all the way. This is Reinhard et al.,
     "Color transfer between images", 2001, with Y, Cb, Cr in the place of Lab, so that a whole
-    transfer is one matrix per picture. The spread changes at most by a factor of 2.
+    transfer is one matrix per picture. The spread changes at most by a factor of 1.5.
     """
     part = strength[:, None]
-    ratio = (wanted[:, 1] / own[:, 1].clamp(min=1e-3)).clamp(0.5, 2.0)
+    ratio = (wanted[:, 1] / own[:, 1].clamp(min=1e-3)).clamp(2 / 3, 1.5)
     ratio = 1 + (ratio - 1) * part
     target = own[:, 0] + (wanted[:, 0] - own[:, 0]) * part
     to, back = _ycbcr(own.device, own.dtype)
