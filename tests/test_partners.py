@@ -1,10 +1,13 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from faceswap.faces.align import mean_face
+from faceswap.faces.align import crop_matrix, face_similarity, head_pose, mean_face, transform
 from faceswap.swap.pairing import Pairing
-from faceswap.swap.partners import Shapes, imitation, partners, resting, retold
+from faceswap.swap.partners import Shapes, imitation, partners, resting, retold, turned_mean
 from faceswap.training import augment
 
 CPU = torch.device("cpu")
@@ -39,18 +42,35 @@ def opening(points: Tensor, pairs: tuple[list[int], list[int]]) -> Tensor:
     return (points[:, pairs[1], 1] - points[:, pairs[0], 1]).mean(1)
 
 
-def person(count: int, jaw: float, eyes: float, talks: float) -> Shapes:
-    """Faces of a person who turns their head and opens their mouth up to ``talks``."""
+def person(count: int, jaw: float, eyes: float, talks: float, away: float = 0.0) -> Shapes:
+    """Faces of a person who looks ``away`` and around there and opens their mouth to ``talks``."""
     random = torch.Generator().manual_seed(round(100 * jaw))
     mouths = torch.rand(count, generator=random) * talks
-    yaws = torch.rand(count, generator=random) * 40 - 20
-    faces = [face(jaw, eyes, float(m)) for m in mouths]
-    turned = [f + torch.tensor([0.004, 0.0]) * y for f, y in zip(faces, yaws, strict=True)]
-    return shapes(*turned, yaws=yaws)
+    poses = torch.rand(count, 2, generator=random) * 30 - 15 + away
+    faces = torch.stack([face(jaw, eyes, float(m)) for m in mouths])
+    faces = faces + turned_mean(poses) - turned_mean(torch.zeros(1, 2))
+    return Shapes(faces, poses, torch.zeros(count, 2))
+
+
+def test_the_mean_face_turns_as_heads_do() -> None:
+    mean = mean_face()
+    for yaw, pitch in ((0.0, 0.0), (20.0, 0.0), (-35.0, 10.0), (15.0, -25.0)):
+        y, p = math.radians(yaw), math.radians(pitch)
+        about_y = np.array(
+            [[math.cos(y), 0, -math.sin(y)], [0, 1, 0], [math.sin(y), 0, math.cos(y)]]
+        )
+        about_x = np.array(
+            [[1, 0, 0], [0, math.cos(p), math.sin(p)], [0, -math.sin(p), math.cos(p)]]
+        )
+        seen = 100 * (mean.points @ (about_x @ about_y).T)[:, :2] + 300
+        assert head_pose(seen[:68]) == pytest.approx((yaw, pitch, 0), abs=0.5)
+        crop = transform(crop_matrix(face_similarity(seen[:68]), 160), seen)
+        found = turned_mean(torch.tensor([[yaw, pitch]]))[0]
+        assert np.abs((crop + 0.5) / 80 - 1 - found.numpy()).max() < 2e-3
 
 
 def test_people_are_told_apart_from_what_they_do() -> None:
-    a, b = person(60, 1.0, 0.6, 0.3), person(60, 1.2, 1.0, 0.0)
+    a, b = person(60, 1.0, 0.6, 0.3, away=12), person(60, 1.2, 1.0, 0.0)
     rests = resting({"a": a, "b": b})
     assert torch.allclose(rests["a"], face(1.0, 0.6), atol=0.025)
     assert torch.allclose(rests["b"], face(1.2, 1.0), atol=0.025)

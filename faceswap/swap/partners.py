@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from faceswap.faces.align import FRAMINGS, mean_face
+
 Edges = tuple[tuple[slice, slice], ...]
 """Upper and lower points of openings: the upper from left to right, the lower back again."""
 
@@ -67,27 +69,46 @@ class Shapes:
 
 
 def resting(sides: Mapping[str, Shapes]) -> dict[str, Tensor]:
-    """Each person's points (81, 2) looking ahead with the mouth shut, by one least-squares fit.
+    """Each person's points (81, 2) looking ahead with the mouth shut.
 
-    How points move with pose and with the opening of the mouth is common to all sides: what one
-    side never shows is learnt from the others, and what one person does more often than another
-    is not taken for the way they look.
+    What the pose does to points is taken from the mean face, turned in space; what the opening of
+    the mouth does, by one least-squares fit, is common to all sides: so what one person does more
+    often than another is not taken for the way they look.
     """
     count = len(sides)
     who = torch.cat([torch.full((len(s),), i) for i, s in enumerate(sides.values())])
-    points = torch.cat([s.points.cpu() for s in sides.values()]).double()
-    poses = torch.cat([s.poses.cpu() for s in sides.values()]).double()
-    yaw, pitch = (poses / 30).unbind(-1)
+    ahead = turned_mean(torch.zeros(1, 2))
+    points = [s.points.cpu() - turned_mean(s.poses.cpu()) + ahead for s in sides.values()]
     mouth = torch.cat([_mouth(s.points.cpu()) for s in sides.values()]).double() / 0.1
-    common = torch.stack([yaw, pitch, yaw * yaw, pitch * pitch, yaw * pitch, mouth], -1)
-    terms = torch.cat([functional.one_hot(who, count).double(), common], 1)
-    steady = torch.tensor([0.0] * count + [_RIDGE] * common.shape[1], dtype=torch.float64)
-    fitted = torch.linalg.solve(terms.T @ terms + steady.diag(), terms.T @ points.flatten(1))
-    rests = fitted[:count].view(count, *points.shape[1:]).float()
+    terms = torch.cat([functional.one_hot(who, count).double(), mouth[:, None]], 1)
+    steady = torch.tensor([0.0] * count + [_RIDGE], dtype=torch.float64).diag()
+    flat = torch.cat(points).double().flatten(1)
+    fitted = torch.linalg.solve(terms.T @ terms + steady, terms.T @ flat)
+    rests = fitted[:count].view(count, -1, 2).float()
     return {
         side: rest.to(shapes.points.device)
         for (side, shapes), rest in zip(sides.items(), rests, strict=True)
     }
+
+
+def turned_mean(poses: Tensor) -> Tensor:
+    """The mean face (N, 81, 2) at yaw and pitch (N, 2) in degrees, aligned as crops are."""
+    mean = mean_face()
+    face = torch.from_numpy(mean.points).float()
+    weights = torch.from_numpy(mean.weights / mean.weights.sum()).float()
+    yaw, pitch = torch.deg2rad(poses)[:, None].unbind(-1)
+    x, y, z = (face - weights @ face[:68]).unbind(-1)
+    across = torch.cos(yaw) * x - torch.sin(yaw) * z
+    down = torch.sin(pitch) * (torch.sin(yaw) * x + torch.cos(yaw) * z) + torch.cos(pitch) * y
+    # The similarity nearest to the mean face, in closed form with complex numbers (see align.py).
+    seen, wanted = torch.complex(across, down), torch.complex(*face[:, :2].T.contiguous())
+    seen = seen - (seen[:, :68] * weights).sum(1, keepdim=True)
+    middle = (wanted[:68] * weights).sum()
+    fit = (seen[:, :68].conj() * (wanted[:68] - middle) * weights).sum(1, keepdim=True)
+    size = (seen[:, :68].abs().square() * weights).sum(1, keepdim=True)
+    placed = torch.view_as_real(seen * (fit / size) + middle)
+    framing = FRAMINGS["face"]
+    return (placed - torch.tensor([framing.x, framing.y])) * (2 / framing.side)
 
 
 def _mouth(points: Tensor) -> Tensor:
