@@ -56,6 +56,8 @@ class Project:
         """
         if (folder / _SETTINGS).is_file():
             return cls.open(folder)
+        if folder.is_file():
+            raise ProjectError(f"{folder} is a file; name a folder for the project.")
         try:
             if folder.is_dir() and any(folder.iterdir()):
                 raise ProjectError(

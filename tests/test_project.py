@@ -46,7 +46,7 @@ def test_settings_that_cannot_be_used_are_told(tmp_path: Path, content: str, wor
 
 
 def test_a_file_where_the_folder_should_be_is_an_output_error(clip: Path) -> None:
-    with pytest.raises((OutputError, ProjectError)):
+    with pytest.raises(ProjectError, match="is a file; name a folder"):
         Project.open_or_make(clip)
     with pytest.raises(OutputError, match="Cannot make"):
         Project.open_or_make(clip / "below")

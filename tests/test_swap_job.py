@@ -84,6 +84,21 @@ def test_a_missing_clip_is_told_before_the_work(sample: Path, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_b_that_is_no_video_is_told_before_the_work(sample: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.mp4").write_bytes(b"no video")
+    with pytest.raises(InputError, match="cannot be read as a video"):
+        run(SwapOptions(a=sample / "a.mp4", b=tmp_path / "b.mp4", output=tmp_path / "o.mp4"))
+    assert [p.name for p in tmp_path.iterdir()] == ["b.mp4"]
+
+
+def test_a_sheet_that_is_there_is_not_overwritten(sample: Path, tmp_path: Path) -> None:
+    (tmp_path / "o_sheet.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"o_sheet\.png exists already"):
+        run(SwapOptions(a=sample / "a.mp4", b=sample / "b.mp4", output=tmp_path / "o.mp4"))
+    assert (tmp_path / "o_sheet.png").read_bytes() == b"mine"
+    assert not (tmp_path / "o.faceswap").exists()
+
+
 def test_b_without_faces_is_told(sample: Path, tmp_path: Path, make_clip: object) -> None:
     clip = make_clip(frames=12)  # type: ignore[operator]
     with pytest.raises(NoFaceError, match="No face was found"):

@@ -147,15 +147,15 @@ def _begin(project: "Project", index: "FaceIndex", options: ExtractOptions) -> "
     if clip is not None and not options.redo:
         if not project.is_video(options.side, options.video):
             raise ProjectError(
-                f"{options.side.upper()} in {project.folder} is other footage; add --redo to "
-                "replace it, or name another project."
+                f"{options.side.upper()} in {project.folder} is other footage; replace it "
+                f"by 'faceswap extract --side {options.side} --redo', or name another project."
             )
         changed = [key for key, value in settings.items() if clip.settings.get(key) != value]
         if changed:
             names = ", ".join(f"--{key.replace('_', '-')} {clip.settings[key]}" for key in changed)
             raise ProjectError(
-                f"{options.side.upper()} was extracted with {names}; give the same, or add "
-                "--redo to begin anew."
+                f"{options.side.upper()} was extracted with {names}; give the same, or "
+                f"begin anew by 'faceswap extract --side {options.side} --redo'."
             )
         project.set_video(options.side, options.video)
         return clip

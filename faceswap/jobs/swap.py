@@ -75,12 +75,18 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
     where it was, and run once more it trains on.
     """
     from faceswap.project import fingerprint
+    from faceswap.video.reader import VideoReader
     from faceswap.video.writer import check_output
 
     if fingerprint(options.a) == fingerprint(options.b):
         raise InputError("A and B are the same footage; name two different clips.")
+    # B is needed late: that it is no video is to be told before A is worked through.
+    for video in (options.a, options.b):
+        VideoReader(video).close()
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
     check_output(options.output, overwrite=options.overwrite, source=options.a)
+    if sheet.exists() and not options.overwrite:
+        raise OutputError(f"{sheet} exists already; use --overwrite or name another output.")
     project = options.project or options.output.with_suffix(".faceswap")
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:

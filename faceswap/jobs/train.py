@@ -301,7 +301,7 @@ def _model(options: TrainOptions, folder: Path) -> "tuple[SwapModel, Checkpoint 
             was = SwapConfig.model_validate(checkpoint.config)
             raise CheckpointError(
                 f"The run {options.name!r} is a {was.text()} model, and {config.text()} was asked "
-                "for; ask for the same, or begin a new run with --name."
+                "for; ask for the same, or begin a new run by 'faceswap train --name'."
             )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
