@@ -95,7 +95,7 @@ def test_another_preset_or_resolution_needs_another_name(
     before = summary.model.read_bytes()
     with pytest.raises(CheckpointError, match="'main' is a quick 64 px model, and quick 96 px"):
         finish(options(folder, resolution=96))
-    with pytest.raises(CheckpointError, match="begin a new run with --name"):
+    with pytest.raises(CheckpointError, match="begin a new run by 'faceswap train --name'"):
         finish(options(folder, preset="df"))
     assert summary.model.read_bytes() == before
 
