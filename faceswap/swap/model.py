@@ -214,7 +214,7 @@ def common_weights(model: SwapModel) -> dict[str, Tensor]:
     """What a model of many people, all on side B, has to offer to others, in float16.
 
     Its encoder and its decoder. The bottleneck, which tells people apart, is not among them: a
-    swap that starts with it keeps A's features, a chin without B's beard, for a long time.
+    swap gains nothing from starting with it, and without pairs it keeps A's features for long.
     """
     return {
         f"ema/{name}": tensor.half()
