@@ -1,6 +1,7 @@
 """What counts when a swap model learns, and how its faces are changed beforehand."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -77,12 +78,19 @@ def place_weights(objective: Objective, maps: Tensor) -> Tensor:
     """How much each place counts (N, 1, h, w), with a mean of 1; maps (N, 2, h, w)."""
     rim, soft = maps.shape[-1] // 26, maps.shape[-1] // 20
     # The rim blends into the frame.
-    face = functional.max_pool2d(maps[:, :1], 2 * rim + 1, 1, rim)
+    face = _along_both(functional.max_pool2d, maps[:, :1], rim)
     inside = objective.outside + (1 - objective.outside) * face
     # Softened: where weights jump, a young decoder's answer does too, and skin shows an edge.
-    features = functional.avg_pool2d(maps[:, 1:2], 2 * soft + 1, 1, soft, count_include_pad=False)
+    softer = partial(functional.avg_pool2d, count_include_pad=False)
+    features = _along_both(softer, maps[:, 1:2], soft)
     weights = inside + objective.features * features
     return weights / weights.mean((2, 3), keepdim=True).clamp(min=1e-6)
+
+
+def _along_both(pool: Callable[..., Tensor], x: Tensor, reach: int) -> Tensor:
+    """``pool`` over squares of 2·reach + 1, as columns and then rows: so much less to read."""
+    tall = pool(x, (2 * reach + 1, 1), 1, (reach, 0))
+    return pool(tall, (1, 2 * reach + 1), 1, (0, reach))
 
 
 def picture_losses(

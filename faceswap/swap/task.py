@@ -143,18 +143,20 @@ class SwapTask:
         pictures = augment.apply_color(pictures, drawn.colors[side])
         if followers is not None:
             mouths, inside = self._mouths(followers, drawn)
-            pictures[rows] = pictures[rows].lerp(mouths, inside)
+            there = (rows, slice(None), *_mouth_window(pictures.shape[-1]))
+            pictures[there] = pictures[there].lerp(mouths, inside)
         return pictures, maps[:, :2]
 
     def _mouths(self, followers: Followers, drawn: _Drawn) -> tuple[Tensor, Tensor]:
-        """Faces (n, 3, R, R) that are imitated, where those are that imitate them, and how much
-        of them is to be seen there (n, 1, R, R): what is between lips that were shut."""
+        """What faces that are imitated show where mouths are (n, 3, h, w), where those are that
+        imitate them, and how much of it is to be seen (n, 1, h, w): between lips that were shut."""
         rows, leader, moved = followers.rows, followers.leader, followers.imitation
         pictures, maps = (part[rows] for part in drawn.faces[leader])
         theta = drawn.theta[rows]
         size = pictures.shape[-1]
         drag = _drag(followers.led, moved.end, theta)
         grid = augment.affine_grid(theta, size) + augment.resized_field(drag, size)
+        grid = grid[:, *_mouth_window(size)]
         inside = augment.sample(maps[:, 2:], grid) * moved.opened[:, None, None, None]
         mouths = augment.apply_color(augment.sample(pictures, grid), drawn.colors[leader][rows])
         return mouths, inside
@@ -258,6 +260,11 @@ def _drag(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
     start, end = ((p - theta[:, None, :, 2]) @ back for p in (start, end))
     field = augment.drag_field(start, end, _LATTICE)
     return (field.flatten(1, 2) @ linear).view_as(field)
+
+
+def _mouth_window(size: int) -> tuple[slice, slice]:
+    """Rows and columns of a crop of ``size`` pixels that mouths, however wide, are inside of."""
+    return slice(size // 2, size), slice(size // 5, size - size // 5)
 
 
 def _spread(faces: ImageSet, count: int = 8) -> Tensor:

@@ -182,8 +182,20 @@ def drag_field(start: Tensor, end: Tensor, size: int) -> Tensor:
 
 
 def resized_field(field: Tensor, size: int) -> Tensor:
-    """Offsets (N, s, s, 2) at another size."""
-    planes = functional.interpolate(
-        field.permute(0, 3, 1, 2), (size, size), mode="bilinear", align_corners=False
-    )
+    """Offsets (N, s, s, 2) at another size, bilinear.
+
+    Two products, as torch's own enlargement of two planes takes three times as long.
+    """
+    stretch = _stretch(field.shape[1], size, field.device)
+    planes = stretch @ field.permute(0, 3, 1, 2) @ stretch.T
     return planes.permute(0, 2, 3, 1)
+
+
+@cache
+def _stretch(size: int, to: int, device: torch.device) -> Tensor:
+    """The matrix (to, size) that enlarges a row linearly."""
+    with torch.inference_mode(False):
+        rows = torch.eye(size, device=device)[None]
+        return functional.interpolate(rows, to, mode="linear", align_corners=False)[
+            0
+        ].T.contiguous()
