@@ -295,7 +295,7 @@ def test_a_rate_that_was_found_stays_and_changes_nothing_else(tmp_path: Path) ->
     events, summary = finish(options(folder, name="found", find_rate=True, steps=3))
     found = read_checkpoint(summary.model)
     rate = found.numbers["notes"]["found"]["rate"]
-    assert any(f"learning rate of {rate:.2g}" in n for n in notices(events))
+    assert any(f"learning rate is {rate:.2g}" in n for n in notices(events))
     _, named = finish(options(folder, name="named", rate=rate, steps=3))
     assert rate != LEARNING["quick"][0]
     tensors = read_checkpoint(named.model).tensors
