@@ -91,7 +91,7 @@ def classify(settings: Settings) -> Run:
                 settings, labelled, parts, body, kind == "pre-trained", name, steps
             )
             row[kind] = accuracy(model, parts.test, settings)
-            lines[kind].append((float(torch.tensor(count).log10()), row[kind]))
+            lines[kind].append((float(count), row[kind]))
         if count == counts[0]:
             # What bending the labelled pictures brings by itself.
             for kind in lines:
@@ -100,7 +100,7 @@ def classify(settings: Settings) -> Run:
                 model = yield from tell(settings, labelled, parts, body, known, name, steps, jitter)
                 row[f"{kind}, pictures bent"] = accuracy(model, parts.test, settings)
         figures[f"{count} labels"] = row
-    plot = curves("Accuracy on unseen pictures", lines, "log10 of the labels", "accuracy")
+    plot = curves("Accuracy on unseen pictures", lines, "labels", "accuracy", log_x=True)
     first = figures[f"{counts[0]} labels"]
     sentence = (
         f"With {counts[0]} labels the pre-trained encoder tells {first['pre-trained']:.1%} of "

@@ -22,6 +22,7 @@ from faceswap.lab.figure import Block, beside, curves, plane, rgb, sheet
 from faceswap.lab.models import body_for
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat
+from faceswap.lab.uses import UseName
 
 LENGTHS = (2, 5, 16, 32)
 
@@ -117,6 +118,7 @@ def compare_codes(settings: Settings) -> Run:
         {"autoencoder": ours, "PCA": theirs},
         "numbers",
         "test MSE",
+        log_x=True,
     )
     sentence = (
         f"From 2 to 32 numbers the error falls from {ours[0][1]:.4f} to {ours[-1][1]:.4f} (PCA: "
@@ -174,7 +176,8 @@ def rate(settings: Settings) -> Run:
         (f"autoencoder, {mine[1][0]:.0f} bytes", shown[mine[1][0]][:12]),
         (f"JPEG, {nearest:.0f} bytes", shown[nearest][:12]),
     ]
-    plot = curves("Rate and distortion", {"autoencoder": mine, "JPEG": theirs}, "bytes", "test MSE")
+    lines = {"autoencoder": mine, "JPEG": theirs}
+    plot = curves("Rate and distortion", lines, "bytes a picture", "test MSE", log_x=True)
     return (yield from finish(settings, "rate", [sheet(rows), plot], figures, sentence))
 
 
@@ -273,7 +276,11 @@ def transformer(settings: Settings) -> Run:
 
 
 def _other(
-    settings: Settings, pictures: Pictures, config: LstmConfig | PatchConfig, use: str, steps: int
+    settings: Settings,
+    pictures: Pictures,
+    config: LstmConfig | PatchConfig,
+    use: UseName,
+    steps: int,
 ) -> Run:
     yield from notices(pictures)
     parts = split(pictures, settings.seed)

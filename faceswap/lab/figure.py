@@ -32,6 +32,7 @@ COLOURS = (
     (110, 150, 40),
 )
 _MARGIN, _GAP, _CAPTION = 20, 4, 230
+_SMALL = 32  # pixels of a side up to which a picture is shown small, as digits are
 
 
 def rgb(pictures: Tensor) -> Block:
@@ -40,30 +41,44 @@ def rgb(pictures: Tensor) -> Block:
     return np.asarray(values.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy(), np.uint8)
 
 
-def sheet(rows: Sequence[tuple[str, Tensor]], side: int = 64) -> Block:
-    """Rows of pictures, each with its caption to the left, scaled to ``side`` pixels."""
+def sheet(
+    rows: Sequence[tuple[str, Tensor]], side: int | None = None, heads: Sequence[str] = ()
+) -> Block:
+    """Rows of pictures, each with its caption to the left, scaled to ``side`` pixels.
+
+    By default small pictures are shown at 64 pixels and others at 96. heads: over the columns.
+    """
+    if side is None:
+        side = 64 if rows[0][1].shape[2] <= _SMALL else 96
     count = max(len(pictures) for _, pictures in rows)
-    width = _CAPTION + count * (side + _GAP)
-    block = np.full((len(rows) * (side + _GAP), width, 3), PAPER, np.uint8)
+    above = 22 if heads else 0
+    shape = (above + len(rows) * (side + _GAP), _CAPTION + count * (side + _GAP), 3)
+    block = np.full(shape, PAPER, np.uint8)
     for number, (_, pictures) in enumerate(rows):
-        top = number * (side + _GAP)
+        top = above + number * (side + _GAP)
         for column, picture in enumerate(rgb(pictures)):
             left = _CAPTION + column * (side + _GAP)
             block[top : top + side, left : left + side] = scaled(picture, side)
     page = Image.fromarray(block)
     draw = ImageDraw.Draw(page)
-    font = ImageFont.load_default(14)
+    for column, head in enumerate(heads):
+        centre = _CAPTION + column * (side + _GAP) + side / 2
+        draw.text((centre, above / 2), head, FAINT, _font(13), anchor="mm")
+    font = _font(14)
     for number, (caption, _) in enumerate(rows):
-        lines = _wrapped(caption, 30)
-        top = number * (side + _GAP) + max(0, (side - 17 * len(lines)) // 2)
+        lines = _wrapped(caption, font, _CAPTION - 12)
+        top = above + number * (side + _GAP) + max(0, (side - 17 * len(lines)) // 2)
         for line, words in enumerate(lines):
             draw.text((0, top + 17 * line), words, INK, font)
     return np.asarray(page, np.uint8)
 
 
 def scaled(picture: Block, side: int) -> Block:
-    """A picture (H, W, 3) at (side, side, 3); small ones keep hard pixels."""
-    how = cv2.INTER_NEAREST if side >= 2 * picture.shape[0] else cv2.INTER_AREA
+    """A picture (H, W, 3) at (side, side, 3); small ones keep hard pixels, all equally large."""
+    for axis in (0, 1):
+        if side >= 2 * picture.shape[axis]:
+            picture = picture.repeat(-(-side // picture.shape[axis]), axis)
+    how = cv2.INTER_CUBIC if side > min(picture.shape[:2]) else cv2.INTER_AREA
     return np.asarray(cv2.resize(picture, (side, side), interpolation=how), np.uint8)
 
 
@@ -75,42 +90,87 @@ def grid(pictures: Tensor, columns: int, side: int = 36) -> Block:
 
 
 def curves(
-    title: str, lines: Mapping[str, Curve], x_name: str, y_name: str, width: int = 760
+    title: str,
+    lines: Mapping[str, Curve],
+    x_name: str,
+    y_name: str,
+    width: int = 760,
+    *,
+    log_x: bool = False,
 ) -> Block:
-    """Curves of (x, y) points with axes; a line of one point is drawn as a level."""
-    height, left, right, top, bottom = 300, 70, width - 200, 34, 250
-    page = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(page)
-    font = ImageFont.load_default(13)
-    draw.text((0, 4), title, INK, ImageFont.load_default(15))
+    """Curves of (x, y) points with axes; a line of one point is drawn as a level.
+
+    log_x: equal factors of x are equally far apart.
+    """
+    height, left, right, top, bottom = 300, 70, width - 190, 44, 250
     points = [point for line in lines.values() for point in line]
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    x0, x1, y0, y1 = min(xs), max(xs), min(ys), max(ys)
-    x1, y1 = (x1 if x1 > x0 else x0 + 1), (y1 if y1 > y0 else y0 + 1e-6)
+    xs, ys = sorted({p[0] for p in points}), [p[1] for p in points]
+    x_ticks, y_ticks = _x_ticks(xs, log_x), ticks(min(ys), max(ys))
+    x0, x1 = min(xs[0], x_ticks[0]), max(xs[-1], x_ticks[-1])
+    y0, y1 = min(*ys, y_ticks[0]), max(*ys, y_ticks[-1])
+    y1 = y1 if y1 > y0 else y0 + 1e-6
+
+    def along(x: float) -> float:
+        if log_x:
+            return float(np.log(x / x0) / max(1e-9, np.log(x1 / x0)))
+        return (x - x0) / max(1e-9, x1 - x0)
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return left + (x - x0) / (x1 - x0) * (right - left), bottom - (y - y0) / (y1 - y0) * (
-            bottom - top
+        # Drawn at twice the size, for smooth lines.
+        return (
+            2 * (left + along(x) * (right - left)),
+            2 * (bottom - (y - y0) / (y1 - y0) * (bottom - top)),
         )
 
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
-        draw.line((place(x0, y), place(x1, y)), GRID)
-        draw.text((0, place(x0, y)[1] - 8), f"{y:.3g}", FAINT, font)
-        draw.text((place(x, y0)[0] - 8, bottom + 6), f"{x:.3g}", FAINT, font)
-    draw.text((left, bottom + 26), f"{y_name} over {x_name}", FAINT, font)
+    page = Image.new("RGB", (2 * width, 2 * height), PAPER)
+    draw = ImageDraw.Draw(page)
+    font = _font(26)
+    draw.text((0, 4), title, INK, _font(30))
+    for y in y_ticks:
+        draw.line((place(x0, y), place(x1, y)), GRID, 2)
+        draw.text((2 * left - 16, place(x0, y)[1]), f"{y:.4g}", FAINT, font, anchor="rm")
+    for x in x_ticks:
+        at = place(x, y0)
+        draw.line((at, (at[0], at[1] + 8)), FAINT, 2)
+        draw.text((at[0], at[1] + 14), f"{x:,.6g}", FAINT, font, anchor="ma")
+    draw.text((left + right, 2 * bottom + 54), x_name, FAINT, font, anchor="ma")
+    draw.text((2 * right, 2 * top - 20), y_name, FAINT, font, anchor="rs")
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         ordered = sorted(line)
-        if len(ordered) == 1:
+        level = len(ordered) == 1
+        if level:
             ordered = [(x0, ordered[0][1]), (x1, ordered[0][1])]
-        draw.line([place(*p) for p in ordered], colour, 2)
-        if len(ordered) <= 30:
+        draw.line([place(*p) for p in ordered], colour, 3, "curve")
+        if len(ordered) <= 30 and not level:
             for p in ordered:
                 x, y = place(*p)
-                draw.ellipse((x - 3, y - 3, x + 3, y + 3), colour)
-        draw.text((right + 14, top + 19 * number), name[:28], colour, font)
-    return np.asarray(page, np.uint8)
+                draw.ellipse((x - 6, y - 6, x + 6, y + 6), colour)
+        draw.text((2 * right + 28, 2 * top + 40 * number), name[:28], colour, font)
+    return np.asarray(page.resize((width, height), Image.Resampling.BOX), np.uint8)
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers, 1, 2 or 5 times a power of ten apart, that enclose ``low`` to ``high``."""
+    span = max(high - low, 1e-9, abs(high) * 1e-9)
+    power = 10.0 ** np.floor(np.log10(span / (most - 1)))
+    for factor in (1, 2, 5, 10, 20):
+        step = factor * power
+        first, last = np.floor(low / step + 1e-9), np.ceil(high / step - 1e-9)
+        if last - first <= most:
+            break
+    return [float(n * step) for n in np.arange(first, max(last, first + 1) + 1)]
+
+
+def _x_ticks(xs: Sequence[float], log_x: bool) -> list[float]:
+    """Where there are few values, these; else round ones between the least and the greatest."""
+    if len(xs) <= 6:
+        return list(xs)
+    if not log_x:
+        return [x for x in ticks(xs[0], xs[-1], 9) if xs[0] <= x <= xs[-1]]
+    powers = np.arange(np.floor(np.log10(xs[0])), np.ceil(np.log10(xs[-1])) + 1)
+    found = [float(f * 10.0**p) for p in powers for f in (1, 2, 5)]
+    return [x for x in found if xs[0] <= x <= xs[-1]]
 
 
 def plane(
@@ -127,40 +187,47 @@ def plane(
     places = np.clip(places, 4, side - 5)
     page = Image.new("RGB", (side + 70, side + 30), PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((0, 4), title, INK, ImageFont.load_default(15))
+    draw.text((0, 4), title, INK, _font(15))
     draw.rectangle((0, 29, side, side + 29), outline=GRID)
     for number, (x, y) in enumerate(places):
-        colour = FAINT if labels is None else COLOURS[int(labels[number]) % len(COLOURS)]
-        draw.ellipse((x - 2, y + 28, x + 2, y + 32), colour)
+        draw.ellipse((x - 2, y + 28, x + 2, y + 32), _colour(labels, number))
     thumbs = rgb(pictures)
     shown: list[int] = []
     for number, place in enumerate(places):
         far = all(np.abs(place - places[i]).max() > 52 for i in shown)
         if far and len(shown) < 60:
             shown.append(number)
-            corner = (int(place[0]) - 12, int(place[1]) + 18)
+            left, top = np.clip(place - 12, 2, side - 27).astype(int).tolist()
+            corner = (left, top + 30)
             page.paste(Image.fromarray(scaled(thumbs[number], 24)), corner)
+            around = (corner[0] - 1, corner[1] - 1, corner[0] + 24, corner[1] + 24)
+            draw.rectangle(around, outline=_colour(labels, number))
     if labels is not None:
         for number, name in enumerate(names[:20]):
             colour = COLOURS[number % len(COLOURS)]
-            draw.text((side + 10, 34 + 20 * number), name[:8], colour, ImageFont.load_default(15))
+            draw.text((side + 10, 34 + 20 * number), name[:8], colour, _font(15))
     return np.asarray(page, np.uint8)
+
+
+def _colour(labels: NDArray[np.int64] | None, number: int) -> tuple[int, int, int]:
+    return FAINT if labels is None else COLOURS[int(labels[number]) % len(COLOURS)]
 
 
 def page(title: str, blocks: Sequence[Block], sentence: str = "") -> Block:
     """One page: a title, the blocks one below the other, and what they mean."""
     width = max(640, *(block.shape[1] for block in blocks)) + 2 * _MARGIN
-    lines = _wrapped(sentence, (width - 2 * _MARGIN) // 8) if sentence else []
+    font = _font(15)
+    lines = _wrapped(sentence, font, width - 2 * _MARGIN) if sentence else []
     height = 70 + sum(block.shape[0] + 16 for block in blocks) + 20 * len(lines) + _MARGIN
     out = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(out)
-    draw.text((_MARGIN, _MARGIN), title, INK, ImageFont.load_default(22))
+    draw.text((_MARGIN, _MARGIN), title, INK, _font(22))
     y = 66
     for block in blocks:
         out.paste(Image.fromarray(block), (_MARGIN, y))
         y += block.shape[0] + 16
     for line in lines:
-        draw.text((_MARGIN, y), line, INK, ImageFont.load_default(15))
+        draw.text((_MARGIN, y), line, INK, font)
         y += 20
     return np.asarray(out, np.uint8)
 
@@ -188,10 +255,20 @@ def write_png(path: Path, block: Block) -> None:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """The typeface that comes with Pillow."""
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Lines of at most ``width`` pixels, where words are not longer."""
     lines = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] += (" " if lines[-1] else "") + word
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
     return lines

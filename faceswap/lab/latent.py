@@ -105,7 +105,9 @@ def interpolate(settings: Settings) -> Run:
         f"(mean squared difference; spherical {round_about}), against {faded} for plain "
         "cross-fading, which shows both at once."
     )
-    return (yield from finish(settings, "interpolate", [sheet(rows), plot], figures, sentence))
+    heads = [f"{float(u):.1f}" for u in t]
+    blocks = [sheet(rows, heads=heads), plot]
+    return (yield from finish(settings, "interpolate", blocks, figures, sentence))
 
 
 @dataclass(frozen=True)
@@ -157,11 +159,14 @@ def attributes(settings: Settings) -> Run:
         rows += _rows(f"{parts.training.classes[0]} to {name}", made, sliders)
     if not rows:
         raise InputError("The pictures are all alike: there is nothing to edit along.")
+    heads = [f"{s:+.2g}" if s else "0" for s in sliders]
     sentence = (
         f"A slider from {sliders[0]:g} to {sliders[-1]:g} along a vector of the code changes "
         f"{'; '.join(said) or 'the class'}."
     )
-    return (yield from finish(settings, "attributes", [sheet(rows)], figures, sentence))
+    return (
+        yield from finish(settings, "attributes", [sheet(rows, heads=heads)], figures, sentence)
+    )
 
 
 _MEASURED = 32  # so many test faces are measured by the landmarker, some ms each

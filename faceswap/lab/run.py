@@ -16,6 +16,7 @@ from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.lab.data import Pictures, load
 from faceswap.lab.figure import Block, page, write_png
 from faceswap.lab.models import KINDS, build, model_name
+from faceswap.lab.uses import USES, UseName
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.loop import Loop, Task
 from faceswap.training.state import LoopConfig
@@ -179,11 +180,11 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
 
 
 def finish(
-    settings: Settings, use: str, blocks: list[Block], figures: dict[str, Any], sentence: str
+    settings: Settings, use: UseName, blocks: list[Block], figures: dict[str, Any], sentence: str
 ) -> Run:
     """Write the figure and the numbers, tell of them, and return the result."""
     png, numbers = settings.folder / f"{use}.png", settings.folder / f"{use}.json"
-    write_png(png, page(use, blocks, sentence))
+    write_png(png, page(f"{use}: {USES[use].text}", blocks, sentence))
     try:
         text = json.dumps({"use": use, "sentence": sentence, "figures": figures}, indent=1)
         numbers.write_text(text, encoding="utf-8")
