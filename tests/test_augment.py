@@ -87,7 +87,10 @@ def test_color_transfer_reaches_the_wanted_statistics() -> None:
     mask[..., :10] = 0
     own, wanted = augment.color_statistics(b, mask), augment.color_statistics(a, mask)
     full = augment.apply_color(b, augment.color_transfer(own, wanted, torch.ones(3)))
-    assert torch.allclose(augment.color_statistics(full, mask), wanted, atol=2e-3)
+    reached = augment.color_statistics(full, mask)
+    assert torch.allclose(reached[:, 0], wanted[:, 0], atol=2e-3)
+    ratio = (wanted[:, 1] / own[:, 1]).clamp(1 / 1.1, 1.1)
+    assert torch.allclose(reached[:, 1], ratio * own[:, 1], atol=2e-3)
     none = augment.apply_color(b, augment.color_transfer(own, wanted, torch.zeros(3)))
     assert torch.allclose(none, b, atol=1e-5)
 

@@ -180,7 +180,8 @@ def model_from(checkpoint: Checkpoint) -> SwapModel:
         model.load_state_dict(checkpoint.part("ema") or checkpoint.part("model"))
     except (ValidationError, RuntimeError) as error:
         raise CheckpointError(
-            f"{checkpoint.path} holds a swap model that this version cannot make: {error}"
+            f"{checkpoint.path} holds a swap model of another build than this version's; use it "
+            "with the version that trained it, or train anew under another --name."
         ) from error
     return model
 

@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="draw PSNR and SSIM over minutes into this PNG")
     options = parser.parse_args(arguments)
-    presets: list[Preset] = options.preset or ["quick", "classic"]
+    presets: list[Preset] = options.preset or list(get_args(Preset))
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         pair = options.sample or Path(folder) / "sample"
