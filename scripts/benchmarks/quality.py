@@ -11,15 +11,13 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
 from faceswap.events import Event, Summary
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.sample import SampleOptions, sample
 from faceswap.jobs.train import TrainOptions, train
+from faceswap.lab.figure import Block, beside, curves, page, write_png
 
 Row = dict[str, str | int | float | None]
 Preset = Literal["quick", "classic", "df", "liae"]
@@ -47,7 +45,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
         for preset in presets:
             rows += measured(pair, project, preset, sorted(options.minutes), options.seed)
     if options.plot:
-        Image.fromarray(plot(rows)).save(options.plot)
+        write_png(options.plot, plot(rows))
     return {"Swap against the truth, inside the face mask": rows}
 
 
@@ -97,45 +95,13 @@ def done(job: Generator[Event, None, Summary]) -> Summary:
             return summary
 
 
-def plot(rows: list[Row]) -> np.ndarray:
+def plot(rows: list[Row]) -> Block:
     """PSNR (left) and SSIM (right) over minutes, trivial answers as level lines."""
-    page = Image.new("RGB", (1100, 420), (250, 250, 248))
-    draw = ImageDraw.Draw(page)
-    for number, metric in enumerate(("PSNR", "SSIM")):
-        panel(draw, rows, metric, 60 + number * 540)
-    return np.asarray(page)
-
-
-def panel(draw: ImageDraw.ImageDraw, rows: list[Row], metric: str, left: int) -> None:
-    """One metric's curves in a frame of 330 × 300 pixels."""
-    font = ImageFont.load_default(14)
-    colours = ((28, 98, 186), (208, 88, 32), (38, 140, 90), (150, 60, 160), (120, 130, 140))
-    top, right, bottom = 50, left + 330, 350
-    values = [float(row[metric] or 0) for row in rows]
-    low, high = min(values), max(values) + 1e-6
-    longest = max(float(row["minutes"] or 0) for row in rows)
-    draw.text((left, 18), f"{metric} over minutes of training", (32, 36, 44), font)
-    for share in (0.0, 0.5, 1.0):
-        y = bottom - share * (bottom - top)
-        draw.line((left, y, right, y), (222, 224, 228))
-        draw.text((left - 48, y - 8), f"{low + share * (high - low):.3g}", (120, 126, 138), font)
-        draw.text(
-            (left + share * 330 - 8, bottom + 8), f"{share * longest:.3g}", (120, 126, 138), font
-        )
-    names = list(dict.fromkeys(str(row["answer"]) for row in rows))
-    for number, name in enumerate(names):
-        colour = colours[number % len(colours)]
-        points = [
-            (
-                left + 330 * float(row["minutes"] or 0) / longest,
-                bottom - (float(row[metric] or 0) - low) / (high - low) * (bottom - top),
-            )
-            for row in rows
-            if row["answer"] == name
-        ]
-        level = all(row["minutes"] is None for row in rows if row["answer"] == name)
-        line = [(left, points[0][1]), (right, points[0][1])] if level else points
-        draw.line(line, colour, 2)
-        for x, y in [] if level else points:
-            draw.ellipse((x - 3, y - 3, x + 3, y + 3), colour)
-        draw.text((right + 10, top + 20 * number), name[:22], colour, font)
+    panels = []
+    for metric, unit in (("PSNR", "dB"), ("SSIM", "")):
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for row in rows:
+            point = (float(row["minutes"] or 1), float(row[metric] or 0))
+            lines.setdefault(str(row["answer"]), []).append(point)
+        panels.append(curves(f"{metric} inside the face", lines, "minutes", unit, 620, log_x=True))
+    return page("Swap against the truth", [beside(*panels)])
