@@ -144,7 +144,7 @@ def _repair(
     jitter = _jitter_for(pictures)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, spoil, jitter)
     steps = fewer(steps, pictures.shape)
-    model = yield from train(task, config, settings, use, steps, batch=32)
+    model = yield from train(task, config, settings, use, steps, batch=32, precision=None)
     return (yield from _measured(settings, use, model, parts, kinds))
 
 

@@ -9,6 +9,7 @@ from torch.nn import functional
 from faceswap.autoencoder.losses import luma
 from faceswap.errors import OptionsError
 from faceswap.lab.models import RepairConfig
+from faceswap.training.precision import autocast, fastest_precision
 
 Image = NDArray[np.uint8]
 
@@ -40,6 +41,7 @@ class Restorer:
         self.model, self.config, self.device = model, config, device
         self.tile, self.overlap = tile, overlap
         self._mask = mask
+        self._precision = fastest_precision(device)
 
     @property
     def scale(self) -> int:
@@ -92,7 +94,9 @@ class Restorer:
                 part = x[:, :, top : top + self.tile, left : left + self.tile]
                 window = feather(part.shape[2], part.shape[3], self.overlap).to(x)
                 place = (..., slice(top, top + self.tile), slice(left, left + self.tile))
-                total[place] += self.model(part) * window
+                with autocast(x.device, self._precision):
+                    made = self.model(part)
+                total[place] += made * window
                 weights[place] += window
         return total / weights
 

@@ -19,6 +19,7 @@ from faceswap.lab.models import KINDS, build, model_name
 from faceswap.lab.uses import USES, UseName
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.loop import Loop, Task
+from faceswap.training.precision import Precision
 from faceswap.training.state import LoopConfig
 
 Run = Generator[Event, None, "Result"]
@@ -79,12 +80,13 @@ def train(
     batch: int = 64,
     rate: float = 2e-3,
     model: nn.Module | None = None,
-    optimiser_decay: float = 0.999,
+    precision: Precision | None = "fp32",
 ) -> Generator[Event, None, nn.Module]:
     """A model trained on ``task``, or what is left of its training; its averaged weights.
 
     config: what rebuilds the model; it is made anew unless ``model`` is given. name: of the run,
-    a folder in the settings'. steps: of the run, where the settings don't say.
+    a folder in the settings'. steps: of the run, where the settings don't say. precision: None
+    takes the fastest, which small nets gain little from, and nats want the digits.
     Raises CheckpointError when the run there is of another model, or learnt from other data:
     what is set aside now to measure on, it may have learnt then.
     """
@@ -117,9 +119,8 @@ def train(
             batch=batch,
             rate=rate,
             seed=settings.seed,
-            # These nets are too small to gain from bfloat16, and nats want the digits.
-            precision="fp32",
-            decay=optimiser_decay,
+            precision=precision,
+            decay=0.999,
             preview_seconds=30,
             keep=1,
         ),

@@ -200,7 +200,7 @@ def sound(settings: Settings) -> Run:
         given = resampled(given, rate, RATE)
     config = RepairConfig(use="denoise", widths=(12, 24, 48, 64))
     task = SoundTask(sounds[48:], sounds[:24], None)
-    model = yield from train(task, config, settings, "sound", 1200, batch=8)
+    model = yield from train(task, config, settings, "sound", 1200, batch=8, precision=None)
     assert isinstance(model, RestoringNet)
     clean = sounds[24:48]
     noisy = with_noise(clean, ratio, generator)
