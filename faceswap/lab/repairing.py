@@ -75,7 +75,8 @@ def occlusion(settings: Settings) -> Run:
         # The model is not told where: white rows give themselves away.
         return torch.where(where > 0, torch.ones_like(x), x)
 
-    return (yield from _repair(settings, "occlusion", hide, [Kind("two white rows", hide)]))
+    kinds = [Kind("two white rows", hide)]
+    return (yield from _repair(settings, "occlusion", hide, kinds, steps=2000))
 
 
 def inpaint(settings: Settings) -> Run:
