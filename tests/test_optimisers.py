@@ -39,18 +39,20 @@ def test_lion_steps_by_the_sign_of_the_interpolated_momentum() -> None:
     )
 
 
-def test_adabelief_follows_its_paper() -> None:
-    gradients = [0.3, -0.1, 0.4]
-    p = parameter([2.0], gradients[:1])
-    optimiser = AdaBelief([p], lr=0.01, eps=1e-8)
-    weight, mean, var = 2.0, 0.0, 0.0
-    for t, g in enumerate(gradients, 1):
-        p.grad = torch.tensor([g], dtype=torch.double)
+def test_adabelief_takes_the_steps_that_follow_from_its_paper() -> None:
+    # For a gradient that stays, algorithm 1 can be summed up by hand. After t steps the mean is
+    # g·(1 − β1^t), so it strays from the gradient by g·β1^t, and the variance, to which each step
+    # adds (1 − β2)·g²·β1^2t + ε, is two geometric series.
+    g, rate, eps, q, b = 0.5, 0.01, 1e-3, 0.9**2, 0.999
+    p = parameter([2.0], [g])
+    optimiser = AdaBelief([p], lr=rate, eps=eps)
+    weight = 2.0
+    for t in range(1, 31):
         optimiser.step()
-        mean = 0.9 * mean + 0.1 * g
-        var = 0.999 * var + 0.001 * ((g - mean) ** 2 + 1e-8)
-        weight -= 0.01 * (mean / (1 - 0.9**t)) / (math.sqrt(var / (1 - 0.999**t)) + 1e-8)
-        assert p.item() == pytest.approx(weight, rel=1e-5)
+        strays = (1 - b) * g**2 * q * (b**t - q**t) / (b - q)
+        variance = strays / (1 - b**t) + eps / (1 - b)
+        weight -= rate * g / (math.sqrt(variance) + eps)
+        assert p.item() == pytest.approx(weight, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["adamw", "adabelief", "lion"])

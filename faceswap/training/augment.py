@@ -88,13 +88,14 @@ def random_warp(
 
     The fields for x and y are independent. For each number in ``cells`` a lattice of so many
     cells a side gets offsets of standard deviation ``strength`` × cell width, joined by bicubic
-    interpolation; several numbers add up to a distortion at several scales.
+    interpolation; several numbers add up to a distortion at several scales. Above a ``strength``
+    of 0.2 neighbours may change places, and the picture folds.
     """
     grid = affine_grid(torch.eye(2, 3, device=generator.device).expand(count, 2, 3), size)
     for number in cells:
         shape = (count, 2, number + 1, number + 1)
         nodes = torch.randn(shape, generator=generator, device=generator.device)
-        # 2.5 sigmas, so that no node passes its neighbour at sensible strengths.
+        # 2.5 sigmas, so that no node passes its neighbour up to a strength of 0.2.
         nodes = nodes.clamp(-2.5, 2.5) * (strength * 2 / number)
         field = functional.interpolate(nodes, (size, size), mode="bicubic", align_corners=True)
         grid = grid + field.permute(0, 2, 3, 1)
@@ -125,10 +126,11 @@ def color_statistics(pictures: Tensor, mask: Tensor) -> Tensor:
 def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
     """Matrices (N, 3, 4) that give pictures with statistics ``own`` those ``wanted`` (N, 2, 3).
 
-    strength (N,): 0 leaves the picture alone, 1 goes all the way. This is Reinhard et al.,
-    "Color transfer between images", 2001, with Y, Cb, Cr in the place of Lab, so that a whole
-    transfer is one matrix per picture. The spread hardly changes: much of it is a beard, brows and
-    shadows, and a person who is shown with less of them is learnt so.
+    strength (N,): 0 leaves the picture alone, 1 goes all the way. After Reinhard et al., "Color
+    transfer between images", 2001, but with Y, Cb, Cr in the place of Lab, so that a whole
+    transfer is one matrix per picture, and with medians in the place of mean and standard
+    deviation (see ``color_statistics``). The spread changes by a tenth at most: much of it is a
+    beard, brows and shadows, and a person who is shown with less of them is learnt so.
     """
     part = strength[:, None]
     ratio = (wanted[:, 1] / own[:, 1].clamp(min=1e-3)).clamp(1 / _SPREAD, _SPREAD)

@@ -53,7 +53,7 @@ class AdaBelief(Optimizer):
     """Adam whose step is scaled by how far the gradient strays from its running mean.
 
     Source: Zhuang et al., "AdaBelief optimizer", NeurIPS 2020, arXiv:2010.07468, algorithm 1
-    with decoupled weight decay.
+    with decoupled weight decay. eps is added to the variance at each step, and to its root.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class AdaBelief(Optimizer):
                 step, mean, var = state["step"], state["exp_avg"], state["exp_avg_var"]
                 step.add_(1.0 if go is None else go)
                 mean.add_(_kept((p.grad - mean).mul_(1 - beta1), go))
-                surprise = (p.grad - mean).square_().add_(group["eps"])
-                var.add_(_kept((surprise - var).mul_(1 - beta2), go))
+                surprise = (p.grad - mean).square_()
+                var.add_(_kept((surprise - var).mul_(1 - beta2).add_(group["eps"]), go))
                 size = (var / (1 - beta2**step)).sqrt_().add_(group["eps"])
                 update = (mean / (1 - beta1**step)).div_(size).add_(p, alpha=group["weight_decay"])
                 p.sub_(_kept(update, go), alpha=group["lr"])
