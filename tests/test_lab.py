@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_faces import draw
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from pydantic import ValidationError
 
 from faceswap.errors import CheckpointError, InputError, OptionsError
@@ -87,6 +87,7 @@ def test_every_use_ends_with_a_figure_numbers_and_a_sentence(
     assert told["sentence"] == summary.sentence
     assert told["figures"] == summary.figures
     assert summary.sentence.endswith(".")
+    assert not [c for c in summary.sentence if not _drawn(c)]
     for value in _numbers(summary.figures):
         assert math.isfinite(value)
     assert any(isinstance(e, Preview) and e.path == summary.figure for e in events)
@@ -96,6 +97,12 @@ def test_every_use_ends_with_a_figure_numbers_and_a_sentence(
     for run in runs:
         assert list(run.glob("previews/*.png"))
         assert len(list(run.glob("step-*.safetensors"))) == 1
+
+
+def _drawn(letter: str) -> bool:
+    """Whether the figures' typeface knows it; else it shows a box."""
+    font = ImageFont.load_default(15)
+    return letter == " " or bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
 
 
 def _numbers(value: Any) -> list[float]:

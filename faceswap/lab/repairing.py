@@ -93,7 +93,7 @@ def inpaint(settings: Settings) -> Run:
     def mixed(x: Tensor, g: torch.Generator) -> Tensor:
         return hollow(x, corruption.holes(x, g))
 
-    return (yield from _repair(settings, "inpaint", mixed, kinds))
+    return (yield from _repair(settings, "inpaint", mixed, kinds, steps=5000))
 
 
 def superres(settings: Settings) -> Run:
@@ -105,7 +105,7 @@ def superres(settings: Settings) -> Run:
     def small(x: Tensor, g: torch.Generator) -> Tensor:
         return corruption.reduced(x, factor)
 
-    kinds = [Kind(f"×{factor}, bicubic", small)]
+    kinds = [Kind(f"{factor} times smaller, bicubic", small)]
     return (yield from _repair(settings, "superres", small, kinds, strength=factor))
 
 

@@ -18,6 +18,7 @@ from faceswap.lab.figure import Block, page, write_png
 from faceswap.lab.models import KINDS, build, model_name
 from faceswap.lab.uses import USES, UseName
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
+from faceswap.training.lock import held
 from faceswap.training.loop import Loop, Task
 from faceswap.training.precision import Precision
 from faceswap.training.state import LoopConfig
@@ -92,48 +93,47 @@ def train(
     """
     folder = settings.folder / name
     kind = model_name(config)
-    checkpoints = CheckpointFolder(folder)
-    checkpoints.clean()
-    checkpoint, problems = checkpoints.newest()
-    for problem in problems:
-        yield Notice(message=problem)
-    if checkpoint is not None:
-        checkpoints.set_aside(checkpoint.path)
-        if checkpoint.kind != kind or checkpoint.config != config.model_dump(mode="json"):
+    with held(folder):
+        checkpoint, problems = CheckpointFolder(folder).go_on()
+        for problem in problems:
+            yield Notice(message=problem)
+        if checkpoint is not None and (
+            checkpoint.kind != kind or checkpoint.config != config.model_dump(mode="json")
+        ):
             raise CheckpointError(
                 f"{folder} holds another model than the one asked for; ask for the same, or give "
                 "another folder with --output."
             )
-    _check_data(folder, task, resumed=checkpoint is not None)
-    if model is None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            model = build(config)
-    total = None if settings.minutes is not None else settings.steps or steps
-    loop = Loop(
-        task,
-        model,
-        LoopConfig(
-            steps=total,
-            minutes=settings.minutes,
-            batch=batch,
-            rate=rate,
-            seed=settings.seed,
-            precision=precision,
-            decay=0.999,
-            preview_seconds=30,
-            keep=1,
-        ),
-        folder,
-        kind,
-        config.model_dump(mode="json"),
-        settings.device,
-    )
-    if checkpoint is not None:
-        loop.resume(checkpoint)
-    with closing(loop.run()) as events:
-        yield from events
-    return loop.state.averaged
+        _check_data(folder, task, resumed=checkpoint is not None)
+        if model is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                model = build(config)
+        total = None if settings.minutes is not None else settings.steps or steps
+        loop = Loop(
+            task,
+            model,
+            LoopConfig(
+                steps=total,
+                minutes=settings.minutes,
+                batch=batch,
+                rate=rate,
+                seed=settings.seed,
+                precision=precision,
+                decay=0.999,
+                preview_seconds=30,
+                keep=1,
+            ),
+            folder,
+            kind,
+            config.model_dump(mode="json"),
+            settings.device,
+        )
+        if checkpoint is not None:
+            loop.resume(checkpoint)
+        with closing(loop.run()) as events:
+            yield from events
+        return loop.state.averaged
 
 
 def fewer(steps: int, shape: tuple[int, int, int]) -> int:
