@@ -24,7 +24,7 @@ from faceswap import __version__
 from faceswap.errors import FaceswapError, OptionsError
 from faceswap.events import Event, Failed, Finished, Line, Stopped, Summary
 from faceswap.jobs.registry import JOBS, JobFunction, options_of
-from faceswap.options import Options, show_of
+from faceswap.options import Options, flag_of, show_of
 from faceswap.terminal import TerminalDisplay
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
@@ -48,6 +48,8 @@ it is synthetic.
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _NAMED = inspect.Parameter.KEYWORD_ONLY
+_COMMON = Group("Options", sort_key=0)
+_MORE = Group("More options", sort_key=50)
 _FRONT = Group("Output and errors", sort_key=100)
 
 
@@ -123,7 +125,7 @@ def _command(job: JobFunction) -> Callable[..., int]:
             try:
                 options = model(**bound)
             except ValidationError as error:
-                display.show(Failed(message=_usage_sentence(error)))
+                display.show(Failed(message=_usage_sentence(model, error)))
                 return USAGE
             return _drive(job, options, display, debug)
 
@@ -138,11 +140,16 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
     named: list[inspect.Parameter] = []
     for name, field in model.model_fields.items():
         show = show_of(model, name)
-        flags = [show.flag or f"--{name.replace('_', '-')}"] + ([show.short] if show.short else [])
+        flags = [flag_of(model, name)] + ([show.short] if show.short else [])
         negative = () if field.annotation is bool and not field.default else None
         annotation = Annotated[
             field.annotation,  # type: ignore[name-defined]
-            Parameter(name=flags, help=field.description, negative=negative),
+            Parameter(
+                name=flags,
+                help=field.description,
+                negative=negative,
+                group=_COMMON if show.common or show.positional or field.is_required() else _MORE,
+            ),
         ]
         default = field.get_default(call_default_factory=True)
         parameter = inspect.Parameter(
@@ -207,10 +214,9 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _usage_sentence(error: ValidationError) -> str:
-    return " ".join(
-        f"--{'-'.join(str(part) for part in item['loc']).replace('_', '-')}: {item['msg']}."
-        if item["loc"]
-        else f"{item['msg'].removeprefix('Value error, ')}."
-        for item in error.errors()
-    )
+def _usage_sentence(model: type[Options], error: ValidationError) -> str:
+    said = []
+    for item in error.errors():
+        where = f"{flag_of(model, str(item['loc'][0]))}: " if item["loc"] else ""
+        said.append(f"{where}{item['msg'].removeprefix('Value error, ')}.")
+    return " ".join(said)

@@ -41,10 +41,15 @@ def show_of(options: type[Options], name: str) -> Show:
     return Show()
 
 
+def flag_of(options: type[Options], name: str) -> str:
+    """The name of field ``name`` on the command line."""
+    return show_of(options, name).flag or f"--{name.replace('_', '-')}"
+
+
 Side = Literal["a", "b"]
 
 ProjectFolder = Annotated[
-    Path, Show(common=True), Field(description="The project folder; made when it is missing.")
+    Path, Show(common=True), Field(description="The project folder, which 'extract' makes.")
 ]
 
 Device = Annotated[

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Signal
 
 from faceswap.errors import OutputError
 from faceswap.events import Failed, Finished, Line, Notice, Progress, Stopped, parse
-from faceswap.options import Options
+from faceswap.options import Options, flag_of
 from gui import processes
 
 State = Literal["running", "finished", "failed", "stopped"]
@@ -219,7 +219,7 @@ def arguments_of(options: Options) -> list[str]:
         value = getattr(options, name)
         if value is None or (not field.is_required() and value == field.default):
             continue
-        flag = f"--{name.replace('_', '-')}"
+        flag = flag_of(type(options), name)
         if isinstance(value, bool):
             arguments.append(flag if value else flag.replace("--", "--no-", 1))
         elif isinstance(value, tuple | list):

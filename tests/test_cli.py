@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from faceswap import cli
 from faceswap.errors import InputError
@@ -23,8 +23,16 @@ class ToyOptions(Options):
     """Options of a job that only tests know."""
 
     path: Annotated[Path, Show(positional=True), Field(description="What to read.")]
-    size: Annotated[int, Show(short="-s"), Field(ge=2, description="How large.")] = 4
+    size: Annotated[int, Show(short="-s", common=True), Field(ge=2, description="How large.")] = 4
     fail: Annotated[str, Field(description="How to fail.")] = ""
+    wood: Annotated[str, Show(flag="--of"), Field(description="What it is of.")] = "oak"
+
+    @field_validator("wood")
+    @classmethod
+    def _check_wood(cls, wood: str) -> str:
+        if wood == "stone":
+            raise ValueError("stone is no wood")
+        return wood
 
 
 class ToySummary(Summary):
@@ -85,6 +93,8 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         (["toy", "x", "--fail", "defect"], 1, "ZeroDivisionError: oops"),
         (["toy", "x", "--size", "1"], 2, "--size"),
         (["toy", "x", "--size", "many"], 2, "--size"),
+        (["toy", "x", "--of", "stone"], 2, "--of: stone is no wood."),
+        (["toy", "x", "--wood", "oak"], 2, "--wood"),
         (["toy"], 2, "--path"),
         (["toy", "x", "y"], 2, "y"),
         (["toy", "x", "--unheard-of"], 2, "--unheard-of"),
@@ -120,6 +130,13 @@ def test_help_teaches_the_path(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "Make a toy." in said
     assert "How large." in said
+
+
+def test_help_shows_the_common_options_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["toy", "--help"]) == 0
+    said = capsys.readouterr().out
+    order = ["What to read.", "How large.", "More options", "How to fail.", "--of"]
+    assert list(map(said.index, order)) == sorted(map(said.index, order))
 
 
 @pytest.mark.parametrize("name", JOBS)
