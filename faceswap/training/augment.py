@@ -17,8 +17,8 @@ _YCBCR = torch.tensor(
 )
 _RGB = torch.linalg.inv(_YCBCR)
 
-_SPREAD = 1.1
-"""How many times smaller or larger the spread of colours becomes at most."""
+_LIGHTER = 2.0
+"""How many times brighter or darker a picture's contrasts become at most."""
 
 _BLUNT = 0.03
 _FADE = 0.5
@@ -109,36 +109,33 @@ def sample(pictures: Tensor, grid: Tensor) -> Tensor:
     )
 
 
-def color_statistics(pictures: Tensor, mask: Tensor) -> Tensor:
-    """Middle and spread of Y, Cb, Cr inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 2, 3).
+def skin_tone(pictures: Tensor, mask: Tensor) -> Tensor:
+    """Medians of Y, Cb, Cr inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 3).
 
-    The median, and the median deviation from it: a beard, which less than half of the mask shows,
-    says nothing about the skin.
+    A beard, which less than half of the mask shows, says nothing about the skin.
     """
     matrix, _ = _ycbcr(pictures.device, pictures.dtype)
     channels = torch.einsum("dc,nchw->ndhw", matrix, pictures).flatten(2)
     inside = channels.masked_fill(mask.flatten(2) < 0.5, torch.nan)
-    middle = inside.nanmedian(2, keepdim=True).values
-    spread = (inside - middle).abs().nanmedian(2).values
-    return torch.stack([middle[:, :, 0], spread], 1).nan_to_num()
+    return inside.nanmedian(2).values.nan_to_num()
 
 
 def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
-    """Matrices (N, 3, 4) that give pictures with statistics ``own`` those ``wanted`` (N, 2, 3).
+    """Matrices (N, 3, 4) that give pictures of the skin tone ``own`` the tone ``wanted`` (N, 3).
 
     strength (N,): 0 leaves the picture alone, 1 goes all the way. After Reinhard et al., "Color
     transfer between images", 2001, but with Y, Cb, Cr in the place of Lab, so that a whole
-    transfer is one matrix per picture, and with medians in the place of mean and standard
-    deviation (see ``color_statistics``). The spread changes by a tenth at most: much of it is a
-    beard, brows and shadows, and a person who is shown with less of them is learnt so.
+    transfer is one matrix per picture, medians in the place of means, and with spreads that
+    follow the brightness, as under more light, in the place of the other picture's: those tell
+    of a beard, brows and shadows, and B would be learnt with as much of them as A has.
     """
     part = strength[:, None]
-    ratio = (wanted[:, 1] / own[:, 1].clamp(min=1e-3)).clamp(1 / _SPREAD, _SPREAD)
-    ratio = 1 + (ratio - 1) * part
-    target = own[:, 0] + (wanted[:, 0] - own[:, 0]) * part
+    gain = (wanted[:, :1] / own[:, :1].clamp(min=1e-2)).clamp(1 / _LIGHTER, _LIGHTER)
+    gain = 1 + (gain - 1) * part
+    target = own + (wanted - own) * part
     to, back = _ycbcr(own.device, own.dtype)
-    linear = back @ (ratio[:, :, None] * to)
-    offset = back @ (target - ratio * own[:, 0])[:, :, None]
+    linear = back @ (gain[:, :, None] * to)
+    offset = back @ (target - gain * own)[:, :, None]
     return torch.cat([linear, offset], 2)
 
 
