@@ -1,7 +1,9 @@
 """Crops carry their own record, and one bad file costs nothing but itself."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +85,32 @@ def test_a_record_of_a_newer_version_is_refused() -> None:
     text = record().to_json().replace('"format":1', '"format":2')
     with pytest.raises(ValueError, match="newer version"):
         FaceRecord.from_json(text)
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "Infinity", "1e999", "null"])
+def test_a_record_with_a_number_that_is_none_is_refused(wrong: str) -> None:
+    plain = json.loads(record().to_json())
+    for name in ("pose", "points", "forehead", "matrix"):
+        text = json.dumps(plain | {name: "HERE"}).replace('"HERE"', _with(plain[name], wrong))
+        with pytest.raises((ValueError, TypeError)):
+            FaceRecord.from_json(text)
+    for name in ("presence", "blur", "time"):
+        text = json.dumps(plain | {name: "HERE"}).replace('"HERE"', wrong)
+        with pytest.raises((ValueError, TypeError)):
+            FaceRecord.from_json(text)
+
+
+def _with(values: list[Any], wrong: str) -> str:
+    """``values`` as JSON, the very last number of them replaced by ``wrong``."""
+    text = json.dumps(values)
+    at = max(text.rfind(","), text.rfind("["))
+    return text[: at + 1] + wrong + text[len(text.rstrip("]")) :]
+
+
+def test_a_picture_that_is_not_square_is_refused(tmp_path: Path) -> None:
+    write_crop(tmp_path / "x.png", image()[:48], record())
+    with pytest.raises(InputError, match="not square but 64 by 48 pixels"):
+        read_crop(tmp_path / "x.png")
 
 
 def test_a_missing_folder_holds_no_crops(tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ import torch
 from drawn_faces import SIDE, draw, draw_project, landmarks
 
 from faceswap.errors import NoFaceError
-from faceswap.faces.crops import write_crop
+from faceswap.faces.crops import read_crop, read_crops, write_crop
+from faceswap.swap import faceset
 from faceswap.swap.faceset import LoadConfig, load_faces
+from faceswap.training import data
+from faceswap.training.data import held_out
 
 
 @pytest.fixture
@@ -71,10 +74,82 @@ def test_what_is_unreadable_uncertain_or_blurred_is_left_out_and_told(folder: Pa
     assert faces.held_out is not None
     assert len(faces.training) + len(faces.held_out) == 40
     problems = " ".join(faces.problems)
-    assert "A: 1 crops left out" in problems
+    assert "A: 1 crop left out" in problems
     assert "A: 1 of 43 faces left out as uncertain." in problems
     assert "A: 2 of 43 faces left out as blurred." in problems
     assert "A has 40 faces; with 200 or more" in problems
+
+
+def test_a_set_too_large_for_memory_stays_in_its_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (0, 7, 8, 30):
+        image, record = draw("a", 0, 0, number)
+        write_crop(folder / f"{number:06d}.png", image, dataclasses.replace(record, presence=0.1))
+    whole = load_faces(folder, "a", LoadConfig(48))
+    mapped: list[np.memmap] = []
+
+    def in_a_file(shape: tuple[int, ...]) -> np.memmap:
+        array = data.allocate(shape, budget=0)
+        assert isinstance(array, np.memmap)
+        mapped.append(array)
+        return array
+
+    monkeypatch.setattr(faceset, "allocate", in_a_file)
+    faces = load_faces(folder, "a", LoadConfig(48))
+    assert faces.held_out is not None
+    assert whole.held_out is not None
+    for found, wanted in ((faces.training, whole.training), (faces.held_out, whole.held_out)):
+        assert torch.equal(found.pictures, wanted.pictures)
+        assert torch.equal(found.maps, wanted.maps)
+        for part, file in zip((found.pictures, found.maps), mapped, strict=True):
+            assert np.shares_memory(part.numpy(), file)
+
+
+def test_the_held_out_are_those_in_the_middle_of_each_stretch(folder: Path) -> None:
+    chosen = np.setdiff1d(np.arange(44), [3, 20])
+    for number in (3, 20):
+        (folder / f"{number:06d}.png").unlink()
+    faces = load_faces(folder, "a", LoadConfig(48))
+    assert faces.held_out is not None
+    out = held_out(len(chosen))
+    for part, numbers in ((faces.training, chosen[~out]), (faces.held_out, chosen[out])):
+        for picture, number in zip(part.pictures, numbers, strict=True):
+            crop = read_crop(folder / f"{number:06d}.png").image
+            small = cv2.resize(crop, (48, 48), interpolation=cv2.INTER_AREA)
+            assert np.array_equal(picture.permute(1, 2, 0).numpy(), small)
+
+
+def test_crops_that_come_while_it_loads_are_for_the_next_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, record = draw("a", 0, 0, 99)
+
+    def more(place: Path) -> Any:
+        for number in (100, 101):
+            write_crop(folder / f"{number:06d}.png", image, record)
+        return read_crops(place)
+
+    monkeypatch.setattr(faceset, "read_crops", more)
+    faces = load_faces(folder, "a", LoadConfig(48))
+    assert faces.held_out is not None
+    assert len(faces.training) + len(faces.held_out) == 44
+
+
+def test_a_crop_with_a_pose_that_is_no_number_is_left_out_and_told(folder: Path) -> None:
+    image, record = draw("a", 0, 0, 5)
+    broken = dataclasses.replace(record, pose=(float("nan"), 0.0, 0.0))
+    write_crop(folder / "000005.png", image, broken)
+    faces = load_faces(folder, "a", LoadConfig(48))
+    assert any("1 crop left out" in p and "not finite" in p for p in faces.problems)
+
+
+def test_that_nothing_is_held_out_is_told(tmp_path: Path, folder: Path) -> None:
+    few = load_faces(draw_project(tmp_path / "few", 39).faces("a"), "a", LoadConfig(48))
+    assert few.held_out is None
+    assert any("none of so few faces is held out" in p for p in few.problems)
+    enough = load_faces(folder, "a", LoadConfig(48))
+    assert not any("held out" in p for p in enough.problems)
 
 
 @pytest.mark.parametrize("count", [0, 5])

@@ -14,11 +14,6 @@ from torch.nn import functional
 _C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper for a range of 1
 
 
-def l1(x: Tensor, y: Tensor) -> Tensor:
-    """Mean absolute difference."""
-    return (x - y).abs().mean()
-
-
 def mse(x: Tensor, y: Tensor) -> Tensor:
     """Mean squared difference."""
     return (x - y).square().mean()
@@ -97,12 +92,6 @@ def ms_ssim(x: Tensor, y: Tensor, scales: int = 3, size: int = 11) -> Tensor:
         result = result * part.mean((2, 3)).clamp(min=1e-6) ** (exponent / sum(exponents))
         x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
     return result.mean()
-
-
-def gradient(x: Tensor, y: Tensor) -> Tensor:
-    """Mean absolute difference of the steps from each pixel to its right and lower neighbour."""
-    d = x - y
-    return (d[..., 1:] - d[..., :-1]).abs().mean() + (d[..., 1:, :] - d[..., :-1, :]).abs().mean()
 
 
 class _Detail(torch.autograd.Function):

@@ -71,7 +71,7 @@ class FaceRecord:
         if data["format"] > FORMAT:
             raise ValueError("the crop was made by a newer version of faceswap")
         yaw, pitch, roll = (float(v) for v in data["pose"])
-        return cls(
+        record = cls(
             side=str(data["side"]),
             frame=int(data["frame"]),
             time=float(data["time"]),
@@ -83,6 +83,10 @@ class FaceRecord:
             matrix=np.asarray(data["matrix"], np.float64).reshape(2, 3),
             blur=float(data["blur"]),
         )
+        numbers = (record.time, record.points, record.forehead, record.presence, record.pose)
+        if not all(np.isfinite(v).all() for v in (*numbers, record.matrix, record.blur)):
+            raise ValueError("its record holds numbers that are not finite")
+        return record
 
 
 @dataclass(frozen=True)
@@ -190,11 +194,13 @@ def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None
 
 
 def read_crop(path: Path) -> FaceCrop:
-    """Read one crop; raises InputError when it is damaged or carries no record."""
+    """Read one crop; raises InputError when it is damaged, not square or without a record."""
     try:
         with Image.open(path) as picture:
             image = np.asarray(picture.convert("RGB"))
             text = picture.info[CHUNK]
+        if image.shape[0] != image.shape[1]:
+            raise ValueError(f"it is not square but {image.shape[1]} by {image.shape[0]} pixels")
         return FaceCrop(path, image, FaceRecord.from_json(text))
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise InputError(f"The crop {path} cannot be read: {error}.") from error

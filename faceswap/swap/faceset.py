@@ -1,8 +1,8 @@
 """A folder of aligned crops as a set to train on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import cv2
@@ -84,7 +84,8 @@ def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
     unreadable: list[str] = []
     store = allocate((count, 3, config.resolution, config.resolution))
     maps = allocate((count, 3, config.resolution // 2, config.resolution // 2))
-    for crop in chain.from_iterable(read_crops(folder) for folder in folders):
+    crops = chain.from_iterable(read_crops(folder) for folder in folders)
+    for crop in islice(crops, count):  # more may be written meanwhile
         if isinstance(crop, InputError):
             unreadable.append(str(crop))
             continue
@@ -94,12 +95,18 @@ def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
         loaded.append(replace(face, picture=_NOTHING, maps=_NOTHING))
     keep, problems = _chosen(loaded, config, side)
     if unreadable:
-        problems.insert(0, f"{side.upper()}: {len(unreadable)} crops left out: {unreadable[0]}")
+        crops_out = "1 crop" if len(unreadable) == 1 else f"{len(unreadable)} crops"
+        problems.insert(0, f"{side.upper()}: {crops_out} left out: {unreadable[0]}")
     _enough(int(keep.sum()), side, folders)
     if keep.sum() < WANTED:
         problems.append(
             f"{side.upper()} has {int(keep.sum())} faces; with {WANTED} or more, of all "
             "poses, the result is better."
+        )
+    if not held_out(int(keep.sum())).any():
+        problems.append(
+            f"{side.upper()}: none of so few faces is held out, so how well the model does on them "
+            "is not measured."
         )
     return _split(store, maps, loaded, keep, config, problems)
 
@@ -170,27 +177,36 @@ def _split(
     attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in loaded])[kept]
     weights = balance(attributes) if config.balanced else np.ones(len(kept))
     out = held_out(len(kept))
+    learnt, count = kept[~out], int((~out).sum())
+    for array in (store, maps):
+        _arrange(array, learnt, kept[out])
 
-    def part(chosen: NDArray[np.bool_]) -> ImageSet:
-        rows = kept[chosen]
-        whole = len(rows) == len(store)
+    def part(rows: slice, chosen: NDArray[np.bool_]) -> ImageSet:
         return ImageSet(
-            torch.from_numpy(store if whole else store[rows]),
-            torch.from_numpy(maps if whole else maps[rows]),
+            torch.from_numpy(store[rows]),
+            torch.from_numpy(maps[rows]),
             torch.from_numpy(weights[chosen]),
         )
 
-    learnt = [loaded[row] for row in kept[~out]]
-    gazes = torch.from_numpy(np.stack([f.gaze for f in learnt]))
+    gazes = torch.from_numpy(np.stack([loaded[row].gaze for row in learnt]))
     shapes = Shapes(
-        torch.from_numpy(np.stack([f.points for f in learnt]).astype(np.float32)),
-        torch.tensor([f.pose[:2] for f in learnt], dtype=torch.float32),
+        torch.from_numpy(np.stack([loaded[row].points for row in learnt]).astype(np.float32)),
+        torch.tensor([loaded[row].pose[:2] for row in learnt], dtype=torch.float32),
         gazes - gazes.median(0).values,
     )
-    return FaceSet(part(~out), part(out) if out.any() else None, shapes, problems)
+    training = part(slice(count), ~out)
+    return FaceSet(
+        training, part(slice(count, len(kept)), out) if out.any() else None, shapes, problems
+    )
 
 
-def named(sets: dict[str, FaceSet]) -> Iterator[str]:
-    """All problems of all sides."""
-    for faces in sets.values():
-        yield from faces.problems
+def _arrange(array: NDArray[np.uint8], first: NDArray[np.int_], then: NDArray[np.int_]) -> None:
+    """Move the rows ``first``, which ascend, to the front, and the few of ``then`` behind them.
+
+    In place: a copy of the rows would take the memory that a mapped file is there to save.
+    """
+    aside = array[then]
+    for place, row in enumerate(first):
+        if place != row:
+            array[place] = array[row]
+    array[len(first) : len(first) + len(then)] = aside
