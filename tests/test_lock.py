@@ -1,0 +1,54 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceswap.errors import OutputError, ProjectError
+from faceswap.training.lock import LOCK, held
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from faceswap.training.lock import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_is_held_by_one_process_and_let_go_of_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "model" / "main"
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(ProjectError, match="is being trained already"), held(folder):
+            pass
+        with held(folder, leads=False), held(folder.with_name("other")):
+            pass
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    with held(folder):
+        (folder / "made").touch()
+    assert sorted(p.name for p in folder.iterdir()) == [LOCK, "made"]
+
+
+def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="refused"), held(tmp_path / "model" / "main"):
+        raise ValueError("refused")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    with held(tmp_path / "old"):
+        pass
+    assert (tmp_path / "old").is_dir()
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="Cannot write in"), held(tmp_path / "file"):
+        pass
