@@ -8,7 +8,8 @@
     │   └── NoFaceError     footage without the faces the job needs
     ├── OutputError         a place that cannot be written: exists, no permission, no space
     ├── ProjectError        a project folder that is missing, damaged, locked or newer
-    ├── CheckpointError     a model file that is damaged, newer or of another architecture
+    ├── CheckpointError     a model file that is damaged or of another architecture
+    │   └── NewerCheckpointError   one made by a newer version
     ├── TrainingError       training that cannot go on
     └── AssetError          weights that are missing, damaged or cannot be downloaded
 
@@ -42,7 +43,11 @@ class ProjectError(FaceswapError):
 
 
 class CheckpointError(FaceswapError):
-    """A model file that is damaged, newer or of another architecture."""
+    """A model file that is damaged or of another architecture."""
+
+
+class NewerCheckpointError(CheckpointError):
+    """A model file made by a newer version, which must not be passed over for an older one."""
 
 
 class TrainingError(FaceswapError):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from faceswap.errors import CheckpointError, OutputError
+from faceswap.errors import CheckpointError, NewerCheckpointError, OutputError
 from faceswap.training import checkpoint
 from faceswap.training.checkpoint import (
     CheckpointFolder,
@@ -55,9 +55,13 @@ def test_the_last_few_are_kept_and_leftovers_removed(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path / "run", keep=2)
     for step in (1, 20, 300):
         save(folder, step)
-    (folder.folder / "step-000000400.part").write_bytes(b"half")
+    part = folder.folder / "step-000000400.part"
+    part.mkdir()
+    (part / ".tmpAbCdEf").write_bytes(b"half")
     (folder.folder / "notes.txt").write_text("mine")
-    folder.clean()
+    folder.go_on(leads=False)
+    assert part.exists()
+    assert folder.go_on()[1] == []
     assert {p.name for p in folder.folder.iterdir()} == {
         "step-000000020.safetensors",
         "step-000000300.safetensors",
@@ -81,13 +85,51 @@ def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path: Path, damage: s
     else:
         data[12] ^= 255
     path.write_bytes(data)
-    got, problems = folder.newest()
+    assert len(folder.newest()[1]) == 1
+    folder.go_on(leads=False)
+    assert len(folder.files()) == 2
+    got, problems = folder.go_on()
     assert got is not None
     assert got.numbers["step"] == 1
-    assert len(problems) == 1
-    folder.set_aside(got.path)
+    assert len(problems) == 2
+    assert problems[1] == "The run goes on from step 1."
     assert folder.files() == [folder.path(1)]
     assert (tmp_path / "step-000000002.damaged").exists()
+
+
+def test_what_was_set_aside_does_not_fill_the_disk(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path, keep=2)
+    save(folder, 1)
+    for step in range(2, 7):
+        save(folder, step)
+        folder.set_aside(newer_than=1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "step-000000001.safetensors",
+        "step-000000005.damaged",
+        "step-000000006.damaged",
+    ]
+
+
+def test_an_older_one_can_be_asked_for(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    for step in (10, 20, 30):
+        save(folder, step)
+    for until, step in ((30, 30), (29, 20), (10, 10)):
+        found, _ = folder.newest(until)
+        assert found is not None
+        assert found.numbers["step"] == step
+    assert folder.newest(9) == (None, [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of Unix")
+def test_a_checkpoint_can_be_read_by_whom_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        path = save(CheckpointFolder(tmp_path), 1)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_empty_folder_has_none(tmp_path: Path) -> None:
@@ -113,8 +155,18 @@ def test_a_newer_version_is_refused_not_skipped(
     monkeypatch.setattr(checkpoint, "FORMAT", 2)
     save(folder, 2)
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="newer version"):
+    with pytest.raises(NewerCheckpointError, match="newer version"):
         folder.newest()
+
+
+def test_what_a_folder_is_called_tells_no_version(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path / "newer version")
+    save(folder, 1)
+    save(folder, 2).write_bytes(b"damaged")
+    found, problems = folder.newest()
+    assert found is not None
+    assert found.numbers["step"] == 1
+    assert "newer version" in problems[0]
 
 
 def test_other_files_are_told_apart(tmp_path: Path) -> None:
@@ -181,5 +233,7 @@ def test_kill_at_random_moments_never_loses_an_announced_save(tmp_path: Path) ->
         assert found is not None
         assert not problems
         assert found.numbers["step"] >= announced
+        folder.go_on()
+        assert {p.suffix for p in tmp_path.iterdir()} == {".safetensors"}
         assert bool((found.tensors["model/w"] == found.numbers["step"]).all())
         first = found.numbers["step"] + 1

@@ -3,13 +3,13 @@
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from faceswap.errors import InputError, OutputError
+from faceswap.errors import InputError, OptionsError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
-from faceswap.jobs.train import LEARNING, PresetName
+from faceswap.jobs.train_options import LEARNING, OptimiserName, PresetName
 from faceswap.options import Device, Options, Overwrite, Show
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SMALLEST = 48
 
 
 class PretrainOptions(Options):
-    """Teach a model the faces of many people, for 'train --start-from'."""
+    """Teach a model the faces of many people, for 'train --from'."""
 
     folders: Annotated[
         list[Path],
@@ -55,7 +55,10 @@ class PretrainOptions(Options):
         Show(common=True),
         Field(ge=1, description="Train until the run has done so many steps, then stop."),
     ] = None
-    batch: Annotated[int, Field(ge=1, description="Faces a step.")] = 32
+    batch: Annotated[
+        Annotated[int, Field(ge=1)] | Literal["auto"],
+        Field(description="Faces a step; auto finds how many fit, as in 'train --batch'."),
+    ] = 32
     resolution: Annotated[
         int | None,
         Field(ge=64, le=512, description="Side of the model's pictures; the preset's by default."),
@@ -63,6 +66,7 @@ class PretrainOptions(Options):
     variant: Annotated[
         str | None, Field(description="For df and liae, as in 'train --variant'.")
     ] = None
+    optimiser: OptimiserName = "adamw"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
     overwrite: Overwrite = False
@@ -79,7 +83,7 @@ class PretrainSummary(Summary):
         """What was made, and what to do with it."""
         return (
             f"{self.output}: learnt from {self.faces:,} faces in {self.step:,} steps. Begin runs "
-            f"with it by 'faceswap train --start-from {self.output}'."
+            f"with it by 'faceswap train --from {self.output}'."
         )
 
 
@@ -87,8 +91,19 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     """Teach a model the faces of many people.
 
     All people are one side to the model, so that what it learns is what faces have in common.
-    Stopped in any way and started again, it goes on from its last save.
+    Stopped in any way and started again, it goes on from its last save; the output is written at
+    the end, which must be named.
     """
+    from faceswap.training.lock import held
+
+    _check(options)
+    folder = options.run or options.output.with_suffix(".pretrain")
+    with held(folder):
+        return (yield from _learn(options, folder))
+
+
+def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, PretrainSummary]:
+    """Pretrain in the run's ``folder``, which is held."""
     from faceswap.swap.faceset import LoadConfig, load_all
     from faceswap.swap.model import KIND, SwapModel, common_weights
     from faceswap.swap.objective import Objective
@@ -98,14 +113,12 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     from faceswap.training.precision import pick_device
     from faceswap.training.state import LoopConfig
 
-    _check_output(options)
-    folder = options.run or options.output.with_suffix(".pretrain")
-    model, loop_from, problems = _model(options, folder)
+    model, checkpoint, found, problems = _model(options, folder)
     for problem in problems:
         yield Notice(message=problem)
-    found = yield from _cropped(options.folders, folder / "faces")
+    folders = yield from _cropped(options.folders, folder / "faces")
     yield Progress(stage="pretrain", done=0, unit="steps")
-    people = load_all(found, "b", LoadConfig(model.resolution))
+    people = load_all(folders, "b", LoadConfig(model.resolution))
     for problem in people.problems:
         yield Notice(message=problem)
     device = pick_device(options.device)
@@ -114,15 +127,19 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     config = LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
-        batch=options.batch,
+        batch=int(found.get("batch", 32 if options.batch == "auto" else options.batch)),
+        optimiser=options.optimiser,
         rate=LEARNING[options.preset][0],
         seed=options.seed,
         noun="faces",
     )
     task = SwapTask({"b": people}, model.input_size, objective, device)
     loop = Loop(task, model, config, folder, KIND, model.config.model_dump(), device)
-    if loop_from is not None:
-        loop.resume(loop_from)
+    if checkpoint is not None:
+        loop.resume(checkpoint)
+        loop.state.notes["found"] = found
+    with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
+        yield from events
     with closing(loop.run()) as events:
         yield from events
     averaged = loop.state.averaged
@@ -138,8 +155,10 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     return PretrainSummary(output=options.output, faces=len(people.training), step=loop.state.step)
 
 
-def _check_output(options: PretrainOptions) -> None:
+def _check(options: PretrainOptions) -> None:
     path = options.output
+    if options.minutes is None and options.steps is None:
+        raise OptionsError("The model is written at the end of the run; add --minutes or --steps.")
     if path.suffix != ".safetensors":
         raise OutputError(f"{path.name} is no name for a model; end it with .safetensors.")
     if path.exists() and not options.overwrite:
@@ -150,27 +169,29 @@ def _check_output(options: PretrainOptions) -> None:
 
 def _model(
     options: PretrainOptions, folder: Path
-) -> "tuple[SwapModel, Checkpoint | None, list[str]]":
-    """The run's model and the checkpoint it goes on from, with what was wrong with newer ones."""
+) -> "tuple[SwapModel, Checkpoint | None, dict[str, float], list[str]]":
+    """The run's model, the checkpoint it goes on from, what it found for itself, and what is to
+    be told."""
     import torch
 
     from faceswap.errors import CheckpointError
-    from faceswap.swap.model import SwapModel, config_of
+    from faceswap.swap.model import SwapModel, config_from, config_of
+    from faceswap.training.begun import run_numbers
     from faceswap.training.checkpoint import CheckpointFolder
 
     config = config_of(options.preset, options.resolution, options.variant)
-    checkpoints = CheckpointFolder(folder)
-    checkpoints.clean()
-    checkpoint, problems = checkpoints.newest()
+    checkpoint, problems = CheckpointFolder(folder).go_on()
+    found: dict[str, float] = {}
     if checkpoint is not None:
-        checkpoints.set_aside(checkpoint.path)
-        if checkpoint.config != config.model_dump():
+        if config_from(checkpoint) != config:
             raise CheckpointError(
                 f"The run in {folder} is of another model; name another folder with --run."
             )
+        # A batch that is now asked for as a number counts more than one that was found.
+        found = run_numbers(checkpoint).notes.found if options.batch == "auto" else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        return SwapModel(config), checkpoint, problems
+        return SwapModel(config), checkpoint, found, problems
 
 
 def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list[Path]]:

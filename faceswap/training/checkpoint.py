@@ -2,15 +2,17 @@
 
 One checkpoint is one ``.safetensors`` file: tensors under ``model/``, ``ema/``, ``optimiser/``
 and ``state/``, and in its header a JSON text with the kind of model, its config and the numbers
-of the run. It is written under a temporary name, flushed to the disk and renamed, so that a
-file of the final name is always whole; a checksum finds what the disk damaged later.
+of the run. It is written in a temporary folder, flushed to the disk and moved to its name, so
+that a file of the final name is always whole; a checksum finds what the disk damaged later.
 """
 
 import json
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from faceswap.errors import CheckpointError, OutputError
+from faceswap.errors import CheckpointError, NewerCheckpointError, OutputError
 
 FORMAT = 1
 _HEADER = "faceswap"
@@ -66,27 +68,34 @@ def write_checkpoint(
         "numbers": dict(numbers),
         "checksum": _checksum(plain),
     }
+    # A folder, as safetensors writes under a name of its own making, which a kill leaves behind.
     part = path.with_suffix(".part")
+    written = part / path.name
     try:
-        save_file(plain, part, metadata={_HEADER: json.dumps(header)})
-        _flush(part)
-        os.replace(part, path)
+        part.mkdir(exist_ok=True)
+        save_file(plain, written, metadata={_HEADER: json.dumps(header)})
+        # Readable by whom the user's umask says, as the folder is; safetensors leaves it private.
+        os.chmod(written, part.stat().st_mode & 0o666)
+        _flush(written)
+        os.replace(written, path)
         _flush(path.parent)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"Cannot save {path}: {error}.") from error
+    finally:
+        _remove(part)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read and verify a checkpoint.
 
-    Raises CheckpointError when it is missing, damaged, no checkpoint, or from a newer version.
+    Raises CheckpointError when it is missing, damaged or no checkpoint, NewerCheckpointError when
+    it is from a newer version.
     """
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_HEADER])
             if header["format"] > FORMAT:
-                raise CheckpointError(
+                raise NewerCheckpointError(
                     f"{path} was made by a newer version of faceswap; update faceswap first."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -136,21 +145,21 @@ class CheckpointFolder:
             old.unlink(missing_ok=True)
         return path
 
-    def newest(self) -> tuple[Checkpoint | None, list[str]]:
+    def newest(self, until: int | None = None) -> tuple[Checkpoint | None, list[str]]:
         """The newest valid checkpoint, or None where there is none; what was wrong with newer ones.
 
-        A damaged file is set aside as ``….damaged``, so that it is neither read nor counted
-        again. Raises CheckpointError when there are checkpoints but none is valid, or the newest
-        was made by a newer version: an old one is then not silently trained on.
+        until: only those of this step and before. Raises CheckpointError when there are some but
+        none is valid, NewerCheckpointError when the newest was made by a newer version: an old one
+        is then not silently trained on.
         """
         problems: list[str] = []
-        files = self.files()
+        files = [path for path in self.files() if until is None or _step(path) <= until]
         for path in reversed(files):
             try:
                 return read_checkpoint(path), problems
+            except NewerCheckpointError:
+                raise
             except CheckpointError as error:
-                if "newer version" in str(error):
-                    raise
                 problems.append(str(error))
         if files:
             raise CheckpointError(
@@ -159,17 +168,34 @@ class CheckpointFolder:
             )
         return None, problems
 
-    def set_aside(self, newer_than: Path) -> None:
-        """Rename what is newer than the valid checkpoint ``newer_than`` and could not be read."""
-        for path in self.files():
-            if path.name > newer_than.name:
-                os.replace(path, path.with_suffix(".damaged"))
+    def go_on(self, *, leads: bool = True) -> tuple[Checkpoint | None, list[str]]:
+        """As ``newest``, to train on from: what is newer is set aside, and it is said where to.
 
-    def clean(self) -> None:
-        """Remove what a killed save left behind."""
-        if self.folder.is_dir():
+        Removes what a killed save left behind. leads: whether this is the process that may change
+        files.
+        """
+        if leads and self.folder.is_dir():
             for part in self.folder.glob("*.part"):
-                part.unlink(missing_ok=True)
+                _remove(part)
+        checkpoint, problems = self.newest()
+        if checkpoint is not None:
+            step = _step(checkpoint.path)
+            if problems:
+                problems.append(f"The run goes on from step {step:,}.")
+            if leads:
+                self.set_aside(newer_than=step)
+        return checkpoint, problems
+
+    def set_aside(self, newer_than: int) -> None:
+        """Rename the checkpoints of steps after ``newer_than``, so that none is gone on from.
+
+        They are kept as ``….damaged``, the last ``keep`` of them.
+        """
+        for path in self.files():
+            if _step(path) > newer_than:
+                os.replace(path, path.with_suffix(".damaged"))
+        for old in sorted(self.folder.glob("step-*.damaged"))[: -self.keep]:
+            old.unlink(missing_ok=True)
 
 
 def newest_checkpoint(folder: Path) -> Path:
@@ -190,6 +216,20 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
         flat = tensor.reshape(-1).view(torch.uint8) if tensor.numel() else torch.empty(0)
         total = zlib.crc32(flat.numpy().data, zlib.crc32(name.encode(), total))
     return total
+
+
+def _step(path: Path) -> int:
+    """The step that a checkpoint of this name is of."""
+    return int(path.stem.removeprefix("step-"))
+
+
+def _remove(part: Path) -> None:
+    """Remove a folder, or file, that a save was prepared in."""
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

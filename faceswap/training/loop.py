@@ -199,8 +199,9 @@ class Loop:
             )
         for problem in problems:
             yield Notice(message=problem)
-        self.checkpoints.set_aside(checkpoint.path)
         state.restore(checkpoint)
+        if self.group.leads:
+            self.checkpoints.set_aside(newer_than=state.step)
         state.rate_scale = scale
         # The same batches again would lead to the same place.
         state.generator.manual_seed(self.config.seed + bad_step)
