@@ -1,9 +1,11 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from faceswap.errors import OutputError
 from faceswap.training.records import Records, read_metrics, state_sentence
 
 
@@ -27,6 +29,7 @@ def rows(errors: list[float], minutes: float) -> list[dict[str, float]]:
 
 
 def test_the_sentence_says_how_it_goes() -> None:
+    assert state_sentence([{"step": 20, "seconds": 1, "loss": 0.3}]) == "quality not measured"
     assert state_sentence(rows([0.2, 0.1], 1)) == "too early to tell"
     better = state_sentence(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 5))
     # Twenty per cent… 0.24·… means 0.20 → 0.18: 10 % in 10 minutes.
@@ -89,3 +92,26 @@ def test_a_board_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.Monk
     assert records.add(40, 2.0, {"loss": 0.2}) is None
     records.close()
     assert [r["step"] for r in read_metrics(tmp_path / "metrics.jsonl")] == [20, 40]
+
+
+def test_a_place_for_the_board_that_is_a_file_costs_the_board_only(tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").write_text("mine")
+    records = Records(tmp_path)
+    problem = records.add(20, 1.0, {"loss": 0.3})
+    assert problem is not None
+    assert problem.startswith("TensorBoard gets nothing of this run: ")
+    assert records.add(40, 2.0, {"loss": 0.2}) is None
+    records.close()
+    assert [r["step"] for r in read_metrics(tmp_path / "metrics.jsonl")] == [20, 40]
+    assert (tmp_path / "tensorboard").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_is_an_output_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(OutputError, match="Cannot make"):
+        Records(tmp_path / "run")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # this may run as one who may all
+    with pytest.raises(OutputError, match="Nothing can be written to"):
+        Records(tmp_path / "locked")

@@ -7,27 +7,43 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from faceswap.errors import OutputError
+
 
 class Records:
     """Writes named numbers to ``metrics.jsonl`` and to TensorBoard event files in a folder.
 
     first: the step the run goes on from; what was recorded after it, by a run that was killed
     after its last save, is dropped. A disk that is full is told and never ends a run: what can't
-    be written is left out.
+    be written is left out. Raises OutputError when the folder can't be made or written at all.
     """
 
     def __init__(self, folder: Path, first: int = 0) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"Cannot make {folder}: {error.strerror or error}.") from error
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"Nothing can be written to {folder}; change who may.")
         self._path = folder / "metrics.jsonl"
-        _drop_after(self._path, first)
-        self._board = _tensorboard(folder / "tensorboard", first)
         self._failing = False
+        self._untold: str | None = None
+        _drop_after(self._path, first)
+        try:
+            self._board = _tensorboard(folder / "tensorboard", first)
+        except OSError as error:
+            self._board = None
+            self._untold = f"TensorBoard gets nothing of this run: {error.strerror or error}."
 
     def add(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
         """Record ``values`` of ``step``, ``seconds`` of training into the run.
 
         Returns what is wrong when that begins to fail.
         """
+        untold, self._untold = self._untold, None
+        return self._write(step, seconds, values) or self._show(step, values) or untold
+
+    def _write(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
         row = {"step": step, "seconds": round(seconds, 3), **values}
         try:
             # Opened each time, so that a failed row leaves nothing behind that fails again.
@@ -39,7 +55,7 @@ class Records:
                 return None
             self._failing = True
             return f"Cannot write {self._path}: {error.strerror or error}. Training goes on."
-        return self._show(step, values)
+        return None
 
     def _show(self, step: int, values: Mapping[str, float]) -> str | None:
         if self._board is None:
@@ -112,6 +128,8 @@ def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SS
     per 10 minutes it is called flat.
     """
     points = [(r["seconds"], 1 - r[name], int(r["step"])) for r in rows if name in r]
+    if not points:
+        return "quality not measured"  # nothing held out, or nothing shown yet
     if len(points) < 6:
         return "too early to tell"
     third = len(points) // 3
