@@ -1,4 +1,6 @@
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from torch.nn import functional
 
 from faceswap.faces.crops import write_crop
 from faceswap.swap.faceset import FaceSet, LoadConfig, load_faces
+from faceswap.swap.losses import mask_loss, picture_losses
 from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective, mask_loss, picture_losses
+from faceswap.swap.objective import CHANGES, LOSSES, Objective, strengths
 from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.data import ImageSet
 
@@ -34,7 +37,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceSet]:
     return {s: load_faces(project.faces(s), s, LoadConfig(64)) for s in ("a", "b")}
 
 
-def make_task(sides: dict[str, FaceSet], **changes: float) -> SwapTask:
+def make_task(sides: dict[str, FaceSet], **changes: Any) -> SwapTask:
     return SwapTask(sides, 32, Objective.model_validate(changes), CPU)
 
 
@@ -202,6 +205,26 @@ def test_a_perfect_model_measures_one(sides: dict[str, FaceSet]) -> None:
     assert found["held-out PSNR"] > 90
 
 
+def test_both_sides_count_the_same_however_many_are_held_out(sides: dict[str, FaceSet]) -> None:
+    class Wrong(SwapModel):
+        def reconstruct(self, faces: torch.Tensor, side: str) -> tuple[torch.Tensor, None]:
+            return faces + (0.1 if side == "a" else 0.01), None
+
+    def whole(faces: ImageSet, count: int) -> ImageSet:
+        return ImageSet(
+            faces.pictures[:1].expand(count, -1, -1, -1),
+            torch.full_like(faces.maps[:1], 255).expand(count, -1, -1, -1),
+            torch.ones(count),
+        )
+
+    few = {
+        side: FaceSet(s.training, whole(s.training, count), s.shapes)
+        for (side, s), count in zip(sides.items(), (64, 3), strict=True)
+    }
+    found = make_task(few).evaluate(Wrong(SwapConfig(preset="quick", resolution=64)))
+    assert found["held-out PSNR"] == pytest.approx((20 + 40) / 2, abs=1e-3)
+
+
 def test_without_held_out_faces_nothing_is_claimed(sides: dict[str, FaceSet]) -> None:
     bare = {side: FaceSet(s.training, None, s.shapes) for side, s in sides.items()}
     assert make_task(bare).evaluate(model()) == {}
@@ -236,6 +259,52 @@ def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
     (slope,) = torch.autograd.grad(total, made)
     assert slope[..., 32, 32].abs().sum() > 0
     assert slope[..., :6, :6].abs().sum() < 0.01 * slope.abs().sum()
+
+
+def test_strengths_are_read_from_a_text_within_their_bounds() -> None:
+    assert strengths("", LOSSES) == {}
+    assert strengths(" dssim=1, l1 = 0.5 ", LOSSES) == {"dssim": 1.0, "l1": 0.5}
+    given = "rotation=10,cells=4+8,warp_end=0.5,color_transfer=0,outside=1"
+    assert strengths(given, CHANGES) == {
+        "rotation": 10.0,
+        "cells": (4, 8),
+        "warp_end": 0.5,
+        "color_transfer": 0.0,
+        "outside": 1.0,
+    }
+    assert strengths("cells=2", CHANGES) == {"cells": (2,)}
+    wrongs = (
+        ("l1", LOSSES, "write it as l1=0.5"),
+        ("l1=much", LOSSES, "l1: Input should be a valid number"),
+        ("l1=-1", LOSSES, "l1: Input should be greater than or equal to 0"),
+        ("l1=nan", LOSSES, "l1: Input should be"),
+        ("l1=inf", LOSSES, "l1: Input should be a finite number"),
+        ("x=1", LOSSES, "there is no 'x'; there are l1, gradient"),
+        ("rotation=10", LOSSES, "there is no 'rotation'"),
+        ("l1=0,gradient=0,ssim=0,mask=1", LOSSES, "nothing would be learnt"),
+        ("cells=", CHANGES, "has no value"),
+        ("cells=4+0", CHANGES, "cells: Input should be greater"),
+        ("scale=2", CHANGES, "scale: Input should be less"),
+        ("warp=0.1", CHANGES, "there is no 'warp'"),
+    )
+    for text, names, reason in wrongs:
+        with pytest.raises(ValueError, match=re.escape(reason)):
+            strengths(text, names)
+
+
+def test_every_strength_is_reached_by_an_option() -> None:
+    own = {"warp", "features", "pairs", "flip", "occlusion"}
+    assert own | set(CHANGES) | set(LOSSES) == set(Objective.model_fields)
+
+
+def test_a_distortion_at_two_scales_adds_a_finer_one(sides: dict[str, FaceSet]) -> None:
+    still = STILL | {"warp": 0.1}
+    coarse, fine = (
+        make_task(sides, **(still | {"cells": cells})).batch(4, generator(), 0.0)
+        for cells in ((4,), (4, 16))
+    )
+    assert torch.equal(coarse.targets, fine.targets)
+    assert not torch.equal(coarse.inputs["a"], fine.inputs["a"])
 
 
 def test_spoilt_inputs_keep_clean_targets(sides: dict[str, FaceSet]) -> None:
