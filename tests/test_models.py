@@ -1,10 +1,13 @@
+from typing import Any
+
 import pytest
 
+from faceswap.errors import OptionsError
 from faceswap.jobs.models import ModelsOptions, ModelsSummary, models
 
 
-def listed(batch: int = 16) -> ModelsSummary:
-    job = models(ModelsOptions(batch=batch))
+def listed(batch: int = 16, **changes: Any) -> ModelsSummary:
+    job = models(ModelsOptions(batch=batch, **changes))
     with pytest.raises(StopIteration) as end:
         next(job)
     summary = end.value.value
@@ -29,3 +32,14 @@ def test_memory_grows_with_the_batch() -> None:
     small, large = listed(4).models, listed(32).models
     assert all(s.train_memory < m.train_memory for s, m in zip(small, large, strict=True))
     assert all(s.swap_memory == m.swap_memory for s, m in zip(small, large, strict=True))
+
+
+def test_a_size_or_variant_is_listed_for_the_presets_that_can_have_it() -> None:
+    larger = {m.name: m for m in listed(resolution=256).models}
+    assert list(larger) == ["quick", "df", "liae"]
+    assert {m.resolution for m in larger.values()} == {256}
+    plain = {m.name: m for m in listed().models}
+    assert larger["df"].cost > 3 * plain["df"].cost
+    assert [m.name for m in listed(variant="t").models] == ["df", "liae"]
+    with pytest.raises(OptionsError, match="not made of u, d, t and c"):
+        listed(variant="x")

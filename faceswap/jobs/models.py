@@ -15,6 +15,13 @@ class ModelsOptions(Options):
     batch: Annotated[
         int, Field(ge=1, description="Faces a side in a step, for the memory of training.")
     ] = 16
+    resolution: Annotated[
+        int | None,
+        Field(ge=64, le=512, description="Side of the pictures, for presets that can have it."),
+    ] = None
+    variant: Annotated[
+        str | None, Field(description="As in 'train --variant', for presets that can have it.")
+    ] = None
 
 
 class ModelFacts(BaseModel):
@@ -57,4 +64,5 @@ def models(options: ModelsOptions) -> Generator[Event, None, ModelsSummary]:
     from faceswap.swap.cost import facts
 
     yield from ()
-    return ModelsSummary(models=[ModelFacts.model_validate(row) for row in facts(options.batch)])
+    rows = facts(options.batch, options.resolution, options.variant)
+    return ModelsSummary(models=[ModelFacts.model_validate(row) for row in rows])

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from faceswap.swap.model import PRESETS, Preset, SwapConfig, SwapModel
+from faceswap.errors import OptionsError
+from faceswap.swap.model import PRESETS, Preset, SwapConfig, SwapModel, config_of
 
 TEXTS: dict[Preset, str] = {
     "quick": "learns in minutes, on a processor too",
@@ -16,13 +17,26 @@ TEXTS: dict[Preset, str] = {
 }
 
 
-def facts(batch: int) -> list[dict[str, Any]]:
+def facts(
+    batch: int, resolution: int | None = None, variant: str | None = None
+) -> list[dict[str, Any]]:
     """For each preset: name, resolution, parameters (millions), memory (MiB), cost (GFLOP).
 
     batch: faces a side in a training step. Training holds four copies of the weights besides
     the model (average, gradient and two of the optimiser) and every layer's output in bfloat16.
+    resolution, variant: instead of the presets' own; a preset that can't be made so is left out.
+    Raises OptionsError when none can.
     """
-    return [facts_of(name, config, batch) for name, config in PRESETS.items()]
+    rows: list[dict[str, Any]] = []
+    refused: OptionsError | None = None
+    for name in PRESETS:
+        try:
+            rows.append(facts_of(name, config_of(name, resolution, variant), batch))
+        except OptionsError as error:
+            refused = error
+    if refused is not None and not rows:
+        raise refused
+    return rows
 
 
 def facts_of(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:

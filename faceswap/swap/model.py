@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from torch import Tensor, nn
 
 from faceswap.autoencoder.blocks import ActivationName, Enlarge, LumaChromaImage, to_channels_last
@@ -35,6 +42,11 @@ KIND = "swap"
 Width = Annotated[int, Field(ge=8, le=256, multiple_of=2)]
 
 
+def in_order(variant: str) -> str:
+    """The letters of a variant in the order that is written everywhere: "du" is "ud"."""
+    return "".join(sorted(variant, key="udtc".find))
+
+
 class SwapConfig(BaseModel):
     """Everything that decides the model's shape.
 
@@ -51,7 +63,7 @@ class SwapConfig(BaseModel):
     encoder: Width = 64
     decoder: Width = 64
     mask: Width = 22
-    variant: str = ""
+    variant: Annotated[str, AfterValidator(in_order)] = ""
 
     @model_validator(mode="after")
     def _check(self) -> "SwapConfig":
@@ -125,6 +137,12 @@ class SwapModel(nn.Module):
         return self.config.preset
 
     @property
+    def learns_masks(self) -> bool:
+        """Whether its decoders make a mask besides the picture."""
+        decoders = self.network.decoders.values()
+        return any(isinstance(d, ConvDecoder) and d.mask is not None for d in decoders)
+
+    @property
     def input_size(self) -> int:
         """Side of the pictures the encoder works at; larger ones are averaged down to it."""
         encoder = self.network.encoder
@@ -166,8 +184,8 @@ class SwapModel(nn.Module):
         return model.to(device).eval().requires_grad_(False)
 
 
-def model_from(checkpoint: Checkpoint) -> SwapModel:
-    """The model a checkpoint describes, with its averaged weights.
+def config_from(checkpoint: Checkpoint) -> SwapConfig:
+    """The configuration of the model in a checkpoint.
 
     Raises CheckpointError when it holds another kind of model.
     """
@@ -176,14 +194,29 @@ def model_from(checkpoint: Checkpoint) -> SwapModel:
             f"{checkpoint.path} holds a model of the kind {checkpoint.kind!r}, not a swap model."
         )
     try:
-        model = SwapModel(SwapConfig.model_validate(checkpoint.config))
+        return SwapConfig.model_validate(checkpoint.config)
+    except ValidationError as error:
+        raise _other_build(checkpoint) from error
+
+
+def model_from(checkpoint: Checkpoint) -> SwapModel:
+    """The model a checkpoint describes, with its averaged weights.
+
+    Raises CheckpointError when it holds another kind of model.
+    """
+    model = SwapModel(config_from(checkpoint))
+    try:
         model.load_state_dict(checkpoint.part("ema") or checkpoint.part("model"))
-    except (ValidationError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{checkpoint.path} holds a swap model of another build than this version's; use it "
-            "with the version that trained it, or train anew under another --name."
-        ) from error
+    except RuntimeError as error:
+        raise _other_build(checkpoint) from error
     return model
+
+
+def _other_build(checkpoint: Checkpoint) -> CheckpointError:
+    return CheckpointError(
+        f"{checkpoint.path} holds a swap model of another build than this version's; use it "
+        "with the version that trained it, or train anew under another --name."
+    )
 
 
 def reuse(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
