@@ -17,7 +17,8 @@ from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
-from faceswap.jobs.train import TrainOptions, train
+from faceswap.jobs.train import train
+from faceswap.jobs.train_options import TrainOptions
 from faceswap.swap.look import Look
 from faceswap.swap.placing import placed_faces
 from faceswap.swap.swapper import Placed, Swapper

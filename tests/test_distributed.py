@@ -15,7 +15,8 @@ from faceswap.training.distributed import Group
 TRAIN = """
 import sys
 from pathlib import Path
-from faceswap.jobs.train import TrainOptions, train
+from faceswap.jobs.train import train
+from faceswap.jobs.train_options import TrainOptions
 options = TrainOptions(project=Path(sys.argv[1]), name=sys.argv[2], steps=22, batch=4,
     resolution=64, precision="fp32", device="cpu", adversarial=0.05, adversarial_begin=0.5)
 print(len(list(train(options))))

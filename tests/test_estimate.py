@@ -5,7 +5,7 @@ from drawn_faces import draw_project
 
 from faceswap.jobs.answers import Answers
 from faceswap.jobs.estimate import estimate
-from faceswap.jobs.train import LEARNING
+from faceswap.jobs.train_options import LEARNING
 
 
 def test_time_and_memory_grow_with_the_batch() -> None:

@@ -8,11 +8,13 @@ import pytest
 from drawn_faces import draw_project
 from PIL import Image
 
-from faceswap.errors import CheckpointError, InputError, OutputError
+from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError
 from faceswap.events import Event, Notice
 from faceswap.jobs.pretrain import PretrainOptions, PretrainSummary, pretrain
-from faceswap.jobs.train import TrainOptions, train
-from faceswap.training.checkpoint import read_checkpoint
+from faceswap.jobs.train import train
+from faceswap.jobs.train_options import TrainOptions
+from faceswap.training import batchfinder
+from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.video.reader import VideoReader
 
 
@@ -34,7 +36,7 @@ def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) ->
     _, summary = finish(project.faces("a"), project.faces("b"), output=output)
     assert summary.step == 3
     assert summary.faces > 30
-    assert "--start-from" in summary.text()
+    assert "--from" in summary.text()
     names = {name.split(".")[1] for name in read_checkpoint(output).part("ema")}
     assert names == {"encoder", "decoders"}
     assert not any("decoders.a" in name for name in read_checkpoint(output).part("ema"))
@@ -70,6 +72,32 @@ def test_faces_are_found_in_plain_pictures(sample: Path, tmp_path: Path) -> None
     assert summary.faces == 14
     assert len(list((tmp_path / "people.pretrain" / "faces").glob("*.png"))) == 14
     assert any("98 broken.jpg cannot be read" in e.message for e in events if isinstance(e, Notice))
+
+
+def test_a_batch_that_was_found_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = draw_project(tmp_path / "project", 20).faces("a")
+    output = tmp_path / "people.safetensors"
+    searched = []
+
+    def search(trial: Any, *_: Any) -> Any:
+        searched.append(trial(2))
+        yield 2
+        return 3
+
+    monkeypatch.setattr(batchfinder, "fastest_batch", search)
+    for steps in (1, 2):
+        finish(faces, output=output, batch="auto", optimiser="lion", overwrite=True, steps=steps)
+    assert len(searched) == 1
+    checkpoint = read_checkpoint(newest_checkpoint(tmp_path / "people.pretrain"))
+    assert checkpoint.numbers["notes"]["found"] == {"batch": 3}
+    assert checkpoint.numbers["optimiser"] == "Lion"
+    with pytest.raises(CheckpointError, match="trained with Lion, not AdamW"):
+        finish(faces, output=output, overwrite=True, steps=3)
+
+
+def test_a_run_with_no_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="add --minutes or --steps"):
+        finish(tmp_path, output=tmp_path / "people.safetensors", steps=None)
 
 
 def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:

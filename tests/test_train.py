@@ -1,5 +1,4 @@
 import dataclasses
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,37 +10,16 @@ import pytest
 import torch
 from drawn_faces import draw, draw_project
 from pydantic import ValidationError
+from small_runs import contents, finish, notices, options
 
 from faceswap import cli
 from faceswap.errors import CheckpointError, NoFaceError, OptionsError, ProjectError
 from faceswap.events import Event, Metrics, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
-from faceswap.jobs.train import LEARNING, TrainOptions, TrainSummary, loss_weights, train
+from faceswap.jobs.train import TrainSummary, train
 from faceswap.swap.model import SwapModel
-from faceswap.training import batchfinder
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-
-
-def options(project: Path, **changes: Any) -> TrainOptions:
-    small: dict[str, Any] = {
-        "steps": 4,
-        "batch": 2,
-        "resolution": 64,
-        "precision": "fp32",
-        "device": "cpu",
-    }
-    return TrainOptions(project=project, **(small | changes))
-
-
-def finish(given: TrainOptions) -> tuple[list[Event], TrainSummary]:
-    events: list[Event] = []
-    job = train(given)
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +71,9 @@ def test_another_preset_or_resolution_needs_another_name(
 ) -> None:
     folder, _, summary = trained
     before = summary.model.read_bytes()
-    with pytest.raises(CheckpointError, match="'main' is a quick 64 px model, and quick 96 px"):
+    with pytest.raises(CheckpointError, match="'main' was begun with --resolution 64, and --reso"):
         finish(options(folder, resolution=96))
-    with pytest.raises(CheckpointError, match="begin a new run by 'faceswap train --name'"):
+    with pytest.raises(CheckpointError, match="begin a new run with --name"):
         finish(options(folder, preset="df"))
     assert summary.model.read_bytes() == before
 
@@ -119,7 +97,7 @@ def test_when_no_save_can_be_read_nothing_is_overwritten(tmp_path: Path) -> None
     (run / "step-000000009.safetensors").write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match="can be read"):
         finish(options(folder))
-    assert [p.name for p in run.iterdir()] == ["step-000000009.safetensors"]
+    assert contents(run) == {"step-000000009.safetensors": b"damaged"}
 
 
 def test_no_project_and_no_faces(tmp_path: Path) -> None:
@@ -157,14 +135,6 @@ def test_importing_the_job_loads_nothing_heavy() -> None:
     assert out.stdout.strip() == "[]"
 
 
-def test_loss_weights_are_read_from_a_text() -> None:
-    assert loss_weights("") == {}
-    assert loss_weights(" dssim=1, l1=0.5 ") == {"dssim": 1.0, "l1": 0.5}
-    for wrong, reason in (("l1", "is no weight"), ("l1=-1", "negative"), ("x=1", "no loss 'x'")):
-        with pytest.raises(ValueError, match=reason):
-            loss_weights(wrong)
-
-
 def test_a_new_run_starts_from_another_and_leaves_the_frozen_part(
     trained: tuple[Path, list[Event], TrainSummary],
 ) -> None:
@@ -179,14 +149,6 @@ def test_a_new_run_starts_from_another_and_leaves_the_frozen_part(
     assert encoder
     assert all(torch.equal(first[name], now[name]) for name in encoder)
     assert any(not torch.equal(first[name], now[name]) for name in first)
-
-
-def notices(events: list[Event]) -> list[str]:
-    return [e.message for e in events if isinstance(e, Notice)]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
 
 
 def test_crops_deleted_or_spoilt_while_it_trains_do_no_harm(tmp_path: Path) -> None:
@@ -243,96 +205,24 @@ def test_a_run_of_a_newer_version_is_left_alone(
     assert contents(folder / "model" / "main") == before
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"optimiser": "lion"}, "trained with AdamW, not Lion; an optimiser can't be changed"),
-        ({"seed": 8}, "begun with --seed 7, and --seed 8 was asked for, which can't be changed"),
-        ({"start_from": Path("other.safetensors")}, "begun with no --start-from, and --start-from"),
-        ({"fresh": True}, "begun with no --fresh, and --fresh was asked for"),
-        ({"preset": "classic"}, "is a quick 64 px model, and classic 64 px was asked for"),
-        ({"resolution": 96}, "is a quick 64 px model, and quick 96 px was asked for"),
-    ],
-)
-def test_what_cannot_change_on_resume_is_named(
-    change: dict[str, Any], words: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.getbasetemp() / "begun"
-    if not folder.exists():
-        finish(options(draw_project(folder).folder, steps=2, seed=7))
-    run = folder / "model" / "main"
-    before = contents(run)
-    with pytest.raises(CheckpointError, match=re.escape(words)) as caught:
-        finish(options(folder, steps=3, **change))
-    assert "--name" in str(caught.value)
-    assert contents(run) == before
-
-
-def test_what_may_change_on_resume_may(tmp_path: Path) -> None:
-    folder = draw_project(tmp_path).folder
-    finish(options(folder, steps=2, seed=7, precision="auto"))
-    changed = {"batch": 3, "rate": 1e-4, "losses": "mse=1", "freeze": "encoder", "warp": 0.05}
-    changed["pairs"] = False
-    _, summary = finish(options(folder, steps=4, precision="fp32", **changed))
-    numbers = read_checkpoint(summary.model).numbers
-    assert numbers["step"] == 4
-    assert numbers["precision"] == "fp32"
-    # The seed it was begun with stays its own.
-    assert numbers["notes"]["begun"]["seed"] == 7
-
-
-def test_the_same_command_begins_and_goes_on(
+def test_a_run_starts_from_the_folder_of_another(
     trained: tuple[Path, list[Event], TrainSummary],
 ) -> None:
     folder, _, summary = trained
-    for steps in (2, 3):
-        _, done = finish(options(folder, name="again", steps=steps, start_from=summary.model))
-        assert done.step == steps
+    events, _ = finish(options(folder, name="third", steps=1, start_from=summary.model.parent))
+    assert any("decoders.a, decoders.b taken over" in n for n in notices(events))
+    with pytest.raises(CheckpointError, match="no trained model"):
+        finish(options(folder, name="fourth", steps=1, start_from=folder))
 
 
-def test_a_rate_that_was_found_stays_and_changes_nothing_else(tmp_path: Path) -> None:
-    folder = draw_project(tmp_path).folder
-    events, summary = finish(options(folder, name="found", find_rate=True, steps=3))
-    found = read_checkpoint(summary.model)
-    rate = found.numbers["notes"]["found"]["rate"]
-    assert any(f"learning rate is {rate:.2g}" in n for n in notices(events))
-    _, named = finish(options(folder, name="named", rate=rate, steps=3))
-    assert rate != LEARNING["quick"][0]
-    tensors = read_checkpoint(named.model).tensors
-    assert tensors.keys() == found.tensors.keys()
-    assert [k for k, v in tensors.items() if not torch.equal(v, found.tensors[k])] == []
-    # Gone on with, it neither searches again nor forgets.
-    rates = []
-    for again in (True, False):
-        step = 5 if again else 7
-        events, _ = finish(options(folder, name="found", find_rate=again, steps=step))
-        assert not any("learning rate of" in n for n in notices(events))
-        _, _ = finish(options(folder, name="named", rate=rate, steps=step))
-        rates.append(step)
-    one, two = (
-        read_checkpoint(newest_checkpoint(folder / "model" / name)).tensors
-        for name in ("found", "named")
-    )
-    assert [k for k, v in one.items() if not torch.equal(v, two[k])] == []
-
-
-def test_the_batch_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = draw_project(tmp_path).folder
-    searched = []
-
-    def search(trial: Any, *_: Any) -> Any:
-        searched.append(trial(2))
-        yield 2
-        return 3
-
-    monkeypatch.setattr(batchfinder, "fastest_batch", search)
-    for steps in (2, 3):
-        events, summary = finish(options(folder, batch="auto", steps=steps))
-        assert any("takes 3 faces at a time" in n for n in notices(events)) == (steps == 2)
-    assert len(searched) == 1
-    assert read_checkpoint(summary.model).numbers["notes"]["found"] == {"batch": 3}
-    with pytest.raises(ValidationError):
-        options(folder, batch="many")
+def test_faces_below_a_presence_are_left_out_as_asked(tmp_path: Path) -> None:
+    project = draw_project(tmp_path)
+    image, record = draw("a", 0.0, 0.5, 3)
+    unsure = dataclasses.replace(record, presence=0.3)
+    write_crop(project.faces("a") / "000003.png", image, unsure)
+    for name, least, told in (("strict", 0.5, True), ("lax", 0.2, False)):
+        events, _ = finish(options(project.folder, name=name, steps=1, min_presence=least))
+        assert any("left out as uncertain" in n for n in notices(events)) == told
 
 
 def test_a_late_judge_of_texture_resumes_exactly(tmp_path: Path) -> None:

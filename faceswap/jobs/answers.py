@@ -201,7 +201,7 @@ class Answers:
         Without a batch it is the preset's own.
         """
         from faceswap.jobs.estimate import estimate
-        from faceswap.jobs.train import LEARNING
+        from faceswap.jobs.train_options import LEARNING
         from faceswap.swap.model import PRESETS
 
         known = next((name for name in PRESETS if name == preset), None)

@@ -12,7 +12,7 @@ from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.sample import NAMES, SampleOptions, sample
 from faceswap.jobs.stages import stage
 from faceswap.jobs.swap import SwapOptions, swap
-from faceswap.jobs.train import PresetName
+from faceswap.jobs.train_options import PresetName
 from faceswap.options import Device, Options, Overwrite, Show
 
 

@@ -11,7 +11,8 @@ from faceswap.events import Event, Preview, Summary
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
 from faceswap.jobs.stages import stage
-from faceswap.jobs.train import PresetName, TrainOptions, train
+from faceswap.jobs.train import train
+from faceswap.jobs.train_options import PresetName, TrainOptions
 from faceswap.options import Device, Overwrite, Show, Side
 from faceswap.swap.look import Look
 
@@ -103,16 +104,12 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
                 )
             ),
         )
+    # What was not given is left to the run, should there be one to go on with.
+    given = options.model_dump(include={"preset", "seed"} & options.model_fields_set)
     yield from stage(
         "train",
         train(
-            TrainOptions(
-                project=project,
-                preset=options.preset,
-                minutes=options.minutes,
-                device=options.device,
-                seed=options.seed,
-            )
+            TrainOptions(project=project, minutes=options.minutes, device=options.device, **given)
         ),
     )
     look = options.model_dump(include=set(Look.model_fields))

@@ -1,37 +1,50 @@
-"""What a run was begun with, and what of that can't be changed when it goes on."""
+"""What a checkpoint says of the run that wrote it, checked before the run goes on."""
 
-from collections.abc import Collection, Mapping
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint
+from faceswap.training.precision import Precision
 
 
-def begun_with(
-    run: str, asked: Mapping[str, Any], given: Collection[str], checkpoint: Checkpoint | None
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """What the run of that name was begun with, and the batch and rate it found for itself.
+class Notes(BaseModel):
+    """begun: the options the run has, by name, JSON values. found: the batch and the learning rate
+    that it found for itself."""
 
-    asked: options that count from the first step on, by name. given: those that were asked for
-    by name and not by default. Raises CheckpointError when one of these is not what the run in
-    ``checkpoint`` was begun with.
+    model_config = ConfigDict(frozen=True)
+
+    begun: dict[str, Any] = Field(default_factory=dict)
+    found: dict[str, float] = Field(default_factory=dict)
+
+
+class RunNumbers(BaseModel):
+    """The counters of a run, as ``TrainingState.numbers`` writes them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    rate_scale: float = Field(gt=0)
+    precision: Precision
+    optimiser: str
+    notes: Notes = Notes()
+
+
+def run_numbers(checkpoint: Checkpoint) -> RunNumbers:
+    """What ``checkpoint`` says of its run.
+
+    Raises CheckpointError when it holds a model, but no run that can go on.
     """
-    if checkpoint is None:
-        return dict(asked), {}
-    notes = checkpoint.numbers.get("notes", {})
-    begun = dict(asked) | notes.get("begun", {})
-    for name in sorted(asked.keys() & set(given)):
-        if begun[name] != asked[name]:
-            flag = f"--{name.replace('_', '-')}"
-            raise CheckpointError(
-                f"The run {run!r} was begun with {_said(flag, begun[name])}, and "
-                f"{_said(flag, asked[name])} was asked for, which can't be changed in the middle "
-                f"of a run; leave {flag} out, or begin a new run with --name."
-            )
-    return begun, dict(notes.get("found", {}))
-
-
-def _said(flag: str, value: Any) -> str:
-    if value is True:
-        return flag
-    return f"no {flag}" if value is None or value is False else f"{flag} {value}"
+    try:
+        numbers = RunNumbers.model_validate(checkpoint.numbers)
+    except ValidationError as error:
+        raise CheckpointError(
+            f"{checkpoint.path} holds no run that can go on; begin a new one with --name, and "
+            "start it from this file by --from."
+        ) from error
+    missing = {"generator", "skipped", "norm"} - checkpoint.part("state").keys()
+    if missing:
+        raise CheckpointError(f"{checkpoint.path} is damaged: it lacks the run's random state.")
+    return numbers

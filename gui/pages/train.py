@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
-from faceswap.jobs.train import LEARNING, TrainOptions
+from faceswap.jobs.train_options import LEARNING, TrainOptions
 from gui import parts
 from gui.forms import Form, sentence_of
 from gui.jobstrip import JobStrip

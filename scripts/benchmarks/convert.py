@@ -13,7 +13,8 @@ from footage import CLIPS, peak_memory, repeated
 from faceswap.events import Event, Summary
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
-from faceswap.jobs.train import TrainOptions, train
+from faceswap.jobs.train import train
+from faceswap.jobs.train_options import TrainOptions
 
 Row = dict[str, str | int | float | None]
 Preset = Literal["quick", "classic", "df", "liae"]

@@ -12,7 +12,7 @@ import torch
 
 from faceswap.errors import FaceswapError
 from faceswap.faces.align import mean_face
-from faceswap.jobs.train import LEARNING
+from faceswap.jobs.train_options import LEARNING
 from faceswap.swap.cost import facts_of
 from faceswap.swap.faceset import FaceSet
 from faceswap.swap.model import PRESETS, SwapConfig, SwapModel, config_of

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QSlider, QWidget
 
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.registry import JOBS, options_of
-from faceswap.jobs.train import TrainOptions
+from faceswap.jobs.train_options import TrainOptions
 from faceswap.options import show_of
 from faceswap.swap.look import Look
 from gui.forms import Form, Slider

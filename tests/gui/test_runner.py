@@ -9,7 +9,7 @@ from stand_in import FAKE, Wait
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Notice
 from faceswap.jobs.extract import ExtractOptions
-from faceswap.jobs.train import TrainOptions
+from faceswap.jobs.train_options import TrainOptions
 from gui import processes, runner
 from gui.joblist import JobList
 from gui.runner import Job

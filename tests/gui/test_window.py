@@ -19,7 +19,7 @@ from stand_in import FAKE, Wait, drop
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.extract import ExtractOptions
 from faceswap.jobs.sample import SampleOptions
-from faceswap.jobs.train import TrainOptions
+from faceswap.jobs.train_options import TrainOptions
 from faceswap.options import Options
 from gui import link, processes
 from gui.app import CONSENT, ask_consent
