@@ -25,7 +25,7 @@ from faceswap.lab.data import Pictures, load
 from faceswap.lab.expressions import ATTRIBUTES
 from faceswap.lab.generate import distance
 from faceswap.lab.latent import attribute_vector, linear, spherical
-from faceswap.lab.readings import made_series
+from faceswap.lab.readings import made_series, stretches
 from faceswap.lab.run import fewer, load_model
 from faceswap.lab.search import Index, precision
 from faceswap.lab.sound import made_sounds, snr, sounded, spectrogram, with_noise
@@ -333,6 +333,9 @@ def test_made_series_have_faults_in_the_second_half_only() -> None:
     assert readings.shape == (6000, 3)
     assert not faults[:3000].any()
     assert 0.2 < faults[3000:].mean() < 0.5
+    spans = stretches(faults)
+    assert spans[0] == (3150, 3229)
+    assert sum(last - first + 1 for first, last in spans) == faults.sum()
     # No single reading gives a fault away.
     assert np.abs(readings[faults]).max() <= 1.1 * np.abs(readings[~faults]).max()
 

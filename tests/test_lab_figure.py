@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.lab.figure import INK, PAPER, curves, page, plane, scaled, sheet, ticks
+from faceswap.lab.figure import INK, PAPER, SHADE, curves, page, plane, scaled, sheet, ticks
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,10 @@ def test_curves_are_drawn_inside_their_axes(log_x: bool) -> None:
     # By factors the three points lie on one straight line; else the second is far to the left.
     middle = blue[np.abs(blue[:, 0] - blue[:, 0].mean()) < 3, 1].mean()
     assert bool(middle > 280) is log_x
+    shaded = curves("title", {"one": line}, "x", "y", log_x=log_x, bands=[(1, 10)])
+    first, last = np.argwhere((shaded == SHADE).all(2))[[0, -1], 1]
+    assert 60 < first < 80
+    assert last < blue[:, 1].max() - 100
     assert curves("one point", {"a": [(3.0, 3.0)]}, "x", "y").shape == block.shape
 
 

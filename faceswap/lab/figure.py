@@ -19,6 +19,7 @@ Block = NDArray[np.uint8]
 Curve = Sequence[tuple[float, float]]
 
 INK, FAINT, PAPER, GRID = (32, 36, 44), (110, 116, 128), (250, 250, 248), (222, 224, 228)
+SHADE = (250, 226, 200)
 COLOURS = (
     (28, 98, 186),
     (208, 88, 32),
@@ -97,10 +98,11 @@ def curves(
     width: int = 760,
     *,
     log_x: bool = False,
+    bands: Sequence[tuple[float, float]] = (),
 ) -> Block:
     """Curves of (x, y) points with axes; a line of one point is drawn as a level.
 
-    log_x: equal factors of x are equally far apart.
+    log_x: equal factors of x are equally far apart. bands: stretches of x that are shaded.
     """
     height, left, right, top, bottom = 300, 70, width - 190, 44, 250
     points = [point for line in lines.values() for point in line]
@@ -126,6 +128,8 @@ def curves(
     draw = ImageDraw.Draw(page)
     font = _font(26)
     draw.text((0, 4), title, INK, _font(30))
+    for first, last in bands:
+        draw.rectangle((place(first, y1), place(last, y0)), SHADE)
     for y in y_ticks:
         draw.line((place(x0, y), place(x1, y)), GRID, 2)
         draw.text((2 * left - 16, place(x0, y)[1]), f"{y:.4g}", FAINT, font, anchor="rm")

@@ -51,15 +51,13 @@ def series(settings: Settings) -> Run:
     limit = threshold(odd[: half - length], 0.995)
     alarms = np.flatnonzero(odd[half:] > limit) + half
     shown = {f"sensor {n + 1}": _curve(level[half:, n], half) for n in range(level.shape[1])}
+    bands = [] if faults is None else stretches(faults)
+    told = {"error": _curve(odd[half:], half), "limit": [(float(half), limit)]}
+    shaded = "; faults are shaded" if bands else ""
+    title = f"The second half, scaled{shaded}"
     blocks = [
-        curves("The second half, scaled", shown, "time", "reading", 1300),
-        curves(
-            "How odd it is",
-            {"error": _curve(odd[half:], half), "limit": [(float(half), limit)]},
-            "time",
-            "squared error",
-            1300,
-        ),
+        curves(title, shown, "time", "reading", 1300, bands=bands),
+        curves(f"How odd it is{shaded}", told, "time", "squared error", 1300, bands=bands),
     ]
     figures: dict[str, Any] = {"limit": limit, "times above the limit": len(alarms)}
     sentence = f"{len(alarms)} of {len(readings) - half} times are odder than the limit."
@@ -83,6 +81,12 @@ def _bytes(windows: NDArray[np.float64]) -> Tensor:
 def _curve(values: NDArray[np.float64], start: int) -> list[tuple[float, float]]:
     step = max(1, len(values) // 600)
     return [(float(start + i), float(values[i])) for i in range(0, len(values), step)]
+
+
+def stretches(marked: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """First and last place of each unbroken stretch of what is ``marked`` (T,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
+    return [(float(a), float(b - 1)) for a, b in edges.reshape(-1, 2)]
 
 
 def _over_time(error: NDArray[np.float32], count: int) -> NDArray[np.float64]:

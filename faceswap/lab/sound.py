@@ -221,8 +221,8 @@ def sound(settings: Settings) -> Run:
     for name, one in (("noisy", noisy), ("cleaned", made), ("true", clean)):
         write_wav(settings.folder / f"{name}.wav", one[:4].flatten().numpy(), RATE)
     sentence = (
-        f"Noise at {before:.1f} dB is brought down to {after:.1f} dB on sounds it has never "
-        f"heard: {figures['gain in dB, tones']:+.1f} dB for tones and "
+        f"The signal-to-noise ratio of sounds it has never heard goes from {before:.1f} to "
+        f"{after:.1f} dB: {figures['gain in dB, tones']:+.1f} dB for tones and "
         f"{figures['gain in dB, speech-like']:+.1f} dB for speech-like sound."
     )
     if given is not None:
@@ -231,11 +231,14 @@ def sound(settings: Settings) -> Run:
         target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
         write_wav(target, own.numpy(), RATE)
         sentence += f" The given sound, cleaned, is {target}."
+    # The loudest 40 ms of one sound: more would be too fine to see.
+    first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80
+    places = range(first, first + 320)
     line = {
-        name: [(i / RATE, float(one[1, i])) for i in range(0, RATE, 8)]
-        for name, one in (("noisy", noisy), ("cleaned", made), ("true", clean))
+        name: [(i / RATE, float(one[1, i])) for i in places]
+        for name, one in (("noisy", noisy), ("true", clean), ("cleaned", made))
     }
-    blocks = [sheet(rows, 150), curves("A second of sound", line, "seconds", "level", 1100)]
+    blocks = [sheet(rows, 150), curves("40 ms of sound", line, "seconds", "level", 1150)]
     return (yield from finish(settings, "sound", blocks, figures, sentence))
 
 
