@@ -146,22 +146,26 @@ class Augmenter:
             row = int(rng.integers(len(self.faces.points)))
         points = self.faces.points[row]
         if expressive and rng.random() < 0.3:
-            crop, moved = self._opened(rng, row)
+            crop, placed = self._opened(rng, row)
         else:
             matrix = upright_matrix(points[IBUG, :2], SIZE)
             matrix = compose(jitter(rng, wild=0.3), matrix)
             crop = warp(self.faces.images[row], matrix, random_border(rng))
-            moved = _moved(points, matrix)
+            placed = moved(points, matrix)
         if rng.random() < 0.5:
             crop = np.ascontiguousarray(crop[:, ::-1])
-            moved = moved[self.mirror]
-            moved[:, 0] = SIZE - 1 - moved[:, 0]
+            placed = placed[self.mirror]
+            placed[:, 0] = SIZE - 1 - placed[:, 0]
+        return self.seen(rng, crop, placed), placed
+
+    def seen(self, rng: np.random.Generator, crop: Gray, points: Floats) -> Gray:
+        """A crop (112, 112) with points (K, 2 or 3) as it might be seen: ground, light, camera."""
         if rng.random() < 0.4:
-            crop = self._on_background(rng, crop, moved)
+            crop = self._on_background(rng, crop, points)
         lit = light(rng, crop)
         if rng.random() < 0.3:
-            self._occlude(rng, lit, moved)
-        return camera(rng, lit), moved
+            self._occlude(rng, lit, points)
+        return camera(rng, lit)
 
     def _opened(self, rng: np.random.Generator, row: int) -> tuple[Gray, Floats]:
         """A face whose open mouth is stretched open further; everything below moves down.
@@ -170,7 +174,7 @@ class Augmenter:
         has no rows there, is left as it is.
         """
         upright = upright_matrix(self.faces.points[row, IBUG, :2], SIZE)
-        points = _moved(self.faces.points[row], upright)
+        points = moved(self.faces.points[row], upright)
         kept = points[IBUG]
         top, bottom = float(kept[61:64, 1].mean()), float(kept[65:68, 1].mean())
         gap, eyes = bottom - top, float(np.linalg.norm(kept[36] - kept[45]))
@@ -193,7 +197,7 @@ class Augmenter:
             cv2.INTER_LINEAR,
             borderMode=random_border(rng),
         )
-        return np.asarray(crop, np.uint8), _moved(points, matrix)
+        return np.asarray(crop, np.uint8), moved(points, matrix)
 
     def negative(self, rng: np.random.Generator) -> Gray:
         """A crop (112, 112) that shows no face where one is expected."""
@@ -301,12 +305,12 @@ def rarity(points: Floats) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def _moved(points: Floats, matrix: Floats) -> Floats:
+def moved(points: Floats, matrix: Floats) -> Floats:
     """Points (K, 3) through a matrix (2, 3); the depth is scaled along."""
-    moved = np.empty_like(points)
-    moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    moved[:, 2] = points[:, 2] * np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    return moved
+    placed = np.empty_like(points)
+    placed[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    placed[:, 2] = points[:, 2] * np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    return placed
 
 
 def _polygons(rng: np.random.Generator) -> Gray:

@@ -34,7 +34,7 @@ def mean_face_of(labels: Floats) -> tuple[NDArray[np.float64], NDArray[np.float6
         mean, aligned = (mean - origin) / unit, (aligned - origin) / unit
         variance = ((aligned[:, :68, :2] - mean[:68, :2]) ** 2).sum(-1).mean(0)
         weights = 1 / variance
-        weights = (weights + weights[_MIRROR[:68]]) / 2
+        weights = (weights + weights[MIRROR[:68]]) / 2
         # The rigid points fit themselves, which flatters them; expression moves the mouth, the jaw
         # and the brows each as one, which single variances don't tell.
         weights = np.minimum(weights, 6 * np.median(weights))
@@ -54,7 +54,7 @@ def _aligned(
     return np.column_stack([flat, depth])
 
 
-_MIRROR = np.array(
+MIRROR = np.array(
     [
         *(*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31),
         *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
@@ -66,7 +66,7 @@ _MIRROR = np.array(
 
 
 def _symmetric(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    mirrored = mean[_MIRROR] * [-1, 1, 1]
+    mirrored = mean[MIRROR] * [-1, 1, 1]
     matrix = fit_similarity(mirrored[:, :2], mean[:, :2])
     mirrored[:, :2] = mirrored[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     upright = (mean + mirrored) / 2

@@ -176,9 +176,13 @@ class LandmarkNet(nn.Module):
         lifted = nn.functional.interpolate(self.lift(coarse), scale_factor=2.0, mode="nearest")
         maps = self.maps(self.mix(torch.relu(fine + lifted)))
         weights = maps.flatten(2).float().softmax(-1)
-        regressed = self.regress(vector).float().reshape(-1, NET_POINTS, 3) * (CROP_SIZE / 4)
+        # Places in bfloat16 would be rounded to half a pixel.
+        with torch.autocast(crops.device.type, enabled=False):
+            mapped = weights @ self.grid
+            regressed = self.regress(vector.float())
+        regressed = regressed.reshape(-1, NET_POINTS, 3) * (CROP_SIZE / 4)
         regressed = regressed + regressed.new_tensor([CROP_SIZE / 2, CROP_SIZE / 2, 0.0])
-        return Heads(weights @ self.grid, regressed, self.present(vector).float()[:, 0], vector)
+        return Heads(mapped, regressed, self.present(vector).float()[:, 0], vector)
 
     def forward(self, crops: Tensor) -> NetOutput:
         """Blended answer for crops (N, 1, 112, 112) in [0, 1]."""

@@ -3,7 +3,8 @@
 Accuracy: mean error of the 51 inner points in % of the distance of the outer eye corners, against
 MediaPipe FaceMesh's labels. Jitter: median second difference over time of the fitted similarity's
 log scale (%), angle (degrees) and place (% of the eye distance). Speed: CPU time of one frame in
-tracking mode on one core, decoding left out.
+tracking mode on one core, decoding left out. Rendered heads: how the openings of mouth and lids
+follow the exact ones, see `landmarker_cast.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from landmarker_cast import follow
 from landmarker_data import KEPT, FaceSet
 from landmarker_report import validate
 from numpy.typing import NDArray
@@ -28,11 +30,14 @@ from faceswap.faces.face import Landmarker
 from faceswap.faces.landmarks import load_net, make_landmarker
 from faceswap.faces.smooth import smooth
 from faceswap.faces.track import Tracker
+from faceswap.synthetic.cast import CAST
 from faceswap.video.reader import VideoReader
 
 Matrix = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Row = dict[str, str | int | float | None]
+
+CAST_FRAMES = 75
 
 TARGETS = {
     "studio_a": 2.0,
@@ -61,6 +66,7 @@ def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
     cv2.setNumThreads(1)
     labels = np.load(options.shared / "landmarks" / "clips.npz")
     rows: list[Row] = []
+    cast: list[Row] = []
     for name in options.landmarkers:
         try:
             landmarker = make_landmarker(name)
@@ -70,6 +76,9 @@ def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
         for clip in options.clips:
             truth = labels[clip][: options.frames, KEPT, :2].astype(np.float32)
             rows.append(measure(landmarker, options.shared / "clips" / f"{clip}.mp4", truth))
+        for head in CAST:
+            row = follow(landmarker, head, min(CAST_FRAMES, options.frames))
+            cast.append({"landmarker": name, **row})
     if options.peers:
         rows += [
             five_points(options.shared / "clips" / f"{clip}.mp4", 60) for clip in options.clips
@@ -77,6 +86,8 @@ def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
     return {
         "Landmarks on the labelled clips: error in % of the eye distance; jitter before/after "
         "smoothing and of the labels: scale %, angle °, place %; ms a frame on one core": rows,
+        "Rendered heads: inner error in % of the eye distance; opening of mouth and lids against "
+        "the exact one: correlation, slope; mouth seen open while shut, %": cast,
         "Validation split, static mode: error in %, share refused at the presence threshold": [
             dict(validation(options.shared / "landmarks"))
         ],
