@@ -141,7 +141,8 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
     for name, field in model.model_fields.items():
         show = show_of(model, name)
         flags = [flag_of(model, name)] + ([show.short] if show.short else [])
-        negative = () if field.annotation is bool and not field.default else None
+        only_on = field.annotation is bool and not field.default and not show.undone
+        negative = () if only_on else None
         annotation = Annotated[
             field.annotation,  # type: ignore[name-defined]
             Parameter(

@@ -19,12 +19,14 @@ class Show:
     short: a one-letter name for the command line, such as ``-o``.
     common: one of the few that a form shows first.
     flag: its name on the command line, where that is not the field's own.
+    undone: there is a ``--no-`` for it, though it is off by default.
     """
 
     positional: bool = False
     short: str | None = None
     common: bool = False
     flag: str | None = None
+    undone: bool = False
 
 
 class Options(BaseModel):

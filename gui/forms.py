@@ -127,24 +127,36 @@ class Form(QWidget):
         box.addLayout(grids[0])
         self.rest = widget_of(grids[1])
         self.toggle = button(self.tr("More…"), self._toggle, "link")
+        self._defaults = {name: model.model_fields[name].default for name in self.editors}
         self.rest.setVisible(False)
         self.toggle.setVisible(more and bool(rest))
         box.addWidget(self.toggle)
         box.addWidget(self.rest)
 
     def values(self) -> dict[str, Any]:
-        """What differs from the defaults."""
-        values = {}
-        for name, editor in self.editors.items():
-            value = _read(editor)
-            if value != self._model.model_fields[name].default:
-                values[name] = value
-        return values
+        """What differs from the defaults, or from what it was rebased to."""
+        shown = {name: _read(editor) for name, editor in self.editors.items()}
+        return {name: value for name, value in shown.items() if value != self._defaults[name]}
+
+    def value(self, name: str) -> Any:
+        """What is entered for one option."""
+        return _read(self.editors[name])
 
     def set_values(self, values: dict[str, Any]) -> None:
         """Show ``values``, as they stand in a model or in JSON; defaults where absent."""
         for name, editor in self.editors.items():
-            _write(editor, values.get(name, self._model.model_fields[name].default))
+            _write(editor, values.get(name, self._defaults[name]))
+
+    def rebase(self, values: dict[str, Any]) -> None:
+        """Show ``values``, and take them for the defaults: what something has that is gone on with.
+
+        Options that are absent have the defaults of the model.
+        """
+        self._defaults = {name: self._model.model_fields[name].default for name in self.editors}
+        self.set_values(values)
+        # As they are shown: an editor rounds, which nobody asked for.
+        known = self._defaults.keys() & values.keys()
+        self._defaults |= {name: _read(self.editors[name]) for name in known}
 
     def beside(self, text: str, editor: QWidget) -> QHBoxLayout:
         """A row for what the page sets itself, in line with those of the form."""

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Signal
 
 from faceswap.errors import OutputError
 from faceswap.events import Failed, Finished, Line, Notice, Progress, Stopped, parse
-from faceswap.options import Options, flag_of
+from faceswap.options import Options, flag_of, show_of
 from gui import processes
 
 State = Literal["running", "finished", "failed", "stopped"]
@@ -179,7 +179,7 @@ def start(
     record = Record(
         command=command,
         arguments=arguments,
-        options=options.model_dump(mode="json"),
+        options=options.model_dump(mode="json", exclude_unset=True),
         title=title,
         project=project,
         started=time.time(),
@@ -213,11 +213,13 @@ def load(folder: Path) -> Job | None:
 
 
 def arguments_of(options: Options) -> list[str]:
-    """What differs from the defaults, as arguments of the command line."""
+    """What was given, as arguments of the command line."""
     arguments: list[str] = []
     for name, field in type(options).model_fields.items():
-        value = getattr(options, name)
-        if value is None or (not field.is_required() and value == field.default):
+        value, undone = getattr(options, name), show_of(type(options), name).undone
+        if value is None or name not in options.model_fields_set:
+            continue
+        if value is False and field.default is False and not undone:
             continue
         flag = flag_of(type(options), name)
         if isinstance(value, bool):

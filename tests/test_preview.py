@@ -46,7 +46,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, make_clip: Any) -> Path:
     config = config_of("quick", 64)
     tensors = dict(weights_of(SwapModel(config), "model"))
     checkpoints = CheckpointFolder(project.model / "main")
-    checkpoints.save(7, KIND, config.model_dump(), {}, tensors)
+    notes = {"begun": {"warp": 0.05, "batch": "auto", "rate": "auto"}, "found": {"batch": 3}}
+    checkpoints.save(7, KIND, config.model_dump(), {"notes": notes}, tensors)
     return project.folder
 
 
@@ -71,6 +72,7 @@ def test_the_project_is_told(made: Path) -> None:
     assert (side["size"], side["looked_at"], side["faces"]) == ([128, 96], FRAMES, 30)
     assert side["complete"]
     assert [(r["name"], r["step"], r["preset"]) for r in told["runs"]] == [("main", 7, "quick")]
+    assert told["runs"][0]["options"] == {"warp": 0.05, "batch": 3}
 
 
 def test_frames_come_in_any_order_with_their_faces(made: Path) -> None:

@@ -10,6 +10,7 @@ from drawn_faces import draw_project
 from pydantic import ValidationError
 from small_runs import contents, finish, notices, options
 
+from faceswap import cli
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.jobs.train_options import LEARNING, TrainOptions
 from faceswap.training import batchfinder
@@ -116,6 +117,16 @@ def test_a_checkpoint_that_is_no_run_of_this_is_told_and_left_alone(tmp_path: Pa
         assert contents(summary.model.parent) == before
         summary.model.write_bytes(whole)
     assert finish(options(folder, steps=2))[1].step == 2
+
+
+def test_what_is_off_by_default_can_be_turned_off_again(tmp_path: Path) -> None:
+    folder = draw_project(tmp_path).folder
+    finish(options(folder, steps=1, flip=True))
+    place = ["train", "--project", str(folder), "--device", "cpu"]
+    for arguments, flipped in ((["--steps", "2"], True), (["--steps", "3", "--no-flip"], False)):
+        assert cli.run([*place, *arguments]) == 0
+        numbers = read_checkpoint(newest_checkpoint(folder / "model" / "main")).numbers
+        assert numbers["notes"]["begun"]["flip"] == flipped
 
 
 def test_letters_of_a_variant_come_in_any_order(tmp_path: Path) -> None:

@@ -253,25 +253,32 @@ class Answers:
 def _run(folder: Path) -> JsonValue:
     checkpoints = sorted(folder.glob("step-*.safetensors"))
     step = int(checkpoints[-1].stem.removeprefix("step-")) if checkpoints else 0
+    preset, options = _begun(folder)
     return {
         "name": folder.name,
         "step": step,
         "saved": _changed(checkpoints[-1]) if checkpoints else 0.0,
-        "preset": _preset(folder),
+        "preset": preset,
+        "options": options,
     }
 
 
-def _preset(folder: Path) -> str:
-    """The kind of a run's model, from the header of its newest checkpoint."""
+def _begun(folder: Path) -> tuple[str, Values]:
+    """A run's kind of model and options, from the header of its newest checkpoint."""
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
             with open(path, "rb") as file:
                 size = int.from_bytes(file.read(8), "little")
                 header = json.loads(file.read(min(size, 1 << 24)))
-            return str(json.loads(header["__metadata__"]["faceswap"])["config"]["preset"])
-        except (OSError, ValueError, KeyError, TypeError):
+            said = json.loads(header["__metadata__"]["faceswap"])
+            notes = said["numbers"].get("notes", {})
+            options = notes.get("begun", {}) | notes.get("found", {})
+            # What it is yet to find has no value.
+            known = {name: value for name, value in options.items() if value != "auto"}
+            return str(said["config"]["preset"]), known
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-    return ""
+    return "", {}
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -127,7 +127,9 @@ class TrainOptions(Options):
         float, Field(ge=0, le=1, description="Share of the run after which that net takes part.")
     ] = 0.75
     flip: Annotated[
-        bool, Field(description="Mirror half of the faces: more poses, but parting and moles too.")
+        bool,
+        Show(undone=True),
+        Field(description="Mirror half of the faces: more poses, but parting and moles too."),
     ] = False
     balanced: Annotated[
         bool, Field(description="Show rare poses and openings of mouth and eyes more often.")
@@ -163,6 +165,7 @@ class TrainOptions(Options):
     ] = None
     fresh: Annotated[
         bool,
+        Show(undone=True),
         Field(
             description="Start a new run from nothing; without this, quick at 160 px starts from a "
             "model of many people."

@@ -30,6 +30,7 @@ class TrainPage(Page):
         self._run = ""
         self._job: Job | None = None
         self._costs: dict[str, str] = {}
+        self._has: dict[str, Any] = {}
         self.previews = Previews()
         self.curves = Curves(
             {
@@ -182,7 +183,7 @@ class TrainPage(Page):
             self._costs[preset] = sentence
             self._show_cost()
 
-        batch = self.form.values().get("batch") or LEARNING[preset][1]
+        batch = self.form.value("batch") or LEARNING[preset][1]
         self.desk.viewer.ask("estimate", measured, sorry=failed, preset=preset, batch=batch)
 
     def _show_cost(self) -> None:
@@ -215,11 +216,18 @@ class TrainPage(Page):
             if known is not None and known["preset"] == preset:
                 choice.setChecked(True)
             choice.setEnabled(known is None or known["preset"] in ("", preset))
+        self._rebase(dict(known.get("options", {})) if known is not None else {})
         self.go.setText(self.tr("Go on") if known is not None else self.tr("Start"))
         self.keep.setEnabled(known is not None and self.writable)
         if ask and known is not None and name != self._run:
             self._run = name
             session.link.ask("metrics", self._show_metrics, channel="metrics", run=name)
+
+    def _rebase(self, options: dict[str, Any]) -> None:
+        """Show what the chosen run has; what is entered stays until that is something else."""
+        if options != self._has:
+            self._has = options
+            self.form.rebase(options)
 
     def _tell(self) -> None:
         session = self.session

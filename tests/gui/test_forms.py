@@ -42,6 +42,21 @@ def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> 
     form.deleteLater()
 
 
+def test_what_a_run_has_takes_the_place_of_the_defaults(qapp: QApplication) -> None:
+    form = Form(TrainOptions, without=("project",))
+    form.set_values({"warp": 0.05})
+    has = {"warp": 0.15, "flip": True, "batch": 12, "rate": 0.000123456, "start_from": "p.x"}
+    form.rebase(has | {"unheard_of": 1})
+    assert form.values() == {}
+    assert (form.value("warp"), form.value("flip"), form.value("batch")) == (0.15, True, 12)
+    form.set_values({"warp": 0.1, "flip": False})
+    assert form.values() == {"warp": 0.1, "flip": False}
+    form.rebase({})
+    assert form.values() == {}
+    assert form.value("warp") == 0.1
+    form.deleteLater()
+
+
 def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> None:
     form = Form(Look)
     for name, field in Look.model_fields.items():

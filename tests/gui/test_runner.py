@@ -23,12 +23,18 @@ def start(desk: Desk, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: 
 
 def test_only_what_differs_from_the_defaults_becomes_an_argument(tmp_path: Path) -> None:
     options = ExtractOptions(video=Path("a b.mp4"), project=tmp_path, side="b", every=3, redo=True)
+    plain = options.model_copy(update={"redo": False})
+    assert "redo" not in " ".join(runner.arguments_of(plain))
     assert runner.arguments_of(options) == [
         *("--video", "a b.mp4", "--project", str(tmp_path)),
         *("--side", "b", "--every", "3", "--redo"),
     ]
     off = TrainOptions(project=tmp_path, balanced=False)
     assert runner.arguments_of(off)[-1] == "--no-balanced"
+    again = TrainOptions(project=tmp_path, warp=0.1, flip=False, start_from=Path("m.safetensors"))
+    assert runner.arguments_of(again)[2:] == [
+        *("--warp", "0.1", "--no-flip", "--from", "m.safetensors"),
+    ]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="another shell")
