@@ -179,6 +179,11 @@ def test_a_restoring_net_takes_any_size_and_begins_by_changing_little() -> None:
     assert (y - x[:, :3]).abs().mean().item() < 0.2
     colours = RestoringNet(RestoringConfig(inputs=1, channels=3, widths=(8, 8)))
     assert colours(x[:, :1]).shape == (2, 3, 21, 30)
+    with torch.no_grad():  # it can leave out all it has seen
+        net.last.weight.zero_()
+        net.last.bias.copy_(torch.tensor([0.0] * 3 + [-1.0] * 3))
+        assert torch.equal(net(x), torch.full_like(y, 0.5))
+    net = RestoringNet(net.config)
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     wanted = smooth(2, (3, 21, 30))
     before = ((y - wanted).square().mean()).item()

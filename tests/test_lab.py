@@ -26,6 +26,7 @@ from faceswap.lab.expressions import ATTRIBUTES
 from faceswap.lab.generate import distance
 from faceswap.lab.latent import attribute_vector, linear, spherical
 from faceswap.lab.readings import made_series, stretches
+from faceswap.lab.repairing import changed
 from faceswap.lab.run import fewer, load_model
 from faceswap.lab.search import Index, precision
 from faceswap.lab.sound import made_sounds, snr, sounded, spectrogram, with_noise
@@ -224,6 +225,18 @@ def test_sharp_jitter_keeps_edges() -> None:
         assert 0 <= float(bent.min()) <= float(bent.max()) <= 1
         contrast.append(float((bent - 0.5).abs().mean()))
     assert contrast[1] > 1.01 * contrast[0]
+
+
+def test_photographs_to_be_repaired_come_in_many_lights_and_sizes() -> None:
+    x = torch.full((64, 3, 32, 32), 0.5)
+    x[:, :, 12:20, 12:20] = 1.0
+    y = changed(x, torch.Generator().manual_seed(0))
+    assert 0 <= float(y.min()) <= float(y.max()) <= 1
+    corner = y[:, :, 0, 0]
+    assert 0.3 < ((corner - 0.5).abs() < 1e-3).all(1).float().mean() < 0.7
+    assert corner.std(0).min() > 0.05
+    bright = (y > y.flatten(1).mean(1).view(-1, 1, 1, 1) + 0.05).float().mean((1, 2, 3))
+    assert bright.max() > 2 * bright[bright > 0].min()
 
 
 def test_large_pictures_have_fewer_steps() -> None:

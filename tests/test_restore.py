@@ -68,7 +68,9 @@ def test_tiled_is_as_whole_where_the_net_sees_little(picture: Path) -> None:
     whole = Restorer(net(), CPU, tile=512, overlap=32).restore(frame)
     tiled = Restorer(net(), CPU, tile=64, overlap=24).restore(frame)
     # Convolutions near a tile's edge see its border, which the weights make faint.
-    assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 3
+    apart = np.abs(whole.astype(int) - tiled.astype(int))
+    assert apart.max() <= 6
+    assert apart.mean() < 0.25
 
 
 @pytest.mark.parametrize("use", ["denoise", "superres", "colourise"])

@@ -28,8 +28,9 @@ class RestoringConfig(BaseModel):
 class RestoringNet(nn.Module):
     """Halvings, doublings, and a shortcut between each pair of the same size.
 
-    Source: Ronneberger et al., "U-Net", MICCAI 2015, with sums for joins. It gives the change to
-    its input's first channels, so that a new net leaves pictures nearly as they are.
+    Source: Ronneberger et al., "U-Net", MICCAI 2015, with sums for joins. It gives what to add to
+    its input's first channels and how much of them to keep, pixel by pixel: a new net leaves
+    pictures nearly as they are, and noise need not be cancelled by its exact opposite.
     """
 
     def __init__(self, config: RestoringConfig) -> None:
@@ -41,7 +42,7 @@ class RestoringNet(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairs)
         self.lowest = nn.Sequential(*(Residual(widths[-1]) for _ in range(config.blocks)))
         self.up = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in reversed(pairs))
-        self.last = nn.Conv2d(widths[0], config.channels, 3, padding=1)
+        self.last = nn.Conv2d(widths[0], 2 * config.channels, 3, padding=1)
         self.active = activation("leaky")
         for layer in (self.first, *self.down, *self.up):
             assert isinstance(layer, nn.Conv2d)
@@ -63,8 +64,8 @@ class RestoringNet(nn.Module):
         for layer, shortcut in zip(self.up, reversed(kept), strict=True):
             larger = functional.interpolate(h, scale_factor=2.0, mode="nearest")
             h = self.active(layer(larger)) + shortcut
-        change = self.last(h).float()[..., :height, :width]
+        change, kept_more = self.last(h).float()[..., :height, :width].chunk(2, 1)
         seen = x[:, : self.config.channels].float().clamp(0.01, 0.99)
         if seen.shape[1] < self.config.channels:  # colours out of grey
             seen = seen.mean(1, keepdim=True)
-        return torch.sigmoid(torch.logit(seen) + change)
+        return torch.sigmoid(torch.logit(seen) * (1 + kept_more) + change)

@@ -13,7 +13,7 @@ from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import sheet
 from faceswap.lab.models import RepairConfig, body_for
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat, Spoil, visible
+from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat, Spoil, relit, visible
 
 Use = Literal["denoise", "occlusion", "inpaint", "superres", "colourise"]
 PALETTE = (
@@ -142,16 +142,33 @@ def _repair(
         masked=use == "inpaint",
         strength=strength,
     )
-    jitter = _jitter_for(pictures)
+    jitter = _jitter_for(pictures, use)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, spoil, jitter)
     steps = fewer(steps, pictures.shape)
     model = yield from train(task, config, settings, use, steps, batch=32, precision=None)
     return (yield from _measured(settings, use, model, parts, kinds))
 
 
-def _jitter_for(pictures: Pictures) -> Jitter:
+def changed(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Photographs (N, C, S, S) mirrored, turned, enlarged or reduced, half of them relit.
+
+    A net that saw one kind of face alone, at one size, would give its colours to all others.
+    """
+    x = _PHOTOGRAPHS(x, generator)
+    drawn = torch.rand((len(x), 1, 1, 1), generator=generator, device=generator.device)
+    return torch.where(drawn < 0.5, relit(x, generator), x)
+
+
+_MIRRORED = Jitter(flip=0.5)
+_PHOTOGRAPHS = Jitter(rotation=10, scale=0.5, shift=0.1, flip=0.5, sharp=True)
+
+
+def _jitter_for(pictures: Pictures, use: Use) -> Spoil:
     """Sharp for digits: a net that learns from blurred ones would blur what it repairs."""
-    return replace(DIGITS, sharp=True) if pictures.shape[0] == 1 else Jitter(flip=0.5)
+    if pictures.shape[0] == 1:
+        return replace(DIGITS, sharp=True)
+    # Which colours are true is what is learnt there.
+    return _MIRRORED if use == "colourise" else changed
 
 
 def _inked(pictures: Pictures) -> Pictures:

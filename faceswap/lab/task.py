@@ -102,6 +102,21 @@ DIGITS = Jitter(rotation=10, scale=0.1, shift=0.04, warp=0.08)
 """What a digit survives and stays the same digit."""
 
 
+def relit(x: Tensor, generator: Generator, *, negative: bool = False) -> Tensor:
+    """Pictures (N, C, H, W) in another light: gain, offset and colour by chance, and half of
+    them as negatives where asked for."""
+    n, c = x.shape[:2]
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, device=generator.device)
+
+    if negative:
+        x = torch.where(drawn(n, 1, 1, 1) < 0.5, 1 - x, x)
+    gain = torch.exp((drawn(n, 1, 1, 1) - 0.5) * 1.6 + (drawn(n, c, 1, 1) - 0.5) * 0.8)
+    offset = (drawn(n, 1, 1, 1) - 0.5) * 0.2
+    return (x * gain + offset).clamp(0, 1)
+
+
 class LabTask:
     """Draws pictures, spoils them, and asks an aim for the losses; a training.loop.Task.
 

@@ -14,7 +14,7 @@ from faceswap.lab.data import Pictures, fingerprint, load, split, split_places
 from faceswap.lab.figure import sheet, write_png
 from faceswap.lab.models import TranslatingConfig
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.task import Jitter, Losses
+from faceswap.lab.task import Jitter, Losses, relit
 from faceswap.training.data import ImageSet
 
 
@@ -91,21 +91,6 @@ def _opposite(a: Pictures, b: Pictures) -> bool:
     """Whether what is bright in one kind is dark in the other, going by their mean pictures."""
     mean_a, mean_b = (p.floats().mean(0).flatten() for p in (a, b))
     return float(torch.corrcoef(torch.stack([mean_a, mean_b]))[0, 1]) < 0
-
-
-def relit(x: Tensor, generator: Generator, *, negative: bool) -> Tensor:
-    """Pictures (N, C, H, W) in another light: gain, offset and colour by chance, and half of
-    them as negatives where asked for."""
-    n, c = x.shape[:2]
-
-    def drawn(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, device=generator.device)
-
-    if negative:
-        x = torch.where(drawn(n, 1, 1, 1) < 0.5, 1 - x, x)
-    gain = torch.exp((drawn(n, 1, 1, 1) - 0.5) * 1.6 + (drawn(n, c, 1, 1) - 0.5) * 0.8)
-    offset = (drawn(n, 1, 1, 1) - 0.5) * 0.2
-    return (x * gain + offset).clamp(0, 1)
 
 
 def translate(settings: Settings) -> Run:
