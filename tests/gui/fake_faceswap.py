@@ -132,7 +132,8 @@ def side_of(project: Path, side: str) -> dict[str, Any]:
 
 
 def runs() -> list[dict[str, Any]]:
-    return [{"name": "main", "step": 100, "saved": 1.0, "preset": "quick"}]
+    has = {"warp": 0.05}
+    return [{"name": "main", "step": 100, "saved": 1.0, "preset": "quick", "options": has}]
 
 
 def faces(project: Path, side: str) -> dict[str, Any]:

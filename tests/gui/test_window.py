@@ -341,6 +341,26 @@ def test_the_event_loop_is_never_held_up(
     assert max(gaps) < 0.05, f"{max(gaps):.3f} s"
 
 
+def test_a_run_that_goes_on_shows_what_it_has(
+    window: Window, project: Path, wait: Wait, qapp: QApplication
+) -> None:
+    opened(window, project, wait)
+    window.go("train")
+    page = window.page
+    assert isinstance(page, TrainPage)
+    wait(lambda: page.run.currentText() == "main")
+    assert page.form.value("warp") == 0.05
+    assert page.form.values() == {}
+    page.form.set_values({"warp": 0.1})
+    page.shown()  # something new was told: what was entered stays
+    assert page.form.values() == {"warp": 0.1}
+    page.run.setCurrentText("another")
+    assert page.form.value("warp") == 0.1
+    assert page.form.values() == {}
+    page.run.setCurrentText("main")
+    assert page.form.value("warp") == 0.05
+
+
 def test_a_message_without_end_crowds_out_nothing(
     window: Window, project: Path, wait: Wait, qapp: QApplication
 ) -> None:
