@@ -1,0 +1,40 @@
+"""Being asked to stop, but not in the middle of what must be whole."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait for the end of what is done here; a second one does not wait.
+
+    Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Outside of
+    the main thread nothing has to wait, as Python tells the main one alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    # None is a handler that was not set from Python, which could not be put back.
+    before = {n: handler for n in numbers if (handler := signal.getsignal(n)) is not None}
+    waiting: list[int] = []
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        waiting.append(number)
+        put_back()
+
+    for number in before:
+        signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        put_back()
+        if waiting:
+            signal.raise_signal(waiting[0])
