@@ -8,6 +8,7 @@ answer known (see partners.py).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from faceswap.swap.pairing import Followers, Pairing
 from faceswap.swap.preview import write_grid
 from faceswap.training import augment, degrade
 from faceswap.training.data import ImageSet
+from faceswap.training.memory import in_portions
 
 _LATTICE = 32
 """Side of the lattice that offsets are computed on."""
@@ -228,17 +230,10 @@ class SwapTask:
         there, so both are higher than for the face alone: PSNR by some 4 dB.
         """
         assert isinstance(model, SwapModel)
-        by_side = []
-        for side, faces in self._held_out.items():
-            total = torch.zeros(2)
-            for places in faces.portions(32):
-                pictures, maps = faces.take(places)
-                made, _ = model.reconstruct(pictures, side)
-                inside = functional.interpolate(maps[:, :1], pictures.shape[-2:])
-                made = made * inside + pictures * (1 - inside)
-                means = torch.stack([psnr(made, pictures), ssim(made, pictures)])
-                total += means.cpu() * len(places)
-            by_side.append(total / len(faces))
+        by_side = [
+            in_portions(partial(_likeness, model, side, faces), 32)
+            for side, faces in self._held_out.items()
+        ]
         if not by_side:
             return {}
         names = ("held-out PSNR", "held-out SSIM")
@@ -248,6 +243,19 @@ class SwapTask:
         """A grid of fixed faces; see ``write_grid``."""
         assert isinstance(model, SwapModel)
         write_grid(model, {side: _spread(s) for side, s in self._sets.items()}, path)
+
+
+def _likeness(model: SwapModel, side: str, faces: ImageSet, size: int) -> Tensor:
+    """Mean PSNR and SSIM (2,) of one side's ``faces`` reconstructed, ``size`` at a time."""
+    total = torch.zeros(2)
+    for places in faces.portions(size):
+        pictures, maps = faces.take(places)
+        made, _ = model.reconstruct(pictures, side)
+        inside = functional.interpolate(maps[:, :1], pictures.shape[-2:])
+        made = made * inside + pictures * (1 - inside)
+        means = torch.stack([psnr(made, pictures), ssim(made, pictures)])
+        total += means.cpu() * len(places)
+    return total / len(faces)
 
 
 def _tones(faces: ImageSet) -> Tensor:

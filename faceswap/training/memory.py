@@ -1,9 +1,13 @@
 """How much memory a run takes, and telling that it ran out."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
@@ -41,6 +45,28 @@ def memory_free(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int |
     if limit.is_file() and current.is_file() and limit.read_text().strip() != "max":
         found.append(max(0, int(limit.read_text()) - int(current.read_text())))
     return min(found, default=None)
+
+
+def in_portions(work: Callable[[int], T], most: int) -> T:
+    """``work(most)``, or with half as many at a time and so on, while memory runs out.
+
+    Raises what ``work`` does, an error about memory when not even 1 fits.
+    """
+    while True:
+        try:
+            return work(most)
+        except RuntimeError as error:  # what PyTorch's out-of-memory error is as well
+            if not ran_out_of_memory(error) or most == 1:
+                raise
+        # Outside of the handler, whose traceback would keep the tensors alive.
+        release_memory()
+        most //= 2
+
+
+def release_memory() -> None:
+    """Give back what a graphics card holds ready for tensors to come."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
