@@ -33,11 +33,12 @@ class Progress(_Frozen):
 
 
 class Metrics(_Frozen):
-    """Named numbers at one training step."""
+    """Named numbers at one training step. ``state`` says how the run does, when it was measured."""
 
     kind: Literal["metrics"] = "metrics"
     step: int
     values: dict[str, float]
+    state: str = ""
 
 
 class Preview(_Frozen):

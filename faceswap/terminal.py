@@ -30,7 +30,7 @@ class TerminalDisplay:
             console=self._console,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._metrics = ""
+        self._metrics = self._state = ""
 
     def show(self, line: Line) -> None:
         """Show one line."""
@@ -39,6 +39,9 @@ class TerminalDisplay:
                 self._progress(line)
             case Metrics():
                 self._metrics = "  ".join(f"{name} {v:.4g}" for name, v in line.values.items())
+                if line.state:
+                    self._state = f"step {line.step:,}: {line.state}"
+                    self._above(self._state)
             case Preview():
                 self._above(f"preview  {line.path}")
             case Saved():
@@ -56,7 +59,10 @@ class TerminalDisplay:
                 self._above(f"[red]{escape(line.message)}[/red]", markup=True)
             case Stopped():
                 self.close()
-                self._above("Stopped; what was done is kept, and the same command goes on from it.")
+                state = f" ({self._state})" if self._state else ""
+                self._above(
+                    f"Stopped{state}; what was done is kept, and the same command goes on from it."
+                )
 
     def close(self) -> None:
         """Leave the terminal as it was."""
