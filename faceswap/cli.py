@@ -75,6 +75,21 @@ class JsonDisplay:
         """Nothing is held open."""
 
 
+class FollowerDisplay:
+    """Shows on ``shown`` what goes wrong; all else the first of several processes tells."""
+
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+
+    def show(self, line: Line) -> None:
+        """Show ``line`` if it is a failure."""
+        if isinstance(line, Failed):
+            self._shown.show(line)
+
+    def close(self) -> None:
+        """A failure leaves nothing open."""
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line, without the program's name; returns the exit code."""
     app = _application()
@@ -121,6 +136,8 @@ def _command(job: JobFunction) -> Callable[..., int]:
         bound = signature.bind(*args, **kwargs).arguments
         events, debug = bound.pop("events", "text"), bound.pop("debug", False)
         display: Display = JsonDisplay() if events == "jsonl" else TerminalDisplay()
+        if os.environ.get("RANK", "0") != "0":  # one of several that torchrun started
+            display = FollowerDisplay(display)
         with closing(display):
             try:
                 options = model(**bound)

@@ -110,6 +110,19 @@ def test_what_goes_wrong_is_one_sentence_and_an_exit_code(
     assert "Traceback" not in said
 
 
+def test_of_several_processes_the_first_alone_tells_what_went_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    for events in ("text", "jsonl"):
+        assert cli.run(["toy", "x", "--events", events]) == 0
+        said = capsys.readouterr()
+        assert said.out + said.err == ""
+        assert cli.run(["toy", "x", "--fail", "input", "--events", events]) == 1
+        said = capsys.readouterr()
+        assert "No such toy; take another." in said.out + said.err
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["toy", "x", "--fail", "input", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err

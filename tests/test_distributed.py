@@ -9,18 +9,16 @@ import pytest
 import torch
 from drawn_faces import draw_project
 
+from faceswap.errors import OptionsError
+from faceswap.events import Finished, Notice, parse
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.distributed import Group
+from faceswap.training.distributed import Group, joined
 
-TRAIN = """
-import sys
-from pathlib import Path
-from faceswap.jobs.train import train
-from faceswap.jobs.train_options import TrainOptions
-options = TrainOptions(project=Path(sys.argv[1]), name=sys.argv[2], steps=22, batch=4,
-    resolution=64, precision="fp32", device="cpu", adversarial=0.05, adversarial_begin=0.5)
-print(len(list(train(options))))
-"""
+TRAIN = [
+    *("train", "--steps", "22", "--batch", "4", "--resolution", "64", "--precision", "fp32"),
+    *("--adversarial", "0.05", "--adversarial-begin", "0.5", "--device", "cpu"),
+    *("--events", "jsonl"),
+]
 
 
 def free_port() -> int:
@@ -39,7 +37,7 @@ def start(project: Path, name: str, rank: int, size: int, port: int) -> "subproc
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, str(project), name],
+        [sys.executable, "-m", "faceswap", *TRAIN, "--project", str(project), "--name", name],
         env=os.environ | group,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -52,23 +50,26 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     project = draw_project(tmp_path).folder
     port = free_port()
     pair = [start(project, "two", rank, 2, port) for rank in range(2)]
-    told = []
-    for process in pair:
+    for rank, process in enumerate(pair):
         out, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-        told.append(int(out.strip()))
-    # The load notices are everyone's; what the loop tells is the leader's.
-    assert told[0] > told[1]
+        assert process.returncode == 0, out + errors
+        assert errors == ""
+        told = [parse(line) for line in out.splitlines()]
+        # The first alone tells what the run does, and how it ends.
+        assert len([line for line in told if isinstance(line, Finished)]) == (rank == 0)
+        assert any(isinstance(line, Notice) for line in told) == (rank == 0)
     alone = start(project, "one", 0, 1, port)
-    _, errors = alone.communicate(timeout=120)
-    assert alone.returncode == 0, errors
+    out, errors = alone.communicate(timeout=120)
+    assert alone.returncode == 0, out + errors
     rows = []
     for name in ("one", "two"):
         lines = (project / "model" / name / "metrics.jsonl").read_text().splitlines()
         rows.append([json.loads(line) for line in lines])
     assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]]
-    losses = [next(r["loss"] for r in run if "loss" in r) for run in rows]
-    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    # Means over both processes' parts of the batches: what one records of the whole of them.
+    for name in ("loss", "l1", "ssim"):
+        recorded = [[r[name] for r in run if name in r] for run in rows]
+        assert recorded[1] == pytest.approx(recorded[0], rel=0.005)
     first, second = (
         read_checkpoint(newest_checkpoint(project / "model" / name)).part("ema")
         for name in ("one", "two")
@@ -84,3 +85,16 @@ def test_alone_there_is_nothing_to_agree_on() -> None:
     assert group.leads
     assert group.wrapped(model) is model
     assert group.agreed(0.25) == 0.25
+    assert torch.equal(group.mean(torch.ones(2)), torch.ones(2))
+
+
+def test_half_of_what_torchrun_sets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    with (
+        pytest.raises(OptionsError, match="2, and RANK and MASTER_PORT not set; start several"),
+        joined(torch.device("cpu")),
+    ):
+        pass

@@ -7,12 +7,15 @@ what one would.
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
+
+from faceswap.errors import OptionsError
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,11 @@ class Group:
 
     def wrapped(self, model: nn.Module) -> nn.Module:
         """``model``, so that its gradients become the mean over all processes."""
-        return nn.parallel.DistributedDataParallel(model) if self.size > 1 else model
+        if self.size == 1:
+            return model
+        # The weights of a 1x1 convolution lie in memory alike in both formats, by other strides.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+        return nn.parallel.DistributedDataParallel(model)
 
     def agreed(self, value: float) -> float:
         """The leader's ``value``, for all: clocks differ, and nobody may stop alone."""
@@ -41,14 +48,31 @@ class Group:
         distributed.broadcast(held, 0)
         return float(held)
 
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of ``values`` over all processes, each of which must ask."""
+        if self.size == 1:
+            return values
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total / self.size
+
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
-    """Join the group that torchrun started, if it did: the group, and this process's device."""
+    """Join the group that torchrun started, if it did: the group, and this process's device.
+
+    Raises OptionsError when what it should have told is not there.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Group(), device
         return
+    missing = [n for n in ("RANK", "MASTER_ADDR", "MASTER_PORT") if n not in os.environ]
+    if missing:
+        raise OptionsError(
+            f"WORLD_SIZE is {size}, and {' and '.join(missing)} not set; start several processes "
+            "by torchrun, which sets all of them, or unset WORLD_SIZE."
+        )
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
