@@ -110,6 +110,17 @@ def test_what_was_set_aside_does_not_fill_the_disk(tmp_path: Path) -> None:
     ]
 
 
+def test_the_best_and_the_last_good_one_are_kept_besides(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path, keep=2)
+    scores = {10: 0.5, 20: 0.9, 30: 0.7, 40: None, 50: 0.8, 60: 0.6, 70: 0.9, 80: 0.3, 90: 0.2}
+    for step, score in scores.items():
+        numbers = {"step": step} | ({} if score is None else {"score": score})
+        folder.save(step, "toy", {}, numbers, TENSORS, good=min(step, 55))
+        if step == 60:
+            assert folder.files() == [folder.path(n) for n in (20, 50, 60)]
+    assert folder.files() == [folder.path(n) for n in (50, 70, 80, 90)]
+
+
 def test_an_older_one_can_be_asked_for(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path)
     for step in (10, 20, 30):

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from line_task import Line, line_loop, resumed
 from torch import Tensor, nn
-from toy_task import CPU, Pairs
+from toy_task import CPU
 
 from faceswap.errors import CheckpointError, OutputError, TrainingError
 from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
@@ -17,47 +18,6 @@ from faceswap.training.distributed import Group
 from faceswap.training.loop import Loop
 from faceswap.training.optimisers import OptimiserName
 from faceswap.training.state import LoopConfig
-
-
-class Line:
-    """A toy task: learn y = W x from noisy pairs."""
-
-    def __init__(self) -> None:
-        self.truth = torch.arange(12.0).reshape(4, 3) / 12
-        self.disturb: Callable[[int, dict[str, Tensor]], dict[str, Tensor]] = lambda _, x: x
-        self.calls = 0
-        self.sizes: list[int] = []
-
-    def batch(self, count: int, generator: torch.Generator, progress: float) -> "Pairs":
-        x = torch.randn(count, 3, generator=generator)
-        noise = 0.01 * torch.randn(count, 4, generator=generator)
-        return Pairs(x, x @ self.truth.T + noise)
-
-    def losses(self, model: nn.Module, batch: "Pairs") -> dict[str, Tensor]:
-        self.calls += 1
-        self.sizes.append(len(batch.x))
-        loss = (model(batch.x).float() - batch.y).square().mean()
-        return self.disturb(self.calls, {"loss": loss})
-
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        assert isinstance(model, nn.Linear)
-        return {"error": (model.weight - self.truth).abs().mean().item()}
-
-    def preview(self, model: nn.Module, path: Path) -> None:
-        path.write_bytes(b"picture")
-
-
-def line_loop(folder: Path, task: Line | None = None, **changes: Any) -> Loop:
-    torch.manual_seed(0)
-    settings: dict[str, Any] = {"steps": 60, "batch": 8, "rate": 0.05, "precision": "fp32"}
-    config = LoopConfig(**(settings | changes))
-    return Loop(task or Line(), nn.Linear(3, 4, bias=False), config, folder, "line", {}, CPU)
-
-
-def resumed(folder: Path, task: Line | None = None, **changes: Any) -> Loop:
-    loop = line_loop(folder, task, **changes)
-    loop.resume(read_checkpoint(newest_checkpoint(folder)))
-    return loop
 
 
 def of_kind(events: list[Event], kind: type[Any]) -> list[Any]:
@@ -74,7 +34,7 @@ def test_it_learns_and_says_so(tmp_path: Path) -> None:
     assert {"pictures/s", "data share", "rate", "gradient norm", "skipped"} <= metrics[
         0
     ].values.keys()
-    assert metrics[-1].values.keys() == {"error"}
+    assert metrics[-1].values.keys() == {"error", "likeness"}
     assert of_kind(events, Progress)[-1].done == of_kind(events, Progress)[-1].total == 300
     assert of_kind(events, Preview)[-1].path.read_bytes() == b"picture"
     rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -180,9 +140,20 @@ def test_a_run_that_never_was_good_ends_with_advice(tmp_path: Path) -> None:
     assert not CheckpointFolder(tmp_path).files()
 
 
-def test_out_of_memory_halves_the_batch_and_keeps_the_result(tmp_path: Path) -> None:
-    whole = line_loop(tmp_path / "whole", steps=3)
-    list(whole.run())
+@pytest.mark.parametrize(
+    ("batch", "sizes"),
+    [
+        (8, [8, 4, *[2] * 12]),
+        (7, [7, 3, *[1, 2, 2, 2] * 3]),
+        (6, [6, 3, *[1, 2, 1, 2] * 3]),
+        (5, [5, 2, 3, *[1, 1, 1, 2] * 3]),
+    ],
+)
+def test_out_of_memory_parts_the_batch_and_keeps_the_result(
+    batch: int, sizes: list[int], tmp_path: Path
+) -> None:
+    whole = line_loop(tmp_path / "whole", steps=3, batch=batch)
+    whole_events = list(whole.run())
     task = Line()
 
     def small_memory(call: int, found: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -191,13 +162,15 @@ def test_out_of_memory_halves_the_batch_and_keeps_the_result(tmp_path: Path) -> 
         return found
 
     task.disturb = small_memory
-    loop = line_loop(tmp_path / "parts", task, steps=3)
+    loop = line_loop(tmp_path / "parts", task, steps=3, batch=batch)
     events = list(loop.run())
-    assert task.sizes == [8, 4, *[2] * 12]
+    assert task.sizes == sizes
     assert [n.message.split(" parts")[0][-1] for n in of_kind(events, Notice)] == ["2", "4"]
     assert loop.state.step == 3
     for name, value in whole.state.model.state_dict().items():
         assert torch.allclose(loop.state.model.state_dict()[name], value, atol=1e-6)
+    losses = [of_kind(found, Metrics)[0].values["loss"] for found in (whole_events, events)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 def test_memory_too_small_for_one_is_an_error(tmp_path: Path) -> None:
@@ -207,7 +180,7 @@ def test_memory_too_small_for_one_is_an_error(tmp_path: Path) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     task.disturb = no_memory
-    with pytest.raises(TrainingError, match="Not even 1 faces"):
+    with pytest.raises(TrainingError, match="Not even one face"):
         list(line_loop(tmp_path, task).run())
 
 
@@ -315,6 +288,9 @@ class Twins(Group):
     def agreed(self, value: float) -> float:
         self.asked.append(value)
         return value
+
+    def mean(self, values: Tensor) -> Tensor:
+        return values
 
 
 def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Path) -> None:

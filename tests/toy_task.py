@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.step import Stepper
+from faceswap.training.step import Stepper, portion_start
 
 CPU = torch.device("cpu")
 
@@ -20,7 +20,8 @@ class Pairs:
     y: Tensor
 
     def part(self, index: int, count: int) -> "Pairs":
-        return Pairs(self.x.chunk(count)[index], self.y.chunk(count)[index])
+        start, end = (portion_start(i, count, len(self.x)) for i in (index, index + 1))
+        return Pairs(self.x[start:end], self.y[start:end])
 
 
 class Product:

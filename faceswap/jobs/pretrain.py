@@ -131,6 +131,7 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
         optimiser=options.optimiser,
         rate=LEARNING[options.preset][0],
         seed=options.seed,
+        measure="held-out SSIM",
         noun="faces",
     )
     task = SwapTask({"b": people}, model.input_size, objective, device)

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faceswap.events import Event, Notice, Progress, Summary
 from faceswap.jobs.train_options import LEARNING, TrainOptions, gone_on_with
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from faceswap.project import Project
     from faceswap.swap.adversary import Adversary
+    from faceswap.swap.faceset import FaceSet
     from faceswap.swap.model import SwapModel
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.distributed import Group
@@ -48,8 +49,9 @@ class TrainSummary(Summary):
 def train(options: TrainOptions) -> Generator[Event, None, TrainSummary]:
     """Teach a model the faces of A and B.
 
-    Stopped in any way and started again, it goes on from its last save. Nothing of an earlier
-    run is overwritten: another preset needs another name.
+    Stopped in any way and started again, it goes on from its last save, with the options it had
+    where none are given. Nothing of an earlier run is overwritten: another preset needs another
+    name.
     """
     from faceswap.project import Project
     from faceswap.training.distributed import joined
@@ -106,6 +108,7 @@ def _learn(
         device,
         group,
         begun=options.remembered(),
+        losses=_compared(options, objective, learnt),
         companion=adversary,
     )
     if checkpoint is not None:
@@ -233,6 +236,17 @@ def _objective(options: TrainOptions) -> Objective:
     return Objective.model_validate(plain | changes | strengths(options.losses, LOSSES))
 
 
+def _compared(
+    options: TrainOptions, objective: Objective, learnt: "Mapping[str, FaceSet]"
+) -> dict[str, Any]:
+    """What losses depend on besides the model: those of other values can't be compared."""
+    return {
+        "objective": objective.model_dump(mode="json"),
+        "adversarial": options.adversarial,
+        "faces": {side: len(faces.training) for side, faces in learnt.items()},
+    }
+
+
 def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfig":
     from faceswap.training.state import LoopConfig
 
@@ -251,6 +265,7 @@ def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConf
         save_seconds=60 * options.save_minutes,
         save_steps=options.save_steps,
         keep=options.keep,
+        measure="held-out SSIM",
         noun="faces",
         per_unit=2,
     )

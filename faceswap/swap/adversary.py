@@ -137,9 +137,10 @@ class AdversarialTask(SwapTask):
         face = functional.interpolate(batch.maps[:, :1], made.shape[-2:], mode="bilinear")
         alone = made * face + batch.targets * (1 - face)
         deceiving, telling = self._adversary.losses(alone, batch.targets, batch.genuine)
-        # The judge's own loss gives gradients here, but no part of what the model is told by.
-        own = telling - telling.detach()
-        found["loss"] = found["loss"] + strength * deceiving + own
+        # Both give gradients here, and nothing besides: the loss stays one that can be compared
+        # over the whole run, and what the judge learns by is no part of what the model does.
+        taught = strength * deceiving + telling
+        found["loss"] = found["loss"] + taught - taught.detach()
         return found | {"adversarial": deceiving.detach(), "judge": telling.detach()}
 
 

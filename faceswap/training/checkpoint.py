@@ -111,7 +111,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run: the last ``keep`` of them, ``step-000001234.safetensors``."""
+    """The checkpoints of one run, ``step-000001234.safetensors``: the last ``keep`` of them.
+
+    Besides, the one with the highest ``score`` among its numbers, and the newest of a step at
+    which the run was seen to do well.
+    """
 
     def __init__(self, folder: Path, keep: int = 3) -> None:
         self.folder, self.keep = folder, keep
@@ -121,6 +125,10 @@ class CheckpointFolder:
         if not self.folder.is_dir():
             return []
         return sorted(p for p in self.folder.iterdir() if _NAME.fullmatch(p.name))
+
+    def steps(self) -> list[int]:
+        """The steps of all checkpoints, lowest first."""
+        return [_step(path) for path in self.files()]
 
     def path(self, step: int) -> Path:
         """Where the checkpoint of ``step`` is or will be."""
@@ -133,17 +141,27 @@ class CheckpointFolder:
         config: Mapping[str, Any],
         numbers: Mapping[str, Any],
         tensors: Mapping[str, Tensor],
+        good: int = 0,
     ) -> Path:
-        """Save one and remove those older than the last ``keep``; raises OutputError."""
+        """Save one and remove what is not to be kept; raises OutputError.
+
+        good: the last step at which the run was seen to do well.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"Cannot make {self.folder}: {error.strerror}.") from error
         path = self.path(step)
         write_checkpoint(path, kind, config, numbers, tensors)
-        for old in self.files()[: -self.keep]:
+        for old in set(self.files()) - self._kept(good):
             old.unlink(missing_ok=True)
         return path
+
+    def _kept(self, good: int) -> set[Path]:
+        files = self.files()
+        kept = {*files[-self.keep :], *[path for path in files if _step(path) <= good][-1:]}
+        scored = [(score, path) for path in files if (score := _score(path)) is not None]
+        return kept | {path for _, path in sorted(scored)[-1:]}
 
     def newest(self, until: int | None = None) -> tuple[Checkpoint | None, list[str]]:
         """The newest valid checkpoint, or None where there is none; what was wrong with newer ones.
@@ -221,6 +239,15 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
 def _step(path: Path) -> int:
     """The step that a checkpoint of this name is of."""
     return int(path.stem.removeprefix("step-"))
+
+
+def _score(path: Path) -> float | None:
+    """How good the model in ``path`` was found to be, where that was measured and can be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return float(json.loads(file.metadata()[_HEADER])["numbers"]["score"])
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _remove(part: Path) -> None:

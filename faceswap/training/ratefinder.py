@@ -53,7 +53,9 @@ def find_rate(
     if rate_found is None:
         yield Notice(message=f"The loss fell at no learning rate; it stays {full:.2g}.")
     else:
-        yield Notice(message=f"The learning rate is {rate_found:.2g}, half of where the loss was lowest.")
+        yield Notice(
+            message=f"The learning rate is {rate_found:.2g}, half of where the loss was lowest."
+        )
     return rate_found
 
 

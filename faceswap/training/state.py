@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, weights_of
+from faceswap.training.level import Level
 from faceswap.training.optimisers import OptimiserName, make_optimiser
 from faceswap.training.precision import Precision
 
@@ -43,8 +44,10 @@ class LoopConfig:
     learning rate. warmup: steps until it is reached. clip: largest norm of the gradient. decay:
     share of the averaged weights that a step keeps, at most. precision: None takes the fastest.
     compile: whether the model is compiled; auto measures that on a graphics card.
-    *_seconds: how often to look, save and show; save_steps saves by step besides. noun and
-    per_unit: what a batch counts, and how many of them one unit of it stands for.
+    *_seconds: how often to look, save and show; save_steps saves by step besides. keep: so many
+    of the last saves. measure: name of the task's measure that is larger the better the model is;
+    the best save by it is kept besides. noun and per_unit: what a batch counts, and how many of
+    them one unit of it stands for.
     """
 
     steps: int | None = None
@@ -63,6 +66,7 @@ class LoopConfig:
     save_seconds: float = 300.0
     save_steps: int | None = None
     keep: int = 3
+    measure: str | None = None
     noun: str = "pictures"
     per_unit: int = 1
 
@@ -71,7 +75,9 @@ class TrainingState:
     """Model, averaged weights, optimiser, random numbers and counters of one run.
 
     step: optimiser steps done. seconds: spent on them. skipped: steps left out as not finite or
-    exploding. rate_scale: halved at each rollback. norm: running mean of the gradient's norm.
+    exploding. rate_scale: halved at each rollback, the last of which went back to step set_back.
+    norm: running mean of the gradient's norm, level: that of the losses, both learnt since the
+    step learnt_from. good: the last step at which the run was seen to do well.
     notes: what the run was begun with and has found out, JSON values kept in its checkpoints.
     companion: what learns beside the model, if anything does.
     """
@@ -98,6 +104,8 @@ class TrainingState:
         self.step = 0
         self.seconds = 0.0
         self.rate_scale = 1.0
+        self.set_back = self.learnt_from = self.good = 0
+        self.level = Level()
         self.skipped = torch.zeros((), device=device)
         self.norm = torch.zeros((), device=device)
 
@@ -107,6 +115,10 @@ class TrainingState:
             "step": self.step,
             "seconds": self.seconds,
             "rate_scale": self.rate_scale,
+            "set_back": self.set_back,
+            "learnt_from": self.learnt_from,
+            "good": self.good,
+            "level": self.level.numbers(),
             "precision": self.precision,
             "optimiser": type(self.optimiser).__name__,
             "notes": dict(self.notes),
@@ -169,9 +181,19 @@ class TrainingState:
         self.step = int(numbers["step"])
         self.seconds = float(numbers["seconds"])
         self.rate_scale = float(numbers["rate_scale"])
+        self.set_back = int(numbers.get("set_back", 0))
+        self.learnt_from = int(numbers.get("learnt_from", 0))
+        self.good = int(numbers.get("good", self.step))
+        self.level = Level.of(numbers.get("level", {}))
         self.notes = dict(numbers.get("notes", {}))
         # Asked for by name, it counts; else the run stays exact on another machine too.
         self.precision = self._asked_precision or numbers["precision"]
         companion = checkpoint.part("companion")
         if self.companion is not None and companion:
             self.companion.restore(companion)
+
+    def learn_anew(self) -> None:
+        """Forget what size gradients and losses have: they are of something else from now on."""
+        self.learnt_from = self.step
+        self.norm.zero_()
+        self.level = Level()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from faceswap.errors import TrainingError
 from faceswap.events import Notice
 from faceswap.training.distributed import Group
-from faceswap.training.memory import ran_out_of_memory
+from faceswap.training.memory import ran_out_of_memory, release_memory
 from faceswap.training.optimisers import average_, rate_factor, set_rate
 from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
@@ -23,7 +23,15 @@ class Batch(Protocol):
     """What a task draws at once."""
 
     def part(self, index: int, count: int) -> Any:
-        """The ``index``-th of ``count`` equal portions."""
+        """The ``index``-th of ``count`` portions, which begins at ``portion_start``."""
+
+
+def portion_start(index: int, count: int, size: int) -> int:
+    """Where the ``index``-th of ``count`` portions of a batch of ``size`` begins.
+
+    Their sizes differ by one at most; that after the last begins at ``size``.
+    """
+    return index * size // count
 
 
 class Objective(Protocol):
@@ -40,7 +48,9 @@ class Stepper:
     """Takes steps and counts what they cost.
 
     parts: in how many portions a batch is taken. sums: totals of the losses over the ``summed``
-    steps since they were last looked at. notices: what the user should know.
+    steps since they were last looked at, ``left_out`` of which were bad and count for nothing.
+    notices: what the user should know. torn: whether a step was broken off while it changed the
+    weights, so that the state is that of no step.
     """
 
     def __init__(
@@ -53,6 +63,7 @@ class Stepper:
         self.task, self.state, self.config, self.group = task, state, config, group
         self.model = group.wrapped(state.model)
         self.parts = 1
+        self.torn = False
         self._clock = Clock(state.generator.device)
         self.notices: list[Notice] = []
         self.forget()
@@ -61,6 +72,7 @@ class Stepper:
         """Begin the sums anew."""
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
+        self.left_out = torch.zeros_like(self.state.skipped)
         self._steps: list[tuple[Mark, Mark]] = []
         self._batches: list[tuple[Mark, Mark]] = []
 
@@ -74,6 +86,18 @@ class Stepper:
         """The part of ``seconds`` that went into the batches; waits for the device."""
         return self._clock.total(self._batches)
 
+    def means(self) -> dict[str, float]:
+        """Of the losses since ``forget``, over the steps that count and over all processes.
+
+        Waits for the device, and for the other processes, each of which must ask. Empty where no
+        step counts.
+        """
+        counting = self.summed - float(self.left_out)
+        if counting < 1:
+            return {}
+        totals = self.group.mean(torch.stack([value.float() for value in self.sums.values()]))
+        return dict(zip(self.sums, (totals / counting).tolist(), strict=True))
+
     def step(self, progress: float | None) -> None:
         """One optimiser step on one batch, in as many parts as the memory demands."""
         factor = rate_factor(self.state.step, self.config.warmup, progress)
@@ -86,18 +110,37 @@ class Stepper:
         set_rate(state.optimiser, factor)
         losses = self._fitting_gradients(progress or 0.0)
         norm = nn.utils.clip_grad_norm_(state.parameters.values(), config.clip, foreach=True)
+        self.torn = True
         bad = self._judge(norm)
-        state.optimiser.found_inf = bad  # type: ignore[attr-defined]
-        state.optimiser.step()
-        if state.companion is not None:
-            state.companion.step(bad)
-        average_(state.averaged, state.model, state.step, config.decay)
+        self._change(bad)
         state.step += 1
+        self.torn = False
         for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
+            nothing = torch.zeros_like(value)
+            # Not a product: what is left out may be NaN.
+            counted = torch.where(bad > 0, nothing, value)
+            self.sums[name] = self.sums.get(name, nothing) + counted
+        self.left_out += bad
         self.summed += 1
         self._steps.append((started, self._clock.now()))
         return losses
+
+    def _change(self, bad: Tensor) -> None:
+        """Change the weights by their gradients, but not where ``bad`` is 1."""
+        state = self.state
+        state.optimiser.found_inf = bad  # type: ignore[attr-defined]
+        try:
+            state.optimiser.step()
+            if state.companion is not None:
+                state.companion.step(bad)
+            average_(state.averaged, state.model, state.step, self.config.decay)
+        except RuntimeError as error:
+            if not ran_out_of_memory(error):
+                raise
+            raise TrainingError(
+                "Memory ran out while the weights were changed, for which smaller batches do not "
+                "help; use a smaller preset or resolution."
+            ) from error
 
     def _fitting_gradients(self, progress: float) -> dict[str, Tensor]:
         """As ``_gradients``, in smaller parts when memory runs out."""
@@ -105,11 +148,13 @@ class Stepper:
         while True:
             try:
                 return self._gradients(progress)
-            except RuntimeError as error:  # what PyTorch's out-of-memory error is as well
-                if not ran_out_of_memory(error) or self.group.size > 1:
+            except BaseException as error:
+                # Of a step that was not taken nothing is to be seen, so that the run can be saved.
+                self.state.generator.set_state(before)
+                if not ran_out_of_memory(error):
                     raise
             # Outside of the handler, whose traceback would keep the tensors alive.
-            self._halve(before)
+            self._part_more()
 
     def _gradients(self, progress: float) -> dict[str, Tensor]:
         """Fill the gradients from one batch; the losses, detached, as means over its parts."""
@@ -123,39 +168,47 @@ class Stepper:
         self._batches.append((started, self._clock.now()))
         portions = self.parts * self.group.size
         for number in range(self.parts):
-            portion = batch.part(self.group.rank * self.parts + number, portions)
+            index = self.group.rank * self.parts + number
+            start, end = (portion_start(i, portions, config.batch) for i in (index, index + 1))
+            # Of the batch of this process, over all of which the gradients become means.
+            share = (end - start) * self.group.size / config.batch
             with autocast(state.generator.device, state.precision):
-                losses = self.task.losses(self.model, portion)
-            torch.autograd.backward(losses["loss"] / self.parts)
+                losses = self.task.losses(self.model, batch.part(index, portions))
+            torch.autograd.backward(losses["loss"] * share)
             for name, value in losses.items():
-                part = value.detach() / self.parts
+                part = value.detach() * share
                 total[name] = total[name] + part if name in total else part
         return total
 
     def _judge(self, norm: Tensor) -> Tensor:
         """1 for a step to leave out, else 0, told and counted without asking the device."""
         state = self.state
-        ceiling = state.norm * SPIKE if state.step > _SETTLED else torch.full_like(norm, 1e30)
+        known = state.step - state.learnt_from
+        ceiling = state.norm * SPIKE if known > _SETTLED else torch.full_like(norm, 1e30)
         bad = (~torch.isfinite(norm) | (norm > ceiling)).float()
         limited = torch.nan_to_num(norm, nan=0.0, posinf=0.0).clamp(max=ceiling)
         limited = torch.where(torch.isfinite(norm), limited, state.norm)
-        weight = max(0.02, 1 / (state.step + 1))
+        weight = max(0.02, 1 / (known + 1))
         state.norm.lerp_(limited, weight)
         state.skipped += bad
         return bad
 
-    def _halve(self, before: Tensor) -> None:
-        """Take the batch in twice as many parts from here on."""
-        if self.config.batch % (2 * self.parts):
+    def _part_more(self) -> None:
+        """Take the batch in about twice as many parts from here on."""
+        mine = self.config.batch // self.group.size
+        if self.group.size > 1:
+            # One alone can't take more parts: the others wait for its gradients part by part.
             raise TrainingError(
-                f"Not even {self.config.batch // self.parts} faces at a time fit into memory; "
-                "use a smaller preset or resolution."
+                "Memory ran out, and several processes can't make their parts of a batch smaller "
+                f"while they run; use a --batch of less than {self.config.batch}."
             )
-        self.parts *= 2
-        self.state.generator.set_state(before)
+        if self.parts == mine:
+            raise TrainingError(
+                "Not even one face at a time fits into memory; use a smaller preset or resolution."
+            )
+        self.parts = min(2 * self.parts, mine)
         self.state.optimiser.zero_grad(set_to_none=True)
-        if self.state.generator.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory()
         self.notices.append(
             Notice(
                 message=f"Out of memory: each batch of {self.config.batch} is now taken in "
