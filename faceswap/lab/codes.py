@@ -104,7 +104,7 @@ def compare_codes(settings: Settings) -> Run:
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     rows, ours, theirs = [("pictures", x[:12])], [], []
     for numbers in LENGTHS:
-        model = yield from learn(settings, parts, numbers, f"codes-{numbers}", 2000)
+        model = yield from learn(settings, parts, numbers, f"codes-{numbers}", 1500)
         made = decoded(model, encoded(model, x))
         ours.append((float(numbers), mse(made, x)))
         theirs.append((float(numbers), mse(through_pca(principal(training, numbers), x), x)))
@@ -136,7 +136,7 @@ def rate(settings: Settings) -> Run:
         raise OptionsError("Give --size as a multiple of 4, as JPEG works in blocks.")
     parts = split(pictures, settings.seed)
     numbers = settings.code or 32
-    model = yield from learn(settings, parts, numbers, "rate", 4000)
+    model = yield from learn(settings, parts, numbers, "rate", 2500)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     known = encoded(model, training)
     codes, spread = encoded(model, x), known.std(0)
