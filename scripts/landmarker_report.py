@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import cv2
 import numpy as np
 import torch
@@ -22,8 +20,6 @@ from faceswap.faces.align import upright_matrix
 from faceswap.faces.landmark_net import LandmarkNet, NetOutput
 
 INNER = slice(17, 68)
-PARTS = tuple(slice(a, b) for a, b in pairwise((0, 17, 27, 36, 48, 68, 81)))
-"""Jaw, brows, nose, eyes, mouth, forehead."""
 
 
 def predict(net: LandmarkNet, crops: list[np.ndarray], part: int = 100) -> NetOutput:
@@ -85,7 +81,7 @@ def validate(net: LandmarkNet, faces: FaceSet, *, quick: bool = False) -> dict[s
 def choose_blend(net: LandmarkNet, faces: FaceSet) -> None:
     """Set how much of each point comes from the maps, in place, by the validation faces.
 
-    One share each for jaw, brows, nose, eyes, mouth and forehead: a share per point would fit the
+    One share each for the inner points, the jaw and the forehead: a share per point would fit the
     noise of the labels.
     """
     rng = np.random.default_rng(6)
@@ -106,5 +102,5 @@ def choose_blend(net: LandmarkNet, faces: FaceSet) -> None:
         net.blend.fill_(float(share))
         answers.append((predict(net, crops).points - labels).norm(dim=-1).mean(0))
     errors = torch.stack(answers)
-    for part in PARTS:
+    for part in (slice(0, 17), INNER, slice(68, 81)):
         net.blend[part] = float(errors[:, part].mean(1).argmin()) / 10

@@ -140,9 +140,10 @@ def main() -> None:
     parser.add_argument("--expressive", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--refine-steps", type=int, default=1500)
-    parser.add_argument("--refine-rate", type=float, default=4e-4)
-    parser.add_argument("--quiet", type=float, default=3.0, help="weight of calm in stage two")
+    parser.add_argument("--refine-steps", type=int, default=1200)
+    parser.add_argument("--refine-rate", type=float, default=1.5e-4)
+    parser.add_argument("--quiet", type=float, default=2.0, help="weight of calm in stage two")
+    parser.add_argument("--keep", type=float, default=0.2, help="share of stage one's weights")
     parser.add_argument("--people", type=int, default=110, help="rendered heads; 24 pictures each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -167,6 +168,7 @@ def main() -> None:
         batch=options.batch,
         seed=options.seed,
         quiet=options.quiet,
+        keep=options.keep,
         report=options.report,
         check=options.check,
     )

@@ -48,7 +48,8 @@ def batches(recipe: ModuleType, heads: object) -> object:
     made = recipe.MixedBatches.__new__(recipe.MixedBatches)
     points = np.repeat(heads.points.mean(1, keepdims=True), 478, 1)
     points[:, KEPT] = heads.points
-    faces = FaceSet(heads.images, np.dstack([points, np.zeros((len(points), 478, 1))]))
+    points = np.dstack([points, np.zeros((len(points), 478, 1))]).astype(np.float32)
+    faces = FaceSet(heads.images, points)
     made.augmenter = Augmenter(faces, [heads.images[0]], np.arange(478))
     made.heads, made.seed, made.steps, made.trust = heads, 1, 3, recipe.point_trust()
     made.single = 8
