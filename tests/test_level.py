@@ -35,6 +35,11 @@ def test_a_climb_that_is_slow_is_followed() -> None:
     assert learnt([0.1 * 1.05**n for n in range(100)]).mean > 5
 
 
+def test_a_rate_that_starts_anew_explains_twice_the_loss() -> None:
+    # As recorded by a run that ended and was gone on with.
+    learnt([0.0846, 0.083, 0.0822, 0.0815, 0.081, 0.0807] * 3 + [0.1706, 0.186, 0.1871, 0.1914])
+
+
 def test_losses_below_nothing_have_a_level_too() -> None:
     chance = random.Random(2)
     level = learnt([-500 + chance.gauss(0, 10) for _ in range(1000)])

@@ -213,7 +213,7 @@ def test_a_full_disk_is_told_and_training_goes_on(
         patch.setattr(checkpoint_module, "save_file", full)
         notice = next(event for event in run if isinstance(event, Notice))
     assert "No space left" in notice.message
-    assert "Training goes on" in notice.message
+    assert "Training goes on; step-000000010.safetensors stands." in notice.message
     assert newest_checkpoint(tmp_path).name == "step-000000010.safetensors"
     list(run)
     assert newest_checkpoint(tmp_path).name == "step-000000060.safetensors"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _WEIGHT = 0.1  # of the newest in the running means
-_TWICE = 1.0  # times the mean, above it
+_ABOVE = 2.0  # times the mean; a rate that jumps from its end back to the whole doubles a loss
 _FEWEST = 3  # losses that a mean must be of to say anything
 _NOISE = 20.0  # times the mean rise; that is about 0.4 standard deviations of what only wavers
 
@@ -25,10 +25,10 @@ class Level:
     def far_above(self, loss: float) -> bool:
         """Whether ``loss`` is out of all proportion to those before.
 
-        More than twice their mean, and more than noise or a slow climb explain.
+        More than three times their mean, and more than noise or a slow climb explain.
         """
         excess = loss - self.mean
-        return self.count >= _FEWEST and excess > max(_TWICE * abs(self.mean), _NOISE * self.rise)
+        return self.count >= _FEWEST and excess > max(_ABOVE * abs(self.mean), _NOISE * self.rise)
 
     def add(self, loss: float) -> None:
         """Count one more loss; one that is not finite says nothing."""
