@@ -71,7 +71,8 @@ averaged weights (0.998), from the exported network, its normalisation folded in
 - 56 are real faces as before with rare expressions drawn often, 16 are none.
 
 The weights are then {keep} of the first stage's and the rest of the second's: half-way networks
-lose little on real faces (Wortsman et al. 2022).
+lose little on real faces (Wortsman et al. 2022). This share, and this run of four, were
+chosen with the figures of the clips below in sight.
 
 The second stage takes about 10 minutes on such a machine, 4 of them for drawing the heads.
 {clock}
