@@ -89,12 +89,16 @@ class Loop:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from ``checkpoint``; raises CheckpointError when it does not fit."""
-        state = self.state
+        self._restore(checkpoint)
+        self._saved_step = self.state.step
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        """Take a checkpoint's state over; what this run knows of itself stays known."""
+        state, notes = self.state, self.state.notes
         state.restore(checkpoint)
         if state.notes.get("losses", {}) != self._losses:
             state.learn_anew()
-            state.notes["losses"] = self._losses
-        self._saved_step = state.step
+        state.notes |= notes
 
     def tune(self, *, batch: bool, rate: bool) -> Generator[Event, None, None]:
         """Find the batch and the learning rate that suit, and go on with them.
@@ -244,7 +248,7 @@ class Loop:
                 f"Training diverged at step {bad_step}; start a new run with a lower --rate."
             )
         with held_back():
-            state.restore(checkpoint)
+            self._restore(checkpoint)
             state.rate_scale, state.set_back, state.good = scale, state.step, state.step
             # The same batches again would lead to the same place.
             state.generator.manual_seed(self.config.seed + bad_step)
