@@ -47,7 +47,7 @@ class Look(Options):
         Field(
             ge=0, le=4, description="How much the face's detail is raised where A's is stronger."
         ),
-    ] = 2.2
+    ] = 2.3
     grain: Annotated[
         float,
         Show(common=True),
