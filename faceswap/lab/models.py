@@ -69,7 +69,9 @@ def translator(config: TranslatingConfig) -> SharedAutoencoder:
     widths = config.widths[::-1]
     decoders = {d: ConvDecoder(inner, widths, channels=config.channels) for d in "ab"}
     routes = {d: Route(("both",), d) for d in "ab"}
-    return SharedAutoencoder(encoder, {"both": code}, decoders, routes)
+    model = SharedAutoencoder(encoder, {"both": code}, decoders, routes)
+    to_channels_last(model)
+    return model
 
 
 def restorer(config: RepairConfig) -> RestoringNet:

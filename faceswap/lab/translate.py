@@ -123,11 +123,12 @@ def translate(settings: Settings) -> Run:
         channels=3,
         size=size,
         numbers=settings.code or 64,
-        widths=(32, 64) if size <= 32 else (32, 64, 128),
+        widths=(32, 64) if size <= 32 else (24, 48, 96),
     )
     jitter = jitter_for(Pictures(a.images[:1, :1])) if not settings.data else _MILD
     task = TranslatingTask(parts.training, b, parts.validation, jitter, settings.device)
-    model = yield from train(task, config, settings, "translate", fewer(3000, a.shape), batch=32)
+    steps = fewer(3000, a.shape)
+    model = yield from train(task, config, settings, "translate", steps, batch=32, precision=None)
     assert isinstance(model, SharedAutoencoder)
     x = parts.test.floats().to(settings.device)
     with torch.no_grad():
