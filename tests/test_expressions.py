@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,11 @@ from faceswap.lab.expressions import (
     expression,
     known_faces,
 )
+from faceswap.synthetic.cast import CAST
+from faceswap.synthetic.expression import EXPRESSIONS
+from faceswap.synthetic.figure import Pose
+from faceswap.synthetic.pair import grown
+from faceswap.synthetic.scene import LIGHTS, Camera, Scene
 
 STILL = (0.0, 0.0, 0.0)
 
@@ -70,14 +76,16 @@ def test_records_are_found_only_where_all_are_crops(tmp_path: Path) -> None:
     assert known_faces([]) == []
 
 
-def test_a_face_is_measured_in_a_small_picture_as_in_its_crop(tmp_path: Path) -> None:
-    image, record = draw("a", 0, 0.9, 1)
-    write_crop(tmp_path / "0.png", image, record)
-    meter = ExpressionMeter(known_faces([tmp_path / "0.png"]), SIDE // 2)
+def test_a_face_is_measured_in_a_small_picture_as_in_its_crop() -> None:
+    scene, figure = Scene((SIDE, SIDE), LIGHTS["studio"], Camera(), quality=1), grown(CAST["clara"])
+    shut, opened = (scene.frame(figure, Pose(), EXPRESSIONS[name]) for name in ("neutral", "open"))
+    _, record = draw("a", 0, 0.9, 1)
+    meter = ExpressionMeter([(SIDE, replace(record, points=opened.points))], SIDE // 2)
     mouth = ATTRIBUTES.index("open mouth")
 
     def opening(picture: np.ndarray) -> float:
         x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
         return float(meter.measure(torch.nn.functional.avg_pool2d(x, 2), mouth))
 
-    assert opening(image) > opening(draw("a", 0, 0.0, 1)[0]) + 0.05
+    truth = of("open mouth", opened.points) - of("open mouth", shut.points)
+    assert opening(opened.picture) - opening(shut.picture) == pytest.approx(truth, rel=0.4)
