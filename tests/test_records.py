@@ -32,11 +32,14 @@ def test_the_sentence_says_how_it_goes() -> None:
     assert state_sentence([{"step": 20, "seconds": 1, "loss": 0.3}]) == "quality not measured"
     assert state_sentence(rows([0.2, 0.1], 1)) == "too early to tell"
     better = state_sentence(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 5))
-    # Twenty per cent… 0.24·… means 0.20 → 0.18: 10 % in 10 minutes.
+    # 0.20 → 0.18 in two steps of five minutes.
     assert better == "still improving 10.0 % per 10 min"
     assert state_sentence(rows([0.3, 0.1, 0.1, 0.1, 0.1, 0.1], 5)) == "flat since step 100"
     worse = state_sentence(rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5))
     assert worse == "getting worse since step 200"
+    assert state_sentence(rows([0.3, 0.28, 0.20, 0.20, 0.18, 0.18], 0.1)) == "too early to tell"
+    quick = state_sentence(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 1))
+    assert quick == "still improving 10.0 % per 2 min"
 
 
 def test_a_full_disk_is_told_once_and_what_comes_later_is_written(

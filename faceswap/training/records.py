@@ -125,7 +125,7 @@ def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SS
     """How the run does, in plain language, from the rows that hold ``name`` (larger is better).
 
     The error 1 − value of the last third is set against that of the third before; under 0.2 %
-    per 10 minutes it is called flat.
+    per 10 minutes it is called flat, and over less than half a minute nothing is told.
     """
     points = [(r["seconds"], 1 - r[name], int(r["step"])) for r in rows if name in r]
     if not points:
@@ -135,11 +135,15 @@ def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SS
     third = len(points) // 3
     before, last = points[-2 * third : -third], points[-third:]
     error0, error1 = (sum(p[1] for p in part) / third for part in (before, last))
-    span = max(1e-6, last[third // 2][0] - before[third // 2][0]) / 600
-    change = (error0 - error1) / max(error0, 1e-9) * 100 / span
-    if change > 0.2:
-        return f"still improving {change:.1f} % per 10 min"
+    minutes = (last[third // 2][0] - before[third // 2][0]) / 60
+    if minutes < 0.5:
+        return "too early to tell"
+    change = (error0 - error1) / max(error0, 1e-9) * 100 / minutes
+    if change > 0.02:
+        # Of a short run nothing is foretold: its pace does not last.
+        over = min(10, max(1, round(minutes)))
+        return f"still improving {change * over:.1f} % per {over} min"
     best = min(points, key=lambda p: p[1])
-    if change < -2:
+    if change < -0.2 and best is not points[-1]:
         return f"getting worse since step {best[2]:,}"
     return f"flat since step {best[2]:,}"
