@@ -23,7 +23,7 @@ from faceswap.lab.classify import few
 from faceswap.lab.codes import at_rate, jpeg
 from faceswap.lab.data import Pictures, load
 from faceswap.lab.expressions import ATTRIBUTES
-from faceswap.lab.generate import distance
+from faceswap.lab.generate import apart, distance
 from faceswap.lab.latent import attribute_vector, linear, spherical
 from faceswap.lab.readings import made_series, stretches
 from faceswap.lab.repairing import changed
@@ -187,6 +187,9 @@ def test_pictures_without_classes_are_judged_by_the_nearest_true_one(
     known = torch.rand(4, 1, 3, 3)
     near = distance(known, torch.cat([known[2:3], known[:1] + 0.1]))
     assert near.tolist() == pytest.approx([0, 0.01], abs=1e-4)
+    dim = torch.full((1, 1, 3, 3), 0.01)
+    assert float(apart(known, dim)) > 2
+    assert float(apart(known, known[:1])) == pytest.approx(0, abs=1e-4)
 
 
 def test_a_query_that_is_no_picture_is_refused_before_the_work(
