@@ -179,8 +179,8 @@ def generate(settings: Settings) -> Run:
         far = figures[f"distance, {name}"] = float(apart(true, made).mean())
         told = f"{far:.0%} apart"
         if yard.more:
-            sure = figures[f"{yard.name}, {name}"] = float(yard.measure(made).mean())
-            told += f", {sure:.0%} sure"
+            value = figures[f"{yard.name}, {name}"] = float(yard.measure(made).mean())
+            told += f", {value:.0%} sure"
         rows.append((f"{name}: {told}", made[:12]))
     ours, theirs, own = (
         figures[f"distance, {name}"] for name in ("VAE, N(0, I)", "plain, N(0, I)", "pictures")
