@@ -140,7 +140,7 @@ def test_the_best_save_by_the_measure_is_kept(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "step-000000020.safetensors").numbers["score"] == 0.9
     states = [e.state for e in events if isinstance(e, Metrics) and "likeness" in e.values]
     assert len(states) == 6
-    assert states[-1] == "getting worse since step 20"
+    assert states[-1] == "too early to tell"  # of a run that was over in seconds
 
 
 @pytest.mark.parametrize("what", ["evaluate", "preview"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, re
 from faceswap.training.interrupts import held_back
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends the signals of Unix")
+
+
+@pytest.fixture(autouse=True)
+def _heeds_ctrl_c() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so does all it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 STEPS = 3000
 RUN = """
