@@ -54,6 +54,12 @@ ProjectFolder = Annotated[
     Path, Show(common=True), Field(description="The project folder, which 'extract' makes.")
 ]
 
+Steps = Annotated[
+    int | None,
+    Show(common=True),
+    Field(ge=1, description="Train until the run has done so many steps, then stop."),
+]
+
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],
     Field(description="Where to compute; auto takes the fastest that is there."),

@@ -10,7 +10,7 @@ from pydantic import Field
 from faceswap.errors import InputError, OptionsError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.jobs.train_options import LEARNING, OptimiserName, PresetName
-from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.options import Device, Options, Overwrite, Show, Steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,11 +50,7 @@ class PretrainOptions(Options):
     minutes: Annotated[
         float | None, Show(common=True), Field(gt=0, description="Train for so long, then stop.")
     ] = None
-    steps: Annotated[
-        int | None,
-        Show(common=True),
-        Field(ge=1, description="Train until the run has done so many steps, then stop."),
-    ] = None
+    steps: Steps = None
     batch: Annotated[
         Annotated[int, Field(ge=1)] | Literal["auto"],
         Field(description="Faces a step; auto finds how many fit, as in 'train --batch'."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from faceswap.errors import CheckpointError
-from faceswap.options import Device, Options, ProjectFolder, Show, flag_of
+from faceswap.options import Device, Options, ProjectFolder, Show, Steps, flag_of
 from faceswap.swap.objective import CHANGES, LOSSES, strengths
 
 if TYPE_CHECKING:
@@ -48,11 +48,7 @@ class TrainOptions(Options):
             "towards the end. Without an end both stay.",
         ),
     ] = None
-    steps: Annotated[
-        int | None,
-        Show(common=True),
-        Field(ge=1, description="Train until the run has done so many steps, then stop."),
-    ] = None
+    steps: Steps = None
     batch: Annotated[
         Annotated[int, Field(ge=1)] | Literal["auto"] | None,
         Field(

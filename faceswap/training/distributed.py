@@ -1,9 +1,9 @@
 """Several processes, devices or machines that train one model together.
 
 Started by ``torchrun --nproc-per-node N -m faceswap train …``, or on several machines with
-``--nnodes`` and ``--rdzv-endpoint`` besides; the project folder must be one that all see. Every
-process draws the same batch and takes its portion of it, so that N processes learn exactly
-what one would.
+``--nnodes``, ``--rdzv-backend c10d`` and ``--rdzv-endpoint`` besides; the project folder must be
+one that all see. Every process draws the same batch and takes its portion of it, so that N
+processes learn exactly what one would.
 """
 
 import os
