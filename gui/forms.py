@@ -4,7 +4,7 @@ Options marked as common come first; the rest is behind one button.
 """
 
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from faceswap.options import Options, show_of
 from gui.parts import button, label, row, widget_of
+from gui.paths import PathList, PathPick
 from gui.theme import GAP
 
 _LARGE = 2**31 - 1
@@ -102,16 +103,39 @@ class Slider(QWidget):
         self.changed.emit()
 
 
+class _Decimal(QDoubleSpinBox):
+    """A number of any size, written with as many decimals as it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDecimals(6)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802
+        text = self.locale().toString(value, "f", self.decimals())
+        return text.rstrip("0").removesuffix(self.locale().decimalPoint())
+
+
 class Form(QWidget):
-    """The options of ``model`` but for ``without``, which the page sets itself."""
+    """The options of ``model`` but for ``without``, which the page sets itself.
+
+    paths: editors for options that are paths, where the page knows more about them than their
+    type tells. helps: what some options mean here, instead of their own help.
+    """
 
     changed = Signal()
 
     def __init__(
-        self, model: type[Options], without: Collection[str] = (), more: bool = True
+        self,
+        model: type[Options],
+        without: Collection[str] = (),
+        more: bool = True,
+        paths: Mapping[str, PathPick | PathList] | None = None,
+        helps: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._model = model
+        self._paths, self._helps = dict(paths or {}), dict(helps or {})
         self._calm = _CalmWheel(self)
         self.editors: dict[str, QWidget] = {}
         names = [name for name in model.model_fields if name not in without]
@@ -183,30 +207,38 @@ class Form(QWidget):
         grid.setColumnStretch(1, 1)
         for place, name in enumerate(names):
             editor = self._editor(name)
-            text = label(title(name))
-            text.setBuddy(editor)
-            self._label_width = max(self._label_width, text.sizeHint().width())
-            help_ = QCoreApplication.translate(
-                "options", self._model.model_fields[name].description or ""
-            )
-            for widget in (text, editor):
-                widget.setToolTip(f"<p>{help_}</p>")
+            help_ = self._helps.get(name) or self._model.model_fields[name].description or ""
+            help_ = QCoreApplication.translate("options", help_)
+            editor.setToolTip(f"<p>{help_}</p>")
             editor.setAccessibleName(title(name))
             editor.setAccessibleDescription(help_)
             for widget in (editor, *editor.findChildren(QWidget)):
                 if isinstance(widget, QSlider | QAbstractSpinBox | QComboBox):
                     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                     widget.installEventFilter(self._calm)
+            self.editors[name] = editor
+            if isinstance(editor, PathPick | PathList):  # they name themselves
+                grid.addWidget(editor, place, 0, 1, 2)
+                continue
+            text = label(title(name))
+            text.setBuddy(editor)
+            text.setToolTip(editor.toolTip())
+            self._label_width = max(self._label_width, text.sizeHint().width())
             grid.addWidget(text, place, 0)
             grid.addWidget(editor, place, 1)
-            self.editors[name] = editor
         return grid
 
     def _editor(self, name: str) -> QWidget:
         field = self._model.model_fields[name]
         kind, metadata = _bare(field.annotation, list(field.metadata))
-        low, high = _bounds(metadata)
         default = None if field.is_required() else field.default
+        if kind is Path or get_origin(kind) is list:
+            hint = self.tr("not set") if default is None else ""
+            picked = self._paths.get(name) or _path_editor(kind, title(name), hint)
+            _write(picked, default)
+            picked.changed.connect(self.changed)
+            return picked
+        low, high = _bounds(metadata)
         if get_origin(kind) is Literal:
             choice = QComboBox()
             for value in get_args(kind):
@@ -227,7 +259,6 @@ class Form(QWidget):
             line = QLineEdit()
             line.setPlaceholderText(self.tr("not set") if default is None else "")
             line.textChanged.connect(self.changed)
-            line.setProperty("path", kind is Path)
             made = line
         made.setProperty("absent", default is None)
         _write(made, default)
@@ -242,14 +273,18 @@ class Form(QWidget):
             bottom = int(low or 0) - (1 if optional else 0)
             spin.setRange(bottom, int(min(_LARGE, high if high is not None else _LARGE)))
         else:
-            spin = QDoubleSpinBox()
-            spin.setDecimals(5 if high is not None and high <= 1 else 1)
+            spin = _Decimal()
             spin.setRange(low or 0.0, high if high is not None else _LARGE)
         spin.lineEdit().setTextMargins(GAP, 0, GAP, 0)
         if optional:
             spin.setSpecialValueText(self.tr("not set"))
         spin.valueChanged.connect(self.changed)
         return spin
+
+
+def _path_editor(kind: Any, name: str, hint: str) -> PathPick | PathList:
+    pick = PathPick(name, hint=hint)
+    return PathList([pick]) if get_origin(kind) is list else pick
 
 
 def title(name: str) -> str:
@@ -301,7 +336,7 @@ def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
 
 def _read(editor: QWidget) -> Any:
     match editor:
-        case Slider():
+        case Slider() | PathPick() | PathList():
             return editor.value()
         case QComboBox():
             return editor.currentData()
@@ -311,10 +346,7 @@ def _read(editor: QWidget) -> Any:
             absent = editor.property("absent") and editor.value() == editor.minimum()
             return None if absent else editor.value()
         case QLineEdit():
-            text = editor.text().strip()
-            if not text:
-                return None if editor.property("absent") else ""
-            return Path(text) if editor.property("path") else text
+            return editor.text().strip() or (None if editor.property("absent") else "")
     raise TypeError(type(editor).__name__)
 
 
@@ -322,6 +354,8 @@ def _write(editor: QWidget, value: Any) -> None:
     match editor:
         case Slider():
             editor.set_value(float(value))
+        case PathPick() | PathList():
+            editor.set_value(value)
         case QComboBox():
             editor.setCurrentIndex(max(0, editor.findData(value)))
         case QCheckBox():

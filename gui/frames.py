@@ -1,9 +1,19 @@
 """Pictures of frames: one with landmarks over it, and two with a wipe between them."""
 
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QImageReader,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui import parts, theme
@@ -76,6 +86,43 @@ class Canvas(QWidget):
     def draw(self, painter: QPainter, place: QRectF) -> None:
         """Draw the picture at ``place``."""
         painter.drawImage(place, self.image)
+
+
+class Figure(Canvas):
+    """A picture from a file; pressed: by the mouse, Enter or Space, to see it larger."""
+
+    pressed = Signal()
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.path: Path | None = None
+        self.setAccessibleName(name)
+        self.setToolTip(self.tr("Press to enlarge"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def say(self, hint: str) -> None:
+        self.path = None
+        super().say(hint)
+
+    def show_file(self, path: Path) -> None:
+        """Show the picture in ``path``, or say that it cannot be read."""
+        image = QImageReader(str(path)).read()
+        if image.isNull():
+            self.say(self.tr("%1 cannot be read.").replace("%1", str(path)))
+        else:
+            self.path = path
+            self.show_image(image)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if self.place().contains(event.position()):
+            self.pressed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.pressed.emit()
+        else:
+            super().keyPressEvent(event)
 
 
 class FaceCanvas(Canvas):

@@ -8,6 +8,11 @@ from PySide6.QtGui import QImage
 _RECENT = 12
 
 
+def work_folder() -> Path:
+    """Where what the window makes is kept, unless the user says otherwise."""
+    return Path.home() / "faceswap"
+
+
 class Settings:
     """Window state, recent projects and what the user agreed to, in the system's place.
 

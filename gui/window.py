@@ -21,6 +21,7 @@ from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
 from gui.pages.jobs import JobsPage
+from gui.pages.lab import LabPage
 from gui.pages.page import Page
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
@@ -38,9 +39,9 @@ class Window(QMainWindow):
         super().__init__()
         self.desk = desk
         self.pages: dict[str, Page] = {}
+        project = StartPage, FootagePage, FacesPage, TrainPage, ConvertPage
         self._kinds: dict[str, type[Page]] = {
-            kind.name: kind
-            for kind in (StartPage, FootagePage, FacesPage, TrainPage, ConvertPage, JobsPage)
+            kind.name: kind for kind in (*project, LabPage, JobsPage)
         }
         self._steps: dict[str, QToolButton] = {}
         self._shown = ""
@@ -168,12 +169,13 @@ class Window(QMainWindow):
             "faces": self.tr("Faces"),
             "train": self.tr("Train"),
             "convert": self.tr("Convert"),
+            "lab": self.tr("Lab"),
             "jobs": self.tr("Jobs"),
         }
         for number, (name, text) in enumerate(steps.items(), 1):
             self._steps[name] = self._step(name, text, number)
-        *main, jobs = self._steps.values()
-        box = parts.column(*main, None, jobs)
+        *main, lab, jobs = self._steps.values()
+        box = parts.column(*main, None, lab, jobs)
         box.setContentsMargins(GAP, 2 * GAP, GAP, 2 * GAP)
         rail.setLayout(box)
         header = QFrame()

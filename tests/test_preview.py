@@ -89,6 +89,19 @@ def test_frames_come_in_any_order_with_their_faces(made: Path) -> None:
     assert decoded(small).shape == (48, 64, 3)
 
 
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    with Answers(tmp_path, "cpu") as answers:
+        for level in (10, 200):
+            part = tmp_path / "part.png"
+            Image.new("L", (32, 32), level).save(part)
+            os.utime(part, (level, level))
+            os.replace(part, path)
+            told = answers.answer("frame", {"path": str(path)})
+            assert told["frames"] == 1
+            assert abs(decoded(told).mean() - level) < 3
+
+
 def test_a_clip_is_told_along_its_frames(made: Path) -> None:
     told = ask(made, "spans", side="a")
     assert told["tracks"] == {"0": [[0, 29]]}

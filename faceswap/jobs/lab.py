@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from faceswap.events import Event, Progress, Summary
 from faceswap.lab.uses import USES, UseName
@@ -61,12 +61,6 @@ class LabOptions(Options):
     ] = None
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
-
-    @field_validator("data", mode="before")
-    @classmethod
-    def _one_or_more(cls, data: Any) -> Any:
-        """A form has one line: what stands in it is the only input."""
-        return [data] if isinstance(data, (str, Path)) else data
 
     @model_validator(mode="after")
     def _check(self) -> "LabOptions":

@@ -8,12 +8,11 @@ from pydantic import Field
 
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.lab.uses import PICTURES
 from faceswap.options import Device, Options, Overwrite, Show
 
 if TYPE_CHECKING:
     from faceswap.lab.restore import Restorer
-
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class RestoreOptions(Options):
@@ -69,7 +68,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     from faceswap.training.precision import pick_device
     from faceswap.video.info import probe
 
-    still = options.output.suffix.lower() in _PICTURES
+    still = options.output.suffix.lower() in PICTURES
     if still:
         _check_picture(options)
     device = pick_device(options.device)

@@ -32,44 +32,110 @@ UseName = Literal[
 ]
 
 
+Group = Literal["repair", "find", "make", "remember"]
+
+GROUPS: dict[Group, str] = {
+    "repair": "Repair",
+    "find": "Find and tell apart",
+    "make": "Make and change",
+    "remember": "Remember in a few numbers",
+}
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a use can be given. files: the endings of files that will do; folder: whether a folder
+    will."""
+
+    name: str
+    files: tuple[str, ...] = VIDEOS
+    folder: bool = True
+
+
 @dataclass(frozen=True)
 class Use:
-    """text: what it does, in a few words. inputs: what it can be given, in order. strength: what
-    that number means to it, empty where it means nothing. code: whether the length of the code
-    can be chosen; size: whether the side of the pictures can.
+    """text: what it does, in a few words. inputs: what it can be given, in order; without: what it
+    takes when nothing is. strength: what that number means to it, empty where it means nothing.
+    code: whether the length of the code can be chosen; size: whether the side of the pictures can.
+    repairs: whether ``restore`` can use its model on files, and masked: whether that must be shown
+    where something is missing.
     """
 
     text: str
-    inputs: tuple[str, ...] = ("pictures",)
+    group: Group
+    inputs: tuple[Input, ...] = (Input("pictures"),)
+    without: str = "bundled digits"
     strength: str = ""
     code: bool = True
     size: bool = True
+    repairs: bool = False
+    masked: bool = False
 
 
 USES: dict[UseName, Use] = {
-    "reconstruct": Use("a convolutional autoencoder against PCA"),
-    "codes": Use("codes of 2, 5, 16 and 32 numbers side by side", code=False),
-    "rate": Use("bytes against error, beside JPEG"),
-    "scatter": Use("pictures on a plane, beside PCA", code=False),
-    "sequence": Use("an LSTM autoencoder, row by row"),
-    "transformer": Use("a Transformer autoencoder over patches"),
-    "stacked": Use("layer after layer, then all together, then with labels"),
-    "restraint": Use("sparse, contractive and denoising codes", strength="weight of the penalties"),
-    "denoise": Use("remove noise", strength="standard deviation of the noise", code=False),
-    "occlusion": Use("look behind two white rows", code=False),
-    "inpaint": Use("fill holes", code=False),
-    "superres": Use("bring back detail", strength="2 or 4 times", code=False),
-    "colourise": Use("colours from grey", code=False),
-    "shift": Use("move a picture back to its place", strength="pixels"),
-    "vae": Use("a variational autoencoder, measured in nats"),
-    "generate": Use("pictures from random codes"),
-    "caption": Use("pictures as a text says"),
-    "interpolate": Use("from one picture to another"),
-    "attributes": Use("edit strokes, or the smile and turn of faces", strength="the slider's end"),
-    "retrieve": Use("find pictures like another", ("pictures", "query")),
-    "anomaly": Use("find what does not belong", ("normal pictures", "pictures or a video")),
-    "series": Use("find faults in a series of readings", ("CSV file",), size=False),
-    "classify": Use("tell classes with few labels"),
-    "translate": Use("A's pictures as if of B", ("A", "B", "truth")),
-    "sound": Use("denoise sound", ("WAV file",), "dB of the test", code=False, size=False),
+    "reconstruct": Use("a convolutional autoencoder against PCA", "remember"),
+    "codes": Use("codes of 2, 5, 16 and 32 numbers side by side", "remember", code=False),
+    "rate": Use("bytes against error, beside JPEG", "remember"),
+    "scatter": Use("pictures on a plane, beside PCA", "remember", code=False),
+    "sequence": Use("an LSTM autoencoder, row by row", "remember"),
+    "transformer": Use("a Transformer autoencoder over patches", "remember"),
+    "stacked": Use("layer after layer, then all together, then with labels", "remember"),
+    "restraint": Use(
+        "sparse, contractive and denoising codes", "remember", strength="weight of the penalties"
+    ),
+    "denoise": Use(
+        "remove noise",
+        "repair",
+        strength="standard deviation of the noise",
+        code=False,
+        repairs=True,
+    ),
+    "occlusion": Use("look behind two white rows", "repair", code=False, repairs=True),
+    "inpaint": Use("fill holes", "repair", code=False, repairs=True, masked=True),
+    "superres": Use(
+        "bring back detail", "repair", strength="2 or 4 times", code=False, repairs=True
+    ),
+    "colourise": Use("colours from grey", "repair", code=False, repairs=True),
+    "shift": Use("move a picture back to its place", "repair", strength="pixels"),
+    "vae": Use("a variational autoencoder, measured in nats", "remember"),
+    "generate": Use("pictures from random codes", "make"),
+    "caption": Use("pictures as a text says", "make"),
+    "interpolate": Use("from one picture to another", "make"),
+    "attributes": Use(
+        "edit strokes, or the smile and turn of faces", "make", strength="the slider's end"
+    ),
+    "retrieve": Use(
+        "find pictures like another", "find", (Input("pictures"), Input("query", PICTURES))
+    ),
+    "anomaly": Use(
+        "find what does not belong",
+        "find",
+        (Input("normal pictures"), Input("pictures or a video")),
+    ),
+    "series": Use(
+        "find faults in a series of readings",
+        "find",
+        (Input("CSV file", (".csv",), folder=False),),
+        "made-up sensors",
+        size=False,
+    ),
+    "classify": Use("tell classes with few labels", "find"),
+    "translate": Use(
+        "A's pictures as if of B",
+        "make",
+        (Input("A"), Input("B"), Input("truth")),
+        "digits at night, and by day",
+    ),
+    "sound": Use(
+        "denoise sound",
+        "repair",
+        (Input("WAV file", (".wav",), folder=False),),
+        "made-up sounds",
+        "dB of the test",
+        code=False,
+        size=False,
+    ),
 }

@@ -105,7 +105,7 @@ class Studio:
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.folder, self._device = folder, device
-        self._footage: dict[Path, Footage] = {}
+        self._footage: dict[tuple[Path, int], Footage] = {}
         self._model: tuple[Path, Remembering, torch.device] | None = None
         self._places: dict[int, list[Placed]] = {}
         self._placed_for: tuple[object, ...] = ()
@@ -119,11 +119,13 @@ class Studio:
 
     def footage(self, path: Path) -> Footage:
         """The video at ``path``, opened; raises InputError when it cannot be."""
-        known = self._footage.get(path)
+        # A file that a job wrote anew is another one, though the open one can still be read.
+        which = path, path.stat().st_mtime_ns if path.exists() else 0
+        known = self._footage.get(which)
         if known is None:
             while len(self._footage) >= 4:
                 self._footage.pop(next(iter(self._footage))).close()
-            known = self._footage[path] = Footage(path)
+            known = self._footage[which] = Footage(path)
         return known
 
     def swapped(self, number: int, run: str, look: Look) -> tuple[Image, int]:

@@ -13,6 +13,7 @@ from gui.pages.page import Page
 from gui.parts import button, card, column, label, row
 from gui.recent import RecentList
 from gui.session import Desk, Session
+from gui.settings import work_folder
 from gui.theme import GAP
 
 
@@ -136,7 +137,7 @@ class StartPage(Page):
     def _sample_made(self, clips: dict[str, Path]) -> None:
         for side, clip in clips.items():
             self.take(side, clip)
-        self.place.setText(str(_free(_home() / "sample")))
+        self.place.setText(str(_free(work_folder() / "sample")))
         self._name_touched = True
 
     def _take_two(self, paths: list[Path]) -> None:
@@ -150,7 +151,7 @@ class StartPage(Page):
     def _check(self) -> None:
         a, b = self.zones["a"].path, self.zones["b"].path
         if not self._name_touched and a is not None and b is not None:
-            self.place.setText(str(_free(_home() / f"{b.stem} on {a.stem}")))
+            self.place.setText(str(_free(work_folder() / f"{b.stem} on {a.stem}")))
         ready = a is not None and b is not None and bool(self.place.text().strip())
         self.make_button.setEnabled(ready and self._making is None)
 
@@ -199,10 +200,6 @@ class StartPage(Page):
         made.setMaximumWidth(420)
         made.setMinimumWidth(320)
         return made
-
-
-def _home() -> Path:
-    return Path.home() / "faceswap"
 
 
 def _free(path: Path) -> Path:

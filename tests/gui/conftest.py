@@ -15,11 +15,14 @@ pytest.importorskip("PySide6")
 import display
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 from stand_in import FAKE, Wait
+from walker import Walker
 
 from gui import plots, processes
 from gui.app import make_app
+from gui.runner import COMMAND
 from gui.session import Desk
 from gui.settings import Settings
 from gui.window import Window
@@ -115,6 +118,32 @@ def window(desk: Desk) -> Iterator[Window]:
     made.ask_about_jobs = lambda running: "keep"  # type: ignore[method-assign]
     made.close()
     made.deleteLater()
+
+
+@pytest.fixture
+def walker(
+    settings: Settings,
+    wait: Callable[..., None],
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Walker]:
+    """A new window, as at the first start."""
+    # Compiled kernels are kept for the next time, so they are no temporary files.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
+    desk = Desk(settings, COMMAND)
+    window = Window(desk)
+    window.resize(1280, 800)
+    window.show()
+    yield Walker(window, wait, qtbot)
+    pids = [job.record.pid for job in desk.jobs.jobs]
+    for pid in pids:
+        processes.end(pid)
+    wait(lambda: not any(processes.alive(pid) for pid in pids))
+    window.ask_about_jobs = lambda running: "keep"  # type: ignore[method-assign]
+    window.close()
+    window.deleteLater()
+    desk.deleteLater()
 
 
 @pytest.fixture

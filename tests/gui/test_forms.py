@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QComboBox, QSlider, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QSlider, QWidget
 
 from faceswap.jobs.convert import ConvertOptions
+from faceswap.jobs.lab import LabOptions
 from faceswap.jobs.registry import JOBS, options_of
 from faceswap.jobs.train_options import TrainOptions
 from faceswap.options import show_of
@@ -54,6 +55,26 @@ def test_what_a_run_has_takes_the_place_of_the_defaults(qapp: QApplication) -> N
     form.rebase({})
     assert form.values() == {}
     assert form.value("warp") == 0.1
+    form.deleteLater()
+
+
+def test_small_numbers_are_taken_as_they_are(qapp: QApplication) -> None:
+    form = Form(LabOptions, without=("use",))
+    spin = form.editors["strength"]
+    assert isinstance(spin, QDoubleSpinBox)
+    for value, shown in ((0.25, "0.25"), (1e-5, "0.00001"), (20.0, "20"), (100.5, "100.5")):
+        form.set_values({"strength": value})
+        assert form.values() == {"strength": value}
+        assert spin.text() == spin.locale().toString(value, "f", len(shown.partition(".")[2]))
+    form.deleteLater()
+
+
+def test_paths_are_lists_or_single_ones(qapp: QApplication, tmp_path: Path) -> None:
+    form = Form(LabOptions, without=("use",))
+    form.set_values({"data": [str(tmp_path)], "output": str(tmp_path / "out")})
+    assert form.values() == {"data": [tmp_path], "output": tmp_path / "out"}
+    form.set_values({"output": "~/out"})
+    assert form.values() == {"output": Path.home() / "out"}
     form.deleteLater()
 
 

@@ -1,114 +1,26 @@
 """From two clips to a finished video, through the real window and the real program."""
 
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtWidgets import QWidget
-from pytestqt.qtbot import QtBot
+from PySide6.QtCore import QPoint, Qt
 from stand_in import drop
+from walker import Walker
 
 from faceswap.video.label import is_labelled
 from faceswap.video.reader import VideoReader
-from gui import processes
 from gui.forms import Slider
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
-from gui.runner import COMMAND
-from gui.session import Desk
-from gui.settings import Settings
-from gui.window import Window
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 300.0
-"""Seconds for one job, on a machine that has much else to do."""
-
-
-class Walker:
-    """The window with the real program behind it, and a user's hands."""
-
-    def __init__(self, window: Window, wait: Callable[..., None], bot: QtBot) -> None:
-        self.window, self.desk, self._wait, self._bot = window, window.desk, wait, bot
-        self.worst = (0.0, "")
-        self._last = time.thread_time()
-        self._watch = QTimer(window)
-        self._watch.timeout.connect(self._tick)
-        self._watch.start(5)
-
-    def until(self, condition: Callable[[], object]) -> None:
-        """Run the event loop until ``condition`` holds."""
-        self._wait(condition, PATIENCE)
-
-    def click(self, widget: QWidget, place: QPoint | None = None) -> None:
-        """Press ``widget`` in its middle, or at ``place``, once it can be pressed."""
-        self.until(lambda: widget.isVisible() and widget.isEnabled())
-        if place is None:
-            self._bot.mouseClick(widget, Qt.MouseButton.LeftButton)
-        else:
-            self._bot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place)
-
-    def type(self, widget: QWidget, key: Qt.Key) -> None:
-        """Press ``key`` in ``widget``."""
-        self._bot.keyClick(widget, key)
-
-    def go(self, name: str) -> None:
-        """Show a page; the making of a page is not what must not hold up the event loop."""
-        self.window.go(name)
-        self._last = time.thread_time()
-
-    def run(self, widget: QWidget) -> None:
-        """Start a job by pressing ``widget``, and see it to its good end."""
-        before = len(self.desk.jobs.jobs)
-        self.click(widget)
-        job = self.desk.jobs.jobs[0]
-        assert len(self.desk.jobs.jobs) == before + 1, self.window.banner._text.text()
-        self.until(lambda: not job.running)
-        assert job.state == "finished", f"{job.message}\n{job.details()}"
-
-    def side(self, side: str) -> dict[str, object]:
-        """What the window knows of one side."""
-        assert self.desk.session is not None
-        return self.desk.session.side(side)
-
-    def _tick(self) -> None:
-        now = time.thread_time()
-        running = ", ".join(job.record.command for job in self.desk.jobs.running())
-        if running:
-            held = (now - self._last, f"{self.window.page.name}, running: {running}")
-            self.worst = max(self.worst, held)
-        self._last = now
-
-
-@pytest.fixture
-def walker(settings: Settings, wait: Callable[..., None], qtbot: QtBot) -> Iterator[Walker]:
-    """A new window, as at the first start."""
-    desk = Desk(settings, COMMAND)
-    window = Window(desk)
-    window.resize(1280, 800)
-    window.show()
-    yield Walker(window, wait, qtbot)
-    pids = [job.record.pid for job in desk.jobs.jobs]
-    for pid in pids:
-        processes.end(pid)
-    wait(lambda: not any(processes.alive(pid) for pid in pids))
-    window.ask_about_jobs = lambda running: "keep"  # type: ignore[method-assign]
-    window.close()
-    window.deleteLater()
-    desk.deleteLater()
-
 
 @pytest.mark.usefixtures("swept")
-def test_from_two_clips_to_a_video(
-    walker: Walker, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Compiled kernels are kept for the next time, so they are no temporary files.
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
+def test_from_two_clips_to_a_video(walker: Walker, sample: Path, tmp_path: Path) -> None:
     project = tmp_path / "first swap"
     _drop(walker, sample, tmp_path, project)
     _find_faces(walker)

@@ -39,7 +39,7 @@ OPTIONS: dict[str, Callable[[Path], Options]] = {
     "convert": lambda project: ConvertOptions(project=project),
     "sample": lambda project: SampleOptions(folder=project / "sample"),
 }
-PAGES = ("start", "footage", "faces", "train", "convert", "jobs")
+PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
 
 
 def start_page(window: Window) -> StartPage:
@@ -70,7 +70,7 @@ desk = Desk(Settings(store, Path(sys.argv[1])))
 window = Window(desk)
 window.show()
 app.processEvents()
-while len(window.pages) < 6:
+while len(window.pages) < 7:
     window._make_ahead()
 heavy = {"torch", "cv2", "av", "kornia", "numba"} & set(sys.modules)
 window.close()

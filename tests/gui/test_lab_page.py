@@ -1,0 +1,233 @@
+"""The page of the lab: every use has its form, and what a job makes is shown."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+from stand_in import FAKE, Wait, drop
+from walker import Walker
+
+from faceswap.jobs.lab import LabOptions
+from faceswap.lab.uses import GROUPS, USES
+from gui.pages.jobs import JobsPage
+from gui.pages.lab import LabPage
+from gui.paths import PathList
+from gui.session import Desk
+from gui.settings import Settings
+from gui.window import Window
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the page keeps what it makes, unless told otherwise."""
+    monkeypatch.setattr("gui.pages.lab.work_folder", lambda: tmp_path / "work")
+    return tmp_path / "work"
+
+
+def lab_page(window: Window) -> LabPage:
+    window.go("lab")
+    page = window.page
+    assert isinstance(page, LabPage)
+    return page
+
+
+def picks(page: LabPage) -> PathList:
+    found = page.form.editors["data"]
+    assert isinstance(found, PathList)
+    return found
+
+
+def pictures(folder: Path, level: int, count: int = 12) -> Path:
+    """Grey pictures of 16 × 16 with a bright spot somewhere."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(level)
+    for number in range(count):
+        picture = np.full((16, 16), level, np.uint8)
+        y, x = rng.integers(2, 14, 2)
+        picture[y - 2 : y + 2, x - 2 : x + 2] = 255 - level
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    return folder
+
+
+def test_every_use_has_a_form_of_what_means_something_to_it(window: Window) -> None:
+    page = lab_page(window)  # no project is open
+    assert {use.group for use in USES.values()} == set(GROUPS)
+    for name, use in USES.items():
+        page.uses.select(name)
+        assert page.use == name
+        means = {"code": use.code, "size": use.size, "strength": bool(use.strength)}
+        left_out = {"use", *(option for option, means_it in means.items() if not means_it)}
+        assert set(page.form.editors) == set(LabOptions.model_fields) - left_out
+        lines = picks(page).picks
+        assert [pick.line.accessibleName().lower() for pick in lines] == [
+            given.name.lower() for given in use.inputs
+        ]
+        assert use.without in lines[0].line.placeholderText()
+        assert page.folder == page._suggested()
+        entered = {option: 8 for option, means_it in means.items() if means_it}
+        page.form.set_values(entered)
+        made = page.form.options(use=name)
+        assert made == LabOptions(use=name, **entered)
+        if use.strength:
+            assert use.strength in page.form.editors["strength"].toolTip()
+
+
+def test_inputs_are_entered_in_order_and_dropped(window: Window, work: Path) -> None:
+    page = lab_page(window)
+    page.uses.select("translate")
+    a, b, truth = picks(page).picks
+    assert (a.isEnabled(), b.isEnabled(), truth.isEnabled()) == (True, False, False)
+    drop(a, work / "night")
+    assert (b.isEnabled(), truth.isEnabled()) == (True, False)
+    assert page.folder == work / "lab" / "translate night"
+    drop(b, work / "day")
+    drop(truth, work / "truth")
+    assert page.form.value("data") == [work / "night", work / "day", work / "truth"]
+    b.set_value(None)
+    assert page.form.value("data") == [work / "night"]
+    assert not truth.isEnabled()
+
+
+def test_what_is_entered_is_kept_for_each_use_and_for_the_next_window(
+    window: Window, settings: Settings, tmp_path: Path
+) -> None:
+    page = lab_page(window)
+    page.form.set_values({"steps": 7, "strength": 0.25, "output": tmp_path / "here"})
+    page.uses.select("retrieve")
+    page.form.set_values({"data": [tmp_path / "all", tmp_path / "one.png"]})
+    page.uses.select("denoise")
+    assert page.form.values() == {"steps": 7, "strength": 0.25, "output": tmp_path / "here"}
+    page.uses.select("retrieve")
+    window.go("jobs")
+    desk = Desk(settings, FAKE)
+    other = Window(desk)
+    again = lab_page(other)
+    assert again.use == again.uses.use == "retrieve"
+    assert again.form.value("data") == [tmp_path / "all", tmp_path / "one.png"]
+    again.uses.select("denoise")
+    assert again.folder == tmp_path / "here"
+    other.close()
+    other.deleteLater()
+    desk.deleteLater()
+
+
+def test_a_use_runs_while_another_is_looked_at(
+    window: Window, wait: Wait, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_JOB", "hang")
+    page = lab_page(window)
+    page.form.set_values({"steps": 5})
+    page.go.click()
+    (job,) = window.desk.jobs.running()
+    wait(lambda: "loss" in page.state.text())
+    assert page.strip.isVisible()
+    assert not page.go.isEnabled()
+    assert not page.form.isEnabled()
+    page.uses.select("vae")
+    assert not page.strip.isVisible()
+    assert page.go.isEnabled()
+    assert page.state.text() == ""
+    page.uses.select("denoise")
+    assert page.strip.job is job
+    assert page.form.value("steps") == 5
+    window.go("jobs")
+    jobs = window.page
+    assert isinstance(jobs, JobsPage)
+    line = f"faceswap lab --use denoise --output {work / 'lab' / 'denoise'} --steps 5"
+    assert jobs.command.text() == line
+    lab_page(window)
+    page.strip.stop.click()
+    wait(lambda: not job.running)
+    assert page.go.isEnabled()
+
+
+def test_what_is_wrong_with_options_is_said_at_once(window: Window) -> None:
+    page = lab_page(window)
+    page.form.set_values({"steps": 5, "minutes": 2.0})
+    page.start()
+    assert "not both" in window.banner.text
+    page.repair.start()
+    assert "Choose a picture" in window.banner.text
+    assert not window.desk.jobs.jobs
+
+
+def test_the_figure_fills_the_page_by_keyboard_too(
+    window: Window, work: Path, qtbot: QtBot
+) -> None:
+    folder = work / "lab" / "denoise"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (90, 60), "white").save(folder / "denoise.png")
+    (folder / "denoise.json").write_text('{"sentence": "It is better."}')
+    page = lab_page(window)
+    assert page.sentence.text() == "It is better."
+    qtbot.keyClick(page.figure, Qt.Key.Key_Return)
+    assert not page.uses.isVisible()
+    assert not page.panel.isVisible()
+    assert page.figure.width() > 1000
+    page.smaller.click()
+    assert page.uses.isVisible()
+    (folder / "denoise.png").write_bytes(b"no picture")
+    (folder / "denoise.json").write_text("[")
+    window.go("jobs")
+    lab_page(window)
+    assert page.figure.path is None
+    assert page.sentence.isHidden()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("swept")
+def test_from_digits_to_a_repaired_picture(walker: Walker, work: Path, tmp_path: Path) -> None:
+    picture = pictures(tmp_path / "some", 40) / "03.png"
+    walker.until(lambda: len(walker.window.pages) == len(walker.window._kinds))
+    walker.go("lab")
+    page = walker.window.page
+    assert isinstance(page, LabPage)
+    page.form.set_values({"steps": 2, "device": "cpu"})
+    assert not page.repair.isVisible()
+    walker.run(page.go)
+    folder = work / "lab" / "denoise"
+    assert (folder / "denoise" / "step-000000002.safetensors").is_file()
+    assert page.figure.path == folder / "denoise.png"
+    assert not page.figure.image.isNull()
+    assert "it has never seen" in page.sentence.text()
+    assert page.go.text() == "Go on"
+    page.form.set_values({"steps": 3, "device": "cpu"})
+    walker.run(page.go)
+    assert (folder / "denoise" / "step-000000003.safetensors").is_file()
+    drop(page.repair.input, picture)
+    walker.run(page.repair.go)
+    assert (tmp_path / "some" / "03 denoise.png").is_file()
+    wipe = page.compare.wipe
+    walker.until(lambda: not wipe.image.isNull() and not wipe.second.isNull())
+    assert wipe.isVisible()
+    assert wipe.image != wipe.second
+    assert not page.compare.slider.isVisible()
+    walker.click(page.back)
+    assert page.figure.isVisible()
+    assert walker.worst[0] < 0.05, f"the event loop was held up: {walker.worst}"
+
+
+@pytest.mark.slow
+def test_a_folder_without_pictures_then_two_with_some(
+    walker: Walker, work: Path, tmp_path: Path
+) -> None:
+    walker.go("lab")
+    page = walker.window.page
+    assert isinstance(page, LabPage)
+    page.uses.select("translate")
+    (tmp_path / "empty").mkdir()
+    a, b, _ = picks(page).picks
+    for pick in (a, b):
+        drop(pick, tmp_path / "empty")
+    page.form.set_values(page.form.values() | {"steps": 2, "device": "cpu", "size": 16})
+    walker.run(page.go, "failed")
+    assert "There are no pictures" in walker.window.banner.text
+    drop(a, pictures(tmp_path / "night", 20))
+    drop(b, pictures(tmp_path / "day", 200))
+    job = walker.run(page.go)
+    assert page.figure.path == work / "lab" / "translate night" / "translate.png"
+    assert page.sentence.text() in job.message
+    assert "shown as B" in page.sentence.text()
