@@ -86,6 +86,27 @@ def test_pictures(use: str, picture: Path, tmp_path: Path) -> None:
         finish(RestoreOptions(**given))
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_a_camera_s_picture_is_repaired_upright(suffix: str, picture: Path, tmp_path: Path) -> None:
+    turned = tmp_path / f"turned{suffix}"
+    with Image.open(picture) as page:
+        exif = page.getexif()
+        exif[0x0110], exif[0x0112] = "A camera", 6
+        page.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif)
+    made = []
+    for path in (picture, turned):
+        options = RestoreOptions(
+            input=path,
+            model=saved(tmp_path, use="denoise"),
+            output=tmp_path / f"out-{path.stem}.png",
+            device="cpu",
+        )
+        finish(options)
+        made.append(np.asarray(Image.open(options.output)).astype(int))
+    assert made[0].shape == made[1].shape
+    assert np.abs(made[0] - made[1]).mean() < 5
+
+
 def test_a_grey_net_repairs_each_colour(picture: Path) -> None:
     frame = np.asarray(Image.open(picture))
     grey = Restorer(net(inputs=1, channels=1), CPU)

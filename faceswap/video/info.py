@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+import warnings
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +17,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
+from PIL import Image
 
 from faceswap.errors import InputError
 
@@ -32,6 +34,21 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+
+_UPRIGHT = (False, False, False)
+_QUARTERS = {1: (True, False, True), 2: (False, True, True), 3: (True, True, False)}
+"""What undoes quarters of a turn against the clock."""
+_ORIENTATION_TAG = 0x0112
+_ORIENTATIONS = {
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
+"""The orientations of EXIF (JEITA CP-3451, 4.6.4 A), as transpose, flip x and flip y."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +106,7 @@ class VideoInfo:
     """What a video file says of itself.
 
     width, height: of the upright frames, in pixels, after the display matrix.
-    turn: the display matrix as (transpose, flip x, flip y), applied in this order.
+    turn: what makes frames upright, (transpose, flip x, flip y), applied in this order.
     time_base: seconds per tick of the presentation timestamps.
     rate: mean frames per second.
     start: the first timestamp, in ticks; 0 where the file does not say.
@@ -173,12 +190,12 @@ def probe(path: Path) -> VideoInfo:
         first = next(container.decode(stream), None)
         if first is None:
             raise InputError(f"{path.name} has no frames; copy or download it again.")
-        turn = _turn(first)
+        still = container.format.name.endswith("_pipe") or container.format.name == "image2"
+        turn = _turn(first, path if still else None)
         width, height = first.width, first.height
         aspect = stream.sample_aspect_ratio or Fraction(1)
         if turn[0]:
             width, height, aspect = height, width, 1 / (aspect or Fraction(1))
-        still = container.format.name.endswith("_pipe") or container.format.name == "image2"
         duration = _duration(container, stream)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         return VideoInfo(
@@ -242,12 +259,42 @@ def _colour(frame: VideoFrame) -> Colour:
     return Colour(frame.colorspace, frame.color_primaries, frame.color_trc, full)
 
 
-def _turn(frame: VideoFrame) -> tuple[bool, bool, bool]:
-    """The display matrix [[a, b], [c, d]] (x' = ax + cy, y' = bx + dy) as transpose and flips."""
-    for item in frame.side_data:
+def _turn(frame: VideoFrame, picture: Path | None) -> tuple[bool, bool, bool]:
+    """How to turn frames upright; ``picture`` is the file where it is a still one."""
+    orientation = None if picture is None else _orientation(picture)
+    if orientation is not None:
+        return _ORIENTATIONS.get(orientation, _UPRIGHT)
+    try:
+        data = list(frame.side_data)
+    except ValueError:
+        # PyAV makes all of a frame's side data at once, and fails where libav is newer and has a
+        # kind of which it does not know (EXIF, views of stereo). It still tells the angle, which
+        # is all but whether the frame is mirrored.
+        return _QUARTERS.get(round(frame.rotation / 90) % 4, _UPRIGHT)
+    for item in data:
         if getattr(item, "type", None) == SideDataType.DISPLAYMATRIX:
-            a, b, _, c, d = struct.unpack("=5i", bytes(item)[:20])  # type: ignore[arg-type]
-            if abs(b) + abs(c) > abs(a) + abs(d):
-                return True, c < 0, b < 0
-            return False, a < 0, d < 0
-    return False, False, False
+            return _of_matrix(bytes(item))  # type: ignore[arg-type]
+    return _UPRIGHT
+
+
+def _of_matrix(data: bytes) -> tuple[bool, bool, bool]:
+    """The display matrix [[a, b], [c, d]] (x' = ax + cy, y' = bx + dy) as transpose and flips."""
+    a, b, _, c, d = struct.unpack("=5i", data[:20])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return True, c < 0, b < 0
+    return False, a < 0, d < 0
+
+
+def _orientation(path: Path) -> int | None:
+    """What a picture's EXIF says of how the camera was held, 1 to 8; None where it says nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a size or a tag that is odd: nothing else is read
+        try:
+            with Image.open(path) as picture:
+                orientation = picture.getexif().get(_ORIENTATION_TAG)
+        except Image.DecompressionBombError:
+            return None
+        # Whatever is wrong with a picture or its EXIF, libav may still read it.
+        except (OSError, SyntaxError, ValueError, KeyError, TypeError, struct.error):
+            return None
+    return orientation if isinstance(orientation, int) else None
