@@ -15,7 +15,7 @@ from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig, tran
 from faceswap.autoencoder.dense import DEEP, SHALLOW, DenseAutoencoder, DenseConfig, linear
 from faceswap.autoencoder.family import Autoencoder
 from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
-from faceswap.autoencoder.restoring import RestoringConfig, RestoringNet
+from faceswap.autoencoder.restoring import RestoringConfig, RestoringNet, with_holes
 from faceswap.autoencoder.sequence import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.stacked import Classifier, Stage, release
 
@@ -193,6 +193,49 @@ def test_a_restoring_net_takes_any_size_and_begins_by_changing_little() -> None:
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.2 * before
+
+
+def test_a_standardised_net_does_the_same_in_any_light() -> None:
+    torch.manual_seed(0)
+    net = RestoringNet(RestoringConfig(inputs=3, channels=3, widths=(8, 8), standardised=True))
+    x = 0.3 + 0.4 * smooth(2, (3, 16, 16))
+    tint = torch.tensor([0.1, 0.0, -0.05]).view(1, 3, 1, 1)
+    made, dim = net(x) - x, net(0.8 * x + tint) - (0.8 * x + tint)
+    assert made.abs().mean() > 0.01
+    # Not exactly: what keeps plain pictures plain counts for more where contrast is low.
+    assert torch.allclose(dim, 0.8 * made, atol=0.15 * float(made.detach().std()))
+
+
+@pytest.mark.parametrize("standardised", [False, True])
+def test_a_masked_net_changes_holes_alone(standardised: bool) -> None:
+    torch.manual_seed(0)
+    config = RestoringConfig(
+        inputs=4, channels=3, widths=(8, 8), masked=True, standardised=standardised
+    )
+    x, hole = torch.rand(2, 3, 19, 24), torch.zeros(2, 1, 19, 24)
+    hole[:, :, 3:9, 5:20] = 1
+    hole[1] = 1  # nothing is known of it
+    seen = with_holes(x, hole)
+    made = RestoringNet(config)(seen)
+    known = (hole == 0).expand_as(x)
+    assert torch.equal(made[known], x[known])
+    assert not torch.equal(made, seen[:, :3])
+    assert bool(made.isfinite().all())
+    # What was in the hole is not looked at.
+    again = with_holes(torch.where(hole > 0, torch.rand_like(x), x), hole)
+    assert torch.equal(seen, again)
+
+
+def test_holes_are_filled_smoothly_from_around_them() -> None:
+    hole = torch.zeros(1, 1, 23, 30)
+    hole[:, :, 6:15, 8:22] = 1
+    plain = torch.full((1, 2, 23, 30), 0.7)
+    assert torch.allclose(with_holes(plain, hole)[:, :2], plain)
+    slope = torch.linspace(0, 1, 30).expand(1, 1, 23, 30)
+    filled = with_holes(slope, hole)[:, :1]
+    assert torch.equal(filled[:, :, :6], slope[:, :, :6])
+    assert (filled - slope).abs().max() < 0.15
+    assert (filled.diff(dim=3).abs() < 0.15).all()
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,7 @@ def functions() -> "dict[UseName, Callable[[Settings], Run]]":
         anomaly,
         classify,
         codes,
+        family,
         generate,
         latent,
         readings,
@@ -137,6 +138,7 @@ def functions() -> "dict[UseName, Callable[[Settings], Run]]":
     )
 
     return {
+        "family": family.family,
         "reconstruct": codes.reconstruct,
         "codes": codes.compare_codes,
         "rate": codes.rate,

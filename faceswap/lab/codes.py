@@ -19,7 +19,7 @@ from faceswap.errors import OptionsError
 from faceswap.events import Event
 from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import Block, beside, curves, plane, rgb, sheet
-from faceswap.lab.models import body_for
+from faceswap.lab.models import body_for, patches_for
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat
 from faceswap.lab.uses import UseName
@@ -265,13 +265,7 @@ def sequence(settings: Settings) -> Run:
 def transformer(settings: Settings) -> Run:
     """A Transformer autoencoder over patches."""
     pictures = settings.pictures()
-    channels, height, width = pictures.shape
-    patch = next((p for p in (7, 8, 5, 4, 6) if not height % p and not width % p), None)
-    if patch is None:
-        raise OptionsError("No patch of 4 to 8 pixels divides the pictures; give --size 64.")
-    config = PatchConfig(
-        channels=channels, height=height, size=width, patch=patch, numbers=settings.code or 32
-    )
+    config = patches_for(pictures.shape, settings.code or 32)
     return (yield from _other(settings, pictures, config, "transformer", 4000))
 
 

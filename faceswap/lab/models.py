@@ -51,12 +51,11 @@ class TranslatingConfig(BaseModel):
 
 
 class RepairConfig(RestoringConfig):
-    """use: what it repairs; masked: whether its last input channel says where. strength: of what
-    spoilt the pictures it learnt from.
+    """use: what it repairs, "sound" by its spectrograms. strength: of what spoilt what it learnt
+    from.
     """
 
-    use: Literal["denoise", "occlusion", "inpaint", "superres", "colourise"] = "denoise"
-    masked: bool = False
+    use: Literal["denoise", "occlusion", "inpaint", "superres", "colourise", "sound"] = "denoise"
     strength: float = 0.0
 
 
@@ -143,3 +142,15 @@ def body_for(shape: tuple[int, int, int], numbers: int | None, dense: int = 0) -
         numbers=numbers,
         dense=dense,
     )
+
+
+def patches_for(shape: tuple[int, int, int], numbers: int) -> PatchConfig:
+    """A Transformer autoencoder that suits pictures (C, H, W).
+
+    Raises OptionsError when no patch of 4 to 8 pixels divides them.
+    """
+    channels, height, width = shape
+    patch = next((p for p in (7, 8, 5, 4, 6) if not height % p and not width % p), None)
+    if patch is None:
+        raise OptionsError("No patch of 4 to 8 pixels divides the pictures; give --size 64.")
+    return PatchConfig(channels=channels, height=height, size=width, patch=patch, numbers=numbers)

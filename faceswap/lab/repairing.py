@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from faceswap.autoencoder import corruption
 from faceswap.autoencoder.losses import luma
+from faceswap.autoencoder.restoring import with_holes
 from faceswap.errors import OptionsError
 from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import sheet
@@ -39,6 +40,46 @@ class Kind:
     spoil: Spoil
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a use is learnt. steps: of digits. loss: see ``task.Repeat``. photographs: what changes
+    them by chance. standardised, blocks and deep, the last of its widths for them: of the net,
+    see ``RestoringConfig``.
+    """
+
+    photographs: Spoil
+    steps: int = 3500
+    loss: Literal["mse", "mae"] = "mse"
+    standardised: bool = False
+    blocks: int = 1
+    deep: int = 96
+
+
+def changed(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Photographs (N, C, S, S) mirrored, turned, enlarged or reduced, half of them relit.
+
+    A net that saw one kind of face alone, at one size, would give its colours to all others.
+    """
+    x = _SIZES(x, generator)
+    drawn = torch.rand((len(x), 1, 1, 1), generator=generator, device=generator.device)
+    return torch.where(drawn < 0.5, relit(x, generator), x)
+
+
+_SIZES = Jitter(rotation=10, scale=0.5, shift=0.1, flip=0.5, sharp=True)
+_PLACES = Jitter(rotation=5, scale=0.1, shift=0.05, flip=0.5, sharp=True)
+
+WAYS: dict[Use, Way] = {
+    # The level of noise is known by how it compares with black and white, so light stays in.
+    "denoise": Way(changed, steps=4500),
+    "occlusion": Way(changed, steps=2000),
+    # What is hidden is told by what is around it, in its place and at its size.
+    "inpaint": Way(_PLACES, 8000, "mae", standardised=True, blocks=4, deep=128),
+    "superres": Way(changed, 7000, "mae"),
+    # Which colours are true is what is learnt there.
+    "colourise": Way(Jitter(flip=0.5)),
+}
+
+
 def psnr(x: Tensor, y: Tensor) -> float:
     """10 log10(1 / mean squared difference) over all pictures, in dB."""
     return float(-10 * (x - y).square().mean().clamp(min=1e-12).log10())
@@ -64,7 +105,7 @@ def denoise(settings: Settings) -> Run:
         parts = torch.tensor_split(x, cuts)
         return torch.cat([k.spoil(p, g) for k, p in zip(kinds, parts, strict=True) if len(p)])
 
-    return (yield from _repair(settings, "denoise", mixed, kinds, sigma, steps=4500))
+    return (yield from _repair(settings, "denoise", mixed, kinds, sigma))
 
 
 def occlusion(settings: Settings) -> Run:
@@ -76,37 +117,33 @@ def occlusion(settings: Settings) -> Run:
         return torch.where(where > 0, torch.ones_like(x), x)
 
     kinds = [Kind("two white rows", hide)]
-    return (yield from _repair(settings, "occlusion", hide, kinds, steps=2000))
+    return (yield from _repair(settings, "occlusion", hide, kinds))
 
 
 def inpaint(settings: Settings) -> Run:
     """Fill holes, rectangles and strokes, whose places are known."""
-
-    def hollow(x: Tensor, where: Tensor) -> Tensor:
-        return torch.cat([torch.where(where > 0, torch.full_like(x, 0.5), x), where], 1)
-
     kinds = [
-        Kind("rectangles", lambda x, g: hollow(x, corruption.rectangles(x, g))),
-        Kind("strokes", lambda x, g: hollow(x, corruption.strokes(x, g))),
+        Kind("rectangles", lambda x, g: with_holes(x, corruption.rectangles(x, g))),
+        Kind("strokes", lambda x, g: with_holes(x, corruption.strokes(x, g))),
     ]
 
     def mixed(x: Tensor, g: torch.Generator) -> Tensor:
-        return hollow(x, corruption.holes(x, g))
+        return with_holes(x, corruption.holes(x, g))
 
-    return (yield from _repair(settings, "inpaint", mixed, kinds, steps=5000))
+    return (yield from _repair(settings, "inpaint", mixed, kinds))
 
 
 def superres(settings: Settings) -> Run:
     """Bring back detail of pictures 2 or 4 times smaller (the strength, 2 by default)."""
-    factor = 2 if settings.strength is None else int(settings.strength)
-    if factor not in (2, 4):
+    if settings.strength not in (None, 2, 4):
         raise OptionsError("Super-resolution knows the strengths 2 and 4, by which it enlarges.")
+    factor = int(settings.strength or 2)
 
     def small(x: Tensor, g: torch.Generator) -> Tensor:
         return corruption.reduced(x, factor)
 
     kinds = [Kind(f"{factor} times smaller, bicubic", small)]
-    return (yield from _repair(settings, "superres", small, kinds, strength=factor))
+    return (yield from _repair(settings, "superres", small, kinds, factor))
 
 
 def colourise(settings: Settings) -> Run:
@@ -124,7 +161,6 @@ def _repair(
     spoil: Spoil,
     kinds: list[Kind],
     strength: float = 0.0,
-    steps: int = 3500,
 ) -> Run:
     pictures = settings.pictures()
     yield from notices(pictures)
@@ -133,42 +169,24 @@ def _repair(
     if use == "superres" and pictures.shape[1] % int(strength):
         raise OptionsError(f"{strength:g} does not divide pictures of {pictures.shape[1]} pixels.")
     parts = split(pictures, settings.seed)
-    channels = pictures.shape[0]
+    channels, way = pictures.shape[0], WAYS[use]
     config = RepairConfig(
         use=use,
         inputs=1 if use == "colourise" else channels + (use == "inpaint"),
         channels=channels,
-        widths=(16, 32, 64) if pictures.shape[1] <= 32 else (16, 32, 64, 96),
+        widths=(16, 32, 64) if pictures.shape[1] <= 32 else (16, 32, 64, way.deep),
+        blocks=way.blocks,
         masked=use == "inpaint",
+        standardised=way.standardised,
         strength=strength,
     )
-    jitter = _jitter_for(pictures, use)
-    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, spoil, jitter)
-    steps = fewer(steps, pictures.shape)
+    # Sharp, as a net that learns from blurred pictures would blur what it repairs.
+    jitter = replace(DIGITS, sharp=True) if channels == 1 else way.photographs
+    aim = Repeat(way.loss)
+    task = LabTask(parts.training, parts.validation, aim, settings.device, spoil, jitter)
+    steps = fewer(way.steps, pictures.shape)
     model = yield from train(task, config, settings, use, steps, batch=32, precision=None)
     return (yield from _measured(settings, use, model, parts, kinds))
-
-
-def changed(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Photographs (N, C, S, S) mirrored, turned, enlarged or reduced, half of them relit.
-
-    A net that saw one kind of face alone, at one size, would give its colours to all others.
-    """
-    x = _PHOTOGRAPHS(x, generator)
-    drawn = torch.rand((len(x), 1, 1, 1), generator=generator, device=generator.device)
-    return torch.where(drawn < 0.5, relit(x, generator), x)
-
-
-_MIRRORED = Jitter(flip=0.5)
-_PHOTOGRAPHS = Jitter(rotation=10, scale=0.5, shift=0.1, flip=0.5, sharp=True)
-
-
-def _jitter_for(pictures: Pictures, use: Use) -> Spoil:
-    """Sharp for digits: a net that learns from blurred ones would blur what it repairs."""
-    if pictures.shape[0] == 1:
-        return replace(DIGITS, sharp=True)
-    # Which colours are true is what is learnt there.
-    return _MIRRORED if use == "colourise" else changed
 
 
 def _inked(pictures: Pictures) -> Pictures:
@@ -179,12 +197,9 @@ def _inked(pictures: Pictures) -> Pictures:
 
 
 @torch.no_grad()
-def repaired(model: nn.Module, seen: Tensor, masked: bool) -> Tensor:
-    """What ``model`` makes of ``seen``, 128 at a time; outside of a mask nothing changes."""
-    made = torch.cat([model(part) for part in torch.split(seen, 128)])
-    if masked:
-        made = torch.where(seen[:, -1:] > 0, made, seen[:, :-1])
-    return made
+def repaired(model: nn.Module, seen: Tensor) -> Tensor:
+    """What ``model`` makes of ``seen``, 128 at a time."""
+    return torch.cat([model(part) for part in torch.split(seen, 128)])
 
 
 def _measured(
@@ -193,28 +208,29 @@ def _measured(
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)
     figures: dict[str, Any] = {"test pictures": len(x)}
-    rows, said = [("wanted", x[:10])], []
+    rows, said, left_so = [("wanted", x[:10])], list[str](), list[float]()
+    # Holes left grey would be too easy to be better than.
+    plain, leaving = (
+        ("filled smoothly", "filling smoothly") if use == "inpaint" else ("before", "leaving it")
+    )
     for kind in kinds:
         seen = kind.spoil(x, generator)
-        shown = visible(seen, x.shape[1])
-        shown = shown.expand(-1, x.shape[1], -1, -1)
-        made = repaired(model, seen, use == "inpaint")
-        before, after = psnr(shown, x), psnr(made, x)
-        numbers = {"PSNR before": before, "PSNR after": after, "gain in dB": after - before}
+        spoilt = visible(seen, x.shape[1]).expand_as(x)
+        made = repaired(model, seen)
+        before, after = psnr(spoilt, x), psnr(made, x)
+        numbers = {f"PSNR {plain}": before, "PSNR after": after, "gain in dB": after - before}
         where = _hidden(use, seen, x)
         if where is not None:
-            left = float(((shown - x).square() * where).sum())
-            numbers["error where hidden, share of leaving it"] = (
-                float(((made - x).square() * where).sum()) / left
-            )
+            error, least = (((y - x).square() * where).sum() for y in (made, spoilt))
+            left_so.append(float(error / least))
+            numbers[f"error where hidden, share of {leaving}"] = left_so[-1]
         figures[kind.name] = numbers
+        shown = spoilt if use != "inpaint" else torch.where(seen[:, -1:] > 0, 0.5, spoilt)
         rows += [(kind.name, shown[:10]), (f"repaired, {after - before:+.1f} dB", made[:10])]
-        said.append(f"{kind.name}: {before:.1f} dB before, {after:.1f} dB after")
+        said.append(f"{kind.name}: {before:.1f} dB {plain}, {after:.1f} dB after")
     sentence = f"On {len(x):,} pictures it has never seen: {'; '.join(said)}."
-    first = figures[kinds[0].name]
-    if "error where hidden, share of leaving it" in first:
-        share = first["error where hidden, share of leaving it"]
-        sentence += f" In the hidden places {share:.0%} of the error is left."
+    if left_so:
+        sentence += f" In the hidden places {left_so[0]:.0%} of the error of {leaving} is left."
     return (yield from finish(settings, use, [sheet(rows)], figures, sentence))
 
 
@@ -242,11 +258,13 @@ def shift(settings: Settings) -> Run:
 
     config = body_for(pictures.shape, settings.code or 64, 256)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, moved)
-    model = yield from train(task, config, settings, "shift", fewer(3000, pictures.shape))
+    model = yield from train(
+        task, config, settings, "shift", fewer(3000, pictures.shape), strength=most
+    )
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)
     seen = moved(x, generator)
-    made = repaired(model, seen, masked=False)
+    made = repaired(model, seen)
     before, after = psnr(seen, x), psnr(made, x)
     figures = {"PSNR before": before, "PSNR after": after, "gain in dB": after - before}
     sentence = (

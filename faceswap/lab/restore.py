@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.losses import luma
+from faceswap.autoencoder.restoring import with_holes
 from faceswap.errors import OptionsError
 from faceswap.lab.models import RepairConfig
 from faceswap.training.precision import autocast, fastest_precision
@@ -32,6 +33,8 @@ class Restorer:
     ) -> None:
         config = getattr(model, "config", None)
         assert isinstance(config, RepairConfig)
+        if config.use == "sound":
+            raise OptionsError("This model cleans sound, not pictures.")
         if config.masked and mask is None:
             raise OptionsError("This model fills holes: show where they are with --mask.")
         if mask is not None and not config.masked:
@@ -54,8 +57,6 @@ class Restorer:
         x = torch.from_numpy(frame.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
         seen, planes = self._seen(x)
         made = self._tiled(seen)
-        if self.config.masked:
-            made = torch.where(seen[:, -1:] > 0, made, seen[:, :-1])
         if planes:  # each colour went through a grey net by itself
             made = made.transpose(0, 1)
         values = (made[0].clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
@@ -82,7 +83,7 @@ class Restorer:
             )
         where = torch.from_numpy(self._mask.copy()).to(x)[None, None] > 127
         where = where.float().expand(len(x), -1, -1, -1)
-        return torch.cat([torch.where(where > 0, torch.full_like(x, 0.5), x), where], 1), planes
+        return with_holes(x, where), planes
 
     def _tiled(self, x: Tensor) -> Tensor:
         """The net over (N, I, H, W), tile by tile: (N, C, H, W)."""

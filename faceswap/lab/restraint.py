@@ -72,7 +72,7 @@ def restraint(settings: Settings) -> Run:
             parts.training, parts.validation, Repeat(penalty=penalty), settings.device, spoil
         )
         folder = f"restraint-{name.replace(', ', '-').lower()}"
-        model = yield from train(task, config, settings, folder, 2500)
+        model = yield from train(task, config, settings, folder, 2500, strength=strength)
         assert isinstance(model, DenseAutoencoder)
         figures[name] = _measured(model, x, settings.seed)
         with torch.no_grad():

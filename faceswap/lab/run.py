@@ -82,14 +82,16 @@ def train(
     rate: float = 2e-3,
     model: nn.Module | None = None,
     precision: Precision | None = "fp32",
+    strength: float | None = None,
 ) -> Generator[Event, None, nn.Module]:
     """A model trained on ``task``, or what is left of its training; its averaged weights.
 
     config: what rebuilds the model; it is made anew unless ``model`` is given. name: of the run,
     a folder in the settings'. steps: of the run, where the settings don't say. precision: None
-    takes the fastest, which small nets gain little from, and nats want the digits.
-    Raises CheckpointError when the run there is of another model, or learnt from other data:
-    what is set aside now to measure on, it may have learnt then.
+    takes the fastest, which small nets gain little from, and nats want the digits. strength: of
+    what the model learns under, where its config doesn't tell.
+    Raises CheckpointError when the run there is of another model, or learnt from other data or
+    under another strength: what is set aside now to measure on, it may have learnt then.
     """
     folder = settings.folder / name
     kind = model_name(config)
@@ -104,7 +106,7 @@ def train(
                 f"{folder} holds another model than the one asked for; ask for the same, or give "
                 "another folder with --output."
             )
-        _check_data(folder, task, resumed=checkpoint is not None)
+        _check_data(folder, task.fingerprint, strength, resumed=checkpoint is not None)
         if model is None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
@@ -144,11 +146,17 @@ def fewer(steps: int, shape: tuple[int, int, int]) -> int:
     return max(steps // 5, min(steps, steps * 32 * 32 // (shape[1] * shape[2])))
 
 
-def _check_data(folder: Path, task: DataTask, *, resumed: bool) -> None:
+def _check_data(folder: Path, fingerprint: int, strength: float | None, *, resumed: bool) -> None:
     """Remember what a run learns from, and refuse to go on with something else."""
     path = folder / "data.json"
     if resumed and path.is_file():
-        if json.loads(path.read_text(encoding="utf-8"))["fingerprint"] != task.fingerprint:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if known.get("strength") != strength:
+            raise CheckpointError(
+                f"The model in {folder} was trained under another --strength; give the same, or "
+                "another folder with --output."
+            )
+        if known["fingerprint"] != fingerprint:
             raise CheckpointError(
                 f"The model in {folder} has learnt from other data, or with another --seed, and "
                 "may know what it would now be measured on; give another folder with --output."
@@ -156,7 +164,9 @@ def _check_data(folder: Path, task: DataTask, *, resumed: bool) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"fingerprint": task.fingerprint}), encoding="utf-8")
+        path.write_text(
+            json.dumps({"fingerprint": fingerprint, "strength": strength}), encoding="utf-8"
+        )
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
 
@@ -166,7 +176,7 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
 
     Raises CheckpointError when it is missing, damaged, or of another kind than asked for.
     """
-    checkpoint = read_checkpoint(newest_checkpoint(path) if path.is_dir() else path)
+    checkpoint = read_checkpoint(newest_checkpoint(path, "faceswap lab") if path.is_dir() else path)
     if checkpoint.kind not in KINDS or kind not in (None, checkpoint.kind):
         raise CheckpointError(
             f"{path} holds a model of the kind {checkpoint.kind!r}, not "
@@ -187,7 +197,9 @@ def finish(
     png, numbers = settings.folder / f"{use}.png", settings.folder / f"{use}.json"
     write_png(png, page(f"{use}: {USES[use].text}", blocks, sentence))
     try:
-        text = json.dumps({"use": use, "sentence": sentence, "figures": figures}, indent=1)
+        text = json.dumps(
+            {"use": use, "sentence": sentence, "figures": figures}, indent=1, allow_nan=False
+        )
         numbers.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {numbers}: {error.strerror}.") from error

@@ -198,7 +198,7 @@ def sound(settings: Settings) -> Run:
     if settings.data:
         given, rate = read_wav(settings.data[0])
         given = resampled(given, rate, RATE)
-    config = RepairConfig(use="denoise", widths=(12, 24, 48, 64))
+    config = RepairConfig(use="sound", widths=(12, 24, 48, 64))
     task = SoundTask(sounds[48:], sounds[:24], None)
     model = yield from train(task, config, settings, "sound", 1200, batch=8, precision=None)
     assert isinstance(model, RestoringNet)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -133,7 +133,9 @@ class LabTask:
         jitter: Spoil | None = None,
         dice: int = 0,
     ) -> None:
-        self.fingerprint = fingerprint(training.images)
+        self.fingerprint = fingerprint(
+            training.images, *([] if training.labels is None else [training.labels])
+        )
         self._set = training.image_set().to(device)
         self._held_out = held_out.image_set().to(device)
         self._device, self._aim, self._spoil = device, aim, spoil
@@ -198,12 +200,12 @@ def _taken(pictures: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Make the targets of the inputs. loss: of the squared or the absolute differences.
+    """Make the targets of the inputs. loss: of the squared differences or the absolute ones.
 
     penalty, where there is one, is added: it takes the model, the batch and the code.
     """
 
-    loss: str = "mse"
+    loss: Literal["mse", "mae"] = "mse"
     penalty: Callable[[Autoencoder, LabBatch, Tensor], Tensor] | None = None
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 UseName = Literal[
+    "family",
     "reconstruct",
     "codes",
     "rate",
@@ -32,13 +33,13 @@ UseName = Literal[
 ]
 
 
-Group = Literal["repair", "find", "make", "remember"]
+Group = Literal["repair", "find", "make", "compress"]
 
 GROUPS: dict[Group, str] = {
     "repair": "Repair",
     "find": "Find and tell apart",
     "make": "Make and change",
-    "remember": "Remember in a few numbers",
+    "compress": "Compress",
 }
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -76,15 +77,16 @@ class Use:
 
 
 USES: dict[UseName, Use] = {
-    "reconstruct": Use("a convolutional autoencoder against PCA", "remember"),
-    "codes": Use("codes of 2, 5, 16 and 32 numbers side by side", "remember", code=False),
-    "rate": Use("bytes against error, beside JPEG", "remember"),
-    "scatter": Use("pictures on a plane, beside PCA", "remember", code=False),
-    "sequence": Use("an LSTM autoencoder, row by row", "remember"),
-    "transformer": Use("a Transformer autoencoder over patches", "remember"),
-    "stacked": Use("layer after layer, then all together, then with labels", "remember"),
+    "family": Use("autoencoders of every kind side by side", "compress"),
+    "reconstruct": Use("a convolutional autoencoder against PCA", "compress"),
+    "codes": Use("codes of 2, 5, 16 and 32 numbers side by side", "compress", code=False),
+    "rate": Use("bytes against error, beside JPEG", "compress"),
+    "scatter": Use("pictures on a plane, beside PCA", "compress", code=False),
+    "sequence": Use("an LSTM autoencoder, row by row", "compress"),
+    "transformer": Use("a Transformer autoencoder over patches", "compress"),
+    "stacked": Use("layer after layer, then all together, then with labels", "compress"),
     "restraint": Use(
-        "sparse, contractive and denoising codes", "remember", strength="weight of the penalties"
+        "sparse, contractive and denoising codes", "compress", strength="weight of the penalties"
     ),
     "denoise": Use(
         "remove noise",
@@ -100,7 +102,7 @@ USES: dict[UseName, Use] = {
     ),
     "colourise": Use("colours from grey", "repair", code=False, repairs=True),
     "shift": Use("move a picture back to its place", "repair", strength="pixels"),
-    "vae": Use("a variational autoencoder, measured in nats", "remember"),
+    "vae": Use("a variational autoencoder, measured in nats", "compress"),
     "generate": Use("pictures from random codes", "make"),
     "caption": Use("pictures as a text says", "make"),
     "interpolate": Use("from one picture to another", "make"),
@@ -127,7 +129,7 @@ USES: dict[UseName, Use] = {
         "A's pictures as if of B",
         "make",
         (Input("A"), Input("B"), Input("truth")),
-        "digits at night, and by day",
+        "digits by night",
     ),
     "sound": Use(
         "denoise sound",

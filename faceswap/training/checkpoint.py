@@ -216,14 +216,14 @@ class CheckpointFolder:
             old.unlink(missing_ok=True)
 
 
-def newest_checkpoint(folder: Path) -> Path:
+def newest_checkpoint(folder: Path, maker: str = "faceswap train") -> Path:
     """The newest checkpoint in ``folder`` that is whole.
 
-    Raises CheckpointError when there is none.
+    Raises CheckpointError when there is none, and names ``maker``, the command that makes one.
     """
     checkpoint, _ = CheckpointFolder(folder).newest()
     if checkpoint is None:
-        raise CheckpointError(f"There is no trained model in {folder}; run 'faceswap train' first.")
+        raise CheckpointError(f"There is no trained model in {folder}; run '{maker}' first.")
     return checkpoint.path
 
 

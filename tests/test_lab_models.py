@@ -1,0 +1,88 @@
+"""All kinds of models that the lab saves."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from faceswap.autoencoder.convolutional import ConvConfig
+from faceswap.autoencoder.dense import DenseConfig
+from faceswap.autoencoder.models import SharedAutoencoder
+from faceswap.autoencoder.patches import PatchConfig
+from faceswap.autoencoder.sequence import LstmConfig
+from faceswap.autoencoder.variational import VariationalAutoencoder
+from faceswap.lab.family import members
+from faceswap.lab.models import (
+    KINDS,
+    ClassifierConfig,
+    RepairConfig,
+    TranslatingConfig,
+    VariationalConfig,
+    build,
+    model_name,
+)
+from faceswap.lab.run import load_model
+from faceswap.training.checkpoint import weights_of, write_checkpoint
+from faceswap.training.precision import autocast
+
+CPU = torch.device("cpu")
+BODY = ConvConfig(channels=3, size=16, widths=(8, 8), kind="strided", numbers=12)
+CONFIGS: dict[str, BaseModel] = {
+    "lab-dense": DenseConfig(channels=3, size=16, widths=(12,)),
+    "lab-conv": BODY,
+    "lab-lstm": LstmConfig(channels=3, size=16, hidden=16, numbers=12),
+    "lab-patches": PatchConfig(channels=3, size=16, patch=4, width=16, numbers=12),
+    "lab-repair": RepairConfig(inputs=3, channels=3, widths=(8, 8), standardised=True),
+    "lab-variational": VariationalConfig(body=BODY, latents=6),
+    "lab-classifier": ClassifierConfig(body=BODY, classes=4),
+    "lab-translator": TranslatingConfig(size=16, numbers=12, widths=(8, 8)),
+}
+
+
+def answer(model: nn.Module, x: Tensor) -> Tensor:
+    """What a model of any kind makes of pictures (N, 3, 16, 16)."""
+    if isinstance(model, SharedAutoencoder):
+        return model.translate(x, "b")[0]
+    if isinstance(model, VariationalAutoencoder):
+        return model.decode(model.encode(x))
+    made: Tensor = model(x)
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_any_kind_comes_back_identical(kind: str, tmp_path: Path) -> None:
+    config = CONFIGS[kind]
+    assert model_name(config) == kind
+    torch.manual_seed(0)
+    model = build(config).eval()
+    x = torch.rand(3, 3, 16, 16)
+    path = tmp_path / "model.safetensors"
+    weights = dict(weights_of(model, "ema"))
+    write_checkpoint(path, kind, config.model_dump(mode="json"), {}, weights)
+    with torch.no_grad():
+        assert torch.equal(answer(load_model(path, CPU, kind), x), answer(model, x))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_any_kind_works_in_bfloat16(kind: str) -> None:
+    torch.manual_seed(0)
+    model = build(CONFIGS[kind])
+    x = torch.rand(3, 3, 16, 16)
+    whole = answer(model, x)
+    with autocast(CPU, "bf16"):
+        made = answer(model, x)
+    loss: Tensor = made.float().square().mean()
+    torch.autograd.backward(loss)
+    assert torch.allclose(made.float(), whole, atol=0.05)
+    assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
+def test_the_family_is_as_large_as_its_code() -> None:
+    shape = (1, 28, 28)
+    for name, config in members(shape, 32).items():
+        model = build(config)
+        assert model.code == (128 if name == "convolutions with pooling" else 32)
+        assert answer(model, torch.rand(2, *shape)).shape == (2, *shape)
+    assert members(shape, 32)["128-64-32, mirrored"] == DenseConfig(height=28, widths=(128, 64, 32))

@@ -1,0 +1,59 @@
+"""What the lab refuses to go on with, or to use."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from faceswap.errors import CheckpointError, OptionsError
+from faceswap.jobs.lab import LabOptions, LabSummary, lab
+from faceswap.jobs.restore import RestoreOptions, restore
+from faceswap.lab.data import Pictures
+from faceswap.lab.task import LabTask, Repeat
+
+CPU = torch.device("cpu")
+
+
+def finish(**given: Any) -> LabSummary:
+    job = lab(LabOptions(steps=2, device="cpu", **given))
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            summary: LabSummary = end.value
+            return summary
+
+
+@pytest.mark.parametrize(("use", "first", "second"), [("restraint", 1, 5), ("shift", 2, 4)])
+def test_a_run_under_another_strength_is_not_gone_on_with(
+    use: Any, first: float, second: float, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"use": use, "output": tmp_path, "size": 16}
+    finish(**given, strength=first)
+    finish(**given, strength=first)
+    with pytest.raises(CheckpointError, match="another --strength"):
+        finish(**given, strength=second)
+
+
+def test_corrected_labels_are_other_data() -> None:
+    pictures = Pictures(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    right = Pictures(pictures.images, torch.tensor([0, 1, 1, 1]))
+    tasks = [LabTask(p, p, Repeat(), CPU) for p in (pictures, right, pictures)]
+    assert tasks[0].fingerprint == tasks[2].fingerprint != tasks[1].fingerprint
+
+
+def test_what_cleans_sound_repairs_no_pictures(tmp_path: Path) -> None:
+    finish(use="sound", output=tmp_path / "lab")
+    Image.new("RGB", (40, 40)).save(tmp_path / "in.png")
+    given: dict[str, Any] = {"input": tmp_path / "in.png", "output": tmp_path / "out.png"}
+    with pytest.raises(OptionsError, match="cleans sound, not pictures"):
+        list(restore(RestoreOptions(**given, model=tmp_path / "lab" / "sound")))
+    with pytest.raises(CheckpointError, match="run 'faceswap lab' first"):
+        list(restore(RestoreOptions(**given, model=tmp_path)))
+
+
+def test_enlarging_takes_two_factors_only(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match="strengths 2 and 4"):
+        finish(use="superres", output=tmp_path, strength=2.7)
