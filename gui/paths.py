@@ -53,9 +53,11 @@ class PathPick(QWidget):
         """Enter ``path``."""
         self.line.setText("" if path is None else str(path))
 
-    def set_hint(self, hint: str) -> None:
-        """Say what holds when nothing is entered."""
-        self.line.setPlaceholderText(hint)
+    def set_hint(self, hint: str | Path) -> None:
+        """Say what holds when nothing is entered; of a path the end is shown."""
+        shown = f"…/{hint.parent.name}/{hint.name}" if isinstance(hint, Path) else hint
+        self.line.setPlaceholderText(shown)
+        self._hint = str(hint)
         self._explain()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
@@ -73,7 +75,7 @@ class PathPick(QWidget):
         self.changed.emit()
 
     def _explain(self) -> None:
-        self.line.setToolTip(self.line.text() or self.line.placeholderText())
+        self.line.setToolTip(self.line.text() or self._hint)
 
     def _choose(self) -> None:
         if self._save:

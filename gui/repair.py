@@ -84,8 +84,7 @@ class RepairCard(QWidget):
         return given.with_name(f"{given.stem} {self._use}{ending}")
 
     def _suggest(self) -> None:
-        suggested = self._suggested()
-        self.output.set_hint(str(suggested) if suggested is not None else "")
+        self.output.set_hint(self._suggested() or "")
 
 
 class BeforeAfter(QWidget):

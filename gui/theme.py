@@ -162,8 +162,8 @@ QListView, QTreeView { background: $surface; border: 1px solid $line; border-rad
     outline: none; }
 QListView:focus, QTreeView:focus { border-color: $accent; }
 #jobs::item { padding: 12px; border-radius: 8px; }
-#uses::item { padding: 6px 8px; border-radius: 8px; }
-#uses::item:disabled { color: $muted; padding-top: 14px; }
+#uses::item { padding: 0 8px; border-radius: 8px; }
+#uses::item:disabled { color: $muted; padding-top: 8px; }
 #jobs::item:selected, #uses::item:selected { background: $raised; color: $text; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 2px; }
 QScrollBar::handle:vertical { background: $line; border-radius: 4px; min-height: 32px; }

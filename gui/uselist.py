@@ -1,11 +1,42 @@
 """What the lab can do, as a list in groups."""
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QListWidget, QListWidgetItem
+from PySide6.QtCore import (
+    QCoreApplication,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtWidgets import (
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
 
 from faceswap.lab.uses import GROUPS, USES, UseName
+from gui.theme import GAP
 
 _USE = Qt.ItemDataRole.UserRole
+
+
+class _Wrapped(QStyledItemDelegate):
+    """Makes items as high as their text is when wrapped within the style sheet's padding.
+
+    Qt's own takes the padding for room to write in, and lets a second line overlap the next item.
+    """
+
+    def sizeHint(  # noqa: N802
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        view = self.parent()
+        assert isinstance(view, QListWidget)
+        room = QRect(0, 0, view.viewport().width() - 3 * GAP, 1000)
+        lines = view.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, index.data())
+        head = not index.flags() & Qt.ItemFlag.ItemIsEnabled
+        return QSize(room.width(), lines.height() + (20 if head else 12))
 
 
 class UseList(QListWidget):
@@ -18,6 +49,8 @@ class UseList(QListWidget):
         self.setObjectName("uses")
         self.setAccessibleName(self.tr("What to do"))
         self.setWordWrap(True)
+        self.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.setItemDelegate(_Wrapped(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._items: dict[str, QListWidgetItem] = {}
         for group, name in GROUPS.items():
@@ -45,7 +78,8 @@ class UseList(QListWidget):
 
     def _changed(self, item: QListWidgetItem | None) -> None:
         if item is not None:
-            self.scrollToItem(item)
+            for row in (max(0, self.row(item) - 1), self.row(item)):  # with what is above it
+                self.scrollToItem(self.item(row))
             self.chosen.emit(item.data(_USE))
 
 

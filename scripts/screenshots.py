@@ -13,9 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-PAGES = ("start", "footage", "faces", "train", "convert", "jobs")
+if TYPE_CHECKING:
+    from gui.session import Desk, Session
+
+PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
 SIZES = {1: (1280, 800), 2: (1280, 720)}
 """The window's width and height at each scale."""
 
@@ -58,17 +63,41 @@ def make_project(folder: Path, minutes: float) -> Path:
     return project
 
 
+def do_jobs(desk: "Desk", session: "Session", digits: Path, wait: Callable[[float], None]) -> None:
+    """Convert the project and use the lab on digits, unless the jobs say that this was done."""
+    from faceswap.jobs.convert import ConvertOptions
+    from faceswap.jobs.lab import LabOptions
+
+    project, done = session.folder, {job.record.command for job in desk.jobs.jobs}
+    jobs = []
+    if "lab" not in done:
+        learn = LabOptions(use="denoise", output=digits, steps=600)
+        jobs.append(desk.jobs.start("lab", learn, "Lab: denoise", None))
+    if "convert" not in done:
+        output = project / "out" / "swap.mp4"
+        output.parent.mkdir(exist_ok=True)
+        name = session.runs()[0]["name"]
+        export = ConvertOptions(project=project, output=output, name=name, overwrite=True)
+        jobs.append(desk.jobs.start("convert", export, "Export", project))
+    for job in jobs:
+        while job.running:
+            wait(0.2)
+        if job.state != "finished":
+            raise SystemExit(job.message)
+
+
 def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None:
     """Open the window on ``project`` and write a picture of each page.
 
-    The project is converted first, unless ``data`` says that this was done.
+    The project is converted first and the lab used on its digits, unless ``data`` says that this
+    was done.
     """
     from PySide6.QtCore import QSettings
 
-    from faceswap.jobs.convert import ConvertOptions
     from gui import theme
     from gui.app import make_app
     from gui.pages.footage import FootagePage
+    from gui.pages.lab import LabPage
     from gui.pages.start import StartPage
     from gui.session import Desk
     from gui.settings import Settings
@@ -94,17 +123,8 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
     session = desk.session
     if session is None or not session.runs():
         raise SystemExit(f"{project} is no trained project.")
-    if not desk.jobs.jobs:
-        output = project / "out" / "swap.mp4"
-        output.parent.mkdir(exist_ok=True)
-        options = ConvertOptions(
-            project=project, output=output, name=session.runs()[0]["name"], overwrite=True
-        )
-        job = desk.jobs.start("convert", options, "Export", project)
-        while job.running:
-            wait(0.2)
-        if job.state != "finished":
-            raise SystemExit(job.message)
+    digits = data.absolute() / "lab" / "denoise"
+    do_jobs(desk, session, digits, wait)
     session.refresh()
     wait(0.5)
     window.banner.hide()
@@ -125,6 +145,8 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
                 wait(0.1)
             if isinstance(shown, FootagePage):
                 shown.timeline.go(shown.timeline.frames // 3)
+            if isinstance(shown, LabPage):
+                shown.form.set_values({"output": digits})
             wait(0.3)
             path = folder / f"{page}-{name}.png"
             window.grab().save(str(path))

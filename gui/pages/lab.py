@@ -67,8 +67,8 @@ class LabPage(Page):
     @property
     def folder(self) -> Path:
         """Where the models and the figure of the use on show go."""
-        given = self.form.value("output")
-        return given if isinstance(given, Path) else self._suggested()
+        given: Path = self.form.value("output") or self._suggested()
+        return given.absolute()
 
     def choose(self, use: UseName) -> None:
         """Show another use, as it was left."""
@@ -87,7 +87,7 @@ class LabPage(Page):
     def start(self) -> None:
         """Begin what is chosen, or go on with it."""
         try:
-            options = self.form.options(use=self._use, output=self.folder.absolute())
+            options = self.form.options(use=self._use, output=self.folder)
             title = self.tr("Lab: %1").replace("%1", self._use)
             self.desk.jobs.start("lab", options, title, None)
         except (ValidationError, OutputError) as error:
@@ -96,6 +96,9 @@ class LabPage(Page):
     def enlarge(self) -> None:
         """Give the picture the whole page."""
         self._set_large(True)
+
+    def opened(self) -> None:
+        self._tell()
 
     def shown(self) -> None:
         self._look()
@@ -130,9 +133,10 @@ class LabPage(Page):
         self.back = button(self.tr("The figure"), self._show_figure, "link", "Ctrl+B")
         self.smaller.hide()
         below = row(self.file, self.open_folder, None, self.back, self.larger, self.smaller)
-        middle = column(self.stack, self.sentence, below, self.curves, gap=GAP)
-        middle.setStretch(0, 3)
-        middle.setStretch(3, 1)
+        self.progress = parts.widget_of(column(self.curves))
+        middle = column(self.stack, self.sentence, below, self.progress, gap=GAP)
+        middle.setStretch(0, 1)
+        self.curves.setMaximumHeight(20 * GAP)
         self.panel = self._panel()
         self.body.addLayout(row(self.uses, parts.widget_of(middle), self.panel, gap=2 * GAP), 1)
         self.body.addWidget(self.strip)
@@ -141,7 +145,8 @@ class LabPage(Page):
         self.heading = label("", "heading", wrap=True)
         self.go = button(self.tr("Run"), self.start, "primary", "Ctrl+Return")
         self._place = column(self.form)
-        made = card(self.heading, self._place, row(self.go, None), gap=GAP)
+        self.own = button(self.tr("Faces of this project"), self._take_own, "link", "Ctrl+O")
+        made = card(self.heading, self._place, row(self.go, None, self.own), gap=GAP)
         return parts.panel(40 * GAP, made, self.repair)
 
     def _make_form(self) -> Form:
@@ -170,6 +175,11 @@ class LabPage(Page):
         if self.folder != self._looked_at:
             self._look()
 
+    def _take_own(self) -> None:
+        """Learn from what the open project has."""
+        if self.session is not None:
+            self.form.set_values(self.form.values() | {"data": [self.session.folder]})
+
     def _name_it(self) -> None:
         self.heading.setText(sentence_case(USES[self._use].text))
         self.heading.setToolTip(f"faceswap lab {self._use}")
@@ -177,7 +187,7 @@ class LabPage(Page):
     def _look(self) -> None:
         """Show what there is in the folder of the use on show."""
         self._looked_at = self.folder
-        self.output.set_hint(str(self._suggested()))
+        self.output.set_hint(self._suggested())
         self.curves.set_all({})
         self.state.setText("")
         self._watch(None)
@@ -218,6 +228,7 @@ class LabPage(Page):
         self.go.setEnabled(self._job is None)
         self.form.setEnabled(not self._learning)
         self.repair.set_model(self._use, self.folder / self._use, self._job is None)
+        self.own.setVisible(self.session is not None and USES[self._use].inputs[0].folder)
         some = self._shown_file() is not None
         for widget in (self.file, self.open_folder):
             widget.setVisible(some)
@@ -287,7 +298,7 @@ class LabPage(Page):
             QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(shown.parent)))
 
     def _set_large(self, large: bool) -> None:
-        for widget in (self.uses, self.panel):
+        for widget in (self.uses, self.panel, self.progress):
             widget.setVisible(not large)
         self.smaller.setVisible(large)
         self._tell()

@@ -144,6 +144,17 @@ def test_a_use_runs_while_another_is_looked_at(
     assert page.go.isEnabled()
 
 
+def test_the_faces_of_the_open_project_are_one_press_away(window: Window, project: Path) -> None:
+    page = lab_page(window)
+    assert not page.own.isVisible()
+    window.desk.open(project)
+    assert page.own.isVisible()
+    page.own.click()
+    assert page.form.value("data") == [project]
+    page.uses.select("sound")
+    assert not page.own.isVisible()
+
+
 def test_what_is_wrong_with_options_is_said_at_once(window: Window) -> None:
     page = lab_page(window)
     page.form.set_values({"steps": 5, "minutes": 2.0})

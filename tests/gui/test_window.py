@@ -18,6 +18,7 @@ from stand_in import FAKE, Wait, drop
 
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.extract import ExtractOptions
+from faceswap.jobs.lab import LabOptions
 from faceswap.jobs.sample import SampleOptions
 from faceswap.jobs.train_options import TrainOptions
 from faceswap.options import Options
@@ -38,6 +39,7 @@ OPTIONS: dict[str, Callable[[Path], Options]] = {
     "train": lambda project: TrainOptions(project=project),
     "convert": lambda project: ConvertOptions(project=project),
     "sample": lambda project: SampleOptions(folder=project / "sample"),
+    "lab": lambda project: LabOptions(use="denoise", output=project / "lab"),
 }
 PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
 
@@ -246,7 +248,7 @@ def test_a_read_only_folder_is_only_looked_at(
         project.chmod(0o755)
 
 
-@pytest.mark.parametrize("command", ["extract", "train", "convert", "sample"])
+@pytest.mark.parametrize("command", OPTIONS)
 @pytest.mark.parametrize("answer", ["keep", "stop", "cancel"])
 def test_closing_asks_what_becomes_of_jobs(
     answer: Any,
