@@ -1,5 +1,6 @@
 import gzip
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from faceswap.lab.data import load, load_query, split, split_places
 from faceswap.lab.idx import read_idx
 from faceswap.lab.readings import read_series
 from faceswap.lab.sound import read_wav, resampled, write_wav
+from faceswap.lab.task import LabTask, Tell
 
 SHARED = Path(__file__).parents[2] / "shared" / "mnist"
 
@@ -69,6 +71,64 @@ def test_mnist_folder_with_and_without_labels(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_idx_files_packed_and_unpacked_are_taken_once(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (30, 28, 28))
+    for name, data in (("images-idx3", images), ("labels-idx1", np.arange(30) % 3)):
+        (tmp_path / f"t-{name}-ubyte").write_bytes(idx(data))
+        (tmp_path / f"t-{name}-ubyte.gz").write_bytes(gzip.compress(idx(data)))
+    (tmp_path / "t-images-idx3-ubyte-folder").mkdir()
+    found = load(tmp_path)
+    assert len(found) == 30
+    assert found.known_labels("classify").tolist() == [n % 3 for n in range(30)]
+    assert not found.notices
+
+
+@pytest.mark.parametrize("name", ["t-labels.idx1-ubyte", "t-labels-idx1-ubyte.gz"])
+def test_labels_are_found_by_other_spellings_of_their_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "t-images.idx3-ubyte").write_bytes(idx(np.zeros((30, 28, 28))))
+    labels = idx(np.arange(30) % 3)
+    (tmp_path / name).write_bytes(gzip.compress(labels) if name.endswith(".gz") else labels)
+    assert load(tmp_path).known_labels("classify").tolist() == [n % 3 for n in range(30)]
+
+
+def test_labels_of_some_files_only_are_said_to_be_of_no_use(tmp_path: Path) -> None:
+    for part in ("t10k", "train"):
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((30, 28, 28))))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.arange(30) % 3))
+    found = load(tmp_path)
+    assert found.labels is None
+    (said,) = found.notices
+    assert "none for train-images-idx3-ubyte, only t10k-labels-idx1-ubyte" in said
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((2**31, 2**31, 4), "should hold 18,446,744,073,709,551,616 values"),
+        ((2**32 - 1, 2**32 - 1, 2**32 - 1), "should hold"),
+        ((0, 28, 28), "no pictures"),
+        ((20, 0, 28), "no pictures"),
+    ],
+)
+def test_idx_headers_of_nothing_or_too_much(
+    shape: tuple[int, int, int], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "t-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, *shape))
+    labels = idx(np.zeros(shape[0])) if shape[0] < 100 else b""
+    (tmp_path / "t-labels-idx1-ubyte").write_bytes(labels)
+    with pytest.raises(InputError, match=words):
+        load(tmp_path)
+
+
+def test_idx_pictures_that_are_not_square_become_so(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (30, 20, 28))
+    (tmp_path / "t-images-idx3-ubyte").write_bytes(idx(images))
+    found = load(tmp_path)
+    assert np.array_equal(found.images[:, 0], images[:, :, 4:24])
+    assert "28 × 20 pixels" in found.notices[0]
+    assert load(tmp_path, 16).shape == (1, 16, 16)
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/mnist is absent")
 def test_real_digits_are_split_evenly_by_seed() -> None:
     digits = load(SHARED)
@@ -117,6 +177,84 @@ def test_a_folder_of_classes_mixed_sizes_and_bad_files(tmp_path: Path) -> None:
     assert not found.film
     with pytest.raises(InputError, match="only 7 pictures; at least 10"):
         split(found, 0)
+
+
+def test_more_classes_than_a_byte_counts(tmp_path: Path) -> None:
+    for number in range(300):
+        picture(tmp_path / f"c{number:03}" / "0.png", (8, 8), tone=number % 256)
+    found = load(tmp_path, 8)
+    assert found.known_labels("classify").tolist() == list(range(300))
+    device = torch.device("cpu")
+    task = LabTask(found, found, Tell(), device)
+    batch = task.batch(64, torch.Generator().manual_seed(0), 0.0)
+    shown = (batch.inputs.mean((1, 2, 3)) * 255).round().long()
+    assert batch.labels.max() > 255
+    assert torch.equal(batch.labels % 256, shown)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ([(16, 16)] * 3, None),
+        ([(60, 30)] * 3, "60 × 30 pixels; their middle is scaled to 16 × 16"),
+        ([(32, 32)] * 3, "32 × 32 pixels; they are scaled to 16 × 16"),
+        ([(32, 32), (20, 20)], "several sizes; all are scaled to 16 × 16."),
+        ([(60, 30), (20, 20)], "scaled to 16 × 16, the middle of those that are not square."),
+    ],
+)
+def test_what_is_done_to_the_size_is_said(
+    sizes: list[tuple[int, int]], words: str | None, tmp_path: Path
+) -> None:
+    for number, size in enumerate(sizes):
+        picture(tmp_path / f"{number}.png", size)
+    said = load(tmp_path, 16).notices
+    assert len(said) == (words is not None)
+    assert words is None or words in said[0]
+    asked = load_query(tmp_path / "0.png", (1, 16, 16))
+    assert len(asked.notices) == (sizes[0] != (16, 16))
+
+
+def test_frames_that_are_cut_are_said_to_be(make_clip: MakeClip) -> None:
+    assert "128 × 96 pixels; their middle" in load(make_clip(frames=5), 16).notices[0]
+
+
+def test_pictures_beside_the_folders_of_classes(tmp_path: Path) -> None:
+    for number in range(3):
+        picture(tmp_path / "cat" / f"{number}.png", (16, 16))
+        picture(tmp_path / "dog" / f"{number}.png", (16, 16))
+    picture(tmp_path / "overview.png", (16, 16))
+    found = load(tmp_path, 16)
+    assert found.classes == ("cat", "dog")
+    assert len(found) == 6
+    assert "beside the folders" in found.notices[0]
+    assert "(1 pictures)" in found.notices[0]
+    for number in range(9):
+        picture(tmp_path / f"{number}.png", (16, 16))
+    found = load(tmp_path, 16)
+    assert found.classes == ()
+    assert len(found) == 10
+    assert "lies in folders" in found.notices[0]
+
+
+def test_large_pictures_are_made_small_one_by_one(tmp_path: Path) -> None:
+    one = 1200 * 1200 * 3
+    for number in range(12):
+        picture(tmp_path / f"{number}.png", (1200, 1200), "RGB")
+    tracemalloc.start()
+    try:
+        load(tmp_path, 16)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert one < peak < 4 * one
+
+
+def test_a_large_folder_s_choice_is_even_and_said(tmp_path: Path) -> None:
+    for number in range(9):
+        picture(tmp_path / f"{number}.png", (16, 16), tone=number)
+    found = load(tmp_path, 16, most=5)
+    assert found.images[:, 0, 0, 0].tolist() == [0, 2, 4, 6, 8]
+    assert found.notices == ("Of 9 pictures 5 are taken.",)
 
 
 def test_a_project_s_faces_are_its_two_sides(tmp_path: Path) -> None:

@@ -133,6 +133,24 @@ def test_holes_are_filled_and_nothing_else_changes(picture: Path, tmp_path: Path
         finish(RestoreOptions(**given, overwrite=True, mask=tmp_path / "mask.png"))
 
 
+@pytest.mark.parametrize("kind", ["16 bits", "white on a transparent layer"])
+def test_masks_of_other_kinds(kind: str, picture: Path, tmp_path: Path) -> None:
+    where = np.zeros((90, 130), bool)
+    where[20:40, 30:60] = True
+    if kind == "16 bits":
+        values = np.where(where, 65535, 300).astype(np.uint16)
+    else:
+        values = np.full((90, 130, 4), 255, np.uint8)
+        values[..., 3] = np.where(where, 255, 0)
+    Image.fromarray(values).save(tmp_path / "mask.png")
+    model = saved(tmp_path, use="inpaint", inputs=4, masked=True)
+    out = tmp_path / "out.png"
+    finish(RestoreOptions(input=picture, model=model, output=out, mask=tmp_path / "mask.png"))
+    changed = np.any(np.asarray(Image.open(picture)) != np.asarray(Image.open(out)), axis=2)
+    assert not changed[~where].any()
+    assert changed[where].mean() > 0.9
+
+
 @pytest.mark.parametrize("use", ["denoise", "superres"])
 def test_videos_keep_their_times_and_sound(use: str, make_clip: MakeClip, tmp_path: Path) -> None:
     clip = make_clip(frames=6)

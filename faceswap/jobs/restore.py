@@ -34,6 +34,7 @@ class RestoreOptions(Options):
     output: Annotated[Path, Show(short="-o", common=True), Field(description="The file to write.")]
     mask: Annotated[
         Path | None,
+        Show(common=True),
         Field(description="For inpaint: a picture that is white where something is missing."),
     ] = None
     tile: Annotated[
@@ -62,7 +63,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
 
     Large pictures are taken tile by tile. A video keeps its times, sound and metadata.
     """
-    from faceswap.lab.data import read_picture
+    from faceswap.lab.pictures import read_picture
     from faceswap.lab.restore import Restorer
     from faceswap.lab.run import load_model
     from faceswap.training.precision import pick_device
@@ -75,7 +76,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     model = load_model(options.model, device, "lab-repair")
     mask = None
     if options.mask is not None:
-        mask = read_picture(options.mask)
+        mask = read_picture(options.mask, behind=0)
         if mask is None:
             raise InputError(f"The mask {options.mask} cannot be read.")
         mask = mask if mask.ndim == 2 else mask.max(2)

@@ -4,7 +4,7 @@ With nothing given, the digits that come with scikit-learn, scaled to 28 × 28.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,15 +12,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from faceswap.errors import InputError
-from faceswap.faces.crops import CHUNK
-from faceswap.lab.idx import read_idx
+from faceswap.lab.idx import idx_files, read_idx
+from faceswap.lab.pictures import is_crop, middle, picture_files, read_picture, square
 from faceswap.training.data import ImageSet
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _NAMED = 5  # so many file names in a message
 
 
@@ -71,9 +69,9 @@ class Pictures:
         )
 
     def image_set(self) -> ImageSet:
-        """For training; the maps are the labels, one byte each."""
+        """For training; the maps are the labels, int32, as there may be more than a byte holds."""
         labels = self.labels if self.labels is not None else torch.zeros(len(self))
-        maps = labels.clamp(0, 255).to(torch.uint8).view(-1, 1, 1, 1)
+        maps = labels.to(torch.int32).view(-1, 1, 1, 1)
         return ImageSet(self.images, maps, torch.ones(len(self), dtype=torch.float64))
 
 
@@ -134,8 +132,8 @@ def load(
         pictures = _video(path, size or 64, most)
     elif not path.is_dir():
         raise InputError(f"There is no folder {path}.")
-    elif found := sorted(p for p in path.iterdir() if "idx3-ubyte" in p.name):
-        pictures = _mnist(found)
+    elif found := idx_files(path):
+        pictures = _mnist(path, found)
     else:
         pictures = _folder(path, size or 64, channels, most)
     return _as_wanted(pictures, size, channels)
@@ -148,8 +146,9 @@ def load_query(path: Path, shape: tuple[int, int, int]) -> Pictures:
     picture = read_picture(path)
     if picture is None:
         raise InputError(f"{path} is no picture that can be read.")
-    images, _ = _even([picture], shape[2], shape[0])
-    return Pictures(torch.from_numpy(images), files=(path,))
+    pile = _Pile(shape[2], shape[0])
+    pile.add(picture)
+    return Pictures(torch.from_numpy(pile.images()), files=(path,), notices=pile.notices())
 
 
 def _as_wanted(pictures: Pictures, size: int | None, channels: int | None) -> Pictures:
@@ -187,12 +186,11 @@ def _bundled() -> Pictures:
     )
 
 
-def _mnist(files: Sequence[Path]) -> Pictures:
-    images, labels = [], []
-    for path in files:
+def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> Pictures:
+    images, labels, notices = [], [], []
+    for path, beside in files.items():
         one = read_idx(path, 3)
         images.append(one)
-        beside = _labels_of(path)
         if beside is not None:
             known = read_idx(beside, 1)
             if len(known) != len(one):
@@ -201,121 +199,141 @@ def _mnist(files: Sequence[Path]) -> Pictures:
                 )
             labels.append(known)
     if len({one.shape[1:] for one in images}) > 1:
-        raise InputError(f"The IDX files in {files[0].parent} have pictures of several sizes.")
-    every = np.concatenate(images)[:, None].copy()
+        raise InputError(f"The IDX files in {folder} have pictures of several sizes.")
+    every = np.concatenate(images)
+    if not every.size:
+        raise InputError(f"The IDX files in {folder} have no pictures.")
+    _, height, width = every.shape
+    if height != width:
+        every = middle(every.transpose(1, 2, 0)).transpose(2, 0, 1)
+        notices.append(f"The pictures have {width} × {height} pixels; their middle is taken.")
+    pictures = Pictures(torch.from_numpy(every[:, None].copy()), notices=tuple(notices))
     if len(labels) < len(images):
-        return Pictures(torch.from_numpy(every))
+        return replace(pictures, notices=(*notices, *_without_labels(folder, files)))
     known = np.concatenate(labels).astype(np.int64)
     classes = tuple(str(n) for n in range(int(known.max()) + 1))
-    return Pictures(torch.from_numpy(every), torch.from_numpy(known), classes)
+    return replace(pictures, labels=torch.from_numpy(known), classes=classes)
 
 
-def _labels_of(path: Path) -> Path | None:
-    """The file of labels beside one of pictures, packed or not."""
-    plain = path.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
-    found = [path.with_name(plain + end) for end in ("", ".gz")]
-    return next((one for one in found if one != path and one.exists()), None)
+def _without_labels(folder: Path, files: Mapping[Path, Path | None]) -> Iterator[str]:
+    """What to say when not all IDX files of pictures have their labels beside them."""
+    without = [path.name for path, beside in files.items() if beside is None]
+    others = sorted(p.name for p in folder.iterdir() if "idx1-ubyte" in p.name)
+    if others:
+        yield (
+            f"No labels are used: there are none for {_listed(without)}, only {_listed(others)}."
+        )
 
 
 def _folder(path: Path, size: int, channels: int | None, most: int) -> Pictures:
     root = path / "faces" if (path / "project.toml").is_file() else path
-    inside = {
-        folder.name: _picture_files(folder) for folder in sorted(root.iterdir()) if folder.is_dir()
-    }
-    classes = {name: files for name, files in inside.items() if files}
-    plain = _picture_files(root)
-    if plain:
-        classes = {"": plain}
+    classes, notices = _classes(root)
     files = [file for group in classes.values() for file in group]
     if not files:
         raise InputError(f"There are no pictures in {path}.")
     labels = [n for n, group in enumerate(classes.values()) for _ in group]
     if len(files) > most:
+        notices.append(f"Of {len(files):,} pictures {most:,} are taken.")
         keep = np.linspace(0, len(files) - 1, most).astype(int)
         files, labels = [files[i] for i in keep], [labels[i] for i in keep]
-    read = [read_picture(file) for file in files]
-    good = [n for n, picture in enumerate(read) if picture is not None]
-    bad = [file.name for file, picture in zip(files, read, strict=True) if picture is None]
+    pile, good = _Pile(size, channels), []
+    for number, file in enumerate(files):
+        picture = read_picture(file)
+        if picture is not None:
+            pile.add(picture)
+            good.append(number)
     if not good:
         raise InputError(f"None of the {len(files)} pictures in {path} can be read.")
-    kept = [picture for picture in read if picture is not None]
-    images, notices = _even(kept, size, channels)
-    if bad:
-        notices = (*notices, f"Cannot be read and are left out: {_listed(bad)}.")
+    notices += pile.notices()
+    if bad := sorted(set(range(len(files))) - set(good)):
+        names = _listed([files[n].name for n in bad])
+        notices.append(f"Cannot be read and are left out: {names}.")
     labelled = len(classes) > 1
     return Pictures(
-        torch.from_numpy(images),
+        torch.from_numpy(pile.images()),
         torch.tensor([labels[n] for n in good]) if labelled else None,
         tuple(classes) if labelled else (),
         tuple(files[n] for n in good),
-        notices,
-        film=_is_crop(files[good[0]]),
+        tuple(notices),
+        film=is_crop(files[good[0]]),
     )
 
 
-def _even(
-    pictures: Sequence[NDArray[np.uint8]], size: int, channels: int | None
-) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """All pictures (H, W[, 3]) as one array (N, C, size, size), and what was done to them."""
-    notices = []
-    kinds = {picture.ndim for picture in pictures}
-    if len(kinds) > 1 and channels is None:
-        notices.append("Some pictures are grey and some in colour; all are taken as colour.")
-    wanted = channels or (3 if 3 in kinds else 1)
-    if len({picture.shape[:2] for picture in pictures}) > 1:
-        notices.append(f"The pictures have several sizes; all are scaled to {size} × {size}.")
-    images = np.empty((len(pictures), wanted, size, size), np.uint8)
-    for number, picture in enumerate(pictures):
-        square = _square(picture, size)
-        if square.ndim == 2:
-            images[number] = square
-        elif wanted == 1:
-            images[number] = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
-        else:
-            images[number] = square.transpose(2, 0, 1)
-    return images, tuple(notices)
+def _classes(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """Files by the folder in ``root`` that they are in, and what was left out.
+
+    The few pictures beside many folders are no data, nor are the few in a folder beside many.
+    """
+    plain = picture_files(root)
+    inside = {
+        folder.name: picture_files(folder) for folder in sorted(root.iterdir()) if folder.is_dir()
+    }
+    classes = {name: files for name, files in inside.items() if files}
+    below = sum(len(files) for files in classes.values())
+    if not plain or not below:
+        return ({"": plain} if plain else classes), []
+    if len(plain) > below:
+        return {"": plain}, [f"Left out: what lies in folders of {root} ({below:,} pictures)."]
+    return classes, [f"Left out: what lies beside the folders of {root} ({len(plain):,} pictures)."]
 
 
-def _square(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The middle of a picture (H, W[, 3]), scaled to (size, size[, 3])."""
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    middle = picture[top : top + side, left : left + side]
-    how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(middle, (size, size), interpolation=how), np.uint8)
+class _Pile:
+    """Pictures of any size and colour, each made small when it comes, as one array.
+
+    channels: 1 or 3, or None where the pictures are to decide.
+    """
+
+    def __init__(self, size: int, channels: int | None) -> None:
+        self._size, self._channels = size, channels
+        self._squares: list[NDArray[np.uint8]] = []
+        self._kinds: set[int] = set()
+        self._shapes: set[tuple[int, int]] = set()
+
+    def add(self, picture: NDArray[np.uint8]) -> None:
+        """Keep the middle of (H, W) or (H, W, 3)."""
+        self._kinds.add(picture.ndim)
+        self._shapes.add((picture.shape[0], picture.shape[1]))
+        self._squares.append(square(picture, self._size))
+
+    def images(self) -> NDArray[np.uint8]:
+        """All pictures (N, C, size, size), taken off the pile, as both may not fit into memory."""
+        wanted = self._channels or (3 if 3 in self._kinds else 1)
+        images = np.empty((len(self._squares), wanted, self._size, self._size), np.uint8)
+        for number in reversed(range(len(images))):
+            picture = self._squares.pop()
+            if picture.ndim == 2:
+                images[number] = picture
+            elif wanted == 1:
+                images[number] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+            else:
+                images[number] = picture.transpose(2, 0, 1)
+        return images
+
+    def notices(self) -> tuple[str, ...]:
+        """What was done to the pictures."""
+        notices = []
+        if len(self._kinds) > 1 and self._channels is None:
+            notices.append("Some pictures are grey and some in colour; all are taken as colour.")
+        size = f"{self._size} × {self._size}"
+        whole = all(height == width for height, width in self._shapes)
+        if len(self._shapes) > 1:
+            part = "" if whole else ", the middle of those that are not square"
+            notices.append(f"The pictures have several sizes; all are scaled to {size}{part}.")
+        elif self._shapes != {(self._size, self._size)}:
+            height, width = next(iter(self._shapes))
+            part = "they are" if whole else "their middle is"
+            notices.append(f"The pictures have {width} × {height} pixels; {part} scaled to {size}.")
+        return tuple(notices)
 
 
 def _video(path: Path, size: int, most: int) -> Pictures:
     from faceswap.video.reader import VideoReader
 
-    frames: list[NDArray[np.uint8]] = []
+    pile = _Pile(size, 3)
     with VideoReader(path) as video:
-        for frame in video.frames():
-            if len(frames) == most:
-                break
-            frames.append(_square(frame.image, size).transpose(2, 0, 1))
-    return Pictures(torch.from_numpy(np.stack(frames)), film=True)
-
-
-def _is_crop(path: Path) -> bool:
-    """Whether a picture is a face that was cut out of a film or a picture."""
-    with Image.open(path) as picture:
-        return CHUNK in picture.info
-
-
-def _picture_files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-
-
-def read_picture(path: Path) -> NDArray[np.uint8] | None:
-    """A picture, grey (H, W) or RGB (H, W, 3); None when it cannot be read."""
-    try:
-        with Image.open(path) as picture:
-            mode = "L" if picture.mode in ("1", "L", "LA", "I;16", "I", "F") else "RGB"
-            return np.asarray(picture.convert(mode))
-    except (OSError, UnidentifiedImageError, SyntaxError):
-        return None
+        for frame in video.frames(0, most):
+            pile.add(frame.image)
+    return Pictures(torch.from_numpy(pile.images()), notices=pile.notices(), film=True)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ Format: http://yann.lecun.com/exdb/mnist/: a magic number 0x0000TTDD (type, dime
 """
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +16,23 @@ from numpy.typing import NDArray
 from faceswap.errors import InputError
 
 _BYTES = 0x08
+
+
+def idx_files(folder: Path) -> dict[Path, Path | None]:
+    """The files of pictures in ``folder``, each with that of its labels, where there is one.
+
+    A name may be MNIST's own, t10k-images-idx3-ubyte, or one with a dot, t10k-images.idx3-ubyte.
+    What lies there both packed and unpacked is taken once.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(p for p in folder.iterdir() if p.is_file() and "-ubyte" in p.name):
+        # An unpacked file comes before its packed twin.
+        found.setdefault(path.name.removesuffix(".gz").replace(".idx", "-idx"), path)
+    return {
+        path: found.get(name.replace("images", "labels").replace("idx3", "idx1"))
+        for name, path in found.items()
+        if "idx3-ubyte" in name
+    }
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
@@ -38,7 +56,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             f"{path} has the magic number {magic:#010x}; an IDX file of "
             f"{'pictures' if dimensions == 3 else 'labels'} has {wanted:#010x}."
         )
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     if len(data) - head < size:
         raise InputError(
             f"{path} is truncated: it should hold {size:,} values and has {len(data) - head:,}."

@@ -35,7 +35,8 @@ class ImageSet:
     """Pictures, maps that belong to them, and how often each is drawn.
 
     pictures: uint8 (N, C, H, W). maps: uint8 (N, M, h, w), any further planes, possibly
-    smaller. weights: float64 (N,), not negative, at least one above zero.
+    smaller; whole numbers of any type where ``take`` is not asked for them. weights: float64
+    (N,), not negative, at least one above zero.
     """
 
     pictures: Tensor
