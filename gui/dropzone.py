@@ -44,7 +44,7 @@ class DropZone(QFrame):
         self._picture.hide()
         self._text = label(text, "muted", wrap=True)
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._title = label(title, side)
+        self._title = label(title, side, wrap=True)
         self._title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         box = QVBoxLayout(self)
         box.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)

@@ -47,7 +47,7 @@ class Window(QMainWindow):
         self._shown = ""
         self.setWindowTitle("faceswap")
         self.setWindowIcon(icons.app_icon())
-        self.setMinimumSize(960, 640)
+        self.setMinimumSize(1040, 700)
         self._stack = QStackedWidget()
         self._project = parts.label("", "heading")
         self._state = parts.label("", "muted")

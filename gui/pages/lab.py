@@ -118,7 +118,8 @@ class LabPage(Page):
     def _build(self) -> None:
         self.state = label("", "muted")
         self.body.addLayout(row(label(self.tr("Lab"), "title"), self.state, None, gap=2 * GAP))
-        self.uses.setFixedWidth(28 * GAP)
+        self.uses.setMinimumWidth(24 * GAP)
+        self.uses.setMaximumWidth(28 * GAP)
         self.sentence = label("", "", wrap=True)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.stack = QStackedWidget()
@@ -147,7 +148,7 @@ class LabPage(Page):
         self._place = column(self.form)
         self.own = button(self.tr("Faces of this project"), self._take_own, "link", "Ctrl+O")
         made = card(self.heading, self._place, row(self.go, None, self.own), gap=GAP)
-        return parts.panel(40 * GAP, made, self.repair)
+        return parts.panel(38 * GAP, made, self.repair)
 
     def _make_form(self) -> Form:
         """Only what means something to the use."""

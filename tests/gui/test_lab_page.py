@@ -188,6 +188,43 @@ def test_the_figure_fills_the_page_by_keyboard_too(
     assert page.sentence.isHidden()
 
 
+def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
+    window: Window, work: Path, wait: Wait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = lab_page(window)
+    for name, use in USES.items():
+        (work / "lab" / name / name).mkdir(parents=True)
+        (work / "lab" / name / name / "step-000000001.safetensors").touch()
+        page.uses.select(name)
+        page._look()
+        assert page.repair.isVisible() == use.repairs
+        assert page.repair.holes.isVisible() == (use.repairs and use.masked)
+    page.uses.select("inpaint")
+    page.repair.input.set_value(tmp_path / "clip.mp4")
+    page.repair.holes.set_value(tmp_path / "holes.png")
+    (tmp_path / "clip inpaint.mp4").touch()
+    asked: list[str] = []
+    monkeypatch.setattr("gui.parts.sure", lambda page, text, yes: asked.append(text) or True)
+    page.repair.go.click()
+    assert asked == ["clip inpaint.mp4 exists already."]
+    (job,) = window.desk.jobs.jobs
+    model = work / "lab" / "inpaint" / "inpaint"
+    assert job.record.arguments == [
+        *("restore", "--input", str(tmp_path / "clip.mp4"), "--model", str(model)),
+        *("--output", str(tmp_path / "clip inpaint.mp4")),
+        *("--mask", str(tmp_path / "holes.png"), "--overwrite"),
+    ]
+    assert page.strip.job is job
+    wait(lambda: not page.compare.wipe.second.isNull())
+    assert page.sentence.text() == "All done."
+    before = page.compare.wipe.image
+    page.compare.slider.setValue(50)
+    wait(lambda: page.compare.wipe.image != before)
+    monkeypatch.setattr("gui.parts.sure", lambda page, text, yes: False)
+    page.repair.start()
+    assert len(window.desk.jobs.jobs) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("swept")
 def test_from_digits_to_a_repaired_picture(walker: Walker, work: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QLockFile, Qt, QTimer
+from PySide6.QtCore import QLockFile, QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider, QWidget
 from pytestqt.qtbot import QtBot
@@ -98,6 +98,8 @@ def test_every_page_opens_and_everything_has_a_name(
         page = window.page
         assert page.name == name
         qapp.processEvents()
+        room = window.minimumWidth() - page.mapTo(window, QPoint()).x()
+        assert page.minimumSizeHint().width() <= room, name
         for widget in page.findChildren(QWidget):
             if isinstance(widget, QAbstractButton | QSlider) and widget.isVisible():
                 said = widget.accessibleName() or getattr(widget, "text", lambda: "")()
