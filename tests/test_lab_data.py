@@ -10,9 +10,11 @@ from made_clips import MakeClip
 from PIL import Image
 
 from faceswap.errors import InputError
+from faceswap.events import Notice
 from faceswap.lab.data import load, load_query, split, split_places
 from faceswap.lab.idx import read_idx
-from faceswap.lab.readings import read_series
+from faceswap.lab.readings import read_series, series, steady
+from faceswap.lab.run import Settings
 from faceswap.lab.sound import read_wav, resampled, write_wav
 from faceswap.lab.task import LabTask, Tell
 
@@ -284,17 +286,71 @@ def test_frames_of_a_video(make_clip: MakeClip) -> None:
 
 def test_series_files(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
-    path.write_text("time,level\n0,1.5\n1,2.5\n")
-    assert read_series(path).tolist() == [[0, 1.5], [1, 2.5]]
+    for text in (
+        "time,level\n0,1.5\n1,2.5\n",
+        "\n time , level\n0,1.5\n\n1,2.5\n",
+        "\ufefftime,level\n0,1.5\n1,2.5\n",
+        '"time","level"\r\n"0","1.5"\r\n1,2.5\r\n',
+        "time,level\n1970-01-01,1.5\n1970-01-01T00:00:01Z,2.5\n",
+    ):
+        path.write_text(text, encoding="utf-8", newline="")
+        found = read_series(path)
+        assert found.names == ("time", "level")
+        assert found.values.tolist() == [[0, 1.5], [1, 2.5]]
+    # Without names; a byte order mark is no part of the first number.
+    path.write_text("\ufeff0,1.5\n1,2.5\n", encoding="utf-8")
+    assert read_series(path).values.tolist() == [[0, 1.5], [1, 2.5]]
+    assert read_series(path).names == ("sensor 1", "sensor 2")
+    path.write_text("level,level\n0,1.5\n")
+    assert read_series(path).names == ("sensor 1", "sensor 2")
     for text, words in (
         ("0,1\n0,x\n", "Line 2"),
+        ("0,oops\n0,1\n", "Line 1"),
+        ("t,a\nu,b\n0,1\n", "Line 2"),
+        ("t,a\n0,\n", "Line 2"),
         ("0,1\n0\n", "differ in length"),
+        ("t\n0,1\n", "differ in length"),
+        ("t,a\n", "no table"),
         ("", "no table"),
         ("0,1\n0,nan\n", "not finite"),
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=words):
             read_series(path)
+
+
+def test_what_never_turns_back_is_no_reading() -> None:
+    n = np.arange(800.0)
+    for column in (n, -n, np.floor(n / 50), n**2, np.where(n > 300, n + 1e6, n)):
+        assert steady(column)
+    latched = np.where(n > 500, 1.0, 0.0)
+    for column in (np.sin(n), np.zeros(800), latched, n + 3 * np.sin(n)):
+        assert not steady(column)
+
+
+def test_times_in_a_series_are_no_readings(tmp_path: Path) -> None:
+    level = np.sin(np.arange(700) / 5)
+    level[600:640] = 0
+    (tmp_path / "plain.csv").write_text("level\n" + "\n".join(f"{v:.6f}" for v in level))
+    rows = [f"{n},2024-01-0{1 + n // 100},{v:.6f}" for n, v in enumerate(level)]
+    (tmp_path / "timed.csv").write_text("time,date,level\n" + "\n".join(rows))
+    results, said = [], []
+    for name in ("plain", "timed"):
+        settings = Settings(tmp_path / name, (tmp_path / f"{name}.csv",), steps=20)
+        job = series(settings)
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as end:
+                results.append(end.value.figures)
+                break
+            if isinstance(event, Notice):
+                said.append(event.message)
+    assert results[0] == results[1]
+    assert said == ["Left out, as it never turns back, like times: time, date."]
+    (tmp_path / "times.csv").write_text("\n".join(str(n) for n in range(700)))
+    with pytest.raises(InputError, match="times only"):
+        list(series(Settings(tmp_path / "times", (tmp_path / "times.csv",), steps=1)))
 
 
 def test_wav_files(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What is wrong in a series of readings, found by an LSTM autoencoder over windows."""
 
+import csv
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from torch import Tensor
 from faceswap.autoencoder.family import Autoencoder
 from faceswap.autoencoder.sequence import LstmConfig
 from faceswap.errors import InputError
+from faceswap.events import Notice
 from faceswap.lab.anomaly import threshold
 from faceswap.lab.codes import decoded, encoded
 from faceswap.lab.data import Pictures, split
@@ -24,12 +28,24 @@ def series(settings: Settings) -> Run:
     """Find what is wrong in a series of readings, by an LSTM autoencoder over windows.
 
     The input is a CSV file of one row per time and one column per sensor, whose first half is
-    taken for normal; without one, three sensors with known faults are made up.
+    taken for normal; without one, three sensors with known faults are made up. Columns that only
+    rise or only fall are left out.
     """
+    faults = None
     if settings.data:
-        readings, faults = read_series(settings.data[0]), None
+        given = read_series(settings.data[0])
+        readings, names = given.values, given.names
+        kept = [not steady(column) for column in readings.T]
+        if not any(kept):
+            raise InputError(f"{settings.data[0]} has times only: no column goes up and down.")
+        if not all(kept):
+            left = ", ".join(n for n, keep in zip(names, kept, strict=True) if not keep)
+            yield Notice(message=f"Left out, as it never turns back, like times: {left}.")
+        readings = readings[:, kept]
+        names = tuple(n for n, keep in zip(names, kept, strict=True) if keep)
     else:
         readings, faults = made_series(settings.seed)
+        names = _numbered(readings.shape[1])
     length = 32
     half = len(readings) // 2
     if half < 10 * length:
@@ -50,7 +66,7 @@ def series(settings: Settings) -> Run:
     odd = _over_time(error, len(readings))
     limit = threshold(odd[: half - length], 0.995)
     alarms = np.flatnonzero(odd[half:] > limit) + half
-    shown = {f"sensor {n + 1}": _curve(level[half:, n], half) for n in range(level.shape[1])}
+    shown = {name: _curve(level[half:, n], half) for n, name in enumerate(names)}
     bands = [] if faults is None else stretches(faults)
     told = {"error": _curve(odd[half:], half), "limit": [(float(half), limit)]}
     shaded = "; faults are shaded" if bands else ""
@@ -98,27 +114,75 @@ def _over_time(error: NDArray[np.float32], count: int) -> NDArray[np.float64]:
     return total / np.maximum(seen, 1)
 
 
-def read_series(path: Path) -> NDArray[np.float64]:
-    """Readings (T, F) of a CSV file, with or without a line of names; raises InputError."""
+@dataclass(frozen=True)
+class Table:
+    """values: (T, F), a row for each time. names: of the F columns."""
+
+    values: NDArray[np.float64]
+    names: tuple[str, ...]
+
+
+def read_series(path: Path) -> Table:
+    """Readings of a CSV file, with or without a line of names; dates are seconds since 1970.
+
+    Raises InputError when it is no table, or has values that are not finite numbers.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            lines = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
-    rows: list[list[float]] = []
-    for number, line in enumerate(lines):
-        if not line.strip():
-            continue
-        try:
-            rows.append([float(value) for value in line.split(",")])
-        except ValueError as error:
-            if number:
-                raise InputError(f"Line {number + 1} of {path} is not made of numbers.") from error
-    if not rows or len({len(row) for row in rows}) > 1:
+    table = [
+        (number, row, [_value(text) for text in row])
+        for number, row in lines
+        if any(text.strip() for text in row)
+    ]
+    names: tuple[str, ...] = ()
+    if table and all(value is None for value in table[0][2]):
+        names = tuple(text.strip() for text in table.pop(0)[1])
+    for number, _, values in table:
+        if None in values:
+            raise InputError(
+                f"Line {number} of {path} is not made of numbers with commas between them."
+            )
+    lengths = {len(row) for _, row, _ in table}
+    if len(lengths) != 1 or len(names) not in {0, *lengths}:
         raise InputError(f"{path} is no table of readings: its rows differ in length or are none.")
-    readings = np.array(rows)
+    readings = np.array([values for _, _, values in table], np.float64)
     if not np.isfinite(readings).all():
         raise InputError(f"{path} has readings that are not finite.")
-    return readings
+    if not all(names) or len(set(names)) < readings.shape[1]:
+        names = _numbered(readings.shape[1])
+    return Table(readings, names)
+
+
+def _value(text: str) -> float | None:
+    """A number, or a date and time by ISO 8601 in seconds; None where it is neither."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"sensor {n + 1}" for n in range(count))
+
+
+def steady(column: NDArray[np.float64]) -> bool:
+    """Whether readings (T,) move in one direction only, in every quarter, as times and counters.
+
+    What comes later then lies out of the range of all that came before, and is no fault.
+    """
+    steps = np.diff(column)
+    return min((steps < 0).sum(), (steps > 0).sum()) == 0 and all(
+        part.any() for part in np.array_split(steps, 4)
+    )
 
 
 def made_series(seed: int, count: int = 6000) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
