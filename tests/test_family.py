@@ -257,3 +257,29 @@ def test_a_code_is_as_long_as_asked_for() -> None:
     for numbers in (2, 5, 16, 32):
         assert ConvAutoencoder(ConvConfig(numbers=numbers)).code == numbers
     assert ConvAutoencoder(ConvConfig()).code == math.prod((8, 4, 4))
+
+
+@torch.no_grad()
+def test_a_new_model_makes_pictures_of_the_mean_it_is_told(model: Autoencoder) -> None:
+    code, means = torch.zeros(2, model.code), []
+    for mean in (0.2, 0.6):
+        model.begin_at(mean)
+        means.append(float(model.decode(code).mean()))
+    assert 0.3 < means[1] - means[0] < 0.45
+
+
+def test_a_small_net_lives_through_dark_pictures() -> None:
+    torch.manual_seed(0)
+    model = ConvAutoencoder(ConvConfig())
+    x = torch.zeros(32, 1, 28, 28)
+    for number in range(32):
+        x[number, :, 6:22, 4 + number % 20 : 7 + number % 20] = 1
+    model.begin_at(float(x.mean()))
+    optimiser = torch.optim.Adam(model.parameters(), 5e-3)
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss = (model(x) - x).square().mean()
+        loss.backward()
+        optimiser.step()
+    plain = (x - x.mean(0)).square().mean()
+    assert loss.item() < 0.6 * float(plain)

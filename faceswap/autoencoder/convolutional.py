@@ -69,6 +69,13 @@ class ConvAutoencoder(Autoencoder):
         self.down, self.up = nn.Sequential(*down), nn.Sequential(*up)
         self.shrink, self.grow = self._bottleneck(flat, config)
 
+    @property
+    def level(self) -> Tensor:
+        """(C,)."""
+        last = self.up[-1].bias
+        assert isinstance(last, Tensor)
+        return last
+
     def _halving(self, inputs: int, outputs: int, config: ConvConfig) -> list[nn.Module]:
         stride = 1 if config.kind == "pool" else 2
         layer = nn.Conv2d(inputs, outputs, 3, stride, 1)

@@ -66,6 +66,11 @@ class DenseAutoencoder(Autoencoder):
         self.hidden, self.code_active = activation(config.hidden), activation(config.code_active)
 
     @property
+    def level(self) -> Tensor:
+        """(C · H · W,)."""
+        return self.biases[0]
+
+    @property
     def depth(self) -> int:
         """How many layers the encoder has."""
         return len(self.encoders)

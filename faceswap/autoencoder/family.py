@@ -4,6 +4,7 @@ A picture is a tensor (N, C, H, W) in [0, 1], a code (N, K). A series of T readi
 is a picture (N, 1, T, F).
 """
 
+import math
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
@@ -34,7 +35,7 @@ class Autoencoder(nn.Module, ABC):
     """Encodes pictures (N, C, H, W) to codes (N, ``code``) and decodes them again.
 
     shape: (C, H, W) of its pictures. squash: what keeps the pictures within [0, 1]; with "none"
-    nothing does. Subclasses give ``encode`` and ``raw``.
+    nothing does. Subclasses give ``encode``, ``raw`` and ``level``.
     """
 
     def __init__(self, shape: tuple[int, int, int], code: int, squash: Squash = "sigmoid") -> None:
@@ -48,6 +49,22 @@ class Autoencoder(nn.Module, ABC):
     @abstractmethod
     def raw(self, code: Tensor) -> Tensor:
         """Codes (N, code) → pictures (N, C, H, W) before they are squashed."""
+
+    @property
+    @abstractmethod
+    def level(self) -> Tensor:
+        """The biases of the last layer, of any shape, which ``raw`` is shifted by."""
+
+    def begin_at(self, mean: float) -> None:
+        """Let a new model make pictures of this mean brightness.
+
+        Where pictures are mostly dark, one that begins at middle grey is pushed down with all its
+        units at once: rectifiers die and sigmoids saturate before it has seen a shape.
+        """
+        if self.squash == "sigmoid":
+            mean = min(max(mean, 0.01), 0.99)
+            mean = math.log(mean / (1 - mean))
+        nn.init.constant_(self.level, mean)
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes (N, code) → pictures (N, C, H, W), float32."""

@@ -68,6 +68,11 @@ class PatchAutoencoder(Autoencoder):
             nn.LayerNorm(config.width),
         )
 
+    @property
+    def level(self) -> Tensor:
+        """(C · patch²,)."""
+        return self.unembed.bias
+
     def encode(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, code)."""
         p = self.config.patch

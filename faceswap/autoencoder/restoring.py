@@ -61,7 +61,7 @@ class RestoringNet(nn.Module):
         seen = x[:, : config.channels].float()
         hole = x[:, -1:] if config.masked else None
         if config.standardised:
-            mean, spread = _light(seen, hole)
+            mean, spread = _light(seen)
             values = (seen - mean) / spread
             change, more = self._answer(torch.cat([values, x[:, config.channels :]], 1))
             made = (mean + spread * (values * (1 + more) + change)).clamp(0, 1)
@@ -91,13 +91,11 @@ class RestoringNet(nn.Module):
         return change, more
 
 
-def _light(x: Tensor, hole: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Mean (N, C, 1, 1) and spread (N, 1, 1, 1) of pictures (N, C, H, W) where they are known."""
-    known = torch.ones_like(x[:, :1]) if hole is None else 1 - hole
-    count = known.sum((2, 3), keepdim=True).clamp(min=1)
-    mean = (x * known).sum((2, 3), keepdim=True) / count
-    squares = ((x - mean).square() * known).sum((1, 2, 3), keepdim=True) / (count * x.shape[1])
-    return mean, (squares + 0.02**2).sqrt()  # what is plain has no contrast to be raised
+def _light(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (N, C, 1, 1) and spread (N, 1, 1, 1) of pictures (N, C, H, W)."""
+    mean = x.mean((2, 3), keepdim=True)
+    variance = (x - mean).square().mean((1, 2, 3), keepdim=True)
+    return mean, (variance + 0.02**2).sqrt()  # what is plain has no contrast to be raised
 
 
 def with_holes(x: Tensor, hole: Tensor) -> Tensor:

@@ -35,6 +35,11 @@ class LstmAutoencoder(Autoencoder):
         for layer in (self.reader, self.writer):
             _start_lstm_(layer)
 
+    @property
+    def level(self) -> Tensor:
+        """(C · W,)."""
+        return self.row.bias
+
     def encode(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → (N, code)."""
         _, (last, _) = self.reader(x.transpose(1, 2).flatten(2))

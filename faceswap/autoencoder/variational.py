@@ -47,6 +47,11 @@ class VariationalAutoencoder(Autoencoder):
         for layer, gain in ((self.mean, 1.0), (self.log_variance, 0.01), (self.grow, 2.0)):
             start_convolution_(layer, gain)
 
+    @property
+    def level(self) -> Tensor:
+        """The body's."""
+        return self.body.level
+
     def posterior(self, x: Tensor, text: Tensor | None = None) -> Posterior:
         """Pictures (N, C, H, W), and texts (N, T) of words from 1 on → the distribution of z."""
         h = self.body.encode(x)

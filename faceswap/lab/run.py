@@ -11,11 +11,13 @@ import torch
 from pydantic import BaseModel
 from torch import nn
 
+from faceswap.autoencoder.family import Autoencoder
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.lab.data import Pictures, load
 from faceswap.lab.figure import Block, page, write_png
 from faceswap.lab.models import KINDS, build, model_name
+from faceswap.lab.task import LabTask
 from faceswap.lab.uses import USES, UseName
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.lock import held
@@ -111,6 +113,8 @@ def train(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
                 model = build(config)
+            if isinstance(model, Autoencoder) and isinstance(task, LabTask):
+                model.begin_at(task.mean)
         total = None if settings.minutes is not None else settings.steps or steps
         loop = Loop(
             task,

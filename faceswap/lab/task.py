@@ -136,6 +136,7 @@ class LabTask:
         self.fingerprint = fingerprint(
             training.images, *([] if training.labels is None else [training.labels])
         )
+        self.mean = float(training.images.float().mean() / 255)
         self._set = training.image_set().to(device)
         self._held_out = held_out.image_set().to(device)
         self._device, self._aim, self._spoil = device, aim, spoil
