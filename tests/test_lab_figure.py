@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.lab.figure import INK, PAPER, SHADE, curves, page, plane, scaled, sheet, ticks
+from faceswap.lab.figure import (
+    INK,
+    PAPER,
+    SHADE,
+    curves,
+    grid,
+    page,
+    plane,
+    scaled,
+    sheet,
+    ticks,
+)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +93,41 @@ def test_a_page_is_wide_enough_for_its_words() -> None:
     assert dark[:, 1].max() < block.shape[1] - 10
     assert dark[:, 0].max() < block.shape[0] - 10
     assert block.shape[0] > 70 + 10 + 3 * 20
+
+
+def test_long_names_stay_beside_their_pictures() -> None:
+    rows = [("", torch.zeros(3, 1, 28, 28)), ("below", torch.zeros(3, 1, 28, 28))]
+    plain = sheet(rows)
+    for name in ("w" * 200, "mountain_bike_" * 20, "some words " * 40):
+        block = sheet([(name, rows[0][1]), rows[1]])
+        assert np.array_equal(block[:, 226:], plain[:, 226:])
+        assert np.array_equal(block[68:], plain[68:])
+        assert (block[:64] != plain[:64]).any()
+    page_of = page("title", [np.zeros((10, 300, 3), np.uint8)], "/a/folder" * 40 + ".")
+    assert np.argwhere((page_of == INK).all(2))[:, 1].max() < page_of.shape[1] - 10
+
+
+def test_names_of_classes_are_told_apart() -> None:
+    points, x = np.array([[0.0, 0.0], [1.0, 1.0]]), torch.zeros(2, 1, 28, 28)
+    labels = np.array([0, 1])
+
+    def drawn(*names: str) -> np.ndarray:
+        return plane("t", points, labels, names, x)
+
+    for one, other in (
+        ("mountain_bike", "mountain_goat"),
+        ("long" * 20 + "_bike", "long" * 20 + "_goat"),
+    ):
+        assert not np.array_equal(drawn(one, "b"), drawn(other, "b"))
+    assert drawn("long" * 20, "b").shape[1] < 520 + 10 + 240
+    many = plane("t", np.zeros((30, 2)), np.arange(30), list("abcdefghijklmnopqrstuvwxyz0123"), x)
+    assert many.shape == drawn("a", "b").shape
+    first, eleventh = (np.array([n, n]) for n in (0, 10))
+    assert not np.array_equal(plane("t", points, first, (), x), plane("t", points, eleventh, (), x))
+
+
+def test_a_grid_s_title_is_above_it() -> None:
+    tiles = torch.ones(4, 1, 8, 8)
+    plain, titled = grid(tiles, 2), grid(tiles, 2, title="what it is")
+    assert np.array_equal(titled[-len(plain) :], plain)
+    assert (titled[: -len(plain)] != PAPER).any()

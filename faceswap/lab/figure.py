@@ -67,7 +67,7 @@ def sheet(
         draw.text((centre, above / 2), head, FAINT, _font(13), anchor="mm")
     font = _font(14)
     for number, (caption, _) in enumerate(rows):
-        lines = _wrapped(caption, font, _CAPTION - 12)
+        lines = _wrapped(caption, font, _CAPTION - 12, max(1, side // 17))
         top = above + number * (side + _GAP) + max(0, (side - 17 * len(lines)) // 2)
         for line, words in enumerate(lines):
             draw.text((0, top + 17 * line), words, INK, font)
@@ -83,11 +83,16 @@ def scaled(picture: Block, side: int) -> Block:
     return np.asarray(cv2.resize(picture, (side, side), interpolation=how), np.uint8)
 
 
-def grid(pictures: Tensor, columns: int, side: int = 36) -> Block:
-    """Pictures row after row without gaps."""
+def grid(pictures: Tensor, columns: int, side: int = 36, title: str = "") -> Block:
+    """Pictures row after row without gaps, below their title."""
     tiles = [scaled(one, side) for one in rgb(pictures)]
     rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
-    return np.concatenate(rows, 0)
+    if not title:
+        return np.concatenate(rows, 0)
+    head = Image.new("RGB", (rows[0].shape[1], 28), PAPER)
+    words = _shortened(title, _font(15), head.width)
+    ImageDraw.Draw(head).text((0, 4), words, INK, _font(15))
+    return np.concatenate([np.asarray(head, np.uint8), *rows], 0)
 
 
 def curves(
@@ -150,7 +155,8 @@ def curves(
             for p in ordered:
                 x, y = place(*p)
                 draw.ellipse((x - 6, y - 6, x + 6, y + 6), colour)
-        draw.text((2 * right + 28, 2 * top + 40 * number), name[:28], colour, font)
+        words = _shortened(name, font, 2 * (width - right) - 28)
+        draw.text((2 * right + 28, 2 * top + 40 * number), words, colour, font)
     return np.asarray(page.resize((width, height), Image.Resampling.BOX), np.uint8)
 
 
@@ -189,7 +195,10 @@ def plane(
     low, high = np.percentile(points, 1, axis=0), np.percentile(points, 99, axis=0)
     places = 20 + (points - low) / np.maximum(high - low, 1e-9) * (side - 40)
     places = np.clip(places, 4, side - 5)
-    page = Image.new("RGB", (side + 70, side + 30), PAPER)
+    font = _font(15)
+    known = _legend(names) if labels is not None else []
+    beside = max((_NAME, *(int(font.getlength(name)) + 1 for name, _ in known)))
+    page = Image.new("RGB", (side + 10 + beside, side + 30), PAPER)
     draw = ImageDraw.Draw(page)
     draw.text((0, 4), title, INK, _font(15))
     draw.rectangle((0, 29, side, side + 29), outline=GRID)
@@ -206,15 +215,36 @@ def plane(
             page.paste(Image.fromarray(scaled(thumbs[number], 24)), corner)
             around = (corner[0] - 1, corner[1] - 1, corner[0] + 24, corner[1] + 24)
             draw.rectangle(around, outline=_colour(labels, number))
-    if labels is not None:
-        for number, name in enumerate(names[:20]):
-            colour = COLOURS[number % len(COLOURS)]
-            draw.text((side + 10, 34 + 20 * number), name[:8], colour, _font(15))
+    for number, (name, colour) in enumerate(known):
+        draw.text((side + 10, 34 + 20 * number), name, colour, font)
     return np.asarray(page, np.uint8)
 
 
+_NAME, _LONGEST, _MOST = 60, 230, 24  # pixels of a class's name, and so many names
+
+
+def _legend(names: Sequence[str]) -> list[tuple[str, tuple[int, int, int]]]:
+    """The names of classes and their colours; of very many the first."""
+    font, fits = _font(15), len(names) if len(names) <= _MOST else _MOST - 1
+    known = [
+        (_shortened(name, font, _LONGEST), _of_class(n)) for n, name in enumerate(names[:fits])
+    ]
+    more = len(names) - fits
+    return [*known, (f"{more} more", FAINT)] if more else known
+
+
+def _of_class(number: int) -> tuple[int, int, int]:
+    """The colour of a class; each round of them is paler than the one before."""
+    turn, place = divmod(number, len(COLOURS))
+    share = max(0.25, 0.6**turn)
+    red, green, blue = (
+        round(p + (c - p) * share) for p, c in zip(PAPER, COLOURS[place], strict=True)
+    )
+    return red, green, blue
+
+
 def _colour(labels: NDArray[np.int64] | None, number: int) -> tuple[int, int, int]:
-    return FAINT if labels is None else COLOURS[int(labels[number]) % len(COLOURS)]
+    return FAINT if labels is None else _of_class(int(labels[number]))
 
 
 def page(title: str, blocks: Sequence[Block], sentence: str = "") -> Block:
@@ -266,8 +296,10 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Lines of at most ``width`` pixels, where words are not longer."""
+def _wrapped(
+    text: str, font: ImageFont.FreeTypeFont, width: int, most: int | None = None
+) -> list[str]:
+    """Lines of at most ``width`` pixels, ``most`` of them, where a longer word is broken."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -275,4 +307,23 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
             lines.append(word)
         else:
             lines[-1] = longer
+        while font.getlength(lines[-1]) > width and len(lines[-1]) > 1:
+            fits = len(lines[-1]) - 1
+            while fits > 1 and font.getlength(lines[-1][:fits]) > width:
+                fits -= 1
+            lines[-1:] = [lines[-1][:fits], lines[-1][fits:]]
+    if most is not None and len(lines) > most:
+        lines[most - 1 :] = [_shortened(" ".join(lines[most - 1 :]), font, width)]
     return lines
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """A text of at most ``width`` pixels; a longer one loses its middle, as names often begin
+    alike."""
+    if font.getlength(text) <= width:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        shorter = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+        if font.getlength(shorter) <= width:
+            return shorter
+    return "…"
