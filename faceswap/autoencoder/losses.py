@@ -19,9 +19,15 @@ def mse(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).square().mean()
 
 
+def decibels(error: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, 100 at most, of mean squared differences of any shape."""
+    return -10 * error.clamp(min=1e-10).log10()
+
+
 def psnr(x: Tensor, y: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, mean over the pictures."""
-    return (-10 * (x - y).square().flatten(1).mean(1).clamp(min=1e-10).log10()).mean()
+    """Peak signal-to-noise ratio in dB, mean over the pictures; that of all pictures taken as
+    one is ``decibels(mse(x, y))``."""
+    return decibels((x - y).square().flatten(1).mean(1)).mean()
 
 
 def ssim_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:

@@ -1,9 +1,9 @@
 """What is asked of a code besides that it remembers the picture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 SPARSE_WEIGHT = 1e-5
 
@@ -33,28 +33,30 @@ def contractive_sigmoid(weight: Tensor, code: Tensor) -> Tensor:
 
 def contractive_exact(encode: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """‖J‖² of any encoder at pictures ``x``, mean over them: one backward pass per number."""
-    x = x.detach().requires_grad_()
-    code = encode(x)
-    total = code.new_zeros(())
-    for column in code.sum(0):
-        (slope,) = torch.autograd.grad(column, x, create_graph=True)
-        total = total + slope.square().sum() / len(x)
-    return total
+    return _slopes(encode, x, lambda code: code.sum(0))
 
 
-def contractive_estimate(
-    encode: Callable[[Tensor], Tensor], x: Tensor, generator: Generator, samples: int = 1
-) -> Tensor:
+def contractive_estimate(encode: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
     """An unbiased estimate of ``contractive_exact`` that costs one backward pass per sample.
 
-    E‖vᵀJ‖² = ‖J‖² for v ~ N(0, I). Source: Hutchinson, "A stochastic estimator of the trace of
-    the influence matrix", 1989.
+    E‖vᵀJ‖² = ‖J‖² for ``v`` ~ N(0, I), of which L samples (L, N, K) are given. Source: Hutchinson,
+    "A stochastic estimator of the trace of the influence matrix", 1989.
     """
-    x = x.detach().requires_grad_()
-    code = encode(x)
-    total = code.new_zeros(())
-    for _ in range(samples):
-        v = torch.randn(code.shape, generator=generator, device=generator.device)
-        (slope,) = torch.autograd.grad((code * v.to(code)).sum(), x, create_graph=True)
-        total = total + slope.square().sum() / (len(x) * samples)
+    return _slopes(encode, x, lambda code: ((code * one).sum() for one in v)) / len(v)
+
+
+def _slopes(
+    encode: Callable[[Tensor], Tensor], x: Tensor, ways: Callable[[Tensor], Iterable[Tensor]]
+) -> Tensor:
+    """Σ of the squared slopes of all ``ways`` of making one number of the code, mean over ``x``.
+
+    It has a gradient where one is asked for, and is measured as well where none is.
+    """
+    learning = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        total = x.new_zeros(())
+        for way in ways(encode(x)):
+            (slope,) = torch.autograd.grad(way, x, retain_graph=True, create_graph=learning)
+            total = total + slope.square().sum() / len(x)
     return total

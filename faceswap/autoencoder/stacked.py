@@ -13,14 +13,21 @@ from faceswap.autoencoder.family import Autoencoder
 class Stage(nn.Module):
     """One layer of a deep autoencoder as an autoencoder of what the layers below it make.
 
-    The layers share their weights with ``whole``; only those of this stage learn.
+    The layers share their weights with ``whole``; only those of this stage learn. What is saved
+    of it is all of ``whole``, under the names that it has there.
     """
+
+    whole: DenseAutoencoder
 
     def __init__(self, whole: DenseAutoencoder, number: int) -> None:
         super().__init__()
         if not 0 <= number < whole.depth:
             raise ValueError(f"there is no layer {number}; the encoder has {whole.depth}")
-        self.whole, self.number = whole, number
+        self.number = number
+        # As a module it would be saved a level deeper, as a model that nothing can load.
+        object.__setattr__(self, "whole", whole)
+        for name, part in whole.named_children():
+            self.add_module(name, part)
         whole.requires_grad_(False)
         whole.encoders[number].requires_grad_(True)
         whole.biases[number].requires_grad_(True)

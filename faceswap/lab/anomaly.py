@@ -1,6 +1,6 @@
 """What does not belong: in pictures, in the frames of a video."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,11 @@ from faceswap.autoencoder.variational import (
     reconstruction_nats,
 )
 from faceswap.errors import InputError
-from faceswap.events import Event
+from faceswap.events import Event, Notice
 from faceswap.lab.codes import decoded, encoded, jitter_for
 from faceswap.lab.data import Pictures, Split, load, split
 from faceswap.lab.figure import curves, sheet
-from faceswap.lab.models import VariationalConfig, body_for
+from faceswap.lab.models import VariationalConfig, body_for, fitting
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import Jitter, LabTask, Vary
 
@@ -36,19 +36,20 @@ def threshold(normal: NDArray[np.float64], quantile: float = QUANTILE) -> float:
 
 @torch.no_grad()
 def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.float64]]:
-    """How odd each of (N, C, H, W) is: by squared error, and by −ELBO at the mean."""
-    error, elbo = [], []
+    """How odd each of (N, C, H, W) is: by squared error, and by surprise, which is −ELBO at the
+    mean code, less the picture's own entropy: the nats that its ink costs by itself, however
+    normal it is."""
+    error, surprise = [], []
     for part in torch.split(x, 200):
         q = model.posterior(part)
         raw = model.raw(q.mean)
         error.append((torch.sigmoid(raw) - part).square().flatten(1).mean(1))
         nats = reconstruction_nats(raw, part, "bernoulli")
-        # The ink of a picture costs nats by itself, however normal it is.
         own = functional.binary_cross_entropy(part, part, reduction="none").flatten(1).sum(1)
-        elbo.append(nats - own + kl_divergence(q).sum(1))
+        surprise.append(nats - own + kl_divergence(q).sum(1))
     return {
         "squared error": torch.cat(error).double().cpu().numpy(),
-        "-ELBO": torch.cat(elbo).double().cpu().numpy(),
+        "surprise": torch.cat(surprise).double().cpu().numpy(),
     }
 
 
@@ -62,7 +63,8 @@ def normal_model(
     )
     if channels * height * width > 4000:
         body = body_for(parts.training.shape, 256)
-    config = VariationalConfig(body=body, latents=settings.code or 12)
+    latents = fitting(settings.code or 12, parts.training.shape)
+    config = VariationalConfig(body=body, latents=latents)
     task = LabTask(
         parts.training,
         parts.validation,
@@ -88,44 +90,70 @@ def anomaly(settings: Settings) -> Run:
     parts = split(pictures, settings.seed)
     x = parts.test.floats().to(settings.device)
     labels = parts.test.known_labels("anomaly").numpy()
-    figures: dict[str, Any] = {}
+    each: dict[str, dict[str, float]] = {}
     rows: list[tuple[str, Tensor]] = []
     every: dict[str, list[float]] = {}
-    for number, name in enumerate(pictures.classes):
-        own = Split(*(_only(p, number) for p in (parts.training, parts.validation, parts.test)))
-        if len(own.training) < 10 or not len(own.validation):
-            raise InputError(f"There are too few pictures of {name!r} to learn what is normal.")
+    usual, rare = _usual(parts)
+    if not usual:
+        raise InputError("There are too few pictures of each class to learn what is normal.")
+    if rare:
+        names = ", ".join(repr(pictures.classes[n]) for n in rare)
+        yield Notice(message=f"Too few pictures to be taken for normal: those of {names}.")
+    for number in usual:
+        name = pictures.classes[number]
+        own = _only(parts, number)
         model = yield from normal_model(
             settings, own, f"anomaly-{number}", 1500, jitter_for(pictures)
         )
         found = scores(model, x)
         for kind, values in found.items():
             every.setdefault(kind, []).append(float(roc_auc_score(labels != number, values)))
-        limit = threshold(scores(model, own.validation.floats().to(settings.device))["-ELBO"])
-        alarms = found["-ELBO"] > limit
-        figures[name] = {
-            "AUROC": every["-ELBO"][-1],
+        limit = threshold(scores(model, own.validation.floats().to(settings.device))["surprise"])
+        alarms = found["surprise"] > limit
+        each[name] = {
+            "AUROC": every["surprise"][-1],
             "AUROC of squared error": every["squared error"][-1],
             "found": float(alarms[labels != number].mean()),
             "false alarms": float(alarms[labels == number].mean()),
         }
-        if number < 3:
-            rows += _heat_rows(model, x, found["-ELBO"], name)
+        if number in usual[:3]:
+            rows += _heat_rows(model, x, found["surprise"], name)
     mean = {f"mean AUROC by {kind}": float(np.mean(v)) for kind, v in every.items()}
-    figures |= mean
-    caught = float(np.mean([figures[name]["found"] for name in pictures.classes]))
+    figures = {"classes": each, **mean}
+    caught = float(np.mean([of_class["found"] for of_class in each.values()]))
     sentence = (
         f"Taught one class at a time, the autoencoder ranks pictures of other classes as odder "
-        f"with an AUROC of {mean['mean AUROC by -ELBO']:.3f} (mean over {len(pictures.classes)} "
+        f"with an AUROC of {mean['mean AUROC by surprise']:.3f} (mean over {len(usual)} "
         f"classes; by squared error {mean['mean AUROC by squared error']:.3f}); with a limit that "
         f"{QUANTILE:.0%} of normal pictures pass, {caught:.0%} of the others are caught."
     )
     return (yield from finish(settings, "anomaly", [sheet(rows)], figures, sentence))
 
 
-def _only(pictures: Pictures, number: int) -> Pictures:
-    assert pictures.labels is not None
-    return pictures.subset(torch.nonzero(pictures.labels == number)[:, 0])
+def _usual(parts: Split) -> tuple[list[int], list[int]]:
+    """Which classes can be taken for normal, and which have too few pictures to learn from, to
+    set the limit by, or to be measured on."""
+    known, few = [], []
+    for number in range(len(parts.training.classes)):
+        learnt, chosen, tested = (len(part) for part in _parts(_only(parts, number)))
+        if learnt >= 10 and chosen and 0 < tested < len(parts.test):
+            known.append(number)
+        elif learnt + chosen + tested:  # names without any pictures are no classes
+            few.append(number)
+    return known, few
+
+
+def _parts(split: Split) -> tuple[Pictures, Pictures, Pictures]:
+    return split.training, split.validation, split.test
+
+
+def _only(parts: Split, number: int) -> Split:
+    """Those of one class."""
+    found = []
+    for part in _parts(parts):
+        assert part.labels is not None
+        found.append(part.subset(torch.nonzero(part.labels == number)[:, 0]))
+    return Split(*found)
 
 
 def _heat_rows(
@@ -148,7 +176,7 @@ def heat_map(x: Tensor, made: Tensor) -> Tensor:
 
 
 def _watch(settings: Settings) -> Run:
-    """What in the second input is unlike the first."""
+    """What in the second input is unlike the first; numbers of pictures count from 1."""
     normal = settings.pictures()
     looked = load(settings.data[1], normal.shape[1], normal.shape[0])
     yield from notices(normal, looked)
@@ -163,9 +191,10 @@ def _watch(settings: Settings) -> Run:
     places = torch.from_numpy(worst)
     made = decoded(model, encoded(model, x[places]))
     line = {
-        "error": [(float(n), float(v)) for n, v in enumerate(odd)],
-        "limit": [(0.0, limit)],
+        "error": [(float(n), float(v)) for n, v in enumerate(odd, 1)],
+        "limit": [(1.0, limit)],
     }
+    names: Sequence[str | int] = [str(file) for file in looked.files] or range(1, len(x) + 1)
     blocks = [
         curves("How odd each picture is", line, "number", "squared error"),
         sheet(
@@ -173,16 +202,22 @@ def _watch(settings: Settings) -> Run:
                 ("the oddest", x[places]),
                 ("as remembered", made),
                 ("where they differ", heat_map(x[places], made)),
-            ]
+            ],
+            heads=[f"{n + 1:,}" for n in worst],
         ),
     ]
     figures: dict[str, Any] = {
         "limit": limit,
-        "alarms": alarms.tolist(),
-        "scores": odd.round(6).tolist(),
+        "alarms": [names[int(n)] for n in alarms],
+        "scores": [
+            {"picture": name, "error": float(v)}
+            for name, v in zip(names, odd.round(6), strict=True)
+        ],
     }
+    oddest = int(odd.argmax())
+    called = f" ({looked.files[oddest].name})" if looked.files else ""
     sentence = (
         f"{len(alarms)} of {len(x)} pictures are odder than {QUANTILE:.0%} of the normal ones; "
-        f"the oddest is number {int(odd.argmax())}."
+        f"the oddest is number {oddest + 1}{called}."
     )
     return (yield from finish(settings, "anomaly", blocks, figures, sentence))

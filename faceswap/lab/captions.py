@@ -32,18 +32,18 @@ class Captions:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Word n + 1 of the model is the n-th of these."""
-        return (*self.classes, "thin", "thick", "left", "right")
+        """Word n + 1 of the model is the n-th of these; a class may be called as another word."""
+        return (*self.classes, _THICK[-1], _THICK[1], _SLANT[-1], _SLANT[1])
 
-    def text(self, number: int, thick: int, slant: int) -> list[str]:
-        """The words of a class, −1, 0 or 1 for thin to thick and for left to right."""
+    def text(self, number: int, thick: int, slant: int) -> str:
+        """What is said of a class by −1, 0 or 1 for thin to thick and for left to right."""
         words = (_THICK[thick], self.classes[number], _SLANT[slant])
-        return [word for word in words if word]
+        return " ".join(word for word in words if word)
 
-    def numbers(self, text: list[str]) -> list[int]:
-        """Three numbers of words for the model; raises ValueError for an unknown word."""
-        found = [self.words.index(word) + 1 for word in text]
-        return found + [0] * (3 - len(found))
+    def numbers(self, number: int, thick: int, slant: int) -> list[int]:
+        """The same in words of the model, of which 0 says nothing; as ``read`` has them."""
+        one = self._numbered(*(torch.tensor([n]) for n in (number, thick, slant)))
+        return [int(word) for word in one[0]]
 
     @staticmethod
     def slant(x: Tensor) -> Tensor:
@@ -60,12 +60,19 @@ class Captions:
 
     def read(self, x: Tensor, labels: Tensor) -> Tensor:
         """Texts (N, 3) of pictures (N, 1, H, W) of known classes (N,), measured."""
-        count = len(self.classes)
-        thick = self._third(x.flatten(1).mean(1), self.ink_limits, count + 1)
-        slant = self._third(self.slant(x), self.slant_limits, count + 3)
+        thick = _sign(x.flatten(1).mean(1), self.ink_limits)
+        slant = _sign(self.slant(x), self.slant_limits)
+        return self._numbered(labels, thick, slant)
+
+    def _numbered(self, labels: Tensor, thick: Tensor, slant: Tensor) -> Tensor:
+        """Classes and signs (N,) of both measures → texts (N, 3)."""
+        first = len(self.classes) + 1
+        thick, slant = (
+            sign.abs() * (first + 2 * n + (sign > 0)) for n, sign in enumerate((thick, slant))
+        )
         return torch.stack([labels + 1, thick, slant], 1)
 
-    @staticmethod
-    def _third(values: Tensor, limits: tuple[float, float], first: int) -> Tensor:
-        low, high = (values < limits[0]).long(), (values > limits[1]).long()
-        return low * first + high * (first + 1)
+
+def _sign(values: Tensor, limits: tuple[float, float]) -> Tensor:
+    """−1, 0 or 1 of values (N,) below, between and above ``limits``."""
+    return (values > limits[1]).long() - (values < limits[0]).long()

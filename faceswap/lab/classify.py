@@ -8,12 +8,13 @@ from torch import nn
 
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.losses import mse
 from faceswap.autoencoder.stacked import Classifier, Stage, release
 from faceswap.events import Event
 from faceswap.lab.codes import jitter_for
 from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import curves, sheet
-from faceswap.lab.models import ClassifierConfig, build
+from faceswap.lab.models import ClassifierConfig, build, fitting
 from faceswap.lab.run import Run, Settings, finish, notices, train
 from faceswap.lab.search import learn_to_search
 from faceswap.lab.task import Jitter, LabTask, OneLayer, Repeat, Tell
@@ -80,11 +81,11 @@ def classify(settings: Settings) -> Run:
     total = len(parts.training)
     counts = sorted({min(100, total), min(1000, total), total})
     lines: dict[str, list[tuple[float, float]]] = {"pre-trained": [], "from scratch": []}
-    figures: dict[str, Any] = {}
+    told: list[dict[str, Any]] = []
     for count in counts:
         labelled = few(parts.training, count, settings.seed)
         steps = 500 if count <= 100 else 1000
-        row = {}
+        row: dict[str, Any] = {"labels": count}
         for kind in lines:
             name = f"{kind.replace(' ', '-')}-{count}"
             model = yield from tell(
@@ -99,18 +100,17 @@ def classify(settings: Settings) -> Run:
                 name, known = f"{kind.replace(' ', '-')}-bent", kind == "pre-trained"
                 model = yield from tell(settings, labelled, parts, body, known, name, steps, jitter)
                 row[f"{kind}, pictures bent"] = accuracy(model, parts.test, settings)
-        figures[f"{count} labels"] = row
+        told.append(row)
     plot = curves("Accuracy on unseen pictures", lines, "labels", "accuracy", log_x=True)
-    first = figures[f"{counts[0]} labels"]
+    first, last = told[0], told[-1]
     sentence = (
         f"With {counts[0]} labels the pre-trained encoder tells {first['pre-trained']:.1%} of "
         f"unseen pictures right, the same net from scratch {first['from scratch']:.1%} (where the "
         f"labelled pictures are bent at random, {first['pre-trained, pictures bent']:.1%} and "
         f"{first['from scratch, pictures bent']:.1%}); with all {total:,} it is "
-        f"{figures[f'{total} labels']['pre-trained']:.1%} and "
-        f"{figures[f'{total} labels']['from scratch']:.1%}."
+        f"{last['pre-trained']:.1%} and {last['from scratch']:.1%}."
     )
-    return (yield from finish(settings, "classify", [plot], figures, sentence))
+    return (yield from finish(settings, "classify", [plot], {"accuracy": told}, sentence))
 
 
 def stacked(settings: Settings) -> Run:
@@ -124,7 +124,7 @@ def stacked(settings: Settings) -> Run:
         channels=channels,
         size=width,
         height=height,
-        widths=(256, 128, settings.code or 32),
+        widths=(256, 128, fitting(settings.code or 32, pictures.shape)),
         hidden="leaky",
     )
     with torch.random.fork_rng(devices=[]):
@@ -140,33 +140,29 @@ def stacked(settings: Settings) -> Run:
         )
         assert isinstance(stage, Stage)
         whole = stage.whole
-    figures["test MSE, layers one by one"] = _mse(whole, x)
     with torch.no_grad():
-        rows = [("pictures", x[:12]), ("layers one by one", whole(x[:12]))]
+        made = whole(x)
+    figures["test MSE, layers one by one"] = float(mse(made, x))
+    rows = [("pictures", x[:12]), ("layers one by one", made[:12])]
     release(whole)
     task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
     tuned = yield from train(task, config, settings, "fine-tuned", 4000, model=whole)
     assert isinstance(tuned, DenseAutoencoder)
-    figures["test MSE, fine-tuned"] = _mse(tuned, x)
     with torch.no_grad():
-        rows.append(("fine-tuned together", tuned(x[:12])))
+        made = tuned(x)
+    figures["test MSE, fine-tuned"] = float(mse(made, x))
+    rows.append(("fine-tuned together", made[:12]))
     labelled = few(parts.training, 1000, settings.seed)
+    figures["labels"] = len(labelled)
     for kind in STARTS:
         model = yield from tell(
             settings, labelled, parts, tuned, kind == "stacked", f"{kind}-1000", 1500
         )
-        figures[f"accuracy with {len(labelled)} labels, {kind}"] = accuracy(
-            model, parts.test, settings
-        )
-    told, scratch = (figures[f"accuracy with {len(labelled)} labels, {k}"] for k in STARTS)
+        figures[f"accuracy, {kind}"] = accuracy(model, parts.test, settings)
+    told, scratch = (figures[f"accuracy, {kind}"] for kind in STARTS)
     sentence = (
         f"Layer by layer the error is {figures['test MSE, layers one by one']:.4f}, fine-tuned "
         f"together {figures['test MSE, fine-tuned']:.4f}; with {len(labelled):,} labels the "
         f"stacked encoder tells {told:.1%} right, the same net from scratch {scratch:.1%}."
     )
     return (yield from finish(settings, "stacked", [sheet(rows)], figures, sentence))
-
-
-@torch.no_grad()
-def _mse(model: DenseAutoencoder, x: torch.Tensor) -> float:
-    return float((model(x) - x).square().mean())

@@ -1,6 +1,7 @@
 """How much a code remembers: against PCA, against its length, against JPEG; and how it looks."""
 
 import io
+import itertools
 import zlib
 from collections.abc import Generator
 from typing import Any
@@ -13,13 +14,14 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.losses import mse
 from faceswap.autoencoder.patches import PatchConfig
 from faceswap.autoencoder.sequence import LstmConfig
 from faceswap.errors import OptionsError
 from faceswap.events import Event
 from faceswap.lab.data import Pictures, Split, split
 from faceswap.lab.figure import Block, beside, curves, plane, rgb, sheet
-from faceswap.lab.models import body_for, patches_for
+from faceswap.lab.models import body_for, fitting, patches_for
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import DIGITS, Jitter, LabTask, Repeat
 from faceswap.lab.uses import UseName
@@ -62,18 +64,15 @@ def decoded(model: Autoencoder, codes: Tensor) -> Tensor:
 def principal(training: Tensor, numbers: int) -> PCA:
     """PCA with so many components of pictures (N, C, H, W)."""
     flat = training.flatten(1).cpu().numpy()
-    return PCA(min(numbers, *flat.shape), random_state=0).fit(flat)
+    # Of pictures that are all alike it cannot say which share of their variance it explains.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return PCA(min(numbers, *flat.shape), random_state=0).fit(flat)
 
 
 def through_pca(pca: PCA, x: Tensor) -> Tensor:
     """Pictures as their principal components remember them."""
     flat = pca.inverse_transform(pca.transform(x.flatten(1).cpu().numpy()))
     return torch.from_numpy(flat).to(x).view_as(x)
-
-
-def mse(x: Tensor, y: Tensor) -> float:
-    """Mean squared difference."""
-    return float((x - y).square().mean())
 
 
 def reconstruct(settings: Settings) -> Run:
@@ -86,7 +85,7 @@ def reconstruct(settings: Settings) -> Run:
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))
     linear = through_pca(principal(training, numbers), x)
-    ours, theirs = mse(made, x), mse(linear, x)
+    ours, theirs = float(mse(made, x)), float(mse(linear, x))
     figures = {"numbers": numbers, "test MSE": ours, "test MSE of PCA": theirs}
     sentence = (
         f"With {numbers} numbers for a picture of {x[0].numel():,} values the autoencoder's mean "
@@ -106,12 +105,15 @@ def compare_codes(settings: Settings) -> Run:
     for numbers in LENGTHS:
         model = yield from learn(settings, parts, numbers, f"codes-{numbers}", 1500)
         made = decoded(model, encoded(model, x))
-        ours.append((float(numbers), mse(made, x)))
-        theirs.append((float(numbers), mse(through_pca(principal(training, numbers), x), x)))
+        linear = through_pca(principal(training, numbers), x)
+        ours.append((float(numbers), float(mse(made, x))))
+        theirs.append((float(numbers), float(mse(linear, x))))
         rows.append((f"{numbers} numbers, MSE {ours[-1][1]:.4f}", made[:12]))
     figures = {
-        f"{n:g} numbers": {"test MSE": a, "test MSE of PCA": b}
-        for (n, a), (_, b) in zip(ours, theirs, strict=True)
+        "codes": [
+            {"numbers": int(n), "test MSE": a, "test MSE of PCA": b}
+            for (n, a), (_, b) in zip(ours, theirs, strict=True)
+        ]
     }
     plot = curves(
         "Error against the length of the code",
@@ -120,10 +122,14 @@ def compare_codes(settings: Settings) -> Run:
         "test MSE",
         log_x=True,
     )
+    goes, meaning = (
+        ("falls", "the shorter the code, the more it shows a typical picture instead of this one")
+        if all(b < a for (_, a), (_, b) in itertools.pairwise(ours))
+        else ("goes", "longer codes bring nothing here, or need longer training")
+    )
     sentence = (
-        f"From 2 to 32 numbers the error falls from {ours[0][1]:.4f} to {ours[-1][1]:.4f} (PCA: "
-        f"{theirs[0][1]:.4f} to {theirs[-1][1]:.4f}); the shorter the code, the more it shows a "
-        "typical picture instead of this one."
+        f"From 2 to 32 numbers the error {goes} from {ours[0][1]:.4f} to {ours[-1][1]:.4f} (PCA: "
+        f"{theirs[0][1]:.4f} to {theirs[-1][1]:.4f}); {meaning}."
     )
     return (yield from finish(settings, "codes", [sheet(rows), plot], figures, sentence))
 
@@ -139,26 +145,27 @@ def rate(settings: Settings) -> Run:
     model = yield from learn(settings, parts, numbers, "rate", 2500)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     known = encoded(model, training)
-    codes, spread = encoded(model, x), known.std(0)
+    # Numbers that are the same for all pictures have no spread to be rounded by.
+    codes, spread = encoded(model, x), known.std(0).clamp(min=1e-6)
     mine, theirs = [], []
     shown = {}
     for step in (0.125, 0.25, 0.5, 1.0, 2.0):
         whole = (codes / (spread * step)).round()
         size = packed(whole.cpu().numpy()) / len(x)
         made = decoded(model, whole * spread * step)
-        mine.append((size, mse(made, x)))
+        mine.append((size, float(mse(made, x))))
         shown[size] = made
     sheets = rgb(x) if x.shape[1] == 3 else rgb(x)[..., :1]
     for quality in (1, 3, 5, 8, 12, 20, 30, 45, 60):
         size, again = jpeg(sheets, quality)
         made = torch.from_numpy(again).permute(0, 3, 1, 2).to(x) / 255
-        theirs.append((size / len(x), mse(made, x)))
+        theirs.append((size / len(x), float(mse(made, x))))
         shown[theirs[-1][0]] = made
     level = at_rate(theirs, mine[1][0])
     figures: dict[str, Any] = {
         "autoencoder": [{"bytes": a, "test MSE": b} for a, b in mine],
         "JPEG": [{"bytes": a, "test MSE": b} for a, b in theirs],
-        f"MSE at {mine[1][0]:.0f} bytes": {"autoencoder": mine[1][1], "JPEG": level},
+        "at as many bytes": {"bytes": mine[1][0], "autoencoder": mine[1][1], "JPEG": level},
     }
     verdict = (
         f"JPEG cannot go so low (its least is {theirs[0][0]:.0f} bytes)"
@@ -167,8 +174,9 @@ def rate(settings: Settings) -> Run:
     )
     sentence = (
         f"At {mine[1][0]:.0f} bytes a picture the autoencoder's error is {mine[1][1]:.4f}, "
-        f"{verdict}; but its error stays above {min(e for _, e in mine):.4f} at any size, where "
-        "JPEG goes on to 0, it knows one kind of picture only, and its own weights are not counted."
+        f"{verdict}; but the autoencoder's error stays above {min(e for _, e in mine):.4f} at any "
+        "size, where JPEG's goes on to 0, it knows one kind of picture only, and its own weights "
+        "are not counted."
     )
     nearest = min((a for a, _ in theirs), key=lambda a: abs(a - mine[1][0]))
     rows = [
@@ -230,8 +238,8 @@ def scatter(settings: Settings) -> Run:
         "PCA": tuple(pca.transform(t.flatten(1).cpu().numpy()) for t in (training, x)),
     }
     labels = None if parts.test.labels is None else parts.test.labels.numpy()
-    figures: dict[str, Any] = {"test MSE": mse(decoded(model, encoded(model, x)), x)}
-    figures["test MSE of PCA"] = mse(through_pca(pca, x), x)
+    figures: dict[str, Any] = {"test MSE": float(mse(decoded(model, encoded(model, x)), x))}
+    figures["test MSE of PCA"] = float(mse(through_pca(pca, x), x))
     blocks, said = [], []
     for name, (known, points) in planes.items():
         title = name
@@ -256,9 +264,8 @@ def sequence(settings: Settings) -> Run:
     """An LSTM autoencoder that reads and writes pictures row by row."""
     pictures = settings.pictures()
     channels, height, width = pictures.shape
-    config = LstmConfig(
-        channels=channels, height=height, size=width, hidden=160, numbers=settings.code or 32
-    )
+    numbers = fitting(settings.code or 32, pictures.shape)
+    config = LstmConfig(channels=channels, height=height, size=width, hidden=160, numbers=numbers)
     return (yield from _other(settings, pictures, config, "sequence", 3000))
 
 
@@ -287,8 +294,8 @@ def _other(
     linear = through_pca(principal(training, model.code), x)
     figures = {
         "numbers": model.code,
-        "test MSE": mse(made, x),
-        "test MSE of PCA": mse(linear, x),
+        "test MSE": float(mse(made, x)),
+        "test MSE of PCA": float(mse(linear, x)),
     }
     how = "row by row" if use == "sequence" else "as a sequence of patches"
     sentence = (

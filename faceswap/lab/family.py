@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from faceswap.autoencoder.convolutional import ConvConfig
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig, linear
 from faceswap.autoencoder.family import Autoencoder, PictureConfig
+from faceswap.autoencoder.losses import mse
 from faceswap.autoencoder.sequence import LstmConfig
-from faceswap.lab.codes import decoded, encoded, jitter_for, mse, principal, through_pca
+from faceswap.lab.codes import decoded, encoded, jitter_for, principal, through_pca
 from faceswap.lab.data import split
 from faceswap.lab.figure import sheet
 from faceswap.lab.models import body_for, patches_for
@@ -48,19 +49,19 @@ def family(settings: Settings) -> Run:
     pca = principal(training, numbers)
     plain = through_pca(pca, x)
     rows = [("pictures", x[:12]), (f"PCA: MSE {mse(plain, x):.4f}", plain[:12])]
-    figures: dict[str, Any] = {"PCA": {"numbers": numbers, "test MSE": mse(plain, x)}}
+    figures: dict[str, Any] = {"PCA": {"numbers": numbers, "test MSE": float(mse(plain, x))}}
     for name, config in configs.items():
         # PCA knows the pictures as they are; who is compared with its subspace sees the same.
         jitter = None if name == LINEAR else jitter_for(pictures)
         task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
         folder = "-".join(word.strip(",") for word in name.lower().split())
-        steps = fewer(1500, pictures.shape)
+        steps = fewer(2000, pictures.shape)
         model = yield from train(task, config, settings, folder, steps)
         assert isinstance(model, Autoencoder)
         made = decoded(model, encoded(model, x))
         figures[name] = {
             "numbers": model.code,
-            "test MSE": mse(made, x),
+            "test MSE": float(mse(made, x)),
             "weights": _weights(model),
         }
         rows.append((f"{name}, {model.code} numbers: MSE {mse(made, x):.4f}", made[:12]))

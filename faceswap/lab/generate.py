@@ -17,7 +17,7 @@ from faceswap.lab.captions import Captions
 from faceswap.lab.codes import encoded, jitter_for, learn
 from faceswap.lab.data import Split, split
 from faceswap.lab.figure import grid, sheet
-from faceswap.lab.models import ClassifierConfig, VariationalConfig, body_for
+from faceswap.lab.models import ClassifierConfig, VariationalConfig, body_for, fitting
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import LabBatch, LabTask, Tell, Vary
 
@@ -30,8 +30,7 @@ def vary(
 ) -> Generator[Event, None, VariationalAutoencoder]:
     """A variational autoencoder, trained."""
     grey = parts.training.shape[0] == 1
-    body = body_for(parts.training.shape, 256, 0)
-    config = VariationalConfig(body=body, latents=latents)
+    config = varying(parts.training.shape, latents)
     jitter = jitter_for(parts.training)
     # Whole grey levels of a photograph are no coin tosses; β makes up for the missing scale.
     aim = Vary(beta=1.0 if grey else 0.3, warmup=0.1)
@@ -42,6 +41,13 @@ def vary(
     model = yield from train(task, config, settings, name, steps, rate=2e-3)
     assert isinstance(model, VariationalAutoencoder)
     return model
+
+
+def varying(shape: tuple[int, int, int], latents: int, words: int = 0) -> VariationalConfig:
+    """A variational autoencoder that suits pictures (C, S, S), its inner code no longer than they
+    are. Raises OptionsError as ``models.fitting`` and ``models.body_for``."""
+    body = body_for(shape, min(256, shape[0] * shape[1] * shape[2]))
+    return VariationalConfig(body=body, latents=fitting(latents, shape), words=words)
 
 
 @torch.no_grad()
@@ -165,7 +171,8 @@ def generate(settings: Settings) -> Run:
         # Even steps of probability, so that the grid shows all of N(0, I).
         ticks = torch.erfinv(2 * side - 1) * 2**0.5
         places = torch.stack(torch.meshgrid(-ticks, ticks, indexing="ij"), -1).view(-1, 2).flip(1)
-        manifold = grid(flat.decode(places), 14)
+        title = "From the other VAE, with a code of two numbers: what each pair of them shows"
+        manifold = grid(flat.decode(places), 14, title=title)
     kinds = {
         "pictures": x,
         "VAE, N(0, I)": drawn,
@@ -201,7 +208,6 @@ def generate(settings: Settings) -> Run:
             f" A classifier is {sure[1]}, {sure[2]} and {sure[0]} sure of them; it is made sure "
             "by junk too."
         )
-    sentence += " Below, all of a VAE's code of two numbers."
     return (yield from finish(settings, "generate", [sheet(rows), manifold], figures, sentence))
 
 
@@ -216,8 +222,7 @@ def caption(settings: Settings) -> Run:
     writer = Captions.fitted(parts.training.floats(), pictures.classes)
     judging = yield from judge(settings, parts)
     latents = settings.code or 10
-    body = body_for(pictures.shape, 256, 0)
-    config = VariationalConfig(body=body, latents=latents, words=len(writer.words))
+    config = varying(pictures.shape, latents, len(writer.words))
 
     def words(batch: LabBatch) -> Tensor:
         return writer.read(batch.targets, batch.labels)
@@ -233,49 +238,53 @@ def caption(settings: Settings) -> Run:
     model = yield from train(task, config, settings, "caption", fewer(3000, pictures.shape))
     assert isinstance(model, VariationalAutoencoder)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
-    texts = [
-        writer.text(number % len(pictures.classes), thick, slant)
+    # A name without pictures is nothing that was learnt.
+    known = [int(n) for n in torch.nonzero(torch.bincount(labels))[:, 0]]
+    said = [
+        (known[number % len(known)], thick, slant)
         for number, (thick, slant) in enumerate(
             [(-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)]
         )
     ]
-    rows = [(" ".join(t), drawn_as(model, writer, t, 10, generator)) for t in texts]
-    figures = _obeyed(model, judging, writer, generator)
+    rows = [
+        (writer.text(*what), drawn_as(model, writer.numbers(*what), 10, generator)) for what in said
+    ]
+    figures = _obeyed(model, judging, writer, known, generator)
     sentence = (
         f"Told what to draw, the model draws the right class in {figures['right class']:.0%} of "
         f"cases; 'thick' has {figures['thick over thin']:.2f} times the ink of 'thin', and "
         f"'right' leans {figures['right minus left in degrees']:.0f}° more to the right than "
-        f"'left'. {int(labels.numel()):,} captions were made by measuring."
+        f"'left'. What a caption says is measured off each picture that is learnt from, of which "
+        f"there are {len(parts.training):,}."
     )
     return (yield from finish(settings, "caption", [sheet(rows)], figures, sentence))
 
 
 @torch.no_grad()
 def drawn_as(
-    model: VariationalAutoencoder,
-    writer: Captions,
-    text: list[str],
-    count: int,
-    generator: torch.Generator,
+    model: VariationalAutoencoder, words: list[int], count: int, generator: torch.Generator
 ) -> Tensor:
-    """``count`` pictures of what ``text`` says."""
+    """``count`` pictures of what the ``words`` of a caption say."""
     device = generator.device
     z = torch.randn(count, model.latents, generator=generator, device=device)
-    said = torch.tensor([writer.numbers(text)] * count, device=device)
-    return model.decode(z, said)
+    return model.decode(z, torch.tensor([words] * count, device=device))
 
 
 def _obeyed(
-    model: VariationalAutoencoder, judging: nn.Module, writer: Captions, g: torch.Generator
+    model: VariationalAutoencoder,
+    judging: nn.Module,
+    writer: Captions,
+    classes: list[int],
+    g: torch.Generator,
 ) -> dict[str, float]:
-    """How far what is drawn is what was told."""
+    """How far what is drawn is what was told, over the numbers of all ``classes``."""
     right: list[float] = []
     ink: dict[int, list[Tensor]] = {-1: [], 1: []}
     lean: dict[int, list[Tensor]] = {-1: [], 1: []}
-    for number in range(len(writer.classes)):
+    for number in classes:
         for thick in (-1, 1):
             for slant in (-1, 1):
-                made = drawn_as(model, writer, writer.text(number, thick, slant), 20, g)
+                made = drawn_as(model, writer.numbers(number, thick, slant), 20, g)
                 with torch.no_grad():
                     right.append(float((judging(made).argmax(1) == number).float().mean()))
                 ink[thick].append(made.flatten(1).mean(1))

@@ -117,17 +117,26 @@ def build(config: BaseModel) -> nn.Module:
     return KINDS[model_name(config)][1](config)
 
 
+def fitting(numbers: int, shape: tuple[int, int, int]) -> int:
+    """The length of a code as it is; raises OptionsError when it is longer than pictures (C, H, W),
+    as it would be no code then."""
+    values = shape[0] * shape[1] * shape[2]
+    if numbers > values:
+        raise OptionsError(
+            f"A code of {numbers} numbers is longer than the picture, which has {values}; give a "
+            "smaller --code."
+        )
+    return numbers
+
+
 def body_for(shape: tuple[int, int, int], numbers: int | None, dense: int = 0) -> ConvConfig:
     """A convolutional autoencoder that suits square pictures (C, S, S).
 
     Raises OptionsError when the code is longer than the picture, or the picture too small.
     """
     channels, height, width = shape
-    if numbers is not None and numbers > channels * height * width:
-        raise OptionsError(
-            f"A code of {numbers} numbers is longer than the picture, which has "
-            f"{channels * height * width}; give a smaller --code."
-        )
+    if numbers is not None:
+        fitting(numbers, shape)
     if min(height, width) < 8:
         raise OptionsError(f"Pictures of {width} × {height} are too small; give --size 8 or more.")
     widths = [32, 64]
@@ -147,10 +156,16 @@ def body_for(shape: tuple[int, int, int], numbers: int | None, dense: int = 0) -
 def patches_for(shape: tuple[int, int, int], numbers: int) -> PatchConfig:
     """A Transformer autoencoder that suits pictures (C, H, W).
 
-    Raises OptionsError when no patch of 4 to 8 pixels divides them.
+    Raises OptionsError when no patch of 4 to 8 pixels divides them, or the code is too long.
     """
     channels, height, width = shape
     patch = next((p for p in (7, 8, 5, 4, 6) if not height % p and not width % p), None)
     if patch is None:
         raise OptionsError("No patch of 4 to 8 pixels divides the pictures; give --size 64.")
-    return PatchConfig(channels=channels, height=height, size=width, patch=patch, numbers=numbers)
+    return PatchConfig(
+        channels=channels,
+        height=height,
+        size=width,
+        patch=patch,
+        numbers=fitting(numbers, shape),
+    )

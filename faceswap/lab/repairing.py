@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.autoencoder import corruption
-from faceswap.autoencoder.losses import luma
+from faceswap.autoencoder.losses import decibels, luma, mse
 from faceswap.autoencoder.restoring import with_holes
 from faceswap.errors import OptionsError
 from faceswap.lab.data import Pictures, Split, split
@@ -82,7 +82,7 @@ WAYS: dict[Use, Way] = {
 
 def psnr(x: Tensor, y: Tensor) -> float:
     """10 log10(1 / mean squared difference) over all pictures, in dB."""
-    return float(-10 * (x - y).square().mean().clamp(min=1e-12).log10())
+    return float(decibels(mse(x, y)))
 
 
 def denoise(settings: Settings) -> Run:

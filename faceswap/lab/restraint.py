@@ -1,16 +1,19 @@
 """What restraint does to a code: sparse by L1 or KL, contractive, denoising, or none."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from faceswap.autoencoder.corruption import gaussian
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.losses import mse
 from faceswap.autoencoder.penalties import (
     SPARSE_WEIGHT,
+    contractive_estimate,
     contractive_exact,
     contractive_sigmoid,
     sparse_kl,
@@ -24,8 +27,20 @@ from faceswap.lab.task import LabBatch, LabTask, Repeat, Spoil, as_it_is
 Penalty = Callable[[Autoencoder, LabBatch, Tensor], Tensor]
 
 
-def penalties(strength: float) -> dict[str, tuple[Penalty | None, Spoil]]:
-    """Kinds of restraint; strength multiplies the usual weight of each."""
+@dataclass(frozen=True)
+class Restraint:
+    """What is added to the loss, and what spoils the pictures; deep: of the deep encoder; dice:
+    how many random numbers a picture needs for it."""
+
+    penalty: Penalty | None = None
+    spoil: Spoil = as_it_is
+    deep: bool = False
+    dice: int = 0
+
+
+def restraints(strength: float, deep_code: int) -> dict[str, Restraint]:
+    """Kinds of restraint; strength multiplies the usual weight of each. deep_code: length of the
+    deep encoder's code."""
 
     def l1(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
         return strength * SPARSE_WEIGHT * sparse_l1(code)
@@ -36,77 +51,91 @@ def penalties(strength: float) -> dict[str, tuple[Penalty | None, Spoil]]:
     def contractive(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
         assert isinstance(model, DenseAutoencoder)
         layer = model.encoders[0]
-        assert isinstance(layer, torch.nn.Linear)
+        assert isinstance(layer, nn.Linear)
         return strength * 1e-3 * contractive_sigmoid(layer.weight, code)
+
+    def estimated(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
+        # The dice are the batch's, so that a run that was stopped goes on exactly.
+        return strength * 1e-4 * contractive_estimate(model.encode, batch.inputs, batch.dice[None])
 
     def noisy(x: Tensor, g: torch.Generator) -> Tensor:
         return gaussian(x, min(1.0, 0.3 * strength), g)
 
     return {
-        "none": (None, as_it_is),
-        "sparse, L1": (l1, as_it_is),
-        "sparse, KL": (kl, as_it_is),
-        "contractive": (contractive, as_it_is),
-        "denoising": (None, noisy),
+        "none": Restraint(),
+        "sparse, L1": Restraint(l1),
+        "sparse, KL": Restraint(kl),
+        "contractive": Restraint(contractive),
+        "denoising": Restraint(spoil=noisy),
+        "deep": Restraint(deep=True),
+        "deep, contractive": Restraint(estimated, deep=True, dice=deep_code),
     }
 
 
 def restraint(settings: Settings) -> Run:
-    """One overcomplete sigmoid layer under each restraint; strength multiplies their weights."""
+    """One overcomplete sigmoid layer under each restraint, and a deep encoder without one and
+    under Hutchinson's estimate of the contractive one; strength multiplies their weights."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split(pictures, settings.seed)
     channels, height, width = pictures.shape
-    config = DenseConfig(
-        channels=channels,
-        size=width,
-        height=height,
-        widths=(settings.code or 256,),
-        code_active="sigmoid",
-    )
+    size: dict[str, Any] = {"channels": channels, "size": width, "height": height}
+    one = DenseConfig(**size, widths=(settings.code or 256,), code_active="sigmoid")
+    # Tied, as else the decoder makes up for any code that was only made smaller.
+    deep = DenseConfig(**size, widths=(256, 128, 64), hidden="silu", tied=True)
     x = parts.test.floats().to(settings.device)
     rows, figures = [("pictures", x[:12])], dict[str, Any]()
     strength = 1.0 if settings.strength is None else settings.strength
-    for name, (penalty, spoil) in penalties(strength).items():
+    for name, kind in restraints(strength, deep.widths[-1]).items():
         task = LabTask(
-            parts.training, parts.validation, Repeat(penalty=penalty), settings.device, spoil
+            parts.training,
+            parts.validation,
+            Repeat(penalty=kind.penalty),
+            settings.device,
+            kind.spoil,
+            dice=kind.dice,
         )
         folder = f"restraint-{name.replace(', ', '-').lower()}"
+        config = deep if kind.deep else one
         model = yield from train(task, config, settings, folder, 2500, strength=strength)
         assert isinstance(model, DenseAutoencoder)
-        figures[name] = _measured(model, x, settings.seed)
+        figures[name] = measured(model, x, settings.seed)
         with torch.no_grad():
             rows.append((f"{name}: MSE {figures[name]['test MSE']:.4f}", model(x[:12])))
         weight = model.encoders[0].weight
         assert isinstance(weight, Tensor)
         rows.append((f"{name}: what 12 units look for", _filters(weight, pictures.shape)))
     plain = figures["none"]
-    slope = figures["contractive"]["squared slope"] / plain["squared slope"]
+    slope, deep_slope = (
+        figures[held]["slope"] / figures[free]["slope"]
+        for held, free in (("contractive", "none"), ("deep, contractive", "deep"))
+    )
     sentence = (
         f"Without restraint {plain['active units']:.0%} of the units are at work in a picture; "
         f"with KL {figures['sparse, KL']['active units']:.0%}. The contractive code moves "
-        f"{slope:.2f} times as much with its input, and "
+        f"{slope:.2f} times as much with its input as without the penalty, that of a deep encoder "
+        f"{deep_slope:.2f} times, and "
         f"the denoising one brings noisy pictures back with an error of "
         f"{figures['denoising']['MSE from noise']:.4f} instead of {plain['MSE from noise']:.4f}."
     )
     return (yield from finish(settings, "restraint", [sheet(rows, 52)], figures, sentence))
 
 
-def _measured(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]:
+def measured(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]:
+    """slope: how far the code moves for a small step of the input, taken in all directions
+    together, the root of ‖J‖²; spread: how far codes are from their mean, as a measure of it."""
     generator = torch.Generator(x.device).manual_seed(seed)
     with torch.no_grad():
         code = model.encode(x)
-        return {
-            "test MSE": float((model(x) - x).square().mean()),
-            "active units": float((code > 0.1).float().mean()),
-            "MSE from noise": float((model(gaussian(x, 0.3, generator)) - x).square().mean()),
-            "squared slope": _slope(model, x[:16]),
+        found = {
+            "test MSE": float(mse(model(x), x)),
+            "MSE from noise": float(mse(model(gaussian(x, 0.3, generator)), x)),
+            "slope": contractive_exact(model.encode, x[:16]).item() ** 0.5,
+            "spread": code.var(0, correction=0).sum().item() ** 0.5,
         }
-
-
-@torch.enable_grad()
-def _slope(model: DenseAutoencoder, x: Tensor) -> float:
-    return contractive_exact(model.encode, x).item()
+    if model.config.code_active == "sigmoid":
+        found["active units"] = float((code > 0.1).float().mean())
+    return found
 
 
 def _filters(weight: Tensor, shape: tuple[int, int, int]) -> Tensor:

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.losses import mse
 from faceswap.events import Event
 from faceswap.lab.codes import encoded
-from faceswap.lab.data import Split, load_query, split
+from faceswap.lab.data import Pictures, Split, load_query, split
 from faceswap.lab.figure import sheet
 from faceswap.lab.models import body_for
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
@@ -61,14 +62,18 @@ def learn_to_search(
 
 
 def retrieve(settings: Settings) -> Run:
-    """Index pictures by their codes; a second input is a picture to look for."""
+    """Index pictures by their codes; a second input is a picture, or a folder of them, to look for
+    among all. Without one, those set aside are looked for among those learnt from."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split(pictures, settings.seed)
-    asked = load_query(settings.data[1], pictures.shape) if len(settings.data) > 1 else parts.test
+    asked, indexed = parts.test, parts.training
+    if len(settings.data) > 1:
+        asked, indexed = load_query(settings.data[1], pictures.shape), pictures
+        yield from notices(asked)
     query = asked.floats().to(settings.device)
     model = yield from learn_to_search(settings, parts, "retrieve", 4000)
-    known = parts.training.floats().to(settings.device)
+    known = indexed.floats().to(settings.device)
     index, raw = Index.of(encoded(model, known)), Index.of(known.flatten(1))
     found = index.nearest(encoded(model, query), 10)
     pixels = raw.nearest(query.flatten(1), 10)
@@ -78,9 +83,8 @@ def retrieve(settings: Settings) -> Run:
         for n in range(shown)
     ]
     figures: dict[str, object] = {"indexed": len(known), "numbers": model.code}
-    if parts.training.files:
-        figures["found"] = [[str(parts.training.files[int(i)]) for i in row] for row in found[:50]]
-    sentence = f"Each of {len(known):,} pictures is found by {model.code} numbers."
+    if indexed.files:
+        figures["found"] = [[str(indexed.files[int(i)]) for i in row] for row in found[:50]]
     if len(settings.data) < 2 and parts.test.labels is not None:
         assert parts.training.labels is not None
         mine = precision(parts.training.labels, parts.test.labels, found.cpu())
@@ -90,4 +94,27 @@ def retrieve(settings: Settings) -> Run:
             f"Of ten pictures found by a code of {model.code} numbers {mine:.1%} show what the "
             f"query shows; by all {known[0].numel():,} pixels it is {plain:.1%}."
         )
+    else:
+        order = torch.Generator().manual_seed(settings.seed)
+        others = known[torch.randint(len(known), (len(query),), generator=order)]
+        near, far = float(mse(known[found[:, 0]], query)), float(mse(others, query))
+        figures |= {"MSE of the first found": near, "MSE of any other": far}
+        sentence = (
+            f"{_first(asked, indexed, found, model.code)} Its mean squared difference from the "
+            f"query is {near:.4f}, that of a picture drawn by lot {far:.4f}."
+        )
     return (yield from finish(settings, "retrieve", [sheet(rows)], figures, sentence))
+
+
+def _first(asked: Pictures, indexed: Pictures, found: Tensor, numbers: int) -> str:
+    """What was found first, (Q, k) being the places of all."""
+    if len(asked) == 1 and indexed.files:
+        nearest = indexed.files[int(found[0, 0])]
+        return (
+            f"Of {len(indexed):,} pictures, {nearest.parent.name}/{nearest.name} is most like the "
+            f"query by a code of {numbers} numbers."
+        )
+    return (
+        f"For each of {len(asked):,} queries the picture most like it is found among "
+        f"{len(indexed):,} by a code of {numbers} numbers."
+    )

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from faceswap.autoencoder.restoring import RestoringNet
 from faceswap.errors import InputError, OutputError
+from faceswap.events import Notice
 from faceswap.lab.data import fingerprint
 from faceswap.lab.figure import curves, sheet, write_png
 from faceswap.lab.models import RepairConfig
@@ -196,8 +197,13 @@ def sound(settings: Settings) -> Run:
     sounds = made_sounds(240, 2.0, generator)
     given = None
     if settings.data:
-        given, rate = read_wav(settings.data[0])
+        given, rate, channels = read_wav(settings.data[0])
         given = resampled(given, rate, RATE)
+        if (rate, channels) != (RATE, 1):
+            yield Notice(
+                message=f"The sound has {rate:,} Hz and {channels} channels. The autoencoder hears "
+                f"{RATE:,} Hz and one channel, and what it cleans comes back so."
+            )
     config = RepairConfig(use="sound", widths=(12, 24, 48, 64))
     task = SoundTask(sounds[48:], sounds[:24], None)
     model = yield from train(task, config, settings, "sound", 1200, batch=8, precision=None)
@@ -218,8 +224,10 @@ def sound(settings: Settings) -> Run:
         figures[f"gain in dB, {kind}"] = snr(made[first::2], clean[first::2]) - snr(
             noisy[first::2], clean[first::2]
         )
-    for name, one in (("noisy", noisy), ("cleaned", made), ("true", clean)):
-        write_wav(settings.folder / f"{name}.wav", one[:4].flatten().numpy(), RATE)
+    # Equally loud or quiet, for comparing.
+    heard = quiet_enough(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
+    for name, one in zip(("noisy", "cleaned", "true"), heard, strict=True):
+        write_wav(settings.folder / f"{name}.wav", one, RATE)
     sentence = (
         f"The signal-to-noise ratio of sounds it has never heard goes from {before:.1f} to "
         f"{after:.1f} dB: {figures['gain in dB, tones']:+.1f} dB for tones and "
@@ -229,7 +237,7 @@ def sound(settings: Settings) -> Run:
         with torch.no_grad():
             own = cleaned(model, torch.from_numpy(given)[None])[0]
         target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
-        write_wav(target, own.numpy(), RATE)
+        write_wav(target, quiet_enough(own.numpy())[0], RATE)
         sentence += f" The given sound, cleaned, is {target}."
     # The loudest 40 ms of one sound: more would be too fine to see.
     first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80
@@ -242,8 +250,9 @@ def sound(settings: Settings) -> Run:
     return (yield from finish(settings, "sound", blocks, figures, sentence))
 
 
-def read_wav(path: Path) -> tuple[Wave, int]:
-    """One channel of a WAV file of 8, 16 or 32 bits, −1 to 1, and its rate; raises InputError."""
+def read_wav(path: Path) -> tuple[Wave, int, int]:
+    """The mean of a WAV file's channels, −1 to 1, its rate and how many channels there were; of 8,
+    16 or 32 bits. Raises InputError."""
     try:
         with wave.open(str(path), "rb") as file:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
@@ -259,7 +268,7 @@ def read_wav(path: Path) -> tuple[Wave, int]:
     if len(values) < channels * RATE // 10:
         raise InputError(f"{path} holds hardly any sound.")
     usable = len(values) // channels * channels
-    return values[:usable].reshape(-1, channels).mean(1), rate
+    return values[:usable].reshape(-1, channels).mean(1), rate, channels
 
 
 def resampled(sound: Wave, old: int, new: int) -> Wave:
@@ -267,6 +276,12 @@ def resampled(sound: Wave, old: int, new: int) -> Wave:
     from scipy.signal import resample_poly
 
     return np.asarray(resample_poly(sound, new, old), np.float32) if old != new else sound
+
+
+def quiet_enough(*sounds: Wave) -> list[Wave]:
+    """Sounds (L,), all made quieter by the same factor if any leaves −1 to 1."""
+    most = max(1.0, *(float(np.abs(one).max()) for one in sounds))
+    return [one / np.float32(most) for one in sounds]
 
 
 def write_wav(path: Path, sound: Wave, rate: int) -> None:

@@ -1,5 +1,7 @@
 """Unpaired translation: one encoder, one decoder for each kind of picture, as in the swap."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,12 +9,14 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from faceswap.autoencoder.losses import decibels, mse
 from faceswap.autoencoder.models import SharedAutoencoder
 from faceswap.errors import InputError, OptionsError
+from faceswap.events import Notice
 from faceswap.lab.codes import jitter_for
 from faceswap.lab.data import Pictures, fingerprint, load, split, split_places
 from faceswap.lab.figure import sheet, write_png
-from faceswap.lab.models import TranslatingConfig
+from faceswap.lab.models import TranslatingConfig, fitting
 from faceswap.lab.run import Run, Settings, fewer, finish, notices, train
 from faceswap.lab.task import Jitter, Losses, relit
 from faceswap.training.data import ImageSet
@@ -96,14 +100,14 @@ def _opposite(a: Pictures, b: Pictures) -> bool:
 def translate(settings: Settings) -> Run:
     """Pictures of folder A as if they were of folder B; without folders, night → day of digits.
 
-    A third folder may hold the truth: what A's pictures, in the order of their names, look like
-    as B.
+    A third folder may hold the truth: what A's pictures look like as B, under their names.
     """
     if len(settings.data) == 1:
         raise OptionsError("Translation needs two folders, of A and of B.")
     size = settings.size or 32
-    if size % 4:
-        raise OptionsError(f"--size must be a multiple of 4 here; {size} is not.")
+    widths = (32, 64) if size <= 32 else (24, 48, 96)
+    if size % 2 ** len(widths):
+        raise OptionsError(f"--size must be a multiple of {2 ** len(widths)} here; {size} is not.")
     truth: Pictures | None = None
     if settings.data:
         a = load(settings.data[0], size, 3)
@@ -111,19 +115,21 @@ def translate(settings: Settings) -> Run:
         yield from notices(a, b)
         if len(settings.data) > 2:
             truth = load(settings.data[2], size, 3)
-            if len(truth) != len(a):
-                raise InputError(
-                    f"{settings.data[2]} has {len(truth)} pictures, and A {len(a)}: each of A's "
-                    "needs its truth."
-                )
+            yield from notices(truth)
     else:
         a, b, truth = night_and_day(load(None, size, 3), settings.seed)
     parts = split(a, settings.seed)
+    pairs: list[tuple[int, int]] = []
+    if truth is not None:
+        tested = split_places(len(a), settings.seed, film=a.film)[2].tolist()
+        known = partners(a, truth)
+        pairs = [(n, known[place]) for n, place in enumerate(tested) if place in known]
+        if not pairs:
+            raise InputError("None of A's pictures to be measured on has a truth of its name.")
+        if without := len(tested) - len(pairs):
+            yield Notice(message=f"{without} of A's {len(tested)} test pictures have no truth.")
     config = TranslatingConfig(
-        channels=3,
-        size=size,
-        numbers=settings.code or 64,
-        widths=(32, 64) if size <= 32 else (24, 48, 96),
+        channels=3, size=size, numbers=fitting(settings.code or 64, a.shape), widths=widths
     )
     jitter = jitter_for(Pictures(a.images[:1, :1])) if not settings.data else _MILD
     task = TranslatingTask(parts.training, b, parts.validation, jitter, settings.device)
@@ -133,15 +139,14 @@ def translate(settings: Settings) -> Run:
     x = parts.test.floats().to(settings.device)
     with torch.no_grad():
         made = torch.cat([model.translate(part, "b")[0] for part in torch.split(x, 128)])
-    mean_b = b.floats().mean(0).to(x)
-    rows = [("A", x[:10]), ("A as B", made[:10]), ("some of B", b.floats()[:10])]
+    rows = [("A", x[:10]), ("A as B", made[:10]), ("some of B", b.images[:10].float() / 255)]
     figures: dict[str, Any] = {"pictures of A": len(a), "pictures of B": len(b)}
     sentence = f"{len(x)} unseen pictures of A are shown as B."
     if truth is not None:
-        places = split_places(len(a), settings.seed, film=a.film)[2]
-        wanted = truth.subset(places).floats().to(settings.device)
-        figures |= scores(made, x, wanted, mean_b)
-        rows.insert(2, ("the truth", wanted[:10]))
+        mine = [n for n, _ in pairs]
+        wanted = truth.subset(torch.tensor([n for _, n in pairs])).floats().to(settings.device)
+        figures |= scores(made[mine], x[mine], wanted, b)
+        rows[:2] = [("A", x[mine][:10]), ("A as B", made[mine][:10]), ("the truth", wanted[:10])]
         sentence = (
             f"Against the truth, which it never saw, the translation has "
             f"{figures['PSNR']:.1f} dB; A as it is {figures['PSNR of A as it is']:.1f} dB, A in "
@@ -154,21 +159,68 @@ def translate(settings: Settings) -> Run:
 _MILD = Jitter(rotation=6, scale=0.06, shift=0.04, warp=0.06)
 
 
-def scores(made: Tensor, a: Tensor, truth: Tensor, mean_b: Tensor) -> dict[str, float]:
-    """PSNR in dB of the translation and of what can be had without one; (N, 3, S, S) each."""
+def partners(a: Pictures, truth: Pictures) -> dict[int, int]:
+    """The place in ``truth`` of what each picture of ``a`` ought to become, by its place there.
+
+    Files go by their names without the ending, as one that can't be read is missing on its side
+    alone; where either has no files, pictures go by their order. Raises InputError when that
+    leaves doubt.
+    """
+    if not (a.files and truth.files):
+        if len(a) != len(truth):
+            raise InputError(
+                f"The truth has {len(truth)} pictures, and A {len(a)}: each of A's needs its own."
+            )
+        return {n: n for n in range(len(a))}
+    ours, theirs = _names(a.files), _names(truth.files)
+    for side, names in (("A", ours), ("The truth", theirs)):
+        name, count = Counter(names).most_common(1)[0]
+        if count > 1:
+            raise InputError(f"{side} has {count} pictures of the name {name}; each needs its own.")
+    places = {name: n for n, name in enumerate(theirs)}
+    found = {n: places[name] for n, name in enumerate(ours) if name in places}
+    if not found:
+        raise InputError("No picture of the truth bears the name of one of A's.")
+    return found
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """What tells files apart: their names, with their folders' where these are several."""
+    several = len({file.parent for file in files}) > 1
+    return [f"{file.parent.name}/{file.stem}" if several else file.stem for file in files]
+
+
+def scores(made: Tensor, a: Tensor, truth: Tensor, b: Pictures) -> dict[str, float]:
+    """PSNR in dB over all pictures of the translation and of what can be had without one;
+    (N, 3, S, S) each."""
 
     def psnr(x: Tensor) -> float:
-        return float(-10 * (x - truth).square().mean().clamp(min=1e-10).log10())
+        return float(decibels(mse(x, truth)))
 
+    mean_b, colour, spread_b = (t.to(a) for t in moments(b))
     centre, spread = a.mean((0, 2, 3), keepdim=True), a.std((0, 2, 3), keepdim=True)
-    matched = (a - centre) / spread.clamp(min=1e-6)
-    matched = matched * mean_b.std((1, 2), keepdim=True) + mean_b.mean((1, 2), keepdim=True)
+    matched = (a - centre) / spread.clamp(min=1e-6) * spread_b + colour
     return {
         "PSNR": psnr(made),
         "PSNR of A as it is": psnr(a),
         "PSNR of colours matched": psnr(matched.clamp(0, 1)),
         "PSNR of the mean of B": psnr(mean_b.expand_as(truth)),
     }
+
+
+def moments(pictures: Pictures) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean picture (C, H, W), and of all values the mean and the standard deviation of each
+    colour, (C, 1, 1)."""
+    total = torch.zeros(pictures.shape, dtype=torch.float64)
+    squares = total.clone()
+    for part in torch.split(pictures.images, 512):
+        values = part.double() / 255
+        total += values.sum(0)
+        squares += values.square().sum(0)
+    mean = total / len(pictures)
+    colour = mean.mean((1, 2), keepdim=True)
+    spread = squares.div_(len(pictures)).mean((1, 2), keepdim=True) - colour.square()
+    return mean.float(), colour.float(), spread.clamp(min=0).sqrt().float()
 
 
 def night_and_day(digits: Pictures, seed: int) -> tuple[Pictures, Pictures, Pictures]:
