@@ -158,13 +158,14 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
     for name, field in model.model_fields.items():
         show = show_of(model, name)
         flags = [flag_of(model, name)] + ([show.short] if show.short else [])
-        only_on = field.annotation is bool and not field.default and not show.undone
-        negative = () if only_on else None
+        both_ways = field.annotation is bool and (field.default or show.undone)
+        negative = None if both_ways else ()
         annotation = Annotated[
             field.annotation,  # type: ignore[name-defined]
             Parameter(
                 name=flags,
                 help=field.description,
+                show_choices=not show.told,
                 negative=negative,
                 group=_COMMON if show.common or show.positional or field.is_required() else _MORE,
             ),

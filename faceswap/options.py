@@ -20,6 +20,7 @@ class Show:
     common: one of the few that a form shows first.
     flag: its name on the command line, where that is not the field's own.
     undone: there is a ``--no-`` for it, though it is off by default.
+    told: its description tells what there is to choose from.
     """
 
     positional: bool = False
@@ -27,6 +28,7 @@ class Show:
     common: bool = False
     flag: str | None = None
     undone: bool = False
+    told: bool = False
 
 
 class Options(BaseModel):

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.jobs.lab import LabOptions, LabSummary, lab
 from faceswap.jobs.restore import RestoreOptions, restore
+from faceswap.lab.captions import Captions
 from faceswap.lab.data import Pictures
 from faceswap.lab.task import LabTask, Repeat
 
@@ -57,3 +59,24 @@ def test_what_cleans_sound_repairs_no_pictures(tmp_path: Path) -> None:
 def test_enlarging_takes_two_factors_only(tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match="strengths 2 and 4"):
         finish(use="superres", output=tmp_path, strength=2.7)
+
+
+def test_a_text_says_what_to_draw(tmp_path: Path) -> None:
+    finish(use="caption", output=tmp_path, text="thick 7 left")
+    with pytest.raises(OptionsError, match="'four' is no class of these pictures; they have 0, 1"):
+        finish(use="caption", output=tmp_path, text="thin four")
+    with pytest.raises(ValidationError, match="--text means nothing to vae"):
+        finish(use="vae", output=tmp_path, text="7")
+
+
+def test_texts_are_understood_as_they_are_written() -> None:
+    writer = Captions(("cat", "left", "big dog"), (0, 1), (0, 1))
+    for number in range(3):
+        for thick in (-1, 0, 1):
+            for slant in (-1, 0, 1):
+                what = (number, thick, slant)
+                assert writer.understood(writer.text(*what)) == what
+    with pytest.raises(OptionsError, match="no class"):
+        writer.understood("thick")
+    with pytest.raises(OptionsError, match="no class"):
+        writer.understood("dog big")

@@ -68,7 +68,8 @@ class DenseAutoencoder(Autoencoder):
     @property
     def level(self) -> Tensor:
         """(C · H · W,)."""
-        return self.biases[0]
+        level: Tensor = self.biases[0]
+        return level
 
     @property
     def depth(self) -> int:

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from faceswap.lab.run import Run, Settings
 
 
+_USES = "What to do:\n\n" + "\n".join(f"* **{name}**: {use.text}." for name, use in USES.items())
+
+
 class LabOptions(Options):
-    """Use autoencoders for something else: denoise, search, generate, and more."""
+    """Use autoencoders for more than faces: denoise, search, generate, and more."""
 
     use: Annotated[
         UseName,
-        Show(positional=True, common=True),
-        Field(description="; ".join(f"{name}: {use.text}" for name, use in USES.items()) + "."),
+        Show(positional=True, common=True, told=True),
+        Field(description=_USES),
     ]
     data: Annotated[
         list[Path] | None,
@@ -47,9 +50,25 @@ class LabOptions(Options):
         Show(common=True),
         Field(gt=0, description="Train each model for so long, instead of a number of steps."),
     ] = None
-    code: Annotated[int | None, Field(ge=1, description="How many numbers the code has.")] = None
+    text: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="For caption: what to draw, a class and how, such as 'thick 7 left'.",
+        ),
+    ] = None
+    code: Annotated[
+        int | None,
+        Field(ge=1, description="How many numbers the code has; by default 8 to 64, as it suits."),
+    ] = None
     size: Annotated[
-        int | None, Field(ge=8, le=512, description="Side of the pictures; larger ones are scaled.")
+        int | None,
+        Field(
+            ge=8,
+            le=512,
+            description="Side of the pictures; by default 28 for digits, 64 for others (translate: "
+            "32). Others are scaled.",
+        ),
     ] = None
     strength: Annotated[
         float | None,
@@ -69,8 +88,8 @@ class LabOptions(Options):
             raise ValueError(f"{self.use} takes at most {len(use.inputs)} inputs, not so many")
         if self.steps is not None and self.minutes is not None:
             raise ValueError("give --steps or --minutes, not both")
-        for name, taken in (("code", use.code), ("size", use.size), ("strength", use.strength)):
-            if getattr(self, name) is not None and not taken:
+        for name in use.without_meaning:
+            if getattr(self, name) is not None:
                 raise ValueError(f"--{name} means nothing to {self.use}")
         return self
 
@@ -90,7 +109,7 @@ class LabSummary(Summary):
 
 
 def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
-    """Use autoencoders for something else than faces.
+    """Use autoencoders for more than swapping faces.
 
     Every use trains what it needs, measures it on pictures set aside, and ends with a figure, its
     numbers and a sentence. Stopped and started again, it goes on from its last save.
@@ -102,6 +121,7 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     settings = Settings(
         folder=options.output or Path("lab") / options.use,
         data=tuple(options.data or ()),
+        text=options.text,
         code=options.code,
         size=options.size,
         steps=options.steps,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from faceswap.errors import OptionsError
+
 _THICK = {-1: "thin", 0: "", 1: "thick"}
 _SLANT = {-1: "left", 0: "", 1: "right"}
 
@@ -39,6 +41,29 @@ class Captions:
         """What is said of a class by −1, 0 or 1 for thin to thick and for left to right."""
         words = (_THICK[thick], self.classes[number], _SLANT[slant])
         return " ".join(word for word in words if word)
+
+    def understood(self, text: str) -> tuple[int, int, int]:
+        """Class and signs of what ``text`` says, as ``text`` and ``numbers`` take them.
+
+        Raises OptionsError where it names no class.
+        """
+        words = text.split()
+        signs = []
+        for place, names in ((0, _THICK), (-1, _SLANT)):
+            said = [sign for sign, name in names.items() if name and words[place:][:1] == [name]]
+            # A class may be called "left".
+            found = bool(said) and len(words) > 1
+            if found:
+                words.pop(place)
+            signs.append(said[0] if found else 0)
+        name = " ".join(words)
+        if name not in self.classes:
+            few = ", ".join(self.classes[:20]) + (", …" if len(self.classes) > 20 else "")
+            raise OptionsError(
+                f"'{name}' is no class of these pictures; they have {few}. Say thin or thick "
+                "before it and left or right after it, or neither."
+            )
+        return self.classes.index(name), signs[0], signs[1]
 
     def numbers(self, number: int, thick: int, slant: int) -> list[int]:
         """The same in words of the model, of which 0 says nothing; as ``read`` has them."""

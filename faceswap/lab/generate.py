@@ -220,6 +220,7 @@ def caption(settings: Settings) -> Run:
         raise OptionsError("Captions can tell at most 200 classes apart.")
     parts = split(pictures, settings.seed)
     writer = Captions.fitted(parts.training.floats(), pictures.classes)
+    asked = None if settings.text is None else writer.understood(settings.text)
     judging = yield from judge(settings, parts)
     latents = settings.code or 10
     config = varying(pictures.shape, latents, len(writer.words))
@@ -246,6 +247,8 @@ def caption(settings: Settings) -> Run:
             [(-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)]
         )
     ]
+    if asked is not None:
+        said.insert(0, asked)
     rows = [
         (writer.text(*what), drawn_as(model, writer.numbers(*what), 10, generator)) for what in said
     ]

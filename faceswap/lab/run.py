@@ -33,7 +33,8 @@ Run = Generator[Event, None, "Result"]
 class Settings:
     """What a use is told. data: its inputs. folder: where models, figure and numbers go. None
     leaves a choice to the use: code, the length of the code; size, the side of the pictures;
-    steps or minutes, how long each of its models trains; strength, of what spoils the pictures.
+    steps or minutes, how long each of its models trains; strength, of what spoils the pictures;
+    text, what is to be made.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Settings:
     steps: int | None = None
     minutes: float | None = None
     strength: float | None = None
+    text: str | None = None
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 

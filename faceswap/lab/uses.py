@@ -60,9 +60,9 @@ class Input:
 class Use:
     """text: what it does, in a few words. inputs: what it can be given, in order; without: what it
     takes when nothing is. strength: what that number means to it, empty where it means nothing.
-    code: whether the length of the code can be chosen; size: whether the side of the pictures can.
-    repairs: whether ``restore`` can use its model on files, and masked: whether that must be shown
-    where something is missing.
+    code: whether the length of the code can be chosen; size: whether the side of the pictures can;
+    told: whether a text can say what to make. repairs: whether ``restore`` can use its model on
+    files, and masked: whether that must be shown where something is missing.
     """
 
     text: str
@@ -72,8 +72,20 @@ class Use:
     strength: str = ""
     code: bool = True
     size: bool = True
+    told: bool = False
     repairs: bool = False
     masked: bool = False
+
+    @property
+    def without_meaning(self) -> tuple[str, ...]:
+        """The options that mean nothing to it."""
+        taken = {
+            "code": self.code,
+            "size": self.size,
+            "strength": bool(self.strength),
+            "text": self.told,
+        }
+        return tuple(name for name, means in taken.items() if not means)
 
 
 USES: dict[UseName, Use] = {
@@ -104,7 +116,7 @@ USES: dict[UseName, Use] = {
     "shift": Use("move a picture back to its place", "repair", strength="pixels"),
     "vae": Use("a variational autoencoder, measured in nats", "compress"),
     "generate": Use("pictures from random codes", "make"),
-    "caption": Use("pictures as a text says", "make"),
+    "caption": Use("pictures as a text says", "make", told=True),
     "interpolate": Use("from one picture to another", "make"),
     "attributes": Use(
         "edit strokes, or the smile and turn of faces", "make", strength="the slider's end"

@@ -101,7 +101,12 @@ class LabPage(Page):
         self._tell()
 
     def shown(self) -> None:
-        self._look()
+        if self.folder != self._looked_at:
+            self._look()
+            return
+        self._follow()
+        if self.stack.currentWidget() is self.figure:
+            self._show_figure()
 
     def left(self) -> None:
         self._entered[self._use] = self.form.values()
@@ -146,15 +151,14 @@ class LabPage(Page):
         self.heading = label("", "heading", wrap=True)
         self.go = button(self.tr("Run"), self.start, "primary", "Ctrl+Return")
         self._place = column(self.form)
-        self.own = button(self.tr("Faces of this project"), self._take_own, "link", "Ctrl+O")
+        self.own = button(self.tr("Use this project's faces"), self._take_own, "link", "Ctrl+O")
         made = card(self.heading, self._place, row(self.go, None, self.own), gap=GAP)
         return parts.panel(38 * GAP, made, self.repair)
 
     def _make_form(self) -> Form:
         """Only what means something to the use."""
         use = USES[self._use]
-        taken = {"code": use.code, "size": use.size, "strength": bool(use.strength)}
-        without = ["use", *(name for name, means in taken.items() if not means)]
+        without = ["use", *use.without_meaning]
         picks = [
             PathPick(sentence_case(given.name), given.files, given.folder) for given in use.inputs
         ]
