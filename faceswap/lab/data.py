@@ -273,8 +273,12 @@ def _classes(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
     if not plain or not below:
         return ({"": plain} if plain else classes), []
     if len(plain) > below:
-        return {"": plain}, [f"Left out: what lies in folders of {root} ({below:,} pictures)."]
-    return classes, [f"Left out: what lies beside the folders of {root} ({len(plain):,} pictures)."]
+        return {"": plain}, [f"Left out: {_counted(below)} in the folders of {root}."]
+    return classes, [f"Left out: {_counted(len(plain))} beside the folders of {root}."]
+
+
+def _counted(pictures: int) -> str:
+    return f"{pictures:,} picture{'s' * (pictures != 1)}"
 
 
 class _Pile:
