@@ -171,7 +171,7 @@ def generate(settings: Settings) -> Run:
         # Even steps of probability, so that the grid shows all of N(0, I).
         ticks = torch.erfinv(2 * side - 1) * 2**0.5
         places = torch.stack(torch.meshgrid(-ticks, ticks, indexing="ij"), -1).view(-1, 2).flip(1)
-        title = "From the other VAE, with a code of two numbers: what each pair of them shows"
+        title = "All that a VAE with a code of two numbers draws"
         manifold = grid(flat.decode(places), 14, title=title)
     kinds = {
         "pictures": x,
