@@ -63,14 +63,23 @@ def test_faces_are_found_in_plain_pictures(sample: Path, tmp_path: Path) -> None
     pictures = tmp_path / "pictures of people"
     pictures.mkdir()
     with VideoReader(sample / "a.mp4") as reader:
-        for frame in reader.frames(0, 14):
-            Image.fromarray(frame.image).save(pictures / f"{frame.index:02d}.jpg")
+        for frame in reader.frames(0, 14, 2):
+            page = Image.fromarray(frame.image)
+            page.save(pictures / f"{frame.index:02d}.jpg", quality=95)
+            # The same again as a telephone stores it that mirrors, and is held upright.
+            exif = page.getexif()
+            exif[0x0112] = 5
+            page = page.transpose(Image.Transpose.TRANSPOSE)
+            page.save(pictures / f"{frame.index + 1:02d}.jpg", exif=exif, quality=95)
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(pictures / "99 nobody.png")
     (pictures / "98 broken.jpg").write_bytes(b"not a picture")
     output = tmp_path / "people.safetensors"
     events, summary = finish(pictures, output=output, steps=1)
     assert summary.faces == 14
-    assert len(list((tmp_path / "people.pretrain" / "faces").glob("*.png"))) == 14
+    crops = sorted((tmp_path / "people.pretrain" / "faces").glob("*.png"))
+    assert len(crops) == 14
+    first, again = (np.asarray(Image.open(path)).astype(int) for path in crops[:2])
+    assert np.abs(first - again).mean() < 3 < np.abs(first - again[:, ::-1]).mean()
     assert any("98 broken.jpg cannot be read" in e.message for e in events if isinstance(e, Notice))
 
 

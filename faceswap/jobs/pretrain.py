@@ -234,10 +234,8 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
 
 def _read(path: Path) -> "NDArray[np.uint8] | None":
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
 
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError):
-        return None
+    from faceswap.lab.pictures import read_picture
+
+    picture = read_picture(path)
+    return np.stack([picture] * 3, 2) if picture is not None and picture.ndim == 2 else picture
