@@ -151,6 +151,23 @@ def test_masks_of_other_kinds(kind: str, picture: Path, tmp_path: Path) -> None:
     assert changed[where].mean() > 0.9
 
 
+@pytest.mark.parametrize("size", [32, 90, 200])
+def test_holes_are_filled_at_the_size_that_was_learnt_and_in_the_light_around(size: int) -> None:
+    y, x = np.mgrid[:90, :130]
+    slope = np.stack([60 + x, 200 - y, 90 + 0 * x], 2).astype(np.uint8)
+    mask = np.zeros((90, 130), np.uint8)
+    mask[30:60, 40:70] = 255
+    spoilt = slope.copy()
+    spoilt[mask > 0] = 255  # what is in the hole is not looked at
+    model = net(use="inpaint", inputs=4, masked=True, standardised=True, size=size)
+    with torch.no_grad():  # a net that leaves the smooth filling as it is
+        for values in model.last.parameters():
+            values.zero_()
+    made = Restorer(model, CPU, mask=mask).restore(spoilt)
+    assert np.abs(made.astype(int) - slope).max() <= 15
+    assert np.array_equal(made[mask == 0], slope[mask == 0])
+
+
 @pytest.mark.parametrize("use", ["denoise", "superres"])
 def test_videos_keep_their_times_and_sound(use: str, make_clip: MakeClip, tmp_path: Path) -> None:
     clip = make_clip(frames=6)

@@ -38,7 +38,12 @@ class RestoreOptions(Options):
         Field(description="For inpaint: a picture that is white where something is missing."),
     ] = None
     tile: Annotated[
-        int, Field(ge=32, le=4096, description="Side of the squares taken at once, in pixels.")
+        int,
+        Field(
+            ge=32,
+            le=4096,
+            description="Side of the squares taken at once, in pixels; not for holes.",
+        ),
     ] = 256
     overlap: Annotated[
         int, Field(ge=0, le=512, description="How many pixels neighbouring squares share.")
@@ -61,7 +66,8 @@ class RestoreSummary(Summary):
 def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     """Repair a picture or a video with a model that the lab trained.
 
-    Large pictures are taken tile by tile. A video keeps its times, sound and metadata.
+    Large pictures are taken tile by tile, and holes filled at the size that the model learnt at. A
+    video keeps its times, sound and metadata.
     """
     from faceswap.lab.pictures import read_picture
     from faceswap.lab.restore import Restorer

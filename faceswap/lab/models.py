@@ -9,6 +9,7 @@ from torch import nn
 from faceswap.autoencoder.blocks import to_channels_last
 from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
+from faceswap.autoencoder.family import Count
 from faceswap.autoencoder.models import Route, SharedAutoencoder
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
 from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
@@ -52,11 +53,12 @@ class TranslatingConfig(BaseModel):
 
 class RepairConfig(RestoringConfig):
     """use: what it repairs, "sound" by its spectrograms. strength: of what spoilt what it learnt
-    from.
+    from; size: side of the pictures it learnt from.
     """
 
     use: Literal["denoise", "occlusion", "inpaint", "superres", "colourise", "sound"] = "denoise"
     strength: float = 0.0
+    size: Count = 64
 
 
 def translator(config: TranslatingConfig) -> SharedAutoencoder:

@@ -179,6 +179,7 @@ def _repair(
         masked=use == "inpaint",
         standardised=way.standardised,
         strength=strength,
+        size=pictures.shape[1],
     )
     # Sharp, as a net that learns from blurred pictures would blur what it repairs.
     jitter = replace(DIGITS, sharp=True) if channels == 1 else way.photographs

@@ -19,7 +19,8 @@ class Restorer:
     """Repairs frames (H, W, 3) with a net of the kind "lab-repair".
 
     tile: side of the squares the net sees at once; overlap: how far they overlap, joined by
-    smooth weights, so that no seam shows. mask (H, W): 255 where something is missing.
+    smooth weights, so that no seam shows. mask (H, W): 255 where something is missing; holes are
+    filled at the size that the net learnt at, without tiles.
     Raises OptionsError when the net needs a mask and there is none, or the other way round.
     """
 
@@ -56,7 +57,7 @@ class Restorer:
         """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3)."""
         x = torch.from_numpy(frame.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
         seen, planes = self._seen(x)
-        made = self._tiled(seen)
+        made = self._tiled(seen) if self._mask is None else self._filled(seen, self._mask)
         if planes:  # each colour went through a grey net by itself
             made = made.transpose(0, 1)
         values = (made[0].clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
@@ -73,17 +74,31 @@ class Restorer:
             x = functional.interpolate(
                 x, scale_factor=float(self.scale), mode="bicubic", align_corners=False
             ).clamp(0, 1)
-        if self._mask is None:
-            return x, planes
-        if self._mask.shape != tuple(x.shape[2:]):
-            height, width = x.shape[2:]
+        return x, planes
+
+    def _filled(self, x: Tensor, mask: Image) -> Tensor:
+        """Pictures (N, C, H, W) with the holes of ``mask`` filled.
+
+        What goes where a net knows at the size it learnt at; how bright and coloured that is in
+        full size goes on smoothly from around the hole.
+        """
+        height, width = x.shape[2:]
+        if mask.shape != (height, width):
             raise OptionsError(
-                f"The mask has {self._mask.shape[1]} × {self._mask.shape[0]} pixels, the picture "
+                f"The mask has {mask.shape[1]} × {mask.shape[0]} pixels, the picture "
                 f"{width} × {height}; they must be alike."
             )
-        where = torch.from_numpy(self._mask.copy()).to(x)[None, None] > 127
-        where = where.float().expand(len(x), -1, -1, -1)
-        return with_holes(x, where), planes
+        hole = (torch.from_numpy(mask.copy()).to(x.device) > 127).to(x)[None, None]
+        hole = hole.expand(len(x), -1, -1, -1)
+        ratio = self.config.size / min(height, width)
+        size = (round(height * ratio), round(width * ratio))
+        share = functional.interpolate(1 - hole, size, mode="area")
+        small = functional.interpolate(x * (1 - hole), size, mode="area") / share.clamp(min=1e-3)
+        with autocast(x.device, self._precision):
+            made = self.model(with_holes(small, (share < 0.5).to(x)))
+        large = functional.interpolate(made, (height, width), mode="bicubic", align_corners=False)
+        rest = with_holes(x - large, hole)[:, :-1]
+        return torch.where(hole > 0, large + rest, x)
 
     def _tiled(self, x: Tensor) -> Tensor:
         """The net over (N, I, H, W), tile by tile: (N, C, H, W)."""
