@@ -31,8 +31,9 @@ class LabOptions(Options):
         Field(
             description="A folder of pictures (one folder in it for each class), of MNIST's IDX "
             "files, or a project; by default the digits that come with scikit-learn. translate "
-            "takes A, B and the truth if known; retrieve, pictures and a query; anomaly, normal "
-            "pictures and others or a video; series, a CSV file; sound, a WAV file."
+            "takes A, B and, if known, the truth, its files named as A's; retrieve, pictures and a "
+            "query; anomaly, normal pictures and others or a video; series, a CSV file; sound, a "
+            "WAV file."
         ),
     ] = None
     output: Annotated[
