@@ -62,6 +62,9 @@ class RepairCard(QWidget):
         if given is None or output is None:
             self._desk.notice.emit(self.tr("Choose a picture or a video first."), "warn")
             return
+        if USES[self._use].masked and self.holes.value() is None:
+            self._desk.notice.emit(self.tr("Show first where something is missing."), "warn")
+            return
         question = self.tr("%1 exists already.").replace("%1", output.name)
         if output.exists() and not parts.sure(self, question, self.tr("Replace it")):
             return

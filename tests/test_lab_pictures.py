@@ -102,3 +102,21 @@ def test_what_is_no_picture_or_larger_than_any(
     assert read(tmp_path / "large.png").shape == (300, 300)
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 40_000)
     assert read_picture(tmp_path / "large.png") is None
+
+
+def test_damaged_exif_does_not_spoil_the_picture(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.update({0x010F: "Maker", 0x0112: 6, 0x011A: 72.0, 0x0132: "2020:01:01 00:00:00"})
+    exif.get_ifd(0x8769).update({0x829A: 0.01, 0x9003: "2020:01:01 00:00:00"})
+    path = tmp_path / "p.jpg"
+    Image.new("RGB", (24, 16), (200, 10, 10)).save(path, exif=exif)
+    whole = path.read_bytes()
+    first = whole.index(b"Exif") + 6
+    last = first + len(exif.tobytes()) - 6
+    generator = np.random.default_rng(0)
+    for _ in range(400):
+        spoilt = bytearray(whole)
+        for place in generator.integers(first, last, 4):
+            spoilt[place] = generator.integers(256)
+        path.write_bytes(spoilt)
+        assert sorted(read(path).shape) == [3, 16, 24]

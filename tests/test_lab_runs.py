@@ -80,3 +80,11 @@ def test_texts_are_understood_as_they_are_written() -> None:
         writer.understood("thick")
     with pytest.raises(OptionsError, match="no class"):
         writer.understood("dog big")
+
+
+def test_a_damaged_note_of_what_was_learnt_from_is_told(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"use": "shift", "output": tmp_path, "size": 16}
+    finish(**given)
+    (tmp_path / "shift" / "data.json").write_text("")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        finish(**given)

@@ -119,7 +119,7 @@ def test_holes_are_filled_and_nothing_else_changes(picture: Path, tmp_path: Path
     mask = np.zeros((90, 130), np.uint8)
     mask[20:40, 30:60] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
-    model = saved(tmp_path, use="inpaint", inputs=4, masked=True)
+    model = saved(tmp_path, use="inpaint", inputs=4, masked=True, size=48)
     out = tmp_path / "out.png"
     given = {"input": picture, "model": model, "output": out}
     finish(RestoreOptions(**given, mask=tmp_path / "mask.png"))
@@ -143,7 +143,7 @@ def test_masks_of_other_kinds(kind: str, picture: Path, tmp_path: Path) -> None:
         values = np.full((90, 130, 4), 255, np.uint8)
         values[..., 3] = np.where(where, 255, 0)
     Image.fromarray(values).save(tmp_path / "mask.png")
-    model = saved(tmp_path, use="inpaint", inputs=4, masked=True)
+    model = saved(tmp_path, use="inpaint", inputs=4, masked=True, size=48)
     out = tmp_path / "out.png"
     finish(RestoreOptions(input=picture, model=model, output=out, mask=tmp_path / "mask.png"))
     changed = np.any(np.asarray(Image.open(picture)) != np.asarray(Image.open(out)), axis=2)
@@ -196,3 +196,14 @@ def test_wrong_models_masks_and_names(picture: Path, make_clip: MakeClip, tmp_pa
         finish(RestoreOptions(input=picture, model=model, output=out, mask=picture))
     with pytest.raises(OptionsError, match="less than half"):
         finish(RestoreOptions(input=picture, model=model, output=out, tile=32, overlap=16))
+
+
+def test_a_model_of_another_version_is_refused(picture: Path, tmp_path: Path) -> None:
+    model = net(use="inpaint", inputs=4, masked=True, size=48)
+    config = model.config
+    assert isinstance(config, RepairConfig)
+    path, out = tmp_path / "model.safetensors", tmp_path / "out.png"
+    known = config.model_dump(mode="json", exclude={"size"})
+    write_checkpoint(path, "lab-repair", known, {}, dict(weights_of(model, "ema")))
+    with pytest.raises(CheckpointError, match="another version of faceswap"):
+        finish(RestoreOptions(input=picture, model=path, output=out))

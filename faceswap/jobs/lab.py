@@ -53,6 +53,7 @@ class LabOptions(Options):
     ] = None
     text: Annotated[
         str | None,
+        Show(common=True),
         Field(
             min_length=1,
             description="For caption: what to draw, a class and how, such as 'thick 7 left'.",
@@ -60,7 +61,7 @@ class LabOptions(Options):
     ] = None
     code: Annotated[
         int | None,
-        Field(ge=1, description="How many numbers the code has; by default 8 to 64, as it suits."),
+        Field(ge=1, description="How many numbers the code has; by default what suits the use."),
     ] = None
     size: Annotated[
         int | None,

@@ -130,6 +130,7 @@ def stacked(settings: Settings) -> Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         whole = DenseAutoencoder(config)
+    whole.begin_at(float(parts.training.floats().mean()))
     x = parts.test.floats().to(settings.device)
     jitter = jitter_for(pictures)
     figures: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The family side by side: one length of code, told by networks of every kind."""
+"""The family side by side: networks of every kind, most with a code of the same length."""
 
 from typing import Any
 
@@ -67,12 +67,14 @@ def family(settings: Settings) -> Run:
         rows.append((f"{name}, {model.code} numbers: MSE {mse(made, x):.4f}", made[:12]))
         if isinstance(model, DenseAutoencoder) and name == LINEAR:
             figures[name]["subspace shared with PCA"] = _shared(model, pca.components_)
-    ranked = sorted((figures[name]["test MSE"], name) for name in configs)
+    ranked = sorted(
+        (figures[name]["test MSE"], name) for name in configs if figures[name]["numbers"] == numbers
+    )
     sentence = (
-        f"Of {len(configs)} autoencoders trained alike, {ranked[0][1]} remembers unseen pictures "
-        f"best, with an error of {ranked[0][0]:.4f}, and {ranked[-1][1]} worst, with "
-        f"{ranked[-1][0]:.4f}; PCA has {figures['PCA']['test MSE']:.4f}. The linear one has found "
-        f"{figures[LINEAR]['subspace shared with PCA']:.0%} of PCA's subspace."
+        f"Of {len(ranked)} autoencoders with a code of {numbers} numbers, {ranked[0][1]} remembers "
+        f"unseen pictures best, with an error of {ranked[0][0]:.4f}, and {ranked[-1][1]} worst, "
+        f"with {ranked[-1][0]:.4f}; PCA has {figures['PCA']['test MSE']:.4f}. The linear one has "
+        f"found {figures[LINEAR]['subspace shared with PCA']:.0%} of PCA's subspace."
     )
     return (yield from finish(settings, "family", [sheet(rows)], figures, sentence))
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from faceswap.autoencoder.blocks import to_channels_last
 from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
-from faceswap.autoencoder.family import Count
 from faceswap.autoencoder.models import Route, SharedAutoencoder
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
 from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
@@ -53,12 +52,18 @@ class TranslatingConfig(BaseModel):
 
 class RepairConfig(RestoringConfig):
     """use: what it repairs, "sound" by its spectrograms. strength: of what spoilt what it learnt
-    from; size: side of the pictures it learnt from.
+    from; size: side of the pictures it learnt from, where holes are filled.
     """
 
     use: Literal["denoise", "occlusion", "inpaint", "superres", "colourise", "sound"] = "denoise"
     strength: float = 0.0
-    size: Count = 64
+    size: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "RepairConfig":
+        if self.masked and not self.size:
+            raise ValueError("what fills holes must tell the size it learnt at")
+        return self
 
 
 def translator(config: TranslatingConfig) -> SharedAutoencoder:

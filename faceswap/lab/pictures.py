@@ -1,28 +1,20 @@
 """One picture from a file: the right way up, in 8 bits, grey or in colour."""
 
-import struct
 import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from faceswap.faces.crops import CHUNK
+from faceswap.video.upright import UPRIGHT, exif_turn, turned
 
 Array = NDArray[np.uint8]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
-_UNREADABLE = (
-    OSError,
-    SyntaxError,  # so Pillow calls a broken PNG
-    ValueError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
 _PAPER = 255
 
 
@@ -41,9 +33,13 @@ def read_picture(path: Path, behind: int = _PAPER) -> Array | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures, and of odd tags
             with Image.open(path) as picture:
-                return _values(ImageOps.exif_transpose(picture), behind)
-    except _UNREADABLE:
+                values = _values(picture, behind)
+                turn = exif_turn(picture)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  (what is damaged fails in many ways, deep inside Pillow)
         return None
+    return turned(values, turn or UPRIGHT)
 
 
 def _values(picture: Image.Image, behind: int) -> Array:

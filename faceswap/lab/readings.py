@@ -1,6 +1,7 @@
 """What is wrong in a series of readings, found by an LSTM autoencoder over windows."""
 
 import csv
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,8 +153,10 @@ def read_series(path: Path) -> Table:
     readings = np.array([values for _, _, values in table], np.float64)
     if not np.isfinite(readings).all():
         raise InputError(f"{path} has readings that are not finite.")
-    if not all(names) or len(set(names)) < readings.shape[1]:
-        names = _numbered(readings.shape[1])
+    names = tuple(
+        name if name and names.count(name) == 1 else own
+        for name, own in itertools.zip_longest(names, _numbered(readings.shape[1]))
+    )
     return Table(readings, names)
 
 

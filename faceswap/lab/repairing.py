@@ -231,7 +231,8 @@ def _measured(
         said.append(f"{kind.name}: {before:.1f} dB {plain}, {after:.1f} dB after")
     sentence = f"On {len(x):,} pictures it has never seen: {'; '.join(said)}."
     if left_so:
-        sentence += f" In the hidden places {left_so[0]:.0%} of the error of {leaving} is left."
+        left = " and ".join(f"{share:.0%}" for share in left_so)
+        sentence += f" In the hidden places {left} of the error of {leaving} is left."
     return (yield from finish(settings, use, [sheet(rows)], figures, sentence))
 
 

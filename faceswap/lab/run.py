@@ -1,6 +1,7 @@
 """What all uses of the lab share: their settings, one trained model, and the result."""
 
 import json
+import os
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from faceswap.autoencoder.family import Autoencoder
@@ -152,28 +153,43 @@ def fewer(steps: int, shape: tuple[int, int, int]) -> int:
     return max(steps // 5, min(steps, steps * 32 * 32 // (shape[1] * shape[2])))
 
 
+class LearntFrom(BaseModel):
+    """What a run learns from: a number that tells data apart, and what spoils or restrains it."""
+
+    fingerprint: int
+    strength: float | None = None
+
+
 def _check_data(folder: Path, fingerprint: int, strength: float | None, *, resumed: bool) -> None:
     """Remember what a run learns from, and refuse to go on with something else."""
     path = folder / "data.json"
     if resumed and path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if known.get("strength") != strength:
+        try:
+            known = LearntFrom.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise CheckpointError(
+                f"{path} is damaged, and so nobody knows what the model has learnt from; give "
+                "another folder with --output."
+            ) from error
+        if known.strength != strength:
             raise CheckpointError(
                 f"The model in {folder} was trained under another --strength; give the same, or "
                 "another folder with --output."
             )
-        if known["fingerprint"] != fingerprint:
+        if known.fingerprint != fingerprint:
             raise CheckpointError(
                 f"The model in {folder} has learnt from other data, or with another --seed, and "
                 "may know what it would now be measured on; give another folder with --output."
             )
         return
+    part = path.with_suffix(".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            json.dumps({"fingerprint": fingerprint, "strength": strength}), encoding="utf-8"
-        )
+        learnt = LearntFrom(fingerprint=fingerprint, strength=strength)
+        part.write_text(learnt.model_dump_json(), encoding="utf-8")
+        os.replace(part, path)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
 
 
@@ -188,7 +204,12 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
             f"{path} holds a model of the kind {checkpoint.kind!r}, not "
             f"{'one of the lab' if kind is None else repr(kind)}."
         )
-    model = build(KINDS[checkpoint.kind][0].model_validate(checkpoint.config))
+    try:
+        model = build(KINDS[checkpoint.kind][0].model_validate(checkpoint.config))
+    except ValidationError as error:
+        raise CheckpointError(
+            f"{path} was made by another version of faceswap; train it again with 'faceswap lab'."
+        ) from error
     try:
         model.load_state_dict(checkpoint.part("ema"))
     except RuntimeError as error:

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from faceswap.errors import InputError
+from faceswap.video.upright import UPRIGHT, Turn, exif_turn, matrix_turn
 
 UNSPECIFIED = 2
 """The tag with which a stream leaves matrix, primaries or transfer open."""
@@ -35,20 +36,8 @@ _MATRICES = {
     10: Colorspace.BT2020,
 }
 
-_UPRIGHT = (False, False, False)
 _QUARTERS = {1: (True, False, True), 2: (False, True, True), 3: (True, True, False)}
 """What undoes quarters of a turn against the clock."""
-_ORIENTATION_TAG = 0x0112
-_ORIENTATIONS = {
-    2: (False, True, False),
-    3: (False, True, True),
-    4: (False, False, True),
-    5: (True, False, False),
-    6: (True, True, False),
-    7: (True, True, True),
-    8: (True, False, True),
-}
-"""The orientations of EXIF (JEITA CP-3451, 4.6.4 A), as transpose, flip x and flip y."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +107,7 @@ class VideoInfo:
     path: Path
     width: int
     height: int
-    turn: tuple[bool, bool, bool]
+    turn: Turn
     time_base: Fraction
     rate: Fraction
     start: int
@@ -259,42 +248,30 @@ def _colour(frame: VideoFrame) -> Colour:
     return Colour(frame.colorspace, frame.color_primaries, frame.color_trc, full)
 
 
-def _turn(frame: VideoFrame, picture: Path | None) -> tuple[bool, bool, bool]:
+def _turn(frame: VideoFrame, picture: Path | None) -> Turn:
     """How to turn frames upright; ``picture`` is the file where it is a still one."""
-    orientation = None if picture is None else _orientation(picture)
-    if orientation is not None:
-        return _ORIENTATIONS.get(orientation, _UPRIGHT)
+    turn = None if picture is None else _camera_turn(picture)
+    if turn is not None:
+        return turn
     try:
         data = list(frame.side_data)
     except ValueError:
         # PyAV makes all of a frame's side data at once, and fails where libav is newer and has a
         # kind of which it does not know (EXIF, views of stereo). It still tells the angle, which
         # is all but whether the frame is mirrored.
-        return _QUARTERS.get(round(frame.rotation / 90) % 4, _UPRIGHT)
+        return _QUARTERS.get(round(frame.rotation / 90) % 4, UPRIGHT)
     for item in data:
         if getattr(item, "type", None) == SideDataType.DISPLAYMATRIX:
-            return _of_matrix(bytes(item))  # type: ignore[arg-type]
-    return _UPRIGHT
+            return matrix_turn(bytes(item))  # type: ignore[arg-type]
+    return UPRIGHT
 
 
-def _of_matrix(data: bytes) -> tuple[bool, bool, bool]:
-    """The display matrix [[a, b], [c, d]] (x' = ax + cy, y' = bx + dy) as transpose and flips."""
-    a, b, _, c, d = struct.unpack("=5i", data[:20])
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        return True, c < 0, b < 0
-    return False, a < 0, d < 0
-
-
-def _orientation(path: Path) -> int | None:
-    """What a picture's EXIF says of how the camera was held, 1 to 8; None where it says nothing."""
+def _camera_turn(path: Path) -> Turn | None:
+    """What a picture's EXIF says; None where Pillow cannot read what libav may."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a size or a tag that is odd: nothing else is read
+        warnings.simplefilter("ignore")  # of its size
         try:
             with Image.open(path) as picture:
-                orientation = picture.getexif().get(_ORIENTATION_TAG)
-        except Image.DecompressionBombError:
+                return exif_turn(picture)
+        except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
             return None
-        # Whatever is wrong with a picture or its EXIF, libav may still read it.
-        except (OSError, SyntaxError, ValueError, KeyError, TypeError, struct.error):
-            return None
-    return orientation if isinstance(orientation, int) else None

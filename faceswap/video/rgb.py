@@ -2,7 +2,6 @@
 
 import os
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
@@ -15,6 +14,7 @@ from av.video.reformatter import (
 )
 
 from faceswap.video.info import Colour, VideoInfo
+from faceswap.video.upright import turned
 
 Image = npt.NDArray[np.uint8]
 
@@ -22,7 +22,6 @@ Image = npt.NDArray[np.uint8]
 # darker: 46 dB instead of 59 dB after RGB and back.
 _TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FROM_RGB = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
-_FLIPS = {(True, False): 1, (False, True): 0, (True, True): -1}
 
 
 def _threads(width: int, height: int) -> int:
@@ -60,12 +59,7 @@ class ToRgb:
             threads=_threads(width, height),
         )
         image: Image = np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
-        transpose, *flips = self._turn
-        if transpose:
-            image = np.asarray(cv2.transpose(image), dtype=np.uint8)
-        if any(flips):
-            image = np.asarray(cv2.flip(image, _FLIPS[flips[0], flips[1]]), dtype=np.uint8)
-        return image
+        return turned(image, self._turn)
 
 
 class FromRgb:
