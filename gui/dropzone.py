@@ -14,11 +14,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout
 
+from faceswap.endings import VIDEOS
 from gui import parts
 from gui.parts import label
 from gui.theme import GAP
 
-_VIDEOS = "*.mp4 *.m4v *.mov *.mkv *.avi *.webm"
+_VIDEOS = " ".join(f"*{ending}" for ending in VIDEOS)
 
 
 class DropZone(QFrame):

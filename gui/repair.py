@@ -8,9 +8,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSlider, QWidget
 
+from faceswap.endings import PICTURES, VIDEOS
 from faceswap.errors import OutputError
 from faceswap.jobs.restore import RestoreOptions
-from faceswap.lab.uses import PICTURES, USES, VIDEOS, UseName
+from faceswap.lab.uses import USES, UseName
 from gui import parts
 from gui.forms import Form, sentence_of
 from gui.frames import Wipe

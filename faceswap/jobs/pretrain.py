@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from faceswap.swap.model import SwapModel
     from faceswap.training.checkpoint import Checkpoint
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _CROP = 256
 _SMALLEST = 48
 
@@ -197,11 +196,12 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
     from faceswap.faces.detect import make_detector
     from faceswap.faces.find import find_faces
     from faceswap.faces.landmarks import make_landmarker
+    from faceswap.lab.pictures import picture_files
 
     found: list[Path] = []
     pictures: list[Path] = []
     for folder in folders:
-        files = sorted(p for p in folder.glob("*") if p.suffix.lower() in _PICTURES)
+        files = picture_files(folder)
         if not files:
             raise InputError(f"There are no pictures in {folder}.")
         try:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from faceswap.endings import PICTURES
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Saved, Summary
-from faceswap.lab.uses import PICTURES
 from faceswap.options import Device, Options, Overwrite, Show
 
 if TYPE_CHECKING:

@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from faceswap.endings import PICTURES
 from faceswap.faces.crops import CHUNK
 from faceswap.video.upright import UPRIGHT, exif_turn, turned
 
 Array = NDArray[np.uint8]
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 _PAPER = 255
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """What looks like a picture in ``folder``, by name."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    """What looks like a picture in ``folder``, by name; nothing where there is no such folder."""
+    return sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURES)
 
 
 def read_picture(path: Path, behind: int = _PAPER) -> Array | None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from faceswap.endings import PICTURES, VIDEOS
+
 UseName = Literal[
     "family",
     "reconstruct",
@@ -41,9 +43,6 @@ GROUPS: dict[Group, str] = {
     "make": "Make and change",
     "compress": "Compress",
 }
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
 
 
 @dataclass(frozen=True)
