@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from driving import finished
+
 from faceswap.events import Event, Notice
 from faceswap.jobs.train import TrainSummary, train
 from faceswap.jobs.train_options import TrainOptions
@@ -20,13 +22,7 @@ def options(project: Path, **changes: Any) -> TrainOptions:
 
 
 def finish(given: TrainOptions) -> tuple[list[Event], TrainSummary]:
-    events: list[Event] = []
-    job = train(given)
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(train(given))
 
 
 def notices(events: list[Event]) -> list[str]:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from driving import finished
 from toy_task import Product, make_stepper
 
 from faceswap.errors import TrainingError
@@ -10,15 +11,6 @@ from faceswap.events import Notice
 from faceswap.training import batchfinder
 from faceswap.training.batchfinder import fastest_batch, find_batch, largest_batch
 from faceswap.training.memory import memory_free, memory_used
-
-
-def result(search: Generator[Any, None, int]) -> tuple[list[Any], int]:
-    tried = []
-    while True:
-        try:
-            tried.append(next(search))
-        except StopIteration as end:
-            return tried, end.value
 
 
 def holds(limit: int) -> Callable[[int], float]:
@@ -32,7 +24,7 @@ def holds(limit: int) -> Callable[[int], float]:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 16, 21, 100, 300, 512, 9000])
 def test_the_largest_that_fits_is_found_to_a_sixteenth(limit: int) -> None:
-    tried, found = result(largest_batch(holds(limit)))
+    tried, found = finished(largest_batch(holds(limit)))
     allowed = min(limit, batchfinder.MOST)
     assert found <= allowed
     assert found >= allowed - max(1, allowed // 16) + (1 if allowed < 16 else 0)
@@ -41,9 +33,9 @@ def test_the_largest_that_fits_is_found_to_a_sixteenth(limit: int) -> None:
 
 def test_nothing_fits() -> None:
     with pytest.raises(TrainingError, match="Not even one face"):
-        result(largest_batch(holds(0)))
+        finished(largest_batch(holds(0)))
     with pytest.raises(TrainingError, match="Not even one face"):
-        result(fastest_batch(holds(0), lambda: 0, lambda: None))
+        finished(fastest_batch(holds(0), lambda: 0, lambda: None))
 
 
 def machine(fixed: float, each: float, cost: int) -> tuple[Callable[[int], float], list[int]]:
@@ -59,7 +51,7 @@ def machine(fixed: float, each: float, cost: int) -> tuple[Callable[[int], float
 
 def test_a_processor_gets_the_smallest_batch_that_is_about_as_fast_as_any() -> None:
     trial, used = machine(1.0, 0.5, 10)
-    tried, found = result(fastest_batch(trial, lambda: used[0], lambda: None))
+    tried, found = finished(fastest_batch(trial, lambda: used[0], lambda: None))
     speeds = {size: size / trial(size) for size in tried}
     assert speeds[found] >= max(speeds.values()) / 1.05
     assert speeds[found // 2] < max(speeds.values()) / 1.05
@@ -69,15 +61,15 @@ def test_a_processor_gets_the_smallest_batch_that_is_about_as_fast_as_any() -> N
 def test_memory_ends_the_search_before_it_is_used_up() -> None:
     trial, used = machine(100.0, 0.1, 10)
     room = 2000
-    tried, found = result(fastest_batch(trial, lambda: used[0], lambda: 1000 + room - used[0]))
+    tried, found = finished(fastest_batch(trial, lambda: used[0], lambda: 1000 + room - used[0]))
     assert found == tried[-1] == 128
     assert used[0] <= 1000 + room
     trial, used = machine(100.0, 0.1, 10)
-    assert result(fastest_batch(trial, lambda: used[0], lambda: None))[1] > 128
+    assert finished(fastest_batch(trial, lambda: used[0], lambda: None))[1] > 128
 
 
 def test_a_slower_step_ends_the_search() -> None:
-    tried, found = result(
+    tried, found = finished(
         fastest_batch(lambda n: 1.0 if n <= 8 else n / 4.0, lambda: 0, lambda: None)
     )
     assert found == 8
@@ -94,7 +86,7 @@ def test_on_a_card_the_batch_is_tried_and_the_state_comes_back(
     task = Product(limit=37)
     stepper = make_stepper(task)
     before = stepper.state.snapshot()
-    events, found = result(find_batch(stepper))
+    events, found = finished(find_batch(stepper))
     assert 35 <= found <= 37
     assert isinstance(events[-1], Notice)
     assert f"takes {found} pictures" in events[-1].message
@@ -108,7 +100,7 @@ def test_on_a_card_the_batch_is_tried_and_the_state_comes_back(
 
 def test_on_a_processor_it_measures_real_steps() -> None:
     task = Product(limit=64)
-    _, found = result(find_batch(make_stepper(task)))
+    _, found = finished(find_batch(make_stepper(task)))
     assert 1 <= found <= 64
     assert {1, 2, 4} <= {*task.sizes}
 

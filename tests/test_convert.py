@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from driving import finished
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from torch import Tensor
@@ -43,13 +44,7 @@ def trained(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(options: ConvertOptions) -> tuple[list[Event], ConvertSummary]:
-    job = convert(options)
-    events = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(convert(options))
 
 
 def sound(path: Path) -> list[bytes]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import finished
 from PIL import Image
 from skimage.metrics import structural_similarity
 
@@ -145,14 +146,8 @@ def test_worst_frames_stand_apart() -> None:
 
 
 def run(options: EvaluateOptions) -> tuple[list[str], EvaluateSummary]:
-    notices, job = [], evaluate(options)
-    while True:
-        try:
-            event = next(job)
-        except StopIteration as end:
-            return notices, end.value
-        if isinstance(event, Notice):
-            notices.append(event.message)
+    events, summary = finished(evaluate(options))
+    return [event.message for event in events if isinstance(event, Notice)], summary
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import finished
 from made_clips import MakeClip
 from numpy.testing import assert_array_equal
 from pydantic import ValidationError
@@ -23,13 +24,7 @@ from faceswap.video.reader import VideoReader
 
 
 def run(options: ExtractOptions) -> tuple[list[Event], ExtractSummary]:
-    job = extract(options)
-    events = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(extract(options))
 
 
 def dump(project: Path) -> list[object]:

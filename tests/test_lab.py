@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_faces import draw
+from driving import finished
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import ValidationError
 
@@ -53,13 +53,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def finish(options: LabOptions) -> tuple[list[Event], LabSummary]:
-    events: list[Event] = []
-    job: Generator[Event, None, LabSummary] = lab(options)
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(lab(options))
 
 
 def options(use: UseName, shapes: Path, output: Path, **changes: Any) -> LabOptions:

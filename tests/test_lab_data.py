@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from driving import finished
 from made_clips import MakeClip
 from PIL import Image
 
@@ -336,15 +337,9 @@ def test_times_in_a_series_are_no_readings(tmp_path: Path) -> None:
     results, said = [], []
     for name in ("plain", "timed"):
         settings = Settings(tmp_path / name, (tmp_path / f"{name}.csv",), steps=20)
-        job = series(settings)
-        while True:
-            try:
-                event = next(job)
-            except StopIteration as end:
-                results.append(end.value.figures)
-                break
-            if isinstance(event, Notice):
-                said.append(event.message)
+        events, result = finished(series(settings))
+        results.append(result.figures)
+        said += [event.message for event in events if isinstance(event, Notice)]
     assert results[0] == results[1]
     assert said == ["Left out, as it never turns back, like times: time, date."]
     (tmp_path / "times.csv").write_text("\n".join(str(n) for n in range(700)))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from driving import finished
 from PIL import Image
 from torch import nn
 
@@ -31,13 +32,7 @@ CPU = torch.device("cpu")
 
 def run(**given: Any) -> tuple[list[Event], LabSummary]:
     """All events of a use, and what it found."""
-    events: list[Event] = []
-    job = lab(LabOptions(**({"steps": 1, "device": "cpu"} | given)))
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(lab(LabOptions(**({"steps": 1, "device": "cpu"} | given))))
 
 
 def said(events: list[Event]) -> list[str]:

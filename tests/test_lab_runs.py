@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from driving import finished
 from PIL import Image
 from pydantic import ValidationError
 
@@ -19,13 +20,7 @@ CPU = torch.device("cpu")
 
 
 def finish(**given: Any) -> LabSummary:
-    job = lab(LabOptions(steps=2, device="cpu", **given))
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            summary: LabSummary = end.value
-            return summary
+    return finished(lab(LabOptions(steps=2, device="cpu", **given)))[1]
 
 
 @pytest.mark.parametrize(("use", "first", "second"), [("restraint", 1, 5), ("shift", 2, 4)])

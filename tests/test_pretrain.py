@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn_faces import draw_project
+from driving import finished
 from PIL import Image
 
 from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError
@@ -21,13 +22,7 @@ from faceswap.video.reader import VideoReader
 def finish(*folders: Path, output: Path, **changes: Any) -> tuple[list[Event], PretrainSummary]:
     small: dict[str, Any] = {"steps": 3, "batch": 2, "resolution": 64, "device": "cpu"}
     options = PretrainOptions(folders=list(folders), output=output, **(small | changes))
-    events: list[Event] = []
-    job = pretrain(options)
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(pretrain(options))
 
 
 def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) -> None:

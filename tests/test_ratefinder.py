@@ -1,23 +1,13 @@
 import math
-from collections.abc import Generator
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from driving import finished
 from toy_task import Product, make_stepper
 
-from faceswap.events import Event, Notice
+from faceswap.events import Notice
 from faceswap.training.ratefinder import find_rate, smoothed, suggested_rate
-
-
-def finish(job: Generator[Event, None, Any]) -> tuple[list[Event], Any]:
-    events = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
 
 
 def test_on_a_parabola_the_suggestion_goes_straight_to_the_bottom() -> None:
@@ -58,7 +48,7 @@ def test_everything_is_as_before_and_the_rate_is_a_good_one() -> None:
     for _ in range(3):
         stepper.step(None)
     before = stepper.state.snapshot()
-    events, rate = finish(find_rate(stepper))
+    events, rate = finished(find_rate(stepper))
     assert any(f"{rate:.2g}" in e.message for e in events if isinstance(e, Notice))
     after = stepper.state.snapshot()
     assert after.numbers == before.numbers
@@ -77,7 +67,7 @@ def test_everything_is_as_before_and_the_rate_is_a_good_one() -> None:
 def test_a_ruined_loss_ends_the_sweep_early() -> None:
     task = Product()
     stepper = make_stepper(task)
-    finish(find_rate(stepper, steps=200, low=1e-3, high=1e4))
+    finished(find_rate(stepper, steps=200, low=1e-3, high=1e4))
     assert len(task.sizes) < 200
     assert all(math.isfinite(float(t.sum())) for t in stepper.state.model.state_dict().values())
 
@@ -87,7 +77,7 @@ def test_nothing_to_learn_keeps_the_rate() -> None:
     stepper = make_stepper(task)
     with torch.no_grad():
         next(stepper.state.model.parameters()).copy_(task.truth)
-    events, rate = finish(find_rate(stepper))
+    events, rate = finished(find_rate(stepper))
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert rate is None
     assert notices == ["The loss fell at no learning rate; it stays 0.001."]

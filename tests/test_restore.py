@@ -1,16 +1,15 @@
 import itertools
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from driving import finished
 from made_clips import MakeClip
 from PIL import Image
 
 from faceswap.errors import CheckpointError, OptionsError, OutputError
-from faceswap.events import Event
 from faceswap.jobs.restore import RestoreOptions, RestoreSummary, restore
 from faceswap.lab.models import RepairConfig, build
 from faceswap.lab.restore import Restorer, feather, starts
@@ -37,13 +36,7 @@ def saved(folder: Path, **changes: Any) -> Path:
 
 
 def finish(options: RestoreOptions) -> RestoreSummary:
-    job: Generator[Event, None, RestoreSummary] = restore(options)
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            summary: RestoreSummary = end.value
-            return summary
+    return finished(restore(options))[1]
 
 
 @pytest.fixture

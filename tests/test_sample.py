@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import finished
 
 from faceswap.errors import OptionsError, OutputError
 from faceswap.events import Progress, Saved
@@ -18,13 +19,7 @@ from faceswap.video.reader import VideoReader
 
 
 def run(options: SampleOptions) -> tuple[list[object], SampleSummary]:
-    events: list[object] = []
-    job = sample_job(options)
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(sample_job(options))
 
 
 @pytest.fixture(scope="module")

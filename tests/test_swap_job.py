@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import finished
 from PIL import Image
 
 from faceswap.errors import InputError, NoFaceError, OutputError
@@ -16,13 +17,7 @@ from faceswap.video.reader import VideoReader
 
 
 def run(options: SwapOptions) -> tuple[list[Event], SwapSummary]:
-    job = swap(options)
-    events = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            return events, end.value
+    return finished(swap(options))
 
 
 def test_two_videos_in_one_out_and_again_trains_on(sample: Path, tmp_path: Path) -> None:

@@ -4,13 +4,12 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Generator
 from pathlib import Path
 from typing import Literal, get_args
 
 from footage import CLIPS, peak_memory, repeated
 
-from faceswap.events import Event, Summary
+from benchmarks._jobs import done
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
@@ -46,16 +45,6 @@ def prepared(project: Path, a: Path, b: Path, presets: list[Preset]) -> Path:
         options = TrainOptions(project=project, preset=preset, name=preset, steps=1, batch=2)
         done(train(options))
     return project
-
-
-def done(job: Generator[Event, None, Summary]) -> Summary:
-    """Run a job to its end; its summary."""
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            summary: Summary = end.value
-            return summary
 
 
 def speed(project: Path, preset: Preset, repeat: int) -> Row:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from footage import CLIPS, enlarged, peak_memory, repeated
 
+from benchmarks._jobs import done
 from faceswap.jobs.extract import ExtractOptions, extract
 
 Rows = list[dict[str, str | int | float | None]]
@@ -45,11 +46,7 @@ def speed(clip: Path, label: str, repeat: int) -> dict[str, str | int | float | 
         with tempfile.TemporaryDirectory() as folder:
             job = extract(ExtractOptions(video=clip, project=Path(folder) / "p", side="a"))
             start = time.perf_counter()
-            try:
-                while True:
-                    next(job)
-            except StopIteration as end:
-                frames = end.value.frames
+            frames = done(job).frames
             rates.append(frames / (time.perf_counter() - start))
     warm = rates[1:]  # the first also loads libraries
     return {

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from faceswap.jobs.lab import LabOptions, LabSummary, lab
+from benchmarks._jobs import done
+from faceswap.jobs.lab import LabOptions, lab
 from faceswap.lab.uses import UseName
 
 Row = dict[str, str | int | float | None]
@@ -41,7 +42,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
                 steps=options.steps,
                 seed=options.seed,
             )
-            figures = done(given).figures
+            figures = done(lab(given)).figures
             took = {
                 "minutes": round((time.perf_counter() - started) / 60, 1),
                 "of one core": round((time.process_time() - worked) / 60, 1),
@@ -49,17 +50,6 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
             for row in CLAIMS[use](figures):
                 rows.append({"use": use, **row, **took})
     return {"The lab on handwritten digits": rows}
-
-
-def done(options: LabOptions) -> LabSummary:
-    """Run the job to its end."""
-    job = lab(options)
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            summary: LabSummary = end.value
-            return summary
 
 
 def claim(

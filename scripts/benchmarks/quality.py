@@ -7,11 +7,10 @@ Beside the swap stand the answers that need no swap. ``--plot FILE.png`` draws t
 
 import argparse
 import tempfile
-from collections.abc import Generator
 from pathlib import Path
 from typing import Literal, get_args
 
-from faceswap.events import Event, Summary
+from benchmarks._jobs import done
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
@@ -86,16 +85,6 @@ def extras(summary: EvaluateSummary) -> Row:
     """What else tells a good swap."""
     names = ("expression correlation", "pose error", "detail ratio", "flicker ratio", "seam")
     return {name: summary.values.get(name) for name in names}
-
-
-def done(job: Generator[Event, None, Summary]) -> Summary:
-    """Run a job to its end; its summary."""
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            summary: Summary = end.value
-            return summary
 
 
 def plot(rows: list[Row]) -> Block:

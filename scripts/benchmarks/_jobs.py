@@ -1,0 +1,18 @@
+"""Runs the jobs that are measured."""
+
+from collections.abc import Generator
+from typing import TypeVar
+
+from faceswap.events import Event, Summary
+
+S = TypeVar("S", bound=Summary)
+
+
+def done(job: Generator[Event, None, S]) -> S:
+    """Run a job to its end; its summary."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            summary: S = end.value
+            return summary
