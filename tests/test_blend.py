@@ -15,6 +15,7 @@ from faceswap.swap.blend import (
     paste,
     region_width,
     soft_mask,
+    without_aliases,
 )
 
 
@@ -70,6 +71,35 @@ def test_a_face_across_the_border_is_pasted_as_far_as_it_goes() -> None:
     black, full = np.zeros((64, 64, 3), np.float32), np.ones((64, 64), np.float32)
     paste(result, black, full, similarity(1, 0, 32, 32))
     assert_array_equal(result[:31, :31], 0)
+
+
+@pytest.mark.parametrize("shrink", [2, 4, 8])
+def test_a_small_face_has_the_means_of_what_it_shows(shrink: int) -> None:
+    texture = 0.5 + 0.15 * np.random.default_rng(0).standard_normal((256, 256, 1))
+    result = np.zeros((160, 160, 3), np.uint8)
+    face = np.repeat(texture, 3, 2).astype(np.float32)
+    paste(result, face, np.ones((256, 256), np.float32), similarity(shrink, 0, 0, 0))
+    inside = result[4 : 256 // shrink - 4, 4 : 256 // shrink - 4] / 255
+    assert inside.mean() == pytest.approx(0.5, abs=0.01)
+    # A pixel is the mean of shrink x shrink others: without a filter the texture keeps 0.15.
+    assert 0.7 * 0.15 / shrink < inside.std() < 1.3 * 0.15 / shrink
+
+
+def test_a_small_face_that_moves_does_not_shimmer() -> None:
+    stripes = (np.indices((256, 256)).sum(0) % 2).astype(np.float32)
+    face, full = np.repeat(stripes[..., None], 3, 2), np.ones((256, 256), np.float32)
+    seen = []
+    for shift in np.linspace(0, 1, 5):
+        result = np.zeros((160, 160, 3), np.uint8)
+        paste(result, face, full, similarity(2.2, 7, shift, shift / 2))
+        seen.append(result[20:80, 20:80].astype(int))
+    assert max(np.abs(one - 127).max() for one in seen) < 50
+
+
+def test_a_face_of_its_own_size_is_pasted_without_blur() -> None:
+    picture = np.random.default_rng(1).random((32, 32, 3)).astype(np.float32)
+    assert without_aliases(picture, 1.0) is picture
+    assert np.abs(without_aliases(picture, 1.001) - picture).max() < 1e-3
 
 
 def test_a_large_face_is_cut_out_without_aliasing() -> None:

@@ -18,6 +18,10 @@ Region = NDArray[np.uint8]
 
 _FINE = 2  # at twice the size, a distance is right to a quarter of a pixel
 
+_PREFILTER = 1 / 3
+"""Blur before a picture is shrunk, as a share of the step between samples: of what is finest in
+the result 0.6 is left, and of what would be seen as something else, an eighth."""
+
 
 def drawn_region(points: Points, forehead: Points, side: int) -> Region:
     """The face inside its landmarks, (68, 2) and (13, 2) in pixels of a crop of ``side``."""
@@ -76,6 +80,20 @@ def soft_mask(region: Region, grow: float, feather: float) -> Weights:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
+def without_aliases(picture: Picture, shrink: float) -> Picture:
+    """``picture`` (S, S) or (S, S, C) without what is too fine to be seen ``shrink`` times smaller.
+
+    Sampled as it is, a picture that is larger than its place shows a random few of its pixels,
+    others in each frame: it shimmers. The blur grows from none at the same size, so that a face
+    that slowly comes nearer does not jump.
+    """
+    if shrink <= 1:
+        return picture
+    sigma = _PREFILTER * float(np.sqrt(shrink**2 - 1))
+    blurred = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
+
+
 def paste(
     frame: Frame,
     face: Picture,
@@ -98,6 +116,8 @@ def paste(
     local = matrix.copy()
     local[:, 2] += matrix[:, :2] @ (x0, y0)
     size = (x1 - x0, y1 - y0)
+    shrink = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    face, mask = without_aliases(face, shrink), without_aliases(mask, shrink)
     inverse = cv2.WARP_INVERSE_MAP
     warped = np.asarray(
         cv2.warpAffine(
@@ -111,7 +131,6 @@ def paste(
     region = frame[y0:y1, x0:x1]
     before = region.astype(np.float32) / np.float32(255)
     if sharpen > 0 or grain > 0:
-        scale = 1 / max(1e-6, float(np.hypot(matrix[0, 0], matrix[1, 0])))
-        warped = with_detail(warped, before, weight, scale, sharpen, grain)
+        warped = with_detail(warped, before, weight, 1 / max(1e-6, shrink), sharpen, grain)
     mixed = before + weight[..., None] * (warped - before)
     region[:] = np.clip(mixed * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
