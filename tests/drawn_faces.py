@@ -57,7 +57,7 @@ def draw(side: str, yaw: float, opening: float, seed: int) -> tuple[NDArray[np.u
     record = FaceRecord(
         side=side,
         frame=seed,
-        time=seed / 25,
+        time=seed / 5,  # every fifth frame of a film
         track=0,
         points=points,
         forehead=forehead,

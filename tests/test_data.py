@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from faceswap.training import data
-from faceswap.training.data import ImageSet, allocate, balance, held_out
+from faceswap.training.data import ImageSet, Role, allocate, balance, roles
 
 
 def small_set(weights: list[float]) -> ImageSet:
@@ -52,13 +52,42 @@ def test_a_large_set_is_mapped_to_a_file_and_trains_all_the_same(tmp_path: Path)
     assert not isinstance(allocate((8, 3, 4, 4)), np.memmap)
 
 
-def test_held_out_are_a_few_stretches() -> None:
-    mask = held_out(400)
-    assert mask.sum() == 20
-    assert np.abs(np.diff(mask.astype(int))).sum() == 8
-    assert held_out(100_000).sum() == 64
-    assert held_out(39).sum() == 0
-    assert held_out(40).sum() == 4
+def film(frames: int, rate: float = 25.0) -> tuple[np.ndarray, np.ndarray]:
+    return np.arange(frames) / rate, np.zeros(frames, int)
+
+
+@pytest.mark.parametrize("frames", [130, 200, 400, 1000, 5000])
+def test_what_is_held_out_is_a_second_from_what_is_trained_on(frames: int) -> None:
+    seconds, sources = film(frames)
+    role = roles(seconds, sources)
+    held, trained = seconds[role == Role.HELD_OUT], seconds[role == Role.TRAINED]
+    assert 4 <= len(held) <= 64
+    assert np.abs(held[:, None] - trained).min() >= 1 - 1e-6
+    assert (role == Role.BETWEEN).mean() <= 0.2
+
+
+def test_long_films_have_more_stretches_and_short_ones_none() -> None:
+    def stretches(frames: int) -> int:
+        role = roles(*film(frames))
+        return int((np.diff((role == Role.HELD_OUT).astype(int), prepend=0) == 1).sum())
+
+    assert [stretches(n) for n in (100, 200, 300, 600, 2000)] == [0, 1, 1, 2, 4]
+    assert not roles(*film(39, 1.0)).any()
+    assert (roles(*film(40, 1.0)) == Role.HELD_OUT).sum() == 4
+    assert (roles(*film(100_000)) == Role.HELD_OUT).sum() == 64
+
+
+def test_two_films_lie_apart_and_the_order_of_faces_does_not_matter() -> None:
+    seconds, sources = film(200)
+    seconds, sources = np.concatenate([seconds, seconds]), np.concatenate([sources, sources + 1])
+    role = roles(seconds, sources)
+    assert (role == Role.HELD_OUT).sum() == 20
+    mixed = np.random.default_rng(0).permutation(400)
+    assert np.array_equal(roles(seconds[mixed], sources[mixed]), role[mixed])
+    for source in (0, 1):
+        mine = sources == source
+        held, trained = (seconds[mine & (role == r)] for r in (Role.HELD_OUT, Role.TRAINED))
+        assert np.abs(held[:, None] - trained).min(initial=9) >= 1 - 1e-6
 
 
 def test_rare_values_weigh_more_but_not_without_limit() -> None:

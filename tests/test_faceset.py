@@ -13,7 +13,7 @@ from faceswap.faces.crops import read_crop, read_crops, write_crop
 from faceswap.swap import faceset
 from faceswap.swap.faceset import LoadConfig, load_faces
 from faceswap.training import data
-from faceswap.training.data import held_out
+from faceswap.training.data import Role, roles
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 def test_faces_come_scaled_with_their_maps(folder: Path) -> None:
     faces = load_faces(folder, "a", LoadConfig(64))
     assert faces.held_out is not None
-    assert len(faces.training) + len(faces.held_out) == 44
+    assert len(faces.training) + len(faces.held_out) == 44 - 8  # which are too near in time
     assert len(faces.held_out) == 4
     assert faces.training.pictures.shape[1:] == (3, 64, 64)
     assert faces.training.maps.shape[1:] == (3, 32, 32)
@@ -72,7 +72,7 @@ def test_what_is_unreadable_uncertain_or_blurred_is_left_out_and_told(folder: Pa
         write_crop(folder / f"{number:06d}.png", image, dataclasses.replace(record, **change))
     faces = load_faces(folder, "a", LoadConfig(48))
     assert faces.held_out is not None
-    assert len(faces.training) + len(faces.held_out) == 40
+    assert len(faces.training) + len(faces.held_out) == 40 - 8
     problems = " ".join(faces.problems)
     assert "A: 1 crop left out" in problems
     assert "A: 1 of 43 faces left out as uncertain." in problems
@@ -106,14 +106,16 @@ def test_a_set_too_large_for_memory_stays_in_its_file(
             assert np.shares_memory(part.numpy(), file)
 
 
-def test_the_held_out_are_those_in_the_middle_of_each_stretch(folder: Path) -> None:
+def test_the_held_out_are_those_a_second_from_the_others(folder: Path) -> None:
     chosen = np.setdiff1d(np.arange(44), [3, 20])
     for number in (3, 20):
         (folder / f"{number:06d}.png").unlink()
     faces = load_faces(folder, "a", LoadConfig(48))
     assert faces.held_out is not None
-    out = held_out(len(chosen))
-    for part, numbers in ((faces.training, chosen[~out]), (faces.held_out, chosen[out])):
+    role = roles(chosen / 5, np.zeros(len(chosen), int))
+    trained, held = chosen[role == Role.TRAINED], chosen[role == Role.HELD_OUT]
+    assert np.abs(held[:, None] - trained).min() == 5
+    for part, numbers in ((faces.training, trained), (faces.held_out, held)):
         for picture, number in zip(part.pictures, numbers, strict=True):
             crop = read_crop(folder / f"{number:06d}.png").image
             small = cv2.resize(crop, (48, 48), interpolation=cv2.INTER_AREA)
@@ -133,7 +135,7 @@ def test_crops_that_come_while_it_loads_are_for_the_next_run(
     monkeypatch.setattr(faceset, "read_crops", more)
     faces = load_faces(folder, "a", LoadConfig(48))
     assert faces.held_out is not None
-    assert len(faces.training) + len(faces.held_out) == 44
+    assert len(faces.training) + len(faces.held_out) == 44 - 8
 
 
 def test_a_crop_with_a_pose_that_is_no_number_is_left_out_and_told(folder: Path) -> None:

@@ -16,7 +16,7 @@ from faceswap.faces.gaze import iris_places
 from faceswap.faces.mask import eyes_mask, face_mask, mouth_inside, mouth_mask
 from faceswap.swap.evaluation import SIGNALS, expression_signals
 from faceswap.swap.partners import Shapes
-from faceswap.training.data import ImageSet, allocate, balance, held_out
+from faceswap.training.data import APART, ImageSet, Role, allocate, balance, roles
 
 FEWEST = 12
 """Faces without which training makes no sense."""
@@ -58,6 +58,9 @@ class FaceSet:
 class _Loaded:
     picture: NDArray[np.uint8]
     maps: NDArray[np.uint8]
+    folder: Path
+    frame: int
+    time: float
     points: NDArray[np.float32]
     gaze: NDArray[np.float32]
     pose: tuple[float, float, float]
@@ -103,12 +106,13 @@ def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
             f"{side.upper()} has {int(keep.sum())} faces; with {WANTED} or more, of all "
             "poses, the result is better."
         )
-    if not held_out(int(keep.sum())).any():
+    faces = _split(store, maps, loaded, keep, config, problems)
+    if faces.held_out is None:
         problems.append(
-            f"{side.upper()}: none of so few faces is held out, so how well the model does on them "
-            "is not measured."
+            f"{side.upper()}: none of so few faces is held out, so how well the model does on "
+            "others is not measured; that takes 40 faces over five seconds or more."
         )
-    return _split(store, maps, loaded, keep, config, problems)
+    return faces
 
 
 _NOTHING = np.empty(0, np.uint8)
@@ -140,6 +144,9 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     return _Loaded(
         picture.transpose(2, 0, 1).astype(np.uint8),
         maps,
+        crop.path.parent,
+        crop.record.frame,
+        crop.record.time,
         (np.concatenate([points, forehead]) + np.float32(0.5)) * np.float32(2 / half) - 1,
         iris_places(crop.image, crop.record.points),
         crop.record.pose,
@@ -174,30 +181,43 @@ def _split(
     problems: list[str],
 ) -> FaceSet:
     kept = np.flatnonzero(keep)
-    attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in loaded])[kept]
+    chosen = [loaded[row] for row in kept]
+    attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in chosen])
     weights = balance(attributes) if config.balanced else np.ones(len(kept))
-    out = held_out(len(kept))
-    learnt, count = kept[~out], int((~out).sum())
+    role = roles(*_when(chosen))
+    learnt, out = role == Role.TRAINED, role == Role.HELD_OUT
+    count, end = int(learnt.sum()), int(learnt.sum() + out.sum())
     for array in (store, maps):
-        _arrange(array, learnt, kept[out])
+        _arrange(array, kept[learnt], kept[out])
 
-    def part(rows: slice, chosen: NDArray[np.bool_]) -> ImageSet:
+    def part(rows: slice, drawn: NDArray[np.bool_]) -> ImageSet:
         return ImageSet(
             torch.from_numpy(store[rows]),
             torch.from_numpy(maps[rows]),
-            torch.from_numpy(weights[chosen]),
+            torch.from_numpy(weights[drawn]),
         )
 
-    gazes = torch.from_numpy(np.stack([loaded[row].gaze for row in learnt]))
+    trained = [loaded[row] for row in kept[learnt]]
+    gazes = torch.from_numpy(np.stack([face.gaze for face in trained]))
     shapes = Shapes(
-        torch.from_numpy(np.stack([loaded[row].points for row in learnt]).astype(np.float32)),
-        torch.tensor([loaded[row].pose[:2] for row in learnt], dtype=torch.float32),
+        torch.from_numpy(np.stack([face.points for face in trained]).astype(np.float32)),
+        torch.tensor([face.pose[:2] for face in trained], dtype=torch.float32),
         gazes - gazes.median(0).values,
     )
-    training = part(slice(count), ~out)
-    return FaceSet(
-        training, part(slice(count, len(kept)), out) if out.any() else None, shapes, problems
-    )
+    held_out = part(slice(count, end), out) if out.any() else None
+    return FaceSet(part(slice(count), learnt), held_out, shapes, problems)
+
+
+def _when(faces: Sequence[_Loaded]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """When each face was filmed, in seconds (N,), and in which of the folders' films (N,)."""
+    folders = {folder: n for n, folder in enumerate(dict.fromkeys(f.folder for f in faces))}
+    sources = np.array([folders[face.folder] for face in faces])
+    seconds = np.array([face.time for face in faces], np.float64)
+    for source in folders.values():
+        mine = sources == source
+        if np.ptp(seconds[mine]) == 0:  # photographs: each is as far from any other as can be
+            seconds[mine] = np.array([face.frame for face in faces])[mine] * 2 * APART
+    return seconds, sources
 
 
 def _arrange(array: NDArray[np.uint8], first: NDArray[np.int_], then: NDArray[np.int_]) -> None:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -87,21 +88,78 @@ def _free(device: torch.device) -> int | None:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
 
 
-def held_out(count: int, share: float = 0.05, most: int = 64, runs: int = 4) -> NDArray[np.bool_]:
-    """Which of ``count`` pictures, in the order of their time, stay out of training.
+APART = 1.0
+"""Seconds between a picture that is held out and the nearest that is trained on: what is nearer
+in a film is nearly the same picture, and a model that learns it by heart would seem to do well."""
 
-    Neighbours in a film are nearly equal, so they are taken in ``runs`` evenly spaced stretches
-    rather than one by one. At least ``runs`` pictures where there are ten times as many.
+_LOST = 0.2  # of all pictures, at most, lie between and are of no use
+_FEWEST = 40  # pictures of which some are held out
+
+
+class Role(IntEnum):
+    """What a picture is for."""
+
+    TRAINED = 0
+    HELD_OUT = 1
+    BETWEEN = 2
+    """Too near to what is held out to be trained on."""
+
+
+def roles(
+    seconds: NDArray[np.float64],
+    sources: NDArray[np.int_],
+    share: float = 0.05,
+    most: int = 64,
+    runs: int = 4,
+) -> NDArray[np.int8]:
+    """The ``Role`` of each of N pictures, int8 (N,).
+
+    seconds (N,): when a picture is shown in its film; sources (N,): which film that is. ``share``
+    of them, ``most`` at most, are held out in up to ``runs`` evenly spaced stretches, and what
+    lies within ``APART`` of these is left out of training. Where the films are too short for
+    that, stretches become fewer; of fewer than 40 pictures, or of less than about five seconds,
+    none is held out.
     """
-    mask = np.zeros(count, np.bool_)
+    count = len(seconds)
+    found = np.zeros(count, np.int8)
+    if count < _FEWEST:
+        return found
+    order = np.lexsort((seconds, sources))
     wanted = min(most, max(runs, round(share * count)))
-    if count < 10 * runs:
-        return mask
-    length = wanted // runs
-    for run in range(runs):
-        middle = round((run + 0.5) * count / runs)
-        mask[middle - length // 2 : middle - length // 2 + length] = True
-    return mask
+    for places in _stretches(count, wanted, runs):
+        held = np.zeros(count, np.bool_)
+        held[order[places]] = True
+        near = _near(held, seconds, sources) & ~held
+        if near.sum() <= _LOST * count:
+            found[held], found[near] = Role.HELD_OUT, Role.BETWEEN
+            break
+    return found
+
+
+def _stretches(count: int, wanted: int, runs: int) -> Iterator[NDArray[np.int_]]:
+    """Ways to choose about ``wanted`` of ``count`` places, those of the most stretches first."""
+    for number in range(runs, 0, -1):
+        length = wanted // number
+        starts = [round((run + 0.5) * count / number) - length // 2 for run in range(number)]
+        yield np.concatenate([np.arange(start, start + length) for start in starts])
+    yield np.arange(count - wanted, count)  # of the end: there is nothing on its other side
+
+
+def _near(
+    held: NDArray[np.bool_], seconds: NDArray[np.float64], sources: NDArray[np.int_]
+) -> NDArray[np.bool_]:
+    """Which pictures are less than ``APART`` from one that is held out, in the same film."""
+    near = np.zeros(len(held), np.bool_)
+    for source in np.unique(sources[held]):
+        mine = sources == source
+        times = np.sort(seconds[mine & held])
+        after = np.searchsorted(times, seconds[mine])
+        before = times[np.maximum(after - 1, 0)]
+        behind = times[np.minimum(after, len(times) - 1)]
+        distance = np.minimum(np.abs(seconds[mine] - before), np.abs(behind - seconds[mine]))
+        # Timestamps are rounded: what is a second away may be a little less.
+        near[mine] = distance < APART - 1e-6
+    return near
 
 
 def balance(
