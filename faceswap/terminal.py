@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 
 from faceswap.events import (
     Failed,
@@ -23,11 +24,15 @@ class TerminalDisplay:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
+        self._names = Column(no_wrap=True, min_width=10)
+        # In a narrow terminal the metrics, which come last, are cut and the names never.
         self._bars = Bars(
-            TextColumn("{task.description:<10}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.description}", table_column=self._names),
+            BarColumn(bar_width=30 if self._console.width >= 120 else 12),
+            TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[metrics]}", table_column=Column(no_wrap=True, ratio=1)),
             console=self._console,
+            expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
         self._metrics = self._state = ""
@@ -75,12 +80,14 @@ class TerminalDisplay:
         if line.stage not in self._tasks:
             if not self._tasks:
                 self._bars.start()
-            self._tasks[line.stage] = self._bars.add_task(line.stage, numbers="")
+            self._tasks[line.stage] = self._bars.add_task(line.stage, numbers="", metrics="")
+            self._names.min_width = max(self._names.min_width or 0, len(line.stage))
         self._bars.update(
             self._tasks[line.stage],
             completed=line.done,
             total=line.total,
-            numbers=_numbers(line) + (f"  {self._metrics}" if line.unit == "steps" else ""),
+            numbers=_numbers(line),
+            metrics=self._metrics if line.unit == "steps" else "",
         )
 
 

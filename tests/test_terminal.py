@@ -26,3 +26,22 @@ def test_a_job_that_measures_nothing_stops_without_a_word_of_it(
     display = TerminalDisplay()
     display.show(Stopped())
     assert "Stopped; what was done is kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_the_names_of_stages_are_whole_in_any_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal, where bars are drawn
+    display = TerminalDisplay()
+    values = dict.fromkeys(("loss", "l1", "gradient", "faces/s", "gradient norm"), 0.12345)
+    display.show(Metrics(step=500, values=values))
+    display.show(Progress(stage="faces of B", done=150, total=150, rate=21.2))
+    display.show(Progress(stage="extract A", done=150, total=150, rate=21.2, eta=0.0))
+    display.show(Progress(stage="train", done=521, total=1200, unit="steps", rate=2.1, eta=323.0))
+    display.close()
+    said = capsys.readouterr().err.rpartition("\x1b[2K")[2]  # the last of all drawings
+    assert len(said.splitlines()) >= 3
+    for name in ("faces of B", "extract A ", "train ", "521/1200 steps", "5:23 left"):
+        assert name in said
