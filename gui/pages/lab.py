@@ -257,6 +257,8 @@ class LabPage(Page):
             self._job.arrived.disconnect(self._arrived)
         self._job = job
         if job is not None:
+            for told in job.metrics():
+                self._arrived(told)
             job.arrived.connect(self._arrived)
         self._tell()
 
