@@ -153,7 +153,7 @@ def test_what_grows_is_what_was_asked_for(lengths: list[dict[str, int]]) -> None
 
 @pytest.mark.parametrize("name", JOBS)
 def test_no_result_has_room_for_a_list(name: str) -> None:
-    """A list or anything at all in a result is one that a clip may make long."""
+    """A list in a result is one that a clip may make long."""
     given = JOBS[name].__annotations__["return"]
     model = get_args(given)[-1]
     assert issubclass(model, Summary)

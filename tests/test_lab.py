@@ -85,6 +85,7 @@ def test_every_use_ends_with_a_figure_numbers_and_a_sentence(
     assert not [c for c in summary.sentence if not _drawn(c)]
     for value in _numbers(summary.figures):
         assert math.isfinite(value)
+    assert len(json.dumps(summary.figures)) < 2500  # they are told in one event
     assert any(isinstance(e, Preview) and e.path == summary.figure for e in events)
     assert any(isinstance(e, Saved) and e.path == summary.numbers for e in events)
     runs = [p.parent for p in tmp_path.glob("*/metrics.jsonl")]
