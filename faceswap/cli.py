@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, Protocol
 
@@ -21,11 +22,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from faceswap import __version__
-from faceswap.errors import FaceswapError, OptionsError
+from faceswap.errors import FaceswapError, OptionsError, OutputError
+from faceswap.eventlog import LIMIT, EventLog
 from faceswap.events import Event, Failed, Finished, Line, Stopped, Summary
 from faceswap.jobs.registry import JOBS, JobFunction, options_of
 from faceswap.options import Options, flag_of, show_of
 from faceswap.terminal import TerminalDisplay
+from faceswap.training.interrupts import ASKING
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
@@ -135,9 +138,16 @@ def _command(job: JobFunction) -> Callable[..., int]:
     def command(*args: Any, **kwargs: Any) -> int:
         bound = signature.bind(*args, **kwargs).arguments
         events, debug = bound.pop("events", "text"), bound.pop("debug", False)
+        log: Path | None = bound.pop("log", None)
         display: Display = JsonDisplay() if events == "jsonl" else TerminalDisplay()
         if os.environ.get("RANK", "0") != "0":  # one of several that torchrun started
             display = FollowerDisplay(display)
+        elif log is not None:
+            try:
+                display = EventLog(log)
+            except OutputError as error:
+                display.show(Failed(message=str(error)))
+                return FAILED
         with closing(display):
             try:
                 options = model(**bound)
@@ -186,19 +196,28 @@ def _front_parameters() -> list[inspect.Parameter]:
         Literal["text", "jsonl"],
         Parameter(group=_FRONT, help="text for people, or one line of JSON per event."),
     ]
+    log = Annotated[
+        Path | None,
+        Parameter(
+            group=_FRONT,
+            help="Write to this file instead, one line of JSON per event; a long run's is thinned "
+            f"and stays below {LIMIT >> 20} MiB.",
+        ),
+    ]
     debug = Annotated[
         bool,
         Parameter(group=_FRONT, negative=(), help="Show the traceback when something fails."),
     ]
     return [
         inspect.Parameter("events", _NAMED, annotation=events, default="text"),
+        inspect.Parameter("log", _NAMED, annotation=log, default=None),
         inspect.Parameter("debug", _NAMED, annotation=debug, default=False),
     ]
 
 
 def _drive(job: JobFunction, options: Options, display: Display, debug: bool) -> int:
     """Run the job to its end, its failure or the wish to stop."""
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    before = {n: signal.signal(n, _interrupt) for n in ASKING if n != signal.SIGINT}
     try:
         with closing(job(options)) as events:
             summary = _consume(events, display)
@@ -217,7 +236,8 @@ def _drive(job: JobFunction, options: Options, display: Display, debug: bool) ->
         display.show(Failed(message=message, details=traceback.format_exc() if debug else ""))
         return FAILED
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _consume(events: Generator[Event, None, Summary], display: Display) -> Summary:

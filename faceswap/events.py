@@ -1,5 +1,8 @@
 """What a running job yields.
 
+No event grows with the length of a clip: what has a value for each frame lies in a file that the
+event names.
+
 Events are small, frozen and typed, so that the command line, the window and a log file read
 the same thing: on the command line with ``--events jsonl`` each is one line of JSON, and
 ``parse`` turns such a line back into the event.
@@ -68,12 +71,14 @@ class Notice(_Frozen):
 class Answer(_Frozen):
     """What a job that takes questions (``preview --serve``) says to question ``id``.
 
-    ``error`` is a sentence for the user; it is empty when the question could be answered.
+    ``error`` is a sentence for the user; it is empty when the question could be answered. Values
+    that grow with the clip are in a JSON file at ``path``, which the question named.
     """
 
     kind: Literal["answer"] = "answer"
     id: int
     values: dict[str, JsonValue] = Field(default_factory=dict)
+    path: Path | None = None
     error: str = ""
 
 

@@ -35,12 +35,12 @@ class JobList(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self._poll)
-        folders = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
-        for old in folders[_KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
-        for known in folders[:_KEPT]:
+        made = [p for p in folder.iterdir() if p.name.isdecimal()] if folder.is_dir() else []
+        for number, known in enumerate(sorted(made, reverse=True)):
             job = runner.load(known)
-            if job is not None:
+            if number >= _KEPT and (job is None or not job.running):
+                shutil.rmtree(known, ignore_errors=True)
+            elif job is not None:
                 self._watch(job)
                 self.jobs.append(job)
         self._tick()
@@ -97,5 +97,5 @@ class JobList(QObject):
 
     def _poll(self) -> None:
         for job in self.running():
-            job.poll(processes.alive(job.record.pid))
+            job.poll(processes.alive(job.record.process))
         self._tick()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from PySide6.QtCore import QObject, QProcess, Signal
+from PySide6.QtCore import QObject, QProcess, QTemporaryDir, Signal
 
 from faceswap.events import Answer, Failed, parse
 from gui.runner import COMMAND
@@ -30,8 +30,8 @@ class _Question:
     channel: str | None
 
 
-_leaving: set[QProcess] = set()
-"""Processes that were asked to end and have not yet."""
+_leaving: dict[QProcess, QTemporaryDir] = {}
+"""Processes that were asked to end and have not yet, and the folders of their answers."""
 
 
 PATIENCE_MS = 1500
@@ -49,7 +49,7 @@ def wait_for_the_leaving() -> None:
 
 def _gone(process: QProcess) -> None:
     if process in _leaving and process.state() == QProcess.ProcessState.NotRunning:
-        _leaving.discard(process)
+        _leaving.pop(process).remove()
         process.deleteLater()
 
 
@@ -68,6 +68,7 @@ class Link(QObject):
         super().__init__(parent)
         self._project, self._program = project, tuple(program)
         self._process: QProcess | None = None
+        self._folder: QTemporaryDir | None = None
         self._number = 0
         self._asked: dict[int, _Question] = {}
         self._waiting: dict[str, _Question] = {}
@@ -105,7 +106,8 @@ class Link(QObject):
         process, self._process = self._process, None
         if process is not None:
             process.setParent(None)
-            _leaving.add(process)
+            assert self._folder is not None
+            _leaving[process] = self._folder
             process.finished.connect(lambda: _gone(process))
             process.errorOccurred.connect(lambda _: _gone(process))
             process.closeWriteChannel()
@@ -117,8 +119,15 @@ class Link(QObject):
             self._process = self._start()
         self._number += 1
         self._asked[self._number] = question
-        text = json.dumps({"id": self._number, "do": question.do, **question.values})
+        into = str(self._long_answer(self._number))
+        asked = {"id": self._number, "do": question.do, "into": into, **question.values}
+        text = json.dumps(asked)
         self._process.write(text.encode() + b"\n")
+
+    def _long_answer(self, number: int) -> Path:
+        """The file of the answer to question ``number``, if it is one that grows with the clip."""
+        assert self._folder is not None
+        return Path(self._folder.filePath(f"{number}.json"))
 
     def _start(self) -> QProcess:
         process = QProcess(self)
@@ -132,6 +141,7 @@ class Link(QObject):
         process.finished.connect(self._ended)
         process.errorOccurred.connect(self._not_started)
         self._said, self._last_words = b"", ""
+        self._folder = QTemporaryDir()
         process.start()
         return process
 
@@ -163,10 +173,22 @@ class Link(QObject):
         follower = self._waiting.pop(question.channel, None) if question.channel else None
         if follower is not None:
             self._send(follower)
-        if not answer.error:
-            question.done(answer.values)
-        else:
+        if answer.error:
             self._fail(question, answer.error)
+            return
+        try:
+            values = answer.values if answer.path is None else self._read_long(answer.id)
+        except (OSError, ValueError) as error:
+            said = self.tr("The answer cannot be read: %1.")
+            self._fail(question, said.replace("%1", str(error)))
+        else:
+            question.done(values)
+
+    def _read_long(self, number: int) -> Values:
+        path = self._long_answer(number)
+        values: Values = json.loads(path.read_bytes())
+        path.unlink()
+        return values
 
     def _fail(self, question: _Question, sentence: str) -> None:
         if question.sorry is not None:
@@ -184,6 +206,8 @@ class Link(QObject):
         self._read()
         self._process.deleteLater()
         self._process = None
+        assert self._folder is not None
+        self._folder.remove()
         lost = [*self._asked.values(), *self._waiting.values()]
         self._asked.clear()
         self._waiting.clear()

@@ -1,7 +1,8 @@
 """Runs each job as a process of its own and reads what it says.
 
-A job is started detached and writes its events to a file, so that it outlives the window: a
-window that opens later finds it by its record and reads on. A crash there ends nothing here.
+A job is started detached and writes its events to a log, which stays small, so that it outlives
+the window: a window that opens later finds it by its record and reads on. A crash there ends
+nothing here.
 """
 
 import shlex
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -16,24 +18,27 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from faceswap.errors import OutputError
-from faceswap.events import Failed, Finished, Line, Notice, Progress, Stopped, parse
+from faceswap.eventlog import LogReader, metrics_in
+from faceswap.events import Failed, Finished, Line, Metrics, Notice, Progress, Stopped, parse
 from faceswap.options import Options, flag_of, show_of
 from gui import processes
+from gui.processes import Process
 
 State = Literal["running", "finished", "failed", "stopped"]
 
-COMMAND = (sys.executable, "-m", "faceswap")
+COMMAND = (processes.interpreter(sys.executable), "-m", "faceswap")
 PATIENCE = 30.0
 """Seconds that a job has to save what it holds after it was asked to stop."""
 
-_AT_ONCE = 1 << 14
-"""Bytes of a log read in one go: some hundred events, which take a few milliseconds."""
-
 _TAIL = 1 << 18
+"""Bytes at the end of the log of a job that is over that tell how it ended and its last notices."""
 
 
 class Record(BaseModel):
-    """What is kept of a run on disk, beside what it wrote."""
+    """What is kept of a run on disk, beside what it wrote.
+
+    process: None in records of versions that kept its number alone, which may be another's now.
+    """
 
     command: str
     arguments: list[str]
@@ -41,7 +46,7 @@ class Record(BaseModel):
     title: str
     project: Path | None
     started: float
-    pid: int = 0
+    process: Process | None = None
 
 
 class Job(QObject):
@@ -63,8 +68,12 @@ class Job(QObject):
         self.outcome: Finished | Failed | Stopped | None = None
         self.notices: list[Notice] = []
         self.stopping = 0.0
-        self._read_to = 0
-        self._rest = b""
+        self._log = LogReader(self.events)
+
+    @property
+    def events(self) -> Path:
+        """The log of what it tells."""
+        return self.folder / "events.jsonl"
 
     @property
     def running(self) -> bool:
@@ -98,20 +107,26 @@ class Job(QObject):
         if not self.running:
             return
         if self.stopping:
-            processes.end(self.record.pid)
+            processes.end(self.record.process)
         else:
             self.stopping = time.monotonic()
-            processes.ask_to_stop(self.record.pid)
+            processes.ask_to_stop(self.record.process)
         self.changed.emit()
 
-    def poll(self, alive: bool) -> bool:
-        """Read what it wrote since; ``alive`` says whether its process still runs.
+    def metrics(self) -> list[Metrics]:
+        """The numbers it told so far, thinned to what a curve needs."""
+        return metrics_in(self.events)
 
-        False when there was nothing new.
+    def poll(self, alive: bool) -> bool:
+        """Read some of what it wrote since; ``alive`` says whether its process ran before this.
+
+        Whether there is more to be read at once.
         """
-        lines = self._new_lines()
+        look = self._log.look()
+        if look.again:
+            self.notices = []
         latest: Progress | None = None
-        for line in lines:
+        for line in look.lines:
             if isinstance(line, Progress):
                 latest = line
             else:
@@ -119,23 +134,19 @@ class Job(QObject):
         if latest is not None:
             self.progress = latest
             self.arrived.emit(latest)
-        if self.running and not alive and not lines:
-            self._take(_vanished(bool(self.stopping)))
+        if self.running and not alive and look.at_end:
+            self._take(self._last_word(look.cut))
         elif self.running and self.stopping and time.monotonic() - self.stopping > PATIENCE:
-            processes.end(self.record.pid)
-        if lines or not self.running:
+            processes.end(self.record.process)
+        if look.lines or not self.running:
             self.changed.emit()
         if not self.running:
             self.ended.emit()
-        return bool(lines)
+        return not look.at_end
 
     def skip_to_end(self) -> None:
         """Leave out all but the end of a long log; what it says there is what counts."""
-        path = self.folder / "events.jsonl"
-        size = path.stat().st_size if path.is_file() else 0
-        if size > _TAIL:
-            self._read_to = size - _TAIL
-            self._new_lines()
+        self._log.skip(_TAIL)
 
     def _take(self, line: Line) -> None:
         if isinstance(line, Notice):
@@ -145,22 +156,25 @@ class Job(QObject):
             self.state = line.kind
         self.arrived.emit(line)
 
-    def _new_lines(self) -> list[Line]:
-        try:
-            with open(self.folder / "events.jsonl", "rb") as file:
-                file.seek(self._read_to)
-                data = file.read(_AT_ONCE)
-        except OSError:
-            return []
-        self._read_to += len(data)
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        lines = []
-        for text in whole:
-            try:
-                lines.append(parse(text))
-            except ValidationError:
-                continue  # a library that prints to our standard output must not end the job
-        return lines
+    def _last_word(self, cut: bytes) -> Finished | Failed | Stopped:
+        """How it ended, of a process that is gone and did not say; ``cut`` is a line begun."""
+        with suppress(ValidationError):
+            last = parse(cut)
+            if isinstance(last, Finished | Failed | Stopped):
+                return last  # whole but for the end of its line
+        if self.stopping:
+            return Stopped()
+        if self.record.process is None:
+            return Failed(
+                message="An older version started this job, and whether it still runs cannot be "
+                "told. If it does not, start it again: it goes on from what it saved."
+            )
+        what = "in the middle of a message" if cut else "from outside"
+        return Failed(
+            message=f"The job was ended {what}: it was killed, crashed, or memory ran out. What it "
+            "saved is intact; start it again to go on, with smaller settings if memory is short.",
+            details=cut[:1000].decode(errors="replace"),
+        )
 
 
 def start(
@@ -186,12 +200,12 @@ def start(
     )
     try:
         folder.mkdir(parents=True)
-        words = [*program, *arguments, "--events", "jsonl", "--debug"]
+        words = [*program, *arguments, "--log", str(folder / "events.jsonl"), "--debug"]
         try:
-            pid = processes.start(words, folder / "events.jsonl", folder / "errors.txt")
+            process = processes.start(words, folder / "errors.txt")
         except OSError as error:
             raise OutputError(f"Cannot start {program[0]}: {error.strerror}.") from error
-        record = record.model_copy(update={"pid": pid})
+        record = record.model_copy(update={"process": process})
         (folder / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write to {folder}: {error.strerror}.") from error
@@ -205,9 +219,10 @@ def load(folder: Path) -> Job | None:
     except (OSError, ValidationError):
         return None
     job = Job(folder, record)
-    job.skip_to_end()
-    alive = processes.alive(record.pid)
-    while job.running and job.poll(alive):
+    alive = processes.alive(record.process)
+    if not alive:
+        job.skip_to_end()
+    while job.poll(alive) and job.running:
         pass
     return job
 
@@ -247,13 +262,3 @@ def tail(path: Path, size: int = 8192) -> str:
             return file.read().decode(errors="replace").strip()
     except OSError:
         return ""
-
-
-def _vanished(asked: bool) -> Stopped | Failed:
-    if asked:
-        return Stopped()
-    return Failed(
-        message="The job was ended from outside: it was killed, crashed, or memory ran out. "
-        "What it saved is intact; start it again to go on, with smaller settings if memory is "
-        "short."
-    )

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QFileSystemWatcher, QLockFile, QObject, QTimer, Signal
+from PySide6.QtCore import QFileSystemWatcher, QLockFile, QObject, QSysInfo, QTimer, Signal
 
 from gui.joblist import JobList
 from gui.link import Link, wait_for_the_leaving
@@ -86,10 +86,12 @@ class Session(QObject):
     def _take_moved_lock(self) -> bool:
         """Replace a lock of this very window that a project took along when it was moved.
 
-        One that is held, be it by this process, the system does not let us remove.
+        One that is held, be it by this process, the system does not let us remove; one of another
+        machine that shares the folder it would, and a process there may have our number.
         """
-        pid = self._lock.getLockInfo()[0]
-        return pid == os.getpid() and self._lock.removeStaleLockFile() and self._lock.tryLock(0)
+        pid, host, _ = self._lock.getLockInfo()
+        ours = pid == os.getpid() and host == QSysInfo.machineHostName()
+        return ours and self._lock.removeStaleLockFile() and self._lock.tryLock(0)
 
     def _touched(self, folder: str) -> None:
         if folder == str(self.folder) or not (self.folder / "project.toml").is_file():

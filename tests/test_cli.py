@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 
 from faceswap import cli
 from faceswap.errors import InputError
-from faceswap.events import Event, Finished, Notice, Progress, Summary, parse
+from faceswap.events import Event, Failed, Finished, Notice, Progress, Summary, parse
 from faceswap.jobs.registry import JOBS, options_of
 from faceswap.options import Options, Show
 
@@ -123,6 +123,28 @@ def test_of_several_processes_the_first_alone_tells_what_went_well(
         assert "No such toy; take another." in said.out + said.err
 
 
+def test_events_go_to_a_log_instead(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "ä log.jsonl"
+    assert cli.run(["toy", "x", "--log", str(log)]) == 0
+    said = capsys.readouterr()
+    assert said.out + said.err == ""
+    lines = [parse(line) for line in log.read_bytes().splitlines()]
+    assert [line.kind for line in lines] == ["progress", "notice", "finished"]
+    assert cli.run(["toy", "x", "--log", str(log), "--events", "jsonl"]) == 1
+    (failed,) = (parse(line) for line in capsys.readouterr().out.splitlines())
+    assert isinstance(failed, Failed)
+    assert "exists already; name another file" in failed.message
+    assert closed == [True]  # it did not begin
+    bad = tmp_path / "bad.jsonl"
+    assert cli.run(["toy", "x", "--size", "1", "--log", str(bad)]) == 2
+    assert isinstance(parse(bad.read_bytes()), Failed)
+    monkeypatch.setenv("RANK", "1")
+    assert cli.run(["toy", "x", "--log", str(tmp_path / "second.jsonl")]) == 0
+    assert not (tmp_path / "second.jsonl").exists()
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["toy", "x", "--fail", "input", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
@@ -132,6 +154,42 @@ def test_being_asked_to_stop_cleans_up_and_says_so(capsys: pytest.CaptureFixture
     assert cli.run(["toy", "x", "--fail", "stop", "--events", "jsonl"]) == 130
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"kind": "stopped"}
     assert closed == [True]
+
+
+BREAK = """
+import os, signal, sys
+signal.SIGBREAK = signal.SIGUSR1
+from faceswap import cli
+from faceswap.events import Progress, Summary
+from faceswap.options import Options
+from faceswap.training.interrupts import held_back
+
+class ToyOptions(Options):
+    pass
+
+def toy(options: ToyOptions):
+    with held_back():
+        os.kill(os.getpid(), signal.SIGBREAK)
+        yield Progress(stage="what must be whole is", done=1)
+    yield Progress(stage="never", done=2)
+
+toy.__annotations__ |= {"return": None}
+cli.JOBS = {"toy": toy}
+sys.exit(cli.run(["toy", "--events", "jsonl"]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has a signal in the place of Windows' own")
+def test_ctrl_break_stops_like_ctrl_c() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BREAK], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line.get("stage", line["kind"]) for line in said] == [
+        "what must be whole is",
+        "stopped",
+    ]
 
 
 def test_help_teaches_the_path(capsys: pytest.CaptureFixture[str]) -> None:

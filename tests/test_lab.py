@@ -85,6 +85,7 @@ def test_every_use_ends_with_a_figure_numbers_and_a_sentence(
     assert not [c for c in summary.sentence if not _drawn(c)]
     for value in _numbers(summary.figures):
         assert math.isfinite(value)
+    assert len(json.dumps(summary.figures)) < 2500  # they are told in one event
     assert any(isinstance(e, Preview) and e.path == summary.figure for e in events)
     assert any(isinstance(e, Saved) and e.path == summary.numbers for e in events)
     runs = [p.parent for p in tmp_path.glob("*/metrics.jsonl")]
@@ -197,16 +198,17 @@ def test_a_query_that_is_no_picture_is_refused_before_the_work(
 def test_anomalies_in_other_pictures_than_the_normal_ones(shapes: Path, tmp_path: Path) -> None:
     data = [shapes / "disc", shapes / "bar"]
     _, summary = finish(options("anomaly", shapes, tmp_path, data=data, steps=60))
-    assert len(summary.figures["scores"]) == 40
-    assert len(summary.figures["alarms"]) > 20
+    each = json.loads(summary.numbers.read_text(encoding="utf-8"))["each"]
+    assert len(each["scores"]) == 40
+    assert summary.figures["alarms"] == len(each["alarms"]) > 20
 
 
 def test_a_query_finds_its_own_picture(shapes: Path, tmp_path: Path) -> None:
     asked = shapes / "box" / "07.png"
     events, summary = finish(options("retrieve", shapes, tmp_path, data=[shapes, asked]))
     assert not any(isinstance(e, Notice) for e in events)
-    assert len(summary.figures["found"][0]) == 10
-    assert summary.figures["found"][0][0] == str(asked)
+    (found,) = json.loads(summary.numbers.read_text(encoding="utf-8"))["each"]["found"]
+    assert (len(found), found[0]) == (10, str(asked))
     index = Index.of(torch.eye(4))
     assert index.nearest(torch.tensor([[0.0, 2, 1, 0]]), 2).tolist() == [[1, 2]]
     labels = torch.tensor([0, 1, 1, 0])

@@ -1,6 +1,7 @@
 """What the lab's uses say, write and measure is so, whatever they are given."""
 
 import itertools
+import json
 import math
 import re
 import wave
@@ -72,7 +73,8 @@ def test_every_picture_asked_for_is_found_in_its_own_folder(classes: Path, tmp_p
     data = [classes, classes / "second"]
     _, summary = run(use="retrieve", data=data, output=tmp_path, size=16, steps=30)
     assert summary.figures["indexed"] == 60
-    assert [row[0] for row in summary.figures["found"]] == [str(file) for file in files]
+    found = json.loads(summary.numbers.read_text(encoding="utf-8"))["each"]["found"]
+    assert [row[0] for row in found] == [str(file) for file in files]
     assert summary.figures["MSE of the first found"] == 0
     _, summary = run(use="retrieve", data=[classes, files[3]], output=tmp_path, size=16, steps=30)
     assert "second/003.png" in summary.sentence
@@ -241,9 +243,10 @@ def test_a_class_may_be_called_as_another_word_of_captions() -> None:
 def test_what_is_odd_is_named(classes: Path, tmp_path: Path) -> None:
     data = [classes / "first", classes / "second"]
     _, summary = run(use="anomaly", data=data, output=tmp_path, size=16)
-    told = {row["picture"]: row["error"] for row in summary.figures["scores"]}
+    each = json.loads(summary.numbers.read_text(encoding="utf-8"))["each"]
+    told = {row["picture"]: row["error"] for row in each["scores"]}
     assert list(told) == [str(file) for file in sorted(data[1].iterdir())]
-    assert set(summary.figures["alarms"]) == {
+    assert set(each["alarms"]) == {
         name for name, error in told.items() if error > summary.figures["limit"] + 1e-6
     }
     odd = Path(max(told, key=lambda name: told[name]))

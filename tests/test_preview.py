@@ -198,8 +198,15 @@ def test_a_snapshot_outlives_later_saves(made: Path) -> None:
     assert len(CheckpointFolder(made / "model" / "main").files()) == 1
 
 
-def test_a_process_answers_line_by_line_and_survives_nonsense(made: Path) -> None:
-    questions = ['{"id": 1, "do": "spans", "side": "a"}', "nonsense", '{"id": 3, "do": "faces"}']
+def test_a_process_answers_line_by_line_and_survives_nonsense(made: Path, tmp_path: Path) -> None:
+    into = tmp_path / "ä 1.json"
+    questions = [
+        json.dumps({"id": 1, "do": "spans", "side": "a", "into": str(into)}),
+        "nonsense",
+        '{"id": 3, "do": "faces"}',
+        '{"id": 4, "do": "frame", "frame": 2}',
+        json.dumps({"id": 5, "do": "spans", "side": "a", "into": str(tmp_path / "no" / "5.json")}),
+    ]
     done = subprocess.run(
         [*COMMAND, "--project", str(made), "--events", "jsonl"],
         input="\n".join(questions),
@@ -211,6 +218,11 @@ def test_a_process_answers_line_by_line_and_survives_nonsense(made: Path) -> Non
     )
     *answers, end = (parse(line) for line in done.stdout.splitlines())
     assert isinstance(end, Finished)
-    assert [a.id for a in answers if isinstance(a, Answer)] == [1, 0, 3]
-    assert [bool(a.error) for a in answers if isinstance(a, Answer)] == [False, True, True]
-    assert json.loads(done.stdout.splitlines()[0])["values"]["cuts"] == [20]
+    told = [a for a in answers if isinstance(a, Answer)]
+    assert [a.id for a in told] == [1, 0, 3, 4, 5]
+    assert [bool(a.error) for a in told] == [False, True, True, False, True]
+    assert 'name a file for it by "into"' in told[2].error
+    assert "No such file" in told[4].error
+    assert (told[0].path, told[0].values) == (into, {})
+    assert json.loads(into.read_bytes())["cuts"] == [20]
+    assert told[3].values["frames"] == FRAMES

@@ -97,7 +97,8 @@ class LabOptions(Options):
 
 
 class LabSummary(Summary):
-    """What was found. figures: numbers by name. figure, numbers: a PNG and a JSON file."""
+    """What was found. figures: numbers by name. figure, numbers: a PNG and a JSON file, which
+    also holds what was found of each picture."""
 
     use: str
     figures: dict[str, Any]

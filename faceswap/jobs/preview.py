@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from faceswap.jobs.answers import Answers
 
 
+GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
+"""Questions whose answers grow with the clip, its faces or the run, and so go to a file."""
+
+
 class PreviewOptions(Look):
     """Show a frame of A with B's face, or answer questions about a project."""
 
@@ -58,7 +62,8 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
 
     With --serve each line on the standard input is a question such as
     ``{"id": 1, "do": "frame", "side": "a", "frame": 25}`` and is answered by one event with the
-    same id; the questions are the methods of ``faceswap.jobs.answers.Answers``.
+    same id; the questions are the methods of ``faceswap.jobs.answers.Answers``. Those in
+    ``GROWING`` also name a file, as ``"into": "/tmp/1.json"``, which the answer is written to.
     """
     from faceswap.jobs.answers import Answers
 
@@ -98,10 +103,19 @@ def _answer(answers: "Answers", line: str) -> Answer:
     number = 0
     try:
         question: dict[str, Any] = json.loads(line)
-        number = int(question.pop("id"))
-        return Answer(id=number, values=answers.answer(str(question.pop("do")), question))
+        number, do = int(question.pop("id")), str(question.pop("do"))
+        into = question.pop("into", None)
+        if do not in GROWING:
+            return Answer(id=number, values=answers.answer(do, question))
+        if into is None:
+            raise OptionsError(f'An answer to "{do}" may be long; name a file for it by "into".')
+        values = answers.answer(do, question)
+        Path(into).write_text(json.dumps(values), encoding="utf-8")
+        return Answer(id=number, path=Path(into))
     except FaceswapError as error:
         return Answer(id=number, error=str(error))
+    except OSError as error:
+        return Answer(id=number, error=f"{error.filename}: {error.strerror or error}.")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return Answer(id=number, error=f"The question cannot be read: {error!r}.")
     except Exception as error:  # noqa: BLE001  (one bad frame must not end the preview)

@@ -206,8 +206,8 @@ def _watch(settings: Settings) -> Run:
             heads=[f"{n + 1:,}" for n in worst],
         ),
     ]
-    figures: dict[str, Any] = {
-        "limit": limit,
+    figures = {"limit": limit, "alarms": len(alarms), "pictures": len(x)}
+    each: dict[str, list[Any]] = {
         "alarms": [names[int(n)] for n in alarms],
         "scores": [
             {"picture": name, "error": float(v)}
@@ -220,4 +220,4 @@ def _watch(settings: Settings) -> Run:
         f"{len(alarms)} of {len(x)} pictures are odder than {QUANTILE:.0%} of the normal ones; "
         f"the oddest is number {oddest + 1}{called}."
     )
-    return (yield from finish(settings, "anomaly", blocks, figures, sentence))
+    return (yield from finish(settings, "anomaly", blocks, figures, sentence, each))

@@ -56,7 +56,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result:
-    """What a use found: numbers by name, one sentence, and where figure and numbers lie."""
+    """What a use found: numbers by name, one sentence, and where figure and numbers lie.
+
+    json: also holds what was found of each picture, which may be many.
+    """
 
     figures: dict[str, Any]
     sentence: str
@@ -218,15 +221,23 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
 
 
 def finish(
-    settings: Settings, use: UseName, blocks: list[Block], figures: dict[str, Any], sentence: str
+    settings: Settings,
+    use: UseName,
+    blocks: list[Block],
+    figures: dict[str, Any],
+    sentence: str,
+    each: dict[str, list[Any]] | None = None,
 ) -> Run:
-    """Write the figure and the numbers, tell of them, and return the result."""
+    """Write the figure and the numbers, tell of them, and return the result.
+
+    figures: as many for few pictures as for many. each: lists that grow with the pictures; they
+    are written with the numbers and told nowhere else.
+    """
     png, numbers = settings.folder / f"{use}.png", settings.folder / f"{use}.json"
     write_png(png, page(f"{use}: {USES[use].text}", blocks, sentence))
     try:
-        text = json.dumps(
-            {"use": use, "sentence": sentence, "figures": figures}, indent=1, allow_nan=False
-        )
+        document = {"use": use, "sentence": sentence, "figures": figures, "each": each or {}}
+        text = json.dumps(document, indent=1, allow_nan=False)
         numbers.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {numbers}: {error.strerror}.") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,8 +84,9 @@ def retrieve(settings: Settings) -> Run:
         for n in range(shown)
     ]
     figures: dict[str, object] = {"indexed": len(known), "numbers": model.code}
+    each: dict[str, list[Any]] = {}
     if indexed.files:
-        figures["found"] = [[str(indexed.files[int(i)]) for i in row] for row in found[:50]]
+        each["found"] = [[str(indexed.files[int(i)]) for i in row] for row in found[:50]]
     if len(settings.data) < 2 and parts.test.labels is not None:
         assert parts.training.labels is not None
         mine = precision(parts.training.labels, parts.test.labels, found.cpu())
@@ -103,7 +105,7 @@ def retrieve(settings: Settings) -> Run:
             f"{_first(asked, indexed, found, model.code)} Its mean squared difference from the "
             f"query is {near:.4f}, that of a picture drawn by lot {far:.4f}."
         )
-    return (yield from finish(settings, "retrieve", [sheet(rows)], figures, sentence))
+    return (yield from finish(settings, "retrieve", [sheet(rows)], figures, sentence, each))
 
 
 def _first(asked: Pictures, indexed: Pictures, found: Tensor, numbers: int) -> str:

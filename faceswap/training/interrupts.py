@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ASKING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
+"""What asks a job to stop: Ctrl-C, and what systems and windows send; SIGBREAK is Windows'."""
+
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of what is done here; a second one does not wait.
+    """Let what is ``ASKING`` wait for the end of what is done here; a second one does not wait.
 
     Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Outside of
     the main thread nothing has to wait, as Python tells the main one alone.
@@ -17,9 +22,8 @@ def held_back() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
     # None is a handler that was not set from Python, which could not be put back.
-    before = {n: handler for n in numbers if (handler := signal.getsignal(n)) is not None}
+    before = {n: handler for n in ASKING if (handler := signal.getsignal(n)) is not None}
     waiting: list[int] = []
 
     def put_back() -> None:

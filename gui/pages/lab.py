@@ -257,6 +257,11 @@ class LabPage(Page):
             self._job.arrived.disconnect(self._arrived)
         self._job = job
         if job is not None:
+            told = [line for line in job.metrics() if "loss" in line.values]
+            for line in told:
+                self.curves.add(line.step, line.values)
+            if told:
+                self._arrived(told[-1])
             job.arrived.connect(self._arrived)
         self._tell()
 

@@ -1,7 +1,6 @@
 """A window on a project that exists on paper, and a check that nothing outlives a test."""
 
 import gc
-import os
 import tempfile
 import threading
 import time
@@ -13,6 +12,7 @@ import pytest
 pytest.importorskip("PySide6")
 
 import display
+import psutil
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -53,6 +53,15 @@ def wait(qapp: QApplication) -> Wait:
     return until
 
 
+def runs_a_job(child: psutil.Process) -> bool:
+    """Whether it is a job or answers questions, and has not ended."""
+    try:
+        ended = child.status() == psutil.STATUS_ZOMBIE
+        return not ended and "faceswap" in " ".join(child.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No thread, timer, window, process or temporary file may outlive a test."""
@@ -72,10 +81,7 @@ def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     # By type: to ask some modules' stand-ins what they are an instance of wakes warnings.
     timers = [o for o in gc.get_objects() if issubclass(type(o), QTimer) and isValid(o)]
     assert not [timer for timer in timers if timer.isActive()]
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    if children.exists():
-        running = [int(pid) for pid in children.read_text().split()]
-        assert not [pid for pid in running if processes.alive(pid)]
+    assert not [child for child in psutil.Process().children() if runs_a_job(child)]
     assert not list(temporary.iterdir())
 
 
@@ -101,11 +107,11 @@ def desk(settings: Settings, wait: Wait) -> Iterator[Desk]:
     made = Desk(settings, FAKE)
     yield made
     for job in made.jobs.running():
-        processes.end(job.record.pid)
-    pids = [job.record.pid for job in made.jobs.jobs]
+        processes.end(job.record.process)
+    started = [job.record.process for job in made.jobs.jobs]
     made.close()
     made.deleteLater()
-    wait(lambda: not any(processes.alive(pid) for pid in pids))
+    wait(lambda: not any(processes.alive(process) for process in started))
 
 
 @pytest.fixture
@@ -136,10 +142,10 @@ def walker(
     window.resize(1280, 800)
     window.show()
     yield Walker(window, wait, qtbot)
-    pids = [job.record.pid for job in desk.jobs.jobs]
-    for pid in pids:
-        processes.end(pid)
-    wait(lambda: not any(processes.alive(pid) for pid in pids))
+    started = [job.record.process for job in desk.jobs.jobs]
+    for process in started:
+        processes.end(process)
+    wait(lambda: not any(processes.alive(process) for process in started))
     window.ask_about_jobs = lambda running: "keep"  # type: ignore[method-assign]
     window.close()
     window.deleteLater()

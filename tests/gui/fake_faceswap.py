@@ -1,6 +1,8 @@
 """Stands in for ``python -m faceswap``: quick, without a model, and as bad as asked for.
 
-FAKE_JOB in the environment says what a job does: finish, fail, crash, kill, hang, stubborn, burst.
+FAKE_JOB in the environment says what a job does: finish, fail, crash, kill, hang, stubborn, burst,
+long (its result is a line of a MiB), cut (it dies while it writes that). FAKE_LOG says how many
+bytes its log may have.
 """
 
 import base64
@@ -14,6 +16,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from faceswap import eventlog
+from faceswap.eventlog import EventLog
 from faceswap.events import (
     Answer,
     Event,
@@ -26,13 +30,24 @@ from faceswap.events import (
     Stopped,
 )
 from faceswap.faces.exclude import EXCLUDED, exclude, restore
+from faceswap.jobs.preview import GROWING
 
 FRAMES = 200
 
 
+LONG = 1 << 20
+
+
 def say(line: Event | Finished | Failed | Stopped) -> None:
+    """Into the log if there is one, as the command line does."""
+    if LOG:
+        LOG[0].show(line)
+        return
     sys.stdout.write(line.model_dump_json() + "\n")
     sys.stdout.flush()
+
+
+LOG: list[EventLog] = []
 
 
 def png(width: int, height: int, color: tuple[int, int, int]) -> bytes:
@@ -179,11 +194,17 @@ def faces(project: Path, side: str) -> dict[str, Any]:
 def serve(project: Path) -> None:
     for line in sys.stdin:
         question = json.loads(line)
-        number, do = question.pop("id"), question.pop("do")
+        number, do, path = (question.pop(name) for name in ("id", "do", "into"))
         try:
-            say(Answer(id=number, values=answer(project, do, question)))
+            values = answer(project, do, question)
         except ValueError as error:
             say(Answer(id=number, error=str(error)))
+            continue
+        if do in GROWING:
+            Path(path).write_text(json.dumps(values))
+            say(Answer(id=number, path=Path(path)))
+        else:
+            say(Answer(id=number, values=values))
 
 
 def job(behaviour: str) -> int:
@@ -209,6 +230,13 @@ def job(behaviour: str) -> int:
     for number in range(20_000 if behaviour == "burst" else 0):
         say(Metrics(step=steps + number, values={"loss": 1.0}))
     say(Preview(path=Path("/nowhere/previews/step-000000100.png")))
+    if behaviour in ("long", "cut"):
+        result = Finished(summary={"output": "/nowhere/out.mp4", "long": "x" * LONG}, text="Long.")
+        data = result.model_dump_json().encode() + b"\n"
+        path = Path(sys.argv[sys.argv.index("--log") + 1])
+        with path.open("ab", buffering=0) as file:
+            file.write(data if behaviour == "long" else data[: LONG // 2])
+        os._exit(0 if behaviour == "long" else 137)
     say(Finished(summary={"output": "/nowhere/out.mp4"}, text="All done."))
     return 0
 
@@ -218,6 +246,10 @@ def main() -> int:
     if arguments[0] == "preview":
         serve(Path(arguments[arguments.index("--project") + 1]))
         return 0
+    if "FAKE_LOG" in os.environ:
+        size = int(os.environ["FAKE_LOG"])
+        eventlog.LIMIT, eventlog.TAIL, eventlog.HEAD = size, size // 8, size // 4
+    LOG.append(EventLog(Path(arguments[arguments.index("--log") + 1])))
     return job(os.environ.get("FAKE_JOB", "finish"))
 
 

@@ -148,6 +148,31 @@ def test_a_use_runs_while_another_is_looked_at(
     assert page.go.isEnabled()
 
 
+def test_a_window_that_is_opened_again_shows_the_curve_so_far(
+    window: Window, settings: Settings, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_JOB", "hang")
+    page = lab_page(window)
+    page.go.click()
+    wait(lambda: len(page.curves.series["loss"].points[0]) > 20)
+    page.uses.select("vae")
+    assert len(page.curves.series["loss"].points[0]) == 0
+    page.uses.select("denoise")
+    assert page.curves.series["loss"].points[0][:20].tolist() == list(range(1, 21))
+    window.go("jobs")
+    desk = Desk(settings, FAKE)
+    other = Window(desk)
+    again = lab_page(other)
+    wait(lambda: len(again.curves.series["loss"].points[0]) > 40)
+    assert again.curves.series["loss"].points[0][:40].tolist() == list(range(1, 41))
+    assert "loss" in again.state.text()
+    other.ask_about_jobs = lambda running: "stop"  # type: ignore[method-assign]
+    other.close()
+    other.deleteLater()
+    desk.deleteLater()
+    wait(lambda: not window.desk.jobs.running())
+
+
 def test_the_faces_of_the_open_project_are_one_press_away(window: Window, project: Path) -> None:
     page = lab_page(window)
     assert not page.own.isVisible()

@@ -1,5 +1,6 @@
 """Questions to the preview process."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,23 @@ def test_answers_come_to_who_asked(link: Link, wait: Wait) -> None:
     link.ask("echo", answers.append, word="b")
     wait(lambda: len(answers) == 2)
     assert [a["given"]["word"] for a in answers] == ["ä", "b"]
+
+
+def test_long_answers_lie_in_files_that_do_not_stay(
+    link: Link, project: Path, wait: Wait, tmp_path: Path
+) -> None:
+    answers: list[Any] = []
+    link.ask("faces", answers.append, side="a")
+    wait(lambda: answers)
+    assert len(answers[0]["names"].split("\n")) == 10
+    (folder,) = (tmp_path / "temporary files").iterdir()
+    assert not list(folder.iterdir())
+    shutil.rmtree(folder)
+    said: list[str] = []
+    link.ask("faces", answers.append, sorry=said.append, side="a")
+    wait(lambda: said)
+    assert "No such file" in said[0]
+    assert len(answers) == 1
 
 
 def test_on_a_channel_only_the_newest_waits(link: Link, wait: Wait) -> None:

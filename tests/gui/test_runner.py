@@ -1,5 +1,6 @@
 """Jobs as processes: however one ends, the window lives and says what happened."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from stand_in import FAKE, Wait
 
 from faceswap.errors import OutputError
-from faceswap.events import Metrics, Notice
+from faceswap.events import Finished, Metrics, Notice
 from faceswap.jobs.extract import ExtractOptions
 from faceswap.jobs.train_options import TrainOptions
 from gui import processes, runner
@@ -80,6 +81,57 @@ def test_a_job_that_fails_says_why(
     assert details[behaviour] in job.details()
 
 
+def test_a_result_of_a_mebibyte_is_read_to_its_end(
+    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start(desk, "long", monkeypatch, project)
+    wait(lambda: not job.running)
+    later = JobList(desk.settings.jobs, FAKE).jobs[0]
+    for seen in (job, later):
+        assert (seen.state, seen.message) == ("finished", "Long.")
+        assert isinstance(seen.outcome, Finished)
+        assert len(str(seen.outcome.summary["long"])) == 1 << 20
+
+
+def test_a_result_that_was_cut_short_is_told(
+    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start(desk, "cut", monkeypatch, project)
+    wait(lambda: not job.running)
+    later = JobList(desk.settings.jobs, FAKE).jobs[0]
+    for seen in (job, later):
+        assert seen.state == "failed"
+        assert "ended in the middle of a message" in seen.message
+        assert seen.details().startswith('{"kind":"finished"')
+        assert len(seen.details()) < 9000
+    log = job.folder / "events.jsonl"
+    whole = Finished(summary={}, text="Whole.").model_dump_json()
+    log.write_text(log.read_text().rpartition("\n")[0] + "\n" + whole)  # but for its last byte
+    assert JobList(desk.settings.jobs, FAKE).jobs[0].message == "Whole."
+
+
+def test_a_log_stays_small_while_the_window_is_closed(
+    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_LOG", "65536")
+    job = start(desk, "burst", monkeypatch, project)
+    desk.jobs.close()
+    wait(lambda: not processes.alive(job.record.process))
+    assert job.events.stat().st_size < 65536
+    found = JobList(desk.settings.jobs, FAKE).jobs[0]
+    assert (found.state, found.message) == ("finished", "All done.")
+    assert found.progress is not None
+    assert [notice.message for notice in found.notices] == ["Something odd."]
+    steps = [told.step for told in found.metrics() if "loss" in told.values]
+    assert len(steps) > 300
+    assert (steps[0] < 500, steps[-1]) == (True, 20_019)
+    assert max(b - a for a, b in itertools.pairwise(steps)) < 500
+    while job.poll(alive=False):
+        pass
+    assert job.state == "finished"
+    assert len(job.notices) == 1
+
+
 @pytest.mark.parametrize("behaviour", ["hang", "stubborn"])
 def test_stop_asks_first_and_ends_then(
     behaviour: str, desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
@@ -90,7 +142,7 @@ def test_stop_asks_first_and_ends_then(
     job.stop()
     wait(lambda: not job.running)
     assert job.state == "stopped"
-    assert not processes.alive(job.record.pid)
+    assert not processes.alive(job.record.process)
 
 
 def test_a_job_goes_on_without_the_window_and_is_found_again(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QLockFile, QPoint, Qt, QTimer
+from PySide6.QtCore import QLockFile, QPoint, QSysInfo, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider, QWidget
 from pytestqt.qtbot import QtBot
@@ -30,7 +30,7 @@ from gui.pages.footage import FootagePage
 from gui.pages.jobs import JobsPage
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
-from gui.session import Desk
+from gui.session import LOCK, Desk
 from gui.settings import Settings
 from gui.window import Window
 
@@ -63,7 +63,7 @@ import sys
 from pathlib import Path
 from PySide6.QtCore import QSettings
 from gui.app import make_app
-from gui.session import Desk
+from gui.session import LOCK, Desk
 from gui.settings import Settings
 from gui.window import Window
 app = make_app(["faceswap"])
@@ -168,6 +168,21 @@ def test_a_second_window_only_looks(
     second.deleteLater()
 
 
+def test_a_lock_of_another_machine_with_our_number_is_not_taken(
+    window: Window, project: Path, wait: Wait
+) -> None:
+    lock = QLockFile(str(project / LOCK))
+    assert lock.tryLock(0)
+    pid, app, host, *rest = (project / LOCK).read_text().split("\n")
+    assert (pid, host) == (str(os.getpid()), QSysInfo.machineHostName())
+    lock.unlock()
+    theirs = "\n".join([pid, app, "another-machine", *rest])
+    (project / LOCK).write_text(theirs)
+    opened(window, project, wait)
+    assert "another window" in window.banner.text
+    assert (project / LOCK).read_text() == theirs
+
+
 @pytest.mark.parametrize("page", ["footage", "faces", "convert"])
 def test_a_project_that_is_moved_is_told(
     page: str, window: Window, project: Path, wait: Wait
@@ -268,9 +283,9 @@ def test_closing_asks_what_becomes_of_jobs(
     monkeypatch.setattr(window, "ask_about_jobs", lambda running: answer)
     assert window.close() is (answer != "cancel")
     if answer == "stop":
-        wait(lambda: not processes.alive(job.record.pid))
+        wait(lambda: not processes.alive(job.record.process))
     else:
-        assert processes.alive(job.record.pid)
+        assert processes.alive(job.record.process)
 
 
 def test_closing_ends_the_preview_process_whatever_it_does(
@@ -283,10 +298,10 @@ def test_closing_ends_the_preview_process_whatever_it_does(
     session.link.ask("stubborn", lambda _: None)
     session.link.ask("wait", lambda _: None, seconds=30)
     wait(lambda: len(session.link._asked) == 1)
-    pid = session.link._process.processId()
-    assert processes.alive(pid)
+    process = processes.look_up(session.link._process.processId())
+    assert processes.alive(process)
     window.close()
-    assert not processes.alive(pid)
+    assert not processes.alive(process)
 
 
 def test_a_failed_job_is_explained(

@@ -1,0 +1,165 @@
+"""No event grows with the length of a clip."""
+
+import io
+import json
+import re
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import numpy as np
+import pytest
+import skimage
+from driving import finished
+from PIL import Image
+from pydantic import BaseModel
+
+from faceswap.events import Answer, Event, Finished, Summary
+from faceswap.jobs.evaluate import EvaluateOptions, evaluate
+from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.jobs.lab import LabOptions, lab
+from faceswap.jobs.landmarks import LandmarksOptions, landmarks
+from faceswap.jobs.preview import GROWING, PreviewOptions, preview
+from faceswap.jobs.registry import JOBS
+from faceswap.project import Project
+
+SHORT, LONG = 6, 24
+
+FIXED = {
+    "DoctorSummary.findings": "one for each thing that is looked for",
+    "ModelsSummary.models": "one for each model there is",
+}
+"""Lists that no clip makes longer."""
+
+
+def write_clip(path: Path, frames: int) -> Path:
+    """A portrait that moves a little, 192 × 192."""
+    import av
+
+    source = Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png").convert("RGB")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", 25)
+        stream.width, stream.height, stream.pix_fmt = 192, 192, "yuv420p"
+        for number in range(frames):
+            left = 90 + number % 6
+            view = np.asarray(source.crop((left, 0, left + 256, 256)).resize((192, 192)))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(view, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def weight(event: BaseModel) -> int:
+    """The length of an event as JSON, numbers counted as one digit, a picture as nothing."""
+    said = event.model_dump(mode="json")
+    said.get("values", {}).pop("image", None)
+    return len(re.sub(r"-?\d[\d.e+-]*", "0", json.dumps(said)))
+
+
+def heaviest(job: Generator[Event, None, Summary]) -> int:
+    """The longest event of a job, its end included."""
+    events, summary = finished(job)
+    end = Finished(summary=summary.model_dump(mode="json"), text=summary.text())
+    return max(map(weight, [*events, end]))
+
+
+def make_project(folder: Path, clip: Path) -> tuple[Path, int]:
+    """A project of which both sides are ``clip``, and its extraction's longest event."""
+    project = Project.open_or_make(folder).folder
+    longest = 0
+    for side in ("a", "b"):
+        given = ExtractOptions(video=clip, project=project, side=side)
+        longest = max(longest, heaviest(extract(given)))
+    run = project / "model" / "main"
+    run.mkdir(parents=True)
+    rows = [{"step": n, "seconds": n, "loss": 0.5} for n in range(len(clip.read_bytes()) // 50)]
+    (run / "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return project, longest
+
+
+@pytest.fixture(scope="module")
+def lengths(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
+    """The longest events by job, of a short clip and of a long one."""
+    found: list[dict[str, int]] = []
+    for name, frames in (("x", SHORT), ("y", LONG)):
+        folder = tmp_path_factory.mktemp(name)
+        clip = write_clip(folder / "clip.mp4", frames)
+        given: dict[str, Any] = {"seed": 1, "device": "cpu"}
+        pictures = folder / "pictures"
+        pictures.mkdir()
+        for number in range(4 * frames):
+            level = 40 + 3 * number % 120
+            Image.new("L", (16, 16), level).save(pictures / f"{number:03}.png")
+        made: dict[str, int] = {}
+        made["extract"] = make_project(folder / "p", clip)[1]
+        made["landmarks"] = heaviest(
+            landmarks(LandmarksOptions(footage=clip, out=folder / "out.npz"))
+        )
+        made["evaluate"] = heaviest(
+            evaluate(
+                EvaluateOptions(
+                    a=clip, b=clip, out=clip, json_file=folder / "f.json", report=folder / "f.png"
+                )
+            )
+        )
+        for use, data in (("anomaly", [pictures, clip]), ("retrieve", [pictures, pictures])):
+            out = folder / use
+            options = LabOptions(use=use, data=data, output=out, steps=1, size=16, **given)
+            made[f"lab {use}"] = heaviest(lab(options))
+        found.append(made | served(folder / "p", folder))
+    return found
+
+
+def served(project: Path, folder: Path) -> dict[str, int]:
+    """The lengths of the answers to all questions that a project without a model can be asked."""
+    side: dict[str, Any] = {"side": "a"}
+    names = sorted(p.name for p in (project / "faces" / "a").glob("*.png"))
+    asked: dict[str, dict[str, Any]] = {
+        "project": {},
+        "frame": side | {"frame": 3, "width": 16, "height": 16},
+        "spans": side,
+        "last": side,
+        "faces": side,
+        "measure": side | {"names": names[:SHORT]},
+        "exclude": side | {"names": names},
+        "restore": side | {"names": names},
+        "metrics": {"run": "main"},
+    }
+    lines = [
+        json.dumps({"id": number, "do": do, "into": str(folder / f"{do}.json"), **values})
+        for number, (do, values) in enumerate(asked.items())
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.StringIO("\n".join(lines)))
+        events, _ = finished(preview(PreviewOptions(project=project, serve=True, device="cpu")))
+    assert [event.error for event in events if isinstance(event, Answer)] == [""] * len(asked)
+    for do in GROWING:
+        assert len((folder / f"{do}.json").read_text()) > 50
+    return {f"preview: {do}": weight(e) for do, e in zip(asked, events, strict=True)}
+
+
+def test_no_event_grows_with_the_number_of_frames(lengths: list[dict[str, int]]) -> None:
+    short, long = lengths
+    grown = {job: long[job] - short[job] for job in short}
+    # 18 frames more would take 36 bytes or more, were there a digit and a comma for each.
+    assert {job: more for job, more in grown.items() if abs(more) > 30} == {}
+    assert max(long.values()) < 4000
+
+
+def test_what_grows_is_what_was_asked_for(lengths: list[dict[str, int]]) -> None:
+    asked = {name.removeprefix("preview: ") for name in lengths[0] if name.startswith("preview")}
+    assert asked >= GROWING
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_no_result_has_room_for_a_list(name: str) -> None:
+    """A list in a result is one that a clip may make long."""
+    given = JOBS[name].__annotations__["return"]
+    model = get_args(given)[-1]
+    assert issubclass(model, Summary)
+    lists = {
+        f"{model.__name__}.{field}"
+        for field, kind in model.model_fields.items()
+        if get_origin(kind.annotation) in (list, tuple, set, frozenset)
+    }
+    assert lists <= FIXED.keys()
