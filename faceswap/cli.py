@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal, Protocol
 
 from cyclopts import App, CycloptsError, Group, Parameter
 from pydantic import ValidationError
-from pydantic_core import PydanticUndefined
 from rich.console import Console
 from rich.markup import escape
 
@@ -180,12 +179,14 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
                 group=_COMMON if show.common or show.positional or field.is_required() else _MORE,
             ),
         ]
-        default = field.get_default(call_default_factory=True)
+        default: Any = inspect.Parameter.empty
+        if not field.is_required():
+            default = field.get_default(call_default_factory=True)
         parameter = inspect.Parameter(
             name,
             _POSITIONAL if show.positional else _NAMED,
             annotation=annotation,
-            default=inspect.Parameter.empty if default is PydanticUndefined else default,
+            default=default,
         )
         (positional if show.positional else named).append(parameter)
     return positional + named

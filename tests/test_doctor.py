@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.errors import AssetError
+from faceswap.errors import AssetError, InputError
 from faceswap.events import Event, Progress
+from faceswap.faces.detect import CenterFace
+from faceswap.faces.face import Detection
 from faceswap.jobs import doctor as module
+from faceswap.jobs import trials
 from faceswap.jobs.doctor import DoctorOptions, DoctorSummary, Finding, doctor
+from faceswap.video import pyav
+from faceswap.video.rgb import FromRgb
 
 
 def examine(**options: object) -> DoctorSummary:
@@ -71,14 +76,75 @@ def test_missing_packages_are_told_apart_from_missing_extras(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def version(name: str) -> str:
-        if name in ("kornia", "pyqtgraph"):
+        if name in ("safetensors", "pyqtgraph"):
             raise importlib.metadata.PackageNotFoundError(name)
-        return "1.0"
+        return installed(name)
 
+    installed = importlib.metadata.version
     monkeypatch.setattr(importlib.metadata, "version", version)
     levels = {finding.title: finding.level for finding in module._packages()}
-    assert levels["kornia"] == "wrong"
+    assert levels["safetensors"] == "wrong"
     assert levels["pyqtgraph"] == "optional"
+
+
+def test_versions_that_do_not_fit_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"numpy": "1.26.4", "PySide6-Essentials": "6.12.0"}
+    installed = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: old.get(name) or installed(name))
+    found = {finding.title: finding for finding in module._packages()}
+    assert found["numpy"].level == "wrong"
+    assert "1.26.4 is installed, >=" in found["numpy"].value
+    assert "start.py setup" in found["numpy"].advice
+    assert "6.12.0 is installed" in found["PySide6-Essentials"].value
+    assert "[gui]" in found["PySide6-Essentials"].advice
+    assert "torch" not in found
+
+
+def test_what_packages_are_for_is_tried() -> None:
+    findings = list(module._trials())
+    assert {"video", "faces", "rendering", "curves", "lab"} <= {f.title for f in findings}
+    assert [f for f in findings if f.level != "fine"] == []
+
+
+def test_a_pyav_that_does_not_fit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PyAV 19 once was: imported, with all its codecs, and no video could be opened."""
+    monkeypatch.setitem(pyav._AS_IN_19, "no_such_argument", "replace")
+    summary = examine()
+    finding = by_title(summary, "video")
+    assert not summary.healthy
+    assert (finding.level, "TypeError" in finding.value) == ("wrong", True)
+    assert "start.py setup" in finding.advice
+
+
+def test_a_video_that_comes_back_otherwise_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    convert = FromRgb.__call__
+    monkeypatch.setattr(FromRgb, "__call__", lambda self, image: convert(self, image // 2))
+    with pytest.raises(InputError, match="Other frames"):
+        trials.try_video()
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        "faceswap.video.writer.AudioCopy.copy_until", lambda self, time: None, raising=True
+    )
+    with pytest.raises(InputError, match="Other sound"):
+        trials.try_video()
+
+
+def test_a_detector_that_sees_ghosts_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    ghost = Detection((0.0, 0.0, 9.0, 9.0), 1.0)
+    monkeypatch.setattr(CenterFace, "detect", lambda self, frame: [ghost])
+    finding = next(f for f in module._trials() if f.title == "faces")
+    assert finding.level == "wrong"
+    assert "grey picture" in finding.value
+
+
+def test_a_missing_library_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise ImportError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr("faceswap.jobs.trials.importlib.import_module", missing)
+    finding = next(f for f in module._trials() if f.title == "curves")
+    assert "libEGL.so.1" in finding.value
+    assert "apt install" in finding.advice
 
 
 def test_a_check_that_breaks_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

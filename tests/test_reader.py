@@ -134,7 +134,7 @@ def test_a_picture_is_a_video_of_one_frame(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     frame = av.VideoFrame.from_ndarray(picture(0, 65, 43), format="rgb24")
     plain = tmp_path / f"plain{path.suffix}"
-    frame.save(plain)
+    frame.save(str(plain))
     plain.rename(path)
     video = VideoReader(path)
     assert video.info.still

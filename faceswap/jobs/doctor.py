@@ -23,6 +23,11 @@ Level = Literal["wrong", "optional", "fine"]
 _GIGABYTE = 1e9
 _SPACE_WANTED = 5e9  # bytes; a project with a trained model and its crops
 _SETUP = "run: python3 scripts/start.py setup"
+_EXTRA = "pip install '.[{}]' in the checkout."
+_LIBRARIES = (
+    "install that library; on Debian and Ubuntu: sudo apt install libgl1 libegl1 libglib2.0-0 "
+    "libxkbcommon0 libdbus-1-3 libfontconfig1."
+)
 _ENCODERS = ("libx264", "libx265", "h264_nvenc", "libsvtav1", "prores_ks")
 _DECODERS = ("h264", "hevc", "av1", "vp9", "prores", "mpeg4", "mjpeg", "png")
 
@@ -92,6 +97,7 @@ def doctor(options: DoctorOptions) -> Generator[Event, None, DoctorSummary]:
         ("devices", _devices),
         ("speed", _speed),
         ("codecs", _codecs),
+        ("trials", _trials),
         ("weights", _weights),
         ("downloads", _downloads),
     )
@@ -147,28 +153,37 @@ def _memory() -> int | None:
 
 
 def _packages() -> Iterator[Finding]:
+    from packaging.requirements import Requirement
+
     try:
-        wanted = importlib.metadata.requires("faceswap") or []
+        wanted = [Requirement(entry) for entry in importlib.metadata.requires("faceswap") or []]
     except importlib.metadata.PackageNotFoundError:
         yield _wrong("faceswap", "is not installed, only imported", _SETUP)
         return
     versions: list[str] = []
     missing_extras: dict[str, list[str]] = {}
     for entry in wanted:
-        name = re.split(r"[^A-Za-z0-9._-]", entry, maxsplit=1)[0]
-        extra = re.search(r"extra\s*==\s*['\"](\w+)['\"]", entry)
+        extra = re.search(r"extra\s*==\s*['\"](\w+)['\"]", str(entry.marker or ""))
+        if entry.marker and not entry.marker.evaluate({"extra": extra[1] if extra else ""}):
+            continue
         try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
+            version = importlib.metadata.version(entry.name)
         except importlib.metadata.PackageNotFoundError:
             if extra is None:
-                yield _wrong(name, "is not installed", _SETUP)
+                yield _wrong(entry.name, "is not installed", _SETUP)
             else:
-                missing_extras.setdefault(extra[1], []).append(name)
+                missing_extras.setdefault(extra[1], []).append(entry.name)
+            continue
+        versions.append(f"{entry.name} {version}")
+        if not entry.specifier.contains(version, prereleases=True):
+            value = f"{version} is installed, {entry.specifier} is needed"
+            advice = _EXTRA.format(extra[1]) if extra else _SETUP
+            yield _wrong(entry.name, value, advice)
     for start in range(0, len(versions), 6):
         yield _fine("packages" if start == 0 else "", ", ".join(versions[start : start + 6]))
     for extra_name, names in missing_extras.items():
         what = {"gui": "the window", "dev": "the tests"}.get(extra_name, extra_name)
-        advice = f"for {what}: pip install '.[{extra_name}]' in the checkout."
+        advice = f"for {what}: {_EXTRA.format(extra_name)}"
         yield _optional(", ".join(names), "not installed", advice)
 
 
@@ -249,6 +264,22 @@ def _codecs() -> Iterator[Finding]:
         yield _wrong("libx264", "no H.264 can be written", wheel)
     if "h264" not in decoders:
         yield _wrong("h264", "most videos cannot be read", wheel)
+
+
+def _trials() -> Iterator[Finding]:
+    """Small runs of what other packages do for this one: that they are there is not enough."""
+    from faceswap.jobs.trials import trials
+
+    for trial in trials():
+        try:
+            value = trial.run()
+        except Exception as error:  # noqa: BLE001  (packages that do not fit fail in any way)
+            reason = str(error).strip().partition("\n")[0]
+            # Libraries of the system come with no package from pip.
+            advice = _LIBRARIES if isinstance(error, ImportError) and ".so" in reason else _SETUP
+            yield _wrong(trial.title, f"{trial.lost} ({type(error).__name__}: {reason})", advice)
+        else:
+            yield _fine(trial.title, value)
 
 
 def _weights() -> Iterator[Finding]:

@@ -70,10 +70,10 @@ def light_field(
         strange = np.abs(difference - field).mean(2) / _FEATURE
         trusted = weight * np.exp(-(strange**2)).astype(np.float32)
         total = cv2.GaussianBlur(trusted, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-        field = cv2.GaussianBlur(
+        spread = cv2.GaussianBlur(
             difference * trusted[..., None], (0, 0), sigma, borderType=cv2.BORDER_CONSTANT
         )
-        field /= np.maximum(total, 1e-2)[..., None]
+        field = np.asarray(spread, np.float32) / np.maximum(total, 1e-2)[..., None]
     return np.asarray(
         cv2.resize(field, face.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.float32
     )

@@ -162,7 +162,7 @@ def _teeth() -> NDArray[np.float32]:
     return np.concatenate([picture, shine], -1).astype(np.float32)
 
 
-def _below(x: NDArray[np.float32], edge: float, soft: float) -> NDArray[np.float32]:
+def _below(x: NDArray[np.floating], edge: float, soft: float) -> NDArray[np.float32]:
     """1 where x (H, W) is under ``edge``, 0 over it: (H, W, 1)."""
     return np.asarray(0.5 - 0.5 * np.tanh((x - edge) / (2 * soft)), np.float32)[..., None]
 

@@ -3,11 +3,11 @@
 import hashlib
 from pathlib import Path
 
-import av
 import av.error
 import numpy as np
 
 from faceswap.errors import InputError
+from faceswap.video.pyav import open_input
 from faceswap.video.reader import VideoReader
 
 
@@ -17,7 +17,7 @@ def sound_digests(path: Path) -> list[str]:
     Raises InputError when it cannot be read.
     """
     try:
-        with av.open(str(path), "r", metadata_errors="replace") as container:
+        with open_input(path) as container:
             digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
             if not digests:
                 return []

@@ -7,9 +7,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
-import av
 import av.error
+from av.buffer import Buffer
 from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
@@ -20,10 +21,14 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from faceswap.errors import InputError
+from faceswap.video.pyav import fraction, open_input, plain, plain_entries
 from faceswap.video.upright import UPRIGHT, Turn, exif_turn, matrix_turn
 
 UNSPECIFIED = 2
 """The tag with which a stream leaves matrix, primaries or transfer open."""
+
+_TIME_BASE = Fraction(1, 90000)
+"""What stands for a stream's that says none: the clock of MPEG, the finest in use."""
 
 _HDR_TRANSFERS = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 _MATRICES = {
@@ -153,8 +158,8 @@ def opened(path: Path) -> Generator[tuple[InputContainer, VideoStream], None, No
 def _open(path: Path) -> InputContainer:
     # A percent sign in a picture's name would be taken for a numbered sequence.
     if "%" in path.name and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".webp"):
-        return av.open(str(path), "r", format="image2", options={"pattern_type": "none"})
-    return av.open(str(path), "r", metadata_errors="replace")
+        return open_input(path, format="image2", options={"pattern_type": "none"})
+    return open_input(path)
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -182,17 +187,17 @@ def probe(path: Path) -> VideoInfo:
         still = container.format.name.endswith("_pipe") or container.format.name == "image2"
         turn = _turn(first, path if still else None)
         width, height = first.width, first.height
-        aspect = stream.sample_aspect_ratio or Fraction(1)
+        aspect = fraction(stream.sample_aspect_ratio) or Fraction(1)
         if turn[0]:
-            width, height, aspect = height, width, 1 / (aspect or Fraction(1))
+            width, height, aspect = height, width, 1 / aspect
         duration = _duration(container, stream)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        rate = fraction(stream.average_rate) or fraction(stream.guessed_rate) or Fraction(25)
         return VideoInfo(
             path=path.absolute(),
             width=width,
             height=height,
             turn=turn,
-            time_base=stream.time_base or Fraction(1, 90000),
+            time_base=fraction(stream.time_base) or _TIME_BASE,
             rate=rate,
             start=stream.start_time or 0,
             duration=duration,
@@ -203,14 +208,15 @@ def probe(path: Path) -> VideoInfo:
             sample_aspect=aspect if aspect > 0 else Fraction(1),
             still=still,
             audio=_audio(container),
-            metadata=dict(container.metadata),
+            metadata=plain_entries(container.metadata),
         )
 
 
 def stream_duration(stream: VideoStream) -> float | None:
     """Seconds the stream says that it lasts; Matroska tells it in a tag, some not at all."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
+    base = fraction(stream.time_base)
+    if stream.duration is not None and base is not None:
+        return float(stream.duration * base)
     hours, colon, rest = stream.metadata.get("DURATION", "").partition(":")
     minutes, _, seconds = rest.partition(":")
     try:
@@ -235,9 +241,9 @@ def _audio(container: InputContainer) -> tuple[AudioInfo, ...]:
             codec=stream.codec_context.name if stream.codec_context else "unknown",
             rate=stream.codec_context.sample_rate if stream.codec_context else 0,
             channels=stream.codec_context.channels if stream.codec_context else 0,
-            language=stream.language,
+            language=plain(stream.language) if stream.language else None,
             start=stream.start_time or 0,
-            time_base=stream.time_base or Fraction(1, 90000),
+            time_base=fraction(stream.time_base) or _TIME_BASE,
         )
         for stream in container.streams.audio
     )
@@ -254,16 +260,14 @@ def _turn(frame: VideoFrame, picture: Path | None) -> Turn:
     if turn is not None:
         return turn
     try:
-        data = list(frame.side_data)
+        data = cast("Mapping[SideDataType, Buffer]", frame.side_data)
     except ValueError:
-        # PyAV makes all of a frame's side data at once, and fails where libav is newer and has a
+        # PyAV 18 makes all of a frame's side data at once, and fails where libav has a newer
         # kind of which it does not know (EXIF, views of stereo). It still tells the angle, which
         # is all but whether the frame is mirrored.
         return _QUARTERS.get(round(frame.rotation / 90) % 4, UPRIGHT)
-    for item in data:
-        if getattr(item, "type", None) == SideDataType.DISPLAYMATRIX:
-            return matrix_turn(bytes(item))  # type: ignore[arg-type]
-    return UPRIGHT
+    matrix = data.get(SideDataType.DISPLAYMATRIX)
+    return UPRIGHT if matrix is None else matrix_turn(bytes(matrix))
 
 
 def _camera_turn(path: Path) -> Turn | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from faceswap.video.info import opened
+from faceswap.video.pyav import plain_entries
 
 COMMENT_KEY = "comment"
 COMMENT = "Synthetic media: a face in this video was replaced with faceswap."
@@ -36,4 +37,4 @@ def is_labelled(path: Path | str) -> bool:
     Raises InputError when it is not a video.
     """
     with opened(Path(path)) as (container, _):
-        return has_label(container.metadata)
+        return has_label(plain_entries(container.metadata))

@@ -1,10 +1,8 @@
 """The sound of one file into another, packet for packet."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import av.error
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
@@ -12,6 +10,7 @@ from av.packet import Packet
 from av.stream import Discard
 
 from faceswap.errors import InputError, OutputError
+from faceswap.video.pyav import fraction, open_input, plain_entries
 
 
 class AudioCopy:
@@ -26,7 +25,7 @@ class AudioCopy:
 
     def __init__(self, path: Path, container: OutputContainer) -> None:
         try:
-            self._input = av.open(str(path), "r", metadata_errors="replace")
+            self._input = open_input(path)
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"The sound of {path.name} cannot be read again.") from error
         self._container = container
@@ -47,7 +46,7 @@ class AudioCopy:
                 f"The sound of {path.name} ({codec}) cannot be kept in this kind of file; "
                 "name the output .mkv."
             ) from error
-        copy.metadata.update(stream.metadata)
+        copy.metadata.update(plain_entries(stream.metadata))
         copy.disposition = stream.disposition
         return copy
 
@@ -59,7 +58,8 @@ class AudioCopy:
             packet = self._next
             if packet is None:
                 return
-            if time is not None and (packet.dts or 0) * Fraction(packet.time_base) > time:
+            base = fraction(packet.time_base)
+            if time is not None and base is not None and (packet.dts or 0) * base > time:
                 return
             self._next = None
             packet.stream = self._pairs[packet.stream.index]

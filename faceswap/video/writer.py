@@ -14,7 +14,6 @@ import os
 import shutil
 import uuid
 from collections.abc import Generator, Mapping
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -29,6 +28,7 @@ from av.video.stream import VideoStream
 from faceswap.errors import OutputError
 from faceswap.video.info import Colour, VideoInfo
 from faceswap.video.label import labelled
+from faceswap.video.pyav import fraction
 from faceswap.video.rgb import FromRgb, Image
 from faceswap.video.sound import AudioCopy
 
@@ -236,8 +236,9 @@ class VideoWriter:
         for packet in packets:
             if packet.pts is not None and packet.pts in self._durations:
                 packet.duration = self._durations.pop(packet.pts)
-            if self._sound is not None and packet.dts is not None:
-                self._sound.copy_until(float(packet.dts * Fraction(packet.time_base)))
+            base = fraction(packet.time_base)
+            if self._sound is not None and packet.dts is not None and base is not None:
+                self._sound.copy_until(float(packet.dts * base))
             self._container.mux(packet)
 
     @contextlib.contextmanager
