@@ -29,6 +29,8 @@ from faceswap.faces.landmarks import (
 from faceswap.faces.track import Tracker
 from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary
 from faceswap.jobs.landmarks import landmarks as run
+from faceswap.provenance import DRAWN, picture_provenance
+from faceswap.video.label import provenance_of
 from faceswap.video.reader import VideoReader
 
 Frame = NDArray[np.uint8]
@@ -336,6 +338,7 @@ def test_a_clip_s_landmarks_as_a_file(tmp_path: Path, portrait: Frame, pixel_for
         assert [f.pts * video.info.time_base for f in video] == [
             f.pts * plain.info.time_base for f in plain
         ]
+    assert provenance_of(drawn) == DRAWN
 
 
 def test_a_picture_s_landmarks_and_no_face_at_all(tmp_path: Path, portrait: Frame) -> None:
@@ -344,6 +347,7 @@ def test_a_picture_s_landmarks_and_no_face_at_all(tmp_path: Path, portrait: Fram
     out = tmp_path / "points.npz"
     finished(LandmarksOptions(footage=picture, out=out, draw=tmp_path / "drawn.png"))
     assert (tmp_path / "drawn.png").stat().st_size > 1000
+    assert picture_provenance(tmp_path / "drawn.png") == DRAWN
     assert np.load(out)["points"].shape == (1, 1, 68, 2)
     cv2.imwrite(str(picture), np.zeros((64, 64, 3), np.uint8))
     summary = finished(LandmarksOptions(footage=picture, out=out, overwrite=True))
