@@ -22,11 +22,11 @@ from faceswap.faces.landmarks import (
     LANDMARKERS,
     BuiltinLandmarker,
     FanLandmarker,
-    fan_folder,
     grey_crop,
     make_landmarker,
 )
 from faceswap.faces.track import Tracker
+from faceswap.faces.weights import folder
 from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary
 from faceswap.jobs.landmarks import landmarks as run
 from faceswap.provenance import DRAWN, picture_provenance
@@ -67,7 +67,7 @@ def find(builtin: BuiltinLandmarker, detector: CenterFace) -> Callable[[Frame], 
 
 @pytest.fixture(scope="module", params=LANDMARKERS)
 def landmarker(request: pytest.FixtureRequest) -> Landmarker:
-    if request.param == "fan" and not list(fan_folder().glob("2DFAN4-*")):
+    if request.param == "fan" and not list(folder().glob("2DFAN4-*")):
         pytest.skip("FAN's weights were never downloaded here")
     return make_landmarker(str(request.param), "cpu")
 
@@ -283,14 +283,15 @@ def test_fan_s_answer_is_read_right(monkeypatch: pytest.MonkeyPatch, portrait: F
     assert len(boxes[0]) == 5
 
 
-def test_fan_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fan_that_cannot_be_loaded_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     import face_alignment
 
-    def offline(*_: object, **__: object) -> None:
-        raise OSError("Name or service not known")
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a size is wrong")
 
-    monkeypatch.setattr(face_alignment, "FaceAlignment", offline)
-    with pytest.raises(AssetError, match=r"2DFAN4.*--landmarks builtin"):
+    monkeypatch.setattr(face_alignment, "FaceAlignment", broken)
+    monkeypatch.setattr(module, "paths_of", lambda name: [])
+    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarks builtin"):
         make_landmarker("fan", "cpu")
     with pytest.raises(OptionsError, match="builtin, fan"):
         make_landmarker("dlib")

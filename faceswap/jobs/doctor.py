@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceswap.errors import FaceswapError
+from faceswap.errors import AssetError, FaceswapError
 from faceswap.events import Event, Progress, Summary
 from faceswap.options import Options, Show
 
@@ -280,20 +280,21 @@ def _weights() -> Iterator[Finding]:
 
 
 def _downloads() -> Iterator[Finding]:
-    import torch
+    from faceswap.faces.weights import DOWNLOADS, PACKAGES, checked, folder
 
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for name, pattern in (
-        ("sfd", "s3fd*"),
-        ("blazeface", "blazeface*"),
-        ("yunet", "*yunet*"),
-        ("retinaface", "retinaface*"),
-        ("scrfd", "scrfd*"),
-        ("fan", "2DFAN4*"),
-    ):
+    for name, files in DOWNLOADS.items():
         use = "--landmarks" if name == "fan" else "--detector"
-        if folder.is_dir() and any(folder.glob(pattern)):
-            yield _fine(name, f"downloaded, in {folder}")
-        else:
+        package = PACKAGES.get(name)
+        if package and importlib.util.find_spec(package) is None:
+            advice = f"for {use} {name}: install the {package} that fits the torch here."
+            yield _optional(name, f"{package} is not installed", advice)
+        elif not all((folder() / weights.file).exists() for weights in files):
             advice = f"for {use} {name}: it is downloaded at first use, which needs a connection."
             yield _optional(name, "not downloaded", advice)
+        else:
+            try:
+                checked(name)
+            except AssetError as error:
+                yield _wrong(name, "its weights are not the right ones", str(error))
+            else:
+                yield _fine(name, f"downloaded and intact, in {folder()}")

@@ -76,12 +76,14 @@ class LandmarksSummary(Summary):
 
 def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSummary]:
     """Find the landmarks of every frame's faces; a picture's are found without a past."""
+    from faceswap.faces.weights import fetch
     from faceswap.video.reader import VideoReader
 
     _check(options)
     times: list[float] = []
     seen: list[tuple[Face, ...]] = []
     with VideoReader(options.footage, tolerate_damage=True) as video:
+        yield from fetch(options.detector, options.landmarks)
         yield from _frames(options, video, times, seen)
         if video.damage:
             yield Notice(message=video.damage)
