@@ -44,8 +44,8 @@ The same in steps, each of which can be stopped and started again:
     faceswap train --project P
     faceswap convert --project P -o out.mp4
 
-Swap faces only with the consent of the people shown. Every output says in its metadata that
-it is synthetic.
+Swap faces only with the consent of the people shown. Every output says in its metadata how it
+was made; a swap, that it is synthetic.
 """
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -60,7 +60,7 @@ def ask_consent(window: Window) -> None:
     box.setInformativeText(
         window.tr(
             "Use footage only of people who agreed to it. Do not use the result to deceive, to "
-            "harass or for intimate pictures of anyone.\n\nEvery video made here says in its "
+            "harass or for intimate pictures of anyone.\n\nEvery swap made here says in its "
             "metadata that it is synthetic. When you publish one, say so where people see it; "
             "in many countries the law asks for it."
         )

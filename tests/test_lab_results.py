@@ -27,6 +27,7 @@ from faceswap.lab.sound import read_wav, write_wav
 from faceswap.lab.task import LabBatch
 from faceswap.lab.translate import moments, partners
 from faceswap.lab.uses import UseName
+from faceswap.provenance import repaired
 
 CPU = torch.device("cpu")
 
@@ -267,9 +268,11 @@ def test_sounds_are_written_whole(tmp_path: Path) -> None:
     for name in ("noisy", "cleaned", "true"):
         heard, rate, channels = read_wav(tmp_path / "o" / f"{name}.wav")
         assert (rate, channels) == (8000, 1)
+        assert b"made up by a program" in (tmp_path / "o" / f"{name}.wav").read_bytes()
         assert np.sum(np.abs(heard) > 0.9999) <= 1
         peaks.append(float(np.abs(heard).max()))
     assert max(peaks) > 0.9  # no quieter than need be
+    assert repaired("sound").text.encode() in (tmp_path / "o" / "loud.cleaned.wav").read_bytes()
     heard, _, _ = read_wav(tmp_path / "o" / "loud.cleaned.wav")
     assert np.sum(np.abs(heard) > 0.9999) <= 1
     write_wav(loud, heard, 8000)

@@ -22,13 +22,15 @@ from faceswap.faces.landmarks import (
     LANDMARKERS,
     BuiltinLandmarker,
     FanLandmarker,
-    fan_folder,
     grey_crop,
     make_landmarker,
 )
 from faceswap.faces.track import Tracker
+from faceswap.faces.weights import folder
 from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary
 from faceswap.jobs.landmarks import landmarks as run
+from faceswap.provenance import DRAWN, picture_provenance
+from faceswap.video.label import provenance_of
 from faceswap.video.reader import VideoReader
 
 Frame = NDArray[np.uint8]
@@ -65,7 +67,7 @@ def find(builtin: BuiltinLandmarker, detector: CenterFace) -> Callable[[Frame], 
 
 @pytest.fixture(scope="module", params=LANDMARKERS)
 def landmarker(request: pytest.FixtureRequest) -> Landmarker:
-    if request.param == "fan" and not list(fan_folder().glob("2DFAN4-*")):
+    if request.param == "fan" and not list(folder().glob("2DFAN4-*")):
         pytest.skip("FAN's weights were never downloaded here")
     return make_landmarker(str(request.param), "cpu")
 
@@ -281,14 +283,15 @@ def test_fan_s_answer_is_read_right(monkeypatch: pytest.MonkeyPatch, portrait: F
     assert len(boxes[0]) == 5
 
 
-def test_fan_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fan_that_cannot_be_loaded_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     import face_alignment
 
-    def offline(*_: object, **__: object) -> None:
-        raise OSError("Name or service not known")
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a size is wrong")
 
-    monkeypatch.setattr(face_alignment, "FaceAlignment", offline)
-    with pytest.raises(AssetError, match=r"2DFAN4.*--landmarks builtin"):
+    monkeypatch.setattr(face_alignment, "FaceAlignment", broken)
+    monkeypatch.setattr(module, "paths_of", lambda name: [])
+    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarks builtin"):
         make_landmarker("fan", "cpu")
     with pytest.raises(OptionsError, match="builtin, fan"):
         make_landmarker("dlib")
@@ -336,6 +339,7 @@ def test_a_clip_s_landmarks_as_a_file(tmp_path: Path, portrait: Frame, pixel_for
         assert [f.pts * video.info.time_base for f in video] == [
             f.pts * plain.info.time_base for f in plain
         ]
+    assert provenance_of(drawn) == DRAWN
 
 
 def test_a_picture_s_landmarks_and_no_face_at_all(tmp_path: Path, portrait: Frame) -> None:
@@ -344,6 +348,7 @@ def test_a_picture_s_landmarks_and_no_face_at_all(tmp_path: Path, portrait: Fram
     out = tmp_path / "points.npz"
     finished(LandmarksOptions(footage=picture, out=out, draw=tmp_path / "drawn.png"))
     assert (tmp_path / "drawn.png").stat().st_size > 1000
+    assert picture_provenance(tmp_path / "drawn.png") == DRAWN
     assert np.load(out)["points"].shape == (1, 1, 68, 2)
     cv2.imwrite(str(picture), np.zeros((64, 64, 3), np.uint8))
     summary = finished(LandmarksOptions(footage=picture, out=out, overwrite=True))

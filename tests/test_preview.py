@@ -23,6 +23,7 @@ from faceswap.faces.index import FaceRow, FrameRow
 from faceswap.jobs.answers import Answers
 from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.project import Project
+from faceswap.provenance import SWAPPED_PICTURE, picture_provenance
 from faceswap.swap.model import KIND, SwapModel, config_of
 from faceswap.training.checkpoint import CheckpointFolder, weights_of
 
@@ -158,6 +159,7 @@ def test_a_picture_from_the_command_line(made: Path, tmp_path: Path) -> None:
     options = PreviewOptions(project=made, frame=5, output=out, device="cpu")
     list(preview(options))
     assert np.asarray(Image.open(out)).shape == (96, 128, 3)
+    assert picture_provenance(out) == SWAPPED_PICTURE
     with pytest.raises(OutputError, match="exists"):
         list(preview(options))
     with pytest.raises(OptionsError, match="either"):

@@ -10,11 +10,14 @@ from made_clips import MakeClip
 from PIL import Image
 
 from faceswap.errors import CheckpointError, OptionsError, OutputError
+from faceswap.events import Notice
 from faceswap.jobs.restore import RestoreOptions, RestoreSummary, restore
 from faceswap.lab.models import RepairConfig, build
 from faceswap.lab.restore import Restorer, feather, starts
+from faceswap.provenance import SWAPPED_PICTURE, picture_provenance, repaired, save_picture
 from faceswap.training.checkpoint import weights_of, write_checkpoint
 from faceswap.video.info import probe
+from faceswap.video.label import provenance_of
 
 CPU = torch.device("cpu")
 
@@ -75,6 +78,7 @@ def test_pictures(use: str, picture: Path, tmp_path: Path) -> None:
     assert finish(RestoreOptions(**given)).frames == 1
     with Image.open(out) as made:
         assert made.size == ((260, 180) if use == "superres" else (130, 90))
+    assert picture_provenance(out) == repaired(use)
     with pytest.raises(OutputError, match="exists already"):
         finish(RestoreOptions(**given))
 
@@ -172,6 +176,28 @@ def test_videos_keep_their_times_and_sound(use: str, make_clip: MakeClip, tmp_pa
     assert (b.width, b.height) == (a.width * factor, a.height * factor)
     assert b.frames == a.frames
     assert len(b.audio) == len(a.audio)
+    assert provenance_of(out) == repaired(use)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif", ".bmp"])
+def test_a_repaired_swap_still_says_that_it_is_one(suffix: str, tmp_path: Path) -> None:
+    page = np.full((64, 64, 3), 90, np.uint8)
+    save_picture(page, tmp_path / "swap.png", SWAPPED_PICTURE)
+    options = RestoreOptions(
+        input=tmp_path / "swap.png",
+        model=saved(tmp_path, use="denoise"),
+        output=tmp_path / f"out{suffix}",
+        device="cpu",
+    )
+    notices = [event.message for event in restore(options) if isinstance(event, Notice)]
+    told = picture_provenance(options.output)
+    if suffix == ".bmp":
+        assert notices == ["A BMP cannot say in itself how it was made; a PNG can."]
+        assert told is None
+    else:
+        assert told == repaired("denoise").after(SWAPPED_PICTURE)
+        assert told.code == SWAPPED_PICTURE.code
+        assert not notices
 
 
 def test_wrong_models_masks_and_names(picture: Path, make_clip: MakeClip, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from faceswap.events import Progress, Saved
 from faceswap.faces.mask import face_mask
 from faceswap.jobs.sample import NAMES, SampleOptions, SampleSummary
 from faceswap.jobs.sample import sample as sample_job
+from faceswap.provenance import rendered
 from faceswap.video.alike import sound_digests
+from faceswap.video.label import provenance_of
 from faceswap.video.reader import VideoReader
 
 
@@ -51,6 +53,9 @@ def test_videos_are_as_announced(sample: Path) -> None:
             assert len(video.timestamps()) == record["frames"] == 50
             assert video.info.rate == 25
             assert len(video.info.audio) == 1
+        told = provenance_of(sample / name)
+        assert told == rendered("tom" if name == "b.mp4" else "nora")
+        assert "shows nobody" in told.text
     sounds = [sound_digests(sample / name) for name in NAMES[:3]]
     assert sounds[0] == sounds[2] != sounds[1]
 

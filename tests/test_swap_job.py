@@ -11,8 +11,10 @@ from PIL import Image
 from faceswap.errors import InputError, NoFaceError, OutputError
 from faceswap.events import Event, Preview, Progress
 from faceswap.jobs.swap import SwapOptions, SwapSummary, swap
+from faceswap.provenance import SHEET, SWAPPED, picture_provenance
 from faceswap.swap.sheet import contact_sheet, pick_frames
 from faceswap.training.checkpoint import CheckpointFolder
+from faceswap.video.label import provenance_of
 from faceswap.video.reader import VideoReader
 
 
@@ -32,6 +34,10 @@ def test_two_videos_in_one_out_and_again_trains_on(sample: Path, tmp_path: Path)
         assert len(list(out)) == len(list(a)) == summary.frames
     with Image.open(summary.sheet) as sheet:
         assert min(sheet.size) > 1400
+    assert picture_provenance(summary.sheet) == SHEET
+    told = provenance_of(summary.output)
+    assert told.text.startswith(SWAPPED.text)
+    assert told.code == SWAPPED.code
     assert isinstance(events[-1], Preview)
     assert summary.project == tmp_path / "o ü.faceswap"
     with pytest.raises(OutputError, match="--overwrite"):

@@ -6,6 +6,8 @@ from PIL import Image
 from faceswap.errors import InputError, OutputError
 from faceswap.jobs.timelapse import TimelapseOptions, timelapse
 from faceswap.project import Project
+from faceswap.provenance import PREVIEWS
+from faceswap.video.label import provenance_of
 from faceswap.video.reader import VideoReader
 
 
@@ -28,6 +30,8 @@ def test_every_preview_is_a_frame_in_order(tmp_path: Path) -> None:
         levels = [float(frame.image.mean()) for frame in reader.frames()]
         assert (reader.info.width, reader.info.height) == (96, 64)
         assert reader.info.duration == pytest.approx(1.0, abs=0.05)
+    assert provenance_of(out) == PREVIEWS
+    assert "face in this video was replaced" not in PREVIEWS.text
     assert levels == pytest.approx([40, 80, 120, 160, 200], abs=3)
 
 

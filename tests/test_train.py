@@ -17,6 +17,7 @@ from faceswap.errors import CheckpointError, NoFaceError, OptionsError, ProjectE
 from faceswap.events import Event, Metrics, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
 from faceswap.jobs.train import TrainSummary, train
+from faceswap.provenance import PREVIEWS, picture_provenance
 from faceswap.swap.model import SwapModel
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
@@ -37,7 +38,7 @@ def test_a_run_leaves_model_preview_and_records(
     assert "Step 4" in summary.text()
     assert summary.ssim is not None
     previews = [e for e in events if isinstance(e, Preview)]
-    assert all(p.path.is_file() for p in previews)
+    assert all(picture_provenance(p.path) == PREVIEWS for p in previews)
     assert previews[-1].path.parent == folder / "model" / "main" / "previews"
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert any("A has 40 faces" in n for n in notices)

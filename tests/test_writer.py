@@ -12,6 +12,7 @@ import pytest
 from made_clips import MakeClip, write_clip
 
 from faceswap.errors import OutputError
+from faceswap.provenance import DRAWN, SWAPPED, Provenance, repaired
 from faceswap.video import label
 from faceswap.video.info import VideoInfo
 from faceswap.video.reader import Frame, VideoReader
@@ -133,14 +134,29 @@ def test_the_result_says_that_it_is_synthetic(make_clip: MakeClip, tmp_path: Pat
     first = copy(path, tmp_path / "one.mp4", metadata={"made with": "größe 1", "comment": "mine"})
     with av.open(str(first.path)) as container:
         entries = dict(container.metadata)
-    assert entries[label.SOURCE_TYPE_KEY] == label.SOURCE_TYPE
+    assert entries[label.SOURCE_TYPE_KEY] == SWAPPED.code
     assert entries["made with"] == "größe 1"
-    assert entries["comment"] == f"{label.COMMENT} mine"
+    assert entries["comment"] == f"{SWAPPED.text} mine"
     assert label.is_labelled(first.path)
     again = copy(first.path, tmp_path / "two.mp4")
     assert again.info.metadata["comment"] == entries["comment"]
     assert again.info.metadata["made with"] == "größe 1"
-    assert not label.is_labelled(copy(path, tmp_path / "plain.mp4", label=False).path)
+
+
+def test_what_was_done_before_is_told_too(make_clip: MakeClip, tmp_path: Path) -> None:
+    path, quiet = make_clip(), repaired("denoise")
+    clean = copy(path, tmp_path / "clean.mp4", made=quiet).path
+    assert label.provenance_of(clean) == quiet
+    assert not label.is_labelled(clean)
+    swapped = copy(clean, tmp_path / "swapped.mkv").path
+    assert label.provenance_of(swapped) == Provenance(f"{SWAPPED.text} {quiet.text}", SWAPPED.code)
+    # Noise taken off a swap does not make it less of a swap, nor do points drawn on it.
+    again = copy(swapped, tmp_path / "again.mp4", made=quiet).path
+    assert label.provenance_of(again) == label.provenance_of(swapped)
+    drawn = copy(swapped, tmp_path / "drawn.mp4", made=DRAWN).path
+    assert label.provenance_of(drawn).code == SWAPPED.code
+    plain = label.provenance_of(copy(path, tmp_path / "plain.mp4", made=DRAWN).path)
+    assert plain == DRAWN
 
 
 def test_sound_that_the_container_cannot_hold(make_clip: MakeClip, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import cv2
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, mean_face, transform
 from faceswap.faces.face import Detection, Detector, Frame, Points
+from faceswap.faces.weights import paths_of
 
 __all__ = ["DETECTORS", "CenterFace", "FaceAlignmentDetector", "guess_points", "make_detector"]
 
@@ -20,6 +22,7 @@ DETECTORS = ("centerface", "sfd", "blazeface", "yunet", "retinaface", "scrfd")
 _LONG_SIDE = 640
 _SHORT_SIDE = 192
 _FINE_SIDE = 1600
+_NOT_LOADED = (OSError, RuntimeError, ImportError, ValueError, KeyError, cv2.error, UnpicklingError)
 
 
 def make_detector(name: str = "centerface", device: str = "auto") -> Detector:
@@ -97,10 +100,10 @@ class _Boxes(Protocol):
 
 
 class FaceAlignmentDetector:
-    """A detector of the `face-alignment` package, downloaded by it at first use.
+    """A detector of the `face-alignment` package, its weights downloaded at first use.
 
-    name: sfd, blazeface, yunet, retinaface or scrfd (which wants `onnxruntime` too). They tell
-    boxes only. Raises AssetError when the weights cannot be had.
+    name: sfd, blazeface, yunet, retinaface (which wants `torchvision` too) or scrfd
+    (`onnxruntime`). They tell boxes only. Raises AssetError when the weights cannot be had.
     """
 
     def __init__(self, name: str, device: str = "auto", threshold: float = 0.5) -> None:
@@ -130,16 +133,18 @@ def _load_boxes(name: str, device: str) -> _Boxes:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if name in ("yunet", "scrfd") and device == "mps":
         device = "cpu"
+    files = [str(path) for path in paths_of(name)]
+    # Told where its files are, face-alignment loads them as tensors alone (`weights_only`).
+    given = dict(zip(("path_to_detector", "path_to_anchor"), files, strict=False))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             module = importlib.import_module(f"face_alignment.detection.{name}")
-            net: _Boxes = module.FaceDetector(device=device)
-    except (OSError, RuntimeError, ImportError, ValueError, cv2.error) as error:
+            net: _Boxes = module.FaceDetector(device=device, **given)
+    except _NOT_LOADED as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise AssetError(
-            f"The detector {name} cannot be had ({reason}): its weights are downloaded at first "
-            "use, so check the connection, or use --detector centerface, which needs no download."
+            f"The detector {name} cannot be loaded ({reason}); use --detector centerface."
         ) from error
     return net
 

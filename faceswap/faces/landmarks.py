@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import cv2
@@ -21,6 +21,7 @@ from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, invert, mean_face, transform, upright_matrix
 from faceswap.faces.face import Frame, Landmarker, Landmarks, Points, box_of
 from faceswap.faces.landmark_net import CROP_SIZE, LandmarkNet
+from faceswap.faces.weights import paths_of
 
 __all__ = ["LANDMARKERS", "BuiltinLandmarker", "FanLandmarker", "grey_crop", "make_landmarker"]
 
@@ -154,7 +155,7 @@ class _Fan(Protocol):
 
 
 class FanLandmarker:
-    """face-alignment's 2-D FAN (Bulat & Tzimiropoulos 2017), downloaded by it at first use.
+    """face-alignment's 2-D FAN (Bulat & Tzimiropoulos 2017), downloaded at first use.
 
     About 200 ms a face on a CPU. It tells neither depth nor forehead: the forehead is the mean
     face's, put on the upper face. Its presence is the mean height of its heat maps' peaks.
@@ -184,6 +185,7 @@ class FanLandmarker:
 
 
 def _load_fan(device: str) -> _Fan:
+    paths_of("fan")  # face-alignment looks for the file where this puts it, and loads tensors alone
     try:
         import face_alignment
 
@@ -196,18 +198,10 @@ def _load_fan(device: str) -> _Fan:
                 compile=False,
                 face_detector="folder",
             )
-    except (OSError, RuntimeError, ImportError) as error:
-        raise AssetError(
-            "FAN's weights cannot be downloaded from adrianbulat.com: check the connection, or put "
-            f"2DFAN4-11f355bf06.pth.tar into {fan_folder()} by hand, or use --landmarks builtin, "
-            "which needs no download."
-        ) from error
+    except (OSError, RuntimeError, ImportError, UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AssetError(f"FAN cannot be loaded ({reason}); use --landmarks builtin.") from error
     return net
-
-
-def fan_folder() -> Path:
-    """Where face-alignment keeps what it downloads."""
-    return Path(os.path.join(torch.hub.get_dir(), "checkpoints"))
 
 
 def forehead_of(points: Points) -> Points:

@@ -56,6 +56,7 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     in its metadata that it is synthetic.
     """
     from faceswap.project import Project
+    from faceswap.provenance import SWAPPED
     from faceswap.swap.model import SwapModel
     from faceswap.swap.placing import placed_faces
     from faceswap.swap.swapper import Swapper
@@ -78,7 +79,13 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     swapped = 0
     with (
         footage,
-        VideoWriter(output, footage.info, crf=options.quality, overwrite=options.overwrite) as out,
+        VideoWriter(
+            output,
+            footage.info,
+            crf=options.quality,
+            overwrite=options.overwrite,
+            made=SWAPPED,
+        ) as out,
         Swapper(model, device, options) as swapper,
         closing(ahead(footage.frames(), 2 * options.batch)) as frames,
     ):

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceswap.errors import FaceswapError
+from faceswap.errors import AssetError, FaceswapError
 from faceswap.events import Event, Progress, Summary
 from faceswap.options import Options, Show
 
@@ -190,22 +190,30 @@ def _packages() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    for number in range(torch.cuda.device_count()):
-        card = torch.cuda.get_device_properties(number)
-        size = card.total_memory / _GIGABYTE
-        yield _fine(f"cuda:{number}", f"{card.name}, {size:.0f} GB, {card.major}.{card.minor}")
-    if torch.backends.mps.is_available():
-        yield _fine("mps", "Apple graphics")
-    card_seen = Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
-    if card_seen and not torch.cuda.is_available():
-        build = f"torch {torch.__version__} is built for CUDA {torch.version.cuda}"
-        if torch.version.cuda is None:
-            build = f"torch {torch.__version__} is built for the processor only"
-        yield _wrong(
-            "graphics card",
-            f"an NVIDIA driver is there, but {build}",
-            "update the driver, or install the torch that fits it: https://pytorch.org/get-started.",
-        )
+    from faceswap.cards import cards, choose, this_system
+    from faceswap.jobs.graphics import about_card, built_for, miscounts, to_change
+
+    system = this_system()
+    found = cards(system)
+    yield _fine("PyTorch", f"{torch.__version__}, built for {built_for()}")
+    best = choose(found, system, sys.version_info[:2])
+    for card in found:
+        level, value, advice = about_card(card, best)
+        yield Finding(level=level, title="graphics card", value=value, advice=advice)
+    if not found:
+        yield _fine("graphics card", "none that PyTorch computes on")
+    devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    devices += ["mps"] * torch.backends.mps.is_available()
+    for name in devices:
+        size = ""
+        if name != "mps":
+            about = torch.cuda.get_device_properties(name)
+            size = f"{about.name}, {about.total_memory / _GIGABYTE:.0f} GB, "
+        wrong = miscounts(name)
+        if wrong:
+            yield _wrong(name, f"{size}does not compute ({wrong})", to_change(best))
+        else:
+            yield _fine(name, f"{size}computes")
     yield _fine(
         "cpu", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
     )
@@ -311,20 +319,21 @@ def _weights() -> Iterator[Finding]:
 
 
 def _downloads() -> Iterator[Finding]:
-    import torch
+    from faceswap.faces.weights import DOWNLOADS, PACKAGES, checked, folder
 
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for name, pattern in (
-        ("sfd", "s3fd*"),
-        ("blazeface", "blazeface*"),
-        ("yunet", "*yunet*"),
-        ("retinaface", "retinaface*"),
-        ("scrfd", "scrfd*"),
-        ("fan", "2DFAN4*"),
-    ):
+    for name, files in DOWNLOADS.items():
         use = "--landmarks" if name == "fan" else "--detector"
-        if folder.is_dir() and any(folder.glob(pattern)):
-            yield _fine(name, f"downloaded, in {folder}")
-        else:
+        package = PACKAGES.get(name)
+        if package and importlib.util.find_spec(package) is None:
+            advice = f"for {use} {name}: install the {package} that fits the torch here."
+            yield _optional(name, f"{package} is not installed", advice)
+        elif not all((folder() / weights.file).exists() for weights in files):
             advice = f"for {use} {name}: it is downloaded at first use, which needs a connection."
             yield _optional(name, "not downloaded", advice)
+        else:
+            try:
+                checked(name)
+            except AssetError as error:
+                yield _wrong(name, "its weights are not the right ones", str(error))
+            else:
+                yield _fine(name, f"downloaded and intact, in {folder()}")

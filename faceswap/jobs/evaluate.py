@@ -201,8 +201,7 @@ def _checks(options: EvaluateOptions, readers: "dict[str, VideoReader]") -> dict
 def _draw(
     options: EvaluateOptions, yard: "Yardstick", readers: "dict[str, VideoReader]", text: str
 ) -> None:
-    from PIL import Image
-
+    from faceswap.provenance import REPORT, save_picture
     from faceswap.swap import report
     from faceswap.swap.yardstick import MEAN_FACE, SWAP, UNCHANGED
 
@@ -226,7 +225,7 @@ def _draw(
     page = report.picture(f"{options.out.name}: evaluation", text, plots, rows)
     assert options.report is not None
     try:
-        Image.fromarray(page).save(options.report)
+        save_picture(page, options.report, REPORT)
     except OSError as error:
         raise OutputError(
             f"{options.report} cannot be written ({error.strerror or error})."

@@ -96,10 +96,12 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     Killed or stopped at any moment and started again, it goes on where it was.
     """
     from faceswap.errors import NoFaceError
+    from faceswap.faces.weights import fetch
     from faceswap.project import Project
     from faceswap.video.reader import VideoReader
 
     with VideoReader(options.video, tolerate_damage=True) as video:
+        yield from fetch(options.detector, options.landmarks)
         project = Project.open_or_make(options.project)
         with project.index() as index:
             clip = _begin(project, index, options)

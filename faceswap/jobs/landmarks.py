@@ -76,12 +76,14 @@ class LandmarksSummary(Summary):
 
 def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSummary]:
     """Find the landmarks of every frame's faces; a picture's are found without a past."""
+    from faceswap.faces.weights import fetch
     from faceswap.video.reader import VideoReader
 
     _check(options)
     times: list[float] = []
     seen: list[tuple[Face, ...]] = []
     with VideoReader(options.footage, tolerate_damage=True) as video:
+        yield from fetch(options.detector, options.landmarks)
         yield from _frames(options, video, times, seen)
         if video.damage:
             yield Notice(message=video.damage)
@@ -117,6 +119,7 @@ def _frames(
     seen: list[tuple["Face", ...]],
 ) -> Generator[Event, None, None]:
     """Go through the footage; fills times and seen, a frame at a time."""
+    from faceswap.provenance import DRAWN
     from faceswap.video.writer import VideoWriter
 
     still = video.info.still
@@ -126,7 +129,7 @@ def _frames(
         writer = None
         if options.draw is not None and not still:
             writer = stack.enter_context(
-                VideoWriter(options.draw, video.info, overwrite=options.overwrite, label=False)
+                VideoWriter(options.draw, video.info, overwrite=options.overwrite, made=DRAWN)
             )
         for frame in video.frames():
             faces = find(frame)
@@ -135,7 +138,7 @@ def _frames(
             if writer is not None:
                 writer.write(_drawn(frame, faces), frame.pts, frame.duration)
             elif options.draw is not None:
-                _write_picture(options.draw, _drawn(frame, faces))
+                _write_picture(options, _drawn(frame, faces))
             progress = meter.add()
             if progress:
                 yield progress
@@ -168,15 +171,15 @@ def _drawn(frame: "Frame", faces: "Sequence[Face]") -> "NDArray[np.uint8]":
     return frame.image
 
 
-def _write_picture(path: Path, image: "NDArray[np.uint8]") -> None:
-    from PIL import Image
-
+def _write_picture(options: LandmarksOptions, image: "NDArray[np.uint8]") -> None:
     from faceswap.errors import OutputError
+    from faceswap.provenance import DRAWN, picture_provenance, save_picture
 
+    assert options.draw is not None
     try:
-        Image.fromarray(image).save(path)
+        save_picture(image, options.draw, DRAWN.after(picture_provenance(options.footage)))
     except (OSError, ValueError) as error:
-        raise OutputError(f"Cannot write {path}: {error}.") from error
+        raise OutputError(f"Cannot write {options.draw}: {error}.") from error
 
 
 def _write(path: Path, times: list[float], seen: "list[tuple[Face, ...]]") -> None:

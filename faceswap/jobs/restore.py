@@ -2,13 +2,13 @@
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from faceswap.endings import PICTURES
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Saved, Summary
 from faceswap.options import Device, Options, Overwrite, Show
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     """Repair a picture or a video with a model that the lab trained.
 
     Large pictures are taken tile by tile, and holes filled at the size that the model learnt at. A
-    video keeps its times, sound and metadata.
+    video keeps its times, sound and metadata. The result says in its metadata what was done to it.
     """
     from faceswap.lab.pictures import read_picture
     from faceswap.lab.restore import Restorer
@@ -112,28 +112,28 @@ def _check_picture(options: RestoreOptions) -> None:
 def _picture(
     options: RestoreOptions, restorer: "Restorer"
 ) -> Generator[Event, None, RestoreSummary]:
-    import os
-
-    from PIL import Image
-
+    from faceswap.provenance import picture_provenance, repaired, save_picture
     from faceswap.video.reader import read_image
 
-    made = restorer.restore(read_image(options.input))
-    part = options.output.with_name(f".{options.output.name}.part")
-    form = Image.registered_extensions()[options.output.suffix.lower()]
+    image = restorer.restore(read_image(options.input))
+    made = repaired(restorer.config.use).after(picture_provenance(options.input))
+    suffix = options.output.suffix.lower()
+    quality: dict[str, Any] = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
     try:
-        Image.fromarray(made).save(part, format=form, quality=95)
-        os.replace(part, options.output)
+        save_picture(image, options.output, made, **quality)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"Cannot write {options.output}: {error}.") from error
     yield Saved(what="picture", path=options.output)
+    if suffix == ".bmp":
+        message = "A BMP cannot say in itself how it was made; a PNG can."
+        yield Notice(message=message)
     return RestoreSummary(output=options.output, frames=1)
 
 
 def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, None, RestoreSummary]:
     from dataclasses import replace
 
+    from faceswap.provenance import repaired
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
@@ -144,7 +144,8 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
             height=video.info.height * restorer.scale,
         )
         meter = Meter("restore", video.info.frames or None)
-        with VideoWriter(options.output, like, overwrite=options.overwrite) as writer:
+        made = repaired(restorer.config.use)
+        with VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer:
             for frame in video.frames():
                 writer.write(restorer.restore(frame.image), frame.pts, frame.duration)
                 if progress := meter.add():

@@ -174,6 +174,7 @@ def _film(
     """Draw and write one clip, and the truth along with A's; the record of each frame."""
     import os
 
+    from faceswap.provenance import rendered
     from faceswap.synthetic.pair import shot_record
     from faceswap.synthetic.voice import hum
     from faceswap.video.tone import SOUND_RATE, new_video, write_sound
@@ -191,8 +192,7 @@ def _film(
                 VideoWriter(
                     place / name,
                     like,
-                    label=False,
-                    metadata=_metadata(clip.person.name),
+                    made=rendered(clip.person.name),
                     repeatable=True,
                 )
             )
@@ -206,13 +206,6 @@ def _film(
             if event := meter.add():
                 yield event
     return records
-
-
-def _metadata(name: str) -> dict[str, str]:
-    return {
-        "comment": f"A rendered head ({name}), made with faceswap sample; it shows nobody.",
-        "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation",
-    }
 
 
 def _settings(options: SampleOptions, a: str, b: str, frames: int) -> dict[str, Any]:

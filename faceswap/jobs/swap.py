@@ -145,8 +145,7 @@ def _frames_with_faces(project: Path) -> list[int]:
 
 
 def _write_sheet(a: Path, out: Path, frames: Sequence[int], sheet: Path) -> None:
-    from PIL import Image
-
+    from faceswap.provenance import SHEET, save_picture
     from faceswap.swap.sheet import contact_sheet
     from faceswap.video.reader import VideoReader
 
@@ -160,6 +159,6 @@ def _write_sheet(a: Path, out: Path, frames: Sequence[int], sheet: Path) -> None
                 after.append(right.image)
                 times.append(left.time)
     try:
-        Image.fromarray(contact_sheet(before, after, times)).save(sheet)
+        save_picture(contact_sheet(before, after, times), sheet, SHEET)
     except OSError as error:
         raise OutputError(f"Cannot write {sheet}: {error.strerror or error}.") from error

@@ -40,6 +40,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
     from PIL import Image
 
     from faceswap.project import Project
+    from faceswap.provenance import PREVIEWS
     from faceswap.video.tone import new_video
     from faceswap.video.writer import VideoWriter
 
@@ -54,7 +55,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
     sound = new_video(folder, width, height, len(files), options.rate)
     silent = dataclasses.replace(sound, audio=())
     meter = Meter("timelapse", total=len(files), unit="previews")
-    with VideoWriter(options.output, silent, overwrite=options.overwrite) as writer:
+    with VideoWriter(options.output, silent, overwrite=options.overwrite, made=PREVIEWS) as writer:
         for number, path in enumerate(files):
             with Image.open(path) as picture:
                 # Of another size only where the run's resolution was another one.

@@ -3,7 +3,6 @@
 Blocks are uint8 RGB (H, W, 3); pictures are tensors (N, C, H, W) in [0, 1], C 1 or 3.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from faceswap.errors import OutputError
+from faceswap.provenance import FIGURE, save_picture
 
 Block = NDArray[np.uint8]
 Curve = Sequence[tuple[float, float]]
@@ -279,13 +279,10 @@ def beside(*blocks: Block) -> Block:
 
 def write_png(path: Path, block: Block) -> None:
     """Write a picture; it appears whole or not at all. Raises OutputError when it cannot be."""
-    part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(block).save(part, format="PNG")
-        os.replace(part, path)
+        save_picture(block, path, FIGURE, "PNG")
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 

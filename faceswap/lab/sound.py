@@ -1,5 +1,7 @@
 """Take noise out of sound, by a convolutional autoencoder over spectrograms."""
 
+import io
+import struct
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +21,13 @@ from faceswap.lab.figure import curves, sheet, write_png
 from faceswap.lab.models import RepairConfig
 from faceswap.lab.run import Run, Settings, finish, train
 from faceswap.lab.task import Losses
+from faceswap.provenance import repaired
 
 RATE = 8000
 WINDOW, HOP = 256, 64
 _FLOOR, _RANGE = -80.0, 100.0  # dB
+_TRUE = "Sound made up by a program, for faceswap's lab."
+_NOISY = "Sound made up by a program, for faceswap's lab; noise was added."
 
 Wave = NDArray[np.float32]
 
@@ -226,8 +231,9 @@ def sound(settings: Settings) -> Run:
         )
     # Equally loud or quiet, for comparing.
     heard = quiet_enough(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
-    for name, one in zip(("noisy", "cleaned", "true"), heard, strict=True):
-        write_wav(settings.folder / f"{name}.wav", one, RATE)
+    told = {"noisy": _NOISY, "cleaned": f"{_NOISY} {repaired('sound').text}", "true": _TRUE}
+    for (name, words), one in zip(told.items(), heard, strict=True):
+        write_wav(settings.folder / f"{name}.wav", one, RATE, words)
     sentence = (
         f"The signal-to-noise ratio of sounds it has never heard goes from {before:.1f} to "
         f"{after:.1f} dB: {figures['gain in dB, tones']:+.1f} dB for tones and "
@@ -237,7 +243,7 @@ def sound(settings: Settings) -> Run:
         with torch.no_grad():
             own = cleaned(model, torch.from_numpy(given)[None])[0]
         target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
-        write_wav(target, quiet_enough(own.numpy())[0], RATE)
+        write_wav(target, quiet_enough(own.numpy())[0], RATE, repaired("sound").text)
         sentence += f" The given sound, cleaned, is {target}."
     # The loudest 40 ms of one sound: more would be too fine to see.
     first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80
@@ -284,15 +290,27 @@ def quiet_enough(*sounds: Wave) -> list[Wave]:
     return [one / np.float32(most) for one in sounds]
 
 
-def write_wav(path: Path, sound: Wave, rate: int) -> None:
-    """Write a sound (L,), cut at −1 and 1, in 16 bits; raises OutputError when it cannot be."""
+def write_wav(path: Path, sound: Wave, rate: int, comment: str = "") -> None:
+    """Write a sound (L,), cut at −1 and 1, in 16 bits; raises OutputError when it cannot be.
+
+    comment: what is told about it, as a RIFF file does (LIST INFO ICMT).
+    """
     whole = (np.clip(sound, -1, 1) * 32767).round().astype("<i2")
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(whole.tobytes())
+    data = stream.getvalue()
+    if comment:
+        words = comment.encode() + b"\0"
+        words += b"\0" * (len(words) % 2)  # chunks begin at even places
+        info = b"INFO" + b"ICMT" + struct.pack("<I", len(words)) + words
+        data += b"LIST" + struct.pack("<I", len(info)) + info
+        data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(rate)
-            file.writeframes(whole.tobytes())
+        path.write_bytes(data)
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror}.") from error

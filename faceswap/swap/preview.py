@@ -1,13 +1,12 @@
 """Pictures of how a swap model does."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
+from faceswap.provenance import PREVIEWS, save_picture
 from faceswap.swap.model import SwapModel
 
 
@@ -28,9 +27,4 @@ def grid(model: SwapModel, faces: Mapping[str, Tensor]) -> Tensor:
 
 def write_grid(model: SwapModel, faces: Mapping[str, Tensor], path: Path) -> None:
     """Write ``grid`` as a PNG that appears whole; raises OSError when it cannot be written."""
-    part = path.with_suffix(".part")
-    try:
-        Image.fromarray(grid(model, faces).numpy()).save(part, format="PNG", compress_level=1)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    save_picture(grid(model, faces).numpy(), path, PREVIEWS, "PNG", compress_level=1)

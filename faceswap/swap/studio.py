@@ -187,10 +187,13 @@ def encoded(image: Image, width: int = 0, height: int = 0) -> bytes:
 
 
 def write_picture(path: Path, image: Image) -> None:
-    """Write ``image`` (H, W, 3) as PNG or JPEG; raises OutputError when it cannot be written."""
-    from PIL import Image as Pictures
+    """Write a swapped frame (H, W, 3) as a picture that says so, by its ending.
+
+    Raises OutputError when it cannot be written.
+    """
+    from faceswap.provenance import SWAPPED_PICTURE, save_picture
 
     try:
-        Pictures.fromarray(image).save(path)
+        save_picture(image, path, SWAPPED_PICTURE)
     except (OSError, ValueError) as error:
         raise OutputError(f"Cannot write {path}: {error}.") from error

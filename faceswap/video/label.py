@@ -1,4 +1,4 @@
-"""The mark that says that a video was made synthetically.
+"""What a video says about how it was made.
 
 It is two entries of the container's metadata: a sentence under ``comment``, which players
 show, and the IPTC digital source type, which programs look for.
@@ -7,28 +7,36 @@ show, and the IPTC digital source type, which programs look for.
 from collections.abc import Mapping
 from pathlib import Path
 
+from faceswap.provenance import SYNTHETIC, Provenance
 from faceswap.video.info import opened
 from faceswap.video.pyav import plain_entries
 
 COMMENT_KEY = "comment"
-COMMENT = "Synthetic media: a face in this video was replaced with faceswap."
 SOURCE_TYPE_KEY = "digital_source_type"
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 
 
-def labelled(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The ``metadata`` with the label added; a comment that was there follows the label's."""
-    entries = {key: value for key, value in metadata.items() if key.lower() != COMMENT_KEY}
-    old = next((value for key, value in metadata.items() if key.lower() == COMMENT_KEY), "")
-    comment = old if COMMENT in old else f"{COMMENT} {old}".strip()
-    return entries | {COMMENT_KEY: comment, SOURCE_TYPE_KEY: SOURCE_TYPE}
+def labelled(metadata: Mapping[str, str], made: Provenance) -> dict[str, str]:
+    """The ``metadata`` with what ``made`` says; a comment that was there follows it."""
+    told = made.after(provenance(metadata))
+    keys = (COMMENT_KEY, SOURCE_TYPE_KEY)
+    entries = {key: value for key, value in metadata.items() if key.lower() not in keys}
+    code = {SOURCE_TYPE_KEY: told.code} if told.code else {}
+    return entries | {COMMENT_KEY: told.text} | code
 
 
-def has_label(metadata: Mapping[str, str]) -> bool:
-    """Whether container ``metadata`` carries the label, whatever the case of its keys."""
-    return any(
-        key.lower() == SOURCE_TYPE_KEY and value == SOURCE_TYPE for key, value in metadata.items()
-    )
+def provenance(metadata: Mapping[str, str]) -> Provenance:
+    """What container ``metadata`` says, whatever the case of its keys; empty where nothing."""
+    by_key = {key.lower(): value for key, value in metadata.items()}
+    return Provenance(by_key.get(COMMENT_KEY, ""), by_key.get(SOURCE_TYPE_KEY, ""))
+
+
+def provenance_of(path: Path | str) -> Provenance:
+    """What the video at ``path`` says about how it was made.
+
+    Raises InputError when it is not a video.
+    """
+    with opened(Path(path)) as (container, _):
+        return provenance(plain_entries(container.metadata))
 
 
 def is_labelled(path: Path | str) -> bool:
@@ -36,5 +44,4 @@ def is_labelled(path: Path | str) -> bool:
 
     Raises InputError when it is not a video.
     """
-    with opened(Path(path)) as (container, _):
-        return has_label(plain_entries(container.metadata))
+    return provenance_of(path).code in SYNTHETIC

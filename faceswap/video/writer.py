@@ -26,6 +26,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from faceswap.errors import OutputError
+from faceswap.provenance import SWAPPED, Provenance
 from faceswap.video.info import Colour, VideoInfo
 from faceswap.video.label import labelled
 from faceswap.video.pyav import fraction
@@ -91,7 +92,8 @@ class VideoWriter:
 
     crf: constant quality of x264, lower is better and larger. 14 keeps what was not changed at
         42 dB or more, also where the footage is noisy.
-    label: say in the metadata that the video is synthetic (see ``faceswap.video.label``).
+    made: what the metadata says about how the video was made (see ``faceswap.video.label``), on
+        top of what that of ``like`` says. Without it the strongest is said, that of a swap.
     metadata: entries to add to those of ``like``.
     repeatable: the same frames give the same bytes, for which the encoder must be slower.
 
@@ -107,7 +109,7 @@ class VideoWriter:
         preset: Preset = "veryfast",
         overwrite: bool = False,
         audio: bool = True,
-        label: bool = True,
+        made: Provenance = SWAPPED,
         metadata: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> None:
@@ -121,7 +123,7 @@ class VideoWriter:
         entries = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
         entries |= dict(metadata or {})
         with self._errors():
-            self._container = self._open(labelled(entries) if label else entries)
+            self._container = self._open(labelled(entries, made))
             try:
                 self._stream = self._add_video(crf, preset, repeatable)
                 if audio and like.audio:

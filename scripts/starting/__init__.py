@@ -1,0 +1,1 @@
+"""What ``start.py`` does once it runs on a Python that will do. Standard library only."""
