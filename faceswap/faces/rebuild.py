@@ -143,17 +143,20 @@ def _fill(index: FaceIndex, sides: Mapping[str, Known], names: tuple[str, ...]) 
 
 def _set_aside(path: Path) -> Path | None:
     """Rename what is left of a damaged index, and its log, to a name that is free."""
-    parts = [p for p in (path, path.with_name(f"{path.name}-wal")) if p.is_file()]
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
-    if not any(part.stat().st_size for part in parts):
-        return None
-    number = 1
-    while path.with_name(f"{path.name}.damaged-{number}").exists():
+    parts = [p for p in (path, path.with_name(f"{path.name}-wal")) if p.is_file()]
+    number, goal = 1, path.with_name(f"{path.name}.damaged-1")
+    while goal.exists():
         number += 1
-    goal = path.with_name(f"{path.name}.damaged-{number}")
+        goal = path.with_name(f"{path.name}.damaged-{number}")
+    kept = None
     for part in parts:
-        os.replace(part, part.with_name(part.name.replace(path.name, goal.name, 1)))
-    return goal
+        if part.stat().st_size:
+            os.replace(part, part.with_name(part.name.replace(path.name, goal.name, 1)))
+            kept = goal
+        else:
+            part.unlink()
+    return kept
 
 
 def _sentence(path: Path, wrong: _Wrong, counts: Mapping[str, int]) -> str:

@@ -126,9 +126,9 @@ def _extract(
 ) -> Generator[Event, None, None]:
     """Extract the side, which is held, from where it was left."""
     from faceswap.generations import settle
-    from faceswap.sides import begin, begin_anew, in_the_way
+    from faceswap.sides import begin_anew, in_the_way
 
-    side, settings = options.side, _settings(options)
+    side = options.side
     with project.index() as index:
         yield from _repairs(index)
         clip = index.clip(side)
@@ -136,21 +136,36 @@ def _extract(
         # What was begun of new faces stays while there are old ones to go on with meanwhile.
         keep = project.generation(side) + 1 if anew or (clip and clip.complete) else 0
         settle(project, index, side, keep)
-        if anew:
-            work = begin_anew(project, index, side, options.video, settings)
-            yield from _anew(project, index, options, video, work)
+        if not anew:
+            yield from _own(project, index, options, video)
             return
-        work = begin(project, index, side, options.video, settings, _BATCH)
-        if work.clip.complete:
-            yield from _nothing_to_do(project, index, options, work.clip)
-            return
-        if work.clip.written is not None:
-            yield Notice(
-                message=f"The index had lost faces of {side.upper()}: its footage is looked "
-                "through for them, and its crops stay as they are."
-            )
-        yield from _frames(index, options, video, work)
-        project.note(side, options.video, _known(project, options, index.count(side)))
+        lost = clip is not None and clip.written is not None and not clip.complete
+        if clip and lost and project.is_video(side, options.video):
+            # Which crops were deleted by hand can be told once all faces are known again.
+            old = {name: v for name, v in clip.settings.items() if name in _SETTINGS}
+            yield from _own(project, index, options.model_copy(update=old), video)
+        work = begin_anew(project, index, side, options.video, _settings(options))
+        yield from _anew(project, index, options, video, work)
+
+
+def _own(
+    project: "Project", index: "FaceIndex", options: ExtractOptions, video: "VideoReader"
+) -> Generator[Event, None, None]:
+    """Extract what is missing of the side's own generation."""
+    from faceswap.sides import begin
+
+    side = options.side
+    work = begin(project, index, side, options.video, _settings(options), _BATCH)
+    if work.clip.complete:
+        yield from _nothing_to_do(project, index, options, work.clip)
+        return
+    if work.clip.written is not None:
+        yield Notice(
+            message=f"The index had lost faces of {side.upper()}: its footage is looked "
+            "through for them, and its crops stay as they are."
+        )
+    yield from _frames(index, options, video, work)
+    project.note(side, options.video, _known(project, options, index.count(side)))
 
 
 def _anew(
