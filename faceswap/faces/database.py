@@ -75,7 +75,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         # SQLite keeps notes for its readers beside the file, which this folder does not take.
         log = path.with_name(f"{path.name}-wal")
         if not (log.is_file() and log.stat().st_size):
-            return _opened(f"{uri}?immutable=1")
+            return _opened(f"{uri}?mode=ro&immutable=1")
         return _copied(path, log)
 
 
