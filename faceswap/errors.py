@@ -8,6 +8,7 @@
     │   └── NoFaceError     footage without the faces the job needs
     ├── OutputError         a place that cannot be written: exists, no permission, no space
     ├── ProjectError        a project folder that is missing, damaged, locked or newer
+    │   └── DamagedIndexError   its index, which can be made anew from the crops
     ├── CheckpointError     a model file that is damaged or of another architecture
     │   └── NewerCheckpointError   one made by a newer version
     ├── TrainingError       training that cannot go on
@@ -40,6 +41,10 @@ class OutputError(FaceswapError):
 
 class ProjectError(FaceswapError):
     """A project folder that is missing, damaged, locked or made by a newer version."""
+
+
+class DamagedIndexError(ProjectError):
+    """An index that cannot be read; it can be made anew from the crops."""
 
 
 class CheckpointError(FaceswapError):

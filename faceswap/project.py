@@ -2,28 +2,34 @@
 
 ::
 
-    project.toml        what A and B are
+    project.toml        what A and B are, and how they were extracted
     index.sqlite        frames and faces (faces/index.py)
     faces/a, faces/b    aligned crops, each with its own record (faces/crops.py)
     model/              one folder for each training run
     out/                what conversion made, where no other place was named
+
+Several processes may work on one project: a write to ``project.toml`` holds a lock for as long
+as it takes, and nothing else is held but a run by its training and a side by its extraction.
 """
 
 import hashlib
-import os
-import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from faceswap.errors import InputError, OutputError, ProjectError
-from faceswap.faces.index import FaceIndex
+from faceswap.faces.index import FaceIndex, staged
+from faceswap.faces.rebuild import Known, open_index
+from faceswap.files import locked
 from faceswap.options import Side
+from faceswap.project_file import NAME, SettingsFile, is_ours
 
-FORMAT = 1
-_SETTINGS = "project.toml"
+STAGING = ".new"
+"""Folder in ``faces`` in which a side is extracted anew until all of it is there."""
+OLD = ".old"
+"""Folder in ``faces`` in which the crops are that new ones took the place of."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,13 @@ class Project:
 
         Raises ProjectError when there is none, it is damaged or a newer version made it.
         """
-        if not (folder / _SETTINGS).is_file():
+        if not (folder / NAME).is_file():
             raise ProjectError(
                 f"There is no project in {folder}; make one with "
                 f"'faceswap extract VIDEO --project {folder} --side a'."
             )
         project = cls(folder)
-        project._settings()
+        project._file.read()
         return project
 
     @classmethod
@@ -54,25 +60,50 @@ class Project:
         Raises OutputError when it cannot be made, ProjectError as ``open``; a folder that
         holds other things is refused, so that nothing of the user's is mixed with ours.
         """
-        if (folder / _SETTINGS).is_file():
+        if (folder / NAME).is_file():
             return cls.open(folder)
         if folder.is_file():
             raise ProjectError(f"{folder} is a file; name a folder for the project.")
+        project = cls(folder)
         try:
-            if folder.is_dir() and any(folder.iterdir()):
+            # Another process that makes the same project puts its settings there first.
+            if folder.is_dir() and any(not is_ours(path) for path in folder.iterdir()):
                 raise ProjectError(
                     f"{folder} holds other files and no project; name a new or an empty folder."
                 )
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"Cannot make {folder}: {error.strerror}.") from error
-        project = cls(folder)
-        project._write({"format": FORMAT})
-        return project
+        project._file.make()
+        return cls.open(folder)
 
     def faces(self, side: Side) -> Path:
         """Folder of one side's crops."""
+        generation = self.generation(side)
+        if generation > 1:
+            # New ones that are complete, but not yet moved to their place.
+            new = self.staging(side, generation)
+            if new.is_dir():
+                return new
         return self.folder / "faces" / side
+
+    def staging(self, side: str, generation: int) -> Path:
+        """Where the crops of a side's next generation are made."""
+        return self.folder / "faces" / STAGING / f"{side}-{generation}"
+
+    def generation(self, side: str) -> int:
+        """1, and one more for each time that the side was extracted anew."""
+        entry = self._file.side(side)
+        return int(entry.get("generation", 1)) if entry else 1
+
+    def rows(self, side: str) -> str:
+        """The name of a side's rows in the index until they are moved to the side's own."""
+        generation = self.generation(side)
+        return staged(side, generation) if generation > 1 else side
+
+    @property
+    def _file(self) -> SettingsFile:
+        return SettingsFile(self.folder)
 
     @property
     def model(self) -> Path:
@@ -85,8 +116,50 @@ class Project:
         return self.folder / "out"
 
     def index(self) -> FaceIndex:
-        """The index, opened; the caller closes it."""
-        return FaceIndex(self.folder / "index.sqlite")
+        """The index, opened to be written; the caller closes it.
+
+        Where it was lost or damaged it was made anew, of which its ``repairs`` tell.
+        """
+        return open_index(self.folder / "index.sqlite", self._known(), write=True)
+
+    def reading(self) -> FaceIndex:
+        """As ``index``, but nothing is changed, and the folder may be read-only."""
+        return open_index(self.folder / "index.sqlite", self._known(), write=False)
+
+    def known(self, side: Side) -> Known:
+        """What is known of a side besides its index."""
+        return self._known()[side]
+
+    @contextmanager
+    def extracting(self, side: Side) -> Iterator[None]:
+        """Hold a side, so that no other process extracts it meanwhile.
+
+        The system lets go of it with the process. All else can be done with the project. Raises
+        ProjectError when another process holds it, OutputError when the folder cannot be written.
+        """
+        busy = (
+            f"The faces of {side.upper()} in {self.folder} are being extracted already; wait for "
+            "that or stop it."
+        )
+        with locked(self.folder / f".extract-{side}.lock", 0, busy):
+            yield
+
+    def leftovers(self, side: Side) -> bool:
+        """Whether a killed process, or one that works now, left something to be tidied up."""
+        faces, generation = self.folder / "faces", self.generation(side)
+        return (
+            bool(self._file.leftovers())
+            or self.staging(side, generation).is_dir()
+            or any(faces.glob(f"{OLD}/{side}-*"))
+            or any(faces.glob(f"{side}/*.part"))
+        )
+
+    def tidy(self) -> None:
+        """Remove what killed processes had begun to write to the settings.
+
+        Raises OutputError when the folder cannot be written.
+        """
+        self._file.tidy()
 
     def video(self, side: Side) -> Path:
         """The footage of one side.
@@ -94,7 +167,7 @@ class Project:
         Raises ProjectError when none was named yet, InputError when it is gone or another
         file stands in its place.
         """
-        entry = self._settings().get(side)
+        entry = self._file.side(side)
         if entry is None:
             raise ProjectError(
                 f"The project {self.folder} has no footage for {side.upper()} yet; run "
@@ -112,41 +185,75 @@ class Project:
 
     def set_video(self, side: Side, path: Path) -> None:
         """Say what the footage of one side is."""
-        settings = self._settings()
-        settings[side] = {"video": str(path.absolute()), "fingerprint": fingerprint(path)}
-        self._write(settings)
+        named: dict[str, Any] = {"video": str(path.absolute()), "fingerprint": fingerprint(path)}
+        entry = self._file.side(side) or {}
+        if entry.get("fingerprint") != named["fingerprint"]:
+            named |= dict.fromkeys(("settings", "frames", "faces"))  # they were the other's
+        if any(entry.get(name) != value for name, value in named.items()):
+            self._file.note(side, named)
+
+    def note(self, side: Side, path: Path, known: Known) -> None:
+        """Say of what footage a side is and what is known of it, all or nothing."""
+        noted: dict[str, Any] = {
+            "video": str(path.absolute()),
+            "fingerprint": fingerprint(path),
+            "settings": dict(known.settings),
+            "frames": known.frames,
+            "faces": known.faces,
+            "generation": known.generation if known.generation > 1 else None,
+        }
+        self._file.note(side, noted)
 
     def is_video(self, side: Side, path: Path) -> bool:
         """Whether ``path`` holds the footage that was named for ``side``, wherever it lies."""
-        entry = self._settings().get(side)
+        entry = self._file.side(side)
         return entry is not None and bool(entry["fingerprint"] == fingerprint(path))
 
-    def _settings(self) -> dict[str, Any]:
-        path = self.folder / _SETTINGS
-        try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8"))
-            newer = settings["format"] > FORMAT
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise ProjectError(f"{path} is damaged: {error}.") from error
-        except OSError as error:
-            raise ProjectError(f"Cannot read {path}: {error.strerror}.") from error
-        if newer:
-            raise ProjectError(
-                f"{self.folder} was made by a newer version of faceswap; update faceswap first."
-            )
-        return settings
+    def usable(self, index: FaceIndex, side: Side, *, whole: bool = False) -> list[str]:
+        """What to say of the faces that ``index`` knows of a side, as they are to be used.
 
-    def _write(self, settings: dict[str, Any]) -> None:
-        path = self.folder / _SETTINGS
-        part = path.with_suffix(".part")
-        try:
-            with open(part, "wb") as file:
-                tomli_w.dump(settings, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except OSError as error:
-            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+        Raises ProjectError when there are none, they are of other footage than the side's or,
+        if all are needed (``whole``), some were lost with the index.
+        """
+        clip, entry = index.clip(side), self._file.side(side)
+        name = side.upper()
+        said = list(index.repairs)
+        if clip is None or entry is None:
+            raise ProjectError(f"The faces of {name} are not extracted yet; do that first.")
+        if clip.footage not in (None, entry["fingerprint"]):
+            raise ProjectError(
+                f"The faces of {name} are of other footage than {entry['video']}; extract them "
+                "anew with --redo."
+            )
+        if clip.complete:
+            return said
+        again = f"'faceswap extract {entry['video']} --project {self.folder} --side {side}'"
+        if clip.written is not None or entry.get("frames") is not None:
+            lost = (
+                f"The index has lost faces of {name} that no crop shows; run {again}, which finds "
+                "them again and leaves the crops as they are."
+            )
+            if whole:
+                raise ProjectError(" ".join([*said, lost]))
+            return [*said, lost]
+        if whole:
+            said.append(f"The faces of {name} are not all extracted yet; {again} goes on.")
+        return said
+
+    def _known(self) -> dict[str, Known]:
+        sides: tuple[Side, ...] = ("a", "b")
+        return {side: self._known_of(side) for side in sides}
+
+    def _known_of(self, side: Side) -> Known:
+        entry = self._file.side(side) or {}
+        return Known(
+            self.faces(side),
+            entry.get("fingerprint"),
+            dict(entry.get("settings", {})),
+            entry.get("frames"),
+            entry.get("faces"),
+            int(entry.get("generation", 1)),
+        )
 
 
 def fingerprint(path: Path) -> str:

@@ -1,13 +1,19 @@
 """The index keeps whole batches and the state after them, or nothing."""
 
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from faceswap.errors import OutputError, ProjectError
-from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.errors import DamagedIndexError, OutputError, ProjectError
+from faceswap.faces import database
+from faceswap.faces.index import FaceIndex, FaceRow, FrameRow, staged
 
 
 def frame(number: int) -> FrameRow:
@@ -66,8 +72,6 @@ def test_starting_anew_forgets_one_side_only(tmp_path: Path) -> None:
 
 
 def test_a_newer_index_is_refused(tmp_path: Path) -> None:
-    import sqlite3
-
     path = tmp_path / "i.sqlite"
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
@@ -79,10 +83,150 @@ def test_a_newer_index_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_index_is_told(tmp_path: Path) -> None:
     path = tmp_path / "i.sqlite"
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(ProjectError, match="damaged"):
+    with pytest.raises(DamagedIndexError, match="damaged"):
         FaceIndex(path)
 
 
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="Cannot open"):
         FaceIndex(tmp_path / "none" / "i.sqlite")
+
+
+METHODS: dict[str, Callable[[FaceIndex], object]] = {
+    "clip": lambda index: index.clip("a"),
+    "clip_of": lambda index: index.clip_of("a"),
+    "key": lambda index: index.key("b"),
+    "stages": lambda index: index.stages("a"),
+    "frames": lambda index: index.frames("a"),
+    "faces": lambda index: list(index.faces("a")),
+    "crops_of": lambda index: index.crops_of("a"),
+    "count": lambda index: index.count("a"),
+    "last_cut": lambda index: index.last_cut("a"),
+    "check": lambda index: index.check(),
+    "add": lambda index: index.add("a", [frame(99)], [face(99)], {}),
+    "start": lambda index: index.start("a", {}),
+    "forget": lambda index: index.forget("a"),
+    "replace": lambda index: index.replace("a", "b"),
+}
+
+
+def filled(path: Path) -> Path:
+    with FaceIndex(path) as index:
+        index.start("a", {})
+        index.add("a", [frame(n) for n in range(60)], [face(n) for n in range(60)], {})
+    return path
+
+
+def test_all_public_methods_are_tried() -> None:
+    public = {name for name in vars(FaceIndex) if not name.startswith("_")}
+    others = {"reading", "in_memory", "close", "empty", "snapshot", "repairs"}
+    assert public - others == set(METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_locked_index_is_told_by_every_method(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WAIT", 0.01)
+    path = filled(tmp_path / "i.sqlite")
+    with FaceIndex(path, {"b": 2}) as index, closing(sqlite3.connect(path)) as other:
+        index._db.execute("PRAGMA journal_mode = DELETE")  # in which readers wait, too
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ProjectError, match=r"i\.sqlite is in use by another program"):
+            METHODS[method](index)
+        other.rollback()
+        METHODS[method](index)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_damaged_index_is_told_by_every_method(method: str, tmp_path: Path) -> None:
+    path = filled(tmp_path / "i.sqlite")
+    size = path.stat().st_size
+    with open(path, "r+b") as file:
+        file.seek(4096)  # the first page says what tables there are, and where
+        file.write(b"\xa5" * (size - 4096))
+    with FaceIndex(path, {"b": 2}) as index, pytest.raises(DamagedIndexError, match="is damaged"):
+        METHODS[method](index)
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        lambda index: index.add("a", [], [face(n) for n in range(100, 200)], {"next": 1}),
+        lambda index: index.start("b", {"long": "x" * 100_000}),
+    ],
+)
+def test_a_full_disk_is_told_and_leaves_what_was_there(
+    many: Callable[[FaceIndex], None], tmp_path: Path
+) -> None:
+    with FaceIndex(filled(tmp_path / "i.sqlite")) as index:
+        (pages,) = index._db.execute("PRAGMA page_count").fetchone()
+        index._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(OutputError, match=r"The disk of .* is full"):
+            many(index)
+        assert index.count("a") == (60, 60, 1)
+        assert index.clip("b") is None
+
+
+def test_rows_that_are_none_are_damage(tmp_path: Path) -> None:
+    path = filled(tmp_path / "i.sqlite")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE faces SET points = x'00' WHERE frame = 7")
+        db.execute("UPDATE clips SET state = 'none'")
+    with FaceIndex(path) as index:
+        with pytest.raises(DamagedIndexError, match="frame 7"):
+            list(index.faces("a"))
+        with pytest.raises(DamagedIndexError, match="damaged"):
+            index.clip("a")
+
+
+def test_a_defect_of_ours_is_not_taken_for_damage(tmp_path: Path) -> None:
+    index = FaceIndex(tmp_path / "i.sqlite")
+    index.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        index.clip("a")
+
+
+def test_many_that_come_at_once_make_one_index(tmp_path: Path) -> None:
+    def opened(path: Path, start: threading.Barrier, side: str) -> None:
+        start.wait()
+        with FaceIndex(path) as index:
+            index.start(side, {})
+            index.add(side, [frame(0)], [face(0)], {}, complete=True)
+
+    sides = [f"side {n}" for n in range(6)]
+    with ThreadPoolExecutor(len(sides)) as pool:
+        for number in range(12):
+            path, start = tmp_path / f"{number}.sqlite", threading.Barrier(len(sides))
+            list(pool.map(opened, [path] * len(sides), [start] * len(sides), sides))
+            with FaceIndex(path) as index:
+                assert [index.count(side) for side in sides] == [(1, 1, 1)] * len(sides)
+
+
+def test_what_is_read_together_is_of_one_moment(tmp_path: Path) -> None:
+    path = filled(tmp_path / "i.sqlite")
+    with FaceIndex.reading(path) as index, FaceIndex(path) as writer:
+        with index.snapshot():
+            assert len(index.frames("a")) == 60
+            writer.start("a", {"size": 64})
+            assert index.count("a") == (60, 60, 1)
+        assert index.count("a") == (0, 0, 0)
+        with pytest.raises(OutputError, match="readonly"):
+            index.start("a", {})
+
+
+def test_staged_rows_are_those_of_their_generation_until_they_are_moved(tmp_path: Path) -> None:
+    path, rows = filled(tmp_path / "i.sqlite"), staged("a", 2)
+    with FaceIndex(path) as index:
+        index.start(rows, {"size": 64})
+        index.add(rows, [frame(0)], [face(0, 3)], {}, complete=True)
+        assert index.stages("a") == [rows]
+        assert index.count("a") == (60, 60, 1)
+    with FaceIndex(path, {"a": 2}) as index:
+        assert [f.track for f in index.faces("a")] == [3]
+        index.replace("a", rows)
+        assert (index.key("a"), index.stages("a")) == ("a", [])
+        assert index.count("a") == (1, 1, 1)
+        clip = index.clip("a")
+        assert clip is not None
+        assert (clip.settings, clip.complete) == ({"size": 64}, True)

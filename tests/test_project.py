@@ -1,11 +1,17 @@
 """A project folder says what it is, keeps what is not its own, and knows its footage."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from faceswap import project_file
 from faceswap.errors import InputError, OutputError, ProjectError
+from faceswap.faces.rebuild import Known
+from faceswap.files import locked
 from faceswap.project import Project, fingerprint
 
 
@@ -85,3 +91,107 @@ def test_a_fingerprint_sees_size_start_and_end(tmp_path: Path, clip: Path) -> No
     assert fingerprint(clip) != before
     with pytest.raises(InputError, match="Cannot read"):
         fingerprint(tmp_path / "none")
+
+
+MAKER = """
+import sys
+from pathlib import Path
+from faceswap.project import Project
+folder, side, clip = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(40):
+    Project.open_or_make(folder / str(number)).set_video(side, clip)
+"""
+
+
+def test_two_processes_make_one_project_and_neither_loses_its_side(
+    tmp_path: Path, clip: Path
+) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MAKER, str(tmp_path / "p"), side, str(clip)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for side in ("a", "b")
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        _, said = process.communicate(timeout=100)
+        assert process.returncode == 0, said
+    for number in range(40):
+        project = Project.open(tmp_path / "p" / str(number))
+        assert project.video("a") == project.video("b") == clip
+        assert sorted(os.listdir(project.folder)) == [".project.lock", "project.toml"]
+
+
+def test_a_killed_attempt_to_make_a_project_is_no_other_file(tmp_path: Path, clip: Path) -> None:
+    for name in (".project.lock", "project.toml.1234abcd.part"):
+        (tmp_path / "p").mkdir(exist_ok=True)
+        (tmp_path / "p" / name).write_text("form")
+    project = Project.open_or_make(tmp_path / "p")
+    assert project.leftovers("a")
+    project.tidy()
+    assert not project.leftovers("a")
+    project.set_video("a", clip)
+    assert project.video("a") == clip
+
+
+def test_a_write_that_another_holds_up_is_told_after_a_while(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project.open_or_make(tmp_path / "p")
+    project.set_video("b", clip)
+    monkeypatch.setattr(project_file, "_WAIT", 0.05)
+    before = (tmp_path / "p" / "project.toml").read_text()
+    with locked(tmp_path / "p" / ".project.lock", 0, ""):
+        with pytest.raises(ProjectError, match="is being written by another program"):
+            project.set_video("a", clip)
+        assert project.video("b") == clip
+        project.set_video("b", clip)  # nothing changes, so nothing is written
+    assert (tmp_path / "p" / "project.toml").read_text() == before
+
+
+@pytest.mark.parametrize("entry", ["1", "{ video = 1, fingerprint = 'x' }", "{ video = 'x' }"])
+def test_a_side_that_cannot_be_read_is_told(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "project.toml").write_text(f"format = 1\na = {entry}\n")
+    with pytest.raises(ProjectError, match="what it says of a cannot be read"):
+        Project.open(tmp_path).video("a")
+
+
+def test_what_was_noted_of_a_side_goes_with_its_footage(tmp_path: Path, clip: Path) -> None:
+    project = Project.open_or_make(tmp_path / "p")
+    known = Known(tmp_path, settings={"size": 64}, frames=7, faces=9, generation=3)
+    project.note("a", clip, known)
+    assert project.known("a").settings == {"size": 64}
+    assert (project.known("a").frames, project.known("a").faces) == (7, 9)
+    moved = shutil.copyfile(clip, tmp_path / "moved.mp4")
+    project.set_video("a", moved)
+    assert (project.video("a"), project.known("a").frames) == (moved, 7)
+    (tmp_path / "other.mp4").write_bytes(b"other")
+    project.set_video("a", tmp_path / "other.mp4")
+    assert (project.known("a").settings, project.known("a").frames) == ({}, None)
+    assert project.generation("a") == 3
+
+
+def test_a_side_is_extracted_by_one_at_a_time(tmp_path: Path) -> None:
+    project = Project.open_or_make(tmp_path / "p")
+    with project.extracting("a"):
+        with project.extracting("b"):
+            pass
+        with (
+            pytest.raises(ProjectError, match=r"faces of A .* are being extracted already"),
+            project.extracting("a"),
+        ):
+            pass
+    with project.extracting("a"):
+        pass

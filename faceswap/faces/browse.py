@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceswap.errors import InputError, ProjectError
-from faceswap.faces.crops import CHUNK, FaceRecord
+from faceswap.faces.crops import CHUNK, FaceRecord, read_record
+from faceswap.faces.database import open_to_read, told
 from faceswap.faces.exclude import EXCLUDED
 
 COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")
@@ -53,10 +53,15 @@ class Spans:
 
 
 class Browser:
-    """Reads an index while others write it; raises ProjectError when it is damaged."""
+    """Reads an index while others write it.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    rows: under which name the rows of a side are found, where that is not the side's own; see
+    ``FaceIndex.key``. Raises DamagedIndexError when the index is damaged, ProjectError when another
+    program does not let go of it, OutputError when it cannot be read.
+    """
+
+    def __init__(self, path: Path, rows: Callable[[str], str] | None = None) -> None:
+        self._path, self._rows_of = path, rows
 
     def faces_at(self, side: str, frame: int) -> list[SeenFace]:
         """The faces of one frame, by track; empty where there is no index yet."""
@@ -138,15 +143,17 @@ class Browser:
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
         if not self._path.is_file():
             return []
-        try:
-            with closing(_open(self._path)) as db:
-                return db.execute(query, values).fetchall()
-        except sqlite3.OperationalError as error:
-            raise ProjectError(f"Cannot read {self._path}: {error}.") from error
-        except sqlite3.DatabaseError as error:
-            raise ProjectError(
-                f"{self._path} is damaged ({error}); extract both clips anew."
-            ) from error
+        side, *others = values
+        with closing(open_to_read(self._path)) as db, told(self._path):
+            if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                return []  # the first extraction is about to make the tables
+            return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
+
+    def _name(self, db: sqlite3.Connection, side: str) -> str:
+        """The name of the rows of ``side``: their own, until they are moved to the side's."""
+        rows = self._rows_of(side) if self._rows_of else side
+        found = db.execute("SELECT 1 FROM clips WHERE side = ?", (rows,)).fetchone()
+        return rows if found else side
 
 
 def measure(path: Path) -> tuple[float, float]:
@@ -171,26 +178,6 @@ def joined(frames: Sequence[int]) -> list[Span]:
     return spans
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    """Open for reading; from a folder that cannot be written, as it lies there."""
-    uri = path.absolute().as_uri()
-    opening: tuple[Callable[[], sqlite3.Connection], ...] = (
-        lambda: sqlite3.connect(f"{uri}?mode=ro", uri=True),
-        lambda: sqlite3.connect(f"{uri}?immutable=1", uri=True),
-    )
-    for number, attempt in enumerate(opening):
-        db = attempt()
-        try:
-            db.execute("SELECT COUNT(*) FROM clips")
-        except sqlite3.OperationalError:
-            db.close()
-            if number:
-                raise
-            continue
-        return db
-    raise InputError(f"Cannot read {path}.")
-
-
 def _png_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
@@ -198,9 +185,7 @@ def _png_names(folder: Path) -> list[str]:
 
 
 def _own_row(path: Path) -> tuple[float, ...] | None:
-    try:
-        with Image.open(path) as picture:
-            record = FaceRecord.from_json(picture.info[CHUNK])
-    except (OSError, SyntaxError, KeyError, ValueError, TypeError):
+    record = read_record(path)
+    if record is None:
         return None
     return (record.frame, record.track, record.time, *record.pose[:2], record.presence)

@@ -7,6 +7,7 @@ copied, sorted and deleted by hand; a deleted one is out of training.
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,14 +25,17 @@ from faceswap.faces.face import Face
 
 CHUNK = "faceswap"
 FORMAT = 1
+_NAME = re.compile(r"(\d{6,18})_(\d{1,9})\.png")
 
 
 @dataclass(frozen=True)
 class FaceRecord:
-    """What is known of the face in a crop.
+    """What is known of the face in a crop; an index can be made anew of it.
 
     points (68, 2) and forehead (13, 2) are float32 in crop pixels, pose is (yaw, pitch, roll)
     in degrees, matrix is the float64 (2, 3) frame → crop, blur is ``sharpness`` of the crop.
+    Older versions and single pictures have no pts, no shot (the frame with which it began) and no
+    footage (its fingerprint).
     """
 
     side: str
@@ -44,9 +48,13 @@ class FaceRecord:
     pose: tuple[float, float, float]
     matrix: NDArray[np.float64]
     blur: float
+    pts: int | None = None
+    shot: int | None = None
+    footage: str | None = None
 
     def to_json(self) -> str:
         """The record as it stands in the PNG."""
+        of_footage = {"pts": self.pts, "shot": self.shot, "footage": self.footage}
         return json.dumps(
             {
                 "format": FORMAT,
@@ -60,7 +68,8 @@ class FaceRecord:
                 "pose": self.pose,
                 "matrix": self.matrix.tolist(),
                 "blur": self.blur,
-            },
+            }
+            | {name: value for name, value in of_footage.items() if value is not None},
             separators=(",", ":"),
         )
 
@@ -70,8 +79,20 @@ class FaceRecord:
         data: dict[str, Any] = json.loads(text)
         if data["format"] > FORMAT:
             raise ValueError("the crop was made by a newer version of faceswap")
+        try:
+            record = cls._of(data)
+        except OverflowError as error:
+            raise ValueError(f"its record holds a number that is none ({error})") from error
+        numbers = (record.time, record.points, record.forehead, record.presence, record.pose)
+        if not all(np.isfinite(v).all() for v in (*numbers, record.matrix, record.blur)):
+            raise ValueError("its record holds numbers that are not finite")
+        return record
+
+    @classmethod
+    def _of(cls, data: dict[str, Any]) -> "FaceRecord":
         yaw, pitch, roll = (float(v) for v in data["pose"])
-        record = cls(
+        pts, shot, footage = (data.get(name) for name in ("pts", "shot", "footage"))
+        return cls(
             side=str(data["side"]),
             frame=int(data["frame"]),
             time=float(data["time"]),
@@ -82,11 +103,10 @@ class FaceRecord:
             pose=(yaw, pitch, roll),
             matrix=np.asarray(data["matrix"], np.float64).reshape(2, 3),
             blur=float(data["blur"]),
+            pts=None if pts is None else int(pts),
+            shot=None if shot is None else int(shot),
+            footage=None if footage is None else str(footage),
         )
-        numbers = (record.time, record.points, record.forehead, record.presence, record.pose)
-        if not all(np.isfinite(v).all() for v in (*numbers, record.matrix, record.blur)):
-            raise ValueError("its record holds numbers that are not finite")
-        return record
 
 
 @dataclass(frozen=True)
@@ -193,6 +213,15 @@ def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
+def read_record(path: Path) -> FaceRecord | None:
+    """What a crop says of itself, without its picture; None when it is no crop or damaged."""
+    try:
+        with Image.open(path) as picture:
+            return FaceRecord.from_json(picture.info[CHUNK])
+    except (OSError, SyntaxError, KeyError, ValueError, TypeError, Image.DecompressionBombError):
+        return None
+
+
 def read_crop(path: Path) -> FaceCrop:
     """Read one crop; raises InputError when it is damaged, not square or without a record."""
     try:
@@ -206,6 +235,17 @@ def read_crop(path: Path) -> FaceCrop:
         raise InputError(f"The crop {path} cannot be read: {error}.") from error
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path} is not a face crop of faceswap: {error}.") from error
+
+
+def crop_name(frame: int, track: int) -> str:
+    """The name of the file of a track's face in a frame."""
+    return f"{frame:06}_{track}.png"
+
+
+def crop_place(name: str) -> tuple[int, int] | None:
+    """Frame and track in a name that ``crop_name`` made; None for any other name."""
+    found = _NAME.fullmatch(name)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def crop_files(folder: Path) -> list[Path]:

@@ -3,117 +3,100 @@
 An SQLite file in WAL mode, written in batches as work proceeds. A batch and the state from
 which the work can go on are one transaction, so that an extraction killed at any moment goes
 on where it was and ends with the same index.
+
+The rows of a side that is extracted anew are made under a name of their own, ``staged``, and
+take the old ones' place at the end. Until they have, whoever knows that the side is of that
+generation reads them where they are.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from faceswap.errors import DamagedIndexError, ProjectError
+from faceswap.faces.database import in_memory, open_to_read, open_to_write, told
+from faceswap.faces.rows import (
+    COLUMNS,
+    SCHEMA,
+    Clip,
+    FaceRow,
+    FrameRow,
+    face_row,
+    face_values,
+)
 
-from faceswap.errors import OutputError, ProjectError
+__all__ = ["Clip", "FaceIndex", "FaceRow", "FrameRow", "staged"]
 
 FORMAT = 1
 
-_SCHEMA = """
-CREATE TABLE clips (
-    side TEXT PRIMARY KEY,
-    settings TEXT NOT NULL,
-    state TEXT NOT NULL,
-    complete INTEGER NOT NULL
-);
-CREATE TABLE frames (
-    side TEXT NOT NULL,
-    frame INTEGER NOT NULL,
-    pts INTEGER NOT NULL,
-    time REAL NOT NULL,
-    cut INTEGER NOT NULL,
-    PRIMARY KEY (side, frame)
-) WITHOUT ROWID;
-CREATE TABLE faces (
-    side TEXT NOT NULL,
-    frame INTEGER NOT NULL,
-    track INTEGER NOT NULL,
-    points BLOB NOT NULL,
-    forehead BLOB NOT NULL,
-    presence REAL NOT NULL,
-    yaw REAL NOT NULL,
-    pitch REAL NOT NULL,
-    roll REAL NOT NULL,
-    crop TEXT,
-    PRIMARY KEY (side, frame, track)
-) WITHOUT ROWID;
-"""
 
-
-@dataclass(frozen=True)
-class Clip:
-    """One side's footage as extracted so far.
-
-    settings: what it was extracted with; state: what the extraction needs to go on.
-    """
-
-    settings: dict[str, Any]
-    state: dict[str, Any]
-    complete: bool
-
-
-@dataclass(frozen=True)
-class FrameRow:
-    """One frame that was looked at; ``cut`` says that a new shot begins with it."""
-
-    frame: int
-    pts: int
-    time: float
-    cut: bool
-
-
-@dataclass(frozen=True)
-class FaceRow:
-    """One face in one frame.
-
-    points float32 (68, 2) and forehead float32 (13, 2) in frame pixels, pose (yaw, pitch,
-    roll) in degrees, crop the name of its file where one was written.
-    """
-
-    frame: int
-    track: int
-    points: NDArray[np.float32]
-    forehead: NDArray[np.float32]
-    presence: float
-    pose: tuple[float, float, float]
-    crop: str | None
+def staged(side: str, generation: int) -> str:
+    """The name of a side's rows while they are not yet in the place of those before."""
+    return f"{side}.new-{generation}"
 
 
 class FaceIndex:
-    """An open index file.
+    """An open index file, which is made where there is none.
 
-    Raises ProjectError when it is damaged or newer than this version, OutputError when it
-    cannot be written.
+    generations: of the sides that were extracted anew, how often. Raises, as all its methods do,
+    DamagedIndexError when the file is damaged, OutputError when it cannot be read or written,
+    ProjectError when it is newer than this version or another program does not let go of it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
-        except sqlite3.OperationalError as error:
-            raise OutputError(f"Cannot open {path} for writing: {error}.") from error
-        except sqlite3.DatabaseError as error:
-            raise ProjectError(f"{path} is damaged ({error}); extract both clips anew.") from error
-        if version > FORMAT:
-            self._db.close()
-            raise ProjectError(f"{path} was made by a newer version of faceswap; update it first.")
+    repairs: tuple[str, ...] = ()
+    """What the user should know of how it was opened."""
 
-    def __enter__(self) -> "FaceIndex":
+    def __init__(self, path: Path, generations: Mapping[str, int] | None = None) -> None:
+        self._set(path, open_to_write(path), generations)
+        try:
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def reading(cls, path: Path, generations: Mapping[str, int] | None = None) -> Self:
+        """The index at ``path``, of which nothing is changed."""
+        index = cls.__new__(cls)
+        index._set(path, open_to_read(path), generations)
+        return index
+
+    @classmethod
+    def in_memory(cls, path: Path) -> Self:
+        """An empty index that stands for the one that could not be made at ``path``."""
+        index = cls.__new__(cls)
+        index._set(path, in_memory(), None)
+        index._make()
+        return index
+
+    def _set(
+        self, path: Path, db: sqlite3.Connection, generations: Mapping[str, int] | None
+    ) -> None:
+        self._path, self._db, self._generations = path, db, dict(generations or {})
+
+    def _make(self) -> None:
+        if self._version():
+            return
+        with self._transaction() as db:
+            if self._version():
+                return  # another, that came at the same time, has made it
+            for statement in SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _version(self) -> int:
+        row = self._row("PRAGMA user_version")
+        version = int(row[0]) if row else 0
+        if version > FORMAT:
+            raise ProjectError(
+                f"{self._path} was made by a newer version of faceswap; update it first."
+            )
+        return version
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,19 +106,81 @@ class FaceIndex:
         """Close the file; the index cannot be used after."""
         self._db.close()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody has made the tables yet."""
+        row = self._row("SELECT COUNT(*) FROM sqlite_master")
+        return row is not None and not row[0]
+
+    def check(self) -> None:
+        """Read all of it; raises DamagedIndexError when it is not an index, or a damaged one."""
+        self._version()
+        with told(self._path):
+            for table, columns in COLUMNS.items():
+                self._db.execute(f"SELECT {columns} FROM {table} LIMIT 0")
+            (said,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            raise DamagedIndexError(f"{self._path} is damaged ({said}).")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read here is of one moment, whatever others write meanwhile."""
+        with told(self._path):
+            self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
     def clip(self, side: str) -> Clip | None:
         """What is known of one side, or None when nothing was extracted yet."""
-        row = self._db.execute(
-            "SELECT settings, state, complete FROM clips WHERE side = ?", (side,)
-        ).fetchone()
-        return row and Clip(json.loads(row[0]), json.loads(row[1]), bool(row[2]))
+        return self.clip_of(self.key(side))
 
-    def start(self, side: str, settings: dict[str, Any]) -> None:
+    def clip_of(self, rows: str) -> Clip | None:
+        """What is known by the rows of exactly this name, staged or not."""
+        row = self._row("SELECT settings, state, complete FROM clips WHERE side = ?", rows)
+        if row is None:
+            return None
+        try:
+            return Clip(json.loads(row[0]), json.loads(row[1]), bool(row[2]))
+        except (ValueError, TypeError) as error:
+            raise DamagedIndexError(f"{self._path} is damaged ({error}).") from error
+
+    def key(self, side: str) -> str:
+        """The name of the rows of ``side``: those of its generation while they are staged."""
+        generation = self._generations.get(side, 1)
+        if generation == 1:
+            return side
+        name = staged(side, generation)
+        return name if self._row("SELECT 1 FROM clips WHERE side = ?", name) else side
+
+    def stages(self, side: str) -> list[str]:
+        """The names of all rows of ``side`` that are staged, finished or not."""
+        with told(self._path):
+            rows = self._db.execute("SELECT side FROM clips ORDER BY side").fetchall()
+        return [name for (name,) in rows if name.startswith(staged(side, 0)[:-1])]
+
+    def start(
+        self, side: str, settings: dict[str, Any], state: dict[str, Any] | None = None
+    ) -> None:
         """Forget all about ``side`` and begin anew with ``settings``."""
         with self._transaction() as db:
-            for table in ("clips", "frames", "faces"):
-                db.execute(f"DELETE FROM {table} WHERE side = ?", (side,))
-            db.execute("INSERT INTO clips VALUES (?, ?, '{}', 0)", (side, json.dumps(settings)))
+            self._delete(side)
+            values = (side, json.dumps(settings), json.dumps(state or {}))
+            db.execute("INSERT INTO clips VALUES (?, ?, ?, 0)", values)
+
+    def forget(self, side: str) -> None:
+        """Remove all rows of ``side``."""
+        with self._transaction():
+            self._delete(side)
+
+    def replace(self, side: str, other: str) -> None:
+        """Put the rows of ``other`` in the place of those of ``side``."""
+        with self._transaction() as db:
+            self._delete(side)
+            for table in COLUMNS:
+                db.execute(f"UPDATE {table} SET side = ? WHERE side = ?", (side, other))
 
     def add(
         self,
@@ -145,7 +190,14 @@ class FaceIndex:
         state: dict[str, Any],
         complete: bool = False,
     ) -> None:
-        """Write a batch and the state after it, all or nothing."""
+        """Write a batch and the state after it, all or nothing.
+
+        What makes a side complete is on the disk when this returns; else a power cut may cost
+        the last batches, which the extraction then makes again.
+        """
+        if complete:
+            with told(self._path):
+                self._db.execute("PRAGMA synchronous = FULL")
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO frames VALUES (?, ?, ?, ?, ?)",
@@ -153,7 +205,7 @@ class FaceIndex:
             )
             db.executemany(
                 "INSERT INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [_face_values(side, face) for face in faces],
+                [face_values(side, face) for face in faces],
             )
             db.execute(
                 "UPDATE clips SET state = ?, complete = ? WHERE side = ?",
@@ -162,70 +214,63 @@ class FaceIndex:
 
     def frames(self, side: str) -> list[FrameRow]:
         """All frames looked at, in order."""
-        rows = self._db.execute(
-            "SELECT frame, pts, time, cut FROM frames WHERE side = ? ORDER BY frame", (side,)
-        )
-        return [FrameRow(f, pts, time, bool(cut)) for f, pts, time, cut in rows]
+        with told(self._path):
+            rows = self._db.execute(
+                "SELECT frame, pts, time, cut FROM frames WHERE side = ? ORDER BY frame",
+                (self.key(side),),
+            )
+            return [FrameRow(f, pts, time, bool(cut)) for f, pts, time, cut in rows]
+
+    def last_cut(self, side: str) -> int:
+        """The frame with which the last shot began that was looked at."""
+        row = self._row("SELECT MAX(frame) FROM frames WHERE side = ? AND cut", self.key(side))
+        return int(row[0] or 0) if row else 0
 
     def faces(self, side: str) -> Iterator[FaceRow]:
         """All faces, by frame, then by track."""
-        rows = self._db.execute(
-            "SELECT frame, track, points, forehead, presence, yaw, pitch, roll, crop"
-            " FROM faces WHERE side = ? ORDER BY frame, track",
-            (side,),
-        )
-        for frame, track, points, forehead, presence, yaw, pitch, roll, crop in rows:
-            yield FaceRow(
-                frame,
-                track,
-                np.frombuffer(points, np.float32).reshape(-1, 2),
-                np.frombuffer(forehead, np.float32).reshape(-1, 2),
-                presence,
-                (yaw, pitch, roll),
-                crop,
+        with told(self._path):
+            rows = self._db.execute(
+                "SELECT frame, track, points, forehead, presence, yaw, pitch, roll, crop"
+                " FROM faces WHERE side = ? ORDER BY frame, track",
+                (self.key(side),),
             )
+            for row in rows:
+                yield face_row(self._path, *row)
+
+    def crops_of(self, rows: str) -> set[str]:
+        """The names of all crops in the rows of exactly this name, staged or not."""
+        with told(self._path):
+            found = self._db.execute(
+                "SELECT crop FROM faces WHERE side = ? AND crop IS NOT NULL", (rows,)
+            )
+            return {name for (name,) in found}
 
     def count(self, side: str) -> tuple[int, int, int]:
         """Numbers of frames, of faces and of tracks."""
-        frames = self._db.execute("SELECT COUNT(*) FROM frames WHERE side = ?", (side,))
-        faces = self._db.execute(
-            "SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE side = ?", (side,)
-        )
-        return (frames.fetchone()[0], *faces.fetchone())
+        key = self.key(side)
+        frames = self._row("SELECT COUNT(*) FROM frames WHERE side = ?", key)
+        faces = self._row("SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE side = ?", key)
+        assert frames is not None
+        assert faces is not None
+        return (frames[0], *faces)
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db, self._path)
+    def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
+        with told(self._path):
+            row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
+            return row
 
+    def _delete(self, side: str) -> None:
+        for table in COLUMNS:
+            self._db.execute(f"DELETE FROM {table} WHERE side = ?", (side,))
 
-class _Transaction:
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db, self._path = db, path
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._db.execute("BEGIN IMMEDIATE")
-        return self._db
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> None:
-        if kind is None:
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with told(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
             try:
+                yield self._db
                 self._db.execute("COMMIT")
-                return
-            except sqlite3.OperationalError as failed:
-                kind, error = sqlite3.OperationalError, failed
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-        if issubclass(kind, sqlite3.OperationalError) and isinstance(error, BaseException):
-            raise OutputError(f"Cannot write {self._path}: {error}.") from error
-
-
-def _face_values(side: str, face: FaceRow) -> tuple[object, ...]:
-    return (
-        side,
-        face.frame,
-        face.track,
-        np.ascontiguousarray(face.points, np.float32).tobytes(),
-        np.ascontiguousarray(face.forehead, np.float32).tobytes(),
-        face.presence,
-        *face.pose,
-        face.crop,
-    )
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise

@@ -11,9 +11,16 @@ from typing import Any, Self
 import numpy as np
 from pydantic import JsonValue
 
-from faceswap.errors import FaceswapError, InputError, OptionsError, OutputError
+from faceswap.errors import (
+    DamagedIndexError,
+    FaceswapError,
+    InputError,
+    OptionsError,
+    OutputError,
+)
 from faceswap.faces.browse import COLUMNS, Browser
 from faceswap.faces.exclude import EXCLUDED, exclude, restore
+from faceswap.faces.index import staged
 from faceswap.jobs.measures import Measures
 from faceswap.options import Side
 from faceswap.project import Project
@@ -32,7 +39,7 @@ class Answers:
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self._folder = folder
         self.studio = Studio(folder, device)
-        self._browser = Browser(folder / "index.sqlite")
+        self._browser = Browser(folder / "index.sqlite", Project(folder).rows)
         self._measures = Measures(folder)
 
     def __enter__(self) -> Self:
@@ -73,7 +80,12 @@ class Answers:
     def on_project(self) -> Values:
         """What there is: footage, faces, runs and conversions."""
         project = Project.open(self._folder)
-        sides: Values = {"a": self._side(project, "a"), "b": self._side(project, "b")}
+        try:
+            sides: Values = {"a": self._side(project, "a"), "b": self._side(project, "b")}
+        except DamagedIndexError:
+            with project.index() as index:  # made anew
+                self.studio.notices += index.repairs
+            sides = {"a": self._side(project, "a"), "b": self._side(project, "b")}
         runs: list[JsonValue] = [
             _run(folder) for folder in _folders(project.model) if any(folder.glob("step-*"))
         ]
@@ -140,17 +152,21 @@ class Answers:
 
     def on_last(self, side: Side) -> Values:
         """The face that a running extraction wrote last."""
-        last = self._browser.last_seen(side)
+        project = Project(self._folder)
+        anew = project.generation(side) + 1
+        folder = project.staging(side, anew)
+        last = self._browser.last_seen(staged(side, anew))
         if last is None:
-            return {}
-        return {"frame": last[0], "path": str(Project(self._folder).faces(side) / last[1])}
+            folder, last = project.faces(side), self._browser.last_seen(side)
+        return {} if last is None else {"frame": last[0], "path": str(folder / last[1])}
 
     def on_faces(self, side: Side) -> Values:
         """All crops: names by line, and base64 of float32 (N, columns)."""
-        folder = Project.open(self._folder).faces(side)
+        project = Project.open(self._folder)
+        folder = project.faces(side)
         table = self._browser.table(side, folder)
         place = COLUMNS.index("blur")
-        table.values[:, place : place + 2] = self._measures.known(side, table.names)
+        table.values[:, place : place + 2] = self._measures.known(project.rows(side), table.names)
         return {
             "folder": str(folder),
             "excluded": EXCLUDED,
@@ -161,8 +177,8 @@ class Answers:
 
     def on_measure(self, side: Side, names: list[str], seconds: float = 0.25) -> Values:
         """Blur and brightness of the first of ``names``, as many as fit into ``seconds``."""
-        folder = Project.open(self._folder).faces(side)
-        values = self._measures.measure(side, folder, names, seconds)
+        project = Project.open(self._folder)
+        values = self._measures.measure(project.rows(side), project.faces(side), names, seconds)
         return {"count": len(values), "values": _text(np.array(values, np.float32).tobytes())}
 
     def on_exclude(self, side: Side, names: list[str]) -> Values:

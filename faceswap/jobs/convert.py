@@ -69,12 +69,15 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     project = Project.open(options.project)
     output = options.output or project.out / f"{options.name}.mp4"
     if options.output is None:
-        project.out.mkdir(exist_ok=True)
+        _make(project.out)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
     device = pick_device(options.device)
     model = SwapModel.load(newest_checkpoint(project.model / options.name), device)
-    with project.index() as index:
+    with project.reading() as index, index.snapshot():
+        said = project.usable(index, "a", whole=True)
         places, cuts = placed_faces(index, "a", model.resolution, options.smooth)
+    for sentence in said:
+        yield Notice(message=sentence)
     meter = Meter("convert", total=footage.info.frames or None)
     swapped = 0
     with (
@@ -105,6 +108,17 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         yield Notice(message=footage.damage)
     yield Saved(what="swapped video", path=output)
     return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
+
+
+def _make(folder: Path) -> None:
+    from faceswap.errors import OutputError
+
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot make {folder}: {error.strerror}; name another place with --output."
+        ) from error
 
 
 def _batches(

@@ -1,75 +1,26 @@
 """Footage in, aligned faces out."""
 
+import os
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from faceswap.events import Event, Meter, Notice, Summary
-from faceswap.options import Device, Options, ProjectFolder, Show, Side
+from faceswap.jobs.extract_options import DetectorName, ExtractOptions, LandmarksName
+from faceswap.options import Side
 
 if TYPE_CHECKING:
-    from faceswap.faces.face import Face
+    from faceswap.faces.cropping import Cropping
     from faceswap.faces.index import Clip, FaceIndex, FaceRow
+    from faceswap.faces.rebuild import Known
     from faceswap.faces.track import Tracker
     from faceswap.project import Project
-    from faceswap.video.reader import Frame, VideoReader
+    from faceswap.sides import Work
+    from faceswap.video.reader import VideoReader
 
-DetectorName = Annotated[
-    Literal["centerface", "sfd", "blazeface", "yunet", "retinaface", "scrfd"],
-    Field(
-        description="What finds faces. centerface works offline; the others are downloaded "
-        "at first use."
-    ),
-]
-
-LandmarksName = Annotated[
-    Literal["builtin", "fan"],
-    Field(
-        description="What finds the landmarks. builtin works offline and is fast; fan is "
-        "downloaded at first use and is slow without a GPU."
-    ),
-]
-
-
-class ExtractOptions(Options):
-    """Find, track, align and cut out the faces of one clip."""
-
-    video: Annotated[
-        Path, Show(positional=True, common=True), Field(description="The footage to read.")
-    ]
-    project: ProjectFolder
-    side: Annotated[
-        Side,
-        Show(common=True),
-        Field(description="a: the footage to be changed; b: the face to be put on it."),
-    ]
-    every: Annotated[
-        int, Show(common=True), Field(ge=1, description="Cut out the faces of every N-th frame.")
-    ] = 1
-    size: Annotated[
-        int, Field(ge=64, le=1024, multiple_of=16, description="Side of a crop, in pixels.")
-    ] = 256
-    min_face: Annotated[
-        int, Field(ge=0, description="Leave out faces less wide than this many pixels.")
-    ] = 0
-    max_faces: Annotated[
-        int,
-        Show(common=True),
-        Field(ge=1, le=16, description="Follow at most so many faces at once, largest first."),
-    ] = 1
-    detector: DetectorName = "centerface"
-    detect_every: Annotated[
-        int, Field(ge=1, description="Look for new faces every N frames, besides lost ones.")
-    ] = 25
-    landmarks: LandmarksName = "builtin"
-    device: Device = "auto"
-    redo: Annotated[
-        bool, Field(description="Forget what was extracted from this side and begin anew.")
-    ] = False
+__all__ = ["DetectorName", "ExtractOptions", "ExtractSummary", "LandmarksName", "extract"]
 
 
 class ExtractSummary(Summary):
@@ -93,7 +44,8 @@ class ExtractSummary(Summary):
 def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     """Find, track, align and cut out the faces of one clip.
 
-    Killed or stopped at any moment and started again, it goes on where it was.
+    Killed or stopped at any moment and started again, it goes on where it was. With --redo the
+    old faces are there until all new ones are.
     """
     from faceswap.errors import NoFaceError
     from faceswap.faces.weights import fetch
@@ -103,28 +55,24 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     with VideoReader(options.video, tolerate_damage=True) as video:
         yield from fetch(options.detector, options.landmarks)
         project = Project.open_or_make(options.project)
-        with project.index() as index:
-            clip = _begin(project, index, options)
-            if clip.complete:
-                yield Notice(message=f"{options.video.name} was extracted before; nothing to do.")
-            else:
-                yield from _frames(project, index, options, video, clip)
-            if video.damage:
-                yield Notice(message=video.damage)
-            frames, faces, tracks = index.count(options.side)
-            if not faces:
-                raise NoFaceError(
-                    f"No face was found in {options.video.name}; choose footage in which the "
-                    "face is larger or better lit, or try another --detector."
-                )
-            return ExtractSummary(
-                side=options.side,
-                frames=frames,
-                faces=faces,
-                tracks=tracks,
-                crops=len(list(project.faces(options.side).glob("*.png"))),
-                folder=project.faces(options.side),
-            )
+        if options.redo or not (yield from _done(project, options)):
+            with project.extracting(options.side):
+                yield from _extract(project, options, video)
+        if video.damage:
+            yield Notice(message=video.damage)
+    with project.reading() as index:
+        frames, faces, tracks = index.count(options.side)
+    if not faces:
+        raise NoFaceError(_no_face(options))
+    folder = project.faces(options.side)
+    return ExtractSummary(
+        side=options.side,
+        frames=frames,
+        faces=faces,
+        tracks=tracks,
+        crops=len(list(folder.glob("*.png"))),
+        folder=folder,
+    )
 
 
 _SETTINGS = (
@@ -139,81 +87,209 @@ _SETTINGS = (
 _BATCH = 50
 
 
-def _begin(project: "Project", index: "FaceIndex", options: ExtractOptions) -> "Clip":
-    """The clip as far as it was extracted; a new one is begun where there is none."""
-    from faceswap.errors import ProjectError
-    from faceswap.faces.index import Clip
-
-    settings = options.model_dump(include=set(_SETTINGS))
-    clip = index.clip(options.side)
-    if clip is not None and not options.redo:
-        if not project.is_video(options.side, options.video):
-            raise ProjectError(
-                f"{options.side.upper()} in {project.folder} is other footage; replace it "
-                f"by 'faceswap extract --side {options.side} --redo', or name another project."
-            )
-        changed = [key for key, value in settings.items() if clip.settings.get(key) != value]
-        if changed:
-            names = ", ".join(f"--{key.replace('_', '-')} {clip.settings[key]}" for key in changed)
-            raise ProjectError(
-                f"{options.side.upper()} was extracted with {names}; give the same, or "
-                f"begin anew by 'faceswap extract --side {options.side} --redo'."
-            )
-        project.set_video(options.side, options.video)
-        return clip
-    project.set_video(options.side, options.video)
-    index.start(options.side, settings)
-    folder = project.faces(options.side)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.rglob("*.png"):  # what was excluded lies in a folder below
-        old.unlink()
-    return Clip(settings, {}, complete=False)
+def _settings(options: ExtractOptions) -> dict[str, Any]:
+    return options.model_dump(include=set(_SETTINGS))
 
 
-def _frames(
+def _done(project: "Project", options: ExtractOptions) -> Generator[Event, None, bool]:
+    """Whether nothing is left to do; raises ProjectError when something else was done."""
+    # Leftovers of a killed extraction may be all there is to do.
+    if project.leftovers(options.side) and os.access(project.folder, os.W_OK):
+        return False
+    with project.reading() as index:
+        yield from _repairs(index)
+        clip = index.clip(options.side)
+        if clip is None or not clip.complete:
+            return False
+        yield from _nothing_to_do(project, index, options, clip)
+    return True
+
+
+def _nothing_to_do(
+    project: "Project", index: "FaceIndex", options: ExtractOptions, clip: "Clip"
+) -> Generator[Event, None, None]:
+    from faceswap.errors import OutputError
+    from faceswap.sides import check_same
+
+    side, video = options.side, options.video
+    check_same(project, side, video, _settings(options), clip)
+    project.set_video(side, video)
+    if clip.written is None and project.known(side).frames is None:
+        # An older version, or a kill, left this out; without it less can be rebuilt some day.
+        with suppress(OutputError):
+            project.note(side, video, _known(project, options, index.count(side)))
+    yield Notice(message=f"{video.name} was extracted before; nothing to do.")
+    if index.stages(side):
+        yield Notice(message="It was begun to be extracted anew; go on with that by --redo.")
+
+
+def _extract(
+    project: "Project", options: ExtractOptions, video: "VideoReader"
+) -> Generator[Event, None, None]:
+    """Extract the side, which is held, from where it was left."""
+    from faceswap.generations import settle
+    from faceswap.sides import begin_anew, in_the_way
+
+    side = options.side
+    with project.index() as index:
+        yield from _repairs(index)
+        clip = index.clip(side)
+        anew = (options.redo and clip is not None) or in_the_way(project, index, side)
+        # What was begun of new faces stays while there are old ones to go on with meanwhile.
+        keep = project.generation(side) + 1 if anew or (clip and clip.complete) else 0
+        settle(project, index, side, keep)
+        if not anew:
+            yield from _own(project, index, options, video)
+            return
+        lost = clip is not None and clip.written is not None and not clip.complete
+        if clip and lost and project.is_video(side, options.video):
+            # Which crops were deleted by hand can be told once all faces are known again.
+            old = {name: v for name, v in clip.settings.items() if name in _SETTINGS}
+            yield from _own(project, index, options.model_copy(update=old), video)
+        work = begin_anew(project, index, side, options.video, _settings(options))
+        yield from _anew(project, index, options, video, work)
+
+
+def _own(
+    project: "Project", index: "FaceIndex", options: ExtractOptions, video: "VideoReader"
+) -> Generator[Event, None, None]:
+    """Extract what is missing of the side's own generation."""
+    from faceswap.sides import begin
+
+    side = options.side
+    work = begin(project, index, side, options.video, _settings(options), _BATCH)
+    if work.clip.complete:
+        yield from _nothing_to_do(project, index, options, work.clip)
+        return
+    if work.clip.written is not None:
+        yield Notice(
+            message=f"The index had lost faces of {side.upper()}: its footage is looked "
+            "through for them, and its crops stay as they are."
+        )
+    yield from _frames(index, options, video, work)
+    project.note(side, options.video, _known(project, options, index.count(side)))
+
+
+def _anew(
     project: "Project",
     index: "FaceIndex",
     options: ExtractOptions,
     video: "VideoReader",
-    clip: "Clip",
+    work: "Work",
+) -> Generator[Event, None, None]:
+    """Extract the side's next generation and put it in the place of the one before."""
+    from faceswap.errors import NoFaceError, OutputError
+    from faceswap.generations import carry_over, settle, switch
+
+    side, name = options.side, options.side.upper()
+    assert work.generation is not None
+    yield Notice(message=f"{name}'s old faces stay in use until all new ones are there.")
+    try:
+        if not work.clip.complete:
+            yield from _frames(index, options, video, work)
+        if not index.count(work.rows)[1]:
+            settle(project, index, side)
+            raise NoFaceError(f"{_no_face(options)} {name}'s old faces stay in use.")
+        out = 0
+        if project.is_video(side, options.video):
+            out = carry_over(project, index, side, work.generation)
+        known = _known(project, options, index.count(work.rows))
+        known = replace(known, folder=work.folder, generation=work.generation)
+        switch(project, side, options.video, known)
+    except KeyboardInterrupt:
+        if project.generation(side) != work.generation:
+            yield Notice(message=f"{name}'s old faces are as they were, and stay in use.")
+        raise
+    try:
+        with project.index() as renewed:
+            settle(project, renewed, side)
+    except OutputError as error:
+        yield Notice(message=f"{name}'s new faces are in use. {error}")
+    if out:
+        yield Notice(message=f"{out:,} faces are excluded, as they were out of training before.")
+
+
+def _known(project: "Project", options: ExtractOptions, count: tuple[int, int, int]) -> "Known":
+    """What the project is told of a side that is complete."""
+    from faceswap.faces.rebuild import Known
+
+    return Known(
+        project.faces(options.side),
+        settings=_settings(options),
+        frames=count[0],
+        faces=count[1],
+        generation=project.generation(options.side),
+    )
+
+
+def _repairs(index: "FaceIndex") -> Generator[Event, None, None]:
+    for sentence in index.repairs:
+        yield Notice(message=sentence)
+
+
+def _no_face(options: ExtractOptions) -> str:
+    return (
+        f"No face was found in {options.video.name}; choose footage in which the face is larger "
+        "or better lit, or try another --detector."
+    )
+
+
+def _frames(
+    index: "FaceIndex", options: ExtractOptions, video: "VideoReader", work: "Work"
 ) -> Generator[Event, None, None]:
     """Go through the frames from where the clip's state says, a batch at a time."""
+    from faceswap.faces.cropping import CropWriter
     from faceswap.faces.index import FrameRow
     from faceswap.video.ahead import ahead
 
-    start = int(clip.state.get("next", 0))
+    start = work.clip.next or 0
     tracker = _tracker(options)
     if start:
-        tracker.restore(clip.state["tracker"])
+        tracker.restore(work.clip.state["tracker"])
+    lost = {name: v for name, v in work.clip.state.items() if name in ("written", "sure")}
     meter = Meter("extract", total=video.info.frames or None, start=start)
     rows: list[FrameRow] = []
     faces: list[FaceRow] = []
     crowded = 0
     with (
         closing(ahead(video.frames(start), 8)) as frames,
-        _CropWriter(project.faces(options.side), options) as crops,
+        CropWriter(_cropping(options, work), index.last_cut(work.rows)) as crops,
     ):
         for frame in frames:
             seen = tracker.update(frame.image)
             crowded += seen.dropped > 0
             rows.append(FrameRow(frame.index, frame.pts, frame.time, seen.cut))
-            faces += [crops.write(frame, face) for face in seen.faces]
+            faces += [crops.write(frame.image, rows[-1], face) for face in seen.faces]
             if len(rows) == _BATCH:
                 crops.wait()
-                state = {"next": frame.index + 1, "tracker": tracker.state()}
-                index.add(options.side, rows, faces, state)
+                state = {"next": frame.index + 1, "tracker": tracker.state()} | lost
+                index.add(work.rows, rows, faces, state)
                 rows, faces = [], []
             progress = meter.add()
             if progress:
                 yield progress
         crops.wait()
-    index.add(options.side, rows, faces, {"next": int(meter.done)}, complete=True)
+    index.add(work.rows, rows, faces, {"next": int(meter.done)}, complete=True)
     yield meter.progress()
     if crowded:
         yield Notice(
             message=f"{crowded} frames show more faces than --max-faces {options.max_faces}; "
             "the others were left out."
         )
+
+
+def _cropping(options: ExtractOptions, work: "Work") -> "Cropping":
+    from faceswap.faces.cropping import Cropping
+
+    return Cropping(
+        work.folder,
+        options.side,
+        options.size,
+        options.every,
+        work.clip.settings.get("footage"),
+        written=work.clip.written or 0,
+        sure=work.clip.state.get("sure", True),
+    )
 
 
 def _tracker(options: ExtractOptions) -> "Tracker":
@@ -228,50 +304,3 @@ def _tracker(options: ExtractOptions) -> "Tracker":
         max_faces=options.max_faces,
         min_face=options.min_face,
     )
-
-
-class _CropWriter:
-    """Cuts faces out and writes them, in threads of its own."""
-
-    def __init__(self, folder: Path, options: ExtractOptions) -> None:
-        self._folder, self._options = folder, options
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="crops")
-        self._pending: list[Future[None]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def write(self, frame: "Frame", face: "Face") -> "FaceRow":
-        """Begin to write the face's crop, if its frame's turn has come; its row of the index."""
-        from faceswap.faces.index import FaceRow
-
-        name = None
-        if frame.index % self._options.every == 0:
-            name = f"{frame.index:06}_{face.track}.png"
-            self._pending.append(self._pool.submit(self._cut, self._folder / name, frame, face))
-        return FaceRow(
-            frame.index, face.track, face.points, face.forehead, face.presence, face.pose, name
-        )
-
-    def wait(self) -> None:
-        """Return when all that was begun is on disk; raises what went wrong there."""
-        for pending in self._pending:
-            pending.result()
-        self._pending.clear()
-
-    def _cut(self, path: Path, frame: "Frame", face: "Face") -> None:
-        from faceswap.faces.crops import cropped_face, write_crop
-
-        options = self._options
-        image, record = cropped_face(
-            frame.image,
-            face,
-            options.size,
-            side=options.side,
-            frame=frame.index,
-            time=frame.time,
-        )
-        write_crop(path, image, record)

@@ -34,11 +34,17 @@ class Measures:
             self._db = None
 
     def known(self, side: str, names: Sequence[str]) -> NDArray[np.float32]:
-        """Blur and brightness (N, 2) of crops by name, NaN for those not measured yet."""
-        rows = self._open().execute(
-            "SELECT name, blur, brightness FROM measures WHERE side = ?", (side,)
-        )
-        found = {name: (blur, bright) for name, blur, bright in rows}
+        """Blur and brightness (N, 2) of crops by name, NaN for those not measured yet.
+
+        side: of which generation, so that crops that were made anew are measured anew.
+        """
+        try:
+            rows = self._open().execute(
+                "SELECT name, blur, brightness FROM measures WHERE side = ?", (side,)
+            )
+            found = {name: (blur, bright) for name, blur, bright in rows}
+        except sqlite3.DatabaseError:
+            found = {}  # a damaged or locked file costs the memory of it, nothing else
         none = (np.nan, np.nan)
         return np.array([found.get(name, none) for name in names], np.float32).reshape(-1, 2)
 
@@ -59,16 +65,25 @@ class Measures:
         db = self._open()
         try:
             db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?, ?)", rows)
-        except sqlite3.OperationalError:
-            db.rollback()  # a full disk or a locked file costs the memory of it, nothing else
+        except sqlite3.DatabaseError:
+            if db.in_transaction:
+                db.rollback()  # a full disk costs as little
         return [(blur, bright) for *_, blur, bright in rows]
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
             try:
-                self._db = sqlite3.connect(self._path, isolation_level=None)
-                self._db.execute(_SCHEMA)
+                self._db = _made(str(self._path))
             except sqlite3.DatabaseError:
-                self._db = sqlite3.connect(":memory:", isolation_level=None)
-                self._db.execute(_SCHEMA)
+                self._db = _made(":memory:")
         return self._db
+
+
+def _made(place: str) -> sqlite3.Connection:
+    db = sqlite3.connect(place, isolation_level=None)
+    try:
+        db.execute(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from faceswap.errors import FaceswapError, OptionsError
-from faceswap.events import Answer, Event, Preview, Progress, Summary
+from faceswap.events import Answer, Event, Notice, Preview, Progress, Summary
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
 from faceswap.swap.look import Look
 
@@ -84,6 +84,7 @@ def _one(options: PreviewOptions, answers: "Answers") -> Generator[Event, None, 
         raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
     image, faces = answers.studio.swapped(options.frame, options.name, options)
+    yield from _notices(answers)
     write_picture(options.output, image)
     yield Preview(path=options.output, caption=f"frame {options.frame} with B's face")
     return PreviewSummary(output=options.output, faces=faces)
@@ -94,8 +95,16 @@ def _serve(answers: "Answers") -> Generator[Event, None, PreviewSummary]:
     for line in sys.stdin:
         if line.strip():
             yield _answer(answers, line)
+            yield from _notices(answers)
             count += 1
     return PreviewSummary(answered=count)
+
+
+def _notices(answers: "Answers") -> Generator[Event, None, None]:
+    """What was found out about the project meanwhile, each sentence once."""
+    told, answers.studio.notices = answers.studio.notices, []
+    for sentence in told:
+        yield Notice(message=sentence)
 
 
 def _answer(answers: "Answers", line: str) -> Answer:

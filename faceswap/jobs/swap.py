@@ -140,7 +140,7 @@ def _frames_with_faces(project: Path) -> list[int]:
     from faceswap.project import Project
     from faceswap.swap.sheet import pick_frames
 
-    with Project.open(project).index() as index:
+    with Project.open(project).reading() as index:
         return pick_frames(sorted({face.frame for face in index.faces("a")}), SHEET_FRAMES)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.errors import InputError, OutputError, ProjectError
+from faceswap.errors import InputError, OutputError
 from faceswap.project import Project
 from faceswap.swap.look import Look
 
@@ -109,6 +109,7 @@ class Studio:
         self._model: tuple[Path, Remembering, torch.device] | None = None
         self._places: dict[int, list[Placed]] = {}
         self._placed_for: tuple[object, ...] = ()
+        self.notices: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +132,8 @@ class Studio:
     def swapped(self, number: int, run: str, look: Look) -> tuple[Image, int]:
         """Frame ``number`` of A with B's face: uint8 (H, W, 3), and how many were swapped.
 
-        Raises ProjectError, InputError or CheckpointError where footage or model are missing.
+        ``notices`` grows by what the user should know. Raises ProjectError, InputError or
+        CheckpointError where footage or model are missing.
         """
         from faceswap.swap.swapper import Swapper
 
@@ -157,16 +159,16 @@ class Studio:
     def _place(self, project: Project, resolution: int, smooth: float) -> None:
         from faceswap.swap.placing import placed_faces
 
-        index = self.folder / "index.sqlite"
-        if not index.is_file():
-            raise ProjectError("The faces of A are not extracted yet; do that first.")
-        state = tuple(p.stat().st_mtime_ns for p in self.folder.glob("index.sqlite*"))
-        key = (resolution, smooth, state)
+        key = (resolution, smooth, project.rows("a"), self._state())
         if key != self._placed_for:
-            with project.index() as opened:
+            with project.reading() as opened, opened.snapshot():
+                self.notices += project.usable(opened, "a")
                 self._places, _ = placed_faces(opened, "a", resolution, smooth)
-            state = tuple(p.stat().st_mtime_ns for p in self.folder.glob("index.sqlite*"))
-            self._placed_for = (resolution, smooth, state)
+            self._placed_for = (*key[:3], self._state())
+
+    def _state(self) -> tuple[int, ...]:
+        """Of the index, which changes while faces are found."""
+        return tuple(p.stat().st_mtime_ns for p in self.folder.glob("index.sqlite*"))
 
 
 def encoded(image: Image, width: int = 0, height: int = 0) -> bytes:

@@ -1,0 +1,105 @@
+"""Files that are whole or as they were, and locks that go with the process that holds them."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from faceswap.errors import OutputError, ProjectError
+
+_POLL = 0.01
+"""Seconds between two tries for a lock: what it covers takes a few milliseconds."""
+
+_TRIES = 100 if os.name == "nt" else 1
+"""Windows does not replace a file while another process reads it."""
+
+
+@contextmanager
+def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
+    """Hold the lock file ``path``, waiting up to ``wait`` seconds for it.
+
+    The system lets go of it with the process, whatever ends that; the file itself stays, as
+    removing it would let two in. Raises ProjectError, saying ``busy``, when another holds it,
+    OutputError when it cannot be made.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=wait, poll_interval=_POLL)
+    except Timeout as error:
+        raise ProjectError(busy) from error
+    except NotImplementedError as error:
+        raise OutputError(
+            f"The disk of {path.parent} cannot lock files; put the folder on another one."
+        ) from error
+    except OSError as error:
+        raise OutputError(f"Cannot write in {path.parent}: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, which holds all of it or what it held before.
+
+    It is on the disk when this returns. Raises OutputError when it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _put(part, path)
+        flush_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def _put(part: Path, path: Path) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            os.replace(part, path)
+            return
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(_POLL)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the disk hold the names in ``folder``; Windows writes them through by itself."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_files(folder: Path) -> None:
+    """Make the disk hold all files that were written to ``folder`` and the folders in it.
+
+    One call where the system has one: flushing each of many small files takes far longer.
+    """
+    if hasattr(os, "sync"):
+        os.sync()
+        return
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb+") as file:
+                os.fsync(file.fileno())
+
+
+def remove_parts(folder: Path, pattern: str = "*.part") -> None:
+    """Remove what a killed process had begun to write in ``folder``, while no other writes."""
+    for part in folder.glob(pattern):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""Uses projects that cannot be written in all ways that there are, and tells what came of it.
+
+A program of its own: ``looking.py OUT PROJECT…`` writes one line of JSON.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from driving import finished
+
+from faceswap.errors import FaceswapError
+from faceswap.events import Notice
+from faceswap.faces.exclude import exclude
+from faceswap.jobs.answers import Answers
+from faceswap.jobs.convert import ConvertOptions, convert
+from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.jobs.preview import PreviewOptions, preview
+from faceswap.project import Project
+from faceswap.video.reader import VideoReader
+
+
+def tried(work: Callable[[], Any]) -> Any:
+    """What ``work`` returns, or the sentence with which it fails."""
+    try:
+        return work()
+    except FaceswapError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def ran(job: Any) -> list[Any]:
+    """The notices of a job and its summary."""
+    events, summary = finished(job)
+    return [[e.message for e in events if isinstance(e, Notice)], summary.model_dump(mode="json")]
+
+
+def looked(folder: Path) -> list[Any]:
+    """What the window shows of A."""
+    with Answers(folder, "cpu") as answers:
+        info: Any = answers.answer("project", {})["sides"]
+        faces = str(answers.answer("faces", {"side": "a"})["names"]).split()
+        answers.answer("measure", {"side": "a", "names": faces})
+        shown = answers.answer("frame", {"side": "a", "frame": 3})["faces"]
+        numbers = [info["a"][name] for name in ("faces", "complete", "excluded")]
+        return [*numbers, faces, shown]
+
+
+def used(folder: Path, out: Path) -> dict[str, Any]:
+    """What looking at, previewing and converting a project gives, its pictures by their sum."""
+    picture, video = out / f"{folder.name}.png", out / f"{folder.name}.mkv"
+    look: dict[str, Any] = {"project": folder, "device": "cpu", "output": picture, "frame": 3}
+    turn: dict[str, Any] = {"project": folder, "device": "cpu", "output": video, "quality": 0}
+    told: dict[str, Any] = {
+        "look": tried(lambda: looked(folder)),
+        "preview": tried(lambda: ran(preview(PreviewOptions(**look)))),
+        "convert": tried(lambda: ran(convert(ConvertOptions(**turn)))[0]),
+    }
+    if picture.exists():
+        told["picture"] = hashlib.sha256(picture.read_bytes()).hexdigest()
+    if video.exists():
+        with VideoReader(video) as frames:
+            pictures = b"".join(frame.image.tobytes() for frame in frames)
+        told["video"] = hashlib.sha256(pictures).hexdigest()
+    return told
+
+
+def refused(folder: Path) -> dict[str, Any]:
+    """What cannot be done where nothing can be written."""
+    project = Project.open(folder)
+    video = project.video("a")
+    a: dict[str, Any] = {"video": video, "project": folder, "side": "a", "size": 64}
+    in_place = ConvertOptions(project=folder, device="cpu")
+    return {
+        "redo": tried(lambda: ran(extract(ExtractOptions(redo=True, **a)))),
+        "in place": tried(lambda: ran(convert(in_place))),
+        "exclude": tried(lambda: exclude(project.faces("a"), ["000001_0.png"])),
+        "set": tried(lambda: project.set_video("b", video)),
+        "extract b": tried(lambda: ran(extract(ExtractOptions(**a | {"side": "b"})))),
+    }
+
+
+def extracted_again(folder: Path) -> Any:
+    """What extracting A says, whose faces are all there."""
+    video = Project.open(folder).video("a")
+    options = ExtractOptions(video=video, project=folder, side="a", size=64)
+    return tried(lambda: ran(extract(options)))
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        (folder / "new").touch()
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    out, *folders = map(Path, sys.argv[1:])
+    told = {
+        folder.name: {"written": _writable(folder)}
+        | used(folder, out)
+        | {"extract": extracted_again(folder), "refused": refused(folder)}
+        for folder in folders
+    }
+    sys.stdout.write(json.dumps(told))

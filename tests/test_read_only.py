@@ -1,0 +1,174 @@
+"""A project that cannot be written can be looked at, previewed and converted."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from driving import finished
+from looking import used
+from made_clips import MakeClip
+from standing_faces import StandIn
+
+from faceswap.errors import OutputError, ProjectError
+from faceswap.faces.exclude import exclude
+from faceswap.faces.index import FaceIndex
+from faceswap.jobs import extract as module
+from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.project import Project
+from faceswap.swap.model import KIND, SwapModel, config_of
+from faceswap.training.checkpoint import CheckpointFolder, weights_of
+
+FRAMES = 8
+INDEX = "index.sqlite"
+
+PROGRAM = Path(__file__).with_name("looking.py")
+
+
+@pytest.fixture(scope="module")
+def clip(make_clip: MakeClip) -> Path:
+    return make_clip(frames=FRAMES)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
+    """A project with A's faces and a model that has learnt nothing."""
+    folder = tmp_path_factory.mktemp("base") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_tracker", StandIn)
+        finished(extract(ExtractOptions(video=clip, project=folder, side="a", size=64)))
+    project = Project.open(folder)
+    assert exclude(project.faces("a"), ["000002_0.png"])
+    torch.manual_seed(0)
+    config = config_of("quick", 64)
+    tensors = dict(weights_of(SwapModel(config), "model"))
+    CheckpointFolder(project.model / "main").save(7, KIND, config.model_dump(), {}, tensors)
+    return folder
+
+
+def with_log(base: Path, folder: Path, *, notes: bool) -> None:
+    """As a killed process leaves it: all rows are in the log, with or without SQLite's notes."""
+    shutil.copytree(base, folder)
+    (folder / INDEX).unlink()
+    with FaceIndex(base / INDEX) as old, FaceIndex(folder / INDEX) as index:
+        clip = old.clip("a")
+        assert clip is not None
+        index.start("a", clip.settings)
+        index.add("a", old.frames("a"), list(old.faces("a")), clip.state, complete=True)
+        for name in (INDEX, f"{INDEX}-wal", *([f"{INDEX}-shm"] if notes else [])):
+            shutil.copyfile(folder / name, folder / f"copy {name}")
+    for path in folder.glob(f"{INDEX}*"):
+        path.unlink()
+    for path in folder.glob(f"copy {INDEX}*"):
+        path.rename(folder / path.name.removeprefix("copy "))
+    assert (folder / f"{INDEX}-wal").stat().st_size > (folder / INDEX).stat().st_size
+
+
+def project_of(sort: str, base: Path, place: Path) -> Path:
+    """A project of this sort in ``place``."""
+    if "log" in sort:
+        with_log(base, place / sort, notes=sort == "log")
+    else:
+        shutil.copytree(base, place / sort)
+    if sort == "damaged":
+        (place / sort / INDEX).write_bytes(b"damage" * 1000)
+    return place / sort
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def run(before: Sequence[str], out: Path, folders: Sequence[Path]) -> dict[str, Any]:
+    done = subprocess.run(
+        [*before, sys.executable, str(PROGRAM), str(out), *map(str, folders)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def usual(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the same project gives that can be written."""
+    out = tmp_path_factory.mktemp("usual")
+    return used(shutil.copytree(base, out / "p"), out)
+
+
+def by_permission(folder: Path) -> list[str]:
+    """Take away the right to write; root has it all the same unless its powers are taken, too."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+
+def by_mount(folder: Path) -> list[str]:
+    """A disk that is mounted read-only, in a name space of its own."""
+    script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    return ["unshare", "-rm", "sh", "-c", script, str(folder)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("protect", "sorts"),
+    [
+        (by_permission, ("whole", "log", "bare log", "damaged")),
+        (by_mount, ("whole", "bare log")),
+    ],
+)
+def test_what_cannot_be_written_can_be_looked_at_previewed_and_converted(
+    protect: Callable[[Path], list[str]],
+    sorts: Sequence[str],
+    base: Path,
+    usual: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    place, out = tmp_path / "place", tmp_path / "out"
+    out.mkdir()
+    folders = [project_of(sort, base, place) for sort in sorts]
+    before = protect(place)
+    if before and shutil.which(before[0]) is None:
+        pytest.skip(f"needs {before[0]}")
+    if before and subprocess.run([*before, "true"], capture_output=True).returncode:
+        pytest.skip(f"{before[0]} is not allowed here")
+    kept = contents(place)
+    told = run(before, out, folders)
+    assert contents(place) == kept
+    for path in (place, *place.rglob("*")):
+        path.chmod(0o755)  # so that it can be removed
+    assert set(told) == set(sorts)
+    for name, done in told.items():
+        assert not done["written"], name
+        assert done["look"] == usual["look"] or name == "damaged"
+        assert done["preview"][1]["faces"] == 1, name
+        assert "nothing to do" in done["extract"][0][-1], name
+        for what, sentence in done["refused"].items():
+            assert sentence.startswith("OutputError: Cannot "), (name, what)
+        if name == "damaged":
+            for notices in (done["preview"][0], done["convert"], done["extract"][0]):
+                assert "was damaged" in notices[0]
+                assert "anew from the crops (8 of A)" in notices[0]
+        else:
+            assert (done["picture"], done["video"]) == (usual["picture"], usual["video"]), name
+            assert done["convert"] == []
+
+
+def test_a_project_without_an_index_says_what_to_do(base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "p")
+    shutil.rmtree(tmp_path / "p" / "faces")
+    (tmp_path / "p" / INDEX).unlink()
+    with Project.open(tmp_path / "p").reading() as index, pytest.raises(ProjectError, match="do"):
+        Project.open(tmp_path / "p").usable(index, "a")
+    assert not (tmp_path / "p" / INDEX).exists()
+    with pytest.raises(OutputError, match="Cannot open"):
+        FaceIndex.reading(tmp_path / "p" / INDEX)
