@@ -10,10 +10,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from faceswap.errors import InputError, OutputError
+from faceswap.faces.align import crop_matrix, mean_face, transform
 from faceswap.faces.crops import (
     FaceCrop,
     FaceRecord,
     crop_files,
+    own_side,
     read_crop,
     read_crops,
     sharpness,
@@ -131,3 +133,17 @@ def test_blur_lowers_sharpness_whatever_the_size() -> None:
     assert sharpness(blurred) < 0.1 * sharpness(sharp)
     larger = cv2.resize(sharp, (512, 512), interpolation=cv2.INTER_NEAREST)
     assert_allclose(sharpness(larger), sharpness(sharp), rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("scale", "most", "side"), [(0.5, 1024, 144), (2, 1024, 560), (9, 512, 512)]
+)
+def test_a_crop_has_the_size_of_the_face_in_its_frame(scale: float, most: int, side: int) -> None:
+    """The mean face, scaled so that a crop of it would be 278 pixels wide at scale 1."""
+    placed = crop_matrix(np.array([[1.0, 0, 0], [0, 1, 0]]), 278)
+    points = transform(placed, mean_face().points[:68, :2]) * scale
+    assert own_side(points.astype(np.float32), most) == side
+
+
+def test_a_face_of_few_pixels_still_has_a_crop_to_look_at() -> None:
+    assert own_side(mean_face().points[:68, :2].astype(np.float32) * 1e-3, 1024) == 64

@@ -116,6 +116,24 @@ def test_done_is_done_and_other_settings_are_refused(whole: Path, sample: Path) 
     assert dump(whole) == before
 
 
+def test_what_is_not_given_stays_as_the_side_was_extracted(whole: Path, sample: Path) -> None:
+    events, summary = run(ExtractOptions(video=sample / "a.mp4", project=whole, side="a"))
+    assert any("nothing to do" in e.message for e in events if isinstance(e, Notice))
+    assert summary.faces == 50
+
+
+def test_crops_are_as_large_as_the_face_in_the_footage(sample: Path, tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    run(ExtractOptions(video=sample / "b.mp4", project=project, side="b", every=25))
+    crops = list(read_crops(project / "faces" / "b"))
+    assert len(crops) == 2
+    for crop in crops:
+        assert isinstance(crop, FaceCrop)
+        # Pixels of the crop to one of the frame: rounded up, by less than 16 in all.
+        scale = np.hypot(*crop.record.matrix[0, :2])
+        assert 1 <= scale < 1 + 16 / (len(crop.image) - 16)
+
+
 def test_redo_begins_anew(sample: Path, whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "p")
     _, summary = run(

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.faces.crops import crop_name, cropped_face, read_record, write_crop
+from faceswap.faces.crops import crop_name, cropped_face, own_side, read_record, write_crop
 from faceswap.faces.exclude import EXCLUDED
 from faceswap.faces.face import Face
 from faceswap.faces.rows import FaceRow, FrameRow
@@ -18,8 +18,8 @@ from faceswap.faces.rows import FaceRow, FrameRow
 class Cropping:
     """How the faces of a side are cut out.
 
-    folder: where to. size: side of a crop in pixels. every: crops are of every so-manieth frame.
-    footage: its fingerprint. written: before this frame all crops were written once, so that one
+    folder: where to. size: the largest side of a crop in pixels. every: crops are of every
+    so-manieth frame. footage: its fingerprint. written: before this frame all crops were written once, so that one
     that is not there was deleted by hand and is not cut out again. sure: ``every`` is known to
     have held for those, too.
     """
@@ -79,8 +79,9 @@ class CropWriter:
         how = self._cropping
         if _there(path):
             return
+        size = own_side(face.points, how.size)
         image, record = cropped_face(
-            picture, face, how.size, side=how.side, frame=row.frame, time=row.time
+            picture, face, size, side=how.side, frame=row.frame, time=row.time
         )
         write_crop(path, image, replace(record, pts=row.pts, shot=shot, footage=how.footage))
 

@@ -6,6 +6,7 @@ copied, sorted and deleted by hand; a deleted one is out of training.
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from faceswap.errors import InputError, OutputError
-from faceswap.faces.align import crop_matrix, face_similarity, transform
+from faceswap.faces.align import FRAMINGS, crop_matrix, face_similarity, transform
 from faceswap.faces.face import Face
 
 CHUNK = "faceswap"
@@ -175,6 +176,17 @@ def crop_bounds(
     x0, y0 = np.floor(places.min(0)).astype(int) - margin
     x1, y1 = np.ceil(places.max(0)).astype(int) + 1 + margin
     return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))
+
+
+def own_side(points: NDArray[np.float32], most: int) -> int:
+    """Side in pixels of a crop that shows a face, points (68, 2), as large as its frame does.
+
+    Rounded up to a multiple of 16, not below 64, where nothing would be left to see, and not
+    above ``most``.
+    """
+    similarity = face_similarity(points)
+    side = FRAMINGS["face"].side / max(1e-6, float(np.hypot(similarity[0, 0], similarity[1, 0])))
+    return min(most, max(64, 16 * math.ceil(min(side, most) / 16)))
 
 
 def cropped_face(

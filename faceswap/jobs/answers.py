@@ -166,7 +166,8 @@ class Answers:
         folder = project.faces(side)
         table = self._browser.table(side, folder)
         place = COLUMNS.index("blur")
-        table.values[:, place : place + 2] = self._measures.known(project.rows(side), table.names)
+        known = self._measures.known(project.rows(side), folder, table.names)
+        table.values[:, place : place + 2] = known
         return {
             "folder": str(folder),
             "excluded": EXCLUDED,

@@ -55,6 +55,7 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     with VideoReader(options.video, tolerate_damage=True) as video:
         yield from fetch(options.detector, options.landmarks)
         project = Project.open_or_make(options.project)
+        options = _as_before(project, options)
         if options.redo or not (yield from _done(project, options)):
             with project.extracting(options.side):
                 yield from _extract(project, options, video)
@@ -89,6 +90,17 @@ _BATCH = 50
 
 def _settings(options: ExtractOptions) -> dict[str, Any]:
     return options.model_dump(include=set(_SETTINGS))
+
+
+def _as_before(project: "Project", options: ExtractOptions) -> ExtractOptions:
+    """The options with those that were not given as the side was begun with."""
+    if options.redo:
+        return options
+    with project.reading() as index:
+        clip = index.clip(options.side)
+    old = clip.settings if clip else {}
+    left = {name for name in _SETTINGS if name in old} - options.model_fields_set
+    return options.model_copy(update={name: old[name] for name in left})
 
 
 def _done(project: "Project", options: ExtractOptions) -> Generator[Event, None, bool]:

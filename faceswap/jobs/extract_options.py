@@ -40,8 +40,15 @@ class ExtractOptions(Options):
         int, Show(common=True), Field(ge=1, description="Cut out the faces of every N-th frame.")
     ] = 1
     size: Annotated[
-        int, Field(ge=64, le=1024, multiple_of=16, description="Side of a crop, in pixels.")
-    ] = 256
+        int,
+        Field(
+            ge=64,
+            le=1024,
+            multiple_of=16,
+            description="Largest side of a crop, in pixels; a face that is smaller in the footage "
+            "is kept at the size that it has there.",
+        ),
+    ] = 1024
     min_face: Annotated[
         int, Field(ge=0, description="Leave out faces less wide than this many pixels.")
     ] = 0

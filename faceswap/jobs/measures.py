@@ -4,6 +4,7 @@ Fifty thousand crops take minutes to decode, so what was measured is kept beside
 can be deleted at any time.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -20,6 +21,15 @@ _SCHEMA = """CREATE TABLE IF NOT EXISTS measures (
 ) WITHOUT ROWID"""
 
 
+def _changes(folder: Path) -> dict[str, int]:
+    """When each file of a folder was last changed, by name, in nanoseconds."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_mtime_ns for entry in entries if entry.is_file()}
+    except FileNotFoundError:
+        return {}
+
+
 class Measures:
     """What was measured of a project's crops; kept in memory where its folder is read-only."""
 
@@ -33,20 +43,26 @@ class Measures:
             self._db.close()
             self._db = None
 
-    def known(self, side: str, names: Sequence[str]) -> NDArray[np.float32]:
+    def known(self, side: str, folder: Path, names: Sequence[str]) -> NDArray[np.float32]:
         """Blur and brightness (N, 2) of crops by name, NaN for those not measured yet.
 
-        side: of which generation, so that crops that were made anew are measured anew.
+        side: of which generation. What was measured of a file that has changed since, or is gone,
+        is not taken.
         """
         try:
             rows = self._open().execute(
-                "SELECT name, blur, brightness FROM measures WHERE side = ?", (side,)
+                "SELECT name, changed, blur, brightness FROM measures WHERE side = ?", (side,)
             )
-            found = {name: (blur, bright) for name, blur, bright in rows}
+            found = {name: (changed, (blur, bright)) for name, changed, blur, bright in rows}
         except sqlite3.DatabaseError:
             found = {}  # a damaged or locked file costs the memory of it, nothing else
+        there = _changes(folder / EXCLUDED) | _changes(folder)
         none = (np.nan, np.nan)
-        return np.array([found.get(name, none) for name in names], np.float32).reshape(-1, 2)
+        values = []
+        for name in names:
+            changed, measured = found.get(name, (None, none))
+            values.append(measured if there.get(name) == changed else none)
+        return np.array(values, np.float32).reshape(-1, 2)
 
     def measure(
         self, side: str, folder: Path, names: Sequence[str], seconds: float
