@@ -21,8 +21,20 @@ case "$1 $2" in
     "-c import platform"*) echo "${VERSION:-3.13.0}" ;;
     "-c "*) cat wanted ;;
     "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "venv" >>"$NOTES" ;;
-    "-m pip") shift 6; echo "pip $*" >>"$NOTES"; exit "${PIP_FAILS:-0}" ;;
-    scripts/smoke.py*) echo "smoke $0 $PYTHONPATH" >>"$NOTES"; exit "${SMOKE_FAILS:-0}" ;;
+    "-m pip")
+        shift 6
+        if [[ "$*" == *--target* ]]; then
+            echo "package ${@: -1}" >>"$NOTES"
+            touch "${@: -2:1}/it"
+            exit
+        fi
+        echo "pip $*" >>"$NOTES"
+        exit "${PIP_FAILS:-0}"
+        ;;
+    scripts/smoke.py*)
+        echo "smoke $0 $(ls "$PYTHONPATH")" >>"$NOTES"
+        exit "${SMOKE_FAILS:-0}"
+        ;;
     *) echo "asked: $*"; exit 3 ;;
 esac
 """
@@ -75,13 +87,10 @@ def test_the_environment_is_made_once_and_runs_this_checkout(machine: Machine) -
     code, said, asked = machine.run()
     assert code == 0, said
     [place] = machine.environments()
-    assert asked == [
-        "venv",
-        "pip torch>=2.6,<=2.13.0 av>=14",
-        f"smoke {place}/bin/python {machine.checkout}",
-    ]
+    made = ["package .", f"smoke {place}/bin/python it"]
+    assert asked == ["venv", "pip torch>=2.6,<=2.13.0 av>=14 hatchling>=1.27", *made]
     code, said, asked = machine.run()
-    assert (code, asked) == (0, [f"smoke {place}/bin/python {machine.checkout}"])
+    assert (code, asked) == (0, made)
     assert "of an earlier run" in said
 
 
@@ -89,11 +98,11 @@ def test_what_was_left_half_made_is_not_trusted(machine: Machine) -> None:
     code, _, asked = machine.run(PIP_FAILS="1")
     assert (code, asked[-1].split()[0]) == (1, "pip")
     code, _, asked = machine.run()
-    assert (code, [line.split()[0] for line in asked]) == (0, ["venv", "pip", "smoke"])
+    assert (code, [line.split()[0] for line in asked]) == (0, ["venv", "pip", "package", "smoke"])
     [place] = machine.environments()
     (place / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")  # its Python is gone
     code, _, asked = machine.run()
-    assert (code, [line.split()[0] for line in asked]) == (0, ["venv", "pip", "smoke"])
+    assert (code, [line.split()[0] for line in asked]) == (0, ["venv", "pip", "package", "smoke"])
 
 
 @pytest.mark.parametrize("change", ["dependencies", "version"])
@@ -105,7 +114,7 @@ def test_another_environment_takes_the_place_of_the_old_one(machine: Machine, ch
         code, _, asked = machine.run()
     else:
         code, _, asked = machine.run(VERSION="3.13.9")
-    assert (code, [line.split()[0] for line in asked]) == (0, ["venv", "pip", "smoke"])
+    assert (code, [line.split()[0] for line in asked]) == (0, ["venv", "pip", "package", "smoke"])
     [new] = machine.environments()
     assert new != old
 
@@ -144,5 +153,5 @@ esac
     lines = said.splitlines()
     assert lines[-1] == "5 passed"
     assert "avx2 avx2 AVX2" in lines
-    assert [line.split()[0] for line in asked] == ["venv", "pip", "smoke"]
+    assert [line.split()[0] for line in asked] == ["venv", "pip", "package", "smoke"]
     assert ("== FAILED" in said) == (fails in ("avx2", "smoke"))

@@ -190,8 +190,10 @@ def test_offline_it_is_said_before_the_work(
 def test_a_missing_package_is_told_before_anything_is_downloaded(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PACKAGES", {name: "no_such_package"})
-    with pytest.raises(AssetError, match=r"needs the package no_such_package.*centerface"):
+    monkeypatch.setattr(module, "PACKAGES", {name: ("no_such_package", "get it")})
+    with pytest.raises(
+        AssetError, match=r"needs the package no_such_package, .*: get it, or .*centerface"
+    ):
         make_detector(name, "cpu")
 
 

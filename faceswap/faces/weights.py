@@ -96,8 +96,11 @@ DOWNLOADS: dict[str, tuple[Weights, ...]] = {
 }
 """By the name of the detector or landmarker; the first file is its weights."""
 
-PACKAGES = {"retinaface": "torchvision", "scrfd": "onnxruntime"}
-"""What face-alignment imports for a detector and does not install."""
+PACKAGES = {
+    "retinaface": ("torchvision", "install the one that fits the PyTorch here"),
+    "scrfd": ("onnxruntime", "pip install onnxruntime"),
+}
+"""What face-alignment imports for a detector and does not install, and how it is got."""
 
 
 def folder() -> Path:
@@ -116,11 +119,11 @@ def fetch(*names: str) -> Generator[Event, None, None]:
     for name in names:
         if name not in DOWNLOADS:
             continue
-        package = PACKAGES.get(name)
+        package, how = PACKAGES.get(name, ("", ""))
         if package and importlib.util.find_spec(package) is None:
             raise AssetError(
-                f"The detector {name} needs the package {package}, which is not installed: "
-                f"install the one that fits the torch here, or use {_instead(name)}."
+                f"The detector {name} needs the package {package}, which is not installed: {how}, "
+                f"or use {_instead(name)}."
             )
         for weights in DOWNLOADS[name]:
             if not (folder() / weights.file).exists():

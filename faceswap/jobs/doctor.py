@@ -323,9 +323,9 @@ def _downloads() -> Iterator[Finding]:
 
     for name, files in DOWNLOADS.items():
         use = "--landmarks" if name == "fan" else "--detector"
-        package = PACKAGES.get(name)
+        package, how = PACKAGES.get(name, ("", ""))
         if package and importlib.util.find_spec(package) is None:
-            advice = f"for {use} {name}: install the {package} that fits the torch here."
+            advice = f"for {use} {name}: {how}."
             yield _optional(name, f"{package} is not installed", advice)
         elif not all((folder() / weights.file).exists() for weights in files):
             advice = f"for {use} {name}: it is downloaded at first use, which needs a connection."
