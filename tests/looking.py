@@ -3,7 +3,6 @@
 A program of its own: ``looking.py OUT PROJECT…`` writes one line of JSON.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -20,7 +19,6 @@ from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.project import Project
-from faceswap.video.reader import VideoReader
 
 
 def tried(work: Callable[[], Any]) -> Any:
@@ -49,22 +47,15 @@ def looked(folder: Path) -> list[Any]:
 
 
 def used(folder: Path, out: Path) -> dict[str, Any]:
-    """What looking at, previewing and converting a project gives, its pictures by their sum."""
+    """What looking at, previewing and converting a project gives; its pictures are in ``out``."""
     picture, video = out / f"{folder.name}.png", out / f"{folder.name}.mkv"
     look: dict[str, Any] = {"project": folder, "device": "cpu", "output": picture, "frame": 3}
     turn: dict[str, Any] = {"project": folder, "device": "cpu", "output": video, "quality": 0}
-    told: dict[str, Any] = {
+    return {
         "look": tried(lambda: looked(folder)),
         "preview": tried(lambda: ran(preview(PreviewOptions(**look)))),
         "convert": tried(lambda: ran(convert(ConvertOptions(**turn)))[0]),
     }
-    if picture.exists():
-        told["picture"] = hashlib.sha256(picture.read_bytes()).hexdigest()
-    if video.exists():
-        with VideoReader(video) as frames:
-            pictures = b"".join(frame.image.tobytes() for frame in frames)
-        told["video"] = hashlib.sha256(pictures).hexdigest()
-    return told
 
 
 def refused(folder: Path) -> dict[str, Any]:

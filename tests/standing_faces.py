@@ -1,5 +1,6 @@
 """A stand-in for the tracker, for tests of what an extraction writes, keeps and loses."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,3 +46,16 @@ def stand_in(batch: int = 4) -> None:
     """Let the extractions of this process see the stand-in's faces, in batches of so many."""
     module._tracker = StandIn
     module._BATCH = batch
+
+
+def untaught(run: Path) -> None:
+    """Put a model that has learnt nothing into the folder of a run."""
+    import torch
+
+    from faceswap.swap.model import KIND, SwapModel, config_of
+    from faceswap.training.checkpoint import CheckpointFolder, weights_of
+
+    torch.manual_seed(0)
+    config = config_of("quick", 64)
+    tensors = dict(weights_of(SwapModel(config), "model"))
+    CheckpointFolder(run).save(7, KIND, config.model_dump(), {}, tensors)

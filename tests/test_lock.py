@@ -1,10 +1,22 @@
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from drawn_faces import draw_project
+from driving import finished
+from made_clips import MakeClip
+from small_runs import options
+from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
+from faceswap.events import Metrics
+from faceswap.faces.exclude import exclude, restore
+from faceswap.jobs import extract as module
+from faceswap.jobs.convert import ConvertOptions, convert
+from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.jobs.train import train
 from faceswap.training.lock import LOCK, held
 
 HOLDER = """
@@ -52,3 +64,28 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="Cannot write in"), held(tmp_path / "file"):
         pass
+
+
+def test_training_stands_in_nobody_s_way(
+    tmp_path: Path, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_tracker", StandIn)
+    clip, project = make_clip(frames=8), draw_project(tmp_path / "p", 20)
+    finding = ExtractOptions(video=clip, project=project.folder, side="a", size=64)
+    turn = ConvertOptions(
+        project=project.folder, name="other", output=tmp_path / "o.mkv", device="cpu"
+    )
+    untaught(project.model / "other")
+    teaching = options(project.folder, steps=1000)
+    with closing(train(teaching)) as job:
+        while not isinstance(next(job), Metrics):
+            pass
+        with pytest.raises(ProjectError, match="is being trained already"):
+            next(train(teaching))
+        finished(extract(finding))
+        finished(extract(finding.model_copy(update={"redo": True, "size": 80})))
+        assert exclude(project.faces("a"), ["000003.png"])
+        assert restore(project.faces("a"), ["000003.png"])
+        project.set_video("b", clip)
+        assert finished(convert(turn))[1].swapped == 8
+        next(job)

@@ -6,24 +6,27 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 from driving import finished
 from looking import used
 from made_clips import MakeClip
-from standing_faces import StandIn
+from small_runs import notices
+from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
 from faceswap.faces.exclude import exclude
 from faceswap.faces.index import FaceIndex
 from faceswap.jobs import extract as module
+from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.project import Project
-from faceswap.swap.model import KIND, SwapModel, config_of
-from faceswap.training.checkpoint import CheckpointFolder, weights_of
+from faceswap.video.reader import VideoReader, read_image
 
 FRAMES = 8
 INDEX = "index.sqlite"
@@ -45,10 +48,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
         finished(extract(ExtractOptions(video=clip, project=folder, side="a", size=64)))
     project = Project.open(folder)
     assert exclude(project.faces("a"), ["000002_0.png"])
-    torch.manual_seed(0)
-    config = config_of("quick", 64)
-    tensors = dict(weights_of(SwapModel(config), "model"))
-    CheckpointFolder(project.model / "main").save(7, KIND, config.model_dump(), {}, tensors)
+    untaught(project.model / "main")
     return folder
 
 
@@ -98,11 +98,22 @@ def run(before: Sequence[str], out: Path, folders: Sequence[Path]) -> dict[str, 
     return told
 
 
+def decoded(video: Path) -> np.ndarray:
+    """All frames, int (8, H, W, 3)."""
+    with VideoReader(video) as frames:
+        return np.stack([frame.image for frame in frames]).astype(int)
+
+
+def pictures(out: Path, name: str) -> np.ndarray:
+    """The previewed frame and the converted ones, int (9, H, W, 3)."""
+    return np.concatenate([read_image(out / f"{name}.png")[None], decoded(out / f"{name}.mkv")])
+
+
 @pytest.fixture(scope="module")
 def usual(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the same project gives that can be written."""
     out = tmp_path_factory.mktemp("usual")
-    return used(shutil.copytree(base, out / "p"), out)
+    return used(shutil.copytree(base, out / "p"), out) | {"pictures": pictures(out, "p")}
 
 
 def by_permission(folder: Path) -> list[str]:
@@ -159,8 +170,9 @@ def test_what_cannot_be_written_can_be_looked_at_previewed_and_converted(
                 assert "was damaged" in notices[0]
                 assert "anew from the crops (8 of A)" in notices[0]
         else:
-            assert (done["picture"], done["video"]) == (usual["picture"], usual["video"]), name
             assert done["convert"] == []
+        # Processes differ in the last bits of what the model computes.
+        assert np.abs(pictures(out, name) - usual["pictures"]).mean() < 0.2, name
 
 
 def test_a_project_without_an_index_says_what_to_do(base: Path, tmp_path: Path) -> None:
@@ -172,3 +184,46 @@ def test_a_project_without_an_index_says_what_to_do(base: Path, tmp_path: Path) 
     assert not (tmp_path / "p" / INDEX).exists()
     with pytest.raises(OutputError, match="Cannot open"):
         FaceIndex.reading(tmp_path / "p" / INDEX)
+
+
+def test_what_was_lost_is_looked_for_before_it_is_converted(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_tracker", StandIn)
+    options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64, every=2)
+    finished(extract(options))
+    project, out = Project.open(tmp_path / "p"), tmp_path / "out.mkv"
+    untaught(project.model / "main")
+    turn = ConvertOptions(project=project.folder, output=out, device="cpu", quality=0)
+    finished(convert(turn))
+    before = decoded(out)
+    (project.folder / INDEX).unlink()
+    with pytest.raises(ProjectError, match=r"was gone.*lost faces of A.*run 'faceswap extract "):
+        finished(convert(turn.model_copy(update={"overwrite": True})))
+    picture = tmp_path / "frame.png"
+    look = PreviewOptions(project=project.folder, frame=4, output=picture, device="cpu")
+    events, summary = finished(preview(look))
+    assert summary.faces == 1
+    assert "lost faces of A" in notices(events)[0]
+    finished(extract(options))
+    events, summary = finished(convert(turn.model_copy(update={"overwrite": True})))
+    assert notices(events) == []
+    assert summary.swapped == FRAMES
+    assert np.abs(decoded(out) - before).mean() < 0.2
+
+
+def test_what_is_not_all_extracted_is_converted_and_told(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_tracker", StandIn)
+    monkeypatch.setattr(module, "_BATCH", 2)
+    monkeypatch.setattr(module.Meter, "add", lambda meter, amount=1: meter.progress())
+    options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64)
+    with closing(extract(options)) as job:
+        for _ in range(6):
+            next(job)
+    untaught(tmp_path / "p" / "model" / "main")
+    turn = ConvertOptions(project=tmp_path / "p", output=tmp_path / "out.mkv", device="cpu")
+    events, summary = finished(convert(turn))
+    assert 0 < summary.swapped < FRAMES
+    assert "A are not all extracted yet" in notices(events)[0]
