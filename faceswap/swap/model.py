@@ -180,8 +180,7 @@ class SwapModel(nn.Module):
 
         Raises CheckpointError when the file is damaged, newer, or holds another kind of model.
         """
-        model = model_from(read_checkpoint(path))
-        return model.to(device).eval().requires_grad_(False)
+        return model_from(read_checkpoint(path, weights=True), device)
 
 
 def config_from(checkpoint: Checkpoint) -> SwapConfig:
@@ -199,17 +198,25 @@ def config_from(checkpoint: Checkpoint) -> SwapConfig:
         raise _other_build(checkpoint) from error
 
 
-def model_from(checkpoint: Checkpoint) -> SwapModel:
-    """The model a checkpoint describes, with its averaged weights.
+def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> SwapModel:
+    """The model a checkpoint describes, with its averaged weights, ready to convert.
 
-    Raises CheckpointError when it holds another kind of model.
+    On a processor it may share the checkpoint's tensors. Raises CheckpointError when it holds
+    another kind of model.
     """
-    model = SwapModel(config_from(checkpoint))
+    config = config_from(checkpoint)
+    with torch.device("meta"):
+        # Drawing values to start from takes longer than reading those that there are.
+        model = SwapModel(config)
+    known = model.state_dict()
+    weights = checkpoint.part("ema") or checkpoint.part("model")
+    weights = {n: w.to(known[n].dtype) if n in known else w for n, w in weights.items()}
     try:
-        model.load_state_dict(checkpoint.part("ema") or checkpoint.part("model"))
+        model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise _other_build(checkpoint) from error
-    return model
+    to_channels_last(model)
+    return model.to(device).eval().requires_grad_(False)
 
 
 def _other_build(checkpoint: Checkpoint) -> CheckpointError:
