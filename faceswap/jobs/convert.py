@@ -1,6 +1,6 @@
 """A's footage in, the same footage with B's face out."""
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,10 +56,9 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     in its metadata that it is synthetic.
     """
     from faceswap.project import Project
-    from faceswap.swap.model import SwapModel
+    from faceswap.swap.model import newest_model
     from faceswap.swap.placing import placed_faces
     from faceswap.swap.swapper import Swapper
-    from faceswap.training.checkpoint import newest_checkpoint
     from faceswap.training.precision import pick_device
     from faceswap.video.ahead import ahead
     from faceswap.video.reader import VideoReader
@@ -71,9 +70,11 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         project.out.mkdir(exist_ok=True)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
     device = pick_device(options.device)
-    model = SwapModel.load(newest_checkpoint(project.model / options.name), device)
+    model, _, problems = newest_model(project.model / options.name, device)
+    for problem in problems:
+        yield Notice(message=problem)
     with project.index() as index:
-        places, cuts = placed_faces(index, "a", model.resolution, options.smooth)
+        places, _ = placed_faces(index, "a", model.resolution, options.smooth)
     meter = Meter("convert", total=footage.info.frames or None)
     swapped = 0
     with (
@@ -82,9 +83,8 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         Swapper(model, device, options) as swapper,
         closing(ahead(footage.frames(), 2 * options.batch)) as frames,
     ):
-        for batch in _batches(frames, options.batch, cuts):
-            if batch[0].index in cuts:
-                swapper.cut()
+        for batch in _batches(frames, options.batch):
+            swapper.forget(before=batch[0].index)
             faces = [places.get(frame.index, []) for frame in batch]
             images = swapper.swap([frame.image for frame in batch], faces)
             for frame, image in zip(batch, images, strict=True):
@@ -100,15 +100,13 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
 
 
-def _batches(
-    frames: Iterable["Frame"], size: int, cuts: Collection[int]
-) -> Iterator[list["Frame"]]:
-    """Lists of up to ``size`` frames, a new one at every cut."""
+def _batches(frames: Iterable["Frame"], size: int) -> Iterator[list["Frame"]]:
+    """Lists of ``size`` frames, the last of them perhaps of fewer."""
     batch: list[Frame] = []
     for frame in frames:
-        if batch and (len(batch) == size or frame.index in cuts):
+        batch.append(frame)
+        if len(batch) == size:
             yield batch
             batch = []
-        batch.append(frame)
     if batch:
         yield batch

@@ -32,7 +32,7 @@ from faceswap.autoencoder.networks import (
     QuadDecoder,
 )
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.training.checkpoint import Checkpoint, read_checkpoint
+from faceswap.training.checkpoint import Checkpoint, newest_weights, read_checkpoint
 from faceswap.training.precision import half_precision
 
 Preset = Literal["quick", "classic", "df", "liae"]
@@ -217,6 +217,18 @@ def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Sw
         raise _other_build(checkpoint) from error
     to_channels_last(model)
     return model.to(device).eval().requires_grad_(False)
+
+
+def newest_model(
+    run: Path, device: torch.device | str = "cpu"
+) -> tuple[SwapModel, Path, list[str]]:
+    """The newest model of a training run that is whole, ready to convert.
+
+    And the file it was read from, and what is to be told of newer ones that are damaged. Raises
+    CheckpointError when there is none, or of another kind.
+    """
+    checkpoint, problems = newest_weights(run)
+    return model_from(checkpoint, device), checkpoint.path, problems
 
 
 def _other_build(checkpoint: Checkpoint) -> CheckpointError:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -127,8 +127,18 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return header
 
 
+class _Opened(Protocol):
+    """What ``safe_open``, which says nothing of its types, gives."""
+
+    def keys(self) -> list[str]:
+        """Names of all tensors."""
+
+    def get_tensor(self, name: str) -> Tensor:
+        """A tensor, mapped into memory: what isn't looked at isn't read."""
+
+
 def _tensors(
-    path: Path, file: safe_open, header: Mapping[str, Any], weights: bool
+    path: Path, file: _Opened, header: Mapping[str, Any], weights: bool
 ) -> dict[str, Tensor]:
     """All tensors, or the weights alone, verified; those that are not asked for are not read."""
     stored = sorted(file.keys())
@@ -220,9 +230,9 @@ class CheckpointFolder:
     ) -> tuple[Checkpoint | None, list[str]]:
         """The newest valid checkpoint, or None where there is none; what was wrong with newer ones.
 
-        until: only those of this step and before. weights: as for ``read_checkpoint``. Raises CheckpointError when there are some but
-        none is valid, NewerCheckpointError when the newest was made by a newer version: an old one
-        is then not silently trained on.
+        until: only those of this step and before. weights: as for ``read_checkpoint``. Raises
+        CheckpointError when there are some but none is valid, NewerCheckpointError when the newest
+        was made by a newer version: an old one is then not silently trained on.
         """
         problems: list[str] = []
         files = [path for path in self.files() if until is None or _step(path) <= until]
