@@ -12,12 +12,11 @@ import json
 import os
 import re
 import shutil
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,11 +24,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from faceswap.errors import CheckpointError, NewerCheckpointError, OutputError
+from faceswap.training.verified import (
+    FORMAT,
+    HEADER,
+    checksum_of,
+    header_of,
+    metadata_of,
+    tensors_of,
+)
 
-FORMAT = 2
-"""Format 1, which is still read, has one checksum over all tensors in place of one for each."""
-_HEADER = "faceswap"
-_HEADER_CHECKSUM = "faceswap.crc32"
 _NAME = re.compile(r"step-(\d{9})\.safetensors")
 
 
@@ -70,16 +73,14 @@ def write_checkpoint(
         "kind": kind,
         "config": dict(config),
         "numbers": dict(numbers),
-        "checksums": {name: _checksum(name, tensor) for name, tensor in plain.items()},
+        "checksums": {name: checksum_of(name, tensor) for name, tensor in plain.items()},
     }
-    text = json.dumps(header)
-    metadata = {_HEADER: text, _HEADER_CHECKSUM: str(zlib.crc32(text.encode()))}
     # A folder, as safetensors writes under a name of its own making, which a kill leaves behind.
     part = path.with_suffix(".part")
     written = part / path.name
     try:
         part.mkdir(exist_ok=True)
-        save_file(plain, written, metadata=metadata)
+        save_file(plain, written, metadata=metadata_of(header))
         # Readable by whom the user's umask says, as the folder is; safetensors leaves it private.
         os.chmod(written, part.stat().st_mode & 0o666)
         _flush(written)
@@ -103,8 +104,8 @@ def read_checkpoint(path: Path, *, weights: bool = False) -> Checkpoint:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = _header(path, file.metadata() or {})
-            tensors = _tensors(path, file, header, weights)
+            header = header_of(path, file.metadata() or {})
+            tensors = tensors_of(path, file, header, weights)
         return Checkpoint(path, header["kind"], header["config"], header["numbers"], tensors)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no model file {path}.") from error
@@ -112,64 +113,6 @@ def read_checkpoint(path: Path, *, weights: bool = False) -> Checkpoint:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is not a checkpoint of faceswap.") from error
-
-
-def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    text = metadata[_HEADER]
-    known = metadata.get(_HEADER_CHECKSUM)
-    if known is not None and known != str(zlib.crc32(text.encode())):
-        raise _damaged(path)
-    header: dict[str, Any] = json.loads(text)
-    if header["format"] > FORMAT:
-        raise NewerCheckpointError(
-            f"{path} was made by a newer version of faceswap; update faceswap first."
-        )
-    return header
-
-
-class _Opened(Protocol):
-    """What ``safe_open``, which says nothing of its types, gives."""
-
-    def keys(self) -> list[str]:
-        """Names of all tensors."""
-
-    def get_tensor(self, name: str) -> Tensor:
-        """A tensor, mapped into memory: what isn't looked at isn't read."""
-
-
-def _tensors(
-    path: Path, file: _Opened, header: Mapping[str, Any], weights: bool
-) -> dict[str, Tensor]:
-    """All tensors, or the weights alone, verified; those that are not asked for are not read."""
-    stored = sorted(file.keys())
-    wanted = _weights_among(stored) if weights else stored
-    single = header["format"] == 1
-    if not single and header["checksums"].keys() != set(stored):
-        raise _damaged(path)
-    tensors, total = {}, 0
-    for name in stored if single else wanted:
-        tensor = file.get_tensor(name)
-        if weights:
-            tensor = tensor.clone()  # verified is then what is used, whatever becomes of the file
-        if single:
-            total = zlib.crc32(_bytes(tensor), zlib.crc32(name.encode(), total))
-        elif _checksum(name, tensor) != header["checksums"][name]:
-            raise _damaged(path)
-        if name in wanted:
-            tensors[name] = tensor
-    if single and total != header["checksum"]:
-        raise _damaged(path)
-    return tensors
-
-
-def _weights_among(names: Sequence[str]) -> list[str]:
-    """The averaged weights, or the trained ones where there are no averaged."""
-    averaged = [name for name in names if name.startswith("ema/")]
-    return averaged or [name for name in names if name.startswith("model/")]
-
-
-def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(f"{path} is damaged: its checksum does not fit.")
 
 
 class CheckpointFolder:
@@ -309,17 +252,6 @@ def _no_model(folder: Path, maker: str) -> CheckpointError:
     return CheckpointError(f"There is no trained model in {folder}; run '{maker}' first.")
 
 
-def _checksum(name: str, tensor: Tensor) -> int:
-    """CRC-32 over what a tensor is and its bytes."""
-    kind = f"{name} {tensor.dtype} {tuple(tensor.shape)}"
-    return zlib.crc32(_bytes(tensor), zlib.crc32(kind.encode()))
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    flat = tensor.reshape(-1).view(torch.uint8) if tensor.numel() else torch.empty(0)
-    return flat.numpy().data
-
-
 def _step(path: Path) -> int:
     """The step that a checkpoint of this name is of."""
     return int(path.stem.removeprefix("step-"))
@@ -329,7 +261,7 @@ def _score(path: Path) -> float | None:
     """How good the model in ``path`` was found to be, where that was measured and can be read."""
     try:
         with safe_open(path, framework="pt") as file:
-            return float(json.loads(file.metadata()[_HEADER])["numbers"]["score"])
+            return float(json.loads(file.metadata()[HEADER])["numbers"]["score"])
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
