@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from faceswap.errors import CheckpointError, NewerCheckpointError, OutputError
@@ -17,6 +19,7 @@ from faceswap.training import checkpoint
 from faceswap.training.checkpoint import (
     CheckpointFolder,
     newest_checkpoint,
+    newest_weights,
     read_checkpoint,
     write_checkpoint,
 )
@@ -49,6 +52,122 @@ def test_channels_last_weights_come_back_with_their_values(tmp_path: Path) -> No
     weight = torch.rand(4, 3, 5, 5).contiguous(memory_format=torch.channels_last)
     write_checkpoint(tmp_path / "x.safetensors", "toy", {}, {}, {"model/w": weight})
     assert torch.equal(read_checkpoint(tmp_path / "x.safetensors").tensors["model/w"], weight)
+
+
+class Counted:
+    """In place of ``safe_open``: what is asked of files, in bytes."""
+
+    bytes = 0
+
+    def __init__(self, path: Path, framework: str) -> None:
+        self._opened = safe_open(path, framework=framework)
+
+    def __enter__(self) -> "Counted":
+        self._file = self._opened.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
+
+    def metadata(self) -> dict[str, str]:
+        return self._file.metadata()
+
+    def keys(self) -> list[str]:
+        return self._file.keys()
+
+    def get_tensor(self, name: str) -> torch.Tensor:
+        tensor = self._file.get_tensor(name)
+        Counted.bytes += tensor.nbytes
+        return tensor
+
+
+def heavy(folder: CheckpointFolder, step: int) -> Path:
+    """A checkpoint in which the optimiser's state dwarfs the averaged weights."""
+    tensors = TENSORS | {"ema/w": torch.rand(1000), "optimiser/w/m": torch.rand(1_000_000)}
+    return folder.save(step, "toy", {}, {"step": step}, tensors)
+
+
+def test_of_the_weights_nothing_else_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = CheckpointFolder(tmp_path)
+    path = heavy(folder, 1)
+    monkeypatch.setattr(checkpoint, "safe_open", Counted)
+    monkeypatch.setattr(Counted, "bytes", 0)
+    got, problems = newest_weights(tmp_path)
+    assert Counted.bytes == 4000
+    assert (got.path, got.tensors.keys(), problems) == (path, {"ema/w"}, [])
+    whole = read_checkpoint(path)
+    assert Counted.bytes > 4_000_000
+    assert torch.equal(got.tensors["ema/w"], whole.tensors["ema/w"])
+
+
+def test_weights_are_verified_for_themselves(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    first, second = (heavy(folder, step) for step in (1, 2))
+    weights = read_checkpoint(second, weights=True).tensors["ema/w"].numpy().tobytes()
+    data = bytearray(second.read_bytes())
+    place = data.find(weights)
+    data[-2_000_000] ^= 4  # in the optimiser's state
+    second.write_bytes(data)
+    assert newest_weights(tmp_path)[0].path == second
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_checkpoint(second)
+    data[place + 1000] ^= 4
+    second.write_bytes(data)
+    got, problems = newest_weights(tmp_path)
+    assert got.path == first
+    assert len(problems) == 2
+    assert problems[1] == "The model of step 1 is used instead."
+
+
+def test_without_averaged_weights_the_trained_ones_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    write_checkpoint(path, "toy", {}, {}, {"model/w": torch.ones(2), "state/n": torch.zeros(3)})
+    assert read_checkpoint(path, weights=True).tensors.keys() == {"model/w"}
+
+
+def test_weights_outlive_their_file(tmp_path: Path) -> None:
+    path = heavy(CheckpointFolder(tmp_path), 1)
+    got = read_checkpoint(path, weights=True).tensors["ema/w"]
+    before = got.clone()
+    with open(path, "r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert torch.equal(got, before)
+
+
+def of_format_1(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """As it was written before each tensor had a checksum of its own."""
+    total = 0
+    for name, tensor in sorted(tensors.items()):
+        data = tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b""
+        total = zlib.crc32(data, zlib.crc32(name.encode(), total))
+    header = {"format": 1, "kind": "toy", "config": {}, "numbers": {"step": 1}, "checksum": total}
+    save_file(tensors, path, metadata={"faceswap": json.dumps(header)})
+
+
+def test_files_of_before_are_read_and_verified(tmp_path: Path) -> None:
+    path = CheckpointFolder(tmp_path).path(1)
+    of_format_1(path, TENSORS)
+    assert read_checkpoint(path).tensors.keys() == TENSORS.keys()
+    assert read_checkpoint(path, weights=True).tensors.keys() == {"ema/w"}
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 4
+    path.write_bytes(data)
+    for weights in (False, True):
+        with pytest.raises(CheckpointError, match="its checksum"):
+            read_checkpoint(path, weights=weights)
+
+
+@pytest.mark.parametrize(("known", "other"), [(b"size", b"sice"), (b'"ema/w":', b'"ema/v":')])
+def test_a_damaged_header_is_noticed(tmp_path: Path, known: bytes, other: bytes) -> None:
+    path = save(CheckpointFolder(tmp_path), 1)
+    data = path.read_bytes()
+    assert data.count(known) == 1
+    path.write_bytes(data.replace(known, other))
+    for weights in (False, True):
+        with pytest.raises(CheckpointError, match="its checksum"):
+            read_checkpoint(path, weights=weights)
 
 
 def test_the_last_few_are_kept_and_leftovers_removed(tmp_path: Path) -> None:
@@ -163,7 +282,7 @@ def test_a_newer_version_is_refused_not_skipped(
 ) -> None:
     folder = CheckpointFolder(tmp_path)
     save(folder, 1)
-    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
     save(folder, 2)
     monkeypatch.undo()
     with pytest.raises(NewerCheckpointError, match="newer version"):

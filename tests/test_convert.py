@@ -1,6 +1,7 @@
 """Conversion: what changes, what must not, and what goes wrong."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -213,9 +214,8 @@ def test_colour_follows_a_and_is_steady_until_a_cut() -> None:
     dark = (frame() // 3).astype(np.uint8)
     look = Look(color=1, light=0, sharpen=0, feather=0.05, steady=0.9)
     with Swapper(Painter((0.5, 0.5, 0.5)), torch.device("cpu"), look) as swapper:
-        bright_out, dark_out = swapper.swap([frame(), dark], [[placed()], [placed()]])
-        swapper.cut()
-        (after_cut,) = swapper.swap([dark], [[placed()]])
+        seen = [replace(placed(), frame=n, shot=2 * (n == 2)) for n in range(3)]
+        bright_out, dark_out, after_cut = swapper.swap([frame(), dark, dark], [[f] for f in seen])
     area = (slice(35, 45), slice(35, 45))
     assert abs(float(bright_out[area].mean()) - frame()[area].mean()) < 6
     assert dark_out[area].mean() > 0.8 * bright_out[area].mean()

@@ -19,9 +19,9 @@ class Cropping:
     """How the faces of a side are cut out.
 
     folder: where to. size: the largest side of a crop in pixels. every: crops are of every
-    so-manieth frame. footage: its fingerprint. written: before this frame all crops were written once, so that one
-    that is not there was deleted by hand and is not cut out again. sure: ``every`` is known to
-    have held for those, too.
+    so-manieth frame. footage: its fingerprint. written: before this frame all crops were written
+    once, so that one that is not there was deleted by hand and is not cut out again. sure:
+    ``every`` is known to have held for those, too.
     """
 
     folder: Path

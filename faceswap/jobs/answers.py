@@ -127,15 +127,19 @@ class Answers:
     def on_swap(
         self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
     ) -> Values:
-        """A frame of A with B's face, blended as ``look`` says."""
+        """A frame of A with B's face, as conversion makes it where ``look`` is asked for.
+
+        "notice" is what is to be told of the model, a sentence or none.
+        """
         options = Look(**look)
         began = time.perf_counter()
-        image, faces = self.studio.swapped(frame, run, options)
-        picture = _text(encoded(image, width, height))
+        made = self.studio.swapped(frame, run, options)
+        picture = _text(encoded(made.image, width, height))
         return {
-            "frame": frame,
+            "frame": made.frame,
             "image": picture,
-            "faces": faces,
+            "faces": made.faces,
+            "notice": " ".join(made.problems),
             "seconds": time.perf_counter() - began,
         }
 

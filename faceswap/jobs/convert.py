@@ -1,6 +1,6 @@
 """A's footage in, the same footage with B's face out."""
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,10 +57,9 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     """
     from faceswap.project import Project
     from faceswap.provenance import SWAPPED
-    from faceswap.swap.model import SwapModel
+    from faceswap.swap.model import newest_model
     from faceswap.swap.placing import placed_faces
     from faceswap.swap.swapper import Swapper
-    from faceswap.training.checkpoint import newest_checkpoint
     from faceswap.training.precision import pick_device
     from faceswap.video.ahead import ahead
     from faceswap.video.reader import VideoReader
@@ -72,12 +71,12 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         _make(project.out)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
     device = pick_device(options.device)
-    model = SwapModel.load(newest_checkpoint(project.model / options.name), device)
+    model, _, problems = newest_model(project.model / options.name, device)
     with project.reading() as index, index.snapshot():
-        said = project.usable(index, "a", whole=True)
-        places, cuts = placed_faces(index, "a", model.resolution, options.smooth)
-    for sentence in said:
-        yield Notice(message=sentence)
+        problems += project.usable(index, "a", whole=True)
+        places, _ = placed_faces(index, "a", model.resolution, options.smooth)
+    for problem in problems:
+        yield Notice(message=problem)
     meter = Meter("convert", total=footage.info.frames or None)
     swapped = 0
     with (
@@ -92,9 +91,8 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         Swapper(model, device, options) as swapper,
         closing(ahead(footage.frames(), 2 * options.batch)) as frames,
     ):
-        for batch in _batches(frames, options.batch, cuts):
-            if batch[0].index in cuts:
-                swapper.cut()
+        for batch in _batches(frames, options.batch):
+            swapper.forget(before=batch[0].index)
             faces = [places.get(frame.index, []) for frame in batch]
             images = swapper.swap([frame.image for frame in batch], faces)
             for frame, image in zip(batch, images, strict=True):
@@ -121,15 +119,13 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _batches(
-    frames: Iterable["Frame"], size: int, cuts: Collection[int]
-) -> Iterator[list["Frame"]]:
-    """Lists of up to ``size`` frames, a new one at every cut."""
+def _batches(frames: Iterable["Frame"], size: int) -> Iterator[list["Frame"]]:
+    """Lists of ``size`` frames, the last of them perhaps of fewer."""
     batch: list[Frame] = []
     for frame in frames:
-        if batch and (len(batch) == size or frame.index in cuts):
+        batch.append(frame)
+        if len(batch) == size:
             yield batch
             batch = []
-        batch.append(frame)
     if batch:
         yield batch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from faceswap.errors import FaceswapError, OptionsError
+from faceswap.errors import FaceswapError, InputError, OptionsError
 from faceswap.events import Answer, Event, Notice, Preview, Progress, Summary
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
 from faceswap.swap.look import Look
@@ -22,7 +22,7 @@ GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
 
 
 class PreviewOptions(Look):
-    """Show a frame of A with B's face, or answer questions about a project."""
+    """Show a frame of A as conversion writes it, or answer questions about a project."""
 
     project: ProjectFolder
     frame: Annotated[
@@ -49,16 +49,25 @@ class PreviewSummary(Summary):
     answered: int = 0
     output: Path | None = None
     faces: int = 0
+    frame: int = 0
+    nearest: int | None = None
 
     def text(self) -> str:
         """One sentence for a person."""
         if self.output is None:
             return f"{self.answered} questions answered."
-        return f"{self.output}: {self.faces} faces swapped."
+        if self.faces:
+            return f"{self.output}: {self.faces} faces swapped."
+        if self.nearest is None:
+            return f"{self.output}: A as it is, as no frame of A shows a face."
+        return (
+            f"{self.output}: A as it is, as no face was found in frame {self.frame}; the nearest "
+            f"frame with one is {self.nearest}."
+        )
 
 
 def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
-    """Show a frame of A with B's face, or answer questions about a project.
+    """Show a frame of A as conversion writes it, or answer questions about a project.
 
     With --serve each line on the standard input is a question such as
     ``{"id": 1, "do": "frame", "side": "a", "frame": 25}`` and is answered by one event with the
@@ -83,11 +92,34 @@ def _one(options: PreviewOptions, answers: "Answers") -> Generator[Event, None, 
     if options.output.exists() and not options.overwrite:
         raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
-    image, faces = answers.studio.swapped(options.frame, options.name, options)
+    _check_frame(options, answers)
+    made = answers.studio.swapped(options.frame, options.name, options)
     yield from _notices(answers)
-    write_picture(options.output, image)
-    yield Preview(path=options.output, caption=f"frame {options.frame} with B's face")
-    return PreviewSummary(output=options.output, faces=faces)
+    for problem in made.problems:
+        yield Notice(message=problem)
+    write_picture(options.output, made.image)
+    yield Preview(path=options.output, caption=f"frame {made.frame} with B's face")
+    return PreviewSummary(
+        output=options.output,
+        faces=made.faces,
+        frame=made.frame,
+        nearest=answers.studio.nearest_face(made.frame),
+    )
+
+
+def _check_frame(options: PreviewOptions, answers: "Answers") -> None:
+    """Raise InputError when A has no frame of the number that is asked for."""
+    from faceswap.project import Project
+
+    video = Project.open(options.project).video("a")
+    footage = answers.studio.footage(video)
+    last = footage.frame(options.frame).index
+    if last != options.frame:
+        cut_short = options.frame < footage.reader.info.frames
+        raise InputError(
+            f"{video.name} has no frame {options.frame}; its last one is {last}"
+            f"{', as the file breaks off there' if cut_short else ''}."
+        )
 
 
 def _serve(answers: "Answers") -> Generator[Event, None, PreviewSummary]:

@@ -27,10 +27,6 @@ class ColorShift:
 
     offset: NDArray[np.float32]
 
-    def mixed(self, other: "ColorShift", share: float) -> "ColorShift":
-        """This shift with ``share`` of ``other`` in it, for smoothing over time."""
-        return ColorShift(np.float32(1 - share) * self.offset + np.float32(share) * other.offset)
-
 
 def color_shift(face: Picture, reference: Picture, mask: Weights) -> ColorShift:
     """The shift that gives the skin of ``face`` the tone of ``reference`` under ``mask``.

@@ -32,7 +32,7 @@ from faceswap.autoencoder.networks import (
     QuadDecoder,
 )
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.training.checkpoint import Checkpoint, read_checkpoint
+from faceswap.training.checkpoint import Checkpoint, newest_weights, read_checkpoint
 from faceswap.training.precision import half_precision
 
 Preset = Literal["quick", "classic", "df", "liae"]
@@ -180,8 +180,7 @@ class SwapModel(nn.Module):
 
         Raises CheckpointError when the file is damaged, newer, or holds another kind of model.
         """
-        model = model_from(read_checkpoint(path))
-        return model.to(device).eval().requires_grad_(False)
+        return model_from(read_checkpoint(path, weights=True), device)
 
 
 def config_from(checkpoint: Checkpoint) -> SwapConfig:
@@ -199,17 +198,37 @@ def config_from(checkpoint: Checkpoint) -> SwapConfig:
         raise _other_build(checkpoint) from error
 
 
-def model_from(checkpoint: Checkpoint) -> SwapModel:
-    """The model a checkpoint describes, with its averaged weights.
+def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> SwapModel:
+    """The model a checkpoint describes, with its averaged weights, ready to convert.
 
-    Raises CheckpointError when it holds another kind of model.
+    On a processor it may share the checkpoint's tensors. Raises CheckpointError when it holds
+    another kind of model.
     """
-    model = SwapModel(config_from(checkpoint))
+    config = config_from(checkpoint)
+    with torch.device("meta"):
+        # Drawing values to start from takes longer than reading those that there are.
+        model = SwapModel(config)
+    known = model.state_dict()
+    weights = checkpoint.part("ema") or checkpoint.part("model")
+    weights = {n: w.to(known[n].dtype) if n in known else w for n, w in weights.items()}
     try:
-        model.load_state_dict(checkpoint.part("ema") or checkpoint.part("model"))
+        model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise _other_build(checkpoint) from error
-    return model
+    to_channels_last(model)
+    return model.to(device).eval().requires_grad_(False)
+
+
+def newest_model(
+    run: Path, device: torch.device | str = "cpu"
+) -> tuple[SwapModel, Path, list[str]]:
+    """The newest model of a training run that is whole, ready to convert.
+
+    And the file it was read from, and what is to be told of newer ones that are damaged. Raises
+    CheckpointError when there is none, or of another kind.
+    """
+    checkpoint, problems = newest_weights(run)
+    return model_from(checkpoint, device), checkpoint.path, problems
 
 
 def _other_build(checkpoint: Checkpoint) -> CheckpointError:

@@ -1,5 +1,6 @@
 """Where the faces to be swapped are, calm over time."""
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -7,6 +8,7 @@ from faceswap.faces.align import crop_matrix, face_similarity
 from faceswap.faces.index import FaceIndex, FaceRow
 from faceswap.faces.smooth import smooth
 from faceswap.swap.swapper import Placed
+from faceswap.swap.tone import ANCHOR_EVERY
 
 
 def placed_faces(
@@ -22,12 +24,23 @@ def placed_faces(
     for face in index.faces(side):
         tracks[face.track].append(face)
     placed: dict[int, list[Placed]] = defaultdict(list)
+    shots = [0, *sorted(cuts)]
     for faces in tracks.values():
         for stretch in unbroken(faces, cuts):
             calm = smooth([face_similarity(face.points) for face in stretch], strength)
-            for face, similarity in zip(stretch, calm, strict=True):
-                matrix = crop_matrix(similarity, resolution)
-                placed[face.frame].append(Placed(face.track, face.points, face.forehead, matrix))
+            shot = shots[bisect(shots, stretch[0].frame) - 1]
+            for number, (face, similarity) in enumerate(zip(stretch, calm, strict=True)):
+                placed[face.frame].append(
+                    Placed(
+                        face.track,
+                        face.points,
+                        face.forehead,
+                        crop_matrix(similarity, resolution),
+                        face.frame,
+                        shot,
+                        number % ANCHOR_EVERY == 0,
+                    )
+                )
     return dict(placed), cuts
 
 

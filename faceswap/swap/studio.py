@@ -1,7 +1,8 @@
 """Single pictures of a project, quickly, one after another: frames and swapped frames."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from faceswap.swap.model import SwapModel
-    from faceswap.swap.swapper import Placed
+    from faceswap.swap.swapper import Placed, Swapper
+    from faceswap.swap.tone import Tones
     from faceswap.video.reader import Frame
 
 Image = NDArray[np.uint8]
@@ -26,6 +28,10 @@ _NEAR = 48
 """Frames that are rather decoded on the way than sought for."""
 
 _KEPT = 6
+
+_AT_A_TIME = 8  # frames, as conversion does
+
+_Mark = tuple[str, int, int, int]
 
 
 class Footage:
@@ -37,33 +43,33 @@ class Footage:
         self.reader: VideoReader = VideoReader(path, tolerate_damage=True)
         self._pass: Generator[Frame, None, None] | None = None
         self._next = 0
+        self._end: int | None = None  # the last frame's number, once a pass came to it
         self._kept: OrderedDict[int, Frame] = OrderedDict()
 
     def frame(self, number: int) -> "Frame":
-        """Frame ``number``, or the last one before where the clip is shorter.
+        """Frame ``number``, or the last one where the clip ends before it.
 
         Raises InputError when not even one can be decoded.
         """
-        number = max(0, number)
+        number = max(0, number if self._end is None else min(number, self._end))
         if number in self._kept:
             self._kept.move_to_end(number)
             return self._kept[number]
         if self._pass is None or not self._next <= number <= self._next + _NEAR:
             self._begin(number)
         assert self._pass is not None
-        last: Frame | None = None
-        for frame in self._pass:
-            last, self._next = frame, frame.index + 1
-            if frame.index >= number:
+        found: Frame | None = None
+        for found in self._pass:
+            self._next = found.index + 1
+            if found.index >= number:
                 break
-        if last is None:
-            if number == 0 or not self.reader.info.frames:
-                raise InputError(f"No picture of {self.reader.path.name} can be decoded.")
-            return self.frame(min(number, self.reader.info.frames) - 1)
-        self._kept[last.index] = last
+        if found is None or found.index < number:
+            found = found or self._last()
+            self._end = found.index
+        self._kept[found.index] = found
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        return last
+        return found
 
     def close(self) -> None:
         """Close the file."""
@@ -73,6 +79,18 @@ class Footage:
         if self._pass is not None:
             self._pass.close()
         self._pass, self._next = self.reader.frames(number), number
+
+    def _last(self) -> "Frame":
+        """The last frame that can be decoded, however many the file says that it has."""
+        packets, back = len(self.reader.timestamps()), _NEAR
+        while True:
+            start = max(0, packets - back)
+            last = deque(self.reader.frames(start), maxlen=1)
+            if last:
+                return last[0]
+            if start == 0:
+                raise InputError(f"No picture of {self.reader.path.name} can be decoded.")
+            back *= 2
 
 
 class Remembering:
@@ -100,16 +118,43 @@ class Remembering:
         return self._answer
 
 
+@dataclass(frozen=True)
+class Swapped:
+    """A frame of A with B's face.
+
+    frame: its number, the last one's where the clip is shorter than was asked for. image: uint8
+    (H, W, 3). faces: how many were swapped. problems: what is to be told of the model.
+    """
+
+    frame: int
+    image: Image
+    faces: int
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A model, the file it is from, and what this and newer files were like when it was read."""
+
+    path: Path
+    seen: tuple[_Mark, ...]
+    model: Remembering
+    device: "torch.device"
+    problems: tuple[str, ...]
+
+
 class Studio:
     """A project's pictures; holds the videos and the model open between them."""
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.folder, self._device = folder, device
         self._footage: dict[tuple[Path, int], Footage] = {}
-        self._model: tuple[Path, Remembering, torch.device] | None = None
+        self._loaded: _Loaded | None = None
         self._places: dict[int, list[Placed]] = {}
         self._placed_for: tuple[object, ...] = ()
         self.notices: list[str] = []
+        self._tones: Tones | None = None
+        self._tones_for: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -129,32 +174,71 @@ class Studio:
             known = self._footage[which] = Footage(path)
         return known
 
-    def swapped(self, number: int, run: str, look: Look) -> tuple[Image, int]:
-        """Frame ``number`` of A with B's face: uint8 (H, W, 3), and how many were swapped.
+    def swapped(self, number: int, run: str, look: Look) -> Swapped:
+        """Frame ``number`` of A with B's face, as conversion with this ``look`` writes it.
 
         ``notices`` grows by what the user should know. Raises ProjectError, InputError or
         CheckpointError where footage or model are missing.
         """
         from faceswap.swap.swapper import Swapper
+        from faceswap.swap.tone import Tones
 
         project = Project.open(self.folder)
-        frame = self.footage(project.video("a")).frame(number)
-        model, device = self._loaded(project.model / run)
-        self._place(project, model.resolution, look.smooth)
-        faces = self._places.get(frame.index, [])
-        with Swapper(model, device, look) as swapper:
-            return swapper.swap([frame.image], [faces])[0], len(faces)
+        footage = self.footage(project.video("a"))
+        loaded = self._load(project.model / run)
+        self._place(project, loaded.model.resolution, look.smooth)
+        which = (loaded.path, loaded.seen, self._placed_for, look.outline)
+        if self._tones is None or which != self._tones_for:
+            self._tones, self._tones_for = Tones(), which
+        with Swapper(loaded.model, loaded.device, look, self._tones) as swapper:
+            # Frames before come first: the footage is then gone through once.
+            self._learn(swapper, footage, number, look)
+            frame = footage.frame(number)
+            if frame.index != number:
+                self._learn(swapper, footage, frame.index, look)
+            faces = self._places.get(frame.index, [])
+            image = swapper.swap([frame.image], [faces])[0]
+        return Swapped(frame.index, image, len(faces), loaded.problems)
 
-    def _loaded(self, run: Path) -> "tuple[Remembering, torch.device]":
-        from faceswap.swap.model import SwapModel
-        from faceswap.training.checkpoint import newest_checkpoint
+    def nearest_face(self, number: int) -> int | None:
+        """The frame nearest to ``number`` of those in which faces are known, after a swap."""
+        return min(self._places, key=lambda frame: abs(frame - number), default=None)
+
+    def _learn(self, swapper: "Swapper", footage: Footage, number: int, look: Look) -> None:
+        """Learn the tones of the frames before ``number`` that count for those in it."""
+        from faceswap.swap.tone import anchors_before
+
+        assert self._tones is not None
+        frames: list[Image] = []
+        faces: list[list[Placed]] = []
+        for before, found in anchors_before(self._places, number, look.steady).items():
+            unknown = [face for face in found if not self._tones.knows(face)]
+            if unknown:
+                frames.append(footage.frame(before).image)
+                faces.append(unknown)
+            if len(frames) == _AT_A_TIME:
+                swapper.learn(frames, faces)
+                frames, faces = [], []
+        swapper.learn(frames, faces)
+
+    def _load(self, run: Path) -> _Loaded:
+        """The newest model of ``run``; nothing is read where its files are as they were."""
+        from faceswap.swap.model import newest_model
+        from faceswap.training.checkpoint import CheckpointFolder
         from faceswap.training.precision import pick_device
 
-        path = newest_checkpoint(run)
-        if self._model is None or self._model[0] != path:
+        marks = {path: _mark(path) for path in CheckpointFolder(run).files()}
+
+        def since(path: Path) -> tuple[_Mark, ...]:
+            return tuple(mark for other, mark in marks.items() if other >= path)
+
+        if self._loaded is None or since(self._loaded.path) != self._loaded.seen:
+            self._loaded = None  # two models at once may be more than fits
             device = pick_device(self._device)
-            self._model = path, Remembering(SwapModel.load(path, device)), device
-        return self._model[1], self._model[2]
+            model, path, problems = newest_model(run, device)
+            seen = since(path)
+            self._loaded = _Loaded(path, seen, Remembering(model), device, tuple(problems))
+        return self._loaded
 
     def _place(self, project: Project, resolution: int, smooth: float) -> None:
         from faceswap.swap.placing import placed_faces
@@ -169,6 +253,15 @@ class Studio:
     def _state(self) -> tuple[int, ...]:
         """Of the index, which changes while faces are found."""
         return tuple(p.stat().st_mtime_ns for p in self.folder.glob("index.sqlite*"))
+
+
+def _mark(path: Path) -> _Mark:
+    """What tells a file from another of its name, or from what it was before it was changed."""
+    try:
+        known = path.stat()
+    except FileNotFoundError:  # pushed out by a newer save just now
+        return str(path), 0, 0, 0
+    return str(path), known.st_size, known.st_mtime_ns, known.st_ino
 
 
 def encoded(image: Image, width: int = 0, height: int = 0) -> bytes:

@@ -3,14 +3,15 @@
 One checkpoint is one ``.safetensors`` file: tensors under ``model/``, ``ema/``, ``optimiser/``
 and ``state/``, and in its header a JSON text with the kind of model, its config and the numbers
 of the run. It is written in a temporary folder, flushed to the disk and moved to its name, so
-that a file of the final name is always whole; a checksum finds what the disk damaged later.
+that a file of the final name is always whole; checksums, one for the header and one for each
+tensor, find what the disk damaged later, also where only the weights are read: these are a
+quarter of the file, the rest is for going on with training.
 """
 
 import json
 import os
 import re
 import shutil
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,9 +24,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from faceswap.errors import CheckpointError, NewerCheckpointError, OutputError
+from faceswap.training.verified import (
+    FORMAT,
+    HEADER,
+    checksum_of,
+    header_of,
+    metadata_of,
+    tensors_of,
+)
 
-FORMAT = 1
-_HEADER = "faceswap"
 _NAME = re.compile(r"step-(\d{9})\.safetensors")
 
 
@@ -66,14 +73,14 @@ def write_checkpoint(
         "kind": kind,
         "config": dict(config),
         "numbers": dict(numbers),
-        "checksum": _checksum(plain),
+        "checksums": {name: checksum_of(name, tensor) for name, tensor in plain.items()},
     }
     # A folder, as safetensors writes under a name of its own making, which a kill leaves behind.
     part = path.with_suffix(".part")
     written = part / path.name
     try:
         part.mkdir(exist_ok=True)
-        save_file(plain, written, metadata={_HEADER: json.dumps(header)})
+        save_file(plain, written, metadata=metadata_of(header))
         # Readable by whom the user's umask says, as the folder is; safetensors leaves it private.
         os.chmod(written, part.stat().st_mode & 0o666)
         _flush(written)
@@ -85,28 +92,26 @@ def write_checkpoint(
         _remove(part)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, *, weights: bool = False) -> Checkpoint:
     """Read and verify a checkpoint.
+
+    weights: only those to use the model with, which are the averaged ones, or the trained ones
+    where there are none. What the file holds besides is then neither read nor verified, and the
+    tensors are in memory of their own; else they may be a view of the file.
 
     Raises CheckpointError when it is missing, damaged or no checkpoint, NewerCheckpointError when
     it is from a newer version.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[_HEADER])
-            if header["format"] > FORMAT:
-                raise NewerCheckpointError(
-                    f"{path} was made by a newer version of faceswap; update faceswap first."
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _checksum(tensors) != header["checksum"]:
-            raise CheckpointError(f"{path} is damaged: its checksum does not fit.")
+            header = header_of(path, file.metadata() or {})
+            tensors = tensors_of(path, file, header, weights)
         return Checkpoint(path, header["kind"], header["config"], header["numbers"], tensors)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no model file {path}.") from error
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is not a checkpoint of faceswap.") from error
 
 
@@ -163,18 +168,20 @@ class CheckpointFolder:
         scored = [(score, path) for path in files if (score := _score(path)) is not None]
         return kept | {path for _, path in sorted(scored)[-1:]}
 
-    def newest(self, until: int | None = None) -> tuple[Checkpoint | None, list[str]]:
+    def newest(
+        self, until: int | None = None, *, weights: bool = False
+    ) -> tuple[Checkpoint | None, list[str]]:
         """The newest valid checkpoint, or None where there is none; what was wrong with newer ones.
 
-        until: only those of this step and before. Raises CheckpointError when there are some but
-        none is valid, NewerCheckpointError when the newest was made by a newer version: an old one
-        is then not silently trained on.
+        until: only those of this step and before. weights: as for ``read_checkpoint``. Raises
+        CheckpointError when there are some but none is valid, NewerCheckpointError when the newest
+        was made by a newer version: an old one is then not silently trained on.
         """
         problems: list[str] = []
         files = [path for path in self.files() if until is None or _step(path) <= until]
         for path in reversed(files):
             try:
-                return read_checkpoint(path), problems
+                return read_checkpoint(path, weights=weights), problems
             except NewerCheckpointError:
                 raise
             except CheckpointError as error:
@@ -217,23 +224,32 @@ class CheckpointFolder:
 
 
 def newest_checkpoint(folder: Path, maker: str = "faceswap train") -> Path:
-    """The newest checkpoint in ``folder`` that is whole.
+    """The newest checkpoint in ``folder`` that is whole; all of it is read to find out.
 
     Raises CheckpointError when there is none, and names ``maker``, the command that makes one.
     """
     checkpoint, _ = CheckpointFolder(folder).newest()
     if checkpoint is None:
-        raise CheckpointError(f"There is no trained model in {folder}; run '{maker}' first.")
+        raise _no_model(folder, maker)
     return checkpoint.path
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> int:
-    """CRC-32 over names and bytes, in the order of the names."""
-    total = 0
-    for name, tensor in sorted(tensors.items()):
-        flat = tensor.reshape(-1).view(torch.uint8) if tensor.numel() else torch.empty(0)
-        total = zlib.crc32(flat.numpy().data, zlib.crc32(name.encode(), total))
-    return total
+def newest_weights(folder: Path, maker: str = "faceswap train") -> tuple[Checkpoint, list[str]]:
+    """The weights of the newest checkpoint in ``folder`` in which they are whole, to use them.
+
+    And what is to be told: what was wrong with newer ones. Raises CheckpointError when there is
+    none, and names ``maker``, the command that makes one.
+    """
+    checkpoint, problems = CheckpointFolder(folder).newest(weights=True)
+    if checkpoint is None:
+        raise _no_model(folder, maker)
+    if problems:
+        problems.append(f"The model of step {_step(checkpoint.path):,} is used instead.")
+    return checkpoint, problems
+
+
+def _no_model(folder: Path, maker: str) -> CheckpointError:
+    return CheckpointError(f"There is no trained model in {folder}; run '{maker}' first.")
 
 
 def _step(path: Path) -> int:
@@ -245,7 +261,7 @@ def _score(path: Path) -> float | None:
     """How good the model in ``path`` was found to be, where that was measured and can be read."""
     try:
         with safe_open(path, framework="pt") as file:
-            return float(json.loads(file.metadata()[_HEADER])["numbers"]["score"])
+            return float(json.loads(file.metadata()[HEADER])["numbers"]["score"])
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
