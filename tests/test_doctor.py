@@ -90,7 +90,9 @@ def test_missing_packages_are_told_apart_from_missing_extras(
 def test_versions_that_do_not_fit_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     old = {"numpy": "1.26.4", "PySide6-Essentials": "6.12.0"}
     installed = importlib.metadata.version
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: old.get(name) or installed(name))
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: old.get(name) or installed(name)
+    )
     found = {finding.title: finding for finding in module._packages()}
     assert found["numpy"].level == "wrong"
     assert "1.26.4 is installed, >=" in found["numpy"].value

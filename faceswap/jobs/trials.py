@@ -99,7 +99,11 @@ def trials() -> tuple[Trial, ...]:
         Trial("video", "no video can be written or read", try_video),
         Trial("faces", "no face can be found", try_faces),
         # Compiling is set up when the module is imported.
-        Trial("rendering", "no sample can be rendered", try_imports("faceswap.synthetic.raster", "scipy.spatial")),
+        Trial(
+            "rendering",
+            "no sample can be rendered",
+            try_imports("faceswap.synthetic.raster", "scipy.spatial"),
+        ),
         Trial("curves", "training cannot write its curves", try_imports("torch.utils.tensorboard")),
         Trial("lab", "the lab cannot run", try_imports("sklearn.decomposition", "scipy.signal")),
     )
