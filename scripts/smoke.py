@@ -20,10 +20,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 SECONDS = 0.8  # of each clip, at 25 frames a second: enough for pairs and for held-out curves
 SIZE = 192  # pixels: the rendered face is some 100 wide, and every step takes seconds
 STEPS = 20
+BATCH = 2  # faces a side: the model is the one that people train, and a step takes a second
 SHOWN = ("numpy", "torch", "av", "opencv-python", "PySide6-Essentials")
 # What a machine may lack without anything of this path failing.
 NOT_OURS = ("free space", "graphics card")
@@ -86,10 +88,11 @@ def steps_in(folder: Path) -> list[tuple[str, Callable[[], str]]]:
 
     def extract(side: str, video: Path) -> str:
         faceswap("extract", video, "--project", project, "--side", side)
-        return at_least(len(list((project / "faces").rglob("*.png"))), frames(video) // 2, "faces")
+        crops = list((project / "faces" / side).glob("*.png"))
+        return at_least(len(crops), frames(video) // 2, "faces")
 
     def train() -> str:
-        faceswap("train", "--project", project, "--steps", str(STEPS), "--batch", "4")
+        faceswap("train", "--project", project, "--steps", str(STEPS), "--batch", str(BATCH))
         return at_least(len(list((project / "model" / "main").glob("*.safetensors"))), 1, "saves")
 
     def convert() -> str:
@@ -179,11 +182,11 @@ def changed(a: Path, out: Path) -> str:
     return told
 
 
-def finite(document: dict[str, dict[str, float | None]]) -> str:
+def finite(document: dict[str, Any]) -> str:
     """That every figure of an evaluation is a number."""
-    figures = dict(document["values"])
+    figures: dict[str, float | None] = dict(document["values"])
     for name, row in document["rows"].items():  # each of a picture set against the truth
-        figures |= {f"{name} {key}": value for key, value in row.items()}  # type: ignore[attr-defined]
+        figures |= {f"{name}, {key}": value for key, value in row.items()}
     bad = [name for name, value in figures.items() if value is None or not math.isfinite(value)]
     if bad or not figures:
         raise StepError(f"These figures are no numbers: {', '.join(bad) or 'there are none'}.")

@@ -1,4 +1,4 @@
-"""What is imported is declared, what is declared is used, and the oldest versions are written down."""
+"""What is imported is declared, what is declared is used, and the oldest versions are known."""
 
 import ast
 import importlib.metadata

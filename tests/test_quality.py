@@ -42,7 +42,7 @@ def test_types_are_right() -> None:
 
 
 def test_scripts_have_types() -> None:
-    check("mypy", "--strict", "scripts/start.py")
+    check("mypy", "--strict", "scripts/start.py", "scripts/smoke.py")
 
 
 def test_no_part_imports_what_lies_above_it() -> None:

@@ -277,6 +277,16 @@ def test_what_is_not_a_video_is_said_in_a_sentence(make_clip: MakeClip, tmp_path
         assert str(caught.value).endswith(".")
 
 
+def test_a_codec_that_nobody_knows_is_said(make_clip: MakeClip, tmp_path: Path) -> None:
+    """PyAV 18.0 ended the process here."""
+    data = make_clip(suffix=".mkv", frames=5).read_bytes()
+    assert data.count(b"V_MPEG4/ISO/AVC") == 1
+    path = tmp_path / "future.mkv"
+    path.write_bytes(data.replace(b"V_MPEG4/ISO/AVC", b"V_NOT/YET/KNOWN"))
+    with pytest.raises(InputError, match=r"future\.mkv cannot be read as a video .*[Dd]ecoder"):
+        VideoReader(path)
+
+
 @pytest.mark.real
 def test_real_clips_are_read_exactly_from_anywhere(clips: Path) -> None:
     for path in sorted(clips.glob("*.mp4")):
