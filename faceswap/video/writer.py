@@ -12,7 +12,6 @@ import errno
 import math
 import os
 import shutil
-import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +31,7 @@ from faceswap.video.label import labelled
 from faceswap.video.pyav import fraction
 from faceswap.video.rgb import FromRgb, Image
 from faceswap.video.sound import AudioCopy
+from faceswap.video.unfinished import make_held, remove_abandoned, unfinished
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
@@ -66,7 +66,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, source: Path | No
         raise OutputError(
             f"The disk of {path.parent} is full ({free / 2**20:.1f} MB left); free some space."
         )
-    trial = _beside(path)
+    trial = unfinished(path)
     try:
         trial.touch(exist_ok=False)
         trial.unlink()
@@ -115,11 +115,16 @@ class VideoWriter:
     ) -> None:
         self.path = check_output(path, overwrite=overwrite, source=like.path)
         self._like, self._overwrite = like, overwrite
-        self._partial = _beside(self.path)
+        remove_abandoned(self.path)
+        self._partial = unfinished(self.path)
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
         self._done = False
         self._sound: AudioCopy | None = None
+        try:
+            self._held = make_held(self._partial)
+        except OSError as error:
+            raise _output_error(self.path, error) from error
         entries = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
         entries |= dict(metadata or {})
         with self._errors():
@@ -197,7 +202,10 @@ class VideoWriter:
             self._sound.close()
         # A full disk shows once more when the container writes its end.
         with contextlib.suppress(av.error.FFmpegError, OSError):
-            self._container.close()
+            if hasattr(self, "_container"):  # it may be what could not be opened
+                self._container.close()
+        if self._held is not None:
+            self._held.close()
         with contextlib.suppress(OSError):
             self._partial.unlink(missing_ok=True)
 
@@ -262,10 +270,6 @@ def _mov_options(like: VideoInfo) -> dict[str, str]:
         scale = math.lcm(base.denominator, *(sound.time_base.denominator for sound in like.audio))
         options["movie_timescale"] = str(scale if scale < 2**31 else base.denominator)
     return options
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
 
 
 def _output_error(path: Path, error: Exception) -> OutputError:
