@@ -175,7 +175,7 @@ def _split(
 ) -> FaceSet:
     kept = np.flatnonzero(keep)
     attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in loaded])[kept]
-    weights = balance(attributes) if config.balanced else np.ones(len(kept))
+    weights = balance(attributes) if config.balanced else np.ones(len(kept), np.float32)
     out = held_out(len(kept))
     learnt, count = kept[~out], int((~out).sum())
     for array in (store, maps):

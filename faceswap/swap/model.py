@@ -31,6 +31,7 @@ from faceswap.autoencoder.networks import (
     DenseBottleneck,
     QuadDecoder,
 )
+from faceswap.devices import layout, moved
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.training.checkpoint import Checkpoint, read_checkpoint
 from faceswap.training.precision import half_precision
@@ -164,8 +165,8 @@ class SwapModel(nn.Module):
 
         Gradients flow; ``swap`` is the same for conversion, without them.
         """
-        faces = faces.contiguous(memory_format=torch.channels_last)
-        with half_precision(faces.device):
+        faces = faces.contiguous(memory_format=layout(faces.device))
+        with half_precision(self, faces.device):
             picture, mask = self.network.translate(faces, side)
         return picture.float(), None if mask is None else _sized(mask.float(), self.resolution)
 
@@ -180,8 +181,8 @@ class SwapModel(nn.Module):
 
         Raises CheckpointError when the file is damaged, newer, or holds another kind of model.
         """
-        model = model_from(read_checkpoint(path))
-        return model.to(device).eval().requires_grad_(False)
+        model = moved(model_from(read_checkpoint(path)), torch.device(device))
+        return model.eval().requires_grad_(False)
 
 
 def config_from(checkpoint: Checkpoint) -> SwapConfig:
