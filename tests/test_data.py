@@ -12,7 +12,7 @@ def small_set(weights: list[float]) -> ImageSet:
     n = len(weights)
     pictures = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 3, 4, 4).contiguous()
     maps = torch.zeros(n, 2, 2, 2, dtype=torch.uint8)
-    return ImageSet(pictures, maps, torch.tensor(weights, dtype=torch.double))
+    return ImageSet(pictures, maps, torch.tensor(weights))
 
 
 def test_draws_follow_the_weights_and_the_seed() -> None:
@@ -36,6 +36,8 @@ def test_a_set_must_be_whole() -> None:
         small_set([0.0, 0.0])
     with pytest.raises(ValueError, match="as many maps"):
         ImageSet(torch.zeros(2, 3, 4, 4), torch.zeros(1, 2, 2, 2), torch.ones(2))
+    with pytest.raises(ValueError, match=r"must be float32, not torch\.float64"):
+        ImageSet(torch.zeros(2, 3, 4, 4), torch.zeros(2, 2, 2, 2), torch.ones(2).double())
 
 
 def test_portions_cover_the_set_once() -> None:

@@ -18,6 +18,10 @@ from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
 from faceswap.autoencoder.restoring import RestoringConfig, RestoringNet, with_holes
 from faceswap.autoencoder.sequence import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.stacked import Classifier, Stage, release
+from faceswap.training.layers import lacking
+from faceswap.training.precision import autocast, possible
+
+CPU = torch.device("cpu")
 
 MODELS: dict[str, Callable[[], Autoencoder]] = {
     "shallow": lambda: DenseAutoencoder(SHALLOW),
@@ -52,6 +56,7 @@ def smooth(count: int, shape: tuple[int, int, int]) -> torch.Tensor:
     return nn.functional.interpolate(coarse, shape[1:], mode="bilinear", align_corners=True)
 
 
+@pytest.mark.avx2
 def test_shapes_gradients_and_bfloat16(model: Autoencoder) -> None:
     x = smooth(3, model.shape)
     code = model.encode(x)
@@ -65,9 +70,15 @@ def test_shapes_gradients_and_bfloat16(model: Autoencoder) -> None:
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.isfinite().all()), name
-    with torch.autocast("cpu", torch.bfloat16):
+    precision = possible(model, CPU, "bf16").precision
+    with autocast(CPU, precision):
         half = model(x)
     assert (half - y).abs().max().item() < 0.1
+    if precision == "fp32":  # on an older processor, and not without need
+        assert lacking(model, CPU) == ("LSTM",)
+        assert torch.equal(half, y)
+        with autocast(CPU, "bf16"), pytest.raises(RuntimeError, match="LSTM"):
+            model(x)
     with pytest.raises(ValueError, match="of the shape"):
         model.check(x[:, :, 1:])
 

@@ -25,7 +25,7 @@ from faceswap.lab.models import (
 )
 from faceswap.lab.run import load_model
 from faceswap.training.checkpoint import weights_of, write_checkpoint
-from faceswap.training.precision import autocast
+from faceswap.training.precision import autocast, half_precision, possible
 
 CPU = torch.device("cpu")
 BODY = ConvConfig(channels=3, size=16, widths=(8, 8), kind="strided", numbers=12)
@@ -51,6 +51,7 @@ def answer(model: nn.Module, x: Tensor) -> Tensor:
     return made
 
 
+@pytest.mark.avx2
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_of_any_kind_comes_back_identical(kind: str, tmp_path: Path) -> None:
     config = CONFIGS[kind]
@@ -61,17 +62,27 @@ def test_a_model_of_any_kind_comes_back_identical(kind: str, tmp_path: Path) -> 
     path = tmp_path / "model.safetensors"
     weights = dict(weights_of(model, "ema"))
     write_checkpoint(path, kind, config.model_dump(mode="json"), {}, weights)
+    loaded = load_model(path, CPU, kind)
     with torch.no_grad():
-        assert torch.equal(answer(load_model(path, CPU, kind), x), answer(model, x))
+        assert torch.equal(answer(loaded, x), answer(model, x))
+        with half_precision(loaded, CPU):
+            assert torch.equal(answer(loaded, x), answer(model, x))
 
 
+@pytest.mark.avx2
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_model_of_any_kind_works_in_bfloat16(kind: str) -> None:
+def test_a_model_of_any_kind_works_in_bfloat16_or_is_known_not_to(kind: str) -> None:
     torch.manual_seed(0)
     model = build(CONFIGS[kind])
     x = torch.rand(3, 3, 16, 16)
     whole = answer(model, x)
-    with autocast(CPU, "bf16"):
+    found = possible(model, CPU, "bf16")
+    if found.reason:
+        assert kind == "lab-lstm"
+        assert found.reason.startswith("LSTM layers can't be computed in bfloat16")
+        with autocast(CPU, "bf16"), pytest.raises(RuntimeError, match="LSTM"):
+            answer(model, x)
+    with autocast(CPU, found.precision):
         made = answer(model, x)
     loss: Tensor = made.float().square().mean()
     torch.autograd.backward(loss)

@@ -12,6 +12,7 @@ from toy_task import CPU
 from faceswap.errors import CheckpointError, OutputError, TrainingError
 from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
 from faceswap.training import checkpoint as checkpoint_module
+from faceswap.training import layers
 from faceswap.training import loop as loop_module
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.distributed import Group
@@ -306,7 +307,7 @@ def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Pa
             if loop.state.step >= 60:
                 break
         run.close()
-        asked.append(len(Twins.asked) - 1)  # one is about the precision
+        asked.append(len(Twins.asked))
     assert asked[0] == 0
     assert asked[1] == loop.state.step // 20 + (1 if loop.state.step % 20 else 0)
 
@@ -326,3 +327,69 @@ def test_batch_and_rate_that_were_found_are_gone_on_with(tmp_path: Path) -> None
     assert metrics["rate"] > 1e-5
     saved = read_checkpoint(newest_checkpoint(tmp_path))
     assert saved.numbers["notes"]["found"] == found
+
+
+class _Over(nn.Module):
+    """A linear model that looks as if it had an LSTM in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain, self.over_time = nn.Linear(3, 4, bias=False), nn.LSTM(1, 1)
+        self.over_time.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.plain(x)
+        return made
+
+
+class _Lines(Line):
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        return {}
+
+
+def test_a_run_begun_in_bfloat16_goes_on_where_its_layers_are_not_possible_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "able", lambda name, device: True)
+    monkeypatch.setattr("faceswap.training.precision.fastest_precision", lambda device: "bf16")
+
+    def run(steps: int) -> tuple[Loop, list[Event]]:
+        config = LoopConfig(steps=steps, batch=8)
+        loop = Loop(_Lines(), _Over(), config, tmp_path, "line", {}, CPU)
+        checkpoint, _ = CheckpointFolder(tmp_path).go_on()
+        if checkpoint is not None:
+            loop.resume(checkpoint)
+        return loop, list(loop.run())
+
+    first, events = run(5)
+    assert (first.state.precision, of_kind(events, Notice)) == ("bf16", [])
+    monkeypatch.setattr(layers, "able", lambda name, device: name != "LSTM")
+    for steps in (10, 15):  # said once each time that it is started
+        second, events = run(steps)
+        assert second.state.precision == "fp32"
+        assert [n.message for n in of_kind(events, Notice)] == [
+            "LSTM layers can't be computed in bfloat16 on this machine's cpu; all of this model "
+            "is computed in float32."
+        ]
+    saved = read_checkpoint(newest_checkpoint(tmp_path))
+    assert saved.numbers["precision"] == "fp32"
+
+
+class _Apart(Twins):
+    """The other process can't do what this one can."""
+
+    def mean(self, values: Tensor) -> Tensor:
+        return values / 2
+
+
+def test_bfloat16_is_taken_only_where_all_processes_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faceswap.training.precision.fastest_precision", lambda device: "bf16")
+    found = []
+    for kind in (Twins, _Apart):
+        model = nn.Linear(3, 4)
+        loop = Loop(Line(), model, LoopConfig(batch=8), tmp_path, "line", {}, CPU, kind(0, 2))
+        found.append((loop.state.precision, [n.message for n in loop.stepper.notices]))
+    told = "Not all processes can compute in bfloat16, so all compute in float32."
+    assert found == [("bf16", []), ("fp32", [told])]

@@ -1,16 +1,86 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
+from torch import nn
 
 from faceswap.errors import OptionsError
-from faceswap.training import precision
-from faceswap.training.precision import autocast, fastest_precision, pick_device, prepare
+from faceswap.training import layers, precision
+from faceswap.training.layers import able
+from faceswap.training.precision import (
+    Choice,
+    Precision,
+    autocast,
+    choose,
+    fastest_precision,
+    half_precision,
+    pick_device,
+    possible,
+    prepare,
+)
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+pytestmark = pytest.mark.avx2
+CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
+LSTM, PLAIN = nn.LSTM(2, 2), nn.Conv2d(1, 1, 1)
 
 
 @pytest.fixture(autouse=True)
-def measured_anew() -> None:
+def measured_anew() -> Iterator[None]:
     fastest_precision.cache_clear()
+    yield
+    fastest_precision.cache_clear()
+
+
+@pytest.fixture
+def old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that is fast in bfloat16, but has no LSTM in it."""
+    monkeypatch.setattr(layers, "able", lambda name, device: name != "LSTM")
+    monkeypatch.setattr(precision, "_seconds", lambda name: 1.0 if name == "bf16" else 2.0)
+
+
+@pytest.mark.usefixtures("old")
+def test_what_a_layer_cannot_do_counts_more_than_speed() -> None:
+    assert choose(PLAIN, CPU) == Choice("bf16")
+    for asked in (None, "fp32"):
+        assert choose(LSTM, CPU, asked).precision == "fp32"
+    reason = choose(LSTM, CPU).reason
+    assert reason == (
+        "LSTM layers can't be computed in bfloat16 on this machine's cpu; all of this model is "
+        "computed in float32."
+    )
+    assert possible(LSTM, CPU, "bf16") == Choice("fp32", reason)
+    assert choose(LSTM, CPU, "fp32").reason == possible(LSTM, CPU, "fp32").reason == ""
+    a = torch.ones(2, 2)
+    with half_precision(LSTM, CPU):
+        assert (a @ a).dtype == torch.float32
+    with half_precision(PLAIN, CPU):
+        assert (a @ a).dtype == torch.bfloat16
+
+
+@pytest.mark.usefixtures("old")
+def test_what_is_asked_for_by_name_is_had_or_refused() -> None:
+    asked: tuple[Precision, ...] = ("bf16", "fp32")
+    assert [choose(PLAIN, CPU, name).precision for name in asked] == ["bf16", "fp32"]
+    with pytest.raises(OptionsError, match="use --precision auto or fp32"):
+        choose(LSTM, CPU, "bf16")
+
+
+def test_this_machine_is_judged_by_what_it_does() -> None:
+    found = possible(LSTM, CPU, "bf16")
+    assert found.precision == ("bf16" if able("LSTM", CPU) else "fp32")
+    assert bool(found.reason) != able("LSTM", CPU)
+    with autocast(CPU, found.precision):
+        LSTM(torch.ones(3, 2))[0].float().sum().backward()
+
+
+def test_a_processor_without_bfloat16_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "able", lambda name, device: False)
+    monkeypatch.setattr(precision, "_seconds", lambda name: pytest.fail(name))
+    assert fastest_precision(CPU) == "fp32"
+
+
+def test_bfloat16_is_not_taken_unasked_where_nobody_measured_it() -> None:
+    assert choose(PLAIN, MPS) == Choice("fp32")
 
 
 @pytest.mark.parametrize(
@@ -32,11 +102,11 @@ def test_measuring_leaves_the_random_state_alone() -> None:
 
 
 def test_a_card_is_known_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    for able in (True, False):
+    for has in (True, False):
         monkeypatch.setattr(
-            torch.cuda, "is_bf16_supported", lambda including_emulation, able=able: able
+            torch.cuda, "is_bf16_supported", lambda including_emulation, has=has: has
         )
-        assert fastest_precision(CUDA) == ("bf16" if able else "fp32")
+        assert fastest_precision(CUDA) == ("bf16" if has else "fp32")
         fastest_precision.cache_clear()
 
 

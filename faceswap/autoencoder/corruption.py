@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from faceswap.devices import COUNTS, able, anywhere, dice_on_processor
+
 
 def _even(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
     return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
@@ -30,7 +32,9 @@ def salt_and_pepper(x: Tensor, share: float, generator: Generator) -> Tensor:
 
 def poisson(x: Tensor, peak: float, generator: Generator) -> Tensor:
     """Count photons, ``peak`` of them where the picture is white."""
-    return (torch.poisson(x * peak, generator=generator) / peak).clamp(0, 1)
+    dice = generator if able(COUNTS, x.device) else dice_on_processor(generator)
+    counted = anywhere(COUNTS, lambda mean: torch.poisson(mean, generator=dice), x * peak)
+    return (counted / peak).clamp(0, 1)
 
 
 def hidden_rows(x: Tensor, generator: Generator, rows: int = 2) -> Tensor:

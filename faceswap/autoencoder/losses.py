@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
+from faceswap.devices import SPECTRA, anywhere
+
 _C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper for a range of 1
 
 
@@ -179,14 +181,19 @@ def laplacian_pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
     return total + d.abs().mean() * 2.0**-levels
 
 
+def _spectrum(x: Tensor) -> Tensor:
+    """Squared amplitudes of pictures (N, C, H, W)."""
+    spectrum: Tensor = torch.fft.fft2(x, norm="ortho")
+    return spectrum.real.square() + spectrum.imag.square()
+
+
 def focal_frequency(x: Tensor, y: Tensor, alpha: float = 1.0) -> Tensor:
     """Squared difference of the spectra, weighted by itself to the power alpha / 2.
 
     Source: Jiang et al., "Focal frequency loss for image reconstruction and synthesis",
     ICCV 2021, equations 7 and 8 (orthonormal transform, weights scaled to a maximum of 1).
     """
-    difference = torch.fft.fft2(x.float() - y.float(), norm="ortho")
-    distance = difference.real.square() + difference.imag.square()
+    distance = anywhere(SPECTRA, _spectrum, x.float() - y.float())
     weight = distance.detach().sqrt() ** alpha
     weight = weight / weight.amax((-2, -1), keepdim=True).clamp(min=1e-12)
     loss: Tensor = (weight * distance).mean()

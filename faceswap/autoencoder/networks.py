@@ -19,6 +19,7 @@ from faceswap.autoencoder.blocks import (
     Upscale,
     start_convolution_,
 )
+from faceswap.devices import layout
 
 Decoded = tuple[Tensor, Tensor | None]
 """An image (N, C, H, W) and, where it is learnt, a mask (N, 1, H, W), both in [0, 1]."""
@@ -109,8 +110,7 @@ class DenseBottleneck(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         """The code (N, code) → (N, outputs, t, t)."""
         grown = self.grow(code).view(-1, *self.shape)
-        if grown.device.type == "cpu" or grown.is_cuda:
-            grown = grown.contiguous(memory_format=torch.channels_last)
+        grown = grown.contiguous(memory_format=layout(grown.device))
         out: Tensor = self.upscale(grown)
         return out
 

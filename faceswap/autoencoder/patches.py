@@ -85,5 +85,7 @@ class PatchAutoencoder(Autoencoder):
         """(N, code) → (N, C, H, W)."""
         p = self.config.patch
         tokens = self.writer(self.grow(code)[:, None] + self.places_out)
-        patches = self.unembed(tokens).transpose(1, 2)
-        return functional.fold(patches.float(), self.shape[1:], p, stride=p)
+        c, h, w = self.shape
+        # Not torch's own fold, which adds patches up where they overlap, and which MPS may lack.
+        patches: Tensor = self.unembed(tokens).float().view(-1, h // p, w // p, c, p, p)
+        return patches.permute(0, 3, 1, 4, 2, 5).reshape(-1, c, h, w)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from faceswap.assets import asset_path
+from faceswap.devices import layout
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, invert, mean_face, transform, upright_matrix
 from faceswap.faces.face import Frame, Landmarker, Landmarks, Points, box_of
@@ -94,7 +95,7 @@ class BuiltinLandmarker:
     def __init__(self, device: str = "auto", path: Path | None = None) -> None:
         self._device = _device(device)
         net = load_net(path or asset_path(_ASSET)).to(self._device)
-        self._net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._net = net.to(memory_format=layout(self._device))  # type: ignore[call-overload]
         if self._device.type == "cpu":
             net.pack()
 

@@ -5,6 +5,7 @@ import time
 import torch
 from torch import Tensor
 
+from faceswap.devices import moved
 from faceswap.swap.model import Preset, SwapModel, config_of
 from faceswap.training.precision import half_precision, pick_device
 
@@ -19,7 +20,7 @@ def estimate(preset: Preset, batch: int, device: str = "auto") -> dict[str, floa
     """
     where = pick_device(device)
     config = config_of(preset)
-    model = SwapModel(config).to(where)
+    model = moved(SwapModel(config), where)
     faces = torch.rand(_FACES, 3, config.resolution, config.resolution, device=where)
     kept: dict[int, int] = {}
 
@@ -28,7 +29,7 @@ def estimate(preset: Preset, batch: int, device: str = "auto") -> dict[str, floa
         return tensor
 
     def step() -> None:
-        with half_precision(where):
+        with half_precision(model, where):
             (a, _), (b, _) = model({"a": faces, "b": faces}).values()
         torch.autograd.backward(a.float().mean() + b.float().mean())
 

@@ -117,10 +117,13 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     Every use trains what it needs, measures it on pictures set aside, and ends with a figure, its
     numbers and a sentence. Stopped and started again, it goes on from its last save.
     """
+    from faceswap.devices import LAB, limits
     from faceswap.lab.run import Settings
     from faceswap.training.precision import pick_device
 
     yield Progress(stage="read", done=0, unit="pictures")
+    device = pick_device(options.device)
+    yield from limits(device, LAB)
     settings = Settings(
         folder=options.output or Path("lab") / options.use,
         data=tuple(options.data or ()),
@@ -131,7 +134,7 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
         minutes=options.minutes,
         strength=options.strength,
         seed=options.seed,
-        device=pick_device(options.device),
+        device=device,
     )
     result = yield from functions()[options.use](settings)
     return LabSummary(

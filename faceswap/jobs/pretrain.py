@@ -99,6 +99,7 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
 
 def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, PretrainSummary]:
     """Pretrain in the run's ``folder``, which is held."""
+    from faceswap.devices import TRAINING, limits
     from faceswap.swap.faceset import LoadConfig, load_all
     from faceswap.swap.model import KIND, SwapModel, common_weights
     from faceswap.swap.objective import Objective
@@ -117,6 +118,7 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
     for problem in people.problems:
         yield Notice(message=problem)
     device = pick_device(options.device)
+    yield from limits(device, TRAINING)
     # Any face may be seen in a mirror here, and the colours of a photograph are chance.
     objective = Objective(flip=0.5, brightness=0.1, tint=0.08)
     config = LoopConfig(

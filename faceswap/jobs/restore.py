@@ -69,6 +69,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     Large pictures are taken tile by tile, and holes filled at the size that the model learnt at. A
     video keeps its times, sound and metadata. The result says in its metadata what was done to it.
     """
+    from faceswap.devices import RESTORING, limits
     from faceswap.lab.pictures import read_picture
     from faceswap.lab.restore import Restorer
     from faceswap.lab.run import load_model
@@ -86,6 +87,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
         if mask is None:
             raise InputError(f"The mask {options.mask} cannot be read.")
         mask = mask if mask.ndim == 2 else mask.max(2)
+        yield from limits(device, RESTORING)
     restorer = Restorer(model, device, options.tile, options.overlap, mask)
     info = probe(options.input)
     if info.still != still:

@@ -70,12 +70,14 @@ def _learn(
     options: TrainOptions, project: "Project", group: "Group", device: "torch.device"
 ) -> Generator[Event, None, TrainSummary]:
     """Train, as one of ``group``, the run that it holds."""
+    from faceswap.devices import TRAINING, limits
     from faceswap.swap.adversary import AdversarialTask
     from faceswap.swap.faceset import LoadConfig, load_faces
     from faceswap.swap.model import KIND
     from faceswap.swap.task import SwapTask
     from faceswap.training.checkpoint import CheckpointFolder
     from faceswap.training.loop import Loop
+    from faceswap.training.precision import choose
 
     folder = project.model / options.name
     _check_rate(options)
@@ -85,6 +87,8 @@ def _learn(
     _check_alone(options, found, group)
     model, told = _model(options, checkpoint)
     problems += told
+    loop_config = _loop_config(options, found)
+    choose(model, device, loop_config.precision)  # whether it can be, before long work
     config = LoadConfig(
         model.resolution, options.min_presence, options.min_sharpness, options.balanced
     )
@@ -92,6 +96,7 @@ def _learn(
     a, b = load_faces(project.faces("a"), "a", config), load_faces(project.faces("b"), "b", config)
     for problem in (*problems, *a.problems, *b.problems):
         yield Notice(message=problem)
+    yield from limits(device, TRAINING)
     learnt, objective = {"a": a, "b": b}, _objective(options)
     adversary = _adversary(options, device, group)
     if adversary is None:
@@ -101,7 +106,7 @@ def _learn(
     loop = Loop(
         task,
         model,
-        _loop_config(options, found),
+        loop_config,
         folder,
         KIND,
         model.config.model_dump(),

@@ -48,8 +48,8 @@ def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.flo
         own = functional.binary_cross_entropy(part, part, reduction="none").flatten(1).sum(1)
         surprise.append(nats - own + kl_divergence(q).sum(1))
     return {
-        "squared error": torch.cat(error).double().cpu().numpy(),
-        "surprise": torch.cat(surprise).double().cpu().numpy(),
+        "squared error": torch.cat(error).cpu().double().numpy(),
+        "surprise": torch.cat(surprise).cpu().double().numpy(),
     }
 
 

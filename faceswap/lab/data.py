@@ -72,7 +72,7 @@ class Pictures:
         """For training; the maps are the labels, int32, as there may be more than a byte holds."""
         labels = self.labels if self.labels is not None else torch.zeros(len(self))
         maps = labels.to(torch.int32).view(-1, 1, 1, 1)
-        return ImageSet(self.images, maps, torch.ones(len(self), dtype=torch.float64))
+        return ImageSet(self.images, maps, torch.ones(len(self)))
 
 
 def fingerprint(*tensors: Tensor) -> int:

@@ -1,5 +1,7 @@
 """Apply a trained repair to pictures of any size, tile by tile."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,9 +10,10 @@ from torch.nn import functional
 
 from faceswap.autoencoder.losses import luma
 from faceswap.autoencoder.restoring import with_holes
+from faceswap.devices import AREAS, anywhere
 from faceswap.errors import OptionsError
 from faceswap.lab.models import RepairConfig
-from faceswap.training.precision import autocast, fastest_precision
+from faceswap.training.precision import half_precision
 
 Image = NDArray[np.uint8]
 
@@ -45,7 +48,6 @@ class Restorer:
         self.model, self.config, self.device = model, config, device
         self.tile, self.overlap = tile, overlap
         self._mask = mask
-        self._precision = fastest_precision(device)
 
     @property
     def scale(self) -> int:
@@ -92,9 +94,12 @@ class Restorer:
         hole = hole.expand(len(x), -1, -1, -1)
         ratio = self.config.size / min(height, width)
         size = (round(height * ratio), round(width * ratio))
-        share = functional.interpolate(1 - hole, size, mode="area")
-        small = functional.interpolate(x * (1 - hole), size, mode="area") / share.clamp(min=1e-3)
-        with autocast(x.device, self._precision):
+        share, small = (
+            anywhere(AREAS, partial(functional.interpolate, size=size, mode="area"), t)
+            for t in (1 - hole, x * (1 - hole))
+        )
+        small = small / share.clamp(min=1e-3)
+        with half_precision(self.model, x.device):
             made = self.model(with_holes(small, (share < 0.5).to(x)))
         large = functional.interpolate(made, (height, width), mode="bicubic", align_corners=False)
         rest = with_holes(x - large, hole)[:, :-1]
@@ -110,7 +115,7 @@ class Restorer:
                 part = x[:, :, top : top + self.tile, left : left + self.tile]
                 window = feather(part.shape[2], part.shape[3], self.overlap).to(x)
                 place = (..., slice(top, top + self.tile), slice(left, left + self.tile))
-                with autocast(x.device, self._precision):
+                with half_precision(self.model, x.device):
                     made = self.model(part)
                 total[place] += made * window
                 weights[place] += window

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from faceswap.autoencoder.family import Autoencoder
+from faceswap.devices import moved
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.lab.data import Pictures, load
@@ -217,7 +218,7 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
         model.load_state_dict(checkpoint.part("ema"))
     except RuntimeError as error:
         raise CheckpointError(f"{path} holds another architecture than it says.") from error
-    return model.to(device).eval()
+    return moved(model, device).eval()
 
 
 def finish(

@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.restoring import RestoringNet
+from faceswap.devices import dice_on_processor
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
 from faceswap.lab.data import fingerprint
@@ -59,9 +60,12 @@ def cleaned(model: nn.Module, noisy: Tensor) -> Tensor:
 
 
 def gains(model: nn.Module, levels: Tensor) -> Tensor:
-    """What share of each place (N, 1, 128, T) is sound, 0 to 1, at most 3 dB apart from 0 dB."""
-    out: Tensor = model(levels)
-    return out
+    """What share of each place (N, 1, 128, T) is sound, 0 to 1, at most 3 dB apart from 0 dB.
+
+    The levels may lie elsewhere than ``model``, whose device computes; the answer comes back.
+    """
+    out: Tensor = model(levels.to(next(model.parameters()).device))
+    return out.to(levels.device)
 
 
 def snr(sound: Tensor, clean: Tensor) -> float:
@@ -129,6 +133,10 @@ class SoundBatch:
         mine = slice(index * n // count, (index + 1) * n // count)
         return SoundBatch(self.levels[mine], self.gain[mine], self.weight[mine])
 
+    def to(self, device: torch.device) -> "SoundBatch":
+        """The same on ``device``."""
+        return SoundBatch(*(part.to(device) for part in (self.levels, self.gain, self.weight)))
+
 
 class SoundTask:
     """Made or given sounds with noise of 0 to 15 dB; a training.loop.Task.
@@ -141,8 +149,10 @@ class SoundTask:
         self._sounds, self._held_out, self._noise = sounds, held_out, noise
 
     def batch(self, count: int, generator: Generator, progress: float) -> SoundBatch:
-        """``count`` stretches of half a second with noise."""
-        return self._noisy(self._sounds, count, generator)
+        """``count`` stretches of half a second with noise; made on the processor, where the
+        sounds are, and given to the device of ``generator``."""
+        made = self._noisy(self._sounds, count, dice_on_processor(generator))
+        return made.to(generator.device)
 
     def _noisy(self, sounds: Tensor, count: int, generator: Generator) -> SoundBatch:
         length = RATE // 2

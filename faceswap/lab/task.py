@@ -17,6 +17,7 @@ from faceswap.autoencoder.variational import (
     negative_elbo,
     warmed,
 )
+from faceswap.devices import BICUBIC, anywhere
 from faceswap.lab.data import Pictures, fingerprint
 from faceswap.lab.figure import sheet, write_png
 from faceswap.training import augment
@@ -92,10 +93,13 @@ class Jitter:
             grid = grid + bent - still
         if not self.sharp:
             return augment.sample(x, grid)
-        bent = functional.grid_sample(
-            x, grid, mode="bicubic", padding_mode="border", align_corners=False
-        )
-        return bent.clamp(0, 1)
+        return anywhere(BICUBIC, _bicubic, x, grid).clamp(0, 1)
+
+
+def _bicubic(x: Tensor, grid: Tensor) -> Tensor:
+    return functional.grid_sample(
+        x, grid, mode="bicubic", padding_mode="border", align_corners=False
+    )
 
 
 DIGITS = Jitter(rotation=10, scale=0.1, shift=0.04, warp=0.08)

@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from faceswap.autoencoder.discriminator import seeded_discriminator, tells_apart, wants_real
 from faceswap.autoencoder.networks import Decoded
+from faceswap.devices import moved
 from faceswap.swap.faceset import FaceSet
 from faceswap.swap.objective import Objective
 from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.distributed import Group
-from faceswap.training.optimisers import make_optimiser
+from faceswap.training.optimisers import make_optimiser, state_device, take_step
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Adversary:
         group: Group = Group(),  # noqa: B008  (it is frozen)
     ) -> None:
         self.config = config
-        self.judge = seeded_discriminator(config.seed).to(device).train()
+        self.judge = moved(seeded_discriminator(config.seed), device).train()
         self._shared = group.wrapped(self.judge)
         self._named = dict(self.judge.named_parameters())
         self._optimiser = make_optimiser("adamw", self._named.values(), config.rate)
@@ -76,11 +77,8 @@ class Adversary:
         gradients = [p.grad for p in self._named.values() if p.grad is not None]
         if not gradients:
             return
-        norm = nn.utils.clip_grad_norm_(self._named.values(), 1.0, foreach=True)
-        self._optimiser.found_inf = torch.maximum(  # type: ignore[attr-defined]
-            bad, (~torch.isfinite(norm)).float()
-        )
-        self._optimiser.step()
+        norm = nn.utils.clip_grad_norm_(self._named.values(), 1.0)
+        take_step(self._optimiser, torch.maximum(bad, (~torch.isfinite(norm)).float()))
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and the optimiser's state."""
@@ -102,7 +100,7 @@ class Adversary:
             parameter = self._named[name]
             like = parameter if value.shape == parameter.shape else value
             self._optimiser.state[parameter][key] = torch.empty_like(
-                like, dtype=value.dtype, device=parameter.device
+                like, dtype=value.dtype, device=state_device(self._optimiser, parameter, key)
             ).copy_(value)
 
 

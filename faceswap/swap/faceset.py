@@ -183,7 +183,7 @@ def _split(
     kept = np.flatnonzero(keep)
     chosen = [loaded[row] for row in kept]
     attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in chosen])
-    weights = balance(attributes) if config.balanced else np.ones(len(kept))
+    weights = balance(attributes) if config.balanced else np.ones(len(kept), np.float32)
     role = roles(*_when(chosen))
     learnt, out = role == Role.TRAINED, role == Role.HELD_OUT
     count, end = int(learnt.sum()), int(learnt.sum() + out.sum())

@@ -31,6 +31,7 @@ from faceswap.autoencoder.networks import (
     DenseBottleneck,
     QuadDecoder,
 )
+from faceswap.devices import layout, moved
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.training.checkpoint import Checkpoint, newest_weights, read_checkpoint
 from faceswap.training.precision import half_precision
@@ -164,8 +165,8 @@ class SwapModel(nn.Module):
 
         Gradients flow; ``swap`` is the same for conversion, without them.
         """
-        faces = faces.contiguous(memory_format=torch.channels_last)
-        with half_precision(faces.device):
+        faces = faces.contiguous(memory_format=layout(faces.device))
+        with half_precision(self, faces.device):
             picture, mask = self.network.translate(faces, side)
         return picture.float(), None if mask is None else _sized(mask.float(), self.resolution)
 
@@ -216,7 +217,7 @@ def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Sw
     except RuntimeError as error:
         raise _other_build(checkpoint) from error
     to_channels_last(model)
-    return model.to(device).eval().requires_grad_(False)
+    return moved(model, torch.device(device)).eval().requires_grad_(False)
 
 
 def newest_model(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm  # that of tensors themselves is deprecated off processors
 from torch.nn import functional
 
 from faceswap.faces.align import FRAMINGS, mean_face
@@ -182,15 +183,15 @@ def imitation(faces: Shapes, like: Shapes, own: Tensor, other: Tensor) -> Imitat
     """
     start, wanted = faces.points, retold(like, other, own)
     away = (wanted - start).clamp(-_FARTHEST, _FARTHEST)
-    turned = away[:, _NOSE_PLACE].norm(dim=2).mean(1).clamp(min=1e-6)
+    turned = vector_norm(away[:, _NOSE_PLACE], dim=2).mean(1).clamp(min=1e-6)
     end = start + away * (_TURN / turned).clamp(max=1)[:, None, None]
     lids, lips = _gaps(start, _LIDS), _gaps(start, _LIPS)
     end = _with_gaps(end, _LIDS, _gaps(end, _LIDS).clamp(_CLOSED * lids, 2 * lids))
     end = _with_gaps(end, _LIPS, _gaps(end, _LIPS).maximum(_CLOSED * lips))
     short = (
-        (end - wanted)[:, _LIPS_PLACE].norm(dim=2).mean(1)
+        vector_norm((end - wanted)[:, _LIPS_PLACE], dim=2).mean(1)
         + sum((_gaps(end, e) - _gaps(wanted, e)).abs().mean(1) for e in (_LIDS, _LIPS))
-        + 0.2 * (_gaze(faces, own) - _gaze(like, other)).norm(dim=1)
+        + 0.2 * vector_norm(_gaze(faces, own) - _gaze(like, other), dim=1)
     )
     trust = torch.exp(-((short / _DOUBT) ** 2))
     believed = trust > _BELIEVED

@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.losses import psnr, ssim
+from faceswap.devices import layout
 from faceswap.swap.faceset import FaceSet
 from faceswap.swap.losses import mask_loss, picture_losses
 from faceswap.swap.model import SwapModel
@@ -102,7 +103,7 @@ class SwapTask:
         shown = [self._shown(side, drawn) for side in self._sets]
         targets, maps = (torch.cat(part) for part in zip(*shown, strict=True))
         inputs = self._distorted(targets, generator, progress)
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        inputs = inputs.contiguous(memory_format=layout(inputs.device))
         by_side = dict(zip(self._sets, torch.split(inputs, count), strict=True))
         exchanged, genuine = self._roles(drawn, generator)
         return SwapBatch(by_side, targets, maps, genuine, exchanged)

@@ -12,6 +12,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from faceswap.devices import EDGES, MEDIANS, able, anywhere
+
 _YCBCR = torch.tensor(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 )
@@ -104,9 +106,23 @@ def random_warp(
 
 def sample(pictures: Tensor, grid: Tensor) -> Tensor:
     """``pictures`` (N, C, H, W) through ``grid`` (N, h, w, 2): (N, C, h, w); edges are repeated."""
+    repeated = able(EDGES, pictures.device)
     return functional.grid_sample(
-        pictures, grid, mode="bilinear", padding_mode="border", align_corners=False
+        pictures,
+        grid if repeated else kept_inside(grid, pictures),
+        mode="bilinear",
+        padding_mode="border" if repeated else "zeros",
+        align_corners=False,
     )
+
+
+def kept_inside(grid: Tensor, pictures: Tensor) -> Tensor:
+    """``grid`` (N, h, w, 2) with what points outside of ``pictures`` (N, C, H, W) moved to the
+    nearest pixel's middle, which is what a bilinear sample of repeated edges sees."""
+    height, width = pictures.shape[-2:]
+    x, y = grid.unbind(-1)
+    farthest = 1 - 1 / width, 1 - 1 / height
+    return torch.stack([t.clamp(-f, f) for t, f in zip((x, y), farthest, strict=True)], -1)
 
 
 def skin_tone(pictures: Tensor, mask: Tensor) -> Tensor:
@@ -117,7 +133,7 @@ def skin_tone(pictures: Tensor, mask: Tensor) -> Tensor:
     matrix, _ = _ycbcr(pictures.device, pictures.dtype)
     channels = torch.einsum("dc,nchw->ndhw", matrix, pictures).flatten(2)
     inside = channels.masked_fill(mask.flatten(2) < 0.5, torch.nan)
-    return inside.nanmedian(2).values.nan_to_num()
+    return anywhere(MEDIANS, lambda x: x.nanmedian(2).values, inside).nan_to_num()
 
 
 def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:

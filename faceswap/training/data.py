@@ -36,8 +36,8 @@ class ImageSet:
     """Pictures, maps that belong to them, and how often each is drawn.
 
     pictures: uint8 (N, C, H, W). maps: uint8 (N, M, h, w), any further planes, possibly
-    smaller; whole numbers of any type where ``take`` is not asked for them. weights: float64
-    (N,), not negative, at least one above zero.
+    smaller; whole numbers of any type where ``take`` is not asked for them. weights: float32
+    (N,), as not every device has float64; not negative, at least one above zero.
     """
 
     pictures: Tensor
@@ -47,6 +47,8 @@ class ImageSet:
     def __post_init__(self) -> None:
         if not len(self.pictures) == len(self.maps) == len(self.weights) > 0:
             raise ValueError("a set needs pictures, and as many maps and weights")
+        if self.weights.dtype != torch.float32:
+            raise ValueError(f"the weights of a set must be float32, not {self.weights.dtype}")
         if not bool(self.weights.sum() > 0) or bool((self.weights < 0).any()):
             raise ValueError("the weights of a set must not be negative, and not all zero")
 
@@ -164,7 +166,7 @@ def _near(
 
 def balance(
     attributes: NDArray[np.float64], bins: int = 8, most: float = 4.0
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Weights (N,) that draw rare values of ``attributes`` (N, K) more often.
 
     Each column is cut into ``bins`` equal steps between its 2nd and 98th percentile; a picture
@@ -178,4 +180,4 @@ def balance(
         share = np.bincount(place, minlength=bins)[place] / len(column)
         weights *= share**-0.5
     weights = np.minimum(weights, most * np.median(weights))
-    return np.asarray(weights / weights.mean(), np.float64)
+    return np.asarray(weights / weights.mean(), np.float32)

@@ -56,6 +56,10 @@ class Group:
         distributed.all_reduce(total)
         return total / self.size
 
+    def everyone(self, yes: bool, device: torch.device) -> bool:
+        """Whether ``yes`` holds in all processes, each of which must ask; ``device``: its own."""
+        return float(self.mean(torch.tensor(float(yes), device=device))) == 1
+
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[tuple[Group, torch.device]]:

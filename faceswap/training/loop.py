@@ -18,7 +18,7 @@ from faceswap.training.distributed import Group
 from faceswap.training.interrupts import held_back
 from faceswap.training.memory import memory_used, ran_out_of_memory
 from faceswap.training.optimisers import scale_rate
-from faceswap.training.precision import fastest_precision, prepare
+from faceswap.training.precision import Choice, choose, possible, prepare
 from faceswap.training.ratefinder import find_rate
 from faceswap.training.records import Records, Unrecorded, read_metrics, state_sentence
 from faceswap.training.state import Companion, LoopConfig, TrainingState
@@ -76,11 +76,13 @@ class Loop:
         self.kind, self.model_config = kind, model_config
         self.checkpoints = CheckpointFolder(folder, config.keep)
         self.group = group
-        half = group.agreed(float((config.precision or fastest_precision(device)) == "bf16"))
-        self.state = TrainingState(model, config, "bf16" if half else "fp32", device, companion)
+        agreed = self._agreed_on(choose(model, device, config.precision), device)
+        self.state = TrainingState(model, config, agreed.precision, device, companion)
         self._losses = dict(losses or {})
         self.state.notes |= {"begun": dict(begun or {}), "losses": self._losses}
         self.stepper = Stepper(task, self.state, config, group)
+        self._said: set[str] = set()
+        self._tell(agreed.reason)
         self._saved_step = -1
         self._agreed: float | None = None
         self._far_above = 0  # looks in a row at which the losses were
@@ -99,6 +101,30 @@ class Loop:
         if state.notes.get("losses", {}) != self._losses:
             state.learn_anew()
         state.notes |= notes
+        # What was possible where the run was begun may not be here.
+        device = state.generator.device
+        agreed = self._agreed_on(possible(state.model, device, state.precision), device)
+        state.precision = agreed.precision
+        self._tell(agreed.reason)
+
+    def _agreed_on(self, choice: Choice, device: torch.device) -> Choice:
+        """``choice``, or float32 where not all processes take bfloat16."""
+        half = choice.precision == "bf16"
+        if self.group.everyone(half, device) == half:
+            return choice
+        return Choice(
+            "fp32", "Not all processes can compute in bfloat16, so all compute in float32."
+        )
+
+    def _tell(self, message: str) -> None:
+        """Say ``message``, if there is one, when the run goes on, and only once."""
+        if message and message not in self._said:
+            self._said.add(message)
+            self.stepper.notices.append(Notice(message=message))
+
+    def _notices(self) -> Generator[Event, None, None]:
+        while self.stepper.notices:
+            yield self.stepper.notices.pop(0)
 
     def tune(self, *, batch: bool, rate: bool) -> Generator[Event, None, None]:
         """Find the batch and the learning rate that suit, and go on with them.
@@ -126,6 +152,7 @@ class Loop:
         save fails.
         """
         state, config = self.state, self.config
+        yield from self._notices()
         yield from choose_compiled(self.stepper)
         records = Records(self.folder, state.step) if self.group.leads else Unrecorded()
         rows = read_metrics(self.folder / "metrics.jsonl")
@@ -144,8 +171,7 @@ class Loop:
                 with held_back():
                     self.stepper.step(progress)
                     state.seconds = self._seconds_before + time.monotonic() - self._start
-                while self.stepper.notices:
-                    yield self.stepper.notices.pop(0)
+                yield from self._notices()
                 if event := meter.set(state.step):
                     yield self._timed(event)
                 if state.step % config.report_steps == 0:

@@ -67,6 +67,8 @@ def release_memory() -> None:
     """Give back what a graphics card holds ready for tensors to come."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

@@ -1,7 +1,8 @@
 """Optimisers and the rate at which they learn.
 
 All accept a ``found_inf`` attribute (one float tensor, 1 = leave this step out), as PyTorch's
-fused optimisers do, so that a bad step is skipped without asking the device.
+fused optimisers do, so that a bad step is skipped without asking the device. Where a device
+ignores it in those, ``take_step`` asks.
 """
 
 import math
@@ -11,6 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
+
+from faceswap.devices import FUSED_STEPS, able
 
 OptimiserName = Literal["adamw", "adabelief", "lion"]
 
@@ -112,12 +115,33 @@ def make_optimiser(
     wanted = [p for p in params if p.requires_grad]
     match name:
         case "adamw":
-            fused = all(p.device.type in ("cpu", "cuda", "mps") for p in wanted)
+            fused = all(able(FUSED_STEPS, device) for device in {p.device for p in wanted})
             return AdamW(wanted, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
         case "adabelief":
             return AdaBelief(wanted, rate, weight_decay=decay)
         case "lion":
             return Lion(wanted, rate / 3, weight_decay=3 * decay)
+
+
+def take_step(optimiser: Optimizer, bad: Tensor) -> None:
+    """One step from the gradients, left out where ``bad`` (one float) is 1."""
+    if _counts_aside(optimiser):
+        if not float(bad):  # waits for the device
+            optimiser.step()
+        return
+    optimiser.found_inf = bad  # type: ignore[attr-defined]
+    optimiser.step()
+
+
+def state_device(optimiser: Optimizer, parameter: nn.Parameter, key: str) -> torch.device:
+    """Where ``optimiser`` keeps what it knows of ``parameter`` under ``key``."""
+    aside = key == "step" and _counts_aside(optimiser)
+    return torch.device("cpu") if aside else parameter.device
+
+
+def _counts_aside(optimiser: Optimizer) -> bool:
+    """Whether it is one that counts steps on the processor and knows no ``found_inf``."""
+    return isinstance(optimiser, AdamW) and not optimiser.defaults["fused"]
 
 
 def set_rate(optimiser: Optimizer, factor: float) -> None:

@@ -3,6 +3,7 @@
 import ctypes
 import sys
 import time
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from faceswap.errors import OptionsError
+from faceswap.training.layers import able, lacking
 from faceswap.training.threads import use_real_cores
 
 Precision = Literal["bf16", "fp32"]
@@ -51,9 +53,50 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def half_precision(device: torch.device) -> torch.autocast:
-    """A context in which matrix work is done in the fastest format of ``device``."""
-    return autocast(device, fastest_precision(device))
+def half_precision(model: nn.Module, device: torch.device) -> torch.autocast:
+    """A context in which ``model``'s matrix work is done in what ``choose`` says."""
+    return autocast(device, choose(model, device).precision)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a model is computed in. reason: why not in bfloat16, where its layers are to blame."""
+
+    precision: Precision
+    reason: str = ""
+
+
+def choose(model: nn.Module, device: torch.device, asked: Precision | None = None) -> Choice:
+    """What ``model`` is computed in on ``device``: the faster of what all its layers can be
+    computed in, unless one is ``asked`` for.
+
+    Raises OptionsError when bfloat16 is asked for and some layers can't be.
+    """
+    if asked is None and not _by_choice(device):
+        return Choice("fp32")
+    found = possible(model, device, asked or "bf16")
+    if found.reason and asked is not None:
+        raise OptionsError(f"{_layers_to_blame(model, device)}; use --precision auto or fp32.")
+    return Choice(fastest_precision(device)) if asked is None and not found.reason else found
+
+
+def possible(model: nn.Module, device: torch.device, wanted: Precision) -> Choice:
+    """``wanted``, or float32 where ``device`` can't compute some of ``model``'s layers in it."""
+    if wanted == "fp32" or not lacking(model, device):
+        return Choice(wanted)
+    blame = _layers_to_blame(model, device)
+    return Choice("fp32", f"{blame}; all of this model is computed in float32.")
+
+
+def _layers_to_blame(model: nn.Module, device: torch.device) -> str:
+    names = " and ".join(lacking(model, device))
+    layers = f"{names[0].upper()}{names[1:]} layers"
+    return f"{layers} can't be computed in bfloat16 on this machine's {device.type}"
+
+
+def _by_choice(device: torch.device) -> bool:
+    """Whether bfloat16 may be taken on ``device`` unasked: on others nobody measured it."""
+    return device.type in ("cpu", "cuda")
 
 
 @cache
@@ -61,11 +104,11 @@ def fastest_precision(device: torch.device) -> Precision:
     """The faster format here: known for graphics cards, measured on processors (about 50 ms).
 
     Processors without matrix units for bfloat16 emulate it slowly, and nothing but a measurement
-    tells for sure.
+    tells for sure. It is that of convolutions; what other layers can do at all, ``choose`` knows.
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if device.type != "cpu":
+    if not _by_choice(device) or not able("convolution", device):
         return "fp32"
     names: tuple[Precision, ...] = ("bf16", "fp32")
     # Turn about, and the best of several: other work on the machine then slows both alike.

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from faceswap.devices import moved
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, weights_of
 from faceswap.training.level import Level
-from faceswap.training.optimisers import OptimiserName, make_optimiser
+from faceswap.training.optimisers import OptimiserName, make_optimiser, state_device
 from faceswap.training.precision import Precision
 
 Compile = Literal["auto", "on", "off"]
@@ -90,7 +91,7 @@ class TrainingState:
         device: torch.device,
         companion: Companion | None = None,
     ) -> None:
-        self.model = model.to(device).train()
+        self.model = moved(model, device).train()
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self.optimiser: Optimizer = make_optimiser(
@@ -172,7 +173,7 @@ class TrainingState:
                 continue  # frozen since
             like = parameter if value.shape == parameter.shape else value
             self.optimiser.state[parameter][key] = torch.empty_like(
-                like, dtype=value.dtype, device=parameter.device
+                like, dtype=value.dtype, device=state_device(self.optimiser, parameter, key)
             ).copy_(value)
         state = checkpoint.part("state")
         self.generator.set_state(state["generator"])

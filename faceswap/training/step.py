@@ -9,7 +9,7 @@ from faceswap.errors import TrainingError
 from faceswap.events import Notice
 from faceswap.training.distributed import Group
 from faceswap.training.memory import ran_out_of_memory, release_memory
-from faceswap.training.optimisers import average_, rate_factor, set_rate
+from faceswap.training.optimisers import average_, rate_factor, set_rate, take_step
 from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.timing import Clock, Mark
@@ -109,7 +109,7 @@ class Stepper:
         started = self._clock.now()
         set_rate(state.optimiser, factor)
         losses = self._fitting_gradients(progress or 0.0)
-        norm = nn.utils.clip_grad_norm_(state.parameters.values(), config.clip, foreach=True)
+        norm = nn.utils.clip_grad_norm_(state.parameters.values(), config.clip)
         self.torn = True
         bad = self._judge(norm)
         self._change(bad)
@@ -128,9 +128,8 @@ class Stepper:
     def _change(self, bad: Tensor) -> None:
         """Change the weights by their gradients, but not where ``bad`` is 1."""
         state = self.state
-        state.optimiser.found_inf = bad  # type: ignore[attr-defined]
         try:
-            state.optimiser.step()
+            take_step(state.optimiser, bad)
             if state.companion is not None:
                 state.companion.step(bad)
             average_(state.averaged, state.model, state.step, self.config.decay)
