@@ -1,5 +1,6 @@
 """The index keeps whole batches and the state after them, or nothing."""
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from faceswap.errors import OutputError, ProjectError
+from faceswap.faces.browse import Browser
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.jobs.measures import Measures
 
 
 def frame(number: int) -> FrameRow:
@@ -66,8 +69,6 @@ def test_starting_anew_forgets_one_side_only(tmp_path: Path) -> None:
 
 
 def test_a_newer_index_is_refused(tmp_path: Path) -> None:
-    import sqlite3
-
     path = tmp_path / "i.sqlite"
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
@@ -76,11 +77,28 @@ def test_a_newer_index_is_refused(tmp_path: Path) -> None:
         FaceIndex(path)
 
 
-def test_a_damaged_index_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "i.sqlite"
-    path.write_bytes(b"no database at all" * 100)
+def test_a_damaged_index_is_told_and_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.13 warns of a file that is left open, and Windows would not let it be deleted."""
+    made: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *a, **k: made.append(connect(*a, **k)) or made[-1]
+    )
+    for name in ("index.sqlite", "measures.sqlite"):
+        (tmp_path / name).write_bytes(b"no database at all" * 100)
     with pytest.raises(ProjectError, match="damaged"):
-        FaceIndex(path)
+        FaceIndex(tmp_path / "index.sqlite")
+    with pytest.raises(ProjectError, match="damaged"):
+        Browser(tmp_path / "index.sqlite").last_seen("a")
+    measures = Measures(tmp_path)
+    assert np.isnan(measures.known("a", ["x.png"])).all()
+    measures.close()
+    assert len(made) == 4
+    for database in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            database.execute("SELECT 1")
 
 
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:

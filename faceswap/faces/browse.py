@@ -182,9 +182,9 @@ def _open(path: Path) -> sqlite3.Connection:
         db = attempt()
         try:
             db.execute("SELECT COUNT(*) FROM clips")
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError as error:
             db.close()
-            if number:
+            if number or not isinstance(error, sqlite3.OperationalError):
                 raise
             continue
         return db

@@ -100,18 +100,31 @@ class FaceIndex:
         self._path = path
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        except sqlite3.OperationalError as error:
+            raise OutputError(f"Cannot open {path} for writing: {error}.") from error
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
         except sqlite3.OperationalError as error:
-            raise OutputError(f"Cannot open {path} for writing: {error}.") from error
+            raise OutputError(f"Cannot open {self._path} for writing: {error}.") from error
         except sqlite3.DatabaseError as error:
-            raise ProjectError(f"{path} is damaged ({error}); extract both clips anew.") from error
+            raise ProjectError(
+                f"{self._path} is damaged ({error}); extract both clips anew."
+            ) from error
         if version > FORMAT:
-            self._db.close()
-            raise ProjectError(f"{path} was made by a newer version of faceswap; update it first.")
+            raise ProjectError(
+                f"{self._path} was made by a newer version of faceswap; update it first."
+            )
 
     def __enter__(self) -> "FaceIndex":
         return self

@@ -69,6 +69,7 @@ class Measures:
                 self._db = sqlite3.connect(self._path, isolation_level=None)
                 self._db.execute(_SCHEMA)
             except sqlite3.DatabaseError:
+                self.close()
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
                 self._db.execute(_SCHEMA)
         return self._db
