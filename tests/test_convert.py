@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -21,11 +22,16 @@ from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
 from faceswap.jobs.train_options import TrainOptions
+from faceswap.project import Project
 from faceswap.swap.look import Look
+from faceswap.swap.model import SwapModel
 from faceswap.swap.placing import placed_faces
+from faceswap.swap.studio import Studio
 from faceswap.swap.swapper import Placed, Swapper
+from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.video.label import is_labelled
 from faceswap.video.reader import VideoReader
+from faceswap.video.writer import VideoWriter
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +145,115 @@ def test_a_damaged_model_is_told(trained: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "o.mp4").exists()
 
 
+CUT = 30
+
+
+@pytest.fixture(scope="module")
+def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose footage has a cut: a head as the light changes, then two heads and a gap."""
+    folder = tmp_path_factory.mktemp("shots") / "p"
+    shutil.copytree(trained, folder)
+    with FaceIndex(trained / "index.sqlite") as index:
+        known = {face.frame: face for face in index.faces("a")}
+    with VideoReader(sample / "a.mp4") as video:
+        images = [frame.image for frame in video]
+    film, rows = folder / "film.mkv", list[FaceRow]()
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", 25, {"crf": "4"})
+        stream.width, stream.height, stream.pix_fmt = 512, 256, "yuv420p"
+        for number in range(60):
+            left = number if number < CUT else 49 - (number - CUT)
+            right = number - 10
+            light = 1 - 0.5 * number / CUT if number < CUT else 0.9
+            image = np.zeros((256, 512, 3), np.uint8)
+            image[:, :256] = (images[left] * light).astype(np.uint8)
+            image[:, 256:] = (images[right] * (0.4, 0.6, 0.8)).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            rows.append(replace(known[left], frame=number, track=2 * (number >= CUT)))
+            if number >= CUT and not 41 <= number < 45:
+                beside = known[right].points + np.float32((256, 0))
+                forehead = known[right].forehead + np.float32((256, 0))
+                rows.append(
+                    replace(known[right], frame=number, track=3, points=beside, forehead=forehead)
+                )
+        container.mux(stream.encode(None))
+    project = Project.open(folder)
+    project.set_video("a", film)
+    with project.index() as index:
+        index.start("a", {})
+        index.add(
+            "a", [FrameRow(n, n, n / 25, n == CUT) for n in range(60)], rows, {}, complete=True
+        )
+    return folder
+
+
+@pytest.mark.parametrize(
+    "look",
+    [Look(), Look(steady=0.6, smooth=1, outline="a", grow=0.1, feather=0.3, light=0)],
+    ids=["as at first", "changed"],
+)
+def test_a_preview_shows_what_is_written(
+    two_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Look
+) -> None:
+    written: list[NDArray[np.uint8]] = []
+    write = VideoWriter.write
+
+    def seen(self: VideoWriter, image: NDArray[np.uint8], *when: int) -> None:
+        written.append(image.copy())
+        write(self, image, *when)
+
+    monkeypatch.setattr(VideoWriter, "write", seen)
+    run(ConvertOptions(project=two_shots, output=tmp_path / "o.mkv", **look.model_dump()))
+    assert len(written) == 60
+    # After the cut, in the gap of one of two faces, just after it, in changing light, at the ends.
+    with Studio(two_shots, "cpu") as studio:
+        for number in (CUT, 43, 45, 50, 22, CUT - 1, 0, 59, CUT + 1, 3):
+            shown = studio.swapped(number, "main", look)
+            assert shown.frame == number
+            assert shown.faces == 1 + (number >= CUT and number != 43)
+            off = np.abs(shown.image.astype(int) - written[number])
+            # float32, where it is the faster one, sums in another order for another batch.
+            assert off.max() <= 1, number
+            assert off.mean() < 1e-3, number
+
+
+def test_a_preview_looks_at_each_frame_once(
+    two_shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    swap = SwapModel.swap
+
+    def counted(self: SwapModel, faces: Tensor) -> tuple[Tensor, Tensor | None]:
+        made.append(len(faces))
+        return swap(self, faces)
+
+    def asked(studio: Studio, number: int, **look: Any) -> int:
+        made.clear()
+        studio.swapped(number, "main", Look(**look))
+        return sum(made)
+
+    monkeypatch.setattr(SwapModel, "swap", counted)
+    with Studio(two_shots, "cpu") as studio:
+        alone = 2  # a face alone is computed twice, as it would be rounded otherwise
+        assert asked(studio, 26) == 7 + alone  # the anchors 0, 4, … 24 and itself
+        assert asked(studio, 26, sharpen=0, grow=0.2, feather=0.3, color=0.5, opacity=0.7) == 0
+        assert asked(studio, 27) == alone
+        assert asked(studio, 29) == 1 * alone + alone  # the anchor 28
+        assert asked(studio, 12) == alone
+        assert asked(studio, CUT) == 2  # a new shot
+
+
+def test_a_damaged_newest_save_is_left_for_the_one_before(trained: Path, tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    shutil.copytree(trained, project)
+    (good,) = CheckpointFolder(project / "model" / "main").files()
+    (good.parent / "step-000000009.safetensors").write_bytes(good.read_bytes()[:9000])
+    events, _ = run(ConvertOptions(project=project, output=tmp_path / "o.mp4"))
+    damaged, instead = (e.message for e in events if isinstance(e, Notice))
+    assert "step-000000009.safetensors is damaged" in damaged
+    assert instead == "The model of step 2 is used instead."
+
+
 class Painter:
     """A model that paints every face one colour."""
 
@@ -246,6 +361,9 @@ def test_a_track_is_smoothed_in_stretches(tmp_path: Path) -> None:
         calm, cuts = placed_faces(index, "a", 64, 0.5)
     assert cuts == {0}
     assert set(calm) == set(numbers)
+    anchors = [n for n in numbers if calm[n][0].anchor]
+    assert anchors == [*range(0, 20, 4), *range(30, 50, 4)]
+    assert {(calm[n][0].frame, calm[n][0].shot) for n in numbers} == {(n, 0) for n in numbers}
 
     def jitter(places: dict[int, list[Placed]]) -> float:
         x = np.array([places[n][0].matrix[0, 2] for n in range(20)])

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,14 @@ import numpy as np
 import pytest
 import torch
 from drawn_faces import draw_side, landmarks
+from driving import finished
+from made_clips import write_clip
 from PIL import Image
+from safetensors import safe_open
 
+from faceswap.cli import run
 from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError, ProjectError
-from faceswap.events import Answer, Finished, parse
+from faceswap.events import Answer, Finished, Notice, parse
 from faceswap.faces.browse import COLUMNS, Browser, joined
 from faceswap.faces.exclude import EXCLUDED, exclude, restore
 from faceswap.faces.index import FaceRow, FrameRow
@@ -25,7 +30,10 @@ from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.project import Project
 from faceswap.provenance import SWAPPED_PICTURE, picture_provenance
 from faceswap.swap.model import KIND, SwapModel, config_of
+from faceswap.swap.studio import Footage
+from faceswap.training import checkpoint
 from faceswap.training.checkpoint import CheckpointFolder, weights_of
+from faceswap.video.reader import VideoReader
 
 FRAMES = 40
 COMMAND = (sys.executable, "-m", "faceswap", "preview", "--serve")
@@ -152,6 +160,120 @@ def test_the_swap_follows_the_look(made: Path) -> None:
     assert (full["faces"], gap["faces"]) == (1, 0)
     assert np.abs(decoded(none).astype(int) - decoded(plain)).max() <= 2
     assert np.abs(decoded(full).astype(int) - decoded(plain)).max() > 20
+
+
+def test_of_a_model_the_weights_are_read_once(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "p"
+    shutil.copytree(made, project)
+    folder = CheckpointFolder(project / "model" / "main")
+    read: list[str] = []
+
+    class Opened:
+        def __init__(self, path: Path, framework: str) -> None:
+            read.append(path.stem)
+            self._file = safe_open(path, framework=framework)
+
+        def __enter__(self) -> Any:
+            return self._file.__enter__()
+
+        def __exit__(self, *error: Any) -> None:
+            self._file.__exit__(*error)
+
+    def asked(answers: Answers) -> tuple[list[str], str, bytes]:
+        read.clear()
+        told = answers.answer("swap", {"frame": 5, "look": {}})
+        return [*read], str(told["notice"]), base64.b64decode(str(told["image"]))
+
+    monkeypatch.setattr(checkpoint, "safe_open", Opened)
+    config = config_of("quick", 64)
+    with Answers(project, "cpu") as answers:
+        first = asked(answers)
+        assert first[0] == ["step-000000007"]
+        assert asked(answers) == ([], "", first[2])
+        os.utime(folder.path(7))
+        assert asked(answers)[0] == ["step-000000007"]
+        torch.manual_seed(1)
+        other = dict(weights_of(SwapModel(config), "ema"))
+        folder.save(8, KIND, config.model_dump(), {}, other)
+        read_anew = asked(answers)
+        assert read_anew[:2] == (["step-000000008"], "")
+        assert read_anew[2] != first[2]
+        damaged = folder.path(9)
+        damaged.write_bytes(folder.path(8).read_bytes()[:-1000])
+        fell_back = asked(answers)
+        assert fell_back[0] == ["step-000000009", "step-000000008"]
+        assert "step-000000009.safetensors is damaged" in fell_back[1]
+        assert fell_back[1].endswith("The model of step 8 is used instead.")
+        assert asked(answers) == ([], fell_back[1], read_anew[2])
+        damaged.unlink()
+        assert asked(answers)[1:] == ("", read_anew[2])
+    events, _ = finished(preview(preview_of(project, tmp_path / "whole.png", 5)))
+    assert not [e for e in events if isinstance(e, Notice)]
+    damaged.write_bytes(b"")
+    events, _ = finished(preview(preview_of(project, tmp_path / "damaged.png", 5)))
+    assert len([e for e in events if isinstance(e, Notice)]) == 2
+
+
+def preview_of(project: Path, output: Path, frame: int) -> PreviewOptions:
+    return PreviewOptions(project=project, frame=frame, output=output, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def cut_short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video that says that it has 1,400 frames and breaks off long before."""
+    folder = tmp_path_factory.mktemp("short")
+    whole = write_clip(folder / "whole.mkv", width=32, height=32, frames=1400, tracks=0)
+    path = folder / "short.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 8])
+    return path
+
+
+def test_a_file_that_breaks_off_shows_its_last_frame(cut_short: Path) -> None:
+    numbers = [frame.index for frame in VideoReader(cut_short, tolerate_damage=True)]
+    footage = Footage(cut_short)
+    assert footage.reader.info.frames == 1400
+    assert len(numbers) < 300
+    for number in (1399, 10**6, len(numbers), 3, len(numbers) - 1, 1200):
+        assert footage.frame(number).index == min(number, numbers[-1])
+    assert footage.frame(-1).index == 0
+    footage.close()
+
+
+def test_a_frame_that_a_does_not_have_is_told(
+    made: Path, cut_short: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.png"
+    with pytest.raises(InputError, match=r"clip\d+.mp4 has no frame 40; its last one is 39\.$"):
+        list(preview(preview_of(made, out, FRAMES)))
+    project = tmp_path / "p"
+    shutil.copytree(made, project)
+    Project.open(project).set_video("a", cut_short)
+    with pytest.raises(InputError, match=r"no frame 1390; .* \d+, as the file breaks off there\.$"):
+        list(preview(preview_of(project, out, 1390)))
+    with Answers(project, "cpu") as answers:
+        last = answers.answer("frame", {"frame": 1390})["frame"]
+        assert answers.answer("swap", {"frame": 1390, "look": {}})["frame"] == last
+    arguments = ["preview", "--project", str(made), "-o", str(out), "--frame"]
+    assert run([*arguments, "4000"]) == 1
+    assert run([*arguments, "-1"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no frame 4000; its last one is 39." in said
+    assert "--frame" in said
+    assert "Traceback" not in said
+    assert not out.exists()
+
+
+def test_a_frame_without_a_face_is_as_it_is_and_told(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.png"
+    _, summary = finished(preview(preview_of(made, out, 35)))
+    assert summary.text() == (
+        f"{out}: A as it is, as no face was found in frame 35; the nearest frame with one is 29."
+    )
+    with VideoReader(Project.open(made).video("a")) as video:
+        (frame,) = video.frames(35, 36)
+    assert np.array_equal(np.asarray(Image.open(out)), frame.image)
 
 
 def test_a_picture_from_the_command_line(made: Path, tmp_path: Path) -> None:
