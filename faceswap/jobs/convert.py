@@ -2,16 +2,24 @@
 
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from faceswap.events import Event, Meter, Notice, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.jobs.stages import finished
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
 from faceswap.swap.look import Look
+from faceswap.waiting import Paced, Report, loaded, waited
 
 if TYPE_CHECKING:
+    import torch
+
+    from faceswap.project import Project
+    from faceswap.swap.model import SwapModel
+    from faceswap.swap.swapper import Placed
     from faceswap.video.reader import Frame
 
 
@@ -56,26 +64,26 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     in its metadata that it is synthetic.
     """
     from faceswap.project import Project
-    from faceswap.swap.model import SwapModel
-    from faceswap.swap.placing import placed_faces
+
+    project = Project.open(options.project)
+    yield Progress(stage="convert", done=0)
+    yield from loaded("convert", "faceswap.swap.swapper", "faceswap.swap.placing")
     from faceswap.swap.swapper import Swapper
-    from faceswap.training.checkpoint import newest_checkpoint
     from faceswap.training.precision import pick_device
     from faceswap.video.ahead import ahead
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
-    project = Project.open(options.project)
     output = options.output or project.out / f"{options.name}.mp4"
     if options.output is None:
         project.out.mkdir(exist_ok=True)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
     device = pick_device(options.device)
-    model = SwapModel.load(newest_checkpoint(project.model / options.name), device)
-    with project.index() as index:
-        places, cuts = placed_faces(index, "a", model.resolution, options.smooth)
+    model, (places, cuts) = yield from waited(
+        "load", lambda report: _placed(options, project, device, report), "faces"
+    )
     meter = Meter("convert", total=footage.info.frames or None)
-    swapped = 0
+    swapped, paced = 0, Paced(meter.progress)
     with (
         footage,
         VideoWriter(output, footage.info, crf=options.quality, overwrite=options.overwrite) as out,
@@ -86,18 +94,33 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
             if batch[0].index in cuts:
                 swapper.cut()
             faces = [places.get(frame.index, []) for frame in batch]
-            images = swapper.swap([frame.image for frame in batch], faces)
+            pictures = [frame.image for frame in batch]
+            images = yield from paced(partial(swapper.swap, pictures, faces))
             for frame, image in zip(batch, images, strict=True):
                 out.write(image, frame.pts, frame.duration)
             swapped += sum(map(bool, faces))
             progress = meter.add(len(batch))
             if progress:
                 yield progress
+        yield from waited("convert", lambda _: finished(out), sign=meter.progress)
     yield meter.progress()
     if footage.damage:
         yield Notice(message=footage.damage)
     yield Saved(what="swapped video", path=output)
     return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
+
+
+def _placed(
+    options: ConvertOptions, project: "Project", device: "torch.device", report: Report
+) -> "tuple[SwapModel, tuple[dict[int, list[Placed]], set[int]]]":
+    """The model, and where it puts faces."""
+    from faceswap.swap.model import SwapModel
+    from faceswap.swap.placing import placed_faces
+    from faceswap.training.checkpoint import newest_checkpoint
+
+    model = SwapModel.load(newest_checkpoint(project.model / options.name), device)
+    with project.index() as index:
+        return model, placed_faces(index, "a", model.resolution, options.smooth, report)
 
 
 def _batches(

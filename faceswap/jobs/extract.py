@@ -3,13 +3,15 @@
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
-from faceswap.events import Event, Meter, Notice, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Summary
 from faceswap.options import Device, Options, ProjectFolder, Show, Side
+from faceswap.waiting import Paced, loaded, waited
 
 if TYPE_CHECKING:
     from faceswap.faces.face import Face
@@ -95,6 +97,8 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
 
     Killed or stopped at any moment and started again, it goes on where it was.
     """
+    yield Progress(stage="extract", done=0)
+    yield from loaded("extract", "faceswap.video.reader", "faceswap.project")
     from faceswap.errors import NoFaceError
     from faceswap.project import Project
     from faceswap.video.reader import VideoReader
@@ -180,19 +184,19 @@ def _frames(
     from faceswap.video.ahead import ahead
 
     start = int(clip.state.get("next", 0))
-    tracker = _tracker(options)
+    tracker = yield from waited("extract", lambda _: _tracker(options), "models")
     if start:
         tracker.restore(clip.state["tracker"])
     meter = Meter("extract", total=video.info.frames or None, start=start)
     rows: list[FrameRow] = []
     faces: list[FaceRow] = []
-    crowded = 0
+    crowded, paced = 0, Paced(meter.progress)
     with (
         closing(ahead(video.frames(start), 8)) as frames,
         _CropWriter(project.faces(options.side), options) as crops,
     ):
         for frame in frames:
-            seen = tracker.update(frame.image)
+            seen = yield from paced(partial(tracker.update, frame.image))
             crowded += seen.dropped > 0
             rows.append(FrameRow(frame.index, frame.pts, frame.time, seen.cut))
             faces += [crops.write(frame, face) for face in seen.faces]

@@ -12,6 +12,7 @@ from faceswap.errors import FaceswapError, OptionsError
 from faceswap.events import Answer, Event, Preview, Progress, Summary
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
 from faceswap.swap.look import Look
+from faceswap.waiting import waited
 
 if TYPE_CHECKING:
     from faceswap.jobs.answers import Answers
@@ -60,28 +61,35 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
     ``{"id": 1, "do": "frame", "side": "a", "frame": 25}`` and is answered by one event with the
     same id; the questions are the methods of ``faceswap.jobs.answers.Answers``.
     """
-    from faceswap.jobs.answers import Answers
-
     if options.serve == (options.output is not None):
         raise OptionsError("Give either a picture to write with -o, or --serve.")
+    if options.output is not None:
+        return (yield from _one(options, options.output))
+    from faceswap.jobs.answers import Answers
+
     with Answers(options.project, options.device) as answers:
-        if options.serve:
-            return (yield from _serve(answers))
-        return (yield from _one(options, answers))
+        return (yield from _serve(answers))
 
 
-def _one(options: PreviewOptions, answers: "Answers") -> Generator[Event, None, PreviewSummary]:
+def _one(options: PreviewOptions, output: Path) -> Generator[Event, None, PreviewSummary]:
     from faceswap.errors import OutputError
-    from faceswap.swap.studio import write_picture
 
-    assert options.output is not None
-    if options.output.exists() and not options.overwrite:
-        raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
+    if output.exists() and not options.overwrite:
+        raise OutputError(f"{output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
-    image, faces = answers.studio.swapped(options.frame, options.name, options)
-    write_picture(options.output, image)
-    yield Preview(path=options.output, caption=f"frame {options.frame} with B's face")
-    return PreviewSummary(output=options.output, faces=faces)
+    faces = yield from waited("preview", lambda _: _written(options, output), "pictures")
+    yield Preview(path=output, caption=f"frame {options.frame} with B's face")
+    return PreviewSummary(output=output, faces=faces)
+
+
+def _written(options: PreviewOptions, output: Path) -> int:
+    """Write the frame that was asked for; the number of faces swapped in it."""
+    from faceswap.swap.studio import Studio, write_picture
+
+    with Studio(options.project, options.device) as studio:
+        image, faces = studio.swapped(options.frame, options.name, options)
+    write_picture(output, image)
+    return faces
 
 
 def _serve(answers: "Answers") -> Generator[Event, None, PreviewSummary]:

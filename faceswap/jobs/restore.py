@@ -1,6 +1,7 @@
 """Repair a picture or a video with a model that the lab trained."""
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +9,10 @@ from pydantic import Field
 
 from faceswap.endings import PICTURES
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.events import Event, Meter, Progress, Saved, Summary
+from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.waiting import Paced, loaded, waited
 
 if TYPE_CHECKING:
     from faceswap.lab.restore import Restorer
@@ -69,24 +72,14 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     Large pictures are taken tile by tile, and holes filled at the size that the model learnt at. A
     video keeps its times, sound and metadata.
     """
-    from faceswap.lab.pictures import read_picture
-    from faceswap.lab.restore import Restorer
-    from faceswap.lab.run import load_model
-    from faceswap.training.precision import pick_device
-    from faceswap.video.info import probe
-
     still = options.output.suffix.lower() in PICTURES
     if still:
         _check_picture(options)
-    device = pick_device(options.device)
-    model = load_model(options.model, device, "lab-repair")
-    mask = None
-    if options.mask is not None:
-        mask = read_picture(options.mask, behind=0)
-        if mask is None:
-            raise InputError(f"The mask {options.mask} cannot be read.")
-        mask = mask if mask.ndim == 2 else mask.max(2)
-    restorer = Restorer(model, device, options.tile, options.overlap, mask)
+    yield Progress(stage="restore", done=0)
+    yield from loaded("restore", "faceswap.lab.restore", "faceswap.lab.run")
+    from faceswap.video.info import probe
+
+    restorer = yield from waited("restore", lambda _: _restorer(options), "models")
     info = probe(options.input)
     if info.still != still:
         kind, other = ("picture", ".png") if info.still else ("video", ".mp4")
@@ -96,6 +89,23 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     if still:
         return (yield from _picture(options, restorer))
     return (yield from _video(options, restorer))
+
+
+def _restorer(options: RestoreOptions) -> "Restorer":
+    from faceswap.lab.pictures import read_picture
+    from faceswap.lab.restore import Restorer
+    from faceswap.lab.run import load_model
+    from faceswap.training.precision import pick_device
+
+    device = pick_device(options.device)
+    model = load_model(options.model, device, "lab-repair")
+    mask = None
+    if options.mask is not None:
+        mask = read_picture(options.mask, behind=0)
+        if mask is None:
+            raise InputError(f"The mask {options.mask} cannot be read.")
+        mask = mask if mask.ndim == 2 else mask.max(2)
+    return Restorer(model, device, options.tile, options.overlap, mask)
 
 
 def _check_picture(options: RestoreOptions) -> None:
@@ -118,7 +128,9 @@ def _picture(
 
     from faceswap.video.reader import read_image
 
-    made = restorer.restore(read_image(options.input))
+    made = yield from waited(
+        "restore", lambda report: restorer.restore(read_image(options.input), report), "tiles"
+    )
     part = options.output.with_name(f".{options.output.name}.part")
     form = Image.registered_extensions()[options.output.suffix.lower()]
     try:
@@ -145,10 +157,13 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
         )
         meter = Meter("restore", video.info.frames or None)
         with VideoWriter(options.output, like, overwrite=options.overwrite) as writer:
+            paced = Paced(meter.progress)
             for frame in video.frames():
-                writer.write(restorer.restore(frame.image), frame.pts, frame.duration)
+                made = yield from paced(partial(restorer.restore, frame.image))
+                writer.write(made, frame.pts, frame.duration)
                 if progress := meter.add():
                     yield progress
+            yield from waited("restore", lambda _: finished(writer), sign=meter.progress)
         yield meter.progress()
     yield Saved(what="video", path=options.output)
     return RestoreSummary(output=options.output, frames=int(meter.done))

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from faceswap.waiting import whole
+
 
 @contextmanager
 def held_back() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM wait for the end of what is done here; a second one does not wait.
 
-    Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Outside of
-    the main thread nothing has to wait, as Python tells the main one alone.
+    Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Python tells
+    the main thread alone; where another one does the work, the main one waits for it to end.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        with whole():
+            yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM)
     # None is a handler that was not set from Python, which could not be put back.
