@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
-from faceswap.events import Event, Meter, Notice, Progress, Summary
+from faceswap.events import Event, Meter, Notice, Summary
 from faceswap.options import Device, Options, ProjectFolder, Show, Side
 from faceswap.waiting import Paced, loaded, waited
 
@@ -97,7 +97,6 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
 
     Killed or stopped at any moment and started again, it goes on where it was.
     """
-    yield Progress(stage="extract", done=0)
     yield from loaded("extract", "faceswap.video.reader", "faceswap.project")
     from faceswap.errors import NoFaceError
     from faceswap.project import Project
@@ -184,10 +183,10 @@ def _frames(
     from faceswap.video.ahead import ahead
 
     start = int(clip.state.get("next", 0))
-    tracker = yield from waited("extract", lambda _: _tracker(options), "models")
+    meter = Meter("extract", total=video.info.frames or None, start=start)
+    tracker = yield from waited("extract", lambda _: _tracker(options), sign=meter.progress)
     if start:
         tracker.restore(clip.state["tracker"])
-    meter = Meter("extract", total=video.info.frames or None, start=start)
     rows: list[FrameRow] = []
     faces: list[FaceRow] = []
     crowded, paced = 0, Paced(meter.progress)

@@ -81,7 +81,7 @@ class Loop:
         self._losses = dict(losses or {})
         self.state.notes |= {"begun": dict(begun or {}), "losses": self._losses}
         self.stepper = Stepper(task, self.state, config, group)
-        self._keeper = Keeper(folder, self.state, config, kind, model_config, self.clock)
+        self._keeper = Keeper(folder, self.state, config, kind, model_config, lambda: self.clock())
         self._looks = Looks(task, self.state, folder, config.measure)
         self._watch = Watch(self.state, self.stepper)
         self.taken = 0

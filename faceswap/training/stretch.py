@@ -45,7 +45,7 @@ class Stretch(BaseModel):
         """Its end in words."""
         ends = []
         if self.minutes is not None:
-            ends.append(f"after {self.minutes:g} minutes")
+            ends.append(f"after {self.minutes:g} minute{'s' * (self.minutes != 1)}")
         if self.steps is not None:
             ends.append(f"at step {self.steps:,}")
         return " or ".join(ends)
@@ -111,7 +111,7 @@ def next_stretch(
     if moved == last:
         left = 0 < last.progress(step, seconds) < 1
         return last, f"Training goes on: {last.left(step, seconds)} are left." if left else ""
-    told = f"Training ends {moved.end()} from where it was begun, and not {last.end()}."
+    told = f"Training now ends {moved.end()}, not {last.end()}, counted from its begin."
     if moved.progress(step, seconds) >= 1:
         told += " That is over already: there is nothing left to do."
     return moved, told
