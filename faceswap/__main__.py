@@ -1,15 +1,23 @@
 """``python -m faceswap``, and the command ``faceswap``."""
 
+import os
 import sys
 
 from faceswap.cli import run
+from faceswap.waiting import left_behind
 
 
 def main() -> None:
     """Run the command line, or with ``gui`` the window, and leave with its exit code."""
     if sys.argv[1:2] == ["gui"]:
         sys.exit(_window(sys.argv[2:]))
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if left_behind():
+        # What could not be broken off, as a compiler, must not be torn down under its feet.
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _window(arguments: list[str]) -> int:

@@ -61,11 +61,16 @@ class Saved(_Frozen):
 
 
 class Notice(_Frozen):
-    """A warning: the job goes on, but the user should know."""
+    """A warning: the job goes on, but the user should know.
+
+    ``trouble`` says that somebody should look now, as training that goes on for days may do no
+    good any more.
+    """
 
     kind: Literal["notice"] = "notice"
     message: str
     frame: int | None = None
+    trouble: bool = False
 
 
 class Answer(_Frozen):

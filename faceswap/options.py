@@ -4,11 +4,13 @@ An option is declared once, as a field of its job's model: type, default, bounds
 command line, the window's forms and the project's saved settings are all made from it.
 """
 
+import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,22 @@ def flag_of(options: type[Options], name: str) -> str:
     return show_of(options, name).flag or f"--{name.replace('_', '-')}"
 
 
+def words_of(command: str) -> list[str]:
+    """The words of ``command`` as a shell would part them; raises ValueError when they can't be."""
+    if os.name != "nt":
+        return shlex.split(command)
+    # Backslashes part folders there; of the quotes that then stay, each word loses its own.
+    words = shlex.split(command, posix=False)
+    return [w[1:-1] if len(w) > 1 and w[0] == w[-1] and w[0] in "\"'" else w for w in words]
+
+
+def checked_command(command: str | None) -> str | None:
+    """``command``, if its words can be told apart; raises ValueError."""
+    if command is not None and not words_of(command):
+        raise ValueError("an empty command can't be run")
+    return command
+
+
 Side = Literal["a", "b"]
 
 ProjectFolder = Annotated[
@@ -65,6 +83,15 @@ Steps = Annotated[
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],
     Field(description="Where to compute; auto takes the fastest that is there."),
+]
+
+Notify = Annotated[
+    str | None,
+    AfterValidator(checked_command),
+    Field(
+        description="A command to run when the training is in trouble and when it ends, with what "
+        "happened as its last argument and in FACESWAP_MESSAGE; no shell, so no | or >."
+    ),
 ]
 
 Overwrite = Annotated[

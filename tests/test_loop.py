@@ -12,8 +12,7 @@ from toy_task import CPU
 from faceswap.errors import CheckpointError, OutputError, TrainingError
 from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
 from faceswap.training import checkpoint as checkpoint_module
-from faceswap.training import layers
-from faceswap.training import loop as loop_module
+from faceswap.training import layers, looking
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.distributed import Group
 from faceswap.training.loop import Loop
@@ -238,7 +237,7 @@ def test_a_preview_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_previews_of_a_week_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_module, "PREVIEWS", 10)
+    monkeypatch.setattr(looking, "PREVIEWS", 10)
     list(line_loop(tmp_path, steps=200, preview_seconds=1e-6).run())
     names = sorted(p.name for p in (tmp_path / "previews").iterdir())
     assert 5 <= len(names) <= 10

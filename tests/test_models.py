@@ -1,18 +1,14 @@
 from typing import Any
 
 import pytest
+from driving import finished
 
 from faceswap.errors import OptionsError
 from faceswap.jobs.models import ModelsOptions, ModelsSummary, models
 
 
 def listed(batch: int = 16, **changes: Any) -> ModelsSummary:
-    job = models(ModelsOptions(batch=batch, **changes))
-    with pytest.raises(StopIteration) as end:
-        next(job)
-    summary = end.value.value
-    assert isinstance(summary, ModelsSummary)
-    return summary
+    return finished(models(ModelsOptions(batch=batch, **changes)))[1]
 
 
 def test_every_preset_is_listed_with_what_it_costs() -> None:

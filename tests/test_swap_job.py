@@ -57,7 +57,7 @@ def test_stopping_leaves_a_project_to_go_on_from(sample: Path, tmp_path: Path) -
     )
     with closing(swap(options)) as job:
         for event in job:
-            if isinstance(event, Progress) and event.stage == "train" and event.done >= 2:
+            if isinstance(event, Progress) and event.unit == "steps" and event.done >= 2:
                 break
     assert not (tmp_path / "o.mp4").exists()
     newest, _ = CheckpointFolder(tmp_path / "o.faceswap" / "model" / "main").newest()

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,6 @@ from faceswap.errors import (
     FaceswapError,
     InputError,
     OptionsError,
-    OutputError,
 )
 from faceswap.faces.browse import COLUMNS, Browser
 from faceswap.faces.exclude import EXCLUDED, exclude, restore
@@ -233,17 +231,9 @@ class Answers:
     def on_snapshot(self, run: str) -> Values:
         """Keep a copy of a run's newest checkpoint that later saves do not push out."""
         from faceswap.training.checkpoint import newest_checkpoint
+        from faceswap.training.snapshots import keep_snapshot
 
-        try:
-            newest = newest_checkpoint(self._folder / "model" / run)
-            goal = newest.parent / "snapshots" / newest.name
-            goal.parent.mkdir(exist_ok=True)
-            part = goal.with_suffix(".part")
-            shutil.copyfile(newest, part)
-            part.replace(goal)
-        except OSError as error:
-            raise OutputError(f"Cannot keep a snapshot: {error.strerror}.") from error
-        return {"path": str(goal)}
+        return {"path": str(keep_snapshot(newest_checkpoint(self._folder / "model" / run)))}
 
     def _side(self, project: Project, side: Side) -> JsonValue:
         known: dict[str, JsonValue] = {"video": "", "problem": ""}

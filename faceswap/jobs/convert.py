@@ -2,16 +2,24 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from faceswap.events import Event, Meter, Notice, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.jobs.stages import finished
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
 from faceswap.swap.look import Look
+from faceswap.waiting import Paced, Report, loaded, waited
 
 if TYPE_CHECKING:
+    import torch
+
+    from faceswap.project import Project
+    from faceswap.swap.model import SwapModel
+    from faceswap.swap.swapper import Placed
     from faceswap.video.reader import Frame
 
 
@@ -56,29 +64,29 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     in its metadata that it is synthetic.
     """
     from faceswap.project import Project
+
+    project = Project.open(options.project)
+    yield Progress(stage="convert", done=0)
+    yield from loaded("convert", "faceswap.swap.swapper", "faceswap.swap.placing")
     from faceswap.provenance import SWAPPED
-    from faceswap.swap.model import newest_model
-    from faceswap.swap.placing import placed_faces
     from faceswap.swap.swapper import Swapper
     from faceswap.training.precision import pick_device
     from faceswap.video.ahead import ahead
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
-    project = Project.open(options.project)
     output = options.output or project.out / f"{options.name}.mp4"
     if options.output is None:
         _make(project.out)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
     device = pick_device(options.device)
-    model, _, problems = newest_model(project.model / options.name, device)
-    with project.reading() as index, index.snapshot():
-        problems += project.usable(index, "a", whole=True)
-        places, _ = placed_faces(index, "a", model.resolution, options.smooth)
+    model, places, problems = yield from waited(
+        "load", lambda report: _placed(options, project, device, report), "faces"
+    )
     for problem in problems:
         yield Notice(message=problem)
     meter = Meter("convert", total=footage.info.frames or None)
-    swapped = 0
+    swapped, paced = 0, Paced(meter.progress)
     with (
         footage,
         VideoWriter(
@@ -94,13 +102,15 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         for batch in _batches(frames, options.batch):
             swapper.forget(before=batch[0].index)
             faces = [places.get(frame.index, []) for frame in batch]
-            images = swapper.swap([frame.image for frame in batch], faces)
+            pictures = [frame.image for frame in batch]
+            images = yield from paced(partial(swapper.swap, pictures, faces))
             for frame, image in zip(batch, images, strict=True):
                 out.write(image, frame.pts, frame.duration)
             swapped += sum(map(bool, faces))
             progress = meter.add(len(batch))
             if progress:
                 yield progress
+        yield from waited("convert", lambda _: finished(out), sign=meter.progress)
     yield meter.progress()
     if footage.damage:
         yield Notice(message=footage.damage)
@@ -117,6 +127,20 @@ def _make(folder: Path) -> None:
         raise OutputError(
             f"Cannot make {folder}: {error.strerror}; name another place with --output."
         ) from error
+
+
+def _placed(
+    options: ConvertOptions, project: "Project", device: "torch.device", report: Report
+) -> "tuple[SwapModel, dict[int, list[Placed]], list[str]]":
+    """The model, where it puts faces, and what is to be told of both."""
+    from faceswap.swap.model import newest_model
+    from faceswap.swap.placing import placed_faces
+
+    model, _, problems = newest_model(project.model / options.name, device)
+    with project.reading() as index, index.snapshot():
+        problems += project.usable(index, "a", whole=True)
+        places, _ = placed_faces(index, "a", model.resolution, options.smooth, report)
+    return model, places, problems
 
 
 def _batches(frames: Iterable["Frame"], size: int) -> Iterator[list["Frame"]]:

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from faceswap.errors import AssetError, FaceswapError
 from faceswap.events import Event, Progress, Summary
 from faceswap.options import Options, Show
+from faceswap.waiting import Report, waited
 
 Level = Literal["wrong", "optional", "fine"]
 
@@ -105,11 +107,15 @@ def doctor(options: DoctorOptions) -> Generator[Event, None, DoctorSummary]:
     for number, (name, check) in enumerate(checks):
         yield Progress(stage="doctor", done=number, total=len(checks), unit="checks")
         try:
-            findings.extend(check())
+            findings += yield from waited("doctor", partial(_findings, check), "checks")
         except (ImportError, OSError, RuntimeError, FaceswapError) as error:
             findings.append(_wrong(name, f"cannot be looked at ({error})", _SETUP))
     yield Progress(stage="doctor", done=len(checks), total=len(checks), unit="checks")
     return DoctorSummary(findings=tuple(findings))
+
+
+def _findings(check: Callable[[], Iterator[Finding]], report: Report) -> list[Finding]:
+    return list(check())
 
 
 def _fine(title: str, value: str) -> Finding:

@@ -1,15 +1,17 @@
 """How good a swap is: figures, a table, and a picture that shows where to look."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Meter, Notice, Preview, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Preview, Progress, Saved, Summary
 from faceswap.options import Options, Overwrite, Show
+from faceswap.waiting import Paced, Report, loaded, waited
 
 if TYPE_CHECKING:
     from faceswap.swap.evaluation import Picture
@@ -75,6 +77,8 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     """
     for path, suffix in ((options.json_file, ".json"), (options.report, ".png")):
         _check_output(path, suffix, options.overwrite)
+    yield Progress(stage="measure", done=0)
+    yield from loaded("load", "faceswap.swap.yardstick", "faceswap.swap.report")
     from contextlib import ExitStack
 
     from faceswap.swap.report import table
@@ -89,17 +93,22 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
             if path is not None
         }
         VideoReader(options.b).close()
-        yield from _unlike(readers)
-        yard = Yardstick()
-        if options.truth is not None:
-            yard.known = known_points(options.truth)
+        # Without decoding, as a rule; but all packets of each are looked at.
+        counts = yield from waited("load", lambda _: _counts(readers), "packets")
+        yield from _unlike(readers, counts)
+        yard = yield from waited("load", lambda _: Yardstick(), "models")
+        truth = options.truth
+        if truth is not None:
+            yard.known = yield from waited("load", lambda _: known_points(truth), "frames")
             yard.average = yield from _average(options.b)
-        yield from _measure(yard, readers)
-        checks = _checks(options, readers)
+        yield from _measure(yard, readers, min(counts.values()))
+        checks = yield from waited(
+            "compare", lambda report: _checks(options, readers, report), "packets"
+        )
         values, rows = yard.result(), yard.rows()
         text = table(values, rows, checks)
         if options.report is not None:
-            _draw(options, yard, readers, text)
+            yield from waited("draw", lambda report: _draw(options, yard, text, report), "frames")
             yield Saved(what="report", path=options.report)
             yield Preview(path=options.report, caption="Curves over time and the worst frames")
     summary = EvaluateSummary(
@@ -112,7 +121,8 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
         json_file=options.json_file,
     )
     if options.json_file is not None:
-        _write_json(options.json_file, summary, yard)
+        path = options.json_file
+        yield from waited("write", lambda _: _write_json(path, summary, yard), "figures")
         yield Saved(what="figures", path=options.json_file)
     return summary
 
@@ -128,14 +138,19 @@ def _check_output(path: Path | None, suffix: str, overwrite: bool) -> None:
         raise OutputError(f"The folder of {path} does not exist; make it first.")
 
 
-def _unlike(readers: "dict[str, VideoReader]") -> Generator[Event, None, None]:
+def _counts(readers: "dict[str, VideoReader]") -> dict[str, int]:
+    return {name: len(reader.timestamps()) for name, reader in readers.items()}
+
+
+def _unlike(
+    readers: "dict[str, VideoReader]", counts: Mapping[str, int]
+) -> Generator[Event, None, None]:
     """Say where lengths or sizes differ."""
-    first = readers["A"]
-    count = len(first.timestamps())
+    first, count = readers["A"], counts["A"]
     for name, reader in readers.items():
-        if len(reader.timestamps()) != count:
+        if counts[name] != count:
             yield Notice(
-                message=f"A has {count} frames and {name} {len(reader.timestamps())}; only the "
+                message=f"A has {count} frames and {name} {counts[name]}; only the "
                 "frames that both have are compared."
             )
         size, other = (first.info.width, first.info.height), (reader.info.width, reader.info.height)
@@ -149,26 +164,32 @@ def _unlike(readers: "dict[str, VideoReader]") -> Generator[Event, None, None]:
 def _average(video: Path) -> "Generator[Event, None, Average | None]":
     from faceswap.swap.yardstick import average_face
 
-    meter = Meter("faces of B")
-    for found in average_face(video):
-        if found is not None:
-            return found
-        if event := meter.add():
-            yield event
-    yield Notice(message=f"No face was found in {video.name}; its mean face is left out.")
-    return None
+    def looked(report: Report) -> "Average | None":
+        for number, found in enumerate(average_face(video)):
+            if found is not None:
+                return found
+            report(number + 1)
+        return None
+
+    found = yield from waited("faces of B", looked, "frames")
+    if found is None:
+        yield Notice(message=f"No face was found in {video.name}; its mean face is left out.")
+    return found
 
 
-def _measure(yard: "Yardstick", readers: "dict[str, VideoReader]") -> Generator[Event, None, None]:
+def _measure(
+    yard: "Yardstick", readers: "dict[str, VideoReader]", frames: int
+) -> Generator[Event, None, None]:
     from contextlib import ExitStack, closing
 
     size = (readers["A"].info.width, readers["A"].info.height)
-    meter = Meter("measure", min(len(reader.timestamps()) for reader in readers.values()))
+    meter = Meter("measure", frames)
+    paced = Paced(meter.progress)
     with ExitStack() as stack:
         passes = [stack.enter_context(closing(reader.frames())) for reader in readers.values()]
         for together in zip(*passes, strict=False):
             pictures = [_fitted(frame.image, size) for frame in together]
-            yard.add(*pictures)
+            yield from paced(partial(yard.add, *pictures))
             if event := meter.add():
                 yield event
     if not yard.frames:
@@ -186,7 +207,9 @@ def _fitted(picture: "Picture", size: tuple[int, int]) -> "Picture":
     return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
 
 
-def _checks(options: EvaluateOptions, readers: "dict[str, VideoReader]") -> dict[str, bool]:
+def _checks(
+    options: EvaluateOptions, readers: "dict[str, VideoReader]", report: Report
+) -> dict[str, bool]:
     from faceswap.video.alike import same_times, sound_digests
 
     a, out = readers["A"], readers["the swap"]
@@ -194,15 +217,13 @@ def _checks(options: EvaluateOptions, readers: "dict[str, VideoReader]") -> dict
         "same size": (a.info.width, a.info.height) == (out.info.width, out.info.height),
         "same number of frames": len(a.timestamps()) == len(out.timestamps()),
         "same timestamps": same_times(a, out),
-        "same sound": sound_digests(options.a) == sound_digests(options.out),
+        "same sound": sound_digests(options.a, report) == sound_digests(options.out, report),
     }
 
 
-def _draw(
-    options: EvaluateOptions, yard: "Yardstick", readers: "dict[str, VideoReader]", text: str
-) -> None:
+def _draw(options: EvaluateOptions, yard: "Yardstick", text: str, report: Report) -> None:
     from faceswap.provenance import REPORT, save_picture
-    from faceswap.swap import report
+    from faceswap.swap.report import picture, worst
     from faceswap.swap.yardstick import MEAN_FACE, SWAP, UNCHANGED
 
     against = {n: yard.curve(f"PSNR of {n}") for n in (SWAP, UNCHANGED, MEAN_FACE)}
@@ -214,15 +235,14 @@ def _draw(
         measure, lowest, unit = yard.curve(f"PSNR of {SWAP}"), True, "dB against the truth"
     else:
         measure, lowest, unit = yard.curve("seam"), False, "colour difference at the seam"
+    shown = worst(measure, WORST, max(2, yard.frames // 12), lowest=lowest)
     rows = []
-    size = (readers["A"].info.width, readers["A"].info.height)
-    for number in report.worst(measure, WORST, max(2, yard.frames // 12), lowest=lowest):
-        pictures = []
-        for reader in readers.values():
-            pictures += [_fitted(f.image, size) for f in reader.frames(number, number + 1)]
-        caption = f"frame {number}: {measure[number]:.1f} {unit}   ({', '.join(readers)})"
-        rows.append((caption, pictures))
-    page = report.picture(f"{options.out.name}: evaluation", text, plots, rows)
+    for number, pictures in zip(shown, _frames(options, shown, report), strict=True):
+        names = ("A", "the swap", "the truth")[: len(pictures)]
+        rows.append(
+            (f"frame {number}: {measure[number]:.1f} {unit}   ({', '.join(names)})", pictures)
+        )
+    page = picture(f"{options.out.name}: evaluation", text, plots, rows)
     assert options.report is not None
     try:
         save_picture(page, options.report, REPORT)
@@ -230,6 +250,26 @@ def _draw(
         raise OutputError(
             f"{options.report} cannot be written ({error.strerror or error})."
         ) from error
+
+
+def _frames(
+    options: EvaluateOptions, numbers: Sequence[int], report: Report
+) -> "list[list[Picture]]":
+    """Those frames of A, the swap and, where there is one, the truth, in A's size."""
+    from faceswap.video.reader import VideoReader
+
+    found: list[list[Picture]] = [[] for _ in numbers]
+    size: tuple[int, int] | None = None
+    # Opened anew: should nobody wait for this, the others are closed meanwhile.
+    for path in (options.a, options.out, options.truth):
+        if path is None:
+            continue
+        with VideoReader(path, tolerate_damage=True) as reader:
+            size = size or (reader.info.width, reader.info.height)
+            for done, (number, pictures) in enumerate(zip(numbers, found, strict=True)):
+                report(done, len(numbers))
+                pictures += [_fitted(f.image, size) for f in reader.frames(number, number + 1)]
+    return found
 
 
 def _write_json(path: Path, summary: EvaluateSummary, yard: "Yardstick") -> None:

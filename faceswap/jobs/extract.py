@@ -4,12 +4,14 @@ import os
 from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceswap.events import Event, Meter, Notice, Summary
 from faceswap.jobs.extract_options import DetectorName, ExtractOptions, LandmarksName
 from faceswap.options import Side
+from faceswap.waiting import Paced, loaded, waited
 
 if TYPE_CHECKING:
     from faceswap.faces.cropping import Cropping
@@ -47,6 +49,7 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     Killed or stopped at any moment and started again, it goes on where it was. With --redo the
     old faces are there until all new ones are.
     """
+    yield from loaded("extract", "faceswap.video.reader", "faceswap.project")
     from faceswap.errors import NoFaceError
     from faceswap.faces.weights import fetch
     from faceswap.project import Project
@@ -255,20 +258,20 @@ def _frames(
     from faceswap.video.ahead import ahead
 
     start = work.clip.next or 0
-    tracker = _tracker(options)
+    meter = Meter("extract", total=video.info.frames or None, start=start)
+    tracker = yield from waited("extract", lambda _: _tracker(options), sign=meter.progress)
     if start:
         tracker.restore(work.clip.state["tracker"])
     lost = {name: v for name, v in work.clip.state.items() if name in ("written", "sure")}
-    meter = Meter("extract", total=video.info.frames or None, start=start)
     rows: list[FrameRow] = []
     faces: list[FaceRow] = []
-    crowded = 0
+    crowded, paced = 0, Paced(meter.progress)
     with (
         closing(ahead(video.frames(start), 8)) as frames,
         CropWriter(_cropping(options, work), index.last_cut(work.rows)) as crops,
     ):
         for frame in frames:
-            seen = tracker.update(frame.image)
+            seen = yield from paced(partial(tracker.update, frame.image))
             crowded += seen.dropped > 0
             rows.append(FrameRow(frame.index, frame.pts, frame.time, seen.cut))
             faces += [crops.write(frame.image, rows[-1], face) for face in seen.faces]

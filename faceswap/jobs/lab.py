@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from faceswap.events import Event, Progress, Summary
 from faceswap.lab.uses import USES, UseName
 from faceswap.options import Device, Options, Show
+from faceswap.waiting import Report, steadily
 
 if TYPE_CHECKING:
     from faceswap.lab.run import Run, Settings
@@ -118,12 +119,25 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     numbers and a sentence. Stopped and started again, it goes on from its last save.
     """
     from faceswap.devices import LAB, limits
+    from faceswap.training.precision import pick_device
+
+    yield Progress(stage=options.use, done=0, unit="pictures")
+    yield from limits(pick_device(options.device), LAB)
+    result = yield from steadily(options.use, lambda report: _use(options, report), "pictures")
+    return LabSummary(
+        use=options.use,
+        figures=result.figures,
+        sentence=result.sentence,
+        figure=result.figure,
+        numbers=result.json,
+    )
+
+
+def _use(options: LabOptions, report: Report) -> "Run":
+    """The use that was asked for; what it reads, it tells ``report``."""
     from faceswap.lab.run import Settings
     from faceswap.training.precision import pick_device
 
-    yield Progress(stage="read", done=0, unit="pictures")
-    device = pick_device(options.device)
-    yield from limits(device, LAB)
     settings = Settings(
         folder=options.output or Path("lab") / options.use,
         data=tuple(options.data or ()),
@@ -134,16 +148,10 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
         minutes=options.minutes,
         strength=options.strength,
         seed=options.seed,
-        device=device,
+        device=pick_device(options.device),
+        report=report,
     )
-    result = yield from functions()[options.use](settings)
-    return LabSummary(
-        use=options.use,
-        figures=result.figures,
-        sentence=result.sentence,
-        figure=result.figure,
-        numbers=result.json,
-    )
+    return (yield from functions()[options.use](settings))
 
 
 def functions() -> "dict[UseName, Callable[[Settings], Run]]":

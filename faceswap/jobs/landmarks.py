@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from faceswap.events import Event, Meter, Notice, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.jobs.extract import DetectorName, LandmarksName
+from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.waiting import Paced, loaded, waited
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,10 +79,12 @@ class LandmarksSummary(Summary):
 
 def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSummary]:
     """Find the landmarks of every frame's faces; a picture's are found without a past."""
+    _check(options)
+    yield Progress(stage="landmarks", done=0)
+    yield from loaded("landmarks", "faceswap.video.writer", "faceswap.faces.track")
     from faceswap.faces.weights import fetch
     from faceswap.video.reader import VideoReader
 
-    _check(options)
     times: list[float] = []
     seen: list[tuple[Face, ...]] = []
     with VideoReader(options.footage, tolerate_damage=True) as video:
@@ -87,7 +92,7 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
         yield from _frames(options, video, times, seen)
         if video.damage:
             yield Notice(message=video.damage)
-    _write(options.out, times, seen)
+    yield from waited("landmarks", lambda _: _write(options.out, times, seen))
     yield Saved(what="landmarks", path=options.out)
     return LandmarksSummary(
         frames=len(times),
@@ -123,8 +128,9 @@ def _frames(
     from faceswap.video.writer import VideoWriter
 
     still = video.info.still
-    find = _finder(options, still=still)
+    find = yield from waited("landmarks", lambda _: _finder(options, still=still), "models")
     meter = Meter("landmarks", total=video.info.frames or None)
+    paced = Paced(meter.progress)
     with ExitStack() as stack:
         writer = None
         if options.draw is not None and not still:
@@ -132,7 +138,7 @@ def _frames(
                 VideoWriter(options.draw, video.info, overwrite=options.overwrite, made=DRAWN)
             )
         for frame in video.frames():
-            faces = find(frame)
+            faces = yield from paced(partial(find, frame))
             times.append(frame.time)
             seen.append(faces)
             if writer is not None:
@@ -142,6 +148,9 @@ def _frames(
             progress = meter.add()
             if progress:
                 yield progress
+        if writer is not None:
+            drawn = writer
+            yield from waited("landmarks", lambda _: finished(drawn), sign=meter.progress)
     yield meter.progress()
     if options.draw is not None:
         yield Saved(what="drawing", path=options.draw)

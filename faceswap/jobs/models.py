@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceswap.events import Event, Summary
+from faceswap.events import Event, Progress, Summary
 from faceswap.options import Options
+from faceswap.waiting import loaded, waited
 
 
 class ModelsOptions(Options):
@@ -61,8 +62,11 @@ def models(options: ModelsOptions) -> Generator[Event, None, ModelsSummary]:
     Memory is what weights, optimiser and the layers' outputs take; the libraries' own needs
     come on top.
     """
+    yield Progress(stage="models", done=0, unit="models")
+    yield from loaded("models", "faceswap.swap.cost")
     from faceswap.swap.cost import facts
 
-    yield from ()
-    rows = facts(options.batch, options.resolution, options.variant)
+    rows = yield from waited(
+        "models", lambda _: facts(options.batch, options.resolution, options.variant), "models"
+    )
     return ModelsSummary(models=[ModelFacts.model_validate(row) for row in rows])

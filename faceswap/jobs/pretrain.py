@@ -1,7 +1,8 @@
 """Teach a model what all faces have in common, for new runs to start from."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,15 +10,20 @@ from pydantic import Field
 
 from faceswap.errors import InputError, OptionsError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.jobs.notifying import notified
 from faceswap.jobs.train_options import LEARNING, OptimiserName, PresetName
-from faceswap.options import Device, Options, Overwrite, Show, Steps
+from faceswap.options import Device, Notify, Options, Overwrite, Show, Steps
+from faceswap.waiting import Paced, Report, loaded, waited, whole
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
+    from faceswap.swap.faceset import FaceSet
     from faceswap.swap.model import SwapModel
     from faceswap.training.checkpoint import Checkpoint
+    from faceswap.training.loop import Loop
 
 _CROP = 256
 _SMALLEST = 48
@@ -64,6 +70,7 @@ class PretrainOptions(Options):
     optimiser: OptimiserName = "adamw"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    notify: Notify = None
     overwrite: Overwrite = False
 
 
@@ -89,9 +96,16 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     Stopped in any way and started again, it goes on from its last save; the output is written at
     the end, which must be named.
     """
+    about = {"RUN": str((options.run or options.output).absolute())}
+    return (yield from notified(_pretrain(options), options.notify, about))
+
+
+def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary]:
+    _check(options)
+    yield Progress(stage="pretrain", done=0, unit="steps")
+    yield from loaded("load", "faceswap.training.loop", "faceswap.swap.task", "faceswap.faces.find")
     from faceswap.training.lock import held
 
-    _check(options)
     folder = options.run or options.output.with_suffix(".pretrain")
     with held(folder):
         return (yield from _learn(options, folder))
@@ -101,24 +115,54 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
     """Pretrain in the run's ``folder``, which is held."""
     from faceswap.devices import TRAINING, limits
     from faceswap.swap.faceset import LoadConfig, load_all
-    from faceswap.swap.model import KIND, SwapModel, common_weights
-    from faceswap.swap.objective import Objective
-    from faceswap.swap.task import SwapTask
-    from faceswap.training.checkpoint import write_checkpoint
-    from faceswap.training.loop import Loop
+    from faceswap.training import underway
     from faceswap.training.precision import pick_device
-    from faceswap.training.state import LoopConfig
 
-    model, checkpoint, found, problems = _model(options, folder)
+    model, checkpoint, found, problems = yield from waited(
+        "load", lambda _: _model(options, folder), "saves"
+    )
     for problem in problems:
         yield Notice(message=problem)
     folders = yield from _cropped(options.folders, folder / "faces")
-    yield Progress(stage="pretrain", done=0, unit="steps")
-    people = load_all(folders, "b", LoadConfig(model.resolution))
+    device = pick_device(options.device)
+
+    def prepared(report: Report) -> "tuple[Loop, FaceSet]":
+        people = load_all(folders, "b", LoadConfig(model.resolution), report)
+        report.begin("load", "faces")
+        return _loop(options, folder, model, people, found, device, report), people
+
+    loop, people = yield from waited("load", prepared, "faces")
     for problem in people.problems:
         yield Notice(message=problem)
-    device = pick_device(options.device)
     yield from limits(device, TRAINING)
+    if checkpoint is not None:
+        loop.resume(checkpoint)
+        loop.state.notes["found"] = found
+    with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
+        yield from events
+    with closing(loop.run(underway.begun_at(folder, loop.state.step))) as events:
+        yield from events
+    yield from waited("pretrain", lambda _: _write(options.output, loop, len(people.training)))
+    underway.over(folder)
+    yield Saved(what="model", path=options.output)
+    return PretrainSummary(output=options.output, faces=len(people.training), step=loop.state.step)
+
+
+def _loop(
+    options: PretrainOptions,
+    folder: Path,
+    model: "SwapModel",
+    people: "FaceSet",
+    found: Mapping[str, float],
+    device: "torch.device",
+    report: Report,
+) -> "Loop":
+    from faceswap.swap.model import KIND
+    from faceswap.swap.objective import Objective
+    from faceswap.swap.task import SwapTask
+    from faceswap.training.loop import Loop
+    from faceswap.training.state import LoopConfig
+
     # Any face may be seen in a mirror here, and the colours of a photograph are chance.
     objective = Objective(flip=0.5, brightness=0.1, tint=0.08)
     config = LoopConfig(
@@ -131,26 +175,21 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
         measure="held-out SSIM",
         noun="faces",
     )
-    task = SwapTask({"b": people}, model.input_size, objective, device)
-    loop = Loop(task, model, config, folder, KIND, model.config.model_dump(), device)
-    if checkpoint is not None:
-        loop.resume(checkpoint)
-        loop.state.notes["found"] = found
-    with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
-        yield from events
-    with closing(loop.run()) as events:
-        yield from events
+    task = SwapTask({"b": people}, model.input_size, objective, device, report)
+    return Loop(task, model, config, folder, KIND, model.config.model_dump(), device)
+
+
+def _write(path: Path, loop: "Loop", faces: int) -> None:
+    from faceswap.swap.model import KIND, SwapModel, common_weights
+    from faceswap.training.checkpoint import write_checkpoint
+
     averaged = loop.state.averaged
     assert isinstance(averaged, SwapModel)
-    write_checkpoint(
-        options.output,
-        KIND,
-        model.config.model_dump(),
-        {"step": loop.state.step, "faces": len(people.training)},
-        common_weights(averaged),
-    )
-    yield Saved(what="model", path=options.output)
-    return PretrainSummary(output=options.output, faces=len(people.training), step=loop.state.step)
+    numbers = {"step": loop.state.step, "faces": faces}
+    with whole():
+        write_checkpoint(
+            path, KIND, averaged.config.model_dump(), numbers, common_weights(averaged)
+        )
 
 
 def _check(options: PretrainOptions) -> None:
@@ -202,6 +241,7 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
 
     found: list[Path] = []
     pictures: list[Path] = []
+    yield Progress(stage="find faces", done=0, unit="pictures")
     for folder in folders:
         files = picture_files(folder)
         if not files:
@@ -214,9 +254,12 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
             found.append(folder)
     if not pictures:
         return found
-    landmarker, detector = make_landmarker(), make_detector()
+    landmarker, detector = yield from waited(
+        "find faces", lambda _: (make_landmarker(), make_detector()), "models"
+    )
     into.mkdir(parents=True, exist_ok=True)
     meter = Meter("find faces", len(pictures), "pictures")
+    paced = Paced(meter.progress)
     for number, path in enumerate(pictures):
         done = into / f"{number:06d}.done"
         if not done.exists():
@@ -224,7 +267,8 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
             if image is None:
                 yield Notice(message=f"{path} cannot be read and is left out.")
             else:
-                for face in find_faces(image, landmarker, detector, min_face=_SMALLEST):
+                look = partial(find_faces, image, landmarker, detector, min_face=_SMALLEST)
+                for face in (yield from paced(look)):
                     crop, record = cropped_face(image, face, _CROP, side="b", frame=number)
                     write_crop(into / f"{number:06d}_{face.track}.png", crop, record)
             done.touch()

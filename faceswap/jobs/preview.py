@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -12,9 +12,11 @@ from faceswap.errors import FaceswapError, InputError, OptionsError
 from faceswap.events import Answer, Event, Notice, Preview, Progress, Summary
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
 from faceswap.swap.look import Look
+from faceswap.waiting import waited
 
 if TYPE_CHECKING:
     from faceswap.jobs.answers import Answers
+    from faceswap.swap.studio import Studio
 
 
 GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
@@ -74,45 +76,56 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
     same id; the questions are the methods of ``faceswap.jobs.answers.Answers``. Those in
     ``GROWING`` also name a file, as ``"into": "/tmp/1.json"``, which the answer is written to.
     """
-    from faceswap.jobs.answers import Answers
-
     if options.serve == (options.output is not None):
         raise OptionsError("Give either a picture to write with -o, or --serve.")
+    if options.output is not None:
+        return (yield from _one(options, options.output))
+    from faceswap.jobs.answers import Answers
+
     with Answers(options.project, options.device) as answers:
-        if options.serve:
-            return (yield from _serve(answers))
-        return (yield from _one(options, answers))
+        return (yield from _serve(answers))
 
 
-def _one(options: PreviewOptions, answers: "Answers") -> Generator[Event, None, PreviewSummary]:
+def _one(options: PreviewOptions, output: Path) -> Generator[Event, None, PreviewSummary]:
     from faceswap.errors import OutputError
-    from faceswap.swap.studio import write_picture
 
-    assert options.output is not None
-    if options.output.exists() and not options.overwrite:
-        raise OutputError(f"{options.output} exists; add --overwrite to replace it.")
+    if output.exists() and not options.overwrite:
+        raise OutputError(f"{output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
-    _check_frame(options, answers)
-    made = answers.studio.swapped(options.frame, options.name, options)
-    yield from _notices(answers)
+    made = yield from waited("preview", lambda _: _written(options, output), "pictures")
     for problem in made.problems:
         yield Notice(message=problem)
-    write_picture(options.output, made.image)
-    yield Preview(path=options.output, caption=f"frame {made.frame} with B's face")
-    return PreviewSummary(
-        output=options.output,
-        faces=made.faces,
-        frame=made.frame,
-        nearest=answers.studio.nearest_face(made.frame),
-    )
+    yield Preview(path=output, caption=f"frame {made.frame} with B's face")
+    return PreviewSummary(output=output, faces=made.faces, frame=made.frame, nearest=made.nearest)
 
 
-def _check_frame(options: PreviewOptions, answers: "Answers") -> None:
+class _Written(NamedTuple):
+    """A frame that was written, and what is to be told of it."""
+
+    frame: int
+    faces: int
+    nearest: int | None
+    problems: tuple[str, ...]
+
+
+def _written(options: PreviewOptions, output: Path) -> _Written:
+    """Write the frame that was asked for."""
+    from faceswap.swap.studio import Studio, write_picture
+
+    with Studio(options.project, options.device) as studio:
+        _check_frame(options, studio)
+        made = studio.swapped(options.frame, options.name, options)
+        write_picture(output, made.image)
+        told = (*studio.notices, *made.problems)
+        return _Written(made.frame, made.faces, studio.nearest_face(made.frame), told)
+
+
+def _check_frame(options: PreviewOptions, studio: "Studio") -> None:
     """Raise InputError when A has no frame of the number that is asked for."""
     from faceswap.project import Project
 
     video = Project.open(options.project).video("a")
-    footage = answers.studio.footage(video)
+    footage = studio.footage(video)
     last = footage.frame(options.frame).index
     if last != options.frame:
         cut_short = options.frame < footage.reader.info.frames

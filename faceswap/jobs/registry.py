@@ -19,10 +19,12 @@ from faceswap.jobs import (
     pretrain,
     preview,
     restore,
+    runs,
     sample,
     swap,
     timelapse,
     train,
+    tune,
 )
 from faceswap.options import Options
 
@@ -33,6 +35,8 @@ JOBS: Mapping[str, JobFunction] = {
     "swap": swap.swap,
     "extract": extract.extract,
     "train": train.train,
+    "tune": tune.tune,
+    "runs": runs.runs,
     "convert": convert.convert,
     "preview": preview.preview,
     "landmarks": landmarks.landmarks,

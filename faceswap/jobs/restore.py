@@ -1,6 +1,7 @@
 """Repair a picture or a video with a model that the lab trained."""
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,8 +9,10 @@ from pydantic import Field
 
 from faceswap.endings import PICTURES
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Meter, Notice, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.waiting import Paced, loaded, waited
 
 if TYPE_CHECKING:
     from faceswap.lab.restore import Restorer
@@ -69,26 +72,19 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     Large pictures are taken tile by tile, and holes filled at the size that the model learnt at. A
     video keeps its times, sound and metadata. The result says in its metadata what was done to it.
     """
-    from faceswap.devices import RESTORING, limits
-    from faceswap.lab.pictures import read_picture
-    from faceswap.lab.restore import Restorer
-    from faceswap.lab.run import load_model
-    from faceswap.training.precision import pick_device
-    from faceswap.video.info import probe
-
     still = options.output.suffix.lower() in PICTURES
     if still:
         _check_picture(options)
-    device = pick_device(options.device)
-    model = load_model(options.model, device, "lab-repair")
-    mask = None
+    yield Progress(stage="restore", done=0)
+    yield from loaded("restore", "faceswap.lab.restore", "faceswap.lab.run")
+    from faceswap.video.info import probe
+
     if options.mask is not None:
-        mask = read_picture(options.mask, behind=0)
-        if mask is None:
-            raise InputError(f"The mask {options.mask} cannot be read.")
-        mask = mask if mask.ndim == 2 else mask.max(2)
-        yield from limits(device, RESTORING)
-    restorer = Restorer(model, device, options.tile, options.overlap, mask)
+        from faceswap.devices import RESTORING, limits
+        from faceswap.training.precision import pick_device
+
+        yield from limits(pick_device(options.device), RESTORING)
+    restorer = yield from waited("restore", lambda _: _restorer(options), "models")
     info = probe(options.input)
     if info.still != still:
         kind, other = ("picture", ".png") if info.still else ("video", ".mp4")
@@ -98,6 +94,23 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     if still:
         return (yield from _picture(options, restorer))
     return (yield from _video(options, restorer))
+
+
+def _restorer(options: RestoreOptions) -> "Restorer":
+    from faceswap.lab.pictures import read_picture
+    from faceswap.lab.restore import Restorer
+    from faceswap.lab.run import load_model
+    from faceswap.training.precision import pick_device
+
+    device = pick_device(options.device)
+    model = load_model(options.model, device, "lab-repair")
+    mask = None
+    if options.mask is not None:
+        mask = read_picture(options.mask, behind=0)
+        if mask is None:
+            raise InputError(f"The mask {options.mask} cannot be read.")
+        mask = mask if mask.ndim == 2 else mask.max(2)
+    return Restorer(model, device, options.tile, options.overlap, mask)
 
 
 def _check_picture(options: RestoreOptions) -> None:
@@ -117,7 +130,9 @@ def _picture(
     from faceswap.provenance import picture_provenance, repaired, save_picture
     from faceswap.video.reader import read_image
 
-    image = restorer.restore(read_image(options.input))
+    image = yield from waited(
+        "restore", lambda report: restorer.restore(read_image(options.input), report), "tiles"
+    )
     made = repaired(restorer.config.use).after(picture_provenance(options.input))
     suffix = options.output.suffix.lower()
     quality: dict[str, Any] = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
@@ -148,10 +163,13 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
         meter = Meter("restore", video.info.frames or None)
         made = repaired(restorer.config.use)
         with VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer:
+            paced = Paced(meter.progress)
             for frame in video.frames():
-                writer.write(restorer.restore(frame.image), frame.pts, frame.duration)
+                image = yield from paced(partial(restorer.restore, frame.image))
+                writer.write(image, frame.pts, frame.duration)
                 if progress := meter.add():
                     yield progress
+            yield from waited("restore", lambda _: finished(writer), sign=meter.progress)
         yield meter.progress()
     yield Saved(what="video", path=options.output)
     return RestoreSummary(output=options.output, frames=int(meter.done))

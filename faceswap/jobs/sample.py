@@ -3,15 +3,16 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from faceswap.errors import OptionsError, OutputError
-from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.events import Event, Meter, Progress, Saved, Summary
 from faceswap.options import Options, Overwrite, Show
+from faceswap.waiting import loaded, waited
 
 LightName = Literal["window", "studio", "evening", "overcast"]
 
@@ -74,6 +75,8 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     below 64; OutputError when the folder cannot be written or has such files already.
     """
     frames = _checked(options)
+    yield Progress(stage="render", done=0, total=2 * frames)
+    yield from loaded("render", "faceswap.synthetic.pair", "faceswap.video.writer")
     import time
 
     from faceswap.synthetic.cast import identity
@@ -84,12 +87,16 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     with _workplace(options) as place:
         meter = Meter("render", 2 * frames)
         size, rate, seed = options.size, options.rate, options.seed
-        first = yield from _waiting(
-            lambda: Clip(a, size, frames, rate, seed, options.light_a, perfect(a, b)), meter
+        first = yield from waited(
+            "render",
+            lambda _: Clip(a, size, frames, rate, seed, options.light_a, perfect(a, b)),
+            sign=meter.progress,
         )
         records = {"a": (yield from _film(options, place, first, "a", meter))}
-        second = yield from _waiting(
-            lambda: Clip(b, size, frames, rate, seed + 1, options.light_b), meter
+        second = yield from waited(
+            "render",
+            lambda _: Clip(b, size, frames, rate, seed + 1, options.light_b),
+            sign=meter.progress,
         )
         records["b"] = yield from _film(options, place, second, "b", meter)
         text = document(_settings(options, a.name, b.name, frames), records)
@@ -152,20 +159,6 @@ def _workplace(options: SampleOptions) -> Generator[Path, None, None]:
             # Nothing was finished: the folder goes too, unless someone used it meanwhile.
             with contextlib.suppress(OSError):
                 folder.rmdir()
-
-
-def _waiting(make: Callable[[], Any], meter: Meter) -> Generator[Event, None, Any]:
-    """What ``make`` returns; while it works on another thread, the job goes on answering."""
-    from concurrent.futures import ThreadPoolExecutor, TimeoutError
-
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(make)
-        while True:
-            yield meter.progress()
-            try:
-                return future.result(timeout=0.1)
-            except TimeoutError:
-                continue
 
 
 def _film(

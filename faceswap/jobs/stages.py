@@ -1,22 +1,32 @@
-"""Jobs made of jobs."""
+"""What several jobs do: other jobs as stages of theirs, and the ends of videos."""
 
 from collections.abc import Generator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from faceswap.events import Event, Progress, Summary
+from faceswap.events import Event, Progress
+from faceswap.waiting import whole
 
-AnySummary = TypeVar("AnySummary", bound=Summary)
+if TYPE_CHECKING:
+    from faceswap.video.writer import VideoWriter
+
+T = TypeVar("T")
 
 
-def stage(name: str, job: Generator[Event, None, AnySummary]) -> Generator[Event, None, AnySummary]:
+def stage(name: str, job: Generator[Event, None, T]) -> Generator[Event, None, T]:
     """The events of ``job`` as one stage of a larger one: its progress goes by ``name``."""
     try:
         while True:
             try:
                 event = next(job)
             except StopIteration as end:
-                summary: AnySummary = end.value
-                return summary
+                made: T = end.value
+                return made
             yield event.model_copy(update={"stage": name}) if isinstance(event, Progress) else event
     finally:
         job.close()
+
+
+def finished(video: "VideoWriter") -> None:
+    """Put a video on the disk: once begun that is not broken off, and all of it is moved once."""
+    with whole():
+        video.finish()

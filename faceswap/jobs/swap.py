@@ -7,16 +7,20 @@ from typing import Annotated
 from pydantic import Field
 
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Preview, Summary
+from faceswap.events import Event, Notice, Preview, Progress, Summary
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
+from faceswap.jobs.notifying import notified
 from faceswap.jobs.stages import stage
 from faceswap.jobs.train import train
 from faceswap.jobs.train_options import PresetName, TrainOptions
-from faceswap.options import Device, Overwrite, Show, Side
+from faceswap.options import Device, Notify, Overwrite, Show, Side, Steps
 from faceswap.swap.look import Look
+from faceswap.waiting import Reports, loaded, unheard, waited
 
 SHEET_FRAMES = 8
+RUN = "main"
+"""The training run of a swap."""
 
 
 class SwapOptions(Look):
@@ -36,6 +40,7 @@ class SwapOptions(Look):
         Show(common=True),
         Field(gt=0, description="Time to train; more is better, and more can be added later."),
     ] = 30
+    steps: Steps = None
     project: Annotated[
         Path | None,
         Field(
@@ -48,6 +53,7 @@ class SwapOptions(Look):
     landmarks: LandmarksName = "builtin"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    notify: Notify = None
     overwrite: Overwrite = False
 
 
@@ -75,20 +81,18 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
     Everything is kept in a project folder: stopped at any moment and started again it goes on
     where it was, and run once more it trains on.
     """
-    from faceswap.project import fingerprint
-    from faceswap.video.reader import VideoReader
-    from faceswap.video.writer import check_output
-
-    if fingerprint(options.a) == fingerprint(options.b):
-        raise InputError("A and B are the same footage; name two different clips.")
-    # B is needed late: that it is no video is to be told before A is worked through.
-    for video in (options.a, options.b):
-        VideoReader(video).close()
-    sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    check_output(options.output, overwrite=options.overwrite, source=options.a)
-    if sheet.exists() and not options.overwrite:
-        raise OutputError(f"{sheet} exists already; use --overwrite or name another output.")
     project = options.project or options.output.with_suffix(".faceswap")
+    about = {"PROJECT": str(project.absolute()), "RUN": RUN}
+    return (yield from notified(_swap(options, project), options.notify, about))
+
+
+def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSummary]:
+    from faceswap.training import underway
+
+    yield Progress(stage="extract A", done=0)
+    yield from loaded("extract A", "faceswap.video.writer", "faceswap.training.loop")
+    sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
+    yield from waited("extract A", lambda _: _check(options, sheet))
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
         yield from stage(
@@ -104,14 +108,7 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
                 )
             ),
         )
-    # What was not given is left to the run, should there be one to go on with.
-    given = options.model_dump(include={"preset", "seed"} & options.model_fields_set)
-    yield from stage(
-        "train",
-        train(
-            TrainOptions(project=project, minutes=options.minutes, device=options.device, **given)
-        ),
-    )
+    yield from stage("train", _trained(options, project))
     look = options.model_dump(include=set(Look.model_fields))
     converted = yield from stage(
         "convert",
@@ -125,7 +122,13 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
             )
         ),
     )
-    _write_sheet(options.a, options.output, _frames_with_faces(project), sheet)
+    yield from waited(
+        "convert",
+        lambda report: _write_sheet(
+            options.a, options.output, _frames_with_faces(project), sheet, report
+        ),
+    )
+    underway.over(project)
     yield Preview(path=sheet, caption="A and the swap, side by side")
     return SwapSummary(
         output=options.output,
@@ -136,6 +139,49 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
     )
 
 
+def _check(options: SwapOptions, sheet: Path) -> None:
+    """Refuse what can't be done, before the work."""
+    from faceswap.project import fingerprint
+    from faceswap.video.reader import VideoReader
+    from faceswap.video.writer import check_output
+
+    if fingerprint(options.a) == fingerprint(options.b):
+        raise InputError("A and B are the same footage; name two different clips.")
+    # B is needed late: that it is no video is to be told before A is worked through.
+    for video in (options.a, options.b):
+        VideoReader(video).close()
+    check_output(options.output, overwrite=options.overwrite, source=options.a)
+    if sheet.exists() and not options.overwrite:
+        raise OutputError(f"{sheet} exists already; use --overwrite or name another output.")
+
+
+def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
+    """Train, but not once more what was trained for a conversion that did not come to its end."""
+    from faceswap.training import underway
+    from faceswap.training.headers import newest_header
+    from faceswap.training.stretch import Wish, next_stretch
+
+    numbers = newest_header(project / "model" / RUN).get("numbers", {})
+    step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
+    begun = underway.begun_at(project, step)
+    given = options.model_fields_set
+    wish = Wish(options.minutes if "minutes" in given else None, options.steps)
+    stretch, _ = next_stretch(numbers.get("notes", {}), wish, step, seconds, begun)
+    if stretch is None:
+        wish = Wish(options.minutes)
+    elif stretch.progress(step, seconds) >= 1:
+        yield Notice(
+            message=f"Training was done before, until step {step:,}; what is left is to convert."
+        )
+        return
+    # What was not given is left to the run, should there be one to go on with.
+    more = options.model_dump(include={"preset", "seed"} & given)
+    training = TrainOptions(
+        project=project, minutes=wish.minutes, steps=wish.steps, device=options.device, **more
+    )
+    yield from train(training, begun_at=begun)
+
+
 def _frames_with_faces(project: Path) -> list[int]:
     from faceswap.project import Project
     from faceswap.swap.sheet import pick_frames
@@ -144,14 +190,17 @@ def _frames_with_faces(project: Path) -> list[int]:
         return pick_frames(sorted({face.frame for face in index.faces("a")}), SHEET_FRAMES)
 
 
-def _write_sheet(a: Path, out: Path, frames: Sequence[int], sheet: Path) -> None:
+def _write_sheet(
+    a: Path, out: Path, frames: Sequence[int], sheet: Path, report: Reports = unheard
+) -> None:
     from faceswap.provenance import SHEET, save_picture
     from faceswap.swap.sheet import contact_sheet
     from faceswap.video.reader import VideoReader
 
     before, after, times = [], [], []
     with VideoReader(a, tolerate_damage=True) as old, VideoReader(out) as new:
-        for number in frames:
+        for done, number in enumerate(frames):
+            report(done, len(frames))
             for left, right in zip(
                 old.frames(number, number + 1), new.frames(number, number + 1), strict=False
             ):

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from faceswap.errors import InputError
 from faceswap.events import Event, Meter, Saved, Summary
+from faceswap.jobs.stages import finished
 from faceswap.options import Options, Overwrite, ProjectFolder, Show
+from faceswap.waiting import loaded, waited
 
 
 class TimelapseOptions(Options):
@@ -34,6 +36,7 @@ class TimelapseSummary(Summary):
 
 def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSummary]:
     """Make a video of a training run's previews."""
+    yield from loaded("timelapse", "faceswap.project", "faceswap.video.writer")
     import dataclasses
 
     import numpy as np
@@ -63,6 +66,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
             writer.write(np.asarray(scaled), number, 1)
             if progress := meter.add():
                 yield progress
+        yield from waited("timelapse", lambda _: finished(writer), sign=meter.progress)
     yield meter.progress()
     yield Saved(what="time-lapse", path=options.output)
     return TimelapseSummary(output=options.output, pictures=len(files))

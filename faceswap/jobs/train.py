@@ -1,13 +1,15 @@
 """Teach a model both faces."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faceswap.events import Event, Notice, Progress, Summary
-from faceswap.jobs.train_options import LEARNING, TrainOptions, gone_on_with
+from faceswap.jobs.notifying import notified
+from faceswap.jobs.train_options import LEARNING, TrainOptions, gone_on_with, now_with, said_of
 from faceswap.swap.objective import CHANGES, LOSSES, Objective, strengths
+from faceswap.waiting import Report, loaded, waited
 
 if TYPE_CHECKING:
     import torch
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
     from faceswap.swap.adversary import Adversary
     from faceswap.swap.faceset import FaceSet
     from faceswap.swap.model import SwapModel
+    from faceswap.swap.task import SwapTask
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.distributed import Group
     from faceswap.training.loop import Loop
+    from faceswap.training.requests import Tuner
     from faceswap.training.state import LoopConfig
 
 
@@ -46,31 +50,84 @@ class TrainSummary(Summary):
         return f"Step {self.step:,}{known}; {self.state}. Saved as {self.model}."
 
 
-def train(options: TrainOptions) -> Generator[Event, None, TrainSummary]:
+def train(
+    options: TrainOptions, *, begun_at: int | None = None
+) -> Generator[Event, None, TrainSummary]:
     """Teach a model the faces of A and B.
 
     Stopped in any way and started again, it goes on from its last save, with the options it had
-    where none are given. Nothing of an earlier run is overwritten: another preset needs another
-    name.
+    where none are given, and to the end that was asked for. Nothing of an earlier run is
+    overwritten: another preset needs another name.
     """
+    # begun_at: the step at which a job began of which this is a part; see training/underway.py.
+    about = {"PROJECT": str(options.project.absolute()), "RUN": options.name}
+    return (yield from notified(_train(options, begun_at), options.notify, about))
+
+
+def _train(options: TrainOptions, begun_at: int | None) -> Generator[Event, None, TrainSummary]:
     from faceswap.project import Project
+
+    project = Project.open(options.project)
+    _check_rate(options)
+    yield Progress(stage="train", done=0, unit="steps")
+    yield from loaded("load", "faceswap.training.loop", "faceswap.swap.adversary")
     from faceswap.training.distributed import joined
     from faceswap.training.lock import held
     from faceswap.training.precision import pick_device
 
-    project = Project.open(options.project)
     with (
         joined(pick_device(options.device)) as (group, device),
         held(project.model / options.name, leads=group.leads),
     ):
-        return (yield from _learn(options, project, group, device))
+        return (yield from _learn(options, project, group, device, begun_at))
 
 
 def _learn(
-    options: TrainOptions, project: "Project", group: "Group", device: "torch.device"
+    options: TrainOptions,
+    project: "Project",
+    group: "Group",
+    device: "torch.device",
+    begun_at: int | None,
 ) -> Generator[Event, None, TrainSummary]:
     """Train, as one of ``group``, the run that it holds."""
     from faceswap.devices import TRAINING, limits
+
+    made = yield from waited(
+        "load", lambda report: _prepared(options, project, group, device, begun_at, report), "faces"
+    )
+    for problem in made.problems:
+        yield Notice(message=problem)
+    yield from limits(device, TRAINING)
+    loop = made.loop
+    wanted = {"batch": made.options.batch == "auto", "rate": made.options.find_rate}
+    with closing(
+        loop.tune(**{name: on and name not in made.found for name, on in wanted.items()})
+    ) as events:
+        yield from events
+    seconds = loop.state.seconds
+    with closing(loop.run(begun_at)) as events:
+        yield from events
+    return _summary(loop, loop.taken / max(1e-9, loop.state.seconds - seconds))
+
+
+class _Prepared(NamedTuple):
+    """A run that can begin, what it found for itself before, and what is to be told."""
+
+    loop: "Loop"
+    options: TrainOptions
+    found: Mapping[str, float]
+    problems: Sequence[str]
+
+
+def _prepared(
+    options: TrainOptions,
+    project: "Project",
+    group: "Group",
+    device: "torch.device",
+    begun_at: int | None,
+    report: Report,
+) -> _Prepared:
+    """The run as far as it is, with the faces that it learns from."""
     from faceswap.swap.adversary import AdversarialTask
     from faceswap.swap.faceset import LoadConfig, load_faces
     from faceswap.swap.model import KIND
@@ -78,12 +135,13 @@ def _learn(
     from faceswap.training.checkpoint import CheckpointFolder
     from faceswap.training.loop import Loop
     from faceswap.training.precision import choose
+    from faceswap.training.threads import use_device
 
+    use_device(device)
     folder = project.model / options.name
-    _check_rate(options)
     checkpoint, problems = CheckpointFolder(folder).go_on(leads=group.leads)
     options, found = _gone_on(options, checkpoint)
-    _check_end(options)
+    _check_end(options, checkpoint, begun_at)
     _check_alone(options, found, group)
     model, told = _model(options, checkpoint)
     problems += told
@@ -92,17 +150,16 @@ def _learn(
     config = LoadConfig(
         model.resolution, options.min_presence, options.min_sharpness, options.balanced
     )
-    yield Progress(stage="train", done=0, unit="steps")
-    a, b = load_faces(project.faces("a"), "a", config), load_faces(project.faces("b"), "b", config)
-    for problem in (*problems, *a.problems, *b.problems):
-        yield Notice(message=problem)
-    yield from limits(device, TRAINING)
-    learnt, objective = {"a": a, "b": b}, _objective(options)
-    adversary = _adversary(options, device, group)
+    learnt = {}
+    for side in ("a", "b"):
+        report.begin(f"load {side.upper()}", "faces")
+        learnt[side] = load_faces(project.faces(side), side, config, report)
+    objective, adversary = _objective(options), _adversary(options, device, group)
+    report.begin("pair faces", "faces")
     if adversary is None:
-        task = SwapTask(learnt, model.input_size, objective, device)
+        task = SwapTask(learnt, model.input_size, objective, device, report)
     else:
-        task = AdversarialTask(learnt, model.input_size, objective, device, adversary)
+        task = AdversarialTask(learnt, model.input_size, objective, device, adversary, report)
     loop = Loop(
         task,
         model,
@@ -115,20 +172,55 @@ def _learn(
         begun=options.remembered(),
         losses=_compared(options, objective, learnt),
         companion=adversary,
+        tuner=_tuner(options, task, model, learnt, group),
     )
     if checkpoint is not None:
         loop.resume(checkpoint)
         loop.state.notes |= {"begun": options.remembered(), "found": found}
-    wanted = {"batch": options.batch == "auto", "rate": options.find_rate}
-    with closing(
-        loop.tune(**{name: on and name not in found for name, on in wanted.items()})
-    ) as events:
-        yield from events
-    step, seconds = loop.state.step, loop.state.seconds
-    with closing(loop.run()) as events:
-        yield from events
-    faces = (loop.state.step - step) * loop.config.batch * loop.config.per_unit
-    return _summary(loop, faces / max(1e-9, loop.state.seconds - seconds))
+    left_out = [problem for faces in learnt.values() for problem in faces.problems]
+    return _Prepared(loop, options, found, [*problems, *told, *left_out])
+
+
+def _tuner(
+    options: TrainOptions,
+    task: "SwapTask",
+    model: "SwapModel",
+    learnt: "Mapping[str, FaceSet]",
+    group: "Group",
+) -> "Tuner":
+    """What makes the changes to ``task`` that are asked for by 'tune'; it has ``options``."""
+    from dataclasses import replace
+
+    from faceswap.errors import OptionsError
+    from faceswap.training.requests import Tuning
+
+    now = options
+
+    def tuned(values: Mapping[str, Any], config: "LoopConfig") -> Tuning:
+        nonlocal now
+        changed = now_with(now, values)
+        _check_masks(changed, model)
+        rate, batch = values.get("rate", config.rate), values.get("batch", config.batch)
+        if not isinstance(rate, float) or not isinstance(batch, int) or batch % group.size:
+            raise OptionsError(
+                f"A rate of {rate} and a batch of {batch} can't be gone on with; give numbers, and "
+                f"a batch that {group.size} can share."
+            )
+        objective = _objective(changed)
+        ends = {"minutes", "steps"} & values.keys()
+        new = replace(
+            config,
+            rate=rate,
+            batch=batch,
+            minutes=changed.minutes if ends else config.minutes,
+            steps=changed.steps if ends else config.steps,
+            endless=config.endless and not ends,
+        )
+        now, task.objective = changed, objective
+        compared = _compared(changed, objective, learnt)
+        return Tuning(new, compared, changed.remembered(), said_of(values))
+
+    return tuned
 
 
 def _gone_on(
@@ -150,7 +242,6 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
     """The run's model before it goes on, and what to tell of that."""
     import torch
 
-    from faceswap.errors import OptionsError
     from faceswap.swap.model import SwapModel, config_from, config_of, freeze
 
     if checkpoint is None:
@@ -160,10 +251,7 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         model = SwapModel(config)
-    if "mask" in strengths(options.losses, LOSSES) and not model.learns_masks:
-        raise OptionsError(
-            f"The preset {config.preset} learns no mask; leave mask out of --losses."
-        )
+    _check_masks(options, model)
     told = _done(options, checkpoint) if checkpoint is not None else _start(model, options)
     freeze(model, options.freeze)
     return model, told
@@ -194,10 +282,28 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     return []
 
 
-def _check_end(options: TrainOptions) -> None:
+def _check_masks(options: TrainOptions, model: "SwapModel") -> None:
     from faceswap.errors import OptionsError
 
-    if options.adversarial > 0 and options.minutes is None and options.steps is None:
+    if "mask" in strengths(options.losses, LOSSES) and not model.learns_masks:
+        raise OptionsError(f"The preset {model.preset} learns no mask; leave mask out of --losses.")
+
+
+def _check_end(
+    options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: int | None
+) -> None:
+    from faceswap.errors import OptionsError
+    from faceswap.training.stretch import Wish, next_stretch
+
+    numbers = {} if checkpoint is None else checkpoint.numbers
+    stretch, _ = next_stretch(
+        numbers.get("notes", {}),
+        Wish(options.minutes, options.steps, options.endless),
+        numbers.get("step", 0),
+        numbers.get("seconds", 0.0),
+        begun_at,
+    )
+    if options.adversarial > 0 and stretch is None:
         raise OptionsError(
             "--adversarial begins late in a run, and this one has no end; add --minutes or --steps."
         )
@@ -260,6 +366,7 @@ def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConf
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
+        endless=options.endless,
         batch=int(found.get("batch", batch)),
         optimiser=options.optimiser,
         rate=found.get("rate", options.rate or rate),
@@ -270,6 +377,8 @@ def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConf
         save_seconds=60 * options.save_minutes,
         save_steps=options.save_steps,
         keep=options.keep,
+        snapshot_hours=options.snapshot_hours,
+        snapshot_steps=options.snapshot_steps,
         measure="held-out SSIM",
         noun="faces",
         per_unit=2,

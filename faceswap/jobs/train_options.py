@@ -1,18 +1,34 @@
 """The options of training: what is asked for now, and what a run remembers of it."""
 
 import re
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from faceswap.errors import CheckpointError
-from faceswap.options import Device, Options, ProjectFolder, Show, Steps, flag_of
+from faceswap.errors import CheckpointError, OptionsError
+from faceswap.options import Device, Notify, Options, ProjectFolder, Show, Steps, flag_of
 from faceswap.swap.objective import CHANGES, LOSSES, strengths
 
 if TYPE_CHECKING:
     from faceswap.swap.model import SwapConfig
     from faceswap.training.begun import RunNumbers
+
+
+def a_name(name: str) -> str:
+    """``name``, if a run can be called so; raises ValueError."""
+    if not re.fullmatch(r"[\w][\w. -]*", name):
+        raise ValueError("the name of a run is made of letters, digits, '.', '_', '-' and spaces")
+    return name
+
+
+def checked(text: str, names: Collection[str]) -> str:
+    """``text``, if it gives values to fields of ``names``; raises ValueError."""
+    strengths(text, names)
+    return text
+
 
 PresetName = Annotated[
     Literal["quick", "classic", "df", "liae"],
@@ -27,6 +43,57 @@ OptimiserName = Annotated[
     Literal["adamw", "adabelief", "lion"], Field(description="How gradients become steps.")
 ]
 
+Minutes = Annotated[
+    float | None,
+    Show(common=True),
+    Field(
+        gt=0,
+        description="Train for so long, then stop; the rate falls and the distortion fades "
+        "towards the end. Without an end both stay. Stopped and started again, with or without "
+        "this, what is left is trained; another number moves the end.",
+    ),
+]
+
+Batch = Annotated[
+    Annotated[int, Field(ge=1)] | Literal["auto"] | None,
+    Field(
+        description="Faces a side, a step; the preset's by default. auto finds how many fit, "
+        "and on a processor how many are worth it."
+    ),
+]
+
+Rate = Annotated[
+    float | None, Field(gt=0, le=1, description="Learning rate; the preset's by default.")
+]
+
+Losses = Annotated[
+    str,
+    AfterValidator(partial(checked, names=LOSSES)),
+    Field(
+        description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
+        "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
+    ),
+]
+
+Changes = Annotated[
+    str,
+    AfterValidator(partial(checked, names=CHANGES)),
+    Field(
+        description="Strengths that shall differ, such as 'rotation=10,cells=4+8': rotation "
+        "(5, in degrees), scale (0.05), shift (0.03), brightness (0.05), contrast (0.1), tint "
+        "(0.03), color_transfer (1, of B's faces towards A's), cells (4; 4+8 distorts at two "
+        "scales), warp_end (0.9, the share of a run with an end after which the distortion is "
+        "gone), outside (0.1, how much what is no face counts), exchange (0.5, of the pairs), "
+        "blur, noise and compression (as --degrade has it)."
+    ),
+]
+
+RunName = Annotated[
+    str,
+    AfterValidator(a_name),
+    Field(description="Name of the run; one of a new name begins anew beside the others."),
+]
+
 LEARNING = {"quick": (1e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
 """Learning rate and faces a side. Small batches learn more from the same number of faces."""
 
@@ -36,26 +103,13 @@ class TrainOptions(Options):
 
     project: ProjectFolder
     preset: PresetName = "quick"
-    name: Annotated[
-        str, Field(description="Name of the run; one of a new name begins anew beside the others.")
-    ] = "main"
-    minutes: Annotated[
-        float | None,
-        Show(common=True),
-        Field(
-            gt=0,
-            description="Train for so long, then stop; the rate falls and the distortion fades "
-            "towards the end. Without an end both stay.",
-        ),
-    ] = None
+    name: RunName = "main"
+    minutes: Minutes = None
     steps: Steps = None
-    batch: Annotated[
-        Annotated[int, Field(ge=1)] | Literal["auto"] | None,
-        Field(
-            description="Faces a side, a step; the preset's by default. auto finds how many fit, "
-            "and on a processor how many are worth it."
-        ),
-    ] = None
+    endless: Annotated[
+        bool, Field(description="Train without an end, whatever was asked for before.")
+    ] = False
+    batch: Batch = None
     resolution: Annotated[
         int | None,
         Field(ge=64, le=512, description="Side of the model's pictures; the preset's by default."),
@@ -68,9 +122,7 @@ class TrainOptions(Options):
         ),
     ] = None
     optimiser: OptimiserName = "adamw"
-    rate: Annotated[
-        float | None, Field(gt=0, le=1, description="Learning rate; the preset's by default.")
-    ] = None
+    rate: Rate = None
     find_rate: Annotated[
         bool,
         Field(
@@ -92,24 +144,8 @@ class TrainOptions(Options):
     degrade: Annotated[
         float, Field(ge=0, le=1, description="How much blur, noise and compression to withstand.")
     ] = 0.0
-    losses: Annotated[
-        str,
-        Field(
-            description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
-            "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
-        ),
-    ] = ""
-    changes: Annotated[
-        str,
-        Field(
-            description="Strengths that shall differ, such as 'rotation=10,cells=4+8': rotation "
-            "(5, in degrees), scale (0.05), shift (0.03), brightness (0.05), contrast (0.1), tint "
-            "(0.03), color_transfer (1, of B's faces towards A's), cells (4; 4+8 distorts at two "
-            "scales), warp_end (0.9, the share of a run with an end after which the distortion is "
-            "gone), outside (0.1, how much what is no face counts), exchange (0.5, of the pairs), "
-            "blur, noise and compression (as --degrade has it)."
-        ),
-    ] = ""
+    losses: Losses = ""
+    changes: Changes = ""
     adversarial: Annotated[
         float,
         Field(
@@ -181,6 +217,18 @@ class TrainOptions(Options):
         int | None, Field(ge=1, description="Save every so many steps besides.")
     ] = None
     keep: Annotated[int, Field(ge=1, description="Keep so many of the last saves.")] = 3
+    snapshot_hours: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Keep a save for good every so many hours of training, to go back to by "
+            "'faceswap runs'.",
+        ),
+    ] = None
+    snapshot_steps: Annotated[
+        int | None, Field(ge=1, description="Keep a save for good every so many steps.")
+    ] = None
+    notify: Notify = None
     precision: Annotated[
         Literal["auto", "bf16", "fp32"], Field(description="auto takes the faster one here.")
     ] = "auto"
@@ -191,29 +239,11 @@ class TrainOptions(Options):
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
 
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[\w][\w. -]*", name):
-            raise ValueError(
-                "the name of a run is made of letters, digits, '.', '_', '-' and spaces"
-            )
-        return name
-
-    @field_validator("losses")
-    @classmethod
-    def _check_losses(cls, losses: str) -> str:
-        strengths(losses, LOSSES)
-        return losses
-
-    @field_validator("changes")
-    @classmethod
-    def _check_changes(cls, changes: str) -> str:
-        strengths(changes, CHANGES)
-        return changes
-
     @model_validator(mode="after")
-    def _check_start(self) -> "TrainOptions":
+    def _check(self) -> "TrainOptions":
+        if self.endless and (self.minutes is not None or self.steps is not None):
+            end = "--steps" if self.minutes is None else "--minutes"
+            raise ValueError(f"--endless trains without an end and {end} names one; give one")
         if self.fresh and self.start_from is not None:
             raise ValueError("--fresh starts from nothing and --from from a model; give one")
         return self
@@ -229,7 +259,10 @@ class TrainOptions(Options):
         return {name for name in self.model_fields_set if getattr(self, name) is not None}
 
 
-_OF_THE_MOMENT = ("project", "name", "minutes", "steps", "find_rate", "device")
+_OF_THE_MOMENT = (
+    *("project", "name", "minutes", "steps", "endless", "find_rate", "device"),
+    "notify",  # nobody's file may bring a command with it that is then run here
+)
 """Not the run's own: asked for anew each time it goes on."""
 _FIXED = ("preset", "resolution", "variant", "optimiser", "seed", "start_from", "fresh")
 """What can't be changed in the middle of a run."""
@@ -266,6 +299,36 @@ def gone_on_with(
             f"The run {options.name!r} was begun with options that this version does not know; go "
             "on with the version that began it, or begin a new run with --name."
         ) from error
+
+
+TUNED = ("rate", "batch", "losses", "changes", "minutes", "steps")
+"""What can be changed while a run trains."""
+
+
+def now_with(options: TrainOptions, values: Mapping[str, Any]) -> TrainOptions:
+    """``options`` with ``values`` of what can be changed while a run trains.
+
+    A new end takes the place of the old one. Raises OptionsError when they can't be.
+    """
+    if unknown := values.keys() - set(TUNED):
+        raise OptionsError(f"{', '.join(sorted(unknown))} can't be changed while a run trains.")
+    now = options.model_dump()
+    if values.keys() & {"minutes", "steps"}:
+        now |= {"minutes": None, "steps": None, "endless": False}
+    try:
+        return TrainOptions.model_validate(now | dict(values))
+    except ValidationError as error:
+        item = error.errors()[0]
+        where = f"{flag_of(TrainOptions, str(item['loc'][0]))}: " if item["loc"] else ""
+        raise OptionsError(f"{where}{item['msg'].removeprefix('Value error, ')}.") from error
+
+
+def said_of(values: Mapping[str, Any]) -> str:
+    """Options by name, as they are given on the command line."""
+    flags = {flag_of(TrainOptions, name): value for name, value in values.items()}
+    return ", ".join(
+        f"{flag} {value if value != '' else 'as usual'}" for flag, value in flags.items()
+    )
 
 
 def _said(flag: str, value: Any) -> str:

@@ -178,7 +178,7 @@ def heat_map(x: Tensor, made: Tensor) -> Tensor:
 def _watch(settings: Settings) -> Run:
     """What in the second input is unlike the first; numbers of pictures count from 1."""
     normal = settings.pictures()
-    looked = load(settings.data[1], normal.shape[1], normal.shape[0])
+    looked = load(settings.data[1], normal.shape[1], normal.shape[0], report=settings.report)
     yield from notices(normal, looked)
     parts = split(normal, settings.seed)
     mild = Jitter(shift=0.02, scale=0.02)

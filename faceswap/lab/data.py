@@ -18,6 +18,7 @@ from faceswap.errors import InputError
 from faceswap.lab.idx import idx_files, read_idx
 from faceswap.lab.pictures import is_crop, middle, picture_files, read_picture, square
 from faceswap.training.data import ImageSet
+from faceswap.waiting import Reports, unheard
 
 _NAMED = 5  # so many file names in a message
 
@@ -118,7 +119,11 @@ _STRETCHES = 4  # of a film to choose by, and as many to measure on
 
 
 def load(
-    path: Path | None, size: int | None = None, channels: int | None = None, most: int = 50_000
+    path: Path | None,
+    size: int | None = None,
+    channels: int | None = None,
+    most: int = 50_000,
+    report: Reports = unheard,
 ) -> Pictures:
     """Pictures of what ``path`` is: a folder of IDX files, pictures or classes, a project, a video.
 
@@ -129,20 +134,20 @@ def load(
     if path is None:
         pictures = _bundled()
     elif path.is_file():
-        pictures = _video(path, size or 64, most)
+        pictures = _video(path, size or 64, most, report)
     elif not path.is_dir():
         raise InputError(f"There is no folder {path}.")
     elif found := idx_files(path):
         pictures = _mnist(path, found)
     else:
-        pictures = _folder(path, size or 64, channels, most)
+        pictures = _folder(path, size or 64, channels, most, report)
     return _as_wanted(pictures, size, channels)
 
 
-def load_query(path: Path, shape: tuple[int, int, int]) -> Pictures:
+def load_query(path: Path, shape: tuple[int, int, int], report: Reports = unheard) -> Pictures:
     """One picture, or a folder of them, as pictures of ``shape`` (C, S, S); raises InputError."""
     if path.is_dir():
-        return load(path, shape[2], shape[0])
+        return load(path, shape[2], shape[0], report=report)
     picture = read_picture(path)
     if picture is None:
         raise InputError(f"{path} is no picture that can be read.")
@@ -225,7 +230,7 @@ def _without_labels(folder: Path, files: Mapping[Path, Path | None]) -> Iterator
         )
 
 
-def _folder(path: Path, size: int, channels: int | None, most: int) -> Pictures:
+def _folder(path: Path, size: int, channels: int | None, most: int, report: Reports) -> Pictures:
     root = path / "faces" if (path / "project.toml").is_file() else path
     classes, notices = _classes(root)
     files = [file for group in classes.values() for file in group]
@@ -238,6 +243,7 @@ def _folder(path: Path, size: int, channels: int | None, most: int) -> Pictures:
         files, labels = [files[i] for i in keep], [labels[i] for i in keep]
     pile, good = _Pile(size, channels), []
     for number, file in enumerate(files):
+        report(number, len(files))
         picture = read_picture(file)
         if picture is not None:
             pile.add(picture)
@@ -330,12 +336,13 @@ class _Pile:
         return tuple(notices)
 
 
-def _video(path: Path, size: int, most: int) -> Pictures:
+def _video(path: Path, size: int, most: int, report: Reports) -> Pictures:
     from faceswap.video.reader import VideoReader
 
     pile = _Pile(size, 3)
     with VideoReader(path) as video:
         for frame in video.frames(0, most):
+            report(frame.index, video.info.frames or None)
             pile.add(frame.image)
     return Pictures(torch.from_numpy(pile.images()), notices=pile.notices(), film=True)
 

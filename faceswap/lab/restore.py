@@ -14,6 +14,7 @@ from faceswap.devices import AREAS, anywhere
 from faceswap.errors import OptionsError
 from faceswap.lab.models import RepairConfig
 from faceswap.training.precision import half_precision
+from faceswap.waiting import Reports, unheard
 
 Image = NDArray[np.uint8]
 
@@ -55,11 +56,11 @@ class Restorer:
         return round(self.config.strength) if self.config.use == "superres" else 1
 
     @torch.inference_mode()
-    def restore(self, frame: Image) -> Image:
-        """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3)."""
+    def restore(self, frame: Image, report: Reports = unheard) -> Image:
+        """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3). report: hears of each tile."""
         x = torch.from_numpy(frame.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
         seen, planes = self._seen(x)
-        made = self._tiled(seen) if self._mask is None else self._filled(seen, self._mask)
+        made = self._tiled(seen, report) if self._mask is None else self._filled(seen, self._mask)
         if planes:  # each colour went through a grey net by itself
             made = made.transpose(0, 1)
         values = (made[0].clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
@@ -105,13 +106,15 @@ class Restorer:
         rest = with_holes(x - large, hole)[:, :-1]
         return torch.where(hole > 0, large + rest, x)
 
-    def _tiled(self, x: Tensor) -> Tensor:
+    def _tiled(self, x: Tensor, report: Reports) -> Tensor:
         """The net over (N, I, H, W), tile by tile: (N, C, H, W)."""
         height, width = x.shape[2:]
         total = x.new_zeros(len(x), self.config.channels, height, width)
         weights = x.new_zeros(1, 1, height, width)
-        for top in starts(height, self.tile, self.overlap):
-            for left in starts(width, self.tile, self.overlap):
+        tops, lefts = (starts(side, self.tile, self.overlap) for side in (height, width))
+        for row, top in enumerate(tops):
+            for column, left in enumerate(lefts):
+                report(row * len(lefts) + column, len(tops) * len(lefts))
                 part = x[:, :, top : top + self.tile, left : left + self.tile]
                 window = feather(part.shape[2], part.shape[3], self.overlap).to(x)
                 place = (..., slice(top, top + self.tile), slice(left, left + self.tile))

@@ -21,11 +21,13 @@ from faceswap.lab.figure import Block, page, write_png
 from faceswap.lab.models import KINDS, build, model_name
 from faceswap.lab.task import LabTask
 from faceswap.lab.uses import USES, UseName
+from faceswap.training import underway
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.lock import held
 from faceswap.training.loop import Loop, Task
 from faceswap.training.precision import Precision
 from faceswap.training.state import LoopConfig
+from faceswap.waiting import Reports, unheard
 
 Run = Generator[Event, None, "Result"]
 """What every use is: it yields events and returns its result."""
@@ -36,7 +38,7 @@ class Settings:
     """What a use is told. data: its inputs. folder: where models, figure and numbers go. None
     leaves a choice to the use: code, the length of the code; size, the side of the pictures;
     steps or minutes, how long each of its models trains; strength, of what spoils the pictures;
-    text, what is to be made.
+    text, what is to be made. report: hears how far reading is.
     """
 
     folder: Path
@@ -49,10 +51,11 @@ class Settings:
     text: str | None = None
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    report: Reports = unheard
 
     def pictures(self, channels: int | None = None) -> Pictures:
         """The pictures of the first input, or the bundled digits; see ``data.load``."""
-        return load(self.data[0] if self.data else None, self.size, channels)
+        return load(self.data[0] if self.data else None, self.size, channels, report=self.report)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def train(
         )
         if checkpoint is not None:
             loop.resume(checkpoint)
-        with closing(loop.run()) as events:
+        with closing(loop.run(underway.begun_at(folder, loop.state.step))) as events:
             yield from events
         return loop.state.averaged
 
@@ -242,6 +245,10 @@ def finish(
         numbers.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {numbers}: {error.strerror}.") from error
+    # What was trained for this is told of now: the next time is another.
+    for path in settings.folder.iterdir():
+        if path.is_dir():
+            underway.over(path)
     yield Saved(what="figures", path=numbers)
     yield Preview(path=png, caption=use)
     return Result(figures, sentence, png, numbers)

@@ -70,7 +70,7 @@ def retrieve(settings: Settings) -> Run:
     parts = split(pictures, settings.seed)
     asked, indexed = parts.test, parts.training
     if len(settings.data) > 1:
-        asked, indexed = load_query(settings.data[1], pictures.shape), pictures
+        asked, indexed = load_query(settings.data[1], pictures.shape, settings.report), pictures
         yield from notices(asked)
     query = asked.floats().to(settings.device)
     model = yield from learn_to_search(settings, parts, "retrieve", 4000)

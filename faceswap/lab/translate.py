@@ -110,11 +110,11 @@ def translate(settings: Settings) -> Run:
         raise OptionsError(f"--size must be a multiple of {2 ** len(widths)} here; {size} is not.")
     truth: Pictures | None = None
     if settings.data:
-        a = load(settings.data[0], size, 3)
-        b = load(settings.data[1], size, 3)
+        a = load(settings.data[0], size, 3, report=settings.report)
+        b = load(settings.data[1], size, 3, report=settings.report)
         yield from notices(a, b)
         if len(settings.data) > 2:
-            truth = load(settings.data[2], size, 3)
+            truth = load(settings.data[2], size, 3, report=settings.report)
             yield from notices(truth)
     else:
         a, b, truth = night_and_day(load(None, size, 3), settings.seed)

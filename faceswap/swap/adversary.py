@@ -19,6 +19,7 @@ from faceswap.swap.objective import Objective
 from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.distributed import Group
 from faceswap.training.optimisers import make_optimiser, state_device, take_step
+from faceswap.waiting import Reports, unheard
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,9 @@ class AdversarialTask(SwapTask):
         objective: Objective,
         device: torch.device,
         adversary: Adversary,
+        report: Reports = unheard,
     ) -> None:
-        super().__init__(sets, input_size, objective, device)
+        super().__init__(sets, input_size, objective, device, report)
         self._adversary = adversary
         self._progress = 0.0
 

@@ -17,6 +17,7 @@ from faceswap.faces.mask import eyes_mask, face_mask, mouth_inside, mouth_mask
 from faceswap.swap.evaluation import SIGNALS, expression_signals
 from faceswap.swap.partners import Shapes
 from faceswap.training.data import APART, ImageSet, Role, allocate, balance, roles
+from faceswap.waiting import Reports, unheard
 
 FEWEST = 12
 """Faces without which training makes no sense."""
@@ -70,16 +71,18 @@ class _Loaded:
     blur: float
 
 
-def load_faces(folder: Path, side: str, config: LoadConfig) -> FaceSet:
+def load_faces(folder: Path, side: str, config: LoadConfig, report: Reports = unheard) -> FaceSet:
     """The faces of one side's ``folder``; see ``load_all``."""
-    return load_all([folder], side, config)
+    return load_all([folder], side, config, report)
 
 
-def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
+def load_all(
+    folders: Sequence[Path], side: str, config: LoadConfig, report: Reports = unheard
+) -> FaceSet:
     """The faces in ``folders``, scaled, with their maps and weights.
 
-    Crops of any size are scaled to one. Unreadable ones are left out and told. Raises
-    NoFaceError when too few are left.
+    Crops of any size are scaled to one. Unreadable ones are left out and told. report: hears of
+    each crop. Raises NoFaceError when too few are left.
     """
     count = sum(len(crop_files(folder)) for folder in folders)
     _enough(count, side, folders)
@@ -88,7 +91,8 @@ def load_all(folders: Sequence[Path], side: str, config: LoadConfig) -> FaceSet:
     store = allocate((count, 3, config.resolution, config.resolution))
     maps = allocate((count, 3, config.resolution // 2, config.resolution // 2))
     crops = chain.from_iterable(read_crops(folder) for folder in folders)
-    for crop in islice(crops, count):  # more may be written meanwhile
+    for number, crop in enumerate(islice(crops, count)):  # more may be written meanwhile
+        report(number, count)
         if isinstance(crop, InputError):
             unreadable.append(str(crop))
             continue

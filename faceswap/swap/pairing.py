@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from faceswap.swap.partners import Imitation, Shapes, imitation, partners, resting
+from faceswap.waiting import Reports, unheard
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,14 @@ class Pairing:
     at the places between it is the other way round.
     """
 
-    def __init__(self, shapes: Mapping[str, Shapes]) -> None:
+    def __init__(self, shapes: Mapping[str, Shapes], report: Reports = unheard) -> None:
         first, second = shapes
         self._shapes = dict(shapes)
         self._follow = {first: (slice(1, None, 2), second), second: (slice(0, None, 2), first)}
         self._rests = resting(shapes)
+        rests = self._rests
         self._partners = {
-            side: partners(shapes[side], shapes[other], self._rests[side], self._rests[other])
+            side: partners(shapes[side], shapes[other], rests[side], rests[other], report=report)
             for side, (_, other) in self._follow.items()
         }
 

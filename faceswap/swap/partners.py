@@ -19,6 +19,7 @@ from torch.linalg import vector_norm  # that of tensors themselves is deprecated
 from torch.nn import functional
 
 from faceswap.faces.align import FRAMINGS, mean_face
+from faceswap.waiting import Reports, unheard
 
 Edges = tuple[tuple[slice, slice], ...]
 """Upper and lower points of openings: the upper from left to right, the lower back again."""
@@ -131,21 +132,29 @@ def retold(faces: Shapes, own: Tensor, other: Tensor) -> Tensor:
     return _with_gaps(moved, _LIDS, _gaps(faces.points, _LIDS) * ratio.clamp(0.4, 2.5))
 
 
-def partners(faces: Shapes, others: Shapes, own: Tensor, other: Tensor, count: int = 4) -> Tensor:
+def partners(
+    faces: Shapes,
+    others: Shapes,
+    own: Tensor,
+    other: Tensor,
+    count: int = 4,
+    report: Reports = unheard,
+) -> Tensor:
     """For each of ``faces``, the places of ``others`` that do most nearly the same: (N, count).
 
     own, other: the resting points (81, 2) of both people. Of a large set, every few are looked
-    through.
+    through. report: hears of each few hundred faces.
     """
     step = -(-len(others) // _CANDIDATES)
     candidates = torch.arange(0, len(others), step, device=others.points.device)
     chosen = others.at(candidates)
     known = _doings(chosen.points, chosen.poses, _gaze(chosen, other))
     wanted = _doings(retold(faces, own, other), faces.poses, _gaze(faces, own))
-    nearest = [
-        torch.cdist(part, known).topk(min(count, len(candidates)), largest=False).indices
-        for part in torch.split(wanted, _AT_ONCE)
-    ]
+    nearest = []
+    for number, part in enumerate(torch.split(wanted, _AT_ONCE)):
+        report(number * _AT_ONCE, len(wanted))
+        apart = torch.cdist(part, known)
+        nearest.append(apart.topk(min(count, len(candidates)), largest=False).indices)
     return candidates[torch.cat(nearest)]
 
 

@@ -4,30 +4,36 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from faceswap.faces.align import crop_matrix, face_similarity
+from faceswap.faces.align import Matrix, crop_matrix, face_similarity
 from faceswap.faces.index import FaceIndex, FaceRow
 from faceswap.faces.smooth import smooth
 from faceswap.swap.swapper import Placed
 from faceswap.swap.tone import ANCHOR_EVERY
+from faceswap.waiting import Reports, unheard
 
 
 def placed_faces(
-    index: FaceIndex, side: str, resolution: int, strength: float
+    index: FaceIndex, side: str, resolution: int, strength: float, report: Reports = unheard
 ) -> tuple[dict[int, list[Placed]], set[int]]:
     """The faces of every frame that has some, placed for a model, and the frames after a cut.
 
     resolution: side of the model's crops. strength: how far the place of a face is smoothed
-    over time, 0 (off) to 1.
+    over time, 0 (off) to 1. report: hears of each face.
     """
     cuts = {row.frame for row in index.frames(side) if row.cut}
     tracks: dict[int, list[FaceRow]] = defaultdict(list)
+    total = 2 * index.count(side)[1]  # each is read, and then placed
+    done = 0
     for face in index.faces(side):
+        report(done, total)
         tracks[face.track].append(face)
+        done += 1
     placed: dict[int, list[Placed]] = defaultdict(list)
     shots = [0, *sorted(cuts)]
     for faces in tracks.values():
         for stretch in unbroken(faces, cuts):
-            calm = smooth([face_similarity(face.points) for face in stretch], strength)
+            calm = smooth(_similarities(stretch, report, done, total), strength)
+            done += len(stretch)
             shot = shots[bisect(shots, stretch[0].frame) - 1]
             for number, (face, similarity) in enumerate(zip(stretch, calm, strict=True)):
                 placed[face.frame].append(
@@ -42,6 +48,14 @@ def placed_faces(
                     )
                 )
     return dict(placed), cuts
+
+
+def _similarities(
+    faces: Iterable[FaceRow], report: Reports, done: int, total: int
+) -> Iterator[Matrix]:
+    for number, face in enumerate(faces, done):
+        report(number, total)
+        yield face_similarity(face.points)
 
 
 def unbroken(faces: Iterable[FaceRow], cuts: set[int]) -> Iterator[list[FaceRow]]:

@@ -26,6 +26,7 @@ from faceswap.swap.preview import write_grid
 from faceswap.training import augment, degrade
 from faceswap.training.data import ImageSet
 from faceswap.training.memory import in_portions
+from faceswap.waiting import Reports, unheard
 
 _LATTICE = 32
 """Side of the lattice that offsets are computed on."""
@@ -74,7 +75,8 @@ class _Drawn:
 class SwapTask:
     """Batches, losses, measures and previews of a swap model; a training.loop.Task.
 
-    sets: the faces of each side of the model that learns: "a" and "b", or one of them.
+    sets: the faces of each side of the model that learns: "a" and "b", or one of them. objective
+    may be changed between two steps, but for its pairs. report: hears how far the preparations are.
     """
 
     def __init__(
@@ -83,14 +85,15 @@ class SwapTask:
         input_size: int,
         objective: Objective,
         device: torch.device,
+        report: Reports = unheard,
     ) -> None:
         self.objective = objective
         self._input_size = input_size
         self._sets = {side: faces.training.to(device) for side, faces in sets.items()}
         paired = objective.pairs and len(sets) == 2
         shapes = {side: faces.shapes.to(device) for side, faces in sets.items()}
-        self._pairing = Pairing(shapes) if paired else None
-        self._colors = {side: _tones(faces) for side, faces in self._sets.items()}
+        self._pairing = Pairing(shapes, report) if paired else None
+        self._colors = {side: _tones(faces, report) for side, faces in self._sets.items()}
         self._held_out = {
             side: faces.held_out.to(device)
             for side, faces in sets.items()
@@ -259,10 +262,11 @@ def _likeness(model: SwapModel, side: str, faces: ImageSet, size: int) -> Tensor
     return total / len(faces)
 
 
-def _tones(faces: ImageSet) -> Tensor:
+def _tones(faces: ImageSet, report: Reports) -> Tensor:
     """Skin tones (N, 3) of all faces."""
     found = []
     for places in faces.portions(64):
+        report(int(places[0]), len(faces))
         pictures, maps = faces.take(places)
         small = functional.adaptive_avg_pool2d(pictures, maps.shape[-1])
         found.append(augment.skin_tone(small, maps[:, :1]))

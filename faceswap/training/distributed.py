@@ -48,6 +48,22 @@ class Group:
         distributed.broadcast(held, 0)
         return float(held)
 
+    def told(self, text: str) -> str:
+        """The leader's ``text``, for all."""
+        if self.size == 1:
+            return text
+        data = text.encode()
+        count = int(self.agreed(len(data)))
+        if not count:
+            return ""
+        held = torch.zeros(count, dtype=torch.uint8)
+        if self.leads:
+            held = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        if distributed.get_backend() == "nccl":
+            held = held.cuda()
+        distributed.broadcast(held, 0)
+        return bytes(held.tolist()).decode()
+
     def mean(self, values: Tensor) -> Tensor:
         """The mean of ``values`` over all processes, each of which must ask."""
         if self.size == 1:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from faceswap.waiting import whole
+
 ASKING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
 )
@@ -16,11 +18,12 @@ ASKING = tuple(
 def held_back() -> Iterator[None]:
     """Let what is ``ASKING`` wait for the end of what is done here; a second one does not wait.
 
-    Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Outside of
-    the main thread nothing has to wait, as Python tells the main one alone.
+    Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Python tells
+    the main thread alone; where another one does the work, the main one waits for it to end.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        with whole():
+            yield
         return
     # None is a handler that was not set from Python, which could not be put back.
     before = {n: handler for n in ASKING if (handler := signal.getsignal(n)) is not None}

@@ -1,45 +1,43 @@
 """The training loop, in the order of the mathematics."""
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
 
-from faceswap.errors import OutputError, TrainingError
-from faceswap.events import Event, Meter, Metrics, Notice, Preview, Progress, Saved
+from faceswap.errors import FaceswapError, TrainingError
+from faceswap.events import Event, Meter, Metrics, Notice, Progress, Saved
+from faceswap.training import requests
 from faceswap.training.batchfinder import find_batch
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
 from faceswap.training.compiling import choose_compiled
 from faceswap.training.distributed import Group
 from faceswap.training.interrupts import held_back
-from faceswap.training.memory import memory_used, ran_out_of_memory
+from faceswap.training.keeping import Keeper
+from faceswap.training.looking import Looks, Shown
+from faceswap.training.memory import memory_used
 from faceswap.training.optimisers import scale_rate
 from faceswap.training.precision import Choice, choose, possible, prepare
 from faceswap.training.ratefinder import find_rate
-from faceswap.training.records import Records, Unrecorded, read_metrics, state_sentence
+from faceswap.training.records import Records, Unrecorded
 from faceswap.training.state import Companion, LoopConfig, TrainingState
 from faceswap.training.step import Objective, Stepper
+from faceswap.training.stretch import KEY, Stretch, Wish, next_stretch
+from faceswap.training.threads import use_device
+from faceswap.training.watch import PATIENCE, Watch
+from faceswap.waiting import Report, Sign, steadily
 
-_PATIENCE = 10  # bad steps between two looks that make a run a bad one
-_TWICE = 2  # looks in a row at losses far above what they were, which do so too
-_RECOVERED = 5000  # steps without anything bad, after which a rate that was halved is doubled
+T = TypeVar("T")
 
-PREVIEWS = 200
-"""At most so many previews of a run are kept."""
+_LONG = 0.3  # seconds of a step, from which on the next one is not waited for in silence
 
 
-class Task(Objective, Protocol):
+class Task(Objective, Shown, Protocol):
     """What is learnt. The loop knows nothing else of it."""
-
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Measures on data that is not trained on."""
-
-    def preview(self, model: nn.Module, path: Path) -> None:
-        """Write a picture that shows how ``model`` does."""
 
 
 class Loop:
@@ -48,8 +46,11 @@ class Loop:
     kind and model_config go into the checkpoints, so that the file alone rebuilds the model.
     begun: what the run is begun with, JSON values kept in its checkpoints. losses: what the size
     of the losses depends on, JSON values too; where a run is gone on with by others, it is learnt
-    anew. companion: what learns beside the model, if anything does.
+    anew. companion: what learns beside the model, if anything does. tuner: what makes changes that
+    are asked for while the run trains, if any can be. taken: so many pictures were learnt from.
     """
+
+    clock = staticmethod(time.monotonic)
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Loop:
         begun: Mapping[str, Any] | None = None,
         losses: Mapping[str, Any] | None = None,
         companion: Companion | None = None,
+        tuner: requests.Tuner | None = None,
     ) -> None:
         prepare(device)
         if config.batch % group.size:
@@ -73,8 +75,6 @@ class Loop:
                 "make --batch a multiple of their number."
             )
         self.task, self.config, self.folder = task, config, folder
-        self.kind, self.model_config = kind, model_config
-        self.checkpoints = CheckpointFolder(folder, config.keep)
         self.group = group
         agreed = self._agreed_on(choose(model, device, config.precision), device)
         self.state = TrainingState(model, config, agreed.precision, device, companion)
@@ -83,16 +83,25 @@ class Loop:
         self.stepper = Stepper(task, self.state, config, group)
         self._said: set[str] = set()
         self._tell(agreed.reason)
-        self._saved_step = -1
+        self._keeper = Keeper(folder, self.state, config, kind, model_config, lambda: self.clock())
+        self._looks = Looks(task, self.state, folder, config.measure)
+        self._watch = Watch(self.state, self.stepper)
+        self.taken = 0
+        self._tuner = tuner
         self._agreed: float | None = None
-        self._far_above = 0  # looks in a row at which the losses were
-        self._measured_step = -1
-        self._score: float | None = None  # how good the model of that step was found to be
+        self._stretch: Stretch | None = None
+        self._stepping = False  # whether a step is under way, and the state that of none
+        self._slow = True  # whether the last step took long; the first one looks for kernels
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        """The run's saves."""
+        return self._keeper.checkpoints
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from ``checkpoint``; raises CheckpointError when it does not fit."""
         self._restore(checkpoint)
-        self._saved_step = self.state.step
+        self._keeper.saved_step = self.state.step
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         """Take a checkpoint's state over; what this run knows of itself stays known."""
@@ -134,86 +143,137 @@ class Loop:
         """
         found: dict[str, float] = dict(self.state.notes.get("found", {}))
         if batch:
-            count = yield from find_batch(self.stepper)
+            count = yield from self._steadily("find batch", lambda: find_batch(self.stepper))
             self.config = self.stepper.config = replace(self.config, batch=count)
             found["batch"] = count
         if rate:
-            full = yield from find_rate(self.stepper)
+            full = yield from self._steadily("find rate", lambda: find_rate(self.stepper))
             if full is not None:
                 scale_rate(self.state.optimiser, full / self.config.rate)
                 self.config = self.stepper.config = replace(self.config, rate=full)
             found["rate"] = self.config.rate
         self.state.notes["found"] = found
 
-    def run(self) -> Generator[Event, None, None]:
+    def run(self, begun_at: int | None = None) -> Generator[Event, None, None]:
         """Train until the end the config names, or until closed; what was learnt is saved.
 
-        Raises TrainingError when the run diverges and nothing helps, OutputError when the last
-        save fails.
+        begun_at: the step at which a job began of which this is one part, see underway.py. Raises
+        TrainingError when the run diverges and nothing helps, OutputError when the last save fails.
         """
-        state, config = self.state, self.config
+        state = self.state
         yield from self._notices()
-        yield from choose_compiled(self.stepper)
+        yield from self._aim(begun_at)
+        yield from self._steadily("compile", lambda: choose_compiled(self.stepper))
         records = Records(self.folder, state.step) if self.group.leads else Unrecorded()
-        rows = read_metrics(self.folder / "metrics.jsonl")
-        self._measured = [row for row in rows if config.measure in row]
-        self._start = self._saved_at = self._shown_at = time.monotonic()
-        self._seconds_before = state.seconds
-        meter = Meter("train", self.config.steps, "steps", state.step)
-        self._first = state.step
+        self._looks = Looks(self.task, state, self.folder, self.config.measure)
+        self._keeper.begin()
+        self._start = self._shown_at = self.clock()
+        self._seconds_before, self._first = state.seconds, state.step
+        self._meter = Meter("train", self.config.steps, "steps", state.step)
+        yield from self._say_of_room()
         try:
+            yield from self._heed()
             while True:
                 if (progress := self.progress()) is not None and progress >= 1:
                     if not self.stepper.summed:
                         break
                     yield from self._report(records)  # which may send the run back
                     continue
-                with held_back():
-                    self.stepper.step(progress)
-                    state.seconds = self._seconds_before + time.monotonic() - self._start
+                yield from self._step(progress)
                 yield from self._notices()
-                if event := meter.set(state.step):
+                if event := self._meter.set(state.step):
                     yield self._timed(event)
-                if state.step % config.report_steps == 0:
+                if state.step % self.config.report_steps == 0:
                     yield from self._report(records)
                 if self._show_due():
                     yield from self._show(records)
-                if self._save_due():
-                    if config.measure is not None:
-                        yield from self._measure(records)
-                    yield self._save_or_say()
+                yield from self._keep(records)
             if self.group.leads:
                 yield from self._show(records)
-            yield self._timed(meter.progress())
-            with held_back():
-                self._save_what_is_new()
+            yield self._sign()
+            yield from self._beside(self._save_what_is_new)
         except TrainingError:
-            self._saved_step = state.step  # what diverged must not replace what did not
+            self._keeper.saved_step = state.step  # what diverged must not replace what did not
             raise
         finally:
             records.close()
             self._save_what_is_new()
 
+    def _aim(self, begun_at: int | None = None) -> Generator[Event, None, None]:
+        """Make out how long to train: what is asked for, or what is left of what was."""
+        state, asked = self.state, self.config
+        wish = Wish(asked.minutes, asked.steps, asked.endless)
+        stretch, told = next_stretch(state.notes, wish, state.step, state.seconds, begun_at)
+        self._stretch, self._agreed = stretch, None
+        state.notes[KEY] = None if stretch is None else stretch.model_dump(mode="json")
+        minutes, steps = (stretch.minutes, stretch.steps) if stretch else (None, None)
+        self.config = self.stepper.config = replace(asked, minutes=minutes, steps=steps)
+        if told:
+            yield Notice(message=told)
+
+    def _step(self, progress: float | None) -> Generator[Event, None, None]:
+        """One step; where steps take long, in a thread, so that the run goes on answering."""
+        began = time.monotonic()
+        if self._slow:
+            yield from self._beside(lambda: self._step_here(progress))
+        else:
+            self._step_here(progress)
+        self._slow = time.monotonic() - began > _LONG
+
+    def _step_here(self, progress: float | None) -> None:
+        state = self.state
+        with held_back():
+            self._stepping = True
+            try:
+                self.stepper.step(progress)
+                self.taken += self.config.batch * self.config.per_unit
+                state.seconds = self._seconds_before + self.clock() - self._start
+            finally:
+                self._stepping = False
+
+    def _beside(self, work: Callable[[], T]) -> Generator[Event, None, T]:
+        """What ``work`` gives, from a thread of its own; meanwhile the run tells how far it is."""
+
+        def alone() -> Generator[Event, None, T]:
+            yield from ()
+            return work()
+
+        return (yield from self._steadily("train", alone, self._sign))
+
+    def _steadily(
+        self, stage: str, job: Callable[[], Generator[Event, None, T]], sign: Sign | None = None
+    ) -> Generator[Event, None, T]:
+        """``job`` on the run's device in a thread of its own; see ``waiting.steadily``."""
+        device = next(self.state.model.parameters()).device
+
+        def there(_: Report) -> Generator[Event, None, T]:
+            use_device(device)
+            return (yield from job())
+
+        return (yield from steadily(stage, there, "steps", sign))
+
+    def _sign(self) -> Progress:
+        return self._timed(self._meter.progress())
+
     def progress(self) -> float | None:
-        """How far the run is, 0 to 1; None where it has no end."""
-        parts = []
-        if self.config.steps is not None:
-            parts.append(self.state.step / self.config.steps)
-        if self.config.minutes is not None:
-            parts.append((time.monotonic() - self._start) / (60 * self.config.minutes))
-        if not parts or self.group.size == 1 or self.config.minutes is None:
-            return max(parts, default=None)
+        """How far the stretch is, 0 to 1; None where it has no end."""
+        if self._stretch is None:
+            return None
+        state = self.state
+        if self.group.size == 1 or self._stretch.minutes is None:
+            return self._stretch.progress(state.step, state.seconds)
         # The clocks of several processes differ; asking at each step would hold all of them up.
-        if self._agreed is None or self.state.step % self.config.report_steps == 0:
-            self._agreed = self.group.agreed(max(parts))
+        if self._agreed is None or state.step % self.config.report_steps == 0:
+            self._agreed = self.group.agreed(self._stretch.progress(state.step, state.seconds))
         return self._agreed
 
     def _timed(self, event: Progress) -> Progress:
         """``event`` with the end that a run by the clock will have, as far as can be told."""
-        minutes, spent = self.config.minutes, time.monotonic() - self._start
-        if minutes is None or not spent:
+        stretch, spent = self._stretch, self.clock() - self._start
+        if stretch is None or stretch.minutes is None or not spent:
             return event
-        left = max(0.0, 60 * minutes - spent)
+        seconds = self._seconds_before + spent
+        left = max(0.0, 60 * stretch.minutes - (seconds - stretch.since))
         total = self._first + (self.state.step - self._first) * (1 + left / spent)
         return event.model_copy(update={"eta": left, "total": float(round(total))})
 
@@ -222,11 +282,12 @@ class Loop:
         state, took = self.state, self.stepper
         values = took.means()
         # Of a few steps only, as after a resume, chance says more than the run.
-        if took.summed >= min(_PATIENCE, self.config.report_steps):
-            if self._went_wrong(values):
+        if took.summed >= min(PATIENCE, self.config.report_steps):
+            if self._watch.went_wrong(values):
                 yield from self._roll_back()
                 return
-            yield from self._recover()
+            if told := self._watch.recovered():
+                yield told
         seconds = max(1e-9, took.seconds)
         pictures = took.summed * self.config.batch * self.config.per_unit
         values[f"{self.config.noun}/s"] = pictures / seconds
@@ -237,29 +298,7 @@ class Loop:
         values["memory MiB"] = memory_used(state.generator.device) / 2**20
         took.forget()
         yield from self._record(records, values)
-
-    def _went_wrong(self, losses: Mapping[str, float]) -> bool:
-        """Whether the steps since the last look were bad; if not, learn from their ``losses``."""
-        state, took = self.state, self.stepper
-        if float(took.left_out) >= min(_PATIENCE, took.summed):
-            return True
-        if state.level.far_above(losses["loss"]):
-            self._far_above += 1
-            return self._far_above >= _TWICE
-        self._far_above = 0
-        state.level.add(losses["loss"])
-        state.good = state.step
-        return False
-
-    def _recover(self) -> Generator[Event, None, None]:
-        """Take half of a halving back when the run has done well for long."""
-        state = self.state
-        if state.rate_scale < 1 and state.step - state.set_back >= _RECOVERED:
-            state.rate_scale, state.set_back = 2 * state.rate_scale, state.step
-            yield Notice(
-                message=f"Nothing went wrong for {_RECOVERED:,} steps: on with "
-                f"{state.rate_scale:g} of the learning rate."
-            )
+        yield from self._heed()
 
     def _roll_back(self) -> Generator[Event, None, None]:
         state, bad_step = self.state, self.state.step
@@ -279,101 +318,116 @@ class Loop:
             # The same batches again would lead to the same place.
             state.generator.manual_seed(self.config.seed + bad_step)
         self.stepper.forget()
-        self._far_above, self._measured_step = 0, -1
+        self._looks.forget()
+        self._watch.forget()
         for problem in problems:
             yield Notice(message=problem)
         yield Notice(
             message=f"Training went wrong at step {bad_step}: back to step {state.step}, with "
-            f"{scale:g} of the learning rate."
+            f"{scale:g} of the learning rate.",
+            trouble=True,
         )
+
+    def _heed(self) -> Generator[Event, None, None]:
+        """Make the changes that are asked for, if any are, in all processes at the same step."""
+        if self._tuner is None:
+            return
+        text = self.group.told(requests.take(self.folder) if self.group.leads else "")
+        if not text:
+            return
+        try:
+            values = requests.read(text)
+            tuning = self._tuner(values, self.config)
+        except FaceswapError as error:
+            if self.group.leads:
+                requests.made(self.folder)
+            yield Notice(message=f"What was asked of the run is not done. {error}")
+            return
+        yield from self._change(values, tuning)
+        if self.group.leads:
+            yield from self._save_beside()
+            requests.made(self.folder)
+
+    def _change(
+        self, values: Mapping[str, Any], tuning: requests.Tuning
+    ) -> Generator[Event, None, None]:
+        state, before = self.state, self.config
+        scale_rate(state.optimiser, tuning.config.rate / before.rate)
+        self.config = self.stepper.config = tuning.config
+        self.stepper.fit_parts()
+        self._slow = True  # another batch may be compiled for, and kernels looked for
+        found = state.notes.get("found", {})
+        state.notes["found"] = {k: v for k, v in found.items() if k not in values}
+        state.notes["begun"] = dict(tuning.begun)
+        if dict(tuning.losses) != self._losses:
+            self._losses = dict(tuning.losses)
+            state.notes["losses"] = self._losses
+            state.learn_anew()
+        if values.keys() & {"minutes", "steps"}:
+            yield from self._aim()
+            self._meter.total = self.config.steps
+        yield Notice(message=f"From step {state.step:,} on: {tuning.said}.")
 
     def _record(
         self, records: Records | Unrecorded, values: Mapping[str, float], state: str = ""
     ) -> Generator[Event, None, None]:
         if problem := records.add(self.state.step, self.state.seconds, values):
-            yield Notice(message=problem)
+            yield Notice(message=problem, trouble=True)
         yield Metrics(step=self.state.step, values=dict(values), state=state)
 
     def _measure(self, records: Records | Unrecorded) -> Generator[Event, None, None]:
         """Measure the model as it is now, if that was not done yet, and tell how the run does."""
-        step, name = self.state.step, self.config.measure
-        if self._measured_step == step:
+        looks = self._looks
+        if not looks.due:
             return
-        self._measured_step, self._score = step, None
-        try:
-            values = self.task.evaluate(self.state.averaged)
-        except RuntimeError as error:
-            if not ran_out_of_memory(error):
-                raise
-            yield Notice(message="Memory ran out while the model was measured. Training goes on.")
+        values = yield from self._beside(looks.values)
+        if isinstance(values, Notice):
+            yield values
             return
-        told = ""
-        if name is not None and name in values:
-            self._score = values[name]
-            self._measured.append({"step": step, "seconds": self.state.seconds, **values})
-            told = state_sentence(self._measured, name)
+        told, alarm = looks.told(values)
         if values:
             yield from self._record(records, values, told)
+        if alarm is not None:
+            yield alarm
 
     def _show(self, records: Records | Unrecorded) -> Generator[Event, None, None]:
-        state = self.state
         yield from self._measure(records)
-        path = self.folder / "previews" / f"step-{state.step:09d}.png"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.task.preview(state.averaged, path)
-        except OSError as error:
-            yield Notice(message=f"Cannot write the preview {path}: {error}.")
-        except RuntimeError as error:
-            if not ran_out_of_memory(error):
-                raise
-            yield Notice(message="Memory ran out while a preview was made. Training goes on.")
-        else:
-            _thin(path.parent)
-            yield Preview(path=path, caption=f"step {state.step:,}")
-        self._shown_at = time.monotonic()
+        yield (yield from self._beside(self._looks.picture))
+        self._shown_at = self.clock()
 
     def _show_due(self) -> bool:
-        due = time.monotonic() - self._shown_at > self.config.preview_seconds
+        due = self.clock() - self._shown_at > self.config.preview_seconds
         return due and self.group.leads
 
-    def _save_due(self) -> bool:
+    def _keep(self, records: Records | Unrecorded) -> Generator[Event, None, None]:
+        """Save, and keep a snapshot, where it is time to."""
         if not self.group.leads:
-            return False
-        by_step = self.config.save_steps
-        if by_step is not None and self.state.step % by_step == 0:
-            return True
-        return time.monotonic() - self._saved_at > self.config.save_seconds
+            return
+        snapshot = self._keeper.snapshot_due()
+        if not snapshot and not self._keeper.due:
+            return
+        if self.config.measure is not None:
+            yield from self._measure(records)
+        yield from self._save_beside()
+        if snapshot and self._keeper.saved_step == self.state.step:
+            yield (yield from self._beside(self._keeper.snapshot_or_say))
 
-    def _save_or_say(self) -> Event:
-        try:
-            return self.save()
-        except OutputError as error:
-            self._saved_at = time.monotonic()
-            files = self.checkpoints.files()
-            stands = f"{files[-1].name} stands" if files else "nothing is saved yet"
-            return Notice(message=f"{error} Training goes on; {stands}.")
+    def _save_beside(self) -> Generator[Event, None, None]:
+        score = self._looks.score
+        yield (yield from self._beside(lambda: self._keeper.save_or_say(score)))
+        yield from self._say_of_room()
+
+    def _say_of_room(self) -> Generator[Event, None, None]:
+        if self.group.leads and (told := self._keeper.room()):
+            yield told
 
     def _save_what_is_new(self) -> None:
         """Save where steps were taken since; not in the middle of one, which is no state."""
-        if self.state.step != self._saved_step and self.group.leads and not self.stepper.torn:
+        keeper = self._keeper
+        whole = not self.stepper.torn and not self._stepping and not keeper.busy
+        if self.state.step != keeper.saved_step and self.group.leads and whole:
             self.save()
 
     def save(self) -> Saved:
         """Write a checkpoint; raises OutputError when that fails."""
-        state, numbers = self.state, self.state.numbers()
-        if self._score is not None and self._measured_step == state.step:
-            numbers["score"] = self._score
-        path = self.checkpoints.save(
-            state.step, self.kind, self.model_config, numbers, state.tensors(), state.good
-        )
-        self._saved_at, self._saved_step = time.monotonic(), state.step
-        return Saved(what="model", path=path)
-
-
-def _thin(folder: Path) -> None:
-    """Remove every other preview when there are too many, so that a week of them fits."""
-    files = sorted(folder.glob("step-*.png"))
-    if len(files) > PREVIEWS:
-        for path in files[1:-1:2]:
-            path.unlink(missing_ok=True)
+        return self._keeper.save(self._looks.score)

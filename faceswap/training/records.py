@@ -28,7 +28,7 @@ class Records:
         self._path = folder / "metrics.jsonl"
         self._failing = False
         self._untold: str | None = None
-        _drop_after(self._path, first)
+        cut_records(self._path, first)
         try:
             self._board = _tensorboard(folder / "tensorboard", first)
         except OSError as error:
@@ -75,7 +75,7 @@ class Records:
                 self._board.close()
 
 
-def _drop_after(path: Path, step: int) -> None:
+def cut_records(path: Path, step: int) -> None:
     """Take what is later than ``step``, and lines cut short, out of a ``metrics.jsonl``."""
     if not path.is_file():
         return

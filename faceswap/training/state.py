@@ -40,19 +40,22 @@ class Companion(Protocol):
 class LoopConfig:
     """How to train; what the task is, is the task's own matter.
 
-    steps: train until this step of the run. minutes: train for so long from now. With neither,
-    until stopped, at a steady rate. batch: pictures a step, as the task counts them. rate: full
-    learning rate. warmup: steps until it is reached. clip: largest norm of the gradient. decay:
-    share of the averaged weights that a step keeps, at most. precision: None takes the fastest.
-    compile: whether the model is compiled; auto measures that on a graphics card.
-    *_seconds: how often to look, save and show; save_steps saves by step besides. keep: so many
-    of the last saves. measure: name of the task's measure that is larger the better the model is;
-    the best save by it is kept besides. noun and per_unit: what a batch counts, and how many of
-    them one unit of it stands for.
+    steps: train until this step of the run. minutes: train for so long. With neither, to the end
+    of what was asked for before and broken off (see stretch.py), or else until stopped, at a steady
+    rate; endless: until stopped, whatever was asked for before. batch: pictures a step, as the task
+    counts them. rate: full learning rate. warmup: steps until it is reached. clip: largest norm of
+    the gradient. decay: share of the averaged weights that a step keeps, at most. precision: None
+    takes the fastest. compile: whether the model is compiled; auto measures that on a graphics
+    card. *_seconds: how often to look, save and show; save_steps saves by step besides. keep: so
+    many of the last saves. snapshot_*: every so many hours of training or steps a save is kept for
+    good. measure: name of the task's measure that is larger the better the model is; the best save
+    by it is kept besides. noun and per_unit: what a batch counts, and how many of them one unit of
+    it stands for.
     """
 
     steps: int | None = None
     minutes: float | None = None
+    endless: bool = False
     batch: int = 16
     optimiser: OptimiserName = "adamw"
     rate: float = 1e-3
@@ -67,6 +70,8 @@ class LoopConfig:
     save_seconds: float = 300.0
     save_steps: int | None = None
     keep: int = 3
+    snapshot_hours: float | None = None
+    snapshot_steps: int | None = None
     measure: str | None = None
     noun: str = "pictures"
     per_unit: int = 1

@@ -192,6 +192,10 @@ class Stepper:
         state.skipped += bad
         return bad
 
+    def fit_parts(self) -> None:
+        """Take no more parts than a batch has pictures, which may be fewer than it had."""
+        self.parts = min(self.parts, self.config.batch // self.group.size)
+
     def _part_more(self) -> None:
         """Take the batch in about twice as many parts from here on."""
         mine = self.config.batch // self.group.size

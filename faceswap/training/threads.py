@@ -1,4 +1,4 @@
-"""How many threads to compute with."""
+"""How many threads to compute with, and on which device they do."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,12 @@ def use_real_cores() -> None:
     count = real_cores()
     if count is not None and count != torch.get_num_threads():
         torch.set_num_threads(count)
+
+
+def use_device(device: torch.device) -> None:
+    """Make ``device``, which a tensor is on, the present one of this thread: each has its own."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
 
 
 def real_cores(

@@ -9,19 +9,21 @@ import numpy as np
 from faceswap.errors import InputError
 from faceswap.video.pyav import open_input
 from faceswap.video.reader import VideoReader
+from faceswap.waiting import Reports, unheard
 
 
-def sound_digests(path: Path) -> list[str]:
+def sound_digests(path: Path, report: Reports = unheard) -> list[str]:
     """SHA-256 of the sound packets of each audio stream of the file at ``path``.
 
-    Raises InputError when it cannot be read.
+    report: hears of each packet. Raises InputError when it cannot be read.
     """
     try:
         with open_input(path) as container:
             digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
             if not digests:
                 return []
-            for packet in container.demux(container.streams.audio):
+            for number, packet in enumerate(container.demux(container.streams.audio)):
+                report(number)
                 if packet.size:
                     digests[packet.stream.index].update(bytes(packet))
             return [digest.hexdigest() for digest in digests.values()]

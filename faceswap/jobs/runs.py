@@ -1,0 +1,199 @@
+"""The training runs of a project: what they are, going back, and what they take of the disk."""
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from faceswap.errors import CheckpointError, OptionsError, ProjectError
+from faceswap.events import Event, Notice, Summary
+from faceswap.jobs.train_options import RunName
+from faceswap.options import Options, ProjectFolder, Show
+from faceswap.waiting import loaded, waited
+
+if TYPE_CHECKING:
+    from faceswap.training.rundir import RunFolder
+
+
+class RunsOptions(Options):
+    """List the training runs of a project, go back in one, and free the disk."""
+
+    project: ProjectFolder
+    name: Annotated[
+        RunName | None, Field(description="Which run; by default all are listed or cleaned.")
+    ] = None
+    roll_back: Annotated[
+        str | None,
+        Show(common=True),
+        Field(
+            pattern=r"^(best|\d+)$",
+            description="Go back to the save or snapshot of this step, or to the best one. What is "
+            "newer is set aside, from where its step brings it back.",
+        ),
+    ] = None
+    clean: Annotated[
+        bool,
+        Show(common=True),
+        Field(
+            description="Remove what was set aside, all previews but ten, and all saves but the "
+            "newest, the best and the last good one. Snapshots stay."
+        ),
+    ] = False
+    remove_snapshot: Annotated[
+        int | None, Field(ge=0, description="Remove the snapshot of this step.")
+    ] = None
+
+
+class RunFacts(BaseModel):
+    """One run. seconds: of training. quality: held-out SSIM of the best save. left: of what it was
+    asked to do, in words. disk: bytes by part."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    preset: str
+    step: int
+    seconds: float
+    quality: float | None
+    left: str
+    saves: list[int]
+    snapshots: list[int]
+    disk: dict[str, int]
+
+
+class RunsSummary(Summary):
+    """All runs as they are now, and how many bytes were freed."""
+
+    runs: list[RunFacts]
+    freed: int = 0
+
+    def text(self) -> str:
+        """A table."""
+        from faceswap.training.snapshots import in_words
+
+        wide = max([10, *(len(run.name) for run in self.runs)]) + 2
+        head = f"{'run':<{wide}}{'preset':<9}{'step':>10}{'trained':>10}{'quality':>9}"
+        lines = [f"{head}{'saves':>7}{'disk':>10}"]
+        for run in self.runs:
+            quality = "" if run.quality is None else f"{run.quality:.3f}"
+            hours, minutes = divmod(round(run.seconds / 60), 60)
+            lines.append(
+                f"{run.name:<{wide}}{run.preset:<9}{run.step:>10,}{f'{hours}:{minutes:02} h':>10}"
+                f"{quality:>9}{len(run.saves):>7}{in_words(sum(run.disk.values())):>10}"
+            )
+            parts = ", ".join(f"{name} {in_words(size)}" for name, size in run.disk.items() if size)
+            lines.append(f"  {parts or 'nothing on the disk'}")
+            if run.snapshots:
+                lines.append(f"  snapshots of the steps {', '.join(map(str, run.snapshots))}")
+            if run.left:
+                lines.append(f"  left to train: {run.left}")
+        if self.freed:
+            lines.append(f"{in_words(self.freed)} were freed.")
+        return "\n".join(lines)
+
+
+def runs(options: RunsOptions) -> Generator[Event, None, RunsSummary]:
+    """List the training runs of a project, go back in one, and free the disk.
+
+    A run that trains is only listed, and cleaned of what it no longer needs.
+    """
+    from faceswap.project import Project
+
+    model = Project.open(options.project).model
+    yield from loaded("runs", "faceswap.training.rundir")
+    folders = _folders(model, options)
+    if options.roll_back is not None:
+        yield from _roll_back(_single(folders), options.roll_back)
+    freed = 0
+    if options.remove_snapshot is not None:
+        freed += _remove_snapshot(_single(folders), options.remove_snapshot)
+    if options.clean:
+        for run in folders:
+            freed += yield from _clean(run)
+    facts = yield from waited("runs", lambda _: [_facts(run) for run in folders])
+    return RunsSummary(runs=facts, freed=freed)
+
+
+def _folders(model: Path, options: RunsOptions) -> "list[RunFolder]":
+    from faceswap.training.rundir import RunFolder
+
+    found = sorted(p for p in model.iterdir() if p.is_dir()) if model.is_dir() else []
+    if options.name is not None:
+        found = [path for path in found if path.name == options.name]
+        if not found:
+            raise CheckpointError(f"There is no run {options.name!r} in {options.project}.")
+    return [RunFolder(path) for path in found]
+
+
+def _single(folders: "list[RunFolder]") -> "RunFolder":
+    if len(folders) == 1:
+        return folders[0]
+    if not folders:
+        raise CheckpointError("There is no run yet; begin one by 'faceswap train'.")
+    names = ", ".join(run.folder.name for run in folders)
+    raise OptionsError(f"There are several runs ({names}); say which by --name.")
+
+
+def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
+    from faceswap.training.lock import held
+
+    with held(run.folder):
+        if where == "best":
+            best = run.best()
+            if best is None:
+                raise CheckpointError(
+                    f"No save of the run {run.folder.name!r} was measured; name a step instead."
+                )
+            step = int(best.stem.removeprefix("step-"))
+        else:
+            step = int(where)
+        yield from waited("roll back", lambda _: run.roll_back(step))
+    yield Notice(
+        message=f"The run {run.folder.name!r} is at step {step:,}; what was newer is set aside."
+    )
+
+
+def _remove_snapshot(run: "RunFolder", step: int) -> int:
+    from faceswap.training.lock import held
+
+    with held(run.folder):
+        return run.remove_snapshot(step)
+
+
+def _clean(run: "RunFolder") -> Generator[Event, None, int]:
+    from faceswap.training.lock import held
+
+    with ExitStack() as stack:
+        saves = True
+        try:
+            stack.enter_context(held(run.folder))
+        except ProjectError:
+            saves = False
+            yield Notice(message=f"The run {run.folder.name!r} trains now; its saves are left.")
+        return (yield from waited("clean", lambda _: run.clean(saves=saves)))
+
+
+def _facts(run: "RunFolder") -> RunFacts:
+    from faceswap.training.headers import newest_header
+    from faceswap.training.rundir import score_of
+    from faceswap.training.stretch import known
+
+    header = newest_header(run.folder)
+    numbers: dict[str, Any] = header.get("numbers", {})
+    step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
+    stretch = known(numbers.get("notes", {}))
+    unfinished = stretch is not None and stretch.progress(step, seconds) < 1
+    best = run.best()
+    return RunFacts(
+        name=run.folder.name,
+        preset=str(header.get("config", {}).get("preset", "")),
+        step=step,
+        seconds=seconds,
+        quality=None if best is None else score_of(best),
+        left=stretch.left(step, seconds) if stretch is not None and unfinished else "",
+        saves=run.saves.steps(),
+        snapshots=[int(p.stem.removeprefix("step-")) for p in run.snapshots()],
+        disk=run.disk_use(),
+    )

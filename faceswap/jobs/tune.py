@@ -1,0 +1,74 @@
+"""Change a training run while it trains."""
+
+from collections.abc import Generator
+from typing import Any
+
+from pydantic import JsonValue
+
+from faceswap.errors import CheckpointError, OptionsError
+from faceswap.events import Event, Saved, Summary
+from faceswap.jobs.train_options import (
+    TUNED,
+    Batch,
+    Changes,
+    Losses,
+    Minutes,
+    Rate,
+    RunName,
+    TrainOptions,
+    said_of,
+)
+from faceswap.options import Options, ProjectFolder, Steps, flag_of
+
+
+class TuneOptions(Options):
+    """Change rate, batch, losses or the end of a training run, without stopping it."""
+
+    project: ProjectFolder
+    name: RunName = "main"
+    rate: Rate = None
+    batch: Batch = None
+    losses: Losses = ""
+    changes: Changes = ""
+    minutes: Minutes = None
+    steps: Steps = None
+
+
+class TuneSummary(Summary):
+    """What was asked for."""
+
+    run: str
+    asked: dict[str, JsonValue]
+
+    def text(self) -> str:
+        """One sentence for a person."""
+        return (
+            f"The run {self.run!r} is asked for {said_of(self.asked)}: it says so when it has "
+            "changed, or does so when it goes on."
+        )
+
+
+def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
+    """Change rate, batch, losses or the end of a training run, without stopping it.
+
+    The run takes it at its next report and remembers it; one that does not train now takes it when
+    it goes on. What is not given stays.
+    """
+    from faceswap.project import Project
+    from faceswap.training.requests import ask
+
+    folder = Project.open(options.project).model / options.name
+    asked: dict[str, Any] = options.model_dump(include=set(TUNED) & options.model_fields_set)
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if not asked:
+        flags = ", ".join(flag_of(TrainOptions, name) for name in TUNED)
+        raise OptionsError(f"Nothing is asked for; give one of {flags}.")
+    if asked.get("batch") == "auto":
+        raise OptionsError("A run that trains can't look for its batch; give --batch a number.")
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"There is no run {options.name!r} in {options.project}; begin it by 'faceswap train'."
+        )
+    ask(folder, asked)
+    yield Saved(what="request", path=folder)
+    return TuneSummary(run=options.name, asked=asked)

@@ -1,0 +1,107 @@
+"""Saving a run while it trains: when, what besides, and whether the disk will hold it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from faceswap.errors import OutputError
+from faceswap.events import Event, Notice, Saved
+from faceswap.training.checkpoint import CheckpointFolder
+from faceswap.training.snapshots import SnapshotTimes, keep_snapshot, too_small
+from faceswap.training.state import LoopConfig, TrainingState
+from faceswap.waiting import whole
+
+
+class Keeper:
+    """Writes the saves of one run.
+
+    checkpoints: its files. saved_step: the step that is on disk. busy: whether a save is being
+    written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: TrainingState,
+        config: LoopConfig,
+        kind: str,
+        model_config: Mapping[str, Any],
+        clock: Callable[[], float],
+    ) -> None:
+        self.checkpoints = CheckpointFolder(folder, config.keep)
+        self.saved_step = -1
+        self.busy = False
+        self._folder, self._state, self._config = folder, state, config
+        self._kind, self._model_config, self._clock = kind, model_config, clock
+        self._room_told = False
+
+    def begin(self) -> None:
+        """Count from now on, the run being where it is."""
+        self._saved_at = self._clock()
+        self._snapshots = SnapshotTimes(self._config, self._state.step, self._state.seconds)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        by_step = self._config.save_steps
+        if by_step is not None and self._state.step % by_step == 0:
+            return True
+        return self._clock() - self._saved_at > self._config.save_seconds
+
+    def snapshot_due(self) -> bool:
+        """Whether it is time to keep a save for good; it then counts as kept."""
+        return self._snapshots.due(self._state.step, self._state.seconds)
+
+    def save(self, score: float | None) -> Saved:
+        """Write a checkpoint; raises OutputError when that fails.
+
+        score: how good its model was found to be, where it was measured.
+        """
+        state, numbers = self._state, self._state.numbers()
+        if score is not None:
+            numbers["score"] = score
+        self.busy = True
+        try:
+            with whole():
+                path = self.checkpoints.save(
+                    state.step,
+                    self._kind,
+                    self._model_config,
+                    numbers,
+                    state.tensors(),
+                    state.good,
+                )
+        finally:
+            self.busy = False
+        self._saved_at, self.saved_step = self._clock(), state.step
+        return Saved(what="model", path=path)
+
+    def save_or_say(self, score: float | None) -> Event:
+        """Write a checkpoint, or tell why not."""
+        try:
+            return self.save(score)
+        except OutputError as error:
+            self._saved_at = self._clock()
+            files = self.checkpoints.files()
+            stands = f"{files[-1].name} stands" if files else "nothing is saved yet"
+            return Notice(message=f"{error} Training goes on; {stands}.", trouble=True)
+
+    def snapshot_or_say(self) -> Event:
+        """Keep the save of this step for good, or tell why not."""
+        try:
+            kept = keep_snapshot(self.checkpoints.path(self._state.step))
+            return Saved(what="snapshot", path=kept)
+        except OutputError as error:
+            return Notice(message=f"{error} Training goes on.", trouble=True)
+
+    def room(self) -> Notice | None:
+        """Once there is a save to go by, and only once: a warning if a day of them will not fit."""
+        if self._room_told or not (files := self.checkpoints.files()):
+            return None
+        self._room_told = True
+        speed = self._state.step / max(1e-9, self._state.seconds)
+        with suppress(OSError):  # of a file that is gone meanwhile there is nothing to say
+            told = too_small(self._folder, self._config, files[-1].stat().st_size, speed)
+            return Notice(message=told) if told else None
+        return None

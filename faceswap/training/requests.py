@@ -1,0 +1,80 @@
+"""Changes that are asked of a run while it trains: a file in its folder, taken at the next report.
+
+``tune.json`` is written whole or not at all. The run takes it by renaming it, and removes it when
+what was asked for is in a save; if it is killed before, it finds it when it goes on.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faceswap.errors import InputError, OutputError
+from faceswap.training.state import LoopConfig
+
+_ASKED, _TAKEN = "tune.json", "tune.taken.json"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a run goes on. losses, begun: as ``Loop`` was made with. said: what has changed."""
+
+    config: LoopConfig
+    losses: Mapping[str, Any]
+    begun: Mapping[str, Any]
+    said: str
+
+
+Tuner = Callable[[Mapping[str, Any], LoopConfig], Tuning]
+"""What comes of a request and the present config; changes the task. Raises FaceswapError when it
+can't be; then nothing has changed."""
+
+
+def ask(folder: Path, values: Mapping[str, Any]) -> None:
+    """Ask the run in ``folder`` for ``values``, besides what it was asked for and did not take yet.
+
+    Raises OutputError when that cannot be written.
+    """
+    path = folder / _ASKED
+    part = folder / f".{_ASKED}.part"
+    try:
+        with suppress(FileNotFoundError, ValueError):
+            values = json.loads(path.read_text(encoding="utf-8")) | dict(values)
+        part.write_text(json.dumps(dict(values)), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def take(folder: Path) -> str:
+    """What the run in ``folder`` is asked for, as JSON; empty where that is nothing.
+
+    Stays there under another name until ``made``; only then the next request is taken.
+    """
+    taken = folder / _TAKEN
+    with suppress(OSError):  # what can't be read now stays for the next report
+        if not taken.exists():
+            os.replace(folder / _ASKED, taken)
+        return taken.read_text(encoding="utf-8")
+    return ""
+
+
+def made(folder: Path) -> None:
+    """What was taken is done with."""
+    with suppress(OSError):
+        (folder / _TAKEN).unlink(missing_ok=True)
+
+
+def read(text: str) -> dict[str, Any]:
+    """The values in what ``take`` gave; raises InputError when it is damaged."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"What was asked of the run cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise InputError("What was asked of the run cannot be read: it is no set of values.")
+    return values

@@ -1,0 +1,246 @@
+"""Work that takes long, beside a job that goes on answering.
+
+A job is a generator: while it blocks, nobody hears of it and it hears nobody. What blocks for
+long (reading thousands of faces, compiling a model, loading libraries) therefore runs in a thread
+of its own, and the job tells meanwhile that it is alive and how far it is::
+
+    faces = yield from waited("load A", lambda report: load_faces(folder, report), "faces")
+
+Closing the job ends such work at its next report. Work that reports nothing is left alone to its
+end, or to that of the process, unless it says by ``whole`` that it must not be broken off.
+"""
+
+import importlib
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import Generic, Protocol, TypeVar
+
+from faceswap.events import Event, Meter, Progress
+
+T = TypeVar("T")
+
+PULSE = 0.25
+"""Seconds between two signs of life. A job must not be silent for one, and machines are busy."""
+
+PATIENCE = 0.5
+"""Seconds that work has to end when nobody waits for it any more."""
+
+_whole: dict[int, int] = {}  # how often each thread has said so
+_left: "set[threading.Thread]" = set()
+
+
+class Abandoned(BaseException):
+    """Raised inside of work that nobody waits for any more. No Exception: nothing may catch it."""
+
+
+class Reports(Protocol):
+    """What work says of itself while it goes on; it may raise, which then ends the work."""
+
+    def __call__(self, done: float, total: float | None = None, /) -> None:
+        """So much is done, of so much."""
+
+
+def unheard(done: float, total: float | None = None) -> None:
+    """A report that nobody hears."""
+
+
+class Report:
+    """How far work is, as told by the work; raises Abandoned once nobody waits for it."""
+
+    def __init__(self, stage: str, unit: str) -> None:
+        self._meter = Meter(stage, None, unit)
+        self._done = 0.0
+        self._over = False
+
+    def __call__(self, done: float, total: float | None = None, /) -> None:
+        if self._over:
+            raise Abandoned
+        self._done, self._meter.total = done, total
+
+    def begin(self, stage: str, unit: str) -> None:
+        """Go over to another stage."""
+        self(0)
+        self._meter = Meter(stage, None, unit)
+
+    def progress(self) -> Progress:
+        """The state now."""
+        meter = self._meter
+        return meter.set(self._done) or meter.progress()
+
+    def abandon(self) -> None:
+        """Let the next report raise."""
+        self._over = True
+
+
+Sign = Callable[[], Event]
+"""What to tell while nothing else is heard of the work."""
+
+
+def waited(
+    stage: str, work: Callable[[Report], T], unit: str = "steps", sign: Sign | None = None
+) -> Generator[Event, None, T]:
+    """What ``work`` returns or raises; meanwhile, signs of life. It runs in another thread.
+
+    sign: what these are, where not the progress that the work reports. As long as the work is
+    over within a moment, nothing is yielded.
+    """
+
+    def alone(report: Report) -> Generator[Event, None, T]:
+        yield from ()
+        return work(report)
+
+    return (yield from steadily(stage, alone, unit, sign))
+
+
+def steadily(
+    stage: str,
+    job: Callable[[Report], Generator[Event, None, T]],
+    unit: str = "steps",
+    sign: Sign | None = None,
+) -> Generator[Event, None, T]:
+    """The events of ``job``, which runs in another thread, with signs of life wherever it blocks.
+
+    Between two events it stands still, as it would without: nothing is done before it is asked
+    for.
+    """
+    report = Report(stage, unit)
+    worker = _Worker(stage, job, report)
+    try:
+        while True:
+            worker.go_on()
+            while (answer := worker.answer(PULSE)) is None:
+                yield sign() if sign is not None else report.progress()
+            if isinstance(answer, _End):
+                return answer.value
+            if isinstance(answer, _Failure):
+                raise answer.error
+            yield answer
+    finally:
+        report.abandon()
+        worker.end()
+
+
+class Paced:
+    """Calls what is quick as it is, and waits for what is not: for work that comes in many parts.
+
+    A thread for each frame of a film would cost more than it brings where frames are quick.
+    """
+
+    def __init__(self, sign: Sign) -> None:
+        self._sign = sign
+        self._slow = True  # the first one may set things up
+
+    def __call__(self, work: Callable[[], T]) -> Generator[Event, None, T]:
+        """What ``work`` returns or raises; signs of life while it takes long."""
+        began = time.monotonic()
+        if self._slow:
+            made = yield from waited("part", lambda _: work(), sign=self._sign)
+        else:
+            made = work()
+        self._slow = time.monotonic() - began > PULSE
+        return made
+
+
+def loaded(stage: str, *modules: str) -> Generator[Event, None, None]:
+    """Import ``modules``, which takes seconds where they were not needed for long."""
+
+    def load(report: Report) -> None:
+        for number, module in enumerate(modules):
+            report(number, len(modules))
+            importlib.import_module(module)
+
+    yield from waited(stage, load, "libraries")
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """What this thread does here is waited for to its end, even when the job is closed."""
+    me = threading.get_ident()
+    _whole[me] = _whole.get(me, 0) + 1
+    try:
+        yield
+    finally:
+        _whole[me] -= 1
+        if not _whole[me]:
+            del _whole[me]
+
+
+def left_behind() -> bool:
+    """Whether work that nobody waits for is still going on in this process."""
+    return any(thread.is_alive() for thread in _left)
+
+
+class _End(Generic[T]):
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _Worker(Generic[T]):
+    """A thread that goes from one event of a job to the next when it is told to."""
+
+    def __init__(
+        self, stage: str, job: Callable[[Report], Generator[Event, None, T]], report: Report
+    ) -> None:
+        self._begin, self._report = job, report
+        self._told: SimpleQueue[bool] = SimpleQueue()
+        self._said: SimpleQueue[Event | _End[T] | _Failure] = SimpleQueue()
+        self._closing = False
+        self._failed: BaseException | None = None
+        # A daemon: what can't be broken off must not hold up the end of the process.
+        self._thread = threading.Thread(target=self._run, name=stage, daemon=True)
+        self._thread.start()
+
+    def go_on(self) -> None:
+        """Let the job go on to its next event."""
+        self._told.put(True)
+
+    def answer(self, seconds: float) -> "Event | _End[T] | _Failure | None":
+        """What came of it; None when that is not known within ``seconds``."""
+        try:
+            return self._said.get(timeout=seconds)
+        except Empty:
+            return None
+
+    def end(self) -> None:
+        """Close the job, unless it is over; wait for what must be whole.
+
+        Raises what the job raises when it is closed.
+        """
+        self._told.put(False)
+        until = time.monotonic() + PATIENCE
+        while self._thread.is_alive():
+            if not self._must_end() and time.monotonic() > until:
+                _left.difference_update([thread for thread in _left if not thread.is_alive()])
+                _left.add(self._thread)
+                return
+            self._thread.join(0.02)
+        if self._failed is not None:
+            raise self._failed
+
+    def _must_end(self) -> bool:
+        return self._closing or (self._thread.ident or 0) in _whole
+
+    def _run(self) -> None:
+        job = self._begin(self._report)
+        try:
+            while self._told.get():
+                try:
+                    self._said.put(next(job))
+                except StopIteration as end:
+                    self._said.put(_End(end.value))
+                    return
+                except BaseException as error:  # noqa: BLE001  (it belongs to who waits)
+                    self._said.put(_Failure(error))
+                    return
+            self._closing = True
+            job.close()
+        except BaseException as error:  # noqa: BLE001  (as above)
+            self._failed = error

@@ -1,0 +1,296 @@
+"""No job is silent or deaf while it prepares, measures or ends, however long that takes."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from drawn_faces import draw_project
+from gates import Gate, heard
+from line_task import Line, line_loop
+from made_clips import MakeClip
+from PIL import Image
+from small_runs import options as small
+from torch import Tensor, nn
+
+from faceswap import waiting
+from faceswap.errors import FaceswapError
+from faceswap.events import Event
+from faceswap.faces.index import FaceRow
+from faceswap.jobs import convert as convert_job
+from faceswap.jobs import doctor as doctor_job
+from faceswap.jobs import evaluate as evaluate_job
+from faceswap.jobs import extract as extract_job
+from faceswap.jobs import landmarks as landmarks_job
+from faceswap.jobs import pretrain as pretrain_job
+from faceswap.jobs import restore as restore_job
+from faceswap.jobs import train as train_job
+from faceswap.jobs.convert import ConvertOptions
+from faceswap.jobs.doctor import DoctorOptions
+from faceswap.jobs.evaluate import EvaluateOptions
+from faceswap.jobs.extract import ExtractOptions
+from faceswap.jobs.lab import LabOptions, lab
+from faceswap.jobs.landmarks import LandmarksOptions
+from faceswap.jobs.models import ModelsOptions, models
+from faceswap.jobs.pretrain import PretrainOptions
+from faceswap.jobs.preview import PreviewOptions, preview
+from faceswap.jobs.restore import RestoreOptions
+from faceswap.lab import data as lab_data
+from faceswap.lab import restraint
+from faceswap.swap import cost, faceset, pairing, placing, studio, task, yardstick
+from faceswap.training import checkpoint, compiling
+from faceswap.training import loop as loop_module
+from faceswap.video import alike
+from faceswap.waiting import Report
+
+
+class EnoughError(FaceswapError):
+    """All that a test wanted to see was seen."""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PULSE", 0.01)
+
+
+Job = Generator[Event, None, Any]
+
+
+def training(folder: Path, clip: Path) -> Job:
+    return train_job.train(small(draw_project(folder / "p", 16).folder))
+
+
+def pretraining(folder: Path, clip: Path) -> Job:
+    faces = draw_project(folder / "p", 16).faces("a")
+    return pretrain_job.pretrain(
+        PretrainOptions(folders=[faces], output=folder / "m.safetensors", steps=1, device="cpu")
+    )
+
+
+def extracting(folder: Path, clip: Path) -> Job:
+    return extract_job.extract(ExtractOptions(video=clip, project=folder / "p", side="a"))
+
+
+def converting(folder: Path, clip: Path) -> Job:
+    project = draw_project(folder / "p", 1)
+    project.set_video("a", clip)
+    return convert_job.convert(ConvertOptions(project=project.folder))
+
+
+def evaluating(folder: Path, clip: Path) -> Job:
+    return evaluate_job.evaluate(EvaluateOptions(a=clip, b=clip, out=clip))
+
+
+def finding(folder: Path, clip: Path) -> Job:
+    return landmarks_job.landmarks(LandmarksOptions(footage=clip, out=folder / "o.npz"))
+
+
+def restoring(folder: Path, clip: Path) -> Job:
+    return restore_job.restore(RestoreOptions(input=clip, model=folder, output=folder / "o.mp4"))
+
+
+def previewing(folder: Path, clip: Path) -> Job:
+    project = draw_project(folder / "p", 1)
+    return preview(PreviewOptions(project=project.folder, output=folder / "o.png"))
+
+
+def looking(folder: Path, clip: Path) -> Job:
+    return lab(LabOptions(use="denoise", data=pictures(folder / "in"), output=folder / "out"))
+
+
+def comparing(folder: Path, clip: Path) -> Job:
+    return lab(LabOptions(use="restraint", output=folder / "out"))
+
+
+def pictures(folder: Path, count: int = 12) -> list[Path]:
+    folder.mkdir()
+    for number in range(count):
+        Image.fromarray(np.full((16, 16, 3), number, np.uint8)).save(folder / f"{number}.png")
+    return [folder]
+
+
+@pytest.mark.parametrize(
+    ("begin", "place", "name"),
+    [
+        (training, faceset, "_prepare"),
+        (training, pairing, "partners"),
+        (training, task, "_tones"),
+        (training, train_job, "_model"),
+        (pretraining, faceset, "_prepare"),
+        (pretraining, pretrain_job, "_model"),
+        (extracting, extract_job, "_tracker"),
+        (converting, checkpoint, "newest_checkpoint"),
+        (evaluating, yardstick, "new_tracker"),
+        (finding, landmarks_job, "_finder"),
+        (restoring, restore_job, "_restorer"),
+        (previewing, studio.Studio, "swapped"),
+        (looking, lab_data, "read_picture"),
+        (comparing, restraint, "split"),
+        (lambda *_: doctor_job.doctor(DoctorOptions()), doctor_job, "_speed"),
+        (lambda *_: models(ModelsOptions()), cost, "facts"),
+    ],
+)
+def test_a_job_is_heard_of_while_it_prepares(
+    begin: Callable[[Path, Path], Job],
+    place: Any,
+    name: str,
+    tmp_path: Path,
+    make_clip: MakeClip,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate(1)
+
+    def blocked(*_: Any, **__: Any) -> Any:
+        gate.arrive()
+        raise EnoughError
+
+    monkeypatch.setattr(place, name, blocked)
+    job = begin(tmp_path, make_clip(frames=3))
+    if begin.__name__ == "<lambda>" and place is doctor_job:
+        heard(job, gate)  # which tells of a check that fails, and goes on
+    else:
+        with pytest.raises(EnoughError):
+            heard(job, gate)
+    assert gate.passed == 1
+
+
+@pytest.mark.parametrize(
+    ("begin", "place", "name"),
+    [(training, faceset, "_prepare"), (looking, lab_data, "read_picture")],
+)
+def test_closing_a_job_ends_its_reading(
+    begin: Callable[[Path, Path], Job],
+    place: Any,
+    name: str,
+    tmp_path: Path,
+    make_clip: MakeClip,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate(10**9)
+    whole = getattr(place, name)
+    abandon = Report.abandon
+
+    def slowly(*given: Any) -> Any:
+        gate.arrive()
+        return whole(*given)
+
+    def closed(report: Report) -> None:
+        abandon(report)
+        gate.open()
+
+    monkeypatch.setattr(place, name, slowly)
+    job = begin(tmp_path, make_clip(frames=3))
+    for _ in job:
+        gate.hear()
+        if gate.passed >= 2:
+            break
+    monkeypatch.setattr(Report, "abandon", closed)
+    job.close()
+    assert not waiting.left_behind()
+    assert gate.passed <= 4  # of 12 and of 32
+
+
+def test_faces_are_placed_and_sound_is_hashed_by_parts(make_clip: MakeClip) -> None:
+    class Index:
+        """An index of one long take."""
+
+        def frames(self, side: str) -> list[Any]:
+            return []
+
+        def count(self, side: str) -> tuple[int, int, int]:
+            return 60, 60, 1
+
+        def faces(self, side: str) -> list[FaceRow]:
+            points = np.random.default_rng(0).random((68, 2), np.float32)
+            top = np.zeros((13, 2), np.float32)
+            return [FaceRow(n, 0, points, top, 1.0, (0.0, 0.0, 0.0), None) for n in range(60)]
+
+    told: list[tuple[float, float | None]] = []
+
+    def report(done: float, total: float | None = None, /) -> None:
+        told.append((done, total))
+
+    placing.placed_faces(Index(), "a", 64, 0.5, report)  # type: ignore[arg-type]
+    assert told == [(n, 120) for n in range(120)]
+    told.clear()
+    alike.sound_digests(make_clip(frames=12), report)
+    assert len(told) > 5
+
+
+class Slow(Line):
+    """A task whose parts wait to be heard of."""
+
+    def __init__(self, gates: dict[str, Gate]) -> None:
+        super().__init__()
+        self.gates = gates
+
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        self.gates["step"].arrive()
+        return super().losses(model, batch)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        self.gates["measure"].arrive()
+        return super().evaluate(model)
+
+    def preview(self, model: nn.Module, path: Path) -> None:
+        self.gates["preview"].arrive()
+        super().preview(model, path)
+
+
+def test_training_is_heard_of_whatever_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_module, "_LONG", 0.0)
+    names = ("step", "measure", "preview", "save", "compile")
+    gates = {name: Gate(2) for name in names}
+    write = checkpoint.save_file
+
+    def save(*given: Any, **named: Any) -> None:
+        gates["save"].arrive()
+        write(*given, **named)
+
+    class Compiled(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            gates["compile"].arrive()
+            return super().forward(x)
+
+    def compiled(model: nn.Module) -> nn.Module:
+        assert isinstance(model, nn.Linear)
+        made = Compiled(3, 4, bias=False)
+        made.weight = model.weight
+        return made
+
+    monkeypatch.setattr(checkpoint, "save_file", save)
+    monkeypatch.setattr(compiling, "compiled", compiled)
+    loop = line_loop(
+        tmp_path,
+        Slow(gates),
+        steps=4,
+        compile="on",
+        save_steps=2,
+        measure="likeness",
+        preview_seconds=1e-9,
+    )
+    for _ in loop.run():
+        for gate in gates.values():
+            gate.hear()
+    assert loop.state.step == 4
+    assert all(gate.passed >= 2 for gate in gates.values())
+
+
+def test_a_slow_step_that_is_closed_is_taken_whole(tmp_path: Path) -> None:
+    gates = {name: Gate(10**9) for name in ("step", "measure", "preview")}
+    task = Slow(gates)
+    loop = line_loop(tmp_path, task)
+    run = loop.run()
+    next(run)  # a sign of life while the first step is under way
+    assert loop.state.step == 0
+    abandon = Report.abandon
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Report, "abandon", lambda r: (abandon(r), gates["step"].open()))
+        run.close()
+    assert loop.state.step == 1
+    assert checkpoint.newest_checkpoint(tmp_path).name == "step-000000001.safetensors"
+    assert torch.isfinite(loop.state.norm)

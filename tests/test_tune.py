@@ -1,0 +1,223 @@
+"""Rate, batch, losses and the end of a run are changed while it trains, and stay so."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from drawn_faces import draw_project
+from driving import finished
+from line_task import Line, line_loop, resumed
+from pydantic import ValidationError
+from small_runs import finish, options
+from torch import Tensor
+
+from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError
+from faceswap.events import Event, Metrics, Notice
+from faceswap.jobs.train import _tuner, train
+from faceswap.jobs.train_options import TUNED, TrainOptions, now_with
+from faceswap.jobs.tune import TuneOptions, tune
+from faceswap.swap.task import SwapTask
+from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
+from faceswap.training.distributed import Group
+from faceswap.training.requests import Tuning, ask, made, read, take
+from faceswap.training.state import LoopConfig
+
+
+def test_a_request_is_taken_once_and_not_lost(tmp_path: Path) -> None:
+    assert take(tmp_path) == ""
+    ask(tmp_path, {"rate": 1e-3})
+    ask(tmp_path, {"batch": 4, "rate": 2e-3})
+    assert read(take(tmp_path)) == {"rate": 2e-3, "batch": 4}
+    # What was taken and not done is taken again; what comes meanwhile waits.
+    ask(tmp_path, {"batch": 8})
+    assert read(take(tmp_path)) == {"rate": 2e-3, "batch": 4}
+    made(tmp_path)
+    assert read(take(tmp_path)) == {"batch": 8}
+    made(tmp_path)
+    assert take(tmp_path) == ""
+    assert list(tmp_path.iterdir()) == []
+    for damaged in ("{", "[1]"):
+        with pytest.raises(InputError, match="cannot be read"):
+            read(damaged)
+    with pytest.raises(OutputError, match="Cannot write"):
+        ask(tmp_path / "none", {})
+
+
+class Tuned(Line):
+    """Losses are scaled by what was asked for last. asks: requests by the call they come in."""
+
+    def __init__(self, folder: Path, asks: dict[int, dict[str, Any]]) -> None:
+        super().__init__()
+        self.scale, self._folder, self._asks = 1.0, folder, asks
+
+    def losses(self, model: Any, batch: Any) -> dict[str, Tensor]:
+        found = super().losses(model, batch)
+        if self.calls in self._asks:
+            ask(self._folder, self._asks[self.calls])
+        return {"loss": self.scale * found["loss"]}
+
+    def tuned(self, values: Any, config: Any) -> Tuning:
+        if values.get("scale") == 0:
+            raise OptionsError("Nothing would be learnt.")
+        self.scale = values.get("scale", self.scale)
+        known = {k: v for k, v in values.items() if k in ("rate", "batch", "minutes", "steps")}
+        if known.keys() & {"minutes", "steps"}:
+            known = {"minutes": None, "steps": None, "endless": False} | known
+        return Tuning(replace(config, **known), {"scale": self.scale}, values, f"{values}")
+
+
+def tuned(folder: Path, asks: dict[int, dict[str, Any]], **changes: Any) -> tuple[Any, list[Event]]:
+    folder.mkdir(exist_ok=True)
+    task = Tuned(folder, asks)
+    again = any(folder.glob("step-*"))
+    loop = (resumed if again else line_loop)(folder, task, losses={"scale": 1.0}, **changes)
+    loop._tuner = task.tuned
+    return loop, list(loop.run())
+
+
+def test_a_change_is_made_at_the_next_report_and_saved(tmp_path: Path) -> None:
+    loop, events = tuned(tmp_path, {25: {"rate": 0.01, "batch": 4}}, steps=60, warmup=1)
+    assert loop.task.sizes == [8] * 40 + [4] * 20
+    rates = {
+        e.step: e.values["rate"] for e in events if isinstance(e, Metrics) if "rate" in e.values
+    }
+    _, before = tuned(tmp_path / "plain", {}, steps=60, warmup=1)
+    usual = {
+        e.step: e.values["rate"] for e in before if isinstance(e, Metrics) if "rate" in e.values
+    }
+    assert rates[40] == usual[40]
+    assert rates[60] == pytest.approx(usual[60] / 5)
+    assert [e.message for e in events if isinstance(e, Notice)] == [
+        "From step 40 on: {'rate': 0.01, 'batch': 4}."
+    ]
+    # In a save at once, so that a run that is killed does not forget it; then it is done with.
+    assert read_checkpoint(tmp_path / "step-000000040.safetensors").numbers["notes"]["begun"] == {
+        "rate": 0.01,
+        "batch": 4,
+    }
+    assert take(tmp_path) == ""
+
+
+def test_other_losses_are_learnt_anew(tmp_path: Path) -> None:
+    loop, events = tuned(tmp_path, {45: {"scale": 1e3}}, steps=200, rate=1e-4, warmup=1)
+    assert loop.state.learnt_from == 60
+    assert loop.state.skipped == 0
+    assert len([e for e in events if isinstance(e, Notice)]) == 1
+    losses = {
+        e.step: e.values["loss"] for e in events if isinstance(e, Metrics) if "loss" in e.values
+    }
+    assert losses[80] > 500 * losses[60]
+
+
+def test_the_end_is_moved_while_it_trains(tmp_path: Path) -> None:
+    loop, events = tuned(tmp_path, {25: {"steps": 80}, 45: {"steps": 70}}, steps=60)
+    assert loop.state.step == 70
+    told = [e.message for e in events if isinstance(e, Notice)]
+    assert told[0] == "Training now ends at step 80, not at step 60, counted from its begin."
+    assert told[2] == "Training now ends at step 70, not at step 80, counted from its begin."
+    assert loop.state.notes["stretch"]["steps"] == 70
+
+
+def test_what_cannot_be_is_told_and_training_goes_on(tmp_path: Path) -> None:
+    loop, events = tuned(tmp_path, {5: {"scale": 0}}, steps=40)
+    assert loop.state.step == 40
+    assert [e.message for e in events if isinstance(e, Notice)] == [
+        "What was asked of the run is not done. Nothing would be learnt."
+    ]
+    assert take(tmp_path) == ""
+    (tmp_path / "tune.json").write_text("{")
+    _, events = tuned(tmp_path, {}, steps=60)
+    assert "cannot be read" in next(e.message for e in events if isinstance(e, Notice))
+
+
+def test_a_run_that_did_not_train_takes_it_when_it_goes_on(tmp_path: Path) -> None:
+    tuned(tmp_path, {}, steps=20)
+    ask(tmp_path, {"batch": 2})
+    loop, _ = tuned(tmp_path, {}, steps=30)
+    assert loop.task.sizes == [2] * 10
+
+
+def test_only_what_can_be_is_changed() -> None:
+    now = TrainOptions(project=Path("p"), minutes=5, steps=9, losses="mse=1")
+    changed = now_with(now, {"rate": 0.1, "minutes": 7})
+    assert (changed.rate, changed.minutes, changed.steps) == (0.1, 7, None)
+    assert changed.losses == "mse=1"
+    assert now_with(now, {"losses": ""}).losses == ""
+    for values, words in (
+        ({"seed": 3}, "seed can't be changed"),
+        ({"rate": 2}, "--rate: Input should be less"),
+        ({"losses": "hinge=1"}, "--losses: there is no 'hinge'"),
+    ):
+        with pytest.raises(OptionsError, match=words):
+            now_with(now, values)
+    # Declared once: the command takes exactly these, as 'train' has them.
+    assert set(TuneOptions.model_fields) == {"project", "name", *TUNED}
+    for name in TUNED:
+        mine, theirs = TuneOptions.model_fields[name], TrainOptions.model_fields[name]
+        assert (mine.annotation, mine.description) == (theirs.annotation, theirs.description)
+
+
+def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
+    project = draw_project(tmp_path / "p", 16).folder
+    with pytest.raises(CheckpointError, match="no run 'main'"):
+        finished(tune(TuneOptions(project=project, rate=1e-3)))
+    tasks: list[SwapTask] = []
+    whole = SwapTask.__init__
+
+    def seen(self: SwapTask, *given: Any, **named: Any) -> None:
+        tasks.append(self)
+        whole(self, *given, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SwapTask, "__init__", seen)
+        job = train(options(project, steps=40, warp=0.05))
+        told: list[str] = []
+        for event in job:
+            if isinstance(event, Notice):
+                told.append(event.message)
+            if isinstance(event, Metrics) and event.step == 20 and "rate" in event.values:
+                asked = TuneOptions(project=project, rate=5e-4, batch=1, losses="mse=1", steps=21)
+                _, summary = finished(tune(asked))
+    assert summary.text().startswith(
+        "The run 'main' is asked for --rate 0.0005, --batch 1, --losses mse=1, --steps 21: it says"
+    )
+    assert "From step 20 on: --rate 0.0005, --batch 1, --losses mse=1, --steps 21." in told
+    numbers = read_checkpoint(newest_checkpoint(project / "model" / "main")).numbers
+    assert numbers["step"] == 21
+    begun = numbers["notes"]["begun"]
+    assert (begun["rate"], begun["batch"], begun["losses"]) == (5e-4, 1, "mse=1")
+    assert begun["warp"] == 0.05
+    assert numbers["learnt_from"] == 20
+    assert tasks[0].objective.mse == 1
+    assert tasks[0].objective.warp == 0.05
+    # Gone on with, the run is as it was asked to be.
+    _, summary_again = finish(TrainOptions(project=project, steps=22, device="cpu"))
+    numbers = read_checkpoint(summary_again.model).numbers
+    assert numbers["notes"]["begun"]["losses"] == "mse=1"
+    assert numbers["learnt_from"] == 20
+
+
+def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
+    project = draw_project(tmp_path / "p", 1).folder
+    with pytest.raises(OptionsError, match="Nothing is asked for; give one of --rate, --batch"):
+        finished(tune(TuneOptions(project=project)))
+    with pytest.raises(OptionsError, match="give --batch a number"):
+        finished(tune(TuneOptions(project=project, batch="auto")))
+    with pytest.raises(ValidationError, match="there is no 'hinge'"):
+        TuneOptions(project=project, losses="hinge=1")
+    classic: Any = SimpleNamespace(preset="classic", learns_masks=False)
+    task: Any = SimpleNamespace(objective="as it was")
+    learnt: Any = {"a": SimpleNamespace(training=range(9))}
+    change = _tuner(TrainOptions(project=project), task, classic, learnt, Group(0, 2))
+    for values, words in (
+        ({"losses": "mask=1"}, "The preset classic learns no mask"),
+        ({"batch": 3}, "a batch that 2 can share"),
+        ({"batch": "auto"}, "give numbers"),
+    ):
+        with pytest.raises(OptionsError, match=words):
+            change(values, LoopConfig())
+        assert task.objective == "as it was"
+    assert change({"losses": "mse=1"}, LoopConfig(rate=0.3)).config.rate == 0.3
+    assert task.objective.mse == 1

@@ -1,0 +1,213 @@
+"""Work beside a job that goes on answering: signs of life, results, errors, and being deserted."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from driving import finished
+from gates import Gate, heard
+
+from faceswap import waiting
+from faceswap.errors import InputError
+from faceswap.events import Event, Notice, Progress
+from faceswap.waiting import Abandoned, Paced, Report, loaded, steadily, waited, whole
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PULSE", 0.01)
+
+
+def test_work_that_is_over_at_once_is_not_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PULSE", 20.0)
+    assert finished(waited("add", lambda _: 1 + 1)) == ([], 2)
+
+
+def test_while_it_works_it_says_how_far_it_is() -> None:
+    gate = Gate()
+
+    def work(report: Report) -> str:
+        for number in range(5):
+            report(number, 5)
+            gate.arrive()
+        report.begin("more", "apples")
+        gate.open()
+        return "done"
+
+    events, made = heard(waited("work", work, "pears"), gate)
+    assert made == "done"
+    told = [event for event in events if isinstance(event, Progress)]
+    assert {(e.stage, e.unit, e.total) for e in told[:3]} == {("work", "pears", 5)}
+    assert {0, 1, 2} <= {e.done for e in told}
+
+
+def test_what_goes_wrong_there_goes_wrong_here() -> None:
+    def work(_: Report) -> None:
+        raise InputError("no such file")
+
+    with pytest.raises(InputError, match="no such file"):
+        finished(waited("work", work))
+
+    def asked(_: Report) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finished(waited("work", asked))
+
+
+def test_work_ends_at_its_next_report_when_the_job_is_closed() -> None:
+    done: list[int] = []
+    ended = threading.Event()
+
+    def work(report: Report) -> None:
+        try:
+            for number in range(10**9):
+                report(number)
+                done.append(number)
+        finally:
+            ended.set()
+
+    job = waited("work", work)
+    next(job)
+    job.close()
+    assert ended.is_set()
+    assert not waiting.left_behind()
+
+
+def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wait, ended = threading.Event(), threading.Event()
+
+    def work(_: Report) -> None:
+        with whole():
+            wait.wait(20)
+        ended.set()
+
+    job = waited("work", work)
+    next(job)
+    monkeypatch.setattr(waiting, "PATIENCE", 0.1)
+    timer = threading.Timer(3 * waiting.PATIENCE, wait.set)
+    timer.start()
+    job.close()
+    assert ended.is_set()
+    timer.join()
+    stuck = threading.Event()
+    deaf = waited("work", lambda _: stuck.wait(20))
+    next(deaf)
+    deaf.close()
+    assert waiting.left_behind()
+    stuck.set()
+    while waiting.left_behind():
+        pass
+
+
+def steps(report: Report) -> Generator[Event, None, int]:
+    try:
+        for number in range(4):
+            yield Notice(message=str(number))
+        return 4
+    finally:
+        closed.append(threading.current_thread().name)
+
+
+closed: list[str] = []
+
+
+def test_a_job_in_another_thread_stands_still_between_its_events() -> None:
+    closed.clear()
+    job = steadily("steps", steps)
+    seen = [event.message for event in job if isinstance(event, Notice)]
+    assert seen == ["0", "1", "2", "3"]
+    assert closed == ["steps"]
+    begun: list[int] = []
+
+    def slow(_: Report) -> Iterator[Event]:
+        for number in range(3):
+            begun.append(number)
+            yield Notice(message=str(number))
+
+    half = steadily("slow", slow)  # type: ignore[arg-type]
+    while not isinstance(next(half), Notice):
+        pass
+    assert begun == [0]
+    half.close()
+    assert begun == [0]
+
+
+def test_what_fails_while_it_is_closed_is_told() -> None:
+    def job(_: Report) -> Generator[Event, None, None]:
+        try:
+            while True:
+                yield Notice(message="on")
+        finally:
+            raise InputError("the last save failed")
+
+    running = steadily("job", job)
+    next(running)
+    with pytest.raises(InputError, match="the last save failed"):
+        running.close()
+
+
+def test_only_slow_parts_go_into_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PULSE", 5.0)
+    paced = Paced(lambda: Notice(message="alive"))
+    where = [finished(paced(threading.current_thread))[1] for _ in range(3)]
+    main = threading.main_thread()
+    assert [thread is main for thread in where] == [False, True, True]
+    monkeypatch.setattr(waiting, "PULSE", -1.0)  # all that takes any time is slow
+    finished(paced(threading.current_thread))
+    monkeypatch.setattr(waiting, "PULSE", 0.01)
+    assert finished(paced(threading.current_thread))[1] is not main
+
+
+def test_a_library_that_is_missing_is_said_as_python_says_it() -> None:
+    finished(loaded("load", "json", "email.message"))
+    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
+        finished(loaded("load", "no_such_library"))
+
+
+def test_nothing_catches_that_work_is_deserted() -> None:
+    assert not issubclass(Abandoned, Exception)
+
+
+STOPPED = """
+import sys, threading, time
+from faceswap import __main__, cli, waiting
+from faceswap.events import Progress, Summary
+from faceswap.options import Options
+class Nothing(Options):
+    pass
+class Done(Summary):
+    pass
+def deaf(options: Nothing):
+    "Can't be broken off."
+    print("begun", flush=True)
+    yield from waiting.waited("deaf", lambda _: time.sleep(60))
+    return Done()
+deaf.__annotations__["return"] = object
+cli.JOBS = {"deaf": deaf}
+sys.argv = ["faceswap", "deaf"]
+__main__.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends the signals of Unix")
+def test_a_process_ends_with_its_code_whatever_goes_on_in_it() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPPED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Stopped" in errors
