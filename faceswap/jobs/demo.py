@@ -11,9 +11,10 @@ from faceswap.events import Event, Notice, Preview, Summary
 from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.sample import NAMES, SampleOptions, sample
 from faceswap.jobs.stages import stage
-from faceswap.jobs.swap import SwapOptions, swap
+from faceswap.jobs.swap import RUN, SwapOptions, swap
 from faceswap.jobs.train_options import PresetName
 from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.waiting import loaded
 
 
 class DemoOptions(Options):
@@ -24,9 +25,16 @@ class DemoOptions(Options):
         Show(positional=True, common=True),
         Field(description="Where clips, project, swap and report go; made when missing."),
     ] = Path("demo")
+    steps: Annotated[
+        int,
+        Show(common=True),
+        Field(ge=1, description="Steps to train; 1,200 are enough to see mouth, eyes and gaze."),
+    ] = 1200
     minutes: Annotated[
-        float, Show(common=True), Field(gt=0, description="Time to train, in minutes.")
-    ] = 5
+        float,
+        Show(common=True),
+        Field(gt=0, description="Time after which training ends in any case, on slow machines."),
+    ] = 10
     preset: PresetName = "quick"
     seconds: Annotated[float, Field(ge=0.2, le=60, description="Length of each clip.")] = 6
     size: Annotated[
@@ -43,14 +51,16 @@ class DemoSummary(Summary):
     output: Path
     sheet: Path
     report: Path
+    trained: str
     rows: dict[str, dict[str, float]]
     table: str
 
     def text(self) -> str:
         """The figures, and what to look at."""
         return (
-            f"{self.table}\n\nLook at {self.sheet} (A and the swap, side by side), at "
-            f"{self.report} (curves and worst frames), and play {self.output}.\n"
+            f"{self.table}\n\n{self.trained}\n"
+            f"Look at {self.sheet} (A and the swap, side by side), at {self.report} (curves and "
+            f"worst frames), and play {self.output}.\n"
             "Now with your own clips: faceswap swap A.mp4 B.mp4 -o out.mp4 --minutes 30"
         )
 
@@ -73,13 +83,21 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
         )
         yield from stage("render", sample(rendering))
     a, b, truth = (folder / name for name in NAMES[:3])
+    project = folder / "project"
+    yield from loaded("extract A", "faceswap.training.headers")
+    goal = _goal(options, project)
+    yield Notice(
+        message=f"Training goes on until step {goal:,}, or for {options.minutes:g} minutes where "
+        "that is sooner."
+    )
     swapped = yield from swap(
         SwapOptions(
             a=a,
             b=b,
             output=output,
             minutes=options.minutes,
-            project=folder / "project",
+            steps=goal,
+            project=project,
             preset=options.preset,
             device=options.device,
             seed=options.seed,
@@ -105,6 +123,33 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
         output=output,
         sheet=swapped.sheet,
         report=report,
+        trained=_trained(project, goal),
         rows=measured.rows,
         table=measured.table,
     )
+
+
+def _goal(options: DemoOptions, project: Path) -> int:
+    """The step until which to train: so many more than the demo that is under way began with."""
+    from faceswap.training.headers import newest_header
+    from faceswap.training.underway import begun_at
+
+    numbers = newest_header(project / "model" / RUN).get("numbers", {})
+    if not numbers:
+        return options.steps
+    return begun_at(project, int(numbers.get("step", 0))) + options.steps
+
+
+def _trained(project: Path, goal: int) -> str:
+    """How far the training came, in a sentence."""
+    from faceswap.training.headers import newest_header
+    from faceswap.training.records import read_metrics
+
+    run = project / "model" / RUN
+    numbers = newest_header(run)["numbers"]
+    rows = [row for row in read_metrics(run / "metrics.jsonl") if "held-out SSIM" in row]
+    quality = f"; held-out SSIM {rows[-1]['held-out SSIM']:.3f}" if rows else ""
+    told = f"Trained {numbers['step']:,} steps in {numbers['seconds'] / 60:.1f} minutes{quality}."
+    if numbers["step"] < goal:
+        told += f" Time was up before step {goal:,}: run it again with --overwrite to go on."
+    return told
