@@ -126,7 +126,8 @@ def run(folder: Path, *arguments: str) -> str:
     Raises StepError, with all that was printed, when it does not end with 0.
     """
     command = [sys.executable, *arguments]
-    environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
+    # On a machine with other work, threads of so small steps spend their time on waiting.
+    environment = {"QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1", **os.environ}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -153,9 +153,12 @@ def test_a_missing_library_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch
     assert "apt install" in finding.advice
 
 
-def test_a_check_that_breaks_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError, AttributeError])
+def test_a_check_that_breaks_does_not_stop_the_others(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_: object) -> None:
-        raise OSError("no such device")
+        raise error("no such device")
 
     monkeypatch.setattr(module, "_machine", broken)
     summary = examine()

@@ -108,7 +108,7 @@ def doctor(options: DoctorOptions) -> Generator[Event, None, DoctorSummary]:
         yield Progress(stage="doctor", done=number, total=len(checks), unit="checks")
         try:
             findings += yield from waited("doctor", partial(_findings, check), "checks")
-        except (ImportError, OSError, RuntimeError, FaceswapError) as error:
+        except Exception as error:  # noqa: BLE001  (packages that do not fit fail in any way)
             findings.append(_wrong(name, f"cannot be looked at ({error})", _SETUP))
     yield Progress(stage="doctor", done=len(checks), total=len(checks), unit="checks")
     return DoctorSummary(findings=tuple(findings))
