@@ -83,12 +83,13 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         "load", lambda report: _placed(options, project, device, report), "faces"
     )
     meter = Meter("convert", total=footage.info.frames or None)
-    swapped, paced = 0, Paced(meter.progress)
+    swapped = 0
     with (
         footage,
         VideoWriter(output, footage.info, crf=options.quality, overwrite=options.overwrite) as out,
         Swapper(model, device, options) as swapper,
         closing(ahead(footage.frames(), 2 * options.batch)) as frames,
+        Paced(meter.progress) as paced,
     ):
         for batch in _batches(frames, options.batch, cuts):
             if batch[0].index in cuts:

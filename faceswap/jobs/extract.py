@@ -189,10 +189,11 @@ def _frames(
         tracker.restore(clip.state["tracker"])
     rows: list[FrameRow] = []
     faces: list[FaceRow] = []
-    crowded, paced = 0, Paced(meter.progress)
+    crowded = 0
     with (
         closing(ahead(video.frames(start), 8)) as frames,
         _CropWriter(project.faces(options.side), options) as crops,
+        Paced(meter.progress) as paced,
     ):
         for frame in frames:
             seen = yield from paced(partial(tracker.update, frame.image))

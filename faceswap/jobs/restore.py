@@ -156,8 +156,10 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
             height=video.info.height * restorer.scale,
         )
         meter = Meter("restore", video.info.frames or None)
-        with VideoWriter(options.output, like, overwrite=options.overwrite) as writer:
-            paced = Paced(meter.progress)
+        with (
+            VideoWriter(options.output, like, overwrite=options.overwrite) as writer,
+            Paced(meter.progress) as paced,
+        ):
             for frame in video.frames():
                 made = yield from paced(partial(restorer.restore, frame.image))
                 writer.write(made, frame.pts, frame.duration)
