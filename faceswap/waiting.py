@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from faceswap.events import Event, Meter, Progress
 
@@ -124,24 +124,40 @@ def steadily(
 
 
 class Paced:
-    """Calls what is quick as it is, and waits for what is not: for work that comes in many parts.
+    """Waits for work that comes in many parts, as the frames of a film do: in one thread for all.
 
-    A thread for each frame of a film would cost more than it brings where frames are quick.
+    sign: what is told while a part takes long.
     """
 
     def __init__(self, sign: Sign) -> None:
         self._sign = sign
-        self._slow = True  # the first one may set things up
+        self._parts: SimpleQueue[Callable[[], Any]] = SimpleQueue()
+        self._worker: _Worker[Any] = _Worker("parts", self._each, Report("parts", ""))
+
+    def __enter__(self) -> "Paced":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.end()
 
     def __call__(self, work: Callable[[], T]) -> Generator[Event, None, T]:
         """What ``work`` returns or raises; signs of life while it takes long."""
-        began = time.monotonic()
-        if self._slow:
-            made = yield from waited("part", lambda _: work(), sign=self._sign)
-        else:
-            made = work()
-        self._slow = time.monotonic() - began > PULSE
-        return made
+        self._parts.put(work)
+        self._worker.go_on()
+        while (answer := self._worker.answer(PULSE)) is None:
+            yield self._sign()
+        if isinstance(answer, _Failure):
+            raise answer.error
+        assert isinstance(answer, _End)
+        return cast(T, answer.value)
+
+    def _each(self, _: Report) -> Generator[Any, None, None]:
+        while True:
+            work = self._parts.get()
+            try:
+                yield _End(work())
+            except Exception as error:  # noqa: BLE001  (it belongs to who waits)
+                yield _Failure(error)
 
 
 def loaded(stage: str, *modules: str) -> Generator[Event, None, None]:

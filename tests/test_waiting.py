@@ -153,16 +153,18 @@ def test_what_fails_while_it_is_closed_is_told() -> None:
         running.close()
 
 
-def test_only_slow_parts_go_into_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PULSE", 5.0)
-    paced = Paced(lambda: Notice(message="alive"))
-    where = [finished(paced(threading.current_thread))[1] for _ in range(3)]
-    main = threading.main_thread()
-    assert [thread is main for thread in where] == [False, True, True]
-    monkeypatch.setattr(waiting, "PULSE", -1.0)  # all that takes any time is slow
-    finished(paced(threading.current_thread))
-    monkeypatch.setattr(waiting, "PULSE", 0.01)
-    assert finished(paced(threading.current_thread))[1] is not main
+def test_parts_are_waited_for_in_one_thread() -> None:
+    gate, alive = Gate(1), Notice(message="alive")
+    with Paced(lambda: alive) as paced:
+        assert heard(paced(gate.arrive), gate)[0]
+        where = {finished(paced(threading.get_ident))[1] for _ in range(3)}
+        assert len(where) == 1
+        assert where != {threading.get_ident()}
+    assert not waiting.left_behind()
+    with Paced(lambda: alive) as paced:
+        with pytest.raises(ZeroDivisionError):
+            finished(paced(lambda: 1 // 0))
+        assert finished(paced(lambda: 1)) == ([], 1)
 
 
 def test_a_library_that_is_missing_is_said_as_python_says_it() -> None:

@@ -86,7 +86,7 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     for problem in problems:
         yield Notice(message=problem)
     meter = Meter("convert", total=footage.info.frames or None)
-    swapped, paced = 0, Paced(meter.progress)
+    swapped = 0
     with (
         footage,
         VideoWriter(
@@ -98,6 +98,7 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         ) as out,
         Swapper(model, device, options) as swapper,
         closing(ahead(footage.frames(), 2 * options.batch)) as frames,
+        Paced(meter.progress) as paced,
     ):
         for batch in _batches(frames, options.batch):
             swapper.forget(before=batch[0].index)

@@ -184,8 +184,8 @@ def _measure(
 
     size = (readers["A"].info.width, readers["A"].info.height)
     meter = Meter("measure", frames)
-    paced = Paced(meter.progress)
     with ExitStack() as stack:
+        paced = stack.enter_context(Paced(meter.progress))
         passes = [stack.enter_context(closing(reader.frames())) for reader in readers.values()]
         for together in zip(*passes, strict=False):
             pictures = [_fitted(frame.image, size) for frame in together]

@@ -265,10 +265,11 @@ def _frames(
     lost = {name: v for name, v in work.clip.state.items() if name in ("written", "sure")}
     rows: list[FrameRow] = []
     faces: list[FaceRow] = []
-    crowded, paced = 0, Paced(meter.progress)
+    crowded = 0
     with (
         closing(ahead(video.frames(start), 8)) as frames,
         CropWriter(_cropping(options, work), index.last_cut(work.rows)) as crops,
+        Paced(meter.progress) as paced,
     ):
         for frame in frames:
             seen = yield from paced(partial(tracker.update, frame.image))

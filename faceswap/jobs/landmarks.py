@@ -130,8 +130,8 @@ def _frames(
     still = video.info.still
     find = yield from waited("landmarks", lambda _: _finder(options, still=still), "models")
     meter = Meter("landmarks", total=video.info.frames or None)
-    paced = Paced(meter.progress)
     with ExitStack() as stack:
+        paced = stack.enter_context(Paced(meter.progress))
         writer = None
         if options.draw is not None and not still:
             writer = stack.enter_context(

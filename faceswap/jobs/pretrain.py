@@ -259,21 +259,21 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
     )
     into.mkdir(parents=True, exist_ok=True)
     meter = Meter("find faces", len(pictures), "pictures")
-    paced = Paced(meter.progress)
-    for number, path in enumerate(pictures):
-        done = into / f"{number:06d}.done"
-        if not done.exists():
-            image = _read(path)
-            if image is None:
-                yield Notice(message=f"{path} cannot be read and is left out.")
-            else:
-                look = partial(find_faces, image, landmarker, detector, min_face=_SMALLEST)
-                for face in (yield from paced(look)):
-                    crop, record = cropped_face(image, face, _CROP, side="b", frame=number)
-                    write_crop(into / f"{number:06d}_{face.track}.png", crop, record)
-            done.touch()
-        if progress := meter.add():
-            yield progress
+    look = partial(find_faces, landmarker=landmarker, detector=detector, min_face=_SMALLEST)
+    with Paced(meter.progress) as paced:
+        for number, path in enumerate(pictures):
+            done = into / f"{number:06d}.done"
+            if not done.exists():
+                image = yield from paced(partial(_read, path))
+                if image is None:
+                    yield Notice(message=f"{path} cannot be read and is left out.")
+                else:
+                    for face in (yield from paced(partial(look, image))):
+                        crop, record = cropped_face(image, face, _CROP, side="b", frame=number)
+                        write_crop(into / f"{number:06d}_{face.track}.png", crop, record)
+                done.touch()
+            if progress := meter.add():
+                yield progress
     yield meter.progress()
     return [*found, into]
 

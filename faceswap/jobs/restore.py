@@ -162,8 +162,10 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
         )
         meter = Meter("restore", video.info.frames or None)
         made = repaired(restorer.config.use)
-        with VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer:
-            paced = Paced(meter.progress)
+        with (
+            VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer,
+            Paced(meter.progress) as paced,
+        ):
             for frame in video.frames():
                 image = yield from paced(partial(restorer.restore, frame.image))
                 writer.write(image, frame.pts, frame.duration)

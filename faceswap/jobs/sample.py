@@ -12,7 +12,7 @@ from pydantic import Field
 from faceswap.errors import OptionsError, OutputError
 from faceswap.events import Event, Meter, Progress, Saved, Summary
 from faceswap.options import Options, Overwrite, Show
-from faceswap.waiting import loaded, waited
+from faceswap.waiting import Paced, loaded, waited
 
 LightName = Literal["window", "studio", "evening", "overcast"]
 
@@ -178,7 +178,7 @@ def _film(
     write_sound(sound, hum(clip.moments, options.rate, pitch, SOUND_RATE))
     like = new_video(sound, options.size, options.size, len(clip.moments), options.rate)
     names = ("a.mp4", "truth.mp4") if side == "a" else ("b.mp4",)
-    records = []
+    records: list[dict[str, Any]] = []
     with contextlib.ExitStack() as stack:
         writers = [
             stack.enter_context(
@@ -191,7 +191,10 @@ def _film(
             )
             for name in names
         ]
-        for number, shot in enumerate(clip.shots(options.workers or os.cpu_count() or 1)):
+        paced = stack.enter_context(Paced(meter.progress))
+        shots = clip.shots(options.workers or os.cpu_count() or 1)
+        while (shot := (yield from paced(lambda: next(shots, None)))) is not None:
+            number = len(records)
             writers[0].write(shot.frame.picture, number, 1)
             if side == "a":
                 writers[1].write(shot.truth, number, 1)
