@@ -11,7 +11,7 @@ The first run makes .venv in this folder and installs into it; later runs start 
 Needs nothing but Python's standard library, and finds another Python where this one will not do.
 """
 # This file is read by whatever Python there is, back to 2.7, and finds one that will do: so no
-# annotations, no f-strings. What comes then is in the package `starting`.
+# annotations but in comments, no f-strings. What comes then is in the package `starting`.
 
 from __future__ import print_function
 
@@ -21,6 +21,10 @@ import struct
 import subprocess
 import sys
 import sysconfig
+
+MYPY = False  # to itself it is true
+if MYPY:
+    from collections.abc import Iterator  # noqa: F401
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(SCRIPTS)
@@ -50,14 +54,17 @@ class Found(object):
     """A Python: how it is started, its version (3, 11, 7), and what else decides."""
 
     def __init__(self, command, version, kind, bits, able, free, machine, path):
+        # type: (list[str], tuple[int, ...], str, int, bool, bool, str, str) -> None
         self.command, self.version, self.kind, self.bits = command, version, kind, bits
         self.able, self.free, self.machine, self.path = able, free, machine, path
 
     def __str__(self):
+        # type: () -> str
         return "Python %s (%s)" % (".".join(map(str, self.version)), self.path)
 
 
 def about(command):
+    # type: (list[str]) -> Found | None
     """The Python that ``command`` (a list) starts; None where it does not run, as shims may."""
     try:
         process = subprocess.Popen(
@@ -75,6 +82,7 @@ def about(command):
 
 
 def about_this():
+    # type: () -> Found
     """The Python that this runs on."""
     try:
         import ensurepip  # noqa: F401
@@ -92,6 +100,7 @@ def about_this():
 
 
 def unfit(found):
+    # type: (Found) -> str
     """Why a Python will not do, "" where it will."""
     if found.version[:2] < OLDEST:
         return "is too old"
@@ -109,12 +118,14 @@ def unfit(found):
 
 
 def venv_python():
+    # type: () -> str
     """The interpreter inside the environment of this checkout."""
     parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return os.path.join(ROOT, ".venv", *parts)
 
 
 def commands():
+    # type: () -> Iterator[list[str]]
     """Every way in which a Python may be started here, the best version's first."""
     folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if f]
     folders += ["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"]
@@ -140,6 +151,7 @@ def commands():
 
 
 def search():
+    # type: () -> Found | None
     """The first Python that will do; None where there is none."""
     for command in commands():
         if len(command) > 1 or os.path.exists(command[0]):
@@ -150,6 +162,7 @@ def search():
 
 
 def advice():
+    # type: () -> str
     """What to do where no Python will do."""
     if os.name == "nt":
         return "install the 64-bit one: winget install Python.Python.3.13"
@@ -170,6 +183,7 @@ def advice():
 
 
 def main(arguments):
+    # type: (list[str]) -> int
     """Run the command in ``arguments`` on a Python that will do; the exit code."""
     here = about_this()
     why, other = unfit(here), None
@@ -197,6 +211,7 @@ def main(arguments):
 
 
 def handed_on(command):
+    # type: (list[str]) -> int
     """Run ``command`` in place of this; the exit code."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -6,6 +6,7 @@ may be installed, can't do on it or does wrongly. As a tensor's device is a matt
 nothing can be made up, there it is PyTorch's "meta" device, whose tensors hold no values.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -83,12 +84,22 @@ def apple() -> Iterator[None]:
         mock.patch.object(torch, "Generator", FarGenerator),
         mock.patch.object(torch.backends.mps, "is_available", return_value=True),
         mock.patch.object(torch.mps, "empty_cache"),
+        mock.patch.object(threading.Thread, "run", _run_there),
         _Asked(),
         _Made(),
     ):
         _forget()
         yield
     _forget()
+
+
+_run = threading.Thread.run
+
+
+def _run_there(thread: threading.Thread) -> None:
+    """Run a thread as on such a machine: modes hold only in the thread that entered them."""
+    with _Asked(), _Made():
+        _run(thread)
 
 
 def _forget() -> None:

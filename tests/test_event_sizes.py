@@ -29,6 +29,7 @@ SHORT, LONG = 6, 24
 FIXED = {
     "DoctorSummary.findings": "one for each thing that is looked for",
     "ModelsSummary.models": "one for each model there is",
+    "RunsSummary.runs": "one for each run that was given a name",
 }
 """Lists that no clip makes longer."""
 

@@ -81,7 +81,7 @@ def test_training_stands_in_nobody_s_way(
         while not isinstance(next(job), Metrics):
             pass
         with pytest.raises(ProjectError, match="is being trained already"):
-            next(train(teaching))
+            finished(train(teaching))
         finished(extract(finding))
         finished(extract(finding.model_copy(update={"redo": True, "size": 80})))
         assert exclude(project.faces("a"), ["000003.png"])

@@ -30,7 +30,7 @@ def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) ->
     output = tmp_path / "people.safetensors"
     _, summary = finish(project.faces("a"), project.faces("b"), output=output)
     assert summary.step == 3
-    assert summary.faces > 30
+    assert summary.faces == 28  # of 40: some are held out, or too near to those
     assert "--from" in summary.text()
     names = {name.split(".")[1] for name in read_checkpoint(output).part("ema")}
     assert names == {"encoder", "decoders"}

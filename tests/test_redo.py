@@ -300,4 +300,5 @@ def test_the_window_sees_the_face_that_a_redo_wrote_last(
         last = answers.answer("last", {"side": "a"})
         assert Path(str(last["path"])) == made.folder / "faces" / "a" / "000010_1.png"
         # What was measured of the crops before is not taken for what there is now.
-        assert np.isnan(answers._measures.known(made.rows("a"), names(made.faces("a")))).all()
+        folder = made.faces("a")
+        assert np.isnan(answers._measures.known(made.rows("a"), folder, names(folder))).all()

@@ -39,7 +39,7 @@ from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.jobs.restore import RestoreOptions
 from faceswap.lab import data as lab_data
 from faceswap.lab import restraint
-from faceswap.swap import cost, faceset, pairing, placing, studio, task, yardstick
+from faceswap.swap import cost, faceset, model, pairing, placing, studio, task, yardstick
 from faceswap.training import checkpoint, compiling
 from faceswap.training import loop as loop_module
 from faceswap.video import alike
@@ -121,11 +121,11 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
         (pretraining, faceset, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, extract_job, "_tracker"),
-        (converting, checkpoint, "newest_checkpoint"),
+        (converting, model, "newest_weights"),
         (evaluating, yardstick, "new_tracker"),
         (finding, landmarks_job, "_finder"),
         (restoring, restore_job, "_restorer"),
-        (previewing, studio.Studio, "swapped"),
+        (previewing, studio, "Studio"),
         (looking, lab_data, "read_picture"),
         (comparing, restraint, "split"),
         (lambda *_: doctor_job.doctor(DoctorOptions()), doctor_job, "_speed"),

@@ -12,7 +12,6 @@ from typing import Any
 
 from faceswap.errors import DamagedIndexError, OutputError
 from faceswap.faces.index import FaceIndex
-from faceswap.faces.remains import any_remains, remains
 from faceswap.files import locked, remove_parts
 
 LOCK = ".index.lock"
@@ -86,6 +85,8 @@ def _wrong(path: Path, sides: Mapping[str, Known]) -> _Wrong | None:
                     said, lost = "had lost a side", [s for s in sides if index.clip(s) is None]
     except DamagedIndexError as error:
         return _Wrong(f"was damaged ({error.__cause__ or error})", tuple(sides), replace=True)
+    from faceswap.faces.remains import any_remains  # which needs OpenCV
+
     lost = [s for s in lost if any_remains(sides[s].folder, s, sides[s].footage)]
     return _Wrong(said, tuple(lost), replace=said != "had lost a side") if lost else None
 
@@ -125,6 +126,8 @@ def _made_anew(path: Path, sides: Mapping[str, Known], wrong: _Wrong) -> tuple[s
 
 def _fill(index: FaceIndex, sides: Mapping[str, Known], names: tuple[str, ...]) -> dict[str, int]:
     """Write what the crops of these sides tell; how many do."""
+    from faceswap.faces.remains import remains  # which needs OpenCV
+
     counts = {}
     for side in names:
         known = sides[side]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faceswap.events import Event, Notice, Progress, Summary
 from faceswap.jobs.notifying import notified
+from faceswap.jobs.train_checks import check_alone, check_end, check_masks, check_rate
 from faceswap.jobs.train_options import LEARNING, TrainOptions, gone_on_with, now_with, said_of
 from faceswap.swap.objective import CHANGES, LOSSES, Objective, strengths
 from faceswap.waiting import Report, loaded, waited
@@ -68,7 +69,7 @@ def _train(options: TrainOptions, begun_at: int | None) -> Generator[Event, None
     from faceswap.project import Project
 
     project = Project.open(options.project)
-    _check_rate(options)
+    check_rate(options)
     yield Progress(stage="train", done=0, unit="steps")
     yield from loaded("load", "faceswap.training.loop", "faceswap.swap.adversary")
     from faceswap.training.distributed import joined
@@ -141,8 +142,8 @@ def _prepared(
     folder = project.model / options.name
     checkpoint, problems = CheckpointFolder(folder).go_on(leads=group.leads)
     options, found = _gone_on(options, checkpoint)
-    _check_end(options, checkpoint, begun_at)
-    _check_alone(options, found, group)
+    check_end(options, checkpoint, begun_at)
+    check_alone(options, found, group)
     model, told = _model(options, checkpoint)
     problems += told
     loop_config = _loop_config(options, found)
@@ -199,7 +200,7 @@ def _tuner(
     def tuned(values: Mapping[str, Any], config: "LoopConfig") -> Tuning:
         nonlocal now
         changed = now_with(now, values)
-        _check_masks(changed, model)
+        check_masks(changed, model)
         rate, batch = values.get("rate", config.rate), values.get("batch", config.batch)
         if not isinstance(rate, float) or not isinstance(batch, int) or batch % group.size:
             raise OptionsError(
@@ -251,7 +252,7 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         model = SwapModel(config)
-    _check_masks(options, model)
+    check_masks(options, model)
     told = _done(options, checkpoint) if checkpoint is not None else _start(model, options)
     freeze(model, options.freeze)
     return model, told
@@ -280,47 +281,6 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     if not options.fresh and model.config == PRESETS["quick"]:
         reuse(model, read_checkpoint(asset_path("quick.safetensors")))
     return []
-
-
-def _check_masks(options: TrainOptions, model: "SwapModel") -> None:
-    from faceswap.errors import OptionsError
-
-    if "mask" in strengths(options.losses, LOSSES) and not model.learns_masks:
-        raise OptionsError(f"The preset {model.preset} learns no mask; leave mask out of --losses.")
-
-
-def _check_end(
-    options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: int | None
-) -> None:
-    from faceswap.errors import OptionsError
-    from faceswap.training.stretch import Wish, next_stretch
-
-    numbers = {} if checkpoint is None else checkpoint.numbers
-    stretch, _ = next_stretch(
-        numbers.get("notes", {}),
-        Wish(options.minutes, options.steps, options.endless),
-        numbers.get("step", 0),
-        numbers.get("seconds", 0.0),
-        begun_at,
-    )
-    if options.adversarial > 0 and stretch is None:
-        raise OptionsError(
-            "--adversarial begins late in a run, and this one has no end; add --minutes or --steps."
-        )
-
-
-def _check_rate(options: TrainOptions) -> None:
-    from faceswap.errors import OptionsError
-
-    if options.rate is not None and options.find_rate:
-        raise OptionsError("--rate names the rate that --find-rate is to find; give one of them.")
-
-
-def _check_alone(options: TrainOptions, found: Mapping[str, float], group: "Group") -> None:
-    from faceswap.errors import OptionsError
-
-    if options.batch == "auto" and "batch" not in found and group.size > 1:
-        raise OptionsError("--batch auto needs a single process; give several ones a number.")
 
 
 def _adversary(options: TrainOptions, device: "torch.device", group: "Group") -> "Adversary | None":

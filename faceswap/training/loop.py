@@ -1,10 +1,10 @@
 """The training loop, in the order of the mathematics."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from faceswap.errors import FaceswapError, TrainingError
 from faceswap.events import Event, Meter, Metrics, Notice, Progress, Saved
 from faceswap.training import requests
+from faceswap.training.aside import Aside
 from faceswap.training.batchfinder import find_batch
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
 from faceswap.training.compiling import choose_compiled
@@ -21,17 +22,13 @@ from faceswap.training.keeping import Keeper
 from faceswap.training.looking import Looks, Shown
 from faceswap.training.memory import memory_used
 from faceswap.training.optimisers import scale_rate
-from faceswap.training.precision import Choice, choose, possible, prepare
+from faceswap.training.precision import agreed_on, choose, possible, prepare
 from faceswap.training.ratefinder import find_rate
 from faceswap.training.records import Records, Unrecorded
 from faceswap.training.state import Companion, LoopConfig, TrainingState
 from faceswap.training.step import Objective, Stepper
 from faceswap.training.stretch import KEY, Stretch, Wish, next_stretch
-from faceswap.training.threads import use_device
 from faceswap.training.watch import PATIENCE, Watch
-from faceswap.waiting import Report, Sign, steadily
-
-T = TypeVar("T")
 
 _LONG = 0.3  # seconds of a step, from which on the next one is not waited for in silence
 
@@ -76,16 +73,16 @@ class Loop:
             )
         self.task, self.config, self.folder = task, config, folder
         self.group = group
-        agreed = self._agreed_on(choose(model, device, config.precision), device)
+        agreed = agreed_on(choose(model, device, config.precision), group, device)
         self.state = TrainingState(model, config, agreed.precision, device, companion)
         self._losses = dict(losses or {})
         self.state.notes |= {"begun": dict(begun or {}), "losses": self._losses}
         self.stepper = Stepper(task, self.state, config, group)
-        self._said: set[str] = set()
-        self._tell(agreed.reason)
+        self.stepper.tell(agreed.reason)
         self._keeper = Keeper(folder, self.state, config, kind, model_config, lambda: self.clock())
         self._looks = Looks(task, self.state, folder, config.measure)
         self._watch = Watch(self.state, self.stepper)
+        self._aside = Aside("train", device, self._sign)
         self.taken = 0
         self._tuner = tuner
         self._agreed: float | None = None
@@ -112,28 +109,9 @@ class Loop:
         state.notes |= notes
         # What was possible where the run was begun may not be here.
         device = state.generator.device
-        agreed = self._agreed_on(possible(state.model, device, state.precision), device)
+        agreed = agreed_on(possible(state.model, device, state.precision), self.group, device)
         state.precision = agreed.precision
-        self._tell(agreed.reason)
-
-    def _agreed_on(self, choice: Choice, device: torch.device) -> Choice:
-        """``choice``, or float32 where not all processes take bfloat16."""
-        half = choice.precision == "bf16"
-        if self.group.everyone(half, device) == half:
-            return choice
-        return Choice(
-            "fp32", "Not all processes can compute in bfloat16, so all compute in float32."
-        )
-
-    def _tell(self, message: str) -> None:
-        """Say ``message``, if there is one, when the run goes on, and only once."""
-        if message and message not in self._said:
-            self._said.add(message)
-            self.stepper.notices.append(Notice(message=message))
-
-    def _notices(self) -> Generator[Event, None, None]:
-        while self.stepper.notices:
-            yield self.stepper.notices.pop(0)
+        self.stepper.tell(agreed.reason)
 
     def tune(self, *, batch: bool, rate: bool) -> Generator[Event, None, None]:
         """Find the batch and the learning rate that suit, and go on with them.
@@ -143,11 +121,11 @@ class Loop:
         """
         found: dict[str, float] = dict(self.state.notes.get("found", {}))
         if batch:
-            count = yield from self._steadily("find batch", lambda: find_batch(self.stepper))
+            count = yield from self._aside.steadily("find batch", lambda: find_batch(self.stepper))
             self.config = self.stepper.config = replace(self.config, batch=count)
             found["batch"] = count
         if rate:
-            full = yield from self._steadily("find rate", lambda: find_rate(self.stepper))
+            full = yield from self._aside.steadily("find rate", lambda: find_rate(self.stepper))
             if full is not None:
                 scale_rate(self.state.optimiser, full / self.config.rate)
                 self.config = self.stepper.config = replace(self.config, rate=full)
@@ -161,9 +139,9 @@ class Loop:
         TrainingError when the run diverges and nothing helps, OutputError when the last save fails.
         """
         state = self.state
-        yield from self._notices()
+        yield from self.stepper.told()
         yield from self._aim(begun_at)
-        yield from self._steadily("compile", lambda: choose_compiled(self.stepper))
+        yield from self._aside.steadily("compile", lambda: choose_compiled(self.stepper))
         records = Records(self.folder, state.step) if self.group.leads else Unrecorded()
         self._looks = Looks(self.task, state, self.folder, self.config.measure)
         self._keeper.begin()
@@ -180,7 +158,7 @@ class Loop:
                     yield from self._report(records)  # which may send the run back
                     continue
                 yield from self._step(progress)
-                yield from self._notices()
+                yield from self.stepper.told()
                 if event := self._meter.set(state.step):
                     yield self._timed(event)
                 if state.step % self.config.report_steps == 0:
@@ -191,7 +169,7 @@ class Loop:
             if self.group.leads:
                 yield from self._show(records)
             yield self._sign()
-            yield from self._beside(self._save_what_is_new)
+            yield from self._aside(self._save_what_is_new)
         except TrainingError:
             self._keeper.saved_step = state.step  # what diverged must not replace what did not
             raise
@@ -215,7 +193,7 @@ class Loop:
         """One step; where steps take long, in a thread, so that the run goes on answering."""
         began = time.monotonic()
         if self._slow:
-            yield from self._beside(lambda: self._step_here(progress))
+            yield from self._aside(lambda: self._step_here(progress))
         else:
             self._step_here(progress)
         self._slow = time.monotonic() - began > _LONG
@@ -230,27 +208,6 @@ class Loop:
                 state.seconds = self._seconds_before + self.clock() - self._start
             finally:
                 self._stepping = False
-
-    def _beside(self, work: Callable[[], T]) -> Generator[Event, None, T]:
-        """What ``work`` gives, from a thread of its own; meanwhile the run tells how far it is."""
-
-        def alone() -> Generator[Event, None, T]:
-            yield from ()
-            return work()
-
-        return (yield from self._steadily("train", alone, self._sign))
-
-    def _steadily(
-        self, stage: str, job: Callable[[], Generator[Event, None, T]], sign: Sign | None = None
-    ) -> Generator[Event, None, T]:
-        """``job`` on the run's device in a thread of its own; see ``waiting.steadily``."""
-        device = next(self.state.model.parameters()).device
-
-        def there(_: Report) -> Generator[Event, None, T]:
-            use_device(device)
-            return (yield from job())
-
-        return (yield from steadily(stage, there, "steps", sign))
 
     def _sign(self) -> Progress:
         return self._timed(self._meter.progress())
@@ -380,7 +337,7 @@ class Loop:
         looks = self._looks
         if not looks.due:
             return
-        values = yield from self._beside(looks.values)
+        values = yield from self._aside(looks.values)
         if isinstance(values, Notice):
             yield values
             return
@@ -392,7 +349,7 @@ class Loop:
 
     def _show(self, records: Records | Unrecorded) -> Generator[Event, None, None]:
         yield from self._measure(records)
-        yield (yield from self._beside(self._looks.picture))
+        yield (yield from self._aside(self._looks.picture))
         self._shown_at = self.clock()
 
     def _show_due(self) -> bool:
@@ -410,11 +367,11 @@ class Loop:
             yield from self._measure(records)
         yield from self._save_beside()
         if snapshot and self._keeper.saved_step == self.state.step:
-            yield (yield from self._beside(self._keeper.snapshot_or_say))
+            yield (yield from self._aside(self._keeper.snapshot_or_say))
 
     def _save_beside(self) -> Generator[Event, None, None]:
         score = self._looks.score
-        yield (yield from self._beside(lambda: self._keeper.save_or_say(score)))
+        yield (yield from self._aside(lambda: self._keeper.save_or_say(score)))
         yield from self._say_of_room()
 
     def _say_of_room(self) -> Generator[Event, None, None]:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from faceswap.errors import OptionsError
+from faceswap.training.distributed import Group
 from faceswap.training.layers import able, lacking
 from faceswap.training.threads import use_real_cores
 
@@ -145,3 +146,11 @@ def keep_freed_memory() -> None:
         return
     mallopt(_MMAP_THRESHOLD, 2**31 - 1)
     mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def agreed_on(choice: Choice, group: Group, device: torch.device) -> Choice:
+    """``choice``, or float32 where not all of several processes take bfloat16."""
+    half = choice.precision == "bf16"
+    if group.everyone(half, device) == half:
+        return choice
+    return Choice("fp32", "Not all processes can compute in bfloat16, so all compute in float32.")

@@ -1,5 +1,6 @@
 """One optimiser step, in the order of the mathematics."""
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
@@ -66,7 +67,19 @@ class Stepper:
         self.torn = False
         self._clock = Clock(state.generator.device)
         self.notices: list[Notice] = []
+        self._said: set[str] = set()
         self.forget()
+
+    def tell(self, message: str) -> None:
+        """Say ``message``, if there is one, when the run goes on, and only once."""
+        if message and message not in self._said:
+            self._said.add(message)
+            self.notices.append(Notice(message=message))
+
+    def told(self) -> Iterator[Notice]:
+        """What there is to be said, each once."""
+        while self.notices:
+            yield self.notices.pop(0)
 
     def forget(self) -> None:
         """Begin the sums anew."""
