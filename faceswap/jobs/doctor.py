@@ -197,6 +197,7 @@ def _devices() -> Iterator[Finding]:
     import torch
 
     from faceswap.cards import cards, choose, this_system
+    from faceswap.devices import EVERYTHING, limits
     from faceswap.jobs.graphics import about_card, built_for, miscounts, to_change
 
     system = this_system()
@@ -219,7 +220,8 @@ def _devices() -> Iterator[Finding]:
         if wrong:
             yield _wrong(name, f"{size}does not compute ({wrong})", to_change(best))
         else:
-            yield _fine(name, f"{size}computes")
+            lacking = " ".join(n.message for n in limits(torch.device(name), EVERYTHING))
+            yield _fine(name, f"{size}computes" + (f". {lacking}" if lacking else ""))
     yield _fine(
         "cpu", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
     )
@@ -229,14 +231,17 @@ def _speed() -> Iterator[Finding]:
     """One training step of a convolution in both precisions, on the device that auto takes."""
     import torch
 
-    from faceswap.training.precision import autocast, fastest_precision, pick_device
+    from faceswap.devices import layout
+    from faceswap.training.layers import able
+    from faceswap.training.precision import Precision, autocast, fastest_precision, pick_device
 
     device = pick_device("auto")
     layer = torch.nn.Conv2d(64, 128, 3, padding=1).to(device)
-    x = torch.zeros(8, 64, 32, 32, device=device).to(memory_format=torch.channels_last)
+    x = torch.zeros(8, 64, 32, 32, device=device).to(memory_format=layout(device))
     flops = 3 * 2 * 8 * 32 * 32 * 64 * 128 * 9  # forward, and twice that backward
     rates: list[str] = []
-    for precision in ("fp32", "bf16"):
+    names: tuple[Precision, ...] = ("fp32", "bf16") if able("convolution", device) else ("fp32",)
+    for precision in names:
         best = float("inf")
         end = time.perf_counter() + 0.15
         while time.perf_counter() < end or best == float("inf"):
