@@ -12,13 +12,14 @@ import json
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 Value = str | int | float | None
 Tables = dict[str, list[dict[str, Value]]]
 
 FOLDER = Path(__file__).parent / "benchmarks"
+SETUP = (
+    "Install what tests and benchmarks need by 'python3 scripts/start.py test --version', and run "
+    "benchmarks with the Python of .venv."
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -36,7 +37,12 @@ def main(arguments: list[str]) -> int:
             return 2
         target = Path(rest[place + 1])
         del rest[place : place + 2]
-    tables: Tables = importlib.import_module(f"benchmarks.{name}").run(rest)
+    try:
+        benchmark = importlib.import_module(f"benchmarks.{name}")
+    except ModuleNotFoundError as error:
+        print(f"This benchmark needs the package {error.name}. {SETUP}")
+        return 1
+    tables: Tables = benchmark.run(rest)
     for title, rows in tables.items():
         show(title, rows)
     if target is not None:
@@ -46,6 +52,9 @@ def main(arguments: list[str]) -> int:
 
 def show(title: str, rows: list[dict[str, Value]]) -> None:
     """Print one table; columns are the keys of its rows in the order they first appear."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     for column in columns:
