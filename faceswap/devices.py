@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceswap.events import Event, Notice
+from faceswap.events import Notice
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -83,6 +83,7 @@ SPECTRA = Ability("Fourier transforms", _spectrum)
 TRAINING = (FUSED_STEPS, EDGES, MEDIANS, SPECTRA)
 LAB = (FUSED_STEPS, EDGES, BICUBIC, COUNTS)
 RESTORING = (AREAS,)
+EVERYTHING = tuple(dict.fromkeys((*TRAINING, *LAB, *RESTORING)))
 
 
 @cache
@@ -99,7 +100,7 @@ def able(ability: Ability, device: torch.device) -> bool:
     return torch.allclose(found, wanted, atol=1e-4)
 
 
-def limits(device: torch.device, asked: tuple[Ability, ...]) -> Generator[Event, None, None]:
+def limits(device: torch.device, asked: tuple[Ability, ...]) -> Generator[Notice, None, None]:
     """One notice of all that is ``asked`` of ``device`` and done otherwise, if any is."""
     otherwise = [f"{a.name} {a.instead}" for a in asked if not able(a, device)]
     if otherwise:

@@ -12,7 +12,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(variable, "1")
 
 from filelock import FileLock
+from hypothesis import settings
 from made_clips import MakeClip, write_clip
+
+# How long an example takes is the machine's matter.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -204,16 +204,16 @@ def _check_places(name: str, flat: list[object]) -> None:
 def _check_ability(name: str, args: Any) -> None:
     if name in LACKING:
         raise NotImplementedError(f"aten::{name} is not implemented for the MPS device")
-    match name:
-        case "grid_sampler_2d" if args[2] == 2:
+    match name.removeprefix("_"):  # in inference mode, some come by the name that users call
+        case "grid_sampler_2d" | "grid_sampler" if args[2] == 2:
             raise RuntimeError("MPS: Unsupported Bicubic interpolation")
-        case "grid_sampler_2d" if args[3] == 1:
+        case "grid_sampler_2d" | "grid_sampler" if args[3] == 1:
             raise RuntimeError("MPS: Unsupported Border padding mode")
-        case "_adaptive_avg_pool2d":
+        case "adaptive_avg_pool2d":
             sizes = zip(args[0].shape[-2:], args[1], strict=True)
             if any(of % to and to % of for of, to in sizes):
                 raise RuntimeError("Adaptive pool MPS: input sizes must be divisible")
-        case "convolution" | "convolution_backward":
+        case "convolution" | "convolution_backward" | "conv2d":
             for x in args[:3]:
                 laid = isinstance(x, FarTensor) and x.dim() == 4 and not x.is_contiguous()
                 if laid and x.is_contiguous(memory_format=torch.channels_last):

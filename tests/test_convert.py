@@ -21,8 +21,10 @@ from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
 from faceswap.jobs.train_options import TrainOptions
 from faceswap.swap.look import Look
+from faceswap.swap.model import SwapConfig, SwapModel
 from faceswap.swap.placing import placed_faces
 from faceswap.swap.swapper import Placed, Swapper
+from faceswap.training.precision import choose
 from faceswap.video.label import is_labelled
 from faceswap.video.reader import VideoReader
 
@@ -190,6 +192,26 @@ def test_a_learnt_outline_leaves_no_features_and_no_chin_of_a() -> None:
     cheek = points[[3, 31]].mean(0).round().astype(int)
     assert a[cheek[1], cheek[0]]
     assert not b[cheek[1], points[2, 0].round().astype(int) + 2]
+
+
+@pytest.mark.avx2
+def test_the_net_makes_what_it_makes_in_float32_on_any_processor() -> None:
+    cpu = torch.device("cpu")
+    torch.manual_seed(0)
+    model = SwapModel(SwapConfig(preset="quick", resolution=64)).eval().requires_grad_(False)
+    frames, faces = [frame(n) for n in range(3)], [[placed()], [], [placed(70)]]
+    with Swapper(model, cpu, PLAIN) as swapper:
+        swapped = swapper.swap(frames, faces)
+    crops = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        picture, _ = model.swap(crops)
+        whole, _ = model.network.translate(crops, "b")
+    half = choose(model, cpu).precision == "bf16"
+    assert bool((picture - whole).abs().max() > 0) == half
+    assert (picture - whole).abs().max() < 0.02
+    assert all(
+        bool((a != b).any()) == bool(f) for a, b, f in zip(swapped, frames, faces, strict=True)
+    )
 
 
 def test_frames_without_a_face_are_passed_on_untouched() -> None:

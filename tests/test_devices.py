@@ -21,8 +21,8 @@ from faceswap.devices import (
     BICUBIC,
     COUNTS,
     EDGES,
+    EVERYTHING,
     FUSED_STEPS,
-    LAB,
     MEDIANS,
     RESTORING,
     SPECTRA,
@@ -101,7 +101,7 @@ def test_the_stand_in_refuses_what_mps_does() -> None:
 
 @pytest.mark.usefixtures("far")
 def test_what_is_lacking_is_found_by_trying_and_told_once() -> None:
-    everything = {*TRAINING, *LAB, *RESTORING}
+    everything = set(EVERYTHING)
     assert everything == {FUSED_STEPS, EDGES, BICUBIC, MEDIANS, COUNTS, AREAS, SPECTRA}
     assert {a for a in everything if able(a, MPS)} == {SPECTRA}
     assert all(able(a, CPU) and able(a, torch.device("cuda")) for a in everything)

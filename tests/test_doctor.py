@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from fake_device import apple
 
 from faceswap.errors import AssetError
 from faceswap.events import Event, Progress
@@ -27,6 +28,14 @@ def by_title(summary: DoctorSummary, title: str) -> Finding:
     return next(finding for finding in summary.findings if finding.title == title)
 
 
+def test_what_apples_device_lacks_is_told() -> None:
+    with apple():
+        summary = examine()
+    assert "bicubic sampling is done on the processor" in by_title(summary, "mps").value
+    assert by_title(summary, "speed").value.endswith("GFLOP/s on mps; training takes fp32")
+
+
+@pytest.mark.avx2
 def test_it_looks_at_everything(tmp_path: Path) -> None:
     summary = examine(folder=tmp_path / "not yet there")
     titles = {finding.title for finding in summary.findings}

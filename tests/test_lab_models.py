@@ -13,6 +13,9 @@ from faceswap.autoencoder.models import SharedAutoencoder
 from faceswap.autoencoder.patches import PatchConfig
 from faceswap.autoencoder.sequence import LstmConfig
 from faceswap.autoencoder.variational import VariationalAutoencoder
+from faceswap.errors import OptionsError
+from faceswap.events import Notice
+from faceswap.lab.data import Pictures
 from faceswap.lab.family import members
 from faceswap.lab.models import (
     KINDS,
@@ -24,8 +27,12 @@ from faceswap.lab.models import (
     model_name,
 )
 from faceswap.lab.run import load_model
+from faceswap.lab.task import LabTask, Repeat
 from faceswap.training.checkpoint import weights_of, write_checkpoint
-from faceswap.training.precision import autocast, half_precision, possible
+from faceswap.training.layers import able
+from faceswap.training.loop import Loop
+from faceswap.training.precision import autocast, choose, half_precision, possible
+from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
 BODY = ConvConfig(channels=3, size=16, widths=(8, 8), kind="strided", numbers=12)
@@ -88,6 +95,24 @@ def test_a_model_of_any_kind_works_in_bfloat16_or_is_known_not_to(kind: str) -> 
     torch.autograd.backward(loss)
     assert torch.allclose(made.float(), whole, atol=0.05)
     assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
+@pytest.mark.avx2
+def test_a_net_with_an_lstm_trains_in_what_this_machine_can_do(tmp_path: Path) -> None:
+    pictures = Pictures(torch.randint(0, 255, (12, 3, 16, 16)).to(torch.uint8))
+    task, model = LabTask(pictures, pictures, Repeat(), CPU), build(CONFIGS["lab-lstm"])
+    loop = Loop(task, model, LoopConfig(steps=2, batch=4), tmp_path, "lab-lstm", {}, CPU)
+    told = [event.message for event in loop.run() if isinstance(event, Notice)]
+    assert loop.state.step == 2
+    assert loop.state.skipped == 0
+    assert loop.state.precision == choose(model, CPU).precision
+    if able("LSTM", CPU):
+        assert told == []
+    else:
+        assert told == [choose(model, CPU).reason]
+        half = LoopConfig(steps=2, precision="bf16")
+        with pytest.raises(OptionsError, match="LSTM layers can't be computed in bfloat16"):
+            Loop(task, model, half, tmp_path / "half", "lab-lstm", {}, CPU)
 
 
 def test_the_family_is_as_large_as_its_code() -> None:

@@ -35,6 +35,7 @@ def test_folding_changes_nothing_but_the_speed() -> None:
     assert net.fold() is net  # folding twice is harmless
 
 
+@pytest.mark.avx2
 def test_packing_changes_nothing_but_the_speed(net: LandmarkNet) -> None:
     packed = load_net(asset_path(ASSET)).to(memory_format=torch.channels_last)
     if not packed.pack():

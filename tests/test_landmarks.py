@@ -73,6 +73,7 @@ def landmarker(request: pytest.FixtureRequest) -> Landmarker:
 class TestContract:
     """What every landmarker does."""
 
+    @pytest.mark.avx2
     def test_points_lie_on_the_face(
         self, landmarker: Landmarker, detector: CenterFace, portrait: Frame
     ) -> None:

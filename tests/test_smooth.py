@@ -27,7 +27,7 @@ def place(matrices: list[Matrix]) -> NDArray[np.float64]:
     return np.array([-np.linalg.inv(m[:, :2]) @ m[:, 2] for m in matrices])[:, 0] / UNIT
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     frames=st.integers(0, 60),
     strength=st.sampled_from([0.0, 0.3, 0.5, 1.0]),

@@ -20,6 +20,9 @@ from faceswap.jobs.train import TrainSummary, train
 from faceswap.swap.model import SwapModel
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
+from faceswap.training.precision import choose
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,17 @@ def test_a_run_leaves_model_preview_and_records(
     assert any(isinstance(e, Metrics) and "held-out SSIM" in e.values for e in events)
     model = SwapModel.load(summary.model)
     assert (model.preset, model.resolution) == ("quick", 64)
+
+
+@pytest.mark.avx2
+def test_it_trains_in_what_this_machine_is_best_at(tmp_path: Path) -> None:
+    folder = draw_project(tmp_path, 12).folder
+    events, summary = finish(options(folder, precision="auto", steps=2))
+    model = SwapModel.load(summary.model)
+    assert read_checkpoint(summary.model).numbers["precision"] == choose(model, CPU).precision
+    assert not [n for n in notices(events) if "bfloat16" in n or "device" in n]
+    _, by_name = finish(options(folder, name="half", precision="bf16", steps=1))
+    assert read_checkpoint(by_name.model).numbers["precision"] == "bf16"
 
 
 def test_a_job_resumes_exactly(tmp_path: Path) -> None:

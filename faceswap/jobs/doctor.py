@@ -175,12 +175,15 @@ def _packages() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
+    from faceswap.devices import EVERYTHING, limits
+
     for number in range(torch.cuda.device_count()):
         card = torch.cuda.get_device_properties(number)
         size = card.total_memory / _GIGABYTE
         yield _fine(f"cuda:{number}", f"{card.name}, {size:.0f} GB, {card.major}.{card.minor}")
     if torch.backends.mps.is_available():
-        yield _fine("mps", "Apple graphics")
+        lacking = (notice.message for notice in limits(torch.device("mps"), EVERYTHING))
+        yield _fine("mps", " ".join(["Apple graphics.", *lacking]))
     card_seen = Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
     if card_seen and not torch.cuda.is_available():
         build = f"torch {torch.__version__} is built for CUDA {torch.version.cuda}"
@@ -200,14 +203,17 @@ def _speed() -> Iterator[Finding]:
     """One training step of a convolution in both precisions, on the device that auto takes."""
     import torch
 
-    from faceswap.training.precision import autocast, fastest_precision, pick_device
+    from faceswap.devices import layout
+    from faceswap.training.layers import able
+    from faceswap.training.precision import Precision, autocast, fastest_precision, pick_device
 
     device = pick_device("auto")
     layer = torch.nn.Conv2d(64, 128, 3, padding=1).to(device)
-    x = torch.zeros(8, 64, 32, 32, device=device).to(memory_format=torch.channels_last)
+    x = torch.zeros(8, 64, 32, 32, device=device).to(memory_format=layout(device))
     flops = 3 * 2 * 8 * 32 * 32 * 64 * 128 * 9  # forward, and twice that backward
     rates: list[str] = []
-    for precision in ("fp32", "bf16"):
+    names: tuple[Precision, ...] = ("fp32", "bf16") if able("convolution", device) else ("fp32",)
+    for precision in names:
         best = float("inf")
         end = time.perf_counter() + 0.15
         while time.perf_counter() < end or best == float("inf"):

@@ -1,4 +1,5 @@
-"""The window: how soon it is up, very many faces, very long curves, and what it holds in memory.
+"""The window: how soon it is up, very many faces, very long curves, what it holds in memory, and
+how long its event loop is held up, with the aim beside.
 
 All on Qt's offscreen platform, so without the time that a graphics system takes to show it.
 """
@@ -22,6 +23,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
+from benchmarks._held import AIM, while_jobs_run
 from faceswap.events import Metrics
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.jobs.answers import Answers
@@ -74,6 +76,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
             "A job that says much": [job(app, folder / "job", given.points // 10)],
             f"Memory over {given.previews:,} previews": previews(app, folder, given.previews),
             "Pages opened for the first time": pages(app, folder),
+            "The event loop while jobs run": while_jobs_run(app, folder),
         }
 
 
@@ -157,8 +160,9 @@ def curves(app: QApplication, count: int) -> Row:
     plots = Curves({"Loss": "loss"})
     plots.resize(900, 160)
     plots.show()
+    made = [0.0]
     while not plots.ready:
-        app.processEvents()
+        made.append(seconds_of(app.processEvents))
     values = np.exp(-np.linspace(0, 4, count)) + np.random.default_rng(0).normal(0, 0.05, count)
 
     def fill() -> None:
@@ -180,6 +184,8 @@ def curves(app: QApplication, count: int) -> Row:
         "a point, µs": 1e6 * filled / count,
         "a drawing, ms": 1000 * statistics.median(drawn),
         "longest, ms": 1000 * max(drawn),
+        "longest while made, ms": 1000 * max(made),
+        "aim, ms": AIM,
     }
 
 
@@ -201,6 +207,7 @@ def job(app: QApplication, folder: Path, count: int) -> Row:
         "events": count,
         "a look, ms": 1000 * statistics.median(looks),
         "longest, ms": 1000 * max(looks),
+        "aim, ms": AIM,
         "events/s at ten looks": 10 * count / len(looks),
     }
 

@@ -80,15 +80,6 @@ def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def swept(qapp: QApplication) -> Iterator[None]:
-    """Garbage is collected as in the application, not through all that the tests have loaded."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of their own for each test."""
     store = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)

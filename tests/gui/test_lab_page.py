@@ -230,7 +230,6 @@ def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("swept")
 def test_from_digits_to_a_repaired_picture(walker: Walker, work: Path, tmp_path: Path) -> None:
     picture = pictures(tmp_path / "some", 40) / "03.png"
     walker.until(lambda: len(walker.window.pages) == len(walker.window._kinds))
@@ -259,7 +258,6 @@ def test_from_digits_to_a_repaired_picture(walker: Walker, work: Path, tmp_path:
     assert not page.compare.slider.isVisible()
     walker.click(page.back)
     assert page.figure.isVisible()
-    assert walker.worst[0] < 0.05, f"the event loop was held up: {walker.worst}"
 
 
 @pytest.mark.slow

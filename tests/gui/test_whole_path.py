@@ -19,7 +19,6 @@ from gui.pages.train import TrainPage
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.usefixtures("swept")
 def test_from_two_clips_to_a_video(walker: Walker, sample: Path, tmp_path: Path) -> None:
     project = tmp_path / "first swap"
     _drop(walker, sample, tmp_path, project)
@@ -27,7 +26,6 @@ def test_from_two_clips_to_a_video(walker: Walker, sample: Path, tmp_path: Path)
     _look_at_faces(walker, project)
     _train(walker)
     _convert(walker, sample, project)
-    assert walker.worst[0] < 0.05, f"the event loop was held up: {walker.worst}"
 
 
 def _drop(walker: Walker, sample: Path, tmp_path: Path, project: Path) -> None:

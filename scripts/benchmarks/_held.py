@@ -1,0 +1,104 @@
+"""How long the window's event loop is held up while jobs run, with the real program behind it."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from benchmarks._jobs import done
+from faceswap.jobs.convert import ConvertOptions
+from faceswap.jobs.extract import ExtractOptions
+from faceswap.jobs.lab import LabOptions
+from faceswap.jobs.restore import RestoreOptions
+from faceswap.jobs.sample import SampleOptions, sample
+from faceswap.jobs.train_options import TrainOptions
+from faceswap.options import Options
+from gui.session import Desk
+from gui.settings import Settings
+from gui.window import Window
+
+Row = dict[str, str | int | float | None]
+
+AIM = 50.0
+"""Milliseconds that a turn of the event loop may take: longer, and dragging is seen to stutter."""
+
+
+class Watch:
+    """The longest turn of the event loop, in seconds of the window's own processor time, so that
+    a busy machine does not count."""
+
+    def __init__(self) -> None:
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._tick)
+        self.begin()
+        self._timer.start(1)
+
+    def begin(self) -> None:
+        """Forget what was."""
+        self.longest, self.turns, self._last = 0.0, 0, time.thread_time()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._timer.stop()
+
+    def _tick(self) -> None:
+        now = time.thread_time()
+        self.longest = max(self.longest, now - self._last)
+        self.turns += 1
+        self._last = now
+
+
+def while_jobs_run(app: QApplication, folder: Path) -> list[Row]:
+    """A row for each job, started where its page starts it and seen to its end."""
+    clips, project, lab = folder / "clips", folder / "swap", folder / "lab"
+    done(sample(SampleOptions(folder=clips, seconds=2, size=256)))
+    project.mkdir()
+    (project / "project.toml").write_text("format = 1\n")
+    store = QSettings(str(folder / "jobs.ini"), QSettings.Format.IniFormat)
+    desk = Desk(Settings(store, folder / "jobs"))
+    window = Window(desk)
+    window.show()
+    desk.open(project)
+    while len(window.pages) < len(window._kinds):
+        app.processEvents()
+    given: dict[str, Any] = {"project": project, "device": "cpu"}
+    picture = project / "faces" / "a" / "000000_0.png"
+    jobs: list[tuple[str, Options]] = [
+        ("footage", ExtractOptions(video=clips / "a.mp4", side="a", size=64, **given)),
+        ("footage", ExtractOptions(video=clips / "b.mp4", side="b", size=64, **given)),
+        ("train", TrainOptions(steps=100, batch=4, resolution=64, **given)),
+        ("convert", ConvertOptions(output=folder / "out.mp4", **given)),
+        ("lab", LabOptions(use="denoise", output=lab, steps=20, device="cpu")),
+        ("lab", RestoreOptions(input=picture, model=lab / "denoise", output=folder / "out.png")),
+    ]
+    watch = Watch()
+    rows = [_row(app, window, watch, page, options) for page, options in jobs]
+    watch.close()
+    window.close()
+    desk.deleteLater()
+    return rows
+
+
+def _row(app: QApplication, window: Window, watch: Watch, page: str, options: Options) -> Row:
+    window.go(page)
+    while not window.page.settled:
+        app.processEvents()
+    name = type(options).__name__.removesuffix("Options").lower()
+    watch.begin()
+    job = window.desk.jobs.start(name, options, name, getattr(options, "project", None))
+    while job.running:
+        app.processEvents()
+        time.sleep(0.001)
+    if job.state != "finished":
+        raise RuntimeError(f"{name}: {job.message}")
+    longest = 1000 * watch.longest
+    return {
+        "page": page,
+        "job": name,
+        "turns": watch.turns,
+        "longest, ms": longest,
+        "aim, ms": AIM,
+        "met": "yes" if longest <= AIM else "no",
+    }
