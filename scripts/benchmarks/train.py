@@ -14,10 +14,10 @@ from faceswap.errors import FaceswapError
 from faceswap.faces.align import mean_face
 from faceswap.jobs.train_options import LEARNING
 from faceswap.swap.cost import facts_of
-from faceswap.swap.faceset import FaceSet
 from faceswap.swap.model import PRESETS, SwapConfig, SwapModel, config_of
 from faceswap.swap.objective import Objective
 from faceswap.swap.partners import Shapes
+from faceswap.swap.sides import FaceSet
 from faceswap.swap.task import SwapTask
 from faceswap.training.compiling import compiled
 from faceswap.training.data import ImageSet
