@@ -6,9 +6,10 @@ from drawn_faces import draw_project
 
 from faceswap.events import Event
 from faceswap.swap.adversary import AdversarialTask, Adversary, AdversaryConfig
-from faceswap.swap.faceset import FaceSet, LoadConfig, load_faces
+from faceswap.swap.faceset import LoadConfig, load_faces
 from faceswap.swap.model import SwapConfig, SwapModel
 from faceswap.swap.objective import Objective
+from faceswap.swap.sides import FaceSet
 from faceswap.swap.task import SwapTask
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.loop import Loop

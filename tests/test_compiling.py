@@ -22,7 +22,8 @@ MODELS = [
 def test_every_model_is_one_graph_to_the_compiler(config: SwapConfig) -> None:
     model = SwapModel(config)
     faces = torch.rand(1, 3, model.input_size, model.input_size)
-    found = torch._dynamo.explain(model)({"a": faces, "b": faces})
+    found = torch._dynamo.explain(model)({"a": faces, "b": faces}, torch.tensor([True]))
+    assert found.graph_count == 1
     assert found.graph_break_count == 0
     torch._dynamo.reset()
 

@@ -10,10 +10,11 @@ from PIL import Image
 from torch.nn import functional
 
 from faceswap.faces.crops import write_crop
-from faceswap.swap.faceset import FaceSet, LoadConfig, load_faces
+from faceswap.swap.faceset import LoadConfig, load_faces
 from faceswap.swap.losses import mask_loss, picture_losses
 from faceswap.swap.model import SwapConfig, SwapModel
 from faceswap.swap.objective import CHANGES, LOSSES, Objective, strengths
+from faceswap.swap.sides import FaceSet
 from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.data import ImageSet
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from faceswap.swap.faceset import FaceSet
     from faceswap.swap.model import SwapModel
+    from faceswap.swap.sides import FaceSet
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.loop import Loop
 

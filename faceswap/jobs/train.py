@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from faceswap.project import Project
     from faceswap.swap.adversary import Adversary
-    from faceswap.swap.faceset import FaceSet
     from faceswap.swap.model import SwapModel
+    from faceswap.swap.sides import FaceSet
     from faceswap.swap.task import SwapTask
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.distributed import Group

@@ -14,8 +14,8 @@ from torch.nn import functional
 from faceswap.autoencoder.discriminator import seeded_discriminator, tells_apart, wants_real
 from faceswap.autoencoder.networks import Decoded
 from faceswap.devices import moved
-from faceswap.swap.faceset import FaceSet
 from faceswap.swap.objective import Objective
+from faceswap.swap.sides import FaceSet
 from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.distributed import Group
 from faceswap.training.optimisers import make_optimiser, state_device, take_step

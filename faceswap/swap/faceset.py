@@ -1,7 +1,7 @@
 """A folder of aligned crops as a set to train on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from faceswap.faces.gaze import iris_places
 from faceswap.faces.mask import eyes_mask, face_mask, mouth_inside, mouth_mask
 from faceswap.swap.evaluation import SIGNALS, expression_signals
 from faceswap.swap.partners import Shapes
+from faceswap.swap.sides import FaceSet
 from faceswap.training.data import APART, ImageSet, Role, allocate, balance, roles
 from faceswap.waiting import Reports, unheard
 
@@ -38,21 +39,6 @@ class LoadConfig:
     min_presence: float = 0.5
     min_sharpness: float = 0.15
     balanced: bool = True
-
-
-@dataclass
-class FaceSet:
-    """One side's faces.
-
-    training and held_out hold pictures (N, 3, R, R) and maps (N, 3, R/2, R/2): the face's
-    region, eyes with, at half strength, the mouth, and what is between the lips. shapes: the
-    landmarks of those in training. problems: what was left out and why.
-    """
-
-    training: ImageSet
-    held_out: ImageSet | None
-    shapes: Shapes
-    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,11 @@ from torch.nn import functional
 
 from faceswap.autoencoder.losses import psnr, ssim
 from faceswap.devices import layout
-from faceswap.swap.faceset import FaceSet
 from faceswap.swap.losses import mask_loss, picture_losses
 from faceswap.swap.model import SwapModel
 from faceswap.swap.objective import Objective
 from faceswap.swap.pairing import Followers, Pairing
-from faceswap.swap.preview import write_grid
+from faceswap.swap.sides import FaceSet
 from faceswap.training import augment, degrade
 from faceswap.training.data import ImageSet
 from faceswap.training.memory import in_portions
@@ -245,6 +244,8 @@ class SwapTask:
 
     def preview(self, model: nn.Module, path: Path) -> None:
         """A grid of fixed faces; see ``write_grid``."""
+        from faceswap.swap.preview import write_grid  # the only part that writes pictures
+
         assert isinstance(model, SwapModel)
         write_grid(model, {side: _spread(s) for side, s in self._sets.items()}, path)
 

@@ -118,14 +118,11 @@ class Stepper:
 
     def take(self, factor: float, progress: float | None) -> dict[str, Tensor]:
         """A step at ``factor`` times the full rate; its losses."""
-        state, config = self.state, self.config
+        state = self.state
         started = self._clock.now()
         set_rate(state.optimiser, factor)
         losses = self._fitting_gradients(progress or 0.0)
-        norm = nn.utils.clip_grad_norm_(state.parameters.values(), config.clip)
-        self.torn = True
-        bad = self._judge(norm)
-        self._change(bad)
+        bad = self._learn()
         state.step += 1
         self.torn = False
         for name, value in losses.items():
@@ -137,6 +134,27 @@ class Stepper:
         self.summed += 1
         self._steps.append((started, self._clock.now()))
         return losses
+
+    def replayable(self, progress: float) -> dict[str, Tensor]:
+        """The work of a step and nothing besides, at the present rate; its losses.
+
+        Asks the device nothing, so that a graphics card can be given it once and replay it. What
+        the processor decides from step to step, such as the rate, stays as it was then; the step
+        is not counted, and memory that runs out is an error.
+        """
+        losses = self._gradients(progress)
+        self._learn()
+        self.torn = False
+        return losses
+
+    def _learn(self) -> Tensor:
+        """Change the weights by the gradients there are; 1 where that was left out, else 0."""
+        parameters = self.state.parameters.values()
+        norm = nn.utils.clip_grad_norm_(parameters, self.config.clip)
+        self.torn = True
+        bad = self._judge(norm)
+        self._change(bad)
+        return bad
 
     def _change(self, bad: Tensor) -> None:
         """Change the weights by their gradients, but not where ``bad`` is 1."""
