@@ -90,7 +90,7 @@ EVERYTHING = tuple(dict.fromkeys((*TRAINING, *LAB, *RESTORING)))
 @torch.inference_mode(False)
 def able(ability: Ability, device: torch.device) -> bool:
     """Whether ``device`` has ``ability``; tried once."""
-    if device.type in ("cpu", "cuda"):
+    if device.type != "mps":
         return True
     wanted = ability.trial(torch.device("cpu"))
     try:

@@ -60,7 +60,7 @@ def stand_in() -> Iterator[None]:
     def fused(*args: Any, **kwargs: Any) -> Any:
         return adamw(*args, **(kwargs | {"fused": True}))  # as on a card
 
-    def clipped(*args: Any, foreach: bool, **kwargs: Any) -> Any:
+    def clipped(*args: Any, foreach: bool | None = None, **kwargs: Any) -> Any:
         return clip(*args, **kwargs)  # which PyTorch does one by one where it knows no better
 
     with pytest.MonkeyPatch.context() as patch:

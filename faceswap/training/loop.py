@@ -232,6 +232,8 @@ class Loop:
         seconds = self._seconds_before + spent
         left = max(0.0, 60 * stretch.minutes - (seconds - stretch.since))
         total = self._first + (self.state.step - self._first) * (1 + left / spent)
+        if stretch.steps is not None and total > stretch.steps:
+            return event  # which ends by its steps
         return event.model_copy(update={"eta": left, "total": float(round(total))})
 
     def _report(self, records: Records | Unrecorded) -> Generator[Event, None, None]:
