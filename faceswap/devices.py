@@ -129,7 +129,7 @@ def layout(device: torch.device) -> torch.memory_format:
     With the channels last convolutions are fastest; on MPS, several operators were wrong with it,
     and said nothing (PyTorch's issues 107214, 175189, 180984).
     """
-    return torch.channels_last if device.type in ("cpu", "cuda") else torch.contiguous_format
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def moved(model: Model, device: torch.device) -> Model:

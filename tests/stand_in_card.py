@@ -52,13 +52,10 @@ class CardGenerator(torch.Generator):
 @contextmanager
 def stand_in() -> Iterator[None]:
     """Let the training step take the stand-in for a card."""
-    autocast, adamw, clip = torch.autocast, optimisers.AdamW, nn.utils.clip_grad_norm_
+    autocast, clip = torch.autocast, nn.utils.clip_grad_norm_
 
     def cast(device: str, *args: Any, **kwargs: Any) -> Any:
         return nullcontext() if device == CARD.type else autocast(device, *args, **kwargs)
-
-    def fused(*args: Any, **kwargs: Any) -> Any:
-        return adamw(*args, **(kwargs | {"fused": True}))  # as on a card
 
     def clipped(*args: Any, foreach: bool | None = None, **kwargs: Any) -> Any:
         return clip(*args, **kwargs)  # which PyTorch does one by one where it knows no better
@@ -66,8 +63,7 @@ def stand_in() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "Generator", CardGenerator)
         patch.setattr(torch, "autocast", cast)
-        patch.setattr(optimisers, "AdamW", fused)
-        adam = sys.modules[adamw.__mro__[1].__module__]
+        adam = sys.modules[optimisers.AdamW.__mro__[1].__module__]
         patch.setattr(adam, "_device_dtype_check_for_fused", lambda *_, **__: None)
         patch.setattr(nn.utils, "clip_grad_norm_", clipped)
         yield
@@ -109,9 +105,8 @@ def make_stepper(
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down every operation.
 
-    calls: their names and the shapes of what goes in. strays: those that work beside the card,
-    draw from other random numbers than the card's, or give what is not laid out as convolutions
-    want it.
+    calls: their names and the shapes of what goes in. strays: those that work beside the card, or
+    draw from other random numbers than the generator's.
     """
 
     def __init__(self) -> None:
@@ -134,9 +129,8 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.calls.append((name, tuple(tuple(x.shape) for x in tensors)))
         if any(x.device != CARD for x in (*tensors, *made)):
             self.strays.append(f"{name} is not on the card")
-        chance = {a.name for a in func._schema.arguments} & {"generator"}
-        drawn = any(tag is torch.Tag.nondeterministic_seeded for tag in func.tags)
-        if (chance or drawn) and kwargs.get("generator") is None:
+        drawn = torch.Tag.nondeterministic_seeded in func.tags
+        if drawn and kwargs.get("generator") is None:
             self.strays.append(f"{name} draws from other random numbers")
         return result
 

@@ -138,10 +138,11 @@ def test_what_is_replayed_is_a_step() -> None:
 
 
 def test_a_traced_model_takes_the_same_steps_in_one_graph(project: Path) -> None:
+    config = SwapConfig(preset="df", resolution=64, encoder=8, decoder=8, mask=8, code=32)
     losses = []
     for traced in (False, True):
         torch.manual_seed(0)
-        model = SwapModel(SMALL[0])
+        model = SwapModel(config)
         task = SwapTask(sides_of(project), model.input_size, Objective(), CPU)
         settings = LoopConfig(batch=2, precision="fp32")
         stepper = Stepper(task, TrainingState(model, settings, "fp32", CPU), settings)

@@ -19,7 +19,7 @@ from faceswap.training.forecast import kept_bytes
 from faceswap.training.precision import Precision, autocast
 
 CPU = torch.device("cpu")
-SMALL = SwapConfig(preset="quick", resolution=64)
+SMALL = SwapConfig(preset="quick", resolution=96)
 
 
 def real_step(config: SwapConfig, count: int, precision: Precision) -> tuple[SwapModel, Any]:
@@ -48,8 +48,8 @@ def real_step(config: SwapConfig, count: int, precision: Precision) -> tuple[Swa
 def test_what_is_foretold_is_what_autograd_keeps_and_the_allocator_gives(
     precision: Precision,
 ) -> None:
-    told = step_memory(SMALL, 4, precision)
-    model, forward = real_step(SMALL, 4, precision)
+    told = step_memory(SMALL, 6, precision)
+    model, forward = real_step(SMALL, 6, precision)
     assert told.kept == kept_bytes(forward, model.parameters())
     model.zero_grad(set_to_none=True)
     kind = torch.profiler.ProfilerActivity.CPU
@@ -63,7 +63,7 @@ def test_what_is_foretold_is_what_autograd_keeps_and_the_allocator_gives(
         most = max(most, now)
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     assert told.states == 4 * weights
-    assert told.most - told.states == pytest.approx(most, rel=0.01)
+    assert told.most - told.states == pytest.approx(most, rel=0.03)
     assert told.most > told.states + told.kept
 
 
