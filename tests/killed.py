@@ -18,6 +18,7 @@ from driving import finished
 from made_clips import write_clip
 from standing_faces import stand_in
 
+from faceswap import generations
 from faceswap.faces.crops import crop_files
 from faceswap.faces.exclude import EXCLUDED, exclude
 from faceswap.faces.index import FaceIndex
@@ -177,7 +178,14 @@ def _like(seen: list[Any], old: list[Any], new: list[Any]) -> str:
     return "neither"
 
 
+def no_power_cuts() -> None:
+    """Spare the waiting for the disk: what the system was given outlives a killed process."""
+    os.fsync = lambda handle: None
+    generations.flush_files = lambda folder: None
+
+
 if __name__ == "__main__":
+    no_power_cuts()
     stand_in(batch=2)
     noted_commits()
     sys.stdout.write(json.dumps(run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))

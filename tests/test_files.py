@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -127,20 +128,26 @@ def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
     remove_parts(tmp_path / "none")
 
 
-def test_files_are_flushed_one_by_one_where_the_system_knows_no_other_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("linux", [True, False])
+def test_files_are_flushed_all_at_once_or_one_by_one(
+    linux: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if linux and not files._LINUX:
+        pytest.skip("only Linux can")
     (tmp_path / "below").mkdir()
     for name in ("a", "below/b"):
         (tmp_path / name).write_text(name)
-    flushed: list[str] = []
+    flushed: set[int] = set()
     original = os.fsync
 
     def noted(handle: int) -> None:
-        flushed.append(os.fstat(handle).st_ino)  # type: ignore[arg-type]
+        flushed.add(os.fstat(handle).st_ino)
         original(handle)
 
     monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.delattr(os, "sync", raising=False)
+    monkeypatch.setattr(files, "_LINUX", linux)
     flush_files(tmp_path)
-    assert set(flushed) == {(tmp_path / name).stat().st_ino for name in ("a", "below/b")}
+    inside = {(tmp_path / name).stat().st_ino for name in ("a", "below/b")}
+    assert flushed == (set() if linux else inside)
+    with pytest.raises(OSError, match="No such file") if linux else nullcontext():
+        flush_files(tmp_path / "none")

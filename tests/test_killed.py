@@ -21,7 +21,7 @@ def killed(folder: Path, job: str, step: int) -> dict[str, Any]:
         [sys.executable, str(PROGRAM), str(folder), job, str(step)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         env={**os.environ, **threads},
     )
     assert done.returncode == 0, done.stderr
