@@ -53,7 +53,8 @@ class Walker:
         before = len(self.desk.jobs.jobs)
         self.click(widget)
         job = self.desk.jobs.jobs[0]
-        assert job.record.pid != os.getpid()
+        assert job.record.process is not None
+        assert job.record.process.pid != os.getpid()
         self._turns = 0
         assert len(self.desk.jobs.jobs) == before + 1, self.window.banner._text.text()
         self.until(lambda: not job.running)
