@@ -370,7 +370,7 @@ def test_much_that_a_job_says_is_taken_in_pieces_and_drawn_now_and_then(
     assert sum(pieces) > 20_000
     assert len(pieces) >= 5
     assert len(set(turns)) == len(turns)  # between any two, others had their turn
-    assert len(page.curves.series["loss"].points[0]) > 100
+    assert max(drawings) > 100  # what is asked for anew at the end may be shorter
     assert len(drawings) <= len(pieces)
 
 
