@@ -212,9 +212,10 @@ def test_a_preview_shows_what_is_written(
             assert shown.frame == number
             assert shown.faces == 1 + (number >= CUT and number != 43)
             off = np.abs(shown.image.astype(int) - written[number])
-            # float32, where it is the faster one, sums in another order for another batch.
-            assert off.max() <= 1, number
-            assert off.mean() < 1e-3, number
+            # Where float32 is the faster one, it sums in another order for another batch, and
+            # then OpenCV's conversion to Lab, which has steps, may take the next one.
+            assert (off > 0).mean() < 1e-3, number
+            assert off.max() <= 3, number
 
 
 def test_a_preview_looks_at_each_frame_once(
