@@ -196,7 +196,7 @@ def test_a_run_of_a_newer_version_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = draw_project(tmp_path).folder
-    monkeypatch.setattr(checkpoint_module, "FORMAT", 2)
+    monkeypatch.setattr(checkpoint_module, "FORMAT", checkpoint_module.FORMAT + 1)
     finish(options(folder))
     monkeypatch.undo()
     before = contents(folder / "model" / "main")
