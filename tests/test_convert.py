@@ -213,9 +213,10 @@ def test_a_preview_shows_what_is_written(
             assert shown.frame == number
             assert shown.faces == 1 + (number >= CUT and number != 43)
             off = np.abs(shown.image.astype(int) - written[number])
-            # float32, where it is the faster one, sums in another order for another batch.
-            assert off.max() <= 1, number
-            assert off.mean() < 1e-3, number
+            # Where float32 is the faster one, it sums in another order for another batch, and
+            # then OpenCV's conversion to Lab, which has steps, may take the next one.
+            assert (off > 0).mean() < 1e-3, number
+            assert off.max() <= 3, number
 
 
 def test_a_preview_looks_at_each_frame_once(
@@ -235,12 +236,12 @@ def test_a_preview_looks_at_each_frame_once(
 
     monkeypatch.setattr(SwapModel, "swap", counted)
     with Studio(two_shots, "cpu") as studio:
-        alone = 2  # a face alone is computed twice, as it would be rounded otherwise
-        assert asked(studio, 26) == 7 + alone  # the anchors 0, 4, … 24 and itself
+        assert asked(studio, 26) == 8  # the anchors 0, 4, … 24 and itself
         assert asked(studio, 26, sharpen=0, grow=0.2, feather=0.3, color=0.5, opacity=0.7) == 0
-        assert asked(studio, 27) == alone
-        assert asked(studio, 29) == 1 * alone + alone  # the anchor 28
-        assert asked(studio, 12) == alone
+        assert asked(studio, 27) == 2  # itself twice, as alone it would be rounded otherwise
+        assert asked(studio, 29) == 2  # the anchor 28 and itself
+        assert asked(studio, 12) == 0  # an anchor seen just now
+        assert asked(studio, 13) == 2
         assert asked(studio, CUT) == 2  # a new shot
 
 

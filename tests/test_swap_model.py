@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from faceswap.autoencoder.unfilled import unfilled
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.swap.model import (
     KIND,
@@ -196,3 +197,13 @@ def test_frozen_parts_have_no_gradient() -> None:
     freeze(model, "shared")
     assert not any(p.requires_grad for p in model.network.inters.parameters())
     assert all(p.requires_grad for p in model.network.decoders.parameters())
+
+
+@pytest.mark.parametrize("preset", ["quick", "classic", "df", "liae"])
+def test_a_model_to_be_filled_draws_nothing_and_takes_no_memory(preset: Preset) -> None:
+    before = torch.get_rng_state()
+    with unfilled():
+        model = SwapModel(config_of(preset))
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
+    assert not list(model.buffers())  # what is not in a checkpoint would stay without values
+    assert torch.equal(torch.get_rng_state(), before)

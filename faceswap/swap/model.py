@@ -31,6 +31,7 @@ from faceswap.autoencoder.networks import (
     DenseBottleneck,
     QuadDecoder,
 )
+from faceswap.autoencoder.unfilled import unfilled
 from faceswap.devices import layout, moved
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.training.checkpoint import Checkpoint, newest_weights, read_checkpoint
@@ -206,8 +207,7 @@ def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Sw
     another kind of model.
     """
     config = config_from(checkpoint)
-    with torch.device("meta"):
-        # Drawing values to start from takes longer than reading those that there are.
+    with unfilled():
         model = SwapModel(config)
     known = model.state_dict()
     weights = checkpoint.part("ema") or checkpoint.part("model")

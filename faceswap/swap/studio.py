@@ -29,7 +29,10 @@ _NEAR = 48
 
 _KEPT = 6
 
-_AT_A_TIME = 8  # frames, as conversion does
+_AT_A_TIME = 12
+"""Frames to be learnt from, and the one to be shown: as many as the default look needs."""
+
+_FACES_KEPT = 16
 
 _Mark = tuple[str, int, int, int]
 
@@ -96,13 +99,12 @@ class Footage:
 class Remembering:
     """A model that answers the same question twice for the price of once.
 
-    While only the blending changes, the network's picture of a frame stays the same.
+    While only the blending changes, the network's picture of a face stays the same.
     """
 
     def __init__(self, model: "SwapModel") -> None:
         self._model = model
-        self._asked: Tensor | None = None
-        self._answer: tuple[Tensor, Tensor | None] | None = None
+        self._known: OrderedDict[bytes, tuple[Tensor, Tensor | None]] = OrderedDict()
 
     @property
     def resolution(self) -> int:
@@ -110,12 +112,21 @@ class Remembering:
         return self._model.resolution
 
     def swap(self, faces: "Tensor") -> "tuple[Tensor, Tensor | None]":
-        """As the model's own ``swap``."""
+        """As the model's own ``swap``; all faces are computed where one of them is new."""
         import torch
 
-        if self._answer is None or self._asked is None or not torch.equal(self._asked, faces):
-            self._asked, self._answer = faces, self._model.swap(faces)
-        return self._answer
+        keys = [face.cpu().numpy().tobytes() for face in faces]
+        if any(key not in self._known for key in keys):
+            pictures, masks = self._model.swap(faces)
+            for n, key in enumerate(keys):
+                self._known[key] = pictures[n], None if masks is None else masks[n]
+                self._known.move_to_end(key)
+        found = [self._known[key] for key in keys]
+        while len(self._known) > _FACES_KEPT:
+            self._known.popitem(last=False)
+        learned = [mask for _, mask in found if mask is not None]
+        made = torch.stack([picture for picture, _ in found])
+        return made, torch.stack(learned) if learned else None
 
 
 @dataclass(frozen=True)
@@ -209,17 +220,17 @@ class Studio:
         from faceswap.swap.tone import anchors_before
 
         assert self._tones is not None
-        frames: list[Image] = []
-        faces: list[list[Placed]] = []
-        for before, found in anchors_before(self._places, number, look.steady).items():
-            unknown = [face for face in found if not self._tones.knows(face)]
-            if unknown:
-                frames.append(footage.frame(before).image)
-                faces.append(unknown)
-            if len(frames) == _AT_A_TIME:
-                swapper.learn(frames, faces)
-                frames, faces = [], []
-        swapper.learn(frames, faces)
+        work = {
+            before: [face for face in faces if not self._tones.knows(face)]
+            for before, faces in anchors_before(self._places, number, look.steady).items()
+        }
+        work = {before: faces for before, faces in work.items() if faces}
+        if work:
+            work[number] = self._places[number]
+        numbers = [*work]
+        for start in range(0, len(numbers), _AT_A_TIME):
+            some = numbers[start : start + _AT_A_TIME]
+            swapper.learn([footage.frame(n).image for n in some], [work[n] for n in some])
 
     def _load(self, run: Path) -> _Loaded:
         """The newest model of ``run``; nothing is read where its files are as they were."""

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from faceswap.swap.swapper import Placed
 
 ANCHOR_EVERY = 4
-"""On real clips a shift of the average is then 0.05 off in Lab in the mean, 0.5 at most, which
-is 0.1 and 1.3 of 255 levels, and a picture takes the network 11 faces instead of 39."""
+"""On three real clips the average is then 0.1 off in Lab in the mean and 0.5 at most from what it
+is with every frame of the shot. Written frames of two of them, at the default look, differ by one
+of 255 levels at most, by three where ``light`` is 0, and flicker as much as before. A picture takes
+the network 11 faces instead of 39."""
 
 _REST = 0.02
 """What frames before the reach would count for: on real clips 0.07 in Lab at most."""
