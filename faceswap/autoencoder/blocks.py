@@ -100,6 +100,29 @@ class Downscale(nn.Sequential):
         super().__init__(convolution, activation(active))
 
 
+class PixelShuffle(nn.PixelShuffle):
+    """torch's, but for kernels laid out channels last it gives that layout on every device.
+
+    On a graphics card torch's own gives the plain layout, so that of each doubling's output, and
+    of its gradient, further copies are made on the way into the next convolution.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C·factor², H, W) → (N, C, factor·H, factor·W)."""
+        kept = input.is_contiguous(memory_format=torch.channels_last)
+        if input.device.type == "cpu" or not kept:
+            return super().forward(input)
+        return shuffled_last(input, self.upscale_factor)
+
+
+def shuffled_last(x: Tensor, factor: int) -> Tensor:
+    """Pixel shuffle of x (N, C·factor², H, W), laid out channels last, in a single copy."""
+    n, c, h, w = x.shape
+    cells = x.permute(0, 2, 3, 1).reshape(n, h, w, c // factor**2, factor, factor)
+    rows = cells.permute(0, 1, 4, 2, 5, 3)
+    return rows.reshape(n, h * factor, w * factor, c // factor**2).permute(0, 3, 1, 2)
+
+
 class Upscale(nn.Sequential):
     """Convolution, activation, pixel shuffle: (N, I, H, W) → (N, O, factor·H, factor·W).
 
@@ -117,7 +140,7 @@ class Upscale(nn.Sequential):
     ) -> None:
         convolution = nn.Conv2d(inputs, outputs * factor**2, kernel, padding=kernel // 2)
         icnr_(convolution.weight, factor)
-        super().__init__(convolution, activation(active), nn.PixelShuffle(factor))
+        super().__init__(convolution, activation(active), PixelShuffle(factor))
 
 
 class Enlarge(nn.Sequential):

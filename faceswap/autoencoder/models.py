@@ -76,8 +76,11 @@ class SharedAutoencoder(nn.Module):
         """
         features = self.encode(torch.cat(list(pictures.values())))
         if exchanged is not None:
+            count = len(exchanged)
             places = torch.cat([exchanged, exchanged]).view(-1, 1, 1, 1)
-            features = torch.where(places, features.roll(len(exchanged), 0), features)
+            # Not roll: what it gives is laid out otherwise on a card, and than compilers think.
+            others = torch.cat([features[count:], features[:count]])
+            features = torch.where(places, others, features)
         decoded: dict[str, Decoded] = {}
         start = 0
         for domain, x in pictures.items():
