@@ -54,7 +54,11 @@ class ImageSet:
 
     def draw(self, count: int, generator: Generator) -> Tensor:
         """Places (count,) of random pictures, by weight, with replacement."""
-        return torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        # Never a single one: older versions of PyTorch draw that in another way, which waits for
+        # a graphics card.
+        several = max(2, count)
+        drawn = torch.multinomial(self.weights, several, replacement=True, generator=generator)
+        return drawn[:count]
 
     def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """The pictures and maps at ``places`` as floats in [0, 1], where the weights are."""

@@ -96,6 +96,7 @@ class TrainingState:
         self.optimiser: Optimizer = make_optimiser(
             config.optimiser, self.parameters.values(), config.rate
         )
+        self._seed = config.seed
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.precision = precision
         self._asked_precision = config.precision
@@ -175,7 +176,7 @@ class TrainingState:
                 like, dtype=value.dtype, device=parameter.device
             ).copy_(value)
         state = checkpoint.part("state")
-        self.generator.set_state(state["generator"])
+        self._draw_on(state["generator"], int(numbers["step"]))
         self.skipped.copy_(state["skipped"])
         self.norm.copy_(state["norm"])
         self.step = int(numbers["step"])
@@ -191,6 +192,17 @@ class TrainingState:
         companion = checkpoint.part("companion")
         if self.companion is not None and companion:
             self.companion.restore(companion)
+
+    def _draw_on(self, saved: Tensor, step: int) -> None:
+        """Let the generator go on as it was saved at ``step``.
+
+        Each kind of device draws in its own way and keeps another state. A run that was saved on
+        another kind begins a new stream, the same one each time.
+        """
+        if saved.shape == self.generator.get_state().shape:
+            self.generator.set_state(saved)
+        else:
+            self.generator.manual_seed(self._seed + step)
 
     def learn_anew(self) -> None:
         """Forget what size gradients and losses have: they are of something else from now on."""

@@ -105,14 +105,11 @@ class Stepper:
 
     def take(self, factor: float, progress: float | None) -> dict[str, Tensor]:
         """A step at ``factor`` times the full rate; its losses."""
-        state, config = self.state, self.config
+        state = self.state
         started = self._clock.now()
         set_rate(state.optimiser, factor)
         losses = self._fitting_gradients(progress or 0.0)
-        norm = nn.utils.clip_grad_norm_(state.parameters.values(), config.clip, foreach=True)
-        self.torn = True
-        bad = self._judge(norm)
-        self._change(bad)
+        bad = self._learn()
         state.step += 1
         self.torn = False
         for name, value in losses.items():
@@ -124,6 +121,35 @@ class Stepper:
         self.summed += 1
         self._steps.append((started, self._clock.now()))
         return losses
+
+    def replayable(self, progress: float) -> dict[str, Tensor]:
+        """The work of a step and nothing besides, at the present rate; its losses.
+
+        Asks the device nothing, so that a graphics card can be given it once and replay it. What
+        the processor decides from step to step, such as the rate, stays as it was then; the step
+        is not counted, and memory that runs out is an error.
+        """
+        self._clear()
+        batch = self.task.batch(self.config.batch, self.state.generator, progress)
+        losses = self._descend(batch)
+        self._learn()
+        self.torn = False
+        return losses
+
+    def _clear(self) -> None:
+        """Forget the gradients of the last step, before a batch takes their memory."""
+        self.state.optimiser.zero_grad(set_to_none=True)
+        if self.state.companion is not None:
+            self.state.companion.zero_grad()
+
+    def _learn(self) -> Tensor:
+        """Change the weights by the gradients there are; 1 where that was left out, else 0."""
+        parameters = self.state.parameters.values()
+        norm = nn.utils.clip_grad_norm_(parameters, self.config.clip, foreach=True)
+        self.torn = True
+        bad = self._judge(norm)
+        self._change(bad)
+        return bad
 
     def _change(self, bad: Tensor) -> None:
         """Change the weights by their gradients, but not where ``bad`` is 1."""
@@ -157,15 +183,17 @@ class Stepper:
             self._part_more()
 
     def _gradients(self, progress: float) -> dict[str, Tensor]:
-        """Fill the gradients from one batch; the losses, detached, as means over its parts."""
-        state, config = self.state, self.config
-        state.optimiser.zero_grad(set_to_none=True)
-        if state.companion is not None:
-            state.companion.zero_grad()
-        total: dict[str, Tensor] = {}
+        """As ``_descend``, on the next batch."""
+        self._clear()
         started = self._clock.now()
-        batch = self.task.batch(config.batch, state.generator, progress)
+        batch = self.task.batch(self.config.batch, self.state.generator, progress)
         self._batches.append((started, self._clock.now()))
+        return self._descend(batch)
+
+    def _descend(self, batch: Batch) -> dict[str, Tensor]:
+        """Fill the gradients from ``batch``; the losses, detached, as means over its parts."""
+        state, config = self.state, self.config
+        total: dict[str, Tensor] = {}
         portions = self.parts * self.group.size
         for number in range(self.parts):
             index = self.group.rank * self.parts + number
