@@ -29,7 +29,7 @@ def test_every_preset_is_listed_with_what_it_costs() -> None:
 
 
 def test_memory_grows_with_the_batch() -> None:
-    small, large = listed(4).models, listed(32).models
+    small, large = listed(16).models, listed(24).models
     assert all(s.train_memory < m.train_memory for s, m in zip(small, large, strict=True))
     assert all(s.swap_memory == m.swap_memory for s, m in zip(small, large, strict=True))
 

@@ -5,10 +5,19 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from faceswap.errors import TrainingError
 from faceswap.events import Event, Notice, Progress
-from faceswap.training.memory import memory_free, memory_used
+from faceswap.training.forecast import kept_bytes
+from faceswap.training.memory import (
+    device_free,
+    memory_free,
+    memory_used,
+    ran_out_of_memory,
+    release_memory,
+)
+from faceswap.training.precision import autocast
 from faceswap.training.step import Stepper
 
 MOST = 512
@@ -22,17 +31,23 @@ Trial = Callable[[int], float]
 def find_batch(stepper: Stepper) -> Generator[Event, None, int]:
     """The batch that suits this model and device; the state is afterwards what it was.
 
-    On a graphics card the largest that fits, by trial, less an eighth; on a processor, where
-    memory is seldom what ends it, the smallest that is about as fast as any and leaves memory to
-    others. Raises TrainingError when not even one picture fits.
+    On a graphics card the largest that fits, by trial, beginning with the one that is foretold to,
+    less an eighth; on a processor, where memory is seldom what ends it, the smallest that is about
+    as fast as any and leaves memory to others. Raises TrainingError when not even one picture
+    fits.
     """
     state, device = stepper.state, stepper.state.generator.device
     before = state.snapshot()
-    if device.type == "cpu":
-        search = fastest_batch(lambda n: _seconds(stepper, n), lambda: memory_used(device), _room)
-    else:
-        search = largest_batch(lambda n: _seconds(stepper, n))
     try:
+        once, each = _kept_or_unknown(stepper)
+        state.restore(before)
+        if device.type == "cpu":
+            search = fastest_batch(
+                lambda n: _seconds(stepper, n), lambda: memory_used(device), _room
+            )
+        else:
+            first = foretold_batch(once, each, device_free(device))
+            search = largest_batch(lambda n: _seconds(stepper, n), first=first)
         while True:
             try:
                 count = next(search)
@@ -46,17 +61,64 @@ def find_batch(stepper: Stepper) -> Generator[Event, None, int]:
             yield Progress(stage="find batch", done=count, unit=stepper.config.noun)
     finally:
         stepper.forget()
-    yield Notice(message=f"Training takes {batch} {stepper.config.noun} at a time.")
+    kept = (once + each * batch) / 2**20
+    told = f"; a step keeps {kept:,.0f} MiB of what its layers make" if each else ""
+    yield Notice(message=f"Training takes {batch} {stepper.config.noun} at a time{told}.")
     return batch
 
 
-def largest_batch(trial: Trial, most: int = MOST) -> Generator[int, None, int]:
+def _kept_or_unknown(stepper: Stepper) -> tuple[int, int]:
+    """As ``kept_each``; nothing where two do not fit, so that one is tried first."""
+    try:
+        return kept_each(stepper)
+    except RuntimeError as error:
+        if not ran_out_of_memory(error):
+            raise
+    release_memory()
+    return 0, 0
+
+
+def kept_each(stepper: Stepper) -> tuple[int, int]:
+    """Bytes that a step keeps for its way back whatever the batch, and for each one of a batch.
+
+    Told by the ways forward of a batch of one and of two, which fit where any training does.
+    """
+    state, task = stepper.state, stepper.task
+    known = list(state.model.parameters())
+
+    def kept(count: int) -> int:
+        batch = task.batch(count, state.generator, 0.0)
+
+        def forward() -> Tensor:
+            with autocast(state.generator.device, state.precision):
+                return task.losses(state.model, batch)["loss"]
+
+        return kept_bytes(forward, known)
+
+    one, two = kept(1), kept(2)
+    return 2 * one - two, two - one
+
+
+def foretold_batch(once: int, each: int, free: int | None, most: int = MOST) -> int:
+    """The batch, a power of two, that should fit into ``free`` bytes; 1 where that is unknown.
+
+    The way back makes gradients beside what was kept, and a library its own buffers: half as much
+    again is allowed for both.
+    """
+    if free is None or each <= 0:
+        return 1
+    room = (free * 2 // 3 - once) // each
+    return int(2 ** (min(most, max(1, room)).bit_length() - 1))
+
+
+def largest_batch(trial: Trial, most: int = MOST, first: int = 1) -> Generator[int, None, int]:
     """The largest batch up to ``most`` that ``trial`` gets through, to about a sixteenth.
 
-    Yields each size tried. Raises TrainingError when not even 1 fits.
+    first: the size to begin with. Yields each size tried. Raises TrainingError when not even 1
+    fits.
     """
     fits, fails = 0, most + 1
-    size = 1
+    size = first
     while fits < size < fails:
         if _fits(trial, size):
             fits = size

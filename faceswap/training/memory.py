@@ -47,6 +47,15 @@ def memory_free(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int |
     return min(found, default=None)
 
 
+def device_free(device: torch.device) -> int | None:
+    """Bytes that tensors on ``device`` can still take; None where unknown."""
+    if device.type != "cuda":
+        return memory_free()
+    free, _ = torch.cuda.mem_get_info(device)
+    held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free + held
+
+
 def in_portions(work: Callable[[int], T], most: int) -> T:
     """``work(most)``, or with half as many at a time and so on, while memory runs out.
 

@@ -1,0 +1,133 @@
+"""Memory told beforehand, against what autograd keeps and what the allocator gives out."""
+
+from typing import Any
+
+import pytest
+import torch
+from driving import finished
+from torch import Tensor
+from toy_task import Product, make_stepper
+
+from faceswap.events import Notice
+from faceswap.swap import cost
+from faceswap.swap.cost import step_memory
+from faceswap.swap.model import SwapConfig, SwapModel
+from faceswap.swap.objective import Objective
+from faceswap.swap.task import SwapBatch, SwapTask
+from faceswap.training import batchfinder
+from faceswap.training.batchfinder import MOST, find_batch, foretold_batch, kept_each, largest_batch
+from faceswap.training.forecast import kept_bytes
+from faceswap.training.precision import Precision, autocast
+
+CPU = torch.device("cpu")
+SMALL = SwapConfig(preset="quick", resolution=96)
+
+
+def real_step(config: SwapConfig, count: int, precision: Precision) -> tuple[SwapModel, Any]:
+    """A model, and a function that goes the way forward with ``count`` faces a side."""
+    torch.manual_seed(0)
+    model = SwapModel(config)
+    task = SwapTask({}, model.input_size, Objective(), CPU)
+
+    def forward() -> Tensor:
+        seen, side = model.input_size, model.resolution
+        inputs = torch.rand(2 * count, 3, seen, seen).contiguous(memory_format=torch.channels_last)
+        batch = SwapBatch(
+            dict(zip("ab", inputs.chunk(2), strict=True)),
+            torch.rand(2 * count, 3, side, side),
+            torch.rand(2 * count, 2, side // 2, side // 2),
+            torch.ones(2 * count),
+            torch.rand(count) < 0.5,
+        )
+        with autocast(CPU, precision):
+            return task.losses(model, batch)["loss"]
+
+    return model, forward
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_what_is_foretold_is_what_autograd_keeps_and_the_allocator_gives(
+    precision: Precision,
+) -> None:
+    told = step_memory(SMALL, 6, precision)
+    model, forward = real_step(SMALL, 6, precision)
+    assert told.kept == kept_bytes(forward, model.parameters())
+    model.zero_grad(set_to_none=True)
+    kind = torch.profiler.ProfilerActivity.CPU
+    with torch.profiler.profile(activities=[kind], profile_memory=True) as profiler:
+        torch.autograd.backward(forward())
+    # The allocator's own words, one for each block given out or back.
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    assert told.states == 4 * weights
+    assert told.most - told.states == pytest.approx(most, rel=0.03)
+    assert told.most > told.states + told.kept
+
+
+def test_each_face_more_keeps_as_much_more() -> None:
+    tiny = SwapConfig(preset="classic", resolution=64)
+    one, two, five = (step_memory(tiny, count).kept for count in (1, 2, 5))
+    assert five - two == pytest.approx(3 * (two - one), rel=0.01)
+
+
+def test_of_many_faces_it_is_told_by_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = step_memory(SMALL, 6)
+    monkeypatch.setattr(cost, "_DIRECT", 4)
+    told = step_memory(SMALL, 6)
+    assert (told.states, told.kept) == (taken.states, pytest.approx(taken.kept, rel=1e-3))
+    assert told.most == pytest.approx(taken.most, rel=0.02)
+
+
+def test_a_steppers_batch_is_foretold_from_one_and_two() -> None:
+    """Of a product W x the input is kept, 3 numbers, and the difference that is squared, 4."""
+    stepper = make_stepper(Product())
+    once, each = kept_each(stepper)
+    assert each == 4 * (3 + 4)
+    assert once >= 0
+    assert stepper.state.step == 0
+
+
+@pytest.mark.parametrize(
+    ("once", "each", "free", "batch"),
+    [
+        (0, 100, None, 1),  # nobody knows
+        (0, 0, 10_000, 1),  # nothing is kept
+        (0, 100, 150, 1),
+        (0, 100, 1500, 8),  # a third is left for what is not kept
+        (600, 100, 1500, 4),
+        (2000, 100, 1500, 1),  # not even one; it is tried all the same
+        (0, 1, 10**9, MOST),
+    ],
+)
+def test_the_search_begins_with_what_should_fit(
+    once: int, each: int, free: int | None, batch: int
+) -> None:
+    assert foretold_batch(once, each, free) == batch
+
+
+@pytest.mark.parametrize("first", [1, 8, 64, 256])
+@pytest.mark.parametrize("limit", [1, 7, 100, 512])
+def test_wherever_it_begins_it_finds_the_same(first: int, limit: int) -> None:
+    def trial(size: int) -> float:
+        if size > limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return 1.0
+
+    tried, found = finished(largest_batch(trial, first=first))
+    assert limit - max(1, limit // 16) < found <= limit
+    assert len(tried) <= 16
+
+
+def test_the_batch_is_told_with_its_memory_and_found_where_two_do_not_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batchfinder, "fastest_batch", lambda trial, *_: largest_batch(trial))
+    for limit, told in ((40, "; a step keeps"), (1, "Training takes 1 pictures at a time.")):
+        events, _ = finished(find_batch(make_stepper(Product(limit=limit))))
+        last = events[-1]
+        assert isinstance(last, Notice)
+        assert told in last.message
