@@ -3,17 +3,19 @@
     python scripts/benchmark.py NAME [ARGUMENTS] [--json FILE]
 
 Names are the modules of scripts/benchmarks; each has ``run(arguments)``, which returns tables:
-a title for each, and under it rows of columns. Medians come with the number of repetitions;
-compare only what one run measured, machines are noisy.
+a title for each, and under it rows of columns. One that takes long may yield what it has so far,
+again and again: the file then always holds it, whatever ends the benchmark. Medians come with the
+number of repetitions; compare only what one run measured, machines are noisy.
+
+Tables are printed as Markdown, for the documentation, and by nothing that has to be installed.
 """
 
 import importlib
 import json
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 Value = str | int | float | None
 Tables = dict[str, list[dict[str, Value]]]
@@ -36,25 +38,49 @@ def main(arguments: list[str]) -> int:
             return 2
         target = Path(rest[place + 1])
         del rest[place : place + 2]
-    tables: Tables = importlib.import_module(f"benchmarks.{name}").run(rest)
+    tables: Tables = {}
+    for tables in results(importlib.import_module(f"benchmarks.{name}").run(rest)):
+        if target is not None:
+            write(target, tables)
     for title, rows in tables.items():
-        show(title, rows)
-    if target is not None:
-        target.write_text(json.dumps(tables, indent=1), encoding="utf-8")
+        print(markdown(title, rows))
     return 0
 
 
-def show(title: str, rows: list[dict[str, Value]]) -> None:
-    """Print one table; columns are the keys of its rows in the order they first appear."""
-    table = Table(title=title)
+def results(returned: Tables | Iterator[Tables]) -> Iterator[Tables]:
+    """What a benchmark returned, all at once or as it went on."""
+    if isinstance(returned, dict):
+        yield returned
+    else:
+        yield from returned
+
+
+def write(target: Path, tables: Tables) -> None:
+    """Write the tables as JSON, whole or not at all."""
+    part = target.with_name(target.name + ".part")
+    part.write_text(json.dumps(tables, indent=1), encoding="utf-8")
+    os.replace(part, target)
+
+
+def markdown(title: str, rows: list[dict[str, Value]]) -> str:
+    """One table; columns are the keys of its rows in the order they first appear."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    for column in columns:
-        numbers = all(not isinstance(row.get(column), str) for row in rows)
-        table.add_column(column, justify="right" if numbers else "left")
-    for row in rows:
-        table.add_row(*(text(row.get(column)) for column in columns))
-    # A file or a pipe has no width; a table must not lose its figures there.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    body = [[text(row.get(column)) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *body, strict=True)]
+    numbers = [not any(isinstance(row.get(column), str) for row in rows) for column in columns]
+
+    def line(cells: list[str]) -> str:
+        fitted = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(cells, widths, numbers, strict=True)
+        )
+        return f"| {' | '.join(fitted)} |"
+
+    rule = [
+        "-" * (width - 1) + (":" if number else "-")
+        for width, number in zip(widths, numbers, strict=True)
+    ]
+    return "\n".join([f"\n{title}\n", line(columns), line(rule), *map(line, body)])
 
 
 def text(value: Value) -> str:

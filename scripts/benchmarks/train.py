@@ -10,11 +10,11 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from faceswap.errors import FaceswapError
+from benchmarks._measuring import matrix_rate, model_config, seconds_of, wait
 from faceswap.faces.align import mean_face
 from faceswap.jobs.train_options import LEARNING
 from faceswap.swap.cost import facts_of
-from faceswap.swap.model import PRESETS, SwapConfig, SwapModel, config_of
+from faceswap.swap.model import SwapConfig, SwapModel
 from faceswap.swap.objective import Objective
 from faceswap.swap.partners import Shapes
 from faceswap.swap.sides import FaceSet
@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> dict[str, Rows]:
     parser.add_argument(
         "--preset",
         action="append",
-        type=_config,
+        type=model_config,
         help="such as classic or df:256; by default quick and classic, on a graphics card df too",
     )
     parser.add_argument("--batch", type=int, help="faces a side; the preset's by default")
@@ -54,10 +54,11 @@ def run(arguments: list[str]) -> dict[str, Rows]:
     device = pick_device(options.device)
     prepare(device)
     names = ["quick", "classic"] + (["df:128", "df:256"] if device.type == "cuda" else [])
-    rate = _matrix_rate(device)
+    half = fastest_precision(device) == "bf16"
+    rate = matrix_rate(device, torch.bfloat16 if half else torch.float32) / 1e9
     tables: dict[str, Rows] = {}
     speeds: Rows = []
-    for config in options.preset or [_config(name) for name in names]:
+    for config in options.preset or [model_config(name) for name in names]:
         batch = options.batch or LEARNING[config.preset][1]
         speeds += _compare(config, batch, options.steps, options.rounds, device, rate)
         if options.profile:
@@ -68,18 +69,6 @@ def run(arguments: list[str]) -> dict[str, Rows]:
         f"{fastest_precision(device)} matrix products {rate:,.0f} GFLOP/s"
     )
     return {title: speeds} | tables
-
-
-def _config(text: str) -> SwapConfig:
-    """The model called ``preset`` or ``preset:side``."""
-    name, _, side = text.partition(":")
-    preset = next((known for known in PRESETS if known == name), None)
-    try:
-        if preset is None:
-            raise argparse.ArgumentTypeError(f"there is no preset {name}")
-        return config_of(preset, int(side) if side else None)
-    except (ValueError, FaceswapError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _compare(
@@ -100,7 +89,7 @@ def _compare(
     for _ in range(rounds):
         for name, step in kinds.items():
             step()
-            times[name] += [_timed(step, device) for _ in range(steps)]
+            times[name] += [seconds_of(step, device) for _ in range(steps)]
     rates = {name: 2 * batch / statistics.median(t) for name, t in times.items()}
     best = {name: 2 * batch / min(t) for name, t in times.items()}
     step_seconds = statistics.median(times["ours"])
@@ -122,27 +111,6 @@ def _compare(
         }
         for name, speed in rates.items()
     ]
-
-
-def _timed(step: Callable[[], object], device: torch.device) -> float:
-    start = time.perf_counter()
-    step()
-    _wait(device)
-    return time.perf_counter() - start
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _matrix_rate(device: torch.device) -> float:
-    """GFLOP/s of the best of some products of large matrices, in the format trained in."""
-    side = 8192 if device.type == "cuda" else 1024
-    kind = torch.bfloat16 if fastest_precision(device) == "bf16" else torch.float32
-    a, b = torch.randn(2, side, side, device=device).to(kind)
-    times = [_timed(lambda: a @ b, device) for _ in range(12)]
-    return 2 * side**3 / min(times) / 1e9
 
 
 def _bare(
@@ -194,7 +162,7 @@ def _data_share(ours: Stepper, step_seconds: float) -> float:
     for _ in range(8):
         start = time.perf_counter()
         ours.task.batch(ours.config.batch, ours.state.generator, 0.3)
-        _wait(ours.state.generator.device)
+        wait(ours.state.generator.device)
         times.append(time.perf_counter() - start)
     return 100 * statistics.median(times) / step_seconds
 
@@ -240,7 +208,7 @@ def _profile(config: SwapConfig, batch: int, steps: int, device: torch.device) -
     with torch.profiler.profile(activities=kinds) as profiler:
         for _ in range(steps):
             ours.step(0.3)
-        _wait(device)
+        wait(device)
     spent = {
         row.key: (row.self_device_time_total if on_card else row.self_cpu_time_total, row.count)
         for row in profiler.key_averages()

@@ -1,0 +1,252 @@
+"""Whether a device computes what the processor does: one model, the same batches, both."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.overrides import TorchFunctionMode
+
+from benchmarks._apart import Found, Row
+from benchmarks._device_forms import stepper_of
+from benchmarks._device_plan import Plan, guarded
+from benchmarks._measuring import model_config
+from faceswap.swap.model import KIND, SwapConfig
+from faceswap.swap.sides import read_sides
+from faceswap.swap.task import SwapBatch, SwapTask
+from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
+from faceswap.training.optimisers import rate_factor
+from faceswap.training.precision import autocast, prepare
+from faceswap.training.step import Stepper
+
+TITLE = "Right: the device against the processor"
+CPU = torch.device("cpu")
+
+# What is allowed is some hundred times what two sets of kernels on one processor, with sums in
+# another order, were seen to differ by, and far less than what is wrong differs by: a flipped
+# kernel, a dropped bias or a sum in half precision is off by 1e-2 and more, and more in gradients.
+FORWARD = 1e-4
+"""Of pictures and losses in float32; seen 1e-6."""
+BACKWARD = 1e-2
+"""Of gradients in float32; seen 1e-5 to 4e-4."""
+STEP = 0.2
+"""Of the change that the first step makes; seen 6e-4 to 2e-2. Adam's first step is the sign of the
+gradient, so those weights that hardly have one may go either way."""
+HALF = 3e-2
+"""Of pictures in bfloat16, whose steps are 4e-3 of a value, after twenty layers; seen 3e-3."""
+CURVE = 5e-2
+"""Of the losses of N steps, while the rate grows as it does at the beginning of a run: differences
+grow from step to step, through the signs as well."""
+FACES = 0.15
+"""Share of the faces of a batch that may be others, or off by ``SAME``: where two partners are
+equally near, either may be taken."""
+SAME = 1e-3
+"""Of a face: places are sums of coordinates, and where edges are a picture is steep."""
+STEPS = 12
+_BATCH = 2
+_PROGRESS = 0.3  # of a run: distortions are whole
+
+
+def checks(plan: Plan) -> Iterator[Found]:
+    """A row for each comparison; a model that fails is told, and the next goes on."""
+    device = torch.device(plan.device)
+    exactly(device)
+    for number, name in enumerate(plan.checked):
+        config = plan.narrowed(model_config(name))
+        part = f"right, {plan.name(config)}"
+        yield from guarded(part, device, partial(compared, plan, config, device))
+        if number == 0:
+            part = f"checkpoints, {plan.name(config)}"
+            yield from guarded(part, device, partial(resumed, plan, config, device))
+
+
+def exactly(device: torch.device) -> None:
+    """Let the device compute float32 as float32, and the same each time."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # without it, products may vary
+    prepare(device)
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def compared(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Found]:
+    """Batch, ways forward and back, a step, and N steps."""
+    there, here = _steppers(plan, config, device)
+    name = plan.name(config)
+    yield _told(name, "faces of a batch that differ, share", _batches(there, here), FACES)
+    yield from _passes(name, there, here)
+    before = [p.detach().cpu().clone() for p in here.state.parameters.values()]
+    curves = [[_loss(stepper)] for stepper in (there, here)]
+    after = [
+        [p.detach().cpu() - b for p, b in zip(s.state.parameters.values(), before, strict=True)]
+        for s in (there, here)
+    ]
+    yield _told(name, "change of the weights in one step", _error(*after), STEP)
+    steps = 4 if plan.reduced else STEPS
+    for _ in range(steps - 1):
+        for curve, stepper in zip(curves, (there, here), strict=True):
+            curve.append(_loss(stepper))
+    losses = [torch.stack(curve).cpu() for curve in curves]
+    worst = float(((losses[0] - losses[1]).abs() / losses[1].abs()).max())
+    yield _told(name, f"losses of {steps} steps, the worst", worst, CURVE)
+
+
+def resumed(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Found]:
+    """Checkpoints saved on the one and gone on with on the other."""
+    there, here = _steppers(plan, config, device)
+    name = plan.name(config)
+    for stepper in (there, here):
+        _loss(stepper)
+    yield _told(name, "next loss, saved there and resumed here", _resumed(there, here), FORWARD)
+    yield _told(name, "next loss, saved here and resumed there", _resumed(here, there), FORWARD)
+
+
+def _told(model: str, what: str, error: float, allowed: float) -> Found:
+    held = "yes" if error <= allowed else "NO"  # also where it is no number
+    row: Row = {"model": model, "what": what, "error": error, "allowed": allowed, "held": held}
+    return Found(TITLE, [row])
+
+
+def _error(there: Sequence[Tensor], here: Sequence[Tensor]) -> float:
+    """Of all tensors as one: how far they are apart, as a share of the length of ``here``."""
+    a, b = (
+        torch.cat([x.detach().cpu().double().flatten() for x in part]) for part in (there, here)
+    )
+    return float((a - b).norm() / b.norm())
+
+
+class _SameDraws(TorchFunctionMode):
+    """Lets every draw come from the processor's random numbers, wherever it goes to."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self._generator = generator
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        given = kwargs.get("generator")
+        if not isinstance(given, Generator):
+            return func(*args, **kwargs)
+        kwargs["generator"] = self._generator
+        if "device" in kwargs:
+            kwargs["device"] = CPU
+        onto = [x.cpu() if isinstance(x, Tensor) else x for x in args]
+        return func(*onto, **kwargs).to(given.device)
+
+
+def _batches(there: Stepper, here: Stepper) -> float:
+    """Share of the faces that come out otherwise when the same is drawn on both."""
+    made = []
+    for stepper in (there, here):
+        device = stepper.state.generator.device
+        with _SameDraws(torch.Generator().manual_seed(1)):
+            made.append(_own(stepper).fresh(8, torch.Generator(device)))
+    targets, wanted = (batch.targets.cpu() for batch in made)
+    inputs, seen = (torch.cat([x.cpu() for x in batch.inputs.values()]) for batch in made)
+    apart = torch.stack(
+        [
+            (a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1)
+            for a, b in ((targets, wanted), (inputs, seen))
+        ]
+    )
+    return float((apart.amax(0) > SAME).float().mean())
+
+
+def _passes(name: str, there: Stepper, here: Stepper) -> Iterator[Found]:
+    """Pictures, losses and gradients of one batch on both."""
+    found = [_pass(stepper, half=False) for stepper in (there, here)]
+    pictures, losses, slopes = zip(*found, strict=True)
+    yield _told(name, "pictures and masks", _error(*pictures), FORWARD)
+    apart = {part: _error([losses[0][part]], [value]) for part, value in losses[1].items()}
+    worst = max(apart, key=apart.__getitem__)
+    yield _told(name, f"losses, the worst: {worst}", apart[worst], FORWARD)
+    yield _told(name, "gradients", _error(*slopes), BACKWARD)
+    halved, _, _ = _pass(there, half=True)
+    yield _told(name, "pictures and masks in bfloat16", _error(halved, pictures[1]), HALF)
+
+
+def _pass(stepper: Stepper, half: bool) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
+    """What the model makes, its losses, and the gradients of its weights."""
+    state, task = stepper.state, stepper.task
+    batch = _own(stepper).at(0)
+    with autocast(state.generator.device, "bf16" if half else "fp32"):
+        made = [x for pair in state.model(batch.inputs, batch.exchanged).values() for x in pair]
+        losses = task.losses(state.model, batch)
+    torch.autograd.backward(losses["loss"])
+    slopes = [p.grad.clone() for p in state.parameters.values() if p.grad is not None]
+    state.optimiser.zero_grad(set_to_none=True)
+    return [x.detach() for x in made if x is not None], losses, slopes
+
+
+def _resumed(saved: Stepper, into: Stepper) -> float:
+    """Relative error of the next loss after ``into`` took over what ``saved`` is."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "step-000000001.safetensors"
+        state = saved.state
+        write_checkpoint(path, KIND, {}, state.numbers(), state.tensors())
+        into.state.restore(read_checkpoint(path))
+    _own(into).number = _own(saved).number
+    return _error([_loss(into)], [_loss(saved)])
+
+
+def _loss(stepper: Stepper) -> Tensor:
+    """The loss of a step, taken at the rate that a run has there."""
+    factor = rate_factor(stepper.state.step, stepper.config.warmup, _PROGRESS)
+    return stepper.take(factor, _PROGRESS)["loss"]
+
+
+class _Fixed(SwapTask):
+    """A task with batches that were drawn once and come in the same order on every device."""
+
+    number = 0
+    fixed: Sequence[SwapBatch] = ()
+
+    def at(self, number: int) -> SwapBatch:
+        """The batch of that number; after the last comes the first."""
+        return self.fixed[number % len(self.fixed)]
+
+    def fresh(self, count: int, generator: Generator) -> SwapBatch:
+        """One that is drawn now."""
+        return super().batch(count, generator, _PROGRESS)
+
+    def batch(self, count: int, generator: Generator, progress: float) -> SwapBatch:
+        """The next of those that were drawn."""
+        self.number += 1
+        return self.at(self.number)
+
+
+def _steppers(plan: Plan, config: SwapConfig, device: torch.device) -> tuple[Stepper, Stepper]:
+    """The same in float32 on ``device`` and on the processor, with the processor's batches."""
+    sides = read_sides(Path(plan.faces), config.resolution)
+    there, here = (
+        stepper_of(config, sides, _BATCH, "fp32", where, _Fixed) for where in (device, CPU)
+    )
+    generator = torch.Generator().manual_seed(2)
+    drawn = [_own(here).fresh(_BATCH, generator) for _ in range(4)]
+    for stepper, where in ((there, device), (here, CPU)):
+        _own(stepper).fixed = [_moved(batch, where) for batch in drawn]
+    return there, here
+
+
+def _own(stepper: Stepper) -> _Fixed:
+    assert isinstance(stepper.task, _Fixed)
+    return stepper.task
+
+
+def _moved(batch: SwapBatch, device: torch.device) -> SwapBatch:
+    moved = {name: getattr(batch, name).to(device) for name in ("targets", "maps", "genuine")}
+    exchanged = None if batch.exchanged is None else batch.exchanged.to(device)
+    inputs = {side: x.to(device) for side, x in batch.inputs.items()}
+    return replace(batch, inputs=inputs, exchanged=exchanged, **moved)

@@ -1,0 +1,73 @@
+"""What benchmarks of training share: models by name, their steps, and how time is taken."""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from faceswap.errors import FaceswapError
+from faceswap.swap.model import PRESETS, SwapConfig, config_of
+
+Step = Callable[[], object]
+
+
+def model_config(text: str) -> SwapConfig:
+    """The model called ``preset`` or ``preset:side``."""
+    name, _, side = text.partition(":")
+    preset = next((known for known in PRESETS if known == name), None)
+    try:
+        if preset is None:
+            raise argparse.ArgumentTypeError(f"there is no preset {name}")
+        return config_of(preset, int(side) if side else None)
+    except (ValueError, FaceswapError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def wait(device: torch.device) -> None:
+    """Until ``device`` has done all it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def seconds_of(step: Step, device: torch.device, count: int = 1) -> float:
+    """Seconds that ``count`` steps in a row take, until the device has done them: of one."""
+    wait(device)
+    start = time.perf_counter()
+    for _ in range(count):
+        step()
+    wait(device)
+    return (time.perf_counter() - start) / count
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds of a step: the median over ``blocks`` of steps, and by how much they differ, as a
+    share of it; how many steps there were."""
+
+    seconds: float
+    spread: float
+    steps: int
+
+
+def timed(step: Step, device: torch.device, blocks: int = 3, seconds: float = 0.5) -> Timed:
+    """Time ``step``, which was warmed up, in ``blocks`` of about ``seconds`` each."""
+    once = seconds_of(step, device)
+    count = max(1, min(500, round(seconds / max(once, 1e-6))))
+    found = [seconds_of(step, device, count) for _ in range(blocks)]
+    middle = statistics.median(found)
+    return Timed(middle, (max(found) - min(found)) / middle, blocks * count)
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP a second of large matrix products in ``dtype``, on random numbers.
+
+    Zeros would be faster than anything that is trained on: they switch fewer of the transistors.
+    """
+    side = 8192 if device.type == "cuda" else 1024
+    a, b = torch.randn(2, side, side, device=device).to(dtype)
+    for _ in range(3):
+        a @ b
+    return 2 * side**3 / timed(lambda: a @ b, device, blocks=5, seconds=0.05).seconds

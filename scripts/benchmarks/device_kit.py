@@ -1,0 +1,90 @@
+"""Make the folder that ``benchmark.py device`` takes to a bare machine: faces, and pydantic.
+
+    python scripts/benchmark.py device_kit
+
+On a machine with all of faceswap. The folder, ``device-kit``, is ignored by git; carry it beside
+the checkout's other files. The faces are of rendered heads, so that nobody's are passed on.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.device import KIT, Rows
+from faceswap.faces.align import head_pose
+from faceswap.faces.crops import FaceRecord, cropped_face, write_crop
+from faceswap.faces.face import Face, box_of
+from faceswap.swap.faceset import LoadConfig, load_faces
+from faceswap.swap.sides import write_sides
+from faceswap.synthetic.cast import identity
+from faceswap.synthetic.pair import Clip
+from faceswap.synthetic.scene import Frame
+
+FACES = 48
+"""A side: with pictures of 256 px and their maps, 24 MB in all."""
+RESOLUTION = 256
+_SIZE = 512  # of the rendered frames, of which a face is about half
+_RATE = 8  # frames a second: few frames, and yet all that a few seconds of talking show
+_CAST = (("a", "nora", "window"), ("b", "tom", "studio"))
+
+
+def run(arguments: list[str]) -> dict[str, Rows]:
+    """Make the folder; what is in it."""
+    parser = argparse.ArgumentParser(prog="benchmark.py device_kit")
+    parser.add_argument("--kit", type=Path, default=KIT)
+    parser.add_argument("--faces", type=int, default=FACES, help="of each side")
+    parser.add_argument("--no-site", action="store_true", help="leave pydantic as it is there")
+    parser.add_argument("--python", default="3.12", help="of the machine that it is for")
+    parser.add_argument("--platform", default="manylinux2014_x86_64", help="likewise")
+    options = parser.parse_args(arguments)
+    faces = options.kit / "faces.safetensors"
+    write_faces(faces, options.faces)
+    if not options.no_site:
+        fetch(options.kit / "site", options.python, options.platform)
+    made = sorted(p for p in options.kit.iterdir() if not p.name.startswith("."))
+    return {f"{options.kit}": [{"what": p.name, "MB": _size(p) / 1e6} for p in made]}
+
+
+def write_faces(path: Path, count: int) -> None:
+    """Draw two heads that talk, and write ``count`` crops of each, evenly spaced, into one file."""
+    with tempfile.TemporaryDirectory() as folder:
+        sides = {}
+        for number, (side, name, light) in enumerate(_CAST):
+            crops = Path(folder) / side
+            crops.mkdir()
+            # Some are held out; so many more are drawn.
+            clip = Clip(identity(name), _SIZE, round(1.1 * count) + 4, _RATE, number + 1, light)
+            for place, shot in enumerate(clip.shots()):
+                image, record = _crop(shot.frame, side, place)
+                write_crop(crops / f"{place:06d}.png", image, record)
+            sides[side] = load_faces(crops, side, LoadConfig(RESOLUTION))
+        write_sides(path, sides, count)
+
+
+def _crop(frame: Frame, side: str, number: int) -> tuple[NDArray[np.uint8], FaceRecord]:
+    face = Face(frame.points, frame.forehead, 1.0, head_pose(frame.points), box_of(frame.points))
+    return cropped_face(frame.picture, face, RESOLUTION, side=side, frame=number)
+
+
+def fetch(site: Path, python: str, platform: str) -> None:
+    """Install pydantic for another machine into ``site``. Raises SystemExit when that fails."""
+    shutil.rmtree(site, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--target", str(site), "--only-binary=:all:", "--implementation", "cp"]
+    command += ["--python-version", python, "--platform", platform, "--no-compile"]
+    if subprocess.run([*command, "pydantic>=2.10"], check=False).returncode:
+        raise SystemExit(
+            f"pip found no pydantic for Python {python} on {platform}; with --no-site the kit is "
+            "made without it."
+        )
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(p.stat().st_size for p in files if p.is_file())
