@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from faceswap.autoencoder.blocks import (
     Cosine,
@@ -8,11 +9,13 @@ from faceswap.autoencoder.blocks import (
     Enlarge,
     LumaChromaImage,
     PixelNorm,
+    PixelShuffle,
     Residual,
     SubPixelImage,
     Upscale,
     activation,
     icnr_,
+    shuffled_last,
     to_channels_last,
 )
 
@@ -102,3 +105,31 @@ def test_enlarging_is_smooth_from_the_start() -> None:
     assert out.shape == (8, 8)
     steps = out[:, 1:] - out[:, :-1]
     assert torch.allclose(steps, steps[0, 0].expand_as(steps), atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_a_shuffle_that_keeps_the_layout_gives_what_torchs_does(factor: int) -> None:
+    torch.manual_seed(0)
+    shape = (2, 4 * factor**2, 5, 6)
+    x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
+    y = x.detach().clone().requires_grad_()
+    mine, torchs = shuffled_last(x, factor), functional.pixel_shuffle(y, factor)
+    assert torch.equal(mine, torchs)
+    slope = torch.randn_like(torchs)
+    torch.autograd.backward(mine, slope)
+    torch.autograd.backward(torchs, slope)
+    assert x.grad is not None
+    assert y.grad is not None
+    assert torch.equal(x.grad, y.grad)
+    for made in (mine, x.grad):
+        assert made.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_off_the_processor_a_doubling_keeps_the_layout() -> None:
+    """As torch's own does on a processor, and nowhere else."""
+    last = torch.channels_last
+    there = torch.empty(2, 16, 8, 8, device="meta")
+    assert PixelShuffle(2)(there.contiguous(memory_format=last)).is_contiguous(memory_format=last)
+    assert PixelShuffle(2)(there).is_contiguous()
+    here = torch.rand(2, 16, 8, 8).contiguous(memory_format=last)
+    assert torch.equal(PixelShuffle(2)(here), functional.pixel_shuffle(here, 2))

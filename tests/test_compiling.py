@@ -18,6 +18,8 @@ MODELS = [
 ]
 
 
+# Python 3.13.0 itself is what it warns of.
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")
 @pytest.mark.parametrize("config", MODELS, ids=lambda c: c.preset)
 def test_every_model_is_one_graph_to_the_compiler(config: SwapConfig) -> None:
     model = SwapModel(config)

@@ -2,8 +2,11 @@
 
 import argparse
 import json
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +17,7 @@ import torch
 from drawn_faces import draw_project
 from torch import Tensor
 
+from faceswap.swap.cost import StepMemory
 from faceswap.swap.faceset import LoadConfig, load_faces
 from faceswap.swap.sides import write_sides
 
@@ -21,9 +25,9 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import benchmark  # noqa: E402
-from benchmarks import _device_checks, _device_run, _device_speed, device  # noqa: E402
+from benchmarks import _device_checks, _device_forms, _device_run, _device_speed, device  # noqa: E402
 from benchmarks._apart import Apart, Failed, Found, Part  # noqa: E402
-from benchmarks._device_plan import LEFT_OUT, Plan  # noqa: E402
+from benchmarks._device_plan import DONE, LEFT_OUT, Plan  # noqa: E402
 from benchmarks._measuring import model_config  # noqa: E402
 
 
@@ -51,16 +55,18 @@ def refused(given: argparse.Namespace) -> str:
     return str(end.value)
 
 
-def test_a_missing_card_is_told_in_a_sentence(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_card_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", None)
-    told = refused(options(kit, device="cuda"))
+    with pytest.raises(SystemExit) as end:
+        next(device.run([]))
+    told = str(end.value)
     assert told.startswith("There is no graphics card to measure: this PyTorch")
     assert "was built without CUDA" in told
     assert told.endswith("With --device cpu all of it runs here.")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    assert "built for CUDA 13.0, finds no card or no driver" in refused(options(kit, device="cuda"))
-    assert _device_run.refusal("cpu") is None
+    assert "built for CUDA 13.0, finds no card or no driver" in (device.refusal("cuda") or "")
+    assert device.refusal("cpu") is None
 
 
 def test_a_missing_kit_and_a_wrong_model_are_told_too(kit: Path, tmp_path: Path) -> None:
@@ -72,9 +78,15 @@ def test_a_missing_kit_and_a_wrong_model_are_told_too(kit: Path, tmp_path: Path)
 def test_without_pydantic_it_is_told_where_it_comes_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"finds no pydantic here nor in .*device_kit"):
-        next(device.run(["--kit", str(tmp_path)]))
+    def absent(name: str) -> None:
+        raise ImportError(f"cannot import name 'ArgsKwargs' from {name}")
+
+    monkeypatch.setattr(device.importlib, "import_module", absent)
+    with pytest.raises(SystemExit, match=r"no pydantic here, and no .*device_kit --python 3.\d"):
+        next(device.run(["--device", "cpu", "--kit", str(tmp_path)]))
+    (tmp_path / "site").mkdir()
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert "no pydantic for this Python (3." in (device.lacking(tmp_path) or "")
 
 
 def test_a_card_without_bfloat16_is_told_and_measured_in_float32(
@@ -93,15 +105,26 @@ def test_a_card_without_bfloat16_is_told_and_measured_in_float32(
     ("part", "reason"),
     [
         (apart_parts.fails, "RuntimeError: the kernel is wrong"),
-        (apart_parts.hangs, "It was ended after the 3 s that were left for it."),
         (apart_parts.dies, "Its process ended by signal 9."),
     ],
 )
 def test_what_a_part_found_before_it_failed_is_kept_and_the_reason_told(
     part: Part, reason: str
 ) -> None:
-    messages = list(Apart(part).messages(3))
+    messages = list(Apart(part).messages(60))
     assert messages == [Found("Numbers", [{"value": 1}]), Failed(reason)]
+
+
+def test_one_that_hangs_is_ended_and_its_reason_told() -> None:
+    apart = Apart(apart_parts.hangs)
+    assert apart.message(time.monotonic() + 60, 60) == Found("Numbers", [{"value": 1}])
+    told = Failed("It was ended after the 3 s that were left for it.")
+    assert apart.message(time.monotonic() + 0.1, 3) == told
+    apart.end()
+    assert apart._process.exitcode == -signal.SIGKILL
+    assert list(Apart(apart_parts.hangs).messages(0)) == [
+        Failed("It was ended after the 0 s that were left for it.")
+    ]
 
 
 def test_a_part_that_ends_tells_all_it_found() -> None:
@@ -118,35 +141,43 @@ def test_the_others_go_on_after_a_part_that_fails(
         row = {"device": "x", "trained in": "fp32", "float32 products, TFLOP/s": 1.0}
         yield Found(_device_run.MACHINE, [row])
 
-    def broken(_: Plan, names: tuple[str, ...], rate: float) -> Iterator[Found]:
+    def measured(_: Plan, names: list[str], rate: float) -> Iterator[Found]:
         assert rate == 1e12
-        yield Found("Speed", [{"model": names[0]}])
-        raise RuntimeError(f"{names[0]} fails")
+        for name in names:
+            yield Found("Speed", [{"model": name}])
+            if name == "quick":
+                raise RuntimeError("quick fails")
+            yield Found(DONE, [{"part": name}])
 
     class Here:
         """Runs a part in this process."""
 
-        def __init__(self, part: Callable[..., Iterator[Found]], *arguments: object) -> None:
-            self._found = part(*arguments)
+        def __init__(self, part: Callable[..., Iterator[Found]], *arguments: Any) -> None:
+            given = [list(x) if isinstance(x, list) else x for x in arguments]
+            self._found = part(*given)
+
+        def message(self, *_: float) -> Found | Failed | None:
+            try:
+                return next(self._found, None)
+            except RuntimeError as error:
+                return Failed(str(error))
 
         def messages(self, _: float) -> Iterator[Found | Failed]:
-            try:
-                yield from self._found
-            except RuntimeError as error:
-                yield Failed(str(error))
+            while (message := self.message()) is not None:
+                yield message
+
+        def end(self) -> None:
+            pass
 
     monkeypatch.setattr(_device_run, "Apart", Here)
     monkeypatch.setattr(_device_run, "found_out", known)
-    monkeypatch.setattr(_device_speed, "measure", broken)
-    monkeypatch.setattr(Plan, "reduced", False, raising=False)
-    given = options(kit, preset=["quick", "classic"])
-    course = _device_run._Course(
-        Plan("cpu", str(kit), reduced=False), given.preset, 240.0, _device_run.time.monotonic()
-    )
-    monkeypatch.setattr(course, "_warm", lambda: None)
+    monkeypatch.setattr(_device_speed, "measure", measured)
+    names = ["classic", "quick", "df:128"]
+    course = _device_run._Course(plan(kit), names, 240.0, time.monotonic())
     *_, last = course.tables()
-    assert [row["model"] for row in last["Speed"]] == ["quick", "classic"]
-    assert [row["why"] for row in last[LEFT_OUT]] == ["quick fails", "classic fails"]
+    assert [row["model"] for row in last["Speed"]] == names
+    assert [row["why"] for row in last[LEFT_OUT]] == ["quick fails"]
+    assert DONE not in last
     assert list(last)[-2:] == [LEFT_OUT, _device_run.TIMES]
 
 
@@ -159,12 +190,13 @@ def test_one_form_that_fails_leaves_the_others(kit: Path, monkeypatch: pytest.Mo
         real(name, stepper)
 
     monkeypatch.setattr(_device_speed, "prepared", prepared)
+    monkeypatch.setattr(_device_speed, "step_memory", lambda *_: StepMemory(0, 0, 5 << 20))
     monkeypatch.setattr(Plan, "compiles", lambda *_: False)
     found = list(_device_speed.measure(plan(kit), ["quick:64"], 1e12))
     speeds = [row for part in found if part.title == _device_speed.SPEED for row in part.rows]
     assert [row["form"] for row in speeds] == ["channels last"]
     assert float(speeds[0]["faces/s"] or 0) > 0
-    assert speeds[0]["skipped"] == 0
+    assert (speeds[0]["skipped"], speeds[0]["foretold MiB"]) == (0, 5.0)
     told = {
         row["part"]: row["why"] for part in found if part.title == LEFT_OUT for row in part.rows
     }
@@ -245,3 +277,74 @@ def test_the_file_holds_what_was_found_before_the_end(
         "| ---- | ----: | ---: |",
         "| a    | 1.235 |      |",
     ]
+
+
+def test_a_graph_is_recorded_once_warm_and_draws_on(
+    kit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With stand-ins for what PyTorch offers on a card alone."""
+    told: list[str] = []
+
+    class Graph:
+        def register_generator_state(self, generator: torch.Generator) -> None:
+            assert generator is stepper.state.generator
+            told.append("draws")
+
+        def replay(self) -> None:
+            told.append("replayed")
+
+    class Stream:
+        def wait_stream(self, _: object) -> None:
+            pass
+
+    @contextmanager
+    def recording(graph: Graph) -> Iterator[None]:
+        told.append("recording")
+        yield
+        told.append("recorded")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph", recording)
+    config = model_config("quick:64")
+    stepper = _device_speed._stepper(plan(kit), config, torch.device("cpu"))
+    work = stepper.replayable
+
+    def counted(progress: float) -> dict[str, Tensor]:
+        told.append("step")
+        return work(progress)
+
+    monkeypatch.setattr(stepper, "replayable", counted)
+    form = _device_forms.Replayed("graph", stepper)
+    assert told == ["step", "step", "step", "draws", "recording", "step", "recorded"]
+    assert all(group["capturable"] for group in stepper.state.optimiser.param_groups)
+    assert form.loss().isfinite()
+    form.step()
+    assert told[-1] == "replayed"
+    assert form.batch_share(1.0) > 0
+    assert told.count("recorded") == 2  # the batch alone besides
+
+
+def test_as_many_compile_side_by_side_as_a_card_has_room_for(
+    kit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    class Begun:
+        def __init__(self, part: Part, given: Plan, name: str, threads: int) -> None:
+            assert part is _device_speed.warm
+            assert given.precision == "bf16"
+            assert threads >= 1
+            started.append(name)
+
+    monkeypatch.setattr(_device_run, "Apart", Begun)
+    monkeypatch.setattr(_device_run, "step_memory", lambda *_: StepMemory(0, 0, 1 << 30))
+    for gibibytes, names in ((2.0, []), (4.0, ["quick"]), (80.0, ["quick", "classic", "df:128"])):
+        started.clear()
+        whole = Plan("cuda", str(kit), reduced=False)
+        course = _device_run._Course(whole, ["quick", "classic", "df:128"], 240.0, 0.0)
+        course._tables[_device_run.MACHINE] = [{"trained in": "bf16", "GiB": gibibytes}]
+        course._warm()
+        assert started == names

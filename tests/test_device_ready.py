@@ -137,6 +137,8 @@ def test_what_is_replayed_is_a_step() -> None:
     assert not replayed.torn
 
 
+# Python 3.13.0 itself is what it warns of.
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")
 def test_a_traced_model_takes_the_same_steps_in_one_graph(project: Path) -> None:
     config = SwapConfig(preset="df", resolution=64, encoder=8, decoder=8, mask=8, code=32)
     losses = []

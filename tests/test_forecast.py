@@ -9,6 +9,7 @@ from torch import Tensor
 from toy_task import Product, make_stepper
 
 from faceswap.events import Notice
+from faceswap.swap import cost
 from faceswap.swap.cost import step_memory
 from faceswap.swap.model import SwapConfig, SwapModel
 from faceswap.swap.objective import Objective
@@ -68,8 +69,17 @@ def test_what_is_foretold_is_what_autograd_keeps_and_the_allocator_gives(
 
 
 def test_each_face_more_keeps_as_much_more() -> None:
-    one, two, five = (step_memory(SMALL, count).kept for count in (1, 2, 5))
+    tiny = SwapConfig(preset="classic", resolution=64)
+    one, two, five = (step_memory(tiny, count).kept for count in (1, 2, 5))
     assert five - two == pytest.approx(3 * (two - one), rel=0.01)
+
+
+def test_of_many_faces_it_is_told_by_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = step_memory(SMALL, 6)
+    monkeypatch.setattr(cost, "_DIRECT", 4)
+    told = step_memory(SMALL, 6)
+    assert (told.states, told.kept) == (taken.states, pytest.approx(taken.kept, rel=1e-3))
+    assert told.most == pytest.approx(taken.most, rel=0.02)
 
 
 def test_a_steppers_batch_is_foretold_from_one_and_two() -> None:

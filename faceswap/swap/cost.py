@@ -25,6 +25,7 @@ TEXTS: dict[Preset, str] = {
 
 
 _CPU = torch.device("cpu")
+_DIRECT = 32
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,24 @@ class StepMemory:
     most: int
 
 
-@cache
 def step_memory(config: SwapConfig, batch: int, precision: Precision = "bf16") -> StepMemory:
-    """What a step of ``batch`` faces a side will take on any device, without taking it."""
+    """What a step of ``batch`` faces a side will take on any device, without taking it.
+
+    Of more than ``_DIRECT`` faces, which would take long, by the line through what so many and half
+    of them take.
+    """
+    if batch <= _DIRECT:
+        return _stepped_through(config, batch, precision)
+    half, whole = (_stepped_through(config, n, precision) for n in (_DIRECT // 2, _DIRECT))
+    more = (batch - _DIRECT) / (_DIRECT - _DIRECT // 2)
+    kept = round(more * (whole.kept - half.kept))
+    # With few faces the weights may decide what is most; with many, it grows by what is kept.
+    most = max(kept, round(more * (whole.most - half.most)))
+    return StepMemory(whole.states, whole.kept + kept, whole.most + most)
+
+
+@cache
+def _stepped_through(config: SwapConfig, batch: int, precision: Precision) -> StepMemory:
     with FakeTensorMode():
         model = SwapModel(config)
         task = SwapTask({}, model.input_size, Objective(), _CPU)

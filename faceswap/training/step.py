@@ -142,10 +142,18 @@ class Stepper:
         the processor decides from step to step, such as the rate, stays as it was then; the step
         is not counted, and memory that runs out is an error.
         """
-        losses = self._gradients(progress)
+        self._clear()
+        batch = self.task.batch(self.config.batch, self.state.generator, progress)
+        losses = self._descend(batch)
         self._learn()
         self.torn = False
         return losses
+
+    def _clear(self) -> None:
+        """Forget the gradients of the last step, before a batch takes their memory."""
+        self.state.optimiser.zero_grad(set_to_none=True)
+        if self.state.companion is not None:
+            self.state.companion.zero_grad()
 
     def _learn(self) -> Tensor:
         """Change the weights by the gradients there are; 1 where that was left out, else 0."""
@@ -187,15 +195,17 @@ class Stepper:
             self._part_more()
 
     def _gradients(self, progress: float) -> dict[str, Tensor]:
-        """Fill the gradients from one batch; the losses, detached, as means over its parts."""
-        state, config = self.state, self.config
-        state.optimiser.zero_grad(set_to_none=True)
-        if state.companion is not None:
-            state.companion.zero_grad()
-        total: dict[str, Tensor] = {}
+        """As ``_descend``, on the next batch."""
+        self._clear()
         started = self._clock.now()
-        batch = self.task.batch(config.batch, state.generator, progress)
+        batch = self.task.batch(self.config.batch, self.state.generator, progress)
         self._batches.append((started, self._clock.now()))
+        return self._descend(batch)
+
+    def _descend(self, batch: Batch) -> dict[str, Tensor]:
+        """Fill the gradients from ``batch``; the losses, detached, as means over its parts."""
+        state, config = self.state, self.config
+        total: dict[str, Tensor] = {}
         portions = self.parts * self.group.size
         for number in range(self.parts):
             index = self.group.rank * self.parts + number

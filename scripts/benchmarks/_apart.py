@@ -1,8 +1,8 @@
 """Parts of a benchmark in processes of their own.
 
 A graphics card that was given a bad kernel answers nothing more to the process that gave it, and a
-compiler can't be told to stop: so each part runs apart, and what it found before it failed, hung
-or was killed is kept.
+compiler can't be told to stop: so parts run apart, and what one found before it failed, hung or
+was killed is kept.
 """
 
 import multiprocessing
@@ -47,21 +47,28 @@ class Apart:
         self._process.start()
         there.close()
 
-    def messages(self, seconds: float) -> Iterator[Message]:
-        """What it finds, as it comes; it is ended ``seconds`` from now, if it has not by then."""
-        end = time.monotonic() + seconds
+    def message(self, until: float, given: float) -> Message | None:
+        """The next that it tells; None after its last.
+
+        Failed where none came by ``until``, of the clock that does not jump; the ``given`` seconds
+        until then are what is told of it.
+        """
+        if not self._here.poll(max(0.0, until - time.monotonic())):
+            return Failed(f"It was ended after the {given:.0f} s that were left for it.")
         try:
-            while True:
-                if not self._here.poll(max(0.0, end - time.monotonic())):
-                    yield Failed(f"It was ended after the {seconds:.0f} s that were left for it.")
-                    return
-                try:
-                    message = self._here.recv()
-                except EOFError:
-                    self._process.join()
-                    if self._process.exitcode:
-                        yield Failed(f"Its process ended by {_ending(self._process.exitcode)}.")
-                    return
+            message: Message = self._here.recv()
+            return message
+        except EOFError:
+            self._process.join()
+            code = self._process.exitcode or 0
+            ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+            return Failed(f"Its process ended by {ending}.") if code else None
+
+    def messages(self, seconds: float) -> Iterator[Message]:
+        """All that it tells within ``seconds`` from now; then it is ended. Failed is the last."""
+        until = time.monotonic() + seconds
+        try:
+            while (message := self.message(until, seconds)) is not None:
                 yield message
                 if isinstance(message, Failed):
                     return
@@ -88,7 +95,3 @@ def sentence(error: BaseException) -> str:
     """An error in one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0].strip()}" if lines else type(error).__name__
-
-
-def _ending(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

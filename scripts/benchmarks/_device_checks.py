@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,10 +12,10 @@ import torch
 from torch import Generator, Tensor
 from torch.overrides import TorchFunctionMode
 
-from benchmarks._apart import Found, Row, sentence
+from benchmarks._apart import Found, Row
 from benchmarks._device_forms import stepper_of
-from benchmarks._device_plan import Plan, failed
-from benchmarks._measuring import model_config, wait
+from benchmarks._device_plan import Plan, guarded
+from benchmarks._measuring import model_config
 from faceswap.swap.model import KIND, SwapConfig
 from faceswap.swap.sides import read_sides
 from faceswap.swap.task import SwapBatch, SwapTask
@@ -57,13 +58,11 @@ def checks(plan: Plan) -> Iterator[Found]:
     exactly(device)
     for number, name in enumerate(plan.checked):
         config = plan.narrowed(model_config(name))
-        try:
-            yield from compared(plan, config, device)
-            if number == 0:
-                yield from resumed(plan, config, device)
-        except Exception as error:  # noqa: BLE001  (one model that fails is told, the others count)
-            wait(device)  # which fails as well where a card answers no more
-            yield failed(f"right, {plan.name(config)}", sentence(error))
+        part = f"right, {plan.name(config)}"
+        yield from guarded(part, device, partial(compared, plan, config, device))
+        if number == 0:
+            part = f"checkpoints, {plan.name(config)}"
+            yield from guarded(part, device, partial(resumed, plan, config, device))
 
 
 def exactly(device: torch.device) -> None:
@@ -251,8 +250,3 @@ def _moved(batch: SwapBatch, device: torch.device) -> SwapBatch:
     exchanged = None if batch.exchanged is None else batch.exchanged.to(device)
     inputs = {side: x.to(device) for side, x in batch.inputs.items()}
     return replace(batch, inputs=inputs, exchanged=exchanged, **moved)
-
-
-def all_held(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether every comparison in a table of these rows held."""
-    return all(row["held"] == "yes" for row in rows)

@@ -130,13 +130,11 @@ class Replayed:
     def __init__(self, name: str, stepper: Stepper) -> None:
         self.name = name
         self._stepper = stepper
+        # Its counters are on the device already; PyTorch wants to be told.
         for group in stepper.state.optimiser.param_groups:
-            group["capturable"] = (
-                True  # its counters are on the device already; that has to be said
-            )
+            group["capturable"] = True
         self._losses: dict[str, Tensor] = {}
         self._graph = _recorded(self._work, stepper.state.generator)
-        stepper.forget()  # its marks in time belong to the recording
 
     def _work(self) -> None:
         self._losses.update(self._stepper.replayable(PROGRESS))

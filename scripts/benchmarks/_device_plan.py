@@ -1,21 +1,25 @@
 """What the parts of ``benchmark.py device`` are told: sent to their processes as it is."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks._apart import Found
+import torch
+
+from benchmarks._apart import Found, sentence
+from benchmarks._measuring import wait
 from faceswap.jobs.train_options import LEARNING
 from faceswap.swap.model import SwapConfig
 from faceswap.training.precision import Precision
 
 LEFT_OUT = "Left out or failed"
-FAILED = "failed"
+DONE = "Done"
+"""Tables: what was not measured, and one that is not shown but tells how far a part is."""
 
 MODELS = ("df:256", "quick", "df:128", "liae:256", "classic")
 """By what they say: time may end before the last."""
 CHECKED = ("quick", "classic", "df:128", "liae:128")
-_HERE = ("quick", "df:128", "df:256", "liae:256", "classic")
 _CHECKED_HERE = ("quick:64", "df:64", "liae:64")
-"""The same on a processor, the quickest first."""
+"""On a processor."""
 LAYERS = "df:256"
 """Whose layers are timed alone: the model that should come nearest to what a card can do."""
 _TRACED_HERE = "quick"
@@ -32,11 +36,6 @@ class Plan:
     reduced: bool
     precision: Precision = "fp32"
     faces_a_side: int | None = None
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """What is measured, in that order."""
-        return _HERE if self.reduced else MODELS
 
     @property
     def checked(self) -> tuple[str, ...]:
@@ -92,4 +91,18 @@ def left_out(part: str, reason: str) -> Found:
 
 def failed(part: str, reason: str) -> Found:
     """That ``part`` failed, and why."""
-    return Found(LEFT_OUT, [{"part": part, "what": FAILED, "why": reason}])
+    return Found(LEFT_OUT, [{"part": part, "what": "failed", "why": reason}])
+
+
+def guarded(
+    part: str, device: torch.device, work: Callable[[], Iterator[Found]]
+) -> Iterator[Found]:
+    """What ``work`` finds; where it fails, that ``part`` did, and why.
+
+    Raises what it does where the device answers no more: nothing that follows would be right.
+    """
+    try:
+        yield from work()
+    except Exception as error:  # noqa: BLE001  (any part may fail, and the others count)
+        wait(device)
+        yield failed(part, sentence(error))

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks import _device_checks, _device_speed
 from benchmarks._apart import Apart, Failed, Found, Part, Row
-from benchmarks._device_plan import LEFT_OUT, Plan, failed, left_out
+from benchmarks._device_plan import DONE, LEFT_OUT, MODELS, Plan, failed, left_out
 from benchmarks._measuring import matrix_rate, model_config, timed
 from faceswap.swap.cost import step_memory
 from faceswap.training.precision import Precision, fastest_precision, prepare
@@ -18,7 +18,7 @@ from faceswap.training.precision import Precision, fastest_precision, prepare
 Tables = dict[str, list[Row]]
 
 MACHINE, TIMES = "Machine", "Seconds of each part"
-_WARM_UNTIL = 0.45  # of the time: from then on is measured, whatever is not compiled yet
+_WARM_UNTIL = 0.4  # of the time: from then on is measured, whatever is not compiled yet
 _OTHERS = 0.6  # of a card's memory, that compiling side by side may take
 
 
@@ -27,12 +27,11 @@ def tables(options: argparse.Namespace, begun: float) -> Iterator[Tables]:
 
     Raises SystemExit with a sentence where nothing can be found.
     """
-    reason = refusal(options.device)
     faces = options.kit / "faces.safetensors"
-    if reason is None and not faces.is_file():
-        reason = f"There is no {faces}; make it with 'python scripts/benchmark.py device_kit'."
-    if reason is not None:
-        raise SystemExit(reason)
+    if not faces.is_file():
+        raise SystemExit(
+            f"There is no {faces}; make it with 'python scripts/benchmark.py device_kit'."
+        )
     try:
         for name in options.preset or ():
             model_config(name)
@@ -41,19 +40,8 @@ def tables(options: argparse.Namespace, begun: float) -> Iterator[Tables]:
     plan = Plan(
         options.device, str(faces), reduced=options.device == "cpu", faces_a_side=options.batch
     )
-    names = options.preset or plan.models
+    names = options.preset or MODELS
     yield from _Course(plan, names, 60 * options.minutes, begun).tables()
-
-
-def refusal(device: str) -> str | None:
-    """Why nothing can be done on ``device``, in a sentence; None where it can."""
-    if device == "cpu" or torch.cuda.is_available():
-        return None
-    if torch.version.cuda is None:
-        what = f"this PyTorch ({torch.__version__}) was built without CUDA"
-    else:
-        what = f"PyTorch, built for CUDA {torch.version.cuda}, finds no card or no driver for it"
-    return f"There is no graphics card to measure: {what}. With --device cpu all of it runs here."
 
 
 def without_halves(name: str, precision: Precision) -> str | None:
@@ -107,6 +95,7 @@ class _Course:
         self._plan, self._names, self._seconds, self._begun = plan, names, seconds, begun
         self._tables: Tables = {}
         self._warming: dict[str, Apart] = {}
+        self._broken = False
 
     def tables(self) -> Iterator[Tables]:
         """Do all of it."""
@@ -127,15 +116,39 @@ class _Course:
         yield self._told_last()
 
     def _measured(self) -> Iterator[Tables]:
-        """Each model by itself; on a processor, where starting is what takes longest, together."""
+        """Each model, in one process as long as that lives: starting one takes seconds."""
         kind = "bfloat16" if self._plan.precision == "bf16" else "float32"
         rate = 1e12 * float(self._tables[MACHINE][0][f"{kind} products, TFLOP/s"] or 0)
-        groups = [self._names] if self._plan.reduced else [(name,) for name in self._names]
-        for number, names in enumerate(groups):
-            # Twice an even share: what the first ones leave over goes to the others.
-            limit = 2 * self._left() / (len(groups) - number)
-            measure = _device_speed.measure
-            yield from self._part(", ".join(names), limit, measure, self._plan, names, rate)
+        names = list(self._names)
+        apart: Apart | None = None
+        try:
+            while names and self._left() >= 1:
+                apart = apart or Apart(_device_speed.measure, self._plan, names, rate)
+                # Twice an even share: what the first ones leave over goes to the others.
+                given = min(self._left(), 2 * self._left() / len(names))
+                yield from self._model(apart, names[0], given)
+                if self._broken:
+                    apart.end()
+                    apart = None
+                self._note(names.pop(0))
+        finally:
+            if apart is not None:
+                apart.end()
+        for name in names:
+            yield self._add(failed(name, "No time was left for it; give more by --minutes."))
+
+    def _model(self, apart: Apart, name: str, given: float) -> Iterator[Tables]:
+        """What is found of one model; whether its process can go on to the next is kept."""
+        until = time.monotonic() + given
+        self._broken = True
+        while (message := apart.message(until, given)) is not None:
+            if isinstance(message, Failed):
+                yield self._add(failed(name, message.reason))
+                return
+            if message.title == DONE:
+                self._broken = False
+                return
+            yield self._add(message)
 
     def _warm(self) -> None:
         """Begin to compile the models side by side, as many as fit into a card's memory.
@@ -194,11 +207,9 @@ class _Course:
 
     def _told_last(self) -> Tables:
         """All tables, in the order in which they are read."""
-        last = [LEFT_OUT, TIMES]
-        order = [
-            *(t for t in self._tables if t not in last),
-            *(t for t in last if t in self._tables),
-        ]
+        last = (LEFT_OUT, TIMES)
+        order = [title for title in self._tables if title not in last]
+        order += [title for title in last if title in self._tables]
         return {title: self._tables[title] for title in order}
 
     def _spent(self) -> float:

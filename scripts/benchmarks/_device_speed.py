@@ -1,9 +1,11 @@
 """How fast one model trains and swaps on a device, in each form, and where its time goes."""
 
 import gc
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks._apart import Found, Row, sentence
+from benchmarks._apart import Found, Row
 from benchmarks._device_forms import (
     COMPILED,
     EAGER,
@@ -25,7 +27,7 @@ from benchmarks._device_forms import (
     stepper_of,
 )
 from benchmarks._device_layers import layers
-from benchmarks._device_plan import LAYERS, Plan, failed, left_out
+from benchmarks._device_plan import DONE, LAYERS, Plan, guarded, left_out
 from benchmarks._measuring import Timed, model_config, seconds_of, timed, wait
 from faceswap.swap.cost import step_memory
 from faceswap.swap.model import SwapConfig, SwapModel
@@ -52,33 +54,30 @@ def warm(plan: Plan, name: str, threads: int) -> Iterator[Found]:
 
 
 def measure(plan: Plan, names: Sequence[str], rate: float) -> Iterator[Found]:
-    """Rows on each of those models; one that fails is told, and the next goes on.
+    """Rows on each of those models; after the last of each, a row of ``DONE``.
 
-    rate: FLOP a second of matrix products in the format trained in.
+    A part of it that fails is told, and the next goes on. rate: FLOP a second of matrix products
+    in the format trained in.
     """
     device = torch.device(plan.device)
     prepare(device)
     warnings.simplefilter("ignore")  # the compiler's advice is for those who write models
     for name in names:
         config = plan.narrowed(model_config(name))
-        parts = [(plan.name(config), measured)]
+        text = plan.name(config)
+        yield from guarded(f"{text}, swapping", device, partial(_swaps, plan, config, device))
+        yield from guarded(text, device, partial(measured, plan, config, rate))
         if name == LAYERS:
-            parts.append((f"{plan.name(config)}, layers alone", layers))
-        for part, work in parts:
-            try:
-                yield from work(plan, config, rate)
-            except Exception as error:  # noqa: BLE001  (what fails is told, the rest counts)
-                wait(device)  # which fails as well where a card answers no more
-                yield failed(part, sentence(error))
-            _tidy(device)
+            yield from guarded(f"{text}, layers alone", device, partial(layers, plan, config, rate))
+        yield Found(DONE, [{"part": name}])
 
 
 def measured(plan: Plan, config: SwapConfig, rate: float) -> Iterator[Found]:
-    """Rows on one model."""
+    """Rows on how one model trains."""
     device = torch.device(plan.device)
-    yield from _swaps(plan, config, device)
+    _tidy(device)
     course = _Course(plan, config, device, rate)
-    for form in (LAST, EAGER, COMPILED):  # what takes long to make comes last
+    for form in (LAST, COMPILED, EAGER):  # what says least comes last
         if form == COMPILED and not plan.compiles(config):
             yield left_out(
                 f"{plan.name(config)}, {form}", "a processor takes minutes to compile it"
@@ -88,6 +87,7 @@ def measured(plan: Plan, config: SwapConfig, rate: float) -> Iterator[Found]:
             name = f"{plan.name(config)}, making code"
             yield left_out(name, "a processor takes minutes; its model is traced and no more")
         yield from course.kind(form)
+    _tidy(device)
 
 
 def _stepper(plan: Plan, config: SwapConfig, device: torch.device) -> Stepper:
@@ -135,9 +135,11 @@ class _Course:
         yield from self._one(graph, lambda: Replayed(graph, stepper), stepper)
 
     def _one(self, name: str, make: Callable[[], Form], stepper: Stepper) -> Iterator[Found]:
-        """Measure one form of ``stepper``, or tell why it can't be."""
-        device, plan = self._device, self._plan
-        try:
+        """One form of ``stepper``, and where its time goes if it is the fastest so far."""
+        plan, device = self._plan, self._device
+        forms: list[Form] = []
+
+        def speed() -> Iterator[Found]:
             began = time.perf_counter()
             form = make()
             wait(device)
@@ -146,12 +148,15 @@ class _Course:
             self._seconds[name] = found.seconds
             row = self._row(form, found) | {"skipped": int(stepper.state.skipped)}
             yield Found(SPEED, [row | {"s to make": took}])
-            fastest = found.seconds == min(self._seconds.values())
-            if fastest and (name == LAST or not plan.reduced):
-                yield _profile(plan.name(self._config), form, device)
-        except Exception as error:  # noqa: BLE001  (a form that fails is told, the others count)
-            wait(device)  # which fails as well where a card answers no more
-            yield failed(self._part(name), sentence(error))
+            forms.append(form)
+
+        def spent() -> Iterator[Found]:
+            yield _profile(plan.name(self._config), forms[0], device)
+
+        yield from guarded(self._part(name), device, speed)
+        fastest = min(self._seconds, key=self._seconds.__getitem__, default="") == name
+        if forms and fastest and (name == LAST or not plan.reduced):
+            yield from guarded(f"{self._part(name)}, where its time goes", device, spent)
 
     def _part(self, form: str) -> str:
         return f"{self._plan.name(self._config)}, {form}"
@@ -167,7 +172,7 @@ class _Course:
             "× channels last": None if last is None else last / found.seconds,
             "of matrix rate, %": 100 * self._least / found.seconds,
             "batch, %": 100 * form.batch_share(found.seconds),
-            "MiB": memory_used(self._device) / 2**20,
+            "MiB": memory_used(self._device) / 2**20 if self._device.type == "cuda" else None,
             "foretold MiB": self._foretold,
             "loss": float(form.loss()),
             "steps": found.steps,
@@ -221,14 +226,14 @@ def _swaps(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Fou
         seconds_of(step, device, 3)
         found = timed(step, device, plan.blocks, plan.seconds)
         row |= {name: plan.swaps / found.seconds}
-    _tidy(device)
     yield Found(SWAPS, [row])
 
 
 def _tidy(device: torch.device) -> None:
     """Give back what a form took, so that the next one's memory is its own."""
     gc.collect()
-    torch._dynamo.reset()
+    if "torch._dynamo" in sys.modules:  # importing it takes seconds
+        torch._dynamo.reset()
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)

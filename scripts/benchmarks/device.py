@@ -11,13 +11,17 @@ is in the file as soon as it is found.
 """
 
 import argparse
+import importlib
 import importlib.util
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-KIT = Path(__file__).parents[2] / "device-kit"
+import torch
+
+ROOT = Path(__file__).parents[2]
+KIT = ROOT / "device-kit"
 
 Rows = list[dict[str, str | int | float | None]]
 
@@ -26,17 +30,40 @@ def run(arguments: list[str]) -> Iterator[dict[str, Rows]]:
     """Check and measure; the tables there are so far, again and again."""
     begun = time.monotonic()
     options = parsed(arguments)
-    site = options.kit / "site"
-    if importlib.util.find_spec("pydantic") is None and site.is_dir():
-        sys.path.insert(0, str(site))
-    if importlib.util.find_spec("pydantic") is None:
-        raise SystemExit(
-            f"Python {sys.version_info.major}.{sys.version_info.minor} finds no pydantic here nor "
-            f"in {site}; make that folder with 'python scripts/benchmark.py device_kit'."
-        )
-    from benchmarks._device_run import tables  # needs pydantic
+    reason = refusal(options.device) or lacking(options.kit)
+    if reason is not None:
+        raise SystemExit(reason)
+    from benchmarks._device_run import tables  # needs what was found just now
 
     yield from tables(options, begun)
+
+
+def refusal(device: str) -> str | None:
+    """Why nothing can be done on ``device``, in a sentence; None where it can."""
+    if device == "cpu" or torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None:
+        what = f"this PyTorch ({torch.__version__}) was built without CUDA"
+    else:
+        what = f"PyTorch, built for CUDA {torch.version.cuda}, finds no card or no driver for it"
+    return f"There is no graphics card to measure: {what}. With --device cpu all of it runs here."
+
+
+def lacking(kit: Path) -> str | None:
+    """Make what is not installed importable from the checkout and the kit; what is lacking then,
+    in a sentence."""
+    site = kit / "site"
+    for name, place in (("faceswap", ROOT), ("pydantic", site)):
+        if importlib.util.find_spec(name) is None and place.is_dir():
+            sys.path.insert(0, str(place))
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    maker = f"'python scripts/benchmark.py device_kit --python {python}'"
+    try:
+        importlib.import_module("pydantic")
+    except ImportError:
+        where = f"for this Python ({python}) in {site}" if site.is_dir() else f"here, and no {site}"
+        return f"There is no pydantic {where}; make the kit with {maker}."
+    return None
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
