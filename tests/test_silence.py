@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from faceswap import waiting
 from faceswap.errors import FaceswapError
-from faceswap.events import Event
+from faceswap.events import Event, Notice
 from faceswap.faces.index import FaceRow
 from faceswap.jobs import convert as convert_job
 from faceswap.jobs import doctor as doctor_job
@@ -40,8 +40,10 @@ from faceswap.jobs.restore import RestoreOptions
 from faceswap.lab import data as lab_data
 from faceswap.lab import restraint
 from faceswap.swap import cost, faceset, model, pairing, placing, studio, task, yardstick
-from faceswap.training import checkpoint, compiling
+from faceswap.training import checkpoint, compiling, records
+from faceswap.training import looking as looks_module
 from faceswap.training import loop as loop_module
+from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.video import alike
 from faceswap.waiting import Report
 
@@ -244,7 +246,19 @@ def test_training_is_heard_of_whatever_it_does(
 ) -> None:
     monkeypatch.setattr(loop_module, "_LONG", 0.0)
     names = ("step", "measure", "preview", "save", "compile")
-    gates = {name: Gate(2) for name in names}
+    gates = {name: Gate(2) for name in names} | {name: Gate(1) for name in ("board", "curves")}
+    board, curves = records._tensorboard, looks_module.read_metrics
+
+    def slow_board(*given: Any) -> Any:
+        gates["board"].arrive()
+        return board(*given)
+
+    def slow_curves(path: Path) -> Any:
+        gates["curves"].arrive()
+        return curves(path)
+
+    monkeypatch.setattr(records, "_tensorboard", slow_board)
+    monkeypatch.setattr(looks_module, "read_metrics", slow_curves)
     write = checkpoint.save_file
 
     def save(*given: Any, **named: Any) -> None:
@@ -277,7 +291,23 @@ def test_training_is_heard_of_whatever_it_does(
         for gate in gates.values():
             gate.hear()
     assert loop.state.step == 4
-    assert all(gate.passed >= 2 for gate in gates.values())
+    assert all(gates[name].passed >= 2 for name in names)
+    assert gates["board"].passed == gates["curves"].passed == 1
+
+
+def test_going_back_is_heard_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, newest = Gate(1), CheckpointFolder.newest
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        gate.arrive()
+        return newest(*given, **named)
+
+    monkeypatch.setattr(CheckpointFolder, "newest", slowly)
+    task = Line()
+    task.disturb = lambda call, x: {"loss": x["loss"] * (float("nan") if 41 <= call <= 60 else 1)}
+    events, _ = heard(line_loop(tmp_path, task, save_steps=20).run(), gate)
+    assert any(isinstance(e, Notice) and "back to step 40" in e.message for e in events)
+    assert gate.passed == 1
 
 
 def test_a_slow_step_that_is_closed_is_taken_whole(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from faceswap.training import threads
-from faceswap.training.threads import real_cores, use_real_cores
+from faceswap.training.threads import real_cores, use_device, use_real_cores
 
 
 @pytest.fixture
@@ -43,3 +43,12 @@ def test_threads_are_set_unless_the_user_did(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(threads, "real_cores", lambda: None)
     use_real_cores()
     assert asked == [3]
+
+
+def test_a_card_without_a_number_is_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_device(torch.device("cuda"))  # which PyTorch's own call refuses
+    use_device(torch.device("cpu"))
+    made: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", made.append)
+    use_device(torch.device("cuda", 1))
+    assert made == [torch.device("cuda", 1)]

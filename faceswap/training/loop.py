@@ -29,6 +29,7 @@ from faceswap.training.state import Companion, LoopConfig, TrainingState
 from faceswap.training.step import Objective, Stepper
 from faceswap.training.stretch import KEY, Stretch, Wish, next_stretch
 from faceswap.training.watch import PATIENCE, Watch
+from faceswap.waiting import waited
 
 _LONG = 0.3  # seconds of a step, from which on the next one is not waited for in silence
 
@@ -80,9 +81,9 @@ class Loop:
         self.stepper = Stepper(task, self.state, config, group)
         self.stepper.tell(agreed.reason)
         self._keeper = Keeper(folder, self.state, config, kind, model_config, lambda: self.clock())
-        self._looks = Looks(task, self.state, folder, config.measure)
         self._watch = Watch(self.state, self.stepper)
         self._aside = Aside("train", device, self._sign)
+        self._looks: Looks
         self.taken = 0
         self._tuner = tuner
         self._agreed: float | None = None
@@ -142,8 +143,7 @@ class Loop:
         yield from self.stepper.told()
         yield from self._aim(begun_at)
         yield from self._aside.steadily("compile", lambda: choose_compiled(self.stepper))
-        records = Records(self.folder, state.step) if self.group.leads else Unrecorded()
-        self._looks = Looks(self.task, state, self.folder, self.config.measure)
+        records = yield from waited("load", lambda _: self._opened(), "records")
         self._keeper.begin()
         self._start = self._shown_at = self.clock()
         self._seconds_before, self._first = state.seconds, state.step
@@ -176,6 +176,12 @@ class Loop:
         finally:
             records.close()
             self._save_what_is_new()
+
+    def _opened(self) -> Records | Unrecorded:
+        """Records to add to, and what was told before, which can be long: both take seconds."""
+        leads = self.group.leads
+        self._looks = Looks(self.task, self.state, self.folder, self.config.measure)
+        return Records(self.folder, self.state.step) if leads else Unrecorded()
 
     def _aim(self, begun_at: int | None = None) -> Generator[Event, None, None]:
         """Make out how long to train: what is asked for, or what is left of what was."""
@@ -264,7 +270,8 @@ class Loop:
         scale = state.rate_scale / 2
         # What was saved since the run was last seen to do well may be as bad as it is now.
         first = self.checkpoints.steps()[:1]
-        checkpoint, problems = self.checkpoints.newest(until=max([state.good, *first]))
+        until = max([state.good, *first])
+        checkpoint, problems = yield from self._aside(lambda: self.checkpoints.newest(until=until))
         if checkpoint is not None and self.group.leads:
             self.checkpoints.set_aside(newer_than=int(checkpoint.numbers["step"]))
         if checkpoint is None or scale < 1 / 64:

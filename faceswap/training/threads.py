@@ -23,8 +23,11 @@ def use_real_cores() -> None:
 
 
 def use_device(device: torch.device) -> None:
-    """Make ``device``, which a tensor is on, the present one of this thread: each has its own."""
-    if device.type == "cuda":
+    """Make ``device`` the present one of this thread, as each has its own.
+
+    One without a number is whichever is present already; PyTorch refuses to set that.
+    """
+    if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
 
 
