@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from PySide6.QtCore import QObject, QProcess, QTemporaryDir, Signal
 
-from faceswap.events import Answer, Failed, parse
+from faceswap.events import Answer, Failed, Notice, parse
 from gui.runner import COMMAND
 
 Values = dict[str, Any]
@@ -58,6 +58,8 @@ class Link(QObject):
 
     Questions on one channel supersede each other: while one is under way only the newest of
     those that follow is kept, so that a slider or a scrubber never builds up a queue.
+
+    trouble: a question failed that nobody else hears of, or there is something to be told.
     """
 
     trouble = Signal(str)
@@ -163,6 +165,8 @@ class Link(QObject):
                 continue
             if isinstance(line, Answer):
                 self._answer(line)
+            elif isinstance(line, Notice):
+                self.trouble.emit(line.message)
             elif isinstance(line, Failed):
                 self._last_words = line.message
 

@@ -125,10 +125,7 @@ class Answers:
     def on_swap(
         self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
     ) -> Values:
-        """A frame of A with B's face, as conversion makes it where ``look`` is asked for.
-
-        "notice" is what is to be told of the model, a sentence or none.
-        """
+        """A frame of A with B's face, as conversion makes it where ``look`` is asked for."""
         options = Look(**look)
         began = time.perf_counter()
         made = self.studio.swapped(frame, run, options)
@@ -137,7 +134,6 @@ class Answers:
             "frame": made.frame,
             "image": picture,
             "faces": made.faces,
-            "notice": " ".join(made.problems),
             "seconds": time.perf_counter() - began,
         }
 

@@ -116,8 +116,8 @@ def _written(options: PreviewOptions, output: Path) -> _Written:
         _check_frame(options, studio)
         made = studio.swapped(options.frame, options.name, options)
         write_picture(output, made.image)
-        told = (*studio.notices, *made.problems)
-        return _Written(made.frame, made.faces, studio.nearest_face(made.frame), told)
+        nearest = studio.nearest_face(made.frame)
+        return _Written(made.frame, made.faces, nearest, tuple(studio.notices))
 
 
 def _check_frame(options: PreviewOptions, studio: "Studio") -> None:

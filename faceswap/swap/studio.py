@@ -134,13 +134,12 @@ class Swapped:
     """A frame of A with B's face.
 
     frame: its number, the last one's where the clip is shorter than was asked for. image: uint8
-    (H, W, 3). faces: how many were swapped. problems: what is to be told of the model.
+    (H, W, 3). faces: how many were swapped.
     """
 
     frame: int
     image: Image
     faces: int
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,6 @@ class _Loaded:
     seen: tuple[_Mark, ...]
     model: Remembering
     device: "torch.device"
-    problems: tuple[str, ...]
 
 
 class Studio:
@@ -209,7 +207,7 @@ class Studio:
                 self._learn(swapper, footage, frame.index, look)
             faces = self._places.get(frame.index, [])
             image = swapper.swap([frame.image], [faces])[0]
-        return Swapped(frame.index, image, len(faces), loaded.problems)
+        return Swapped(frame.index, image, len(faces))
 
     def nearest_face(self, number: int) -> int | None:
         """The frame nearest to ``number`` of those in which faces are known, after a swap."""
@@ -248,7 +246,8 @@ class Studio:
             device = pick_device(self._device)
             model, path, problems = newest_model(run, device)
             seen = since(path)
-            self._loaded = _Loaded(path, seen, Remembering(model), device, tuple(problems))
+            self._loaded = _Loaded(path, seen, Remembering(model), device)
+            self.notices += problems
         return self._loaded
 
     def _place(self, project: Project, resolution: int, smooth: float) -> None:

@@ -63,7 +63,10 @@ class FootagePage(Page):
         if session is None or not self.writable:
             return
         info = session.side(self.side)
-        question = self.tr("The faces of %1 are forgotten, excluded ones too, and found anew.")
+        question = self.tr(
+            "The faces of %1 are found anew. The old ones stay until all new ones are there, and "
+            "what was excluded stays excluded."
+        )
         question = question.replace("%1", self.side.upper())
         if info["complete"] and not parts.sure(self, question, self.tr("Find them again")):
             return

@@ -200,6 +200,8 @@ def serve(project: Path) -> None:
         except ValueError as error:
             say(Answer(id=number, error=str(error)))
             continue
+        if do == "remark":
+            say(Notice(message="A save is damaged."))
         if do in GROWING:
             Path(path).write_text(json.dumps(values))
             say(Answer(id=number, path=Path(path)))

@@ -59,6 +59,15 @@ def test_a_failure_is_a_sentence(link: Link, wait: Wait) -> None:
     assert said == ["notes.txt is not a video."]
 
 
+def test_what_the_process_notices_is_told(link: Link, wait: Wait) -> None:
+    said: list[str] = []
+    link.trouble.connect(said.append)
+    answers: list[Any] = []
+    link.ask("remark", answers.append)
+    wait(lambda: answers)
+    assert said == ["A save is damaged."]
+
+
 def test_a_process_that_dies_is_told_and_started_again(link: Link, wait: Wait) -> None:
     said: list[str] = []
     link.trouble.connect(said.append)
