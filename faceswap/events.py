@@ -166,6 +166,11 @@ class Meter:
             self._history.pop(0)
         return self.progress()
 
+    def finished(self) -> Progress:
+        """That all is done: so much it was, whatever was said beforehand."""
+        self.total = self.done
+        return self.progress()
+
     def progress(self) -> Progress:
         """The state now, whether or not it is time to show it."""
         (t0, d0), now = self._history[0], time.monotonic()

@@ -53,7 +53,8 @@ class Report:
     def __init__(self, stage: str, unit: str) -> None:
         self._meter = Meter(stage, None, unit)
         self._done = 0.0
-        self._over = False
+        self._shown = self._over = False
+        self._before: list[Progress] = []
 
     def __call__(self, done: float, total: float | None = None, /) -> None:
         if self._over:
@@ -61,14 +62,23 @@ class Report:
         self._done, self._meter.total = done, total
 
     def begin(self, stage: str, unit: str) -> None:
-        """Go over to another stage."""
-        self(0)
-        self._meter = Meter(stage, None, unit)
+        """Go over to another stage; this one is over."""
+        self(self._done, self._meter.total)
+        self._before += self.finished()
+        self._meter, self._done, self._shown = Meter(stage, None, unit), 0.0, False
 
-    def progress(self) -> Progress:
-        """The state now."""
-        meter = self._meter
-        return meter.set(self._done) or meter.progress()
+    def progress(self) -> list[Progress]:
+        """The state now, after that of stages which are over."""
+        before, self._before = self._before, []
+        self._shown, meter = True, self._meter
+        return [*before, meter.set(self._done) or meter.progress()]
+
+    def finished(self) -> list[Progress]:
+        """That all is done; nothing of a stage of which nothing was told."""
+        if not self._shown:
+            return []
+        self._meter.done = self._done if self._meter.total is None else self._meter.total
+        return [self._meter.finished()]
 
     def abandon(self) -> None:
         """Let the next report raise."""
@@ -112,8 +122,9 @@ def steadily(
         while True:
             worker.go_on()
             while (answer := worker.answer(PULSE)) is None:
-                yield sign() if sign is not None else report.progress()
+                yield from [sign()] if sign is not None else report.progress()
             if isinstance(answer, _End):
+                yield from report.finished()
                 return answer.value
             if isinstance(answer, _Failure):
                 raise answer.error

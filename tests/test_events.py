@@ -56,6 +56,13 @@ def test_a_meter_tells_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> No
     assert progress[-1].eta == pytest.approx(40 / 16, rel=0.1)
 
 
+def test_what_is_over_is_all_of_it() -> None:
+    meter = Meter("convert", total=8)  # which a file said that breaks off before
+    meter.add(7)
+    over = meter.finished()
+    assert (over.done, over.total, over.eta) == (7, 7, None)
+
+
 def test_work_of_an_earlier_run_does_not_count_as_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])

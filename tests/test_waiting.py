@@ -45,6 +45,25 @@ def test_while_it_works_it_says_how_far_it_is() -> None:
     assert {0, 1, 2} <= {e.done for e in told}
 
 
+def test_of_what_was_told_the_end_is_told_too() -> None:
+    shown, over = threading.Event(), threading.Event()
+
+    def work(report: Report) -> None:
+        report(7, 8)
+        shown.wait(20)
+        report.begin("more", "apples")
+        over.wait(20)
+
+    told: list[tuple[str, float, float | None]] = []
+    for event in waited("work", work):
+        assert isinstance(event, Progress)
+        told.append((event.stage, event.done, event.total))
+        (over if event.stage == "more" else shown).set()
+    assert told[0] == ("work", 7, 8)
+    assert ("work", 8, 8) in told
+    assert told[-1] == ("more", 0, 0)
+
+
 def test_what_goes_wrong_there_goes_wrong_here() -> None:
     def work(_: Report) -> None:
         raise InputError("no such file")

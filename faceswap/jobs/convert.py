@@ -112,7 +112,7 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
             if progress:
                 yield progress
         yield from waited("convert", lambda _: finished(out), sign=meter.progress)
-    yield meter.progress()
+    yield meter.finished()
     if footage.damage:
         yield Notice(message=footage.damage)
     yield Saved(what="swapped video", path=output)

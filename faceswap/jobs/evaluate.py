@@ -192,6 +192,7 @@ def _measure(
             yield from paced(partial(yard.add, *pictures))
             if event := meter.add():
                 yield event
+    yield meter.finished()
     if not yard.frames:
         raise InputError("The videos have no frame in common; nothing could be compared.")
 

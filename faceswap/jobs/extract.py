@@ -286,7 +286,7 @@ def _frames(
                 yield progress
         crops.wait()
     index.add(work.rows, rows, faces, {"next": int(meter.done)}, complete=True)
-    yield meter.progress()
+    yield meter.finished()
     if crowded:
         yield Notice(
             message=f"{crowded} frames show more faces than --max-faces {options.max_faces}; "

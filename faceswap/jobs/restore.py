@@ -172,6 +172,6 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
                 if progress := meter.add():
                     yield progress
             yield from waited("restore", lambda _: finished(writer), sign=meter.progress)
-        yield meter.progress()
+        yield meter.finished()
     yield Saved(what="video", path=options.output)
     return RestoreSummary(output=options.output, frames=int(meter.done))
