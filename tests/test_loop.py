@@ -299,6 +299,20 @@ class Twins(Group):
         return values
 
 
+def test_a_run_that_learns_by_heart_is_told_so_once(tmp_path: Path) -> None:
+    task = Line()
+    task.evaluate = lambda _: {"likeness": 1.0 - 0.001 * abs(loop.state.step - 100)}  # best at 100
+    now = itertools.count()
+    loop = line_loop(tmp_path, task, steps=400, measure="likeness", preview_seconds=15.0)
+    loop.clock = lambda: float(next(now))
+    events = list(loop.run())
+    told = [event for event in of_kind(events, Notice) if "overfitting" in event.message]
+    assert len(told) == 1
+    assert told[0].trouble
+    states = [event.state for event in of_kind(events, Metrics) if event.state]
+    assert states[-1].startswith("overfitting since step ")
+
+
 def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Path) -> None:
     torch.manual_seed(0)
     asked = []

@@ -37,6 +37,13 @@ def test_the_sentence_says_how_it_goes() -> None:
     assert state_sentence(rows([0.3, 0.1, 0.1, 0.1, 0.1, 0.1], 5)) == "flat since step 100"
     worse = state_sentence(rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5))
     assert worse == "getting worse since step 200"
+    for loss, how in (([6, 5, 4, 3, 2, 1], "overfitting"), ([1, 1, 1, 1, 2, 2], "getting worse")):
+        between = [
+            {"step": 100 * i - 1, "seconds": 0, "loss": value} for i, value in enumerate(loss)
+        ]
+        measured = rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5)
+        mixed = [row for pair in zip(between, measured, strict=True) for row in pair]
+        assert state_sentence(mixed) == f"{how} since step 200"
     assert state_sentence(rows([0.3, 0.28, 0.20, 0.20, 0.18, 0.18], 0.1)) == "too early to tell"
     quick = state_sentence(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 1))
     assert quick == "still improving 10.0 % per 2 min"

@@ -1,5 +1,6 @@
 """How a run does: measured on what it does not learn from, and shown in pictures."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -7,7 +8,7 @@ from torch import nn
 
 from faceswap.events import Event, Notice, Preview
 from faceswap.training.memory import ran_out_of_memory
-from faceswap.training.records import read_metrics, state_sentence
+from faceswap.training.records import OVERFITTING, read_metrics, state_sentence
 from faceswap.training.state import TrainingState
 
 PREVIEWS = 200
@@ -38,8 +39,8 @@ class Looks:
         self, task: Shown, state: TrainingState, folder: Path, measure: str | None
     ) -> None:
         self._task, self._state, self._folder, self._measure = task, state, folder, measure
-        rows = read_metrics(folder / "metrics.jsonl")
-        self._rows = [row for row in rows if measure in row]
+        self._rows = read_metrics(folder / "metrics.jsonl")
+        self._overfits = False
         self._step = -1
         self._score: float | None = None
         self._bad = 0
@@ -71,6 +72,11 @@ class Looks:
                 trouble=True,
             )
 
+    def learnt(self, means: Mapping[str, float]) -> None:
+        """What the losses were over the steps since this was told last."""
+        state = self._state
+        self._rows.append({"step": state.step, "seconds": state.seconds, **means})
+
     def told(self, values: dict[str, float]) -> tuple[str, Notice | None]:
         """How the run does by ``values`` of this step, in a sentence; an alarm when that is ill."""
         state, name = self._state, self._measure
@@ -79,11 +85,25 @@ class Looks:
         self._score = values[name]
         alarm = self._alarm(values[name])
         self._rows.append({"step": state.step, "seconds": state.seconds, **values})
-        return state_sentence(self._rows, name), alarm
+        sentence = state_sentence(self._rows, name)
+        return sentence, alarm or self._by_heart(sentence)
+
+    def _by_heart(self, sentence: str) -> Notice | None:
+        """An alarm when the run begins to overfit."""
+        began = sentence.startswith(OVERFITTING) and not self._overfits
+        self._overfits = sentence.startswith(OVERFITTING)
+        if not began:
+            return None
+        return Notice(
+            message=f"The run is {sentence}: on faces that it learns from it still gains, on those "
+            "held out it loses. Its best save is kept; more footage, or more --warp, would help.",
+            trouble=True,
+        )
 
     def _alarm(self, score: float) -> Notice | None:
         name = str(self._measure)
-        best = max(self._rows, key=lambda row: row[name], default=None)
+        measured = [row for row in self._rows if name in row]
+        best = max(measured, key=lambda row: row[name], default=None)
         if best is None:
             return None
         fallen = best[name] - score

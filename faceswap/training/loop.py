@@ -262,6 +262,7 @@ class Loop:
         values["skipped"] = float(state.skipped)
         values["memory MiB"] = memory_used(state.generator.device) / 2**20
         took.forget()
+        self._looks.learnt(values)
         yield from self._record(records, values)
         yield from self._heed()
 

@@ -1,6 +1,7 @@
 """What a run tells about itself: ``metrics.jsonl``, TensorBoard, and a sentence."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.errors import OutputError
+
+
+OVERFITTING = "overfitting"
+"""How the sentence begins of a run that learns its faces by heart."""
 
 
 class Records:
@@ -125,9 +130,17 @@ def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SS
     """How the run does, in plain language, from the rows that hold ``name`` (larger is better).
 
     The error 1 − value of the last third is set against that of the third before; under 0.2 %
-    per 10 minutes it is called flat, and over less than half a minute nothing is told.
+    per 10 minutes it is called flat, and over less than half a minute nothing is told. Where it
+    grows while the loss, in the rows between, still falls, the run overfits.
     """
-    points = [(r["seconds"], 1 - r[name], int(r["step"])) for r in rows if name in r]
+    points: list[tuple[float, float, int]] = []
+    losses: list[float] = []
+    loss = math.nan
+    for row in rows:
+        loss = row.get("loss", loss)
+        if name in row:
+            points.append((row["seconds"], 1 - row[name], int(row["step"])))
+            losses.append(loss)
     if not points:
         return "quality not measured"  # nothing held out, or nothing shown yet
     if len(points) < 6:
@@ -145,5 +158,7 @@ def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SS
         return f"still improving {change * over:.1f} % per {over} min"
     best = min(points, key=lambda p: p[1])
     if change < -0.2 and best is not points[-1]:
-        return f"getting worse since step {best[2]:,}"
+        loss0, loss1 = sum(losses[-2 * third : -third]), sum(losses[-third:])
+        how = OVERFITTING if loss1 < loss0 else "getting worse"
+        return f"{how} since step {best[2]:,}"
     return f"flat since step {best[2]:,}"
