@@ -10,7 +10,6 @@ from typing import Any
 
 from faceswap.errors import OutputError
 
-
 OVERFITTING = "overfitting"
 """How the sentence begins of a run that learns its faces by heart."""
 
