@@ -15,7 +15,7 @@ from PIL import Image
 from small_runs import options as small
 from torch import Tensor, nn
 
-from faceswap import waiting
+from faceswap import generations, sides, waiting
 from faceswap.errors import FaceswapError
 from faceswap.events import Event, Notice
 from faceswap.faces.index import FaceRow
@@ -123,6 +123,8 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
         (pretraining, faceset, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, extract_job, "_tracker"),
+        (extracting, generations, "settle"),
+        (extracting, sides, "begin"),
         (converting, model, "newest_weights"),
         (evaluating, yardstick, "new_tracker"),
         (finding, landmarks_job, "_finder"),

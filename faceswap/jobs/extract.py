@@ -1,17 +1,17 @@
 """Footage in, aligned faces out."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from faceswap.events import Event, Meter, Notice, Summary
 from faceswap.jobs.extract_options import DetectorName, ExtractOptions, LandmarksName
 from faceswap.options import Side
-from faceswap.waiting import Paced, loaded, waited
+from faceswap.waiting import Paced, Report, loaded, waited, whole
 
 if TYPE_CHECKING:
     from faceswap.faces.cropping import Cropping
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from faceswap.project import Project
     from faceswap.sides import Work
     from faceswap.video.reader import VideoReader
+
+T = TypeVar("T")
 
 __all__ = ["DetectorName", "ExtractOptions", "ExtractSummary", "LandmarksName", "extract"]
 
@@ -111,7 +113,7 @@ def _done(project: "Project", options: ExtractOptions) -> Generator[Event, None,
     # Leftovers of a killed extraction may be all there is to do.
     if project.leftovers(options.side) and os.access(project.folder, os.W_OK):
         return False
-    with project.reading() as index:
+    with (yield from _filed(project.reading)) as index:
         yield from _repairs(index)
         clip = index.clip(options.side)
         if clip is None or not clip.complete:
@@ -146,13 +148,14 @@ def _extract(
     from faceswap.sides import begin_anew, in_the_way
 
     side = options.side
-    with project.index() as index:
+    with (yield from _filed(project.index)) as index:
         yield from _repairs(index)
         clip = index.clip(side)
-        anew = (options.redo and clip is not None) or in_the_way(project, index, side)
+        blocked = yield from _filed(lambda: in_the_way(project, index, side))
+        anew = (options.redo and clip is not None) or blocked
         # What was begun of new faces stays while there are old ones to go on with meanwhile.
         keep = project.generation(side) + 1 if anew or (clip and clip.complete) else 0
-        settle(project, index, side, keep)
+        yield from _filed(lambda: settle(project, index, side, keep))
         if not anew:
             yield from _own(project, index, options, video)
             return
@@ -161,7 +164,9 @@ def _extract(
             # Which crops were deleted by hand can be told once all faces are known again.
             old = {name: v for name, v in clip.settings.items() if name in _SETTINGS}
             yield from _own(project, index, options.model_copy(update=old), video)
-        work = begin_anew(project, index, side, options.video, _settings(options))
+        work = yield from _filed(
+            lambda: begin_anew(project, index, side, options.video, _settings(options))
+        )
         yield from _anew(project, index, options, video, work)
 
 
@@ -172,7 +177,9 @@ def _own(
     from faceswap.sides import begin
 
     side = options.side
-    work = begin(project, index, side, options.video, _settings(options), _BATCH)
+    work = yield from _filed(
+        lambda: begin(project, index, side, options.video, _settings(options), _BATCH)
+    )
     if work.clip.complete:
         yield from _nothing_to_do(project, index, options, work.clip)
         return
@@ -203,21 +210,22 @@ def _anew(
         if not work.clip.complete:
             yield from _frames(index, options, video, work)
         if not index.count(work.rows)[1]:
-            settle(project, index, side)
+            yield from _filed(lambda: settle(project, index, side))
             raise NoFaceError(f"{_no_face(options)} {name}'s old faces stay in use.")
         out = 0
         if project.is_video(side, options.video):
-            out = carry_over(project, index, side, work.generation)
+            generation = work.generation
+            out = yield from _filed(lambda: carry_over(project, index, side, generation))
         known = _known(project, options, index.count(work.rows))
         known = replace(known, folder=work.folder, generation=work.generation)
-        switch(project, side, options.video, known)
+        yield from _filed(lambda: switch(project, side, options.video, known))
     except KeyboardInterrupt:
         if project.generation(side) != work.generation:
             yield Notice(message=f"{name}'s old faces are as they were, and stay in use.")
         raise
     try:
-        with project.index() as renewed:
-            settle(project, renewed, side)
+        with (yield from _filed(project.index)) as renewed:
+            yield from _filed(lambda: settle(project, renewed, side))
     except OutputError as error:
         yield Notice(message=f"{name}'s new faces are in use. {error}")
     if out:
@@ -235,6 +243,16 @@ def _known(project: "Project", options: ExtractOptions, count: tuple[int, int, i
         faces=count[1],
         generation=project.generation(options.side),
     )
+
+
+def _filed(work: Callable[[], T]) -> Generator[Event, None, T]:
+    """What ``work`` with a project's files gives: it takes long where there are many faces."""
+
+    def there(_: Report) -> T:
+        with whole():
+            return work()
+
+    return (yield from waited("files", there))
 
 
 def _repairs(index: "FaceIndex") -> Generator[Event, None, None]:
