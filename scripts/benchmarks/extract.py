@@ -11,6 +11,9 @@ from footage import CLIPS, enlarged, peak_memory, repeated
 from benchmarks._jobs import done
 from faceswap.jobs.extract import ExtractOptions, extract
 
+SIZES = (256, 512, 1024)
+"""Largest sides of a crop; smaller faces are kept at their own size."""
+
 Rows = list[dict[str, str | int | float | None]]
 
 
@@ -25,8 +28,9 @@ def run(arguments: list[str]) -> dict[str, Rows]:
         wide = enlarged(options.clip, Path(folder) / "wide.mp4", 1280, 720)
         tables = {
             "Extraction with crops written": [
-                speed(clip, label, options.repeat)
+                speed(clip, label, size, options.repeat)
                 for clip, label in ((options.clip, "as it is"), (wide, "1280×720"))
+                for size in SIZES
             ]
         }
         if not options.no_memory:
@@ -38,19 +42,22 @@ def run(arguments: list[str]) -> dict[str, Rows]:
     return tables
 
 
-def speed(clip: Path, label: str, repeat: int) -> dict[str, str | int | float | None]:
+def speed(clip: Path, label: str, size: int, repeat: int) -> dict[str, str | int | float | None]:
     """Median frames a second of whole extractions, the loading of the networks included."""
     rates = []
     frames = 0
     for _ in range(repeat + 1):
         with tempfile.TemporaryDirectory() as folder:
-            job = extract(ExtractOptions(video=clip, project=Path(folder) / "p", side="a"))
+            job = extract(
+                ExtractOptions(video=clip, project=Path(folder) / "p", side="a", size=size)
+            )
             start = time.perf_counter()
             frames = done(job).frames
             rates.append(frames / (time.perf_counter() - start))
     warm = rates[1:]  # the first also loads libraries
     return {
         "clip": f"{clip.name} {label}",
+        "largest crop": size,
         "frames": frames,
         "frames/s": statistics.median(warm),
         "slowest": min(warm),
