@@ -1,5 +1,6 @@
 """``python -m faceswap``, and the command ``faceswap``."""
 
+import io
 import os
 import sys
 
@@ -11,6 +12,7 @@ def main() -> None:
     """Run the command line, or with ``gui`` the window, and leave with its exit code."""
     if sys.argv[1:2] == ["gui"]:
         sys.exit(_window(sys.argv[2:]))
+    _speak_utf8()
     code = run(sys.argv[1:])
     if left_behind():
         # What could not be broken off, as a compiler, must not be torn down under its feet.
@@ -18,6 +20,13 @@ def main() -> None:
             stream.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _speak_utf8() -> None:
+    """Let what comes and goes by pipes and files be UTF-8: on Windows it would not be."""
+    for stream, errors in ((sys.stdin, None), (sys.stdout, None), (sys.stderr, "replace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 def _window(arguments: list[str]) -> int:

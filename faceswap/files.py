@@ -59,7 +59,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _put(part, path)
+        replace_file(part, path)
         flush_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
@@ -67,7 +67,11 @@ def write_whole(path: Path, data: bytes) -> None:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
-def _put(part: Path, path: Path) -> None:
+def replace_file(part: Path, path: Path) -> None:
+    """Give ``part`` the name ``path``, whatever has it now.
+
+    Tried for a moment, as Windows refuses while a program has the other one open. Raises OSError.
+    """
     for left in reversed(range(_TRIES)):
         try:
             os.replace(part, path)
@@ -76,6 +80,15 @@ def _put(part: Path, path: Path) -> None:
             if not left:
                 raise
             time.sleep(_POLL)
+
+
+def free_name(path: Path) -> Path:
+    """``path``, or the first of "NAME 2", "NAME 3" … of which there is none."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem} {number}")
+    return free
 
 
 def flush_folder(folder: Path) -> None:

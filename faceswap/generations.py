@@ -32,6 +32,8 @@ def carry_over(project: Project, index: FaceIndex, side: Side, generation: int) 
     clip = index.clip(side)
     every = int(clip.settings.get("every", 1)) if clip else 1
     kept = {path.name for path in crop_files(old)}
+    if not kept and not crop_files(old / EXCLUDED):
+        return 0  # all of them are lost, which says nothing of any
     again = [path.name for path in crop_files(new / EXCLUDED)]
     if again:  # of a try that broke off
         restore(new, again)

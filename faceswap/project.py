@@ -68,6 +68,8 @@ class Project:
         try:
             # Another process that makes the same project puts its settings there first.
             if folder.is_dir() and any(not is_ours(path) for path in folder.iterdir()):
+                if (folder / NAME).is_file():
+                    return cls.open(folder)
                 raise ProjectError(
                     f"{folder} holds other files and no project; name a new or an empty folder."
                 )

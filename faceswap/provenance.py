@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceswap.errors import OutputError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -26,6 +28,9 @@ RENDERED = f"{CODES}digitalCreation"
 
 SYNTHETIC = (COMPOSITE, GENERATED, f"{CODES}trainedAlgorithmicMedia")
 """Codes that tell a viewer not to believe what is shown; no later step takes one away."""
+
+LABELLED = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+"""Endings of pictures that can say how they were made."""
 
 _DESCRIPTION, _XMP = 0x010E, 700  # tags of EXIF and TIFF
 _PNG_XMP = "XML:com.adobe.xmp"
@@ -106,9 +111,9 @@ def save_picture(
 ) -> None:
     """Write ``image`` (H, W) or (H, W, 3) with its provenance; it appears whole or not at all.
 
-    format: Pillow's name, by default that of the path's ending; of these BMP holds no words.
-    options: Pillow's, such as quality. Raises OSError when it cannot be written, ValueError for an
-    ending that is no picture's.
+    format: Pillow's name, by default that of the path's ending. options: Pillow's, such as
+    quality. Raises OSError when it cannot be written, ValueError for an ending that is no
+    picture's, or one whose files can't say how they were made.
     """
     from PIL import Image
 
@@ -125,6 +130,15 @@ def save_picture(
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def check_picture_name(path: Path) -> None:
+    """Raise OutputError when a picture of this name can't say in itself how it was made."""
+    if path.suffix.lower() not in LABELLED:
+        raise OutputError(
+            f"{path.name}: a picture of this kind cannot say in itself how it was made; end its "
+            "name with .png, .jpg, .webp or .tif."
+        )
 
 
 def _words(format: str, made: Provenance) -> dict[str, Any]:
@@ -144,7 +158,7 @@ def _words(format: str, made: Provenance) -> dict[str, Any]:
         exif = Image.Exif()
         exif[_DESCRIPTION] = made.text
         return {"exif": exif, "xmp": packet.encode()}
-    return {}
+    raise ValueError(f"a {format} file cannot say how it was made; choose .png, .jpg or .webp")
 
 
 def picture_provenance(path: Path) -> Provenance | None:

@@ -66,7 +66,8 @@ class TerminalDisplay:
                 self.close()
                 state = f" ({self._state})" if self._state else ""
                 self._above(
-                    f"Stopped{state}; what was done is kept, and the same command goes on from it."
+                    f"Stopped{state}. Faces that were found and what was learnt are kept, and the "
+                    "same command goes on from there; a video is written from its begin."
                 )
 
     def close(self) -> None:

@@ -243,12 +243,13 @@ class _Worker(Generic[T]):
         """
         self._told.put(False)
         until = time.monotonic() + PATIENCE
+        _left.difference_update([thread for thread in _left if not thread.is_alive()])
+        _left.add(self._thread)  # should this be broken off, too
         while self._thread.is_alive():
             if not self._must_end() and time.monotonic() > until:
-                _left.difference_update([thread for thread in _left if not thread.is_alive()])
-                _left.add(self._thread)
                 return
             self._thread.join(0.02)
+        _left.discard(self._thread)
         if self._failed is not None:
             raise self._failed
 

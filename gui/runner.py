@@ -206,7 +206,11 @@ def start(
         except OSError as error:
             raise OutputError(f"Cannot start {program[0]}: {error.strerror}.") from error
         record = record.model_copy(update={"process": process})
-        (folder / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
+        try:
+            (folder / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
+        except OSError:
+            processes.end(process)  # which nobody would find again
+            raise
     except OSError as error:
         raise OutputError(f"Cannot write to {folder}: {error.strerror}.") from error
     return Job(folder, record)

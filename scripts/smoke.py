@@ -129,7 +129,7 @@ def run(folder: Path, *arguments: str) -> str:
     # On a machine with other work, threads of so small steps spend their time on waiting.
     environment = {"QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1", **os.environ}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode != 0:
         said = f"{done.stdout}{done.stderr}"

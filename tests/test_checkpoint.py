@@ -87,6 +87,25 @@ def heavy(folder: CheckpointFolder, step: int) -> Path:
     return folder.save(step, "toy", {}, {"step": step}, tensors)
 
 
+def test_a_save_that_cannot_be_removed_yet_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, unlink = CheckpointFolder(tmp_path, keep=1), Path.unlink
+
+    def mapped(path: Path, *given: Any, **named: Any) -> None:  # as Windows has it
+        if path == folder.path(1):
+            raise PermissionError(13, "The process cannot access the file")
+        unlink(path, *given, **named)
+
+    heavy(folder, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", mapped)
+        heavy(folder, 2)
+        assert folder.steps() == [1, 2]
+    heavy(folder, 3)
+    assert folder.steps() == [3]
+
+
 def test_of_the_weights_nothing_else_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,8 +126,8 @@ def test_a_smoke_that_fails_fails(machine: Machine) -> None:
 def test_a_shim_that_does_not_run_is_passed_over(machine: Machine) -> None:
     machine.put(machine.home / "bin" / "python3.13", "#!/bin/sh\nexit 127\n")
     code, said, asked = machine.run()
-    assert (code, asked) == (0, [])
-    assert "SKIPPED: there is no Python 3.13" in said
+    assert (code, asked) == (1, [])
+    assert "There is no Python 3.13 here" in said
     real = machine.home / ".pyenv" / "versions" / "3.13.0" / "bin" / "python"
     machine.put(real, STAND_IN)
     code, _, asked = machine.run()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from fake_device import apple
 
-from faceswap.cards import System
+from faceswap.cards import Build, Card, System
 from faceswap.errors import AssetError, InputError
 from faceswap.events import Event, Progress
 from faceswap.faces.detect import CenterFace
@@ -253,6 +253,16 @@ def test_a_card_that_pytorch_does_not_fit_is_wrong_with_the_command_that_mends_i
     # Where pip's own configuration decides, another set-up would take the same again.
     stamped(monkeypatch, tmp_path, build="pip", processor=False)
     assert "torch==2.13.0+cu126" in devices()["graphics card"].advice
+
+
+def test_a_card_beside_one_of_another_maker_is_not_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stamped(monkeypatch, tmp_path, build="cu130", processor=False)
+    torch_with(monkeypatch, "13.0", devices=1)
+    told = graphics.about_card(Card("AMD", "gfx90c"), Build("", "", "x"))
+    assert told[0] == "optional"
+    assert "gfx90c is not used: PyTorch computes on CUDA 13.0" in told[1]
 
 
 def test_a_card_that_is_left_out_on_purpose_is_not_wrong(

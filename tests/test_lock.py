@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from drawn_faces import draw_project
 from driving import finished
+from filelock import FileLock
 from made_clips import MakeClip
 from small_runs import options
 from standing_faces import StandIn, untaught
@@ -63,6 +64,15 @@ def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="Cannot write in"), held(tmp_path / "file"):
+        pass
+
+
+def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(FileLock, "acquire", lacking)
+    with pytest.raises(OutputError, match="has no locks for files"), held(tmp_path / "run"):
         pass
 
 

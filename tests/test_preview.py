@@ -305,6 +305,15 @@ def test_what_is_missing_is_said(made: Path, tmp_path: Path) -> None:
         Browser(damaged).faces_at("a", 0)
 
 
+def test_a_video_is_let_go_of_for_one_that_is_to_be_written(made: Path) -> None:
+    video = Project.open(made).video("a")
+    with Answers(made, "cpu") as answers:
+        answers.answer("frame", {"path": str(video)})
+        before = answers.studio.footage(video)
+        answers.answer("release", {"path": str(video)})
+        assert answers.studio.footage(video) is not before
+
+
 def test_other_footage_is_not_taken_for_the_moved_one(
     made: Path, make_clip: Any, tmp_path: Path
 ) -> None:
@@ -336,10 +345,10 @@ def test_a_process_answers_line_by_line_and_survives_nonsense(made: Path, tmp_pa
         [*COMMAND, "--project", str(made), "--events", "jsonl"],
         input="\n".join(questions),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=200,
         check=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},  # as pipes are on Windows
     )
     *answers, end = (parse(line) for line in done.stdout.splitlines())
     assert isinstance(end, Finished)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from faceswap import project as module
 from faceswap import project_file
 from faceswap.errors import InputError, OutputError, ProjectError
 from faceswap.faces.rebuild import Known
@@ -38,6 +39,23 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, clip: Path) ->
     with pytest.raises(ProjectError, match="other files"):
         Project.open_or_make(tmp_path)
     assert list(tmp_path.iterdir()) == [clip]
+
+
+def test_a_project_that_another_process_makes_meanwhile_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "p"
+    folder.mkdir()
+    (folder / "faces").mkdir()
+
+    def meanwhile(_: Path) -> bool:
+        monkeypatch.undo()
+        shutil.rmtree(folder)
+        Project.open_or_make(folder)
+        return False
+
+    monkeypatch.setattr(module, "is_ours", meanwhile)
+    assert Project.open_or_make(folder) == Project.open(folder)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from faceswap.errors import OutputError
 from faceswap.lab.figure import write_png
 from faceswap.lab.models import RepairConfig
 from faceswap.lab.sound import read_wav, write_wav
@@ -18,6 +19,7 @@ from faceswap.provenance import (
     SWAPPED,
     SWAPPED_PICTURE,
     Provenance,
+    check_picture_name,
     picture_provenance,
     repaired,
     save_picture,
@@ -40,10 +42,14 @@ def test_pictures_carry_it(suffix: str, made: Provenance, tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_bmp_is_written_without_words(tmp_path: Path) -> None:
-    save_picture(PAGE, tmp_path / "x.bmp", DRAWN)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "x.bmp")), PAGE)
-    assert picture_provenance(tmp_path / "x.bmp") is None
+@pytest.mark.parametrize("suffix", [".bmp", ".gif", ".ppm", ".jp2", ".tga", ".ico"])
+def test_what_cannot_say_how_it_was_made_is_not_written(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x{suffix}"
+    with pytest.raises(ValueError, match="cannot say how it was made"):
+        save_picture(PAGE, path, DRAWN)
+    with pytest.raises(OutputError, match="end its name with"):
+        check_picture_name(path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_grey_pictures_and_options_of_the_format(tmp_path: Path) -> None:

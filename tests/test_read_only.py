@@ -19,9 +19,11 @@ from small_runs import notices
 from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
+from faceswap.faces import rebuild
 from faceswap.faces.exclude import exclude
 from faceswap.faces.index import FaceIndex
 from faceswap.jobs import extract as module
+from faceswap.jobs.answers import Answers
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
@@ -227,3 +229,25 @@ def test_what_is_not_all_extracted_is_converted_and_told(
     events, summary = finished(convert(turn))
     assert 0 < summary.swapped < FRAMES
     assert "A are not all extracted yet" in notices(events)[0]
+
+
+def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "Łukasz"
+    shutil.copytree(base, project)
+    (project / INDEX).unlink()
+
+    def refused(*_: object) -> None:
+        raise OutputError("Cannot write here.")
+
+    with Answers(project, "cpu") as answers:
+        with monkeypatch.context() as patch:
+            patch.setattr(rebuild, "_made_anew", refused)
+            for _ in range(2):
+                assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
+            assert answers.answer("spans", {"side": "a"})["tracks"]
+            assert len(answers.studio.notices) == 1  # and not at every refresh
+        assert not (project / INDEX).exists()
+        assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
+        assert (project / INDEX).exists()

@@ -182,6 +182,14 @@ def test_what_was_out_of_training_stays_out_and_what_was_put_there_stays(
     assert names(folder / EXCLUDED) == ["000003_0.png", "000006_0.png", "mine.png"]
 
 
+def test_crops_that_are_all_lost_are_not_taken_for_ones_that_were_deleted(
+    made: Project, options: ExtractOptions
+) -> None:
+    shutil.rmtree(made.faces("a"))
+    _, summary = finished(extract(changed(options, redo=True)))
+    assert summary.crops == FRAMES
+
+
 def test_other_footage_takes_nothing_over(
     made: Project, options: ExtractOptions, make_clip: MakeClip
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from line_task import Line, line_loop, resumed
 from pydantic import ValidationError
 
 from faceswap.errors import CheckpointError, OptionsError, OutputError, ProjectError
-from faceswap.events import Event, Notice, Saved
+from faceswap.events import Event, Metrics, Notice, Saved
 from faceswap.jobs.runs import RunsOptions, RunsSummary, runs
 from faceswap.project import Project
 from faceswap.training import keeping, rundir, snapshots
@@ -103,8 +104,10 @@ def test_a_snapshot_that_cannot_be_kept_is_told(
 def test_they_come_where_they_would_have_without_a_stop() -> None:
     config = LoopConfig(snapshot_hours=2.0, snapshot_steps=100)
     times = SnapshotTimes(config, 100, 7000.0)
-    asked = [(100, 7000.0), (150, 7100.0), (199, 7201.0), (200, 7300.0), (200, 7300.0)]
-    assert [times.due(*at) for at in asked] == [False, False, True, True, False]
+    asked = [(100, 7000.0), (150, 7100.0), (199, 7201.0), (200, 7300.0)]
+    assert [times.due(*at) for at in asked] == [False, False, True, True]
+    times.made(200, 7300.0)
+    assert not times.due(200, 7300.0)
     assert not SnapshotTimes(LoopConfig(), 0, 0.0).due(10**6, 1e9)
 
 
@@ -203,7 +206,8 @@ def test_rolling_back_sets_aside_what_is_newer_and_training_goes_on_from_there(r
     assert summary.runs[0].step == 20
     assert steps_in(run) == [20]
     assert steps_in(run / "aside" / "1") == [30, 50, 60]
-    assert steps_in(run / "snapshots") == [20, 40, 60]
+    assert steps_in(run / "snapshots") == [20]
+    assert steps_in(run / "aside" / "1" / "snapshots") == [40, 60]
     assert max(rows(run / "metrics.jsonl")) == 20
     assert max(rows(run / "aside" / "1" / "metrics.jsonl")) == 60
     assert len(list((run / "previews").iterdir())) == 20
@@ -214,6 +218,44 @@ def test_rolling_back_sets_aside_what_is_newer_and_training_goes_on_from_there(r
     list(again.run())
     now = read_checkpoint(run / "step-000000060.safetensors").tensors
     assert all((now[name] == value).all() for name, value in whole.items())
+
+
+def test_what_was_kept_for_good_is_not_written_over(run: Path) -> None:
+    kept = (run / "snapshots" / "step-000000040.safetensors").read_bytes()
+    asked(run, roll_back="20")
+    list(resumed(run, steps=60, rate=0.01, snapshot_steps=20).run())
+    assert steps_in(run / "snapshots") == [20, 40, 60]
+    other = (run / "snapshots" / "step-000000040.safetensors").read_bytes()
+    assert other != kept
+    assert (run / "aside/1/snapshots/step-000000040.safetensors").read_bytes() == kept
+    for path in (run / "aside" / "1").glob("*.safetensors"):
+        path.unlink()
+    asked(run, roll_back="20")
+    asked(run, roll_back="40")
+    assert (run / "snapshots" / "step-000000040.safetensors").read_bytes() == other
+
+
+def test_a_snapshot_that_a_stop_came_before_is_made_when_it_goes_on(tmp_path: Path) -> None:
+    loop = line_loop(tmp_path, steps=60, snapshot_steps=20)
+    with closing(loop.run()) as events:
+        for event in events:
+            if isinstance(event, Metrics) and event.step == 20:
+                break
+    assert steps_in(tmp_path) == [20]
+    assert not (tmp_path / "snapshots").exists()
+    list(resumed(tmp_path, steps=60, snapshot_steps=20).run())
+    assert steps_in(tmp_path / "snapshots") == [20, 40, 60]
+
+
+def test_what_went_wrong_is_no_snapshot_and_the_last_step_is_saved(tmp_path: Path) -> None:
+    task = Line()
+    task.disturb = lambda call, x: {"loss": x["loss"] * (float("nan") if 61 <= call <= 81 else 1)}
+    loop = line_loop(tmp_path, task, steps=60, save_steps=20, snapshot_steps=20)
+    task.disturb = lambda call, x: {"loss": x["loss"] * (float("nan") if 46 <= call <= 65 else 1)}
+    list(loop.run())
+    assert loop.state.step == 60
+    assert steps_in(tmp_path / "snapshots") == [20, 40, 60]
+    assert loop.checkpoints.path(60).is_file()
 
 
 def test_it_goes_forward_again_and_to_the_best(run: Path) -> None:
@@ -247,8 +289,9 @@ def test_cleaning_frees_what_nobody_needs(run: Path) -> None:
     _, summary = asked(run, clean=True)
     # The best one, the last that was seen to do well, and the newest.
     assert steps_in(run) == [30, 40, 50]
-    assert steps_in(run / "snapshots") == [20, 40, 60]
-    assert not (run / "aside").exists()
+    assert steps_in(run / "snapshots") == [20, 40]
+    assert [p.name for p in (run / "aside" / "1").iterdir()] == ["snapshots"]
+    assert steps_in(run / "aside" / "1" / "snapshots") == [60]
     assert not list(run.glob("*.damaged"))
     assert len(list((run / "previews").iterdir())) == rundir.PREVIEWS_KEPT
     assert summary.freed == before - bytes_on_disk(run)

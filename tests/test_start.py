@@ -184,11 +184,20 @@ def test_a_python_is_named_by_its_version(
 def test_an_interrupted_install_is_done_again(
     environment: ModuleType, checkout: Path, calls: Calls
 ) -> None:
-    environment.set_up(checkout, ())
+    environment.set_up(checkout, (), True)
+    whole = environment.read_stamp(checkout)
     calls.code = 1
     with pytest.raises(environment.SetupError):
         environment.set_up(checkout, ("dev",))
-    assert environment.read_stamp(checkout) == environment.Stamp()
+    # What was asked for, and what is there, is not forgotten.
+    broken = environment.read_stamp(checkout)
+    assert (broken.fingerprint, broken.extras, broken.processor) == ("", ("dev",), True)
+    assert broken.build == whole.build
+    calls.code = 0
+    calls.clear()
+    environment.set_up(checkout, ())
+    assert calls.kinds() == ["install"]
+    assert environment.read_stamp(checkout).extras == ("dev",)
 
 
 def test_failures_say_what_to_do(

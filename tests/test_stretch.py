@@ -14,7 +14,7 @@ from faceswap.events import Notice, Progress
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.loop import Loop
 from faceswap.training.stretch import KEY, Stretch, Wish, known, next_stretch
-from faceswap.training.underway import begun_at, is_under_way, over
+from faceswap.training.underway import Begun, begun_at, has_made, is_under_way, made, over
 
 SIX = Stretch(first=100, since=60.0, minutes=6, steps=None)
 
@@ -108,17 +108,27 @@ def test_runs_of_before_are_counted_as_they_were() -> None:
 
 def test_a_job_under_way_does_not_begin_its_training_anew(tmp_path: Path) -> None:
     wish = Wish(minutes=6)
-    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=100) == (SIX, "")
+    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=Begun(100, 60.0)) == (SIX, "")
+    # Nor that of a stretch which it went on with.
+    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=Begun(200, 240.0)) == (SIX, "")
     # Of a job that began later it was no part.
-    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=300)[0] != SIX
+    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=Begun(300, 420.0))[0] != SIX
     assert not is_under_way(tmp_path)
-    assert begun_at(tmp_path, 100) == 100
+    assert begun_at(tmp_path, 100, 60.0) == (100, 60.0)
     assert is_under_way(tmp_path)
-    assert begun_at(tmp_path, 300) == 100
-    assert begun_at(tmp_path, 40) == 40  # another run, or one that went back
+    assert begun_at(tmp_path, 300, 420.0) == (100, 60.0)
+    assert begun_at(tmp_path, 40, 20.0) == (40, 20.0)  # another run, or one that went back
+    assert made(tmp_path) is None
+    has_made(tmp_path, tmp_path / "out.mp4")
+    assert made(tmp_path) == tmp_path / "out.mp4"
+    assert begun_at(tmp_path, 50, 30.0) == (40, 20.0)
     over(tmp_path)
     over(tmp_path)
-    assert begun_at(tmp_path, 300) == 300
+    has_made(tmp_path, tmp_path / "out.mp4")
+    assert made(tmp_path) is None
+    assert begun_at(tmp_path, 300, 420.0) == (300, 420.0)
+    (tmp_path / "underway.json").write_text('{"step": 7}')  # as versions of before wrote it
+    assert begun_at(tmp_path, 300, 420.0) == (7, 0.0)
 
 
 class Timed(Line):

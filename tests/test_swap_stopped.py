@@ -1,6 +1,7 @@
 """A swap that is stopped while it converts does not train its minutes once more."""
 
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,10 @@ class Swapped:
     def _stage(name: str, job: Any) -> Generator[Event, None, Any]:
         return (yield from job)
 
-    def _convert(self, options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
+    def _convert(
+        self, options: ConvertOptions, *, part: bool
+    ) -> Generator[Event, None, ConvertSummary]:
+        assert part
         yield Progress(stage="convert", done=0)
         if self.broken:
             raise StoppedError
@@ -87,6 +91,23 @@ def test_stopped_while_converting_it_goes_straight_on_with_that(
     assert swapped.step == trained
     # All was done: run once more, it trains its time once more.
     assert not any(told in n for n in swapped.run(False, minutes=BRIEFLY, overwrite=True))
+    assert swapped.step > trained
+
+
+def test_what_it_went_on_with_is_not_trained_once_more_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swapped = Swapped(tmp_path, monkeypatch)
+    with closing(train(small(swapped.project, steps=None, minutes=3 * BRIEFLY))) as job:
+        for event in job:
+            if isinstance(event, Progress) and event.unit == "steps" and event.done > 2:
+                break
+    swapped.run(True)
+    trained = swapped.step
+    assert trained > 2
+    assert any("Training was done before" in n for n in swapped.run(False))
+    assert swapped.step == trained
+    assert not any("Training was done before" in n for n in swapped.run(False, minutes=BRIEFLY))
     assert swapped.step > trained
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from faceswap.events import Event, Metrics, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
 from faceswap.jobs.train import TrainSummary, train
 from faceswap.provenance import PREVIEWS, picture_provenance
+from faceswap.swap import faceset
 from faceswap.swap.model import SwapModel
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
@@ -268,3 +270,25 @@ def test_the_command_line_knows_auto(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.run(["train", *where, "--batch", "4", "--compile", "off"]) == 1
     assert cli.run(["train", *where, "--batch", "some"]) == 2
     assert cli.run(["train", *where, "--batch", "0"]) == 2
+
+
+def test_faces_of_two_extractions_are_never_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = draw_project(tmp_path / "p")
+    load, asked = faceset.load_faces, []
+    (tmp_path / "a.mp4").touch()
+
+    def changing(folder: Path, side: Any, *given: Any) -> Any:
+        asked.append(folder)
+        if len(asked) == 1:
+            known = dataclasses.replace(project.known("a"), generation=2)
+            project.note("a", tmp_path / "a.mp4", known)
+            shutil.copytree(folder, project.staging("a", 2))
+            raise NoFaceError("They were moved away meanwhile.")
+        return load(folder, side, *given)
+
+    monkeypatch.setattr(faceset, "load_faces", changing)
+    _, summary = finish(options(project.folder, steps=2))
+    assert summary.step == 2
+    assert asked[1] == project.staging("a", 2)

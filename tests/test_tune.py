@@ -1,5 +1,6 @@
 """Rate, batch, losses and the end of a run are changed while it trains, and stay so."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +20,10 @@ from faceswap.jobs.train import _tuner, train
 from faceswap.jobs.train_options import TUNED, TrainOptions, now_with
 from faceswap.jobs.tune import TuneOptions, tune
 from faceswap.swap.task import SwapTask
+from faceswap.training import checkpoint
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.distributed import Group
-from faceswap.training.requests import Tuning, ask, made, read, take
+from faceswap.training.requests import Inbox, Tuning, ask, made, read, take
 from faceswap.training.state import LoopConfig
 
 
@@ -68,12 +70,17 @@ class Tuned(Line):
         return Tuning(replace(config, **known), {"scale": self.scale}, values, f"{values}")
 
 
-def tuned(folder: Path, asks: dict[int, dict[str, Any]], **changes: Any) -> tuple[Any, list[Event]]:
+def tuned_loop(folder: Path, asks: dict[int, dict[str, Any]], **changes: Any) -> Any:
     folder.mkdir(exist_ok=True)
     task = Tuned(folder, asks)
     again = any(folder.glob("step-*"))
     loop = (resumed if again else line_loop)(folder, task, losses={"scale": 1.0}, **changes)
-    loop._tuner = task.tuned
+    loop._inbox = Inbox(folder, loop.group, task.tuned)
+    return loop
+
+
+def tuned(folder: Path, asks: dict[int, dict[str, Any]], **changes: Any) -> tuple[Any, list[Event]]:
+    loop = tuned_loop(folder, asks, **changes)
     return loop, list(loop.run())
 
 
@@ -130,6 +137,29 @@ def test_what_cannot_be_is_told_and_training_goes_on(tmp_path: Path) -> None:
     (tmp_path / "tune.json").write_text("{")
     _, events = tuned(tmp_path, {}, steps=60)
     assert "cannot be read" in next(e.message for e in events if isinstance(e, Notice))
+
+
+def test_what_was_done_is_asked_for_until_it_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, full = checkpoint.write_checkpoint, [True]
+
+    def save(*given: Any, **named: Any) -> None:
+        if full[0]:
+            raise OutputError("The disk is full.")
+        write(*given, **named)
+
+    monkeypatch.setattr(checkpoint, "write_checkpoint", save)
+    loop = tuned_loop(tmp_path, {5: {"batch": 2}}, steps=60)
+    said: list[str] = []
+    for event in loop.run():
+        said += [event.message] if isinstance(event, Notice) else []
+        if loop.state.step == 40 and full[0]:
+            assert json.loads(take(tmp_path)) == {"batch": 2}  # a kill would lose nothing
+            full[0] = False
+            loop.save()
+    assert sum("From step" in n for n in said) == 1  # and it is done once
+    assert take(tmp_path) == ""
 
 
 def test_a_run_that_did_not_train_takes_it_when_it_goes_on(tmp_path: Path) -> None:

@@ -115,6 +115,27 @@ def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
     job.close()
     assert ended.is_set()
     timer.join()
+    # Asked a second time, it does not wait, and knows of what goes on.
+    hold = threading.Event()
+
+    def held(_: Report) -> None:
+        with whole():
+            hold.wait(20)
+
+    twice = waited("work", held)
+    next(twice)
+
+    def pressed(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "join", lambda thread, seconds=None: pressed(0.0))
+        with pytest.raises(KeyboardInterrupt):
+            twice.close()
+    assert waiting.left_behind()
+    hold.set()
+    while waiting.left_behind():
+        pass
     stuck = threading.Event()
     deaf = waited("work", lambda _: stuck.wait(20))
     next(deaf)

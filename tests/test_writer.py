@@ -1,6 +1,7 @@
 """VideoWriter: everything but the pixels that were changed stays as it was."""
 
 import math
+import os
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -224,6 +225,30 @@ def test_until_it_is_finished_nothing_has_the_final_name(
     ):
         pass
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_video_whose_name_is_held_by_a_player_is_kept_beside_it(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, video = tmp_path / "out.mp4", VideoReader(make_clip())
+    out.write_text("being played")
+    replace_by = os.replace
+
+    def refused(one: Path, other: Path) -> None:  # as Windows does
+        if Path(other) == out:
+            raise PermissionError(13, "Access is denied")
+        replace_by(one, other)
+
+    monkeypatch.setattr(os, "replace", refused)
+    with VideoWriter(out, video.info, overwrite=True) as writer:
+        for frame in video.frames(0, 5):
+            writer.write(frame.image, frame.pts)
+        with pytest.raises(OutputError, match=r"is open in another program .*/out 2\.mp4"):
+            writer.finish()
+        monkeypatch.undo()
+    assert out.read_text() == "being played"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out 2.mp4", "out.mp4"]
+    assert len(list(VideoReader(tmp_path / "out 2.mp4").frames())) == 5
 
 
 def test_frames_that_do_not_fit_are_refused(make_clip: MakeClip, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from faceswap.faces.crops import CHUNK, FaceRecord, read_record
 from faceswap.faces.database import open_to_read, told
 from faceswap.faces.exclude import EXCLUDED
+from faceswap.faces.index import FaceIndex
 
 COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")
 """What ``FaceTable.values`` holds; blur and brightness are NaN until measured."""
@@ -62,6 +63,13 @@ class Browser:
 
     def __init__(self, path: Path, rows: Callable[[str], str] | None = None) -> None:
         self._path, self._rows_of = path, rows
+        self._instead: FaceIndex | None = None
+
+    def read_instead(self, index: FaceIndex | None) -> None:
+        """Read ``index``, which stands for a file that is lost, and close it in the end."""
+        if self._instead is not None:
+            self._instead.close()
+        self._instead = index
 
     def faces_at(self, side: str, frame: int) -> list[SeenFace]:
         """The faces of one frame, by track; empty where there is no index yet."""
@@ -141,9 +149,12 @@ class Browser:
         return FaceTable(names, np.array(values, np.float32).reshape(shape))
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
+        side, *others = values
+        if self._instead is not None:
+            db = self._instead.connection
+            return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
         if not self._path.is_file():
             return []
-        side, *others = values
         with closing(open_to_read(self._path)) as db, told(self._path):
             if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 return []  # the first extraction is about to make the tables

@@ -13,6 +13,9 @@ from faceswap.faces.exclude import EXCLUDED
 from faceswap.faces.face import Face
 from faceswap.faces.rows import FaceRow, FrameRow
 
+_AHEAD = 8
+"""At most so many crops wait to be cut out, with a frame each: 200 MB at 3840 × 2160."""
+
 
 @dataclass(frozen=True)
 class Cropping:
@@ -51,13 +54,15 @@ class CropWriter:
     def write(self, image: NDArray[np.uint8], row: FrameRow, face: Face) -> FaceRow:
         """Begin to write a face's crop, if its frame's turn has come; its row of the index.
 
-        image: the frame, uint8 (H, W, 3).
+        image: the frame, uint8 (H, W, 3). Waits while too much was begun.
         """
         how = self._cropping
         if row.cut:
             self._shot = row.frame
         name = crop_name(row.frame, face.track) if row.frame % how.every == 0 else None
         if name and row.frame >= how.written:
+            while len(self._pending) >= _AHEAD:  # each of which holds its frame
+                self._pending.pop(0).result()
             self._pending.append(
                 self._pool.submit(self._cut, how.folder / name, image, row, face, self._shot)
             )

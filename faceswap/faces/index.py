@@ -107,6 +107,11 @@ class FaceIndex:
         self._db.close()
 
     @property
+    def connection(self) -> sqlite3.Connection:
+        """To read what no method gives."""
+        return self._db
+
+    @property
     def empty(self) -> bool:
         """Whether nobody has made the tables yet."""
         row = self._row("SELECT COUNT(*) FROM sqlite_master")

@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import JsonValue
 
 from faceswap.errors import (
-    DamagedIndexError,
     FaceswapError,
     InputError,
     OptionsError,
+    OutputError,
 )
 from faceswap.faces.browse import COLUMNS, Browser
 from faceswap.faces.exclude import EXCLUDED, exclude, restore
@@ -39,11 +39,13 @@ class Answers:
         self.studio = Studio(folder, device)
         self._browser = Browser(folder / "index.sqlite", Project(folder).rows)
         self._measures = Measures(folder)
+        self._told: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._browser.read_instead(None)
         self._measures.close()
         self.studio.__exit__()
 
@@ -78,12 +80,8 @@ class Answers:
     def on_project(self) -> Values:
         """What there is: footage, faces, runs and conversions."""
         project = Project.open(self._folder)
-        try:
-            sides: Values = {"a": self._side(project, "a"), "b": self._side(project, "b")}
-        except DamagedIndexError:
-            with project.index() as index:  # made anew
-                self.studio.notices += index.repairs
-            sides = {"a": self._side(project, "a"), "b": self._side(project, "b")}
+        self._mend(project)
+        sides: Values = {"a": self._side(project, "a"), "b": self._side(project, "b")}
         runs: list[JsonValue] = [
             _run(folder) for folder in _folders(project.model) if any(folder.glob("step-*"))
         ]
@@ -92,6 +90,29 @@ class Answers:
             str(p) for p in out if p.suffix.lower() in (".mp4", ".mov", ".mkv", ".m4v")
         ]
         return {"folder": str(self._folder), "sides": sides, "runs": runs, "outputs": videos}
+
+    def _mend(self, project: Project) -> None:
+        """Have an index that is lost made anew, in memory where it can't be on disk."""
+        self._browser.read_instead(None)
+        index = project.reading()
+        if not index.repairs:
+            index.close()
+            return
+        try:
+            with project.index() as made:
+                self.studio.notices += made.repairs
+        except OutputError:
+            if index.repairs != self._told:
+                self.studio.notices += index.repairs
+            self._told = index.repairs
+            self._browser.read_instead(index)
+        else:
+            index.close()
+
+    def on_release(self, path: str) -> Values:
+        """Let go of a video, which is about to be written anew."""
+        self.studio.release(Path(path))
+        return {}
 
     def on_frame(
         self, side: Side = "a", frame: int = 0, width: int = 0, height: int = 0, path: str = ""

@@ -1,7 +1,7 @@
 """A's footage in, the same footage with B's face out."""
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,12 +57,15 @@ class ConvertSummary(Summary):
         )
 
 
-def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
+def convert(
+    options: ConvertOptions, *, part: bool = False
+) -> Generator[Event, None, ConvertSummary]:
     """Put B's face on A's footage with a trained model.
 
     Frames without a face pass unchanged; sound, timestamps and size stay A's. The output says
     in its metadata that it is synthetic.
     """
+    # part: of a job that has more to do, and a mark in the project until that is done.
     from faceswap.project import Project
 
     project = Project.open(options.project)
@@ -70,6 +73,7 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     yield from loaded("convert", "faceswap.swap.swapper", "faceswap.swap.placing")
     from faceswap.provenance import SWAPPED
     from faceswap.swap.swapper import Swapper
+    from faceswap.training import underway
     from faceswap.training.precision import pick_device
     from faceswap.video.ahead import ahead
     from faceswap.video.reader import VideoReader
@@ -116,6 +120,9 @@ def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     if footage.damage:
         yield Notice(message=footage.damage)
     yield Saved(what="swapped video", path=output)
+    if not part:
+        with suppress(OSError):  # of a project that is for reading only
+            underway.over(project.folder)  # a swap that was stopped before this is finished now
     return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
 
 

@@ -71,9 +71,11 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
     Nobody's face is needed for it. Run again it keeps the clips, and with --overwrite it trains
     on and replaces the swap.
     """
+    from faceswap.training import underway
+
     folder = options.folder
     output, report = folder / "swap.mp4", folder / "report.png"
-    if output.exists() and not options.overwrite:
+    if output.exists() and not options.overwrite and not underway.is_under_way(folder):
         raise OutputError(f"{output} exists; add --overwrite to train on and replace it.")
     if all((folder / name).is_file() for name in NAMES):
         yield Notice(message=f"The clips in {folder} are taken as they are.")
@@ -118,6 +120,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
             )
         ),
     )
+    underway.over(folder)
     yield Preview(path=report, caption="How good the swap is, over time")
     return DemoSummary(
         output=output,
@@ -135,9 +138,11 @@ def _goal(options: DemoOptions, project: Path) -> int:
     from faceswap.training.underway import begun_at
 
     numbers = newest_header(project / "model" / RUN).get("numbers", {})
-    if not numbers:
-        return options.steps
-    return begun_at(project, int(numbers.get("step", 0))) + options.steps
+    step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
+    begun = begun_at(options.folder, step, seconds)
+    if seconds - begun.seconds >= 60 * options.minutes:
+        return step  # its time was up
+    return begun.step + options.steps
 
 
 def _trained(project: Path, goal: int) -> str:

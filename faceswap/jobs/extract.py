@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from faceswap.faces.track import Tracker
     from faceswap.project import Project
     from faceswap.sides import Work
-    from faceswap.video.reader import VideoReader
+    from faceswap.video.reader import Frame, VideoReader
 
 T = TypeVar("T")
 
@@ -58,6 +58,10 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     from faceswap.video.reader import VideoReader
 
     with VideoReader(options.video, tolerate_damage=True) as video:
+        yield from loaded("extract", "faceswap.training.precision")
+        from faceswap.training.precision import pick_device
+
+        pick_device(options.device)  # which says what there is
         yield from fetch(options.detector, options.landmarks)
         project = Project.open_or_make(options.project)
         options = _as_before(project, options)
@@ -289,20 +293,27 @@ def _frames(
         CropWriter(_cropping(options, work), index.last_cut(work.rows)) as crops,
         Paced(meter.progress) as paced,
     ):
+
+        def looked_at(frame: "Frame") -> "tuple[FrameRow, list[FaceRow], bool]":
+            seen = tracker.update(frame.image)
+            row = FrameRow(frame.index, frame.pts, frame.time, seen.cut)
+            found = [crops.write(frame.image, row, face) for face in seen.faces]
+            return row, found, seen.dropped > 0
+
         for frame in frames:
-            seen = yield from paced(partial(tracker.update, frame.image))
-            crowded += seen.dropped > 0
-            rows.append(FrameRow(frame.index, frame.pts, frame.time, seen.cut))
-            faces += [crops.write(frame.image, rows[-1], face) for face in seen.faces]
+            row, found, dropped = yield from paced(partial(looked_at, frame))
+            crowded += dropped
+            rows.append(row)
+            faces += found
             if len(rows) == _BATCH:
-                crops.wait()
+                yield from paced(crops.wait)
                 state = {"next": frame.index + 1, "tracker": tracker.state()} | lost
                 index.add(work.rows, rows, faces, state)
                 rows, faces = [], []
             progress = meter.add()
             if progress:
                 yield progress
-        crops.wait()
+        yield from paced(crops.wait)
     index.add(work.rows, rows, faces, {"next": int(meter.done)}, complete=True)
     yield meter.finished()
     if crowded:

@@ -34,6 +34,10 @@ def about_card(card: "Card", best: "Build") -> Told:
     if card.maker == "Apple":
         return _apple(card, best)
     mine = torch.version.cuda if card.maker == "NVIDIA" else torch.version.hip
+    other = torch.version.hip if card.maker == "NVIDIA" else torch.version.cuda
+    if not mine and other and torch.cuda.is_available():
+        advice = "a PyTorch serves the cards of one maker."
+        return "optional", f"{card} is not used: PyTorch computes on {built_for()}", advice
     if mine and torch.cuda.is_available():
         return "fine", str(card), ""
     if best.label == "cpu" or (best.label == "default" and sys.platform == "win32"):

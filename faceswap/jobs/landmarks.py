@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from faceswap.endings import PICTURES
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.jobs.extract import DetectorName, LandmarksName
 from faceswap.jobs.stages import finished
@@ -88,6 +89,10 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
     times: list[float] = []
     seen: list[tuple[Face, ...]] = []
     with VideoReader(options.footage, tolerate_damage=True) as video:
+        yield from loaded("landmarks", "faceswap.training.precision")
+        from faceswap.training.precision import pick_device
+
+        pick_device(options.device)  # which says what there is
         yield from fetch(options.detector, options.landmarks)
         yield from _frames(options, video, times, seen)
         if video.damage:
@@ -105,6 +110,7 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
 def _check(options: LandmarksOptions) -> None:
     """Refuse outputs that cannot be written, before the work."""
     from faceswap.errors import OutputError
+    from faceswap.provenance import check_picture_name
 
     if options.out.suffix.lower() != ".npz":
         raise OutputError(f"{options.out.name} is not a name for landmarks; end it with .npz.")
@@ -115,6 +121,8 @@ def _check(options: LandmarksOptions) -> None:
             raise OutputError(f"There is no folder {path.absolute().parent}; make it first.")
         if path.exists() and not options.overwrite:
             raise OutputError(f"{path} exists already; use --overwrite or another name.")
+    if options.draw is not None and options.draw.suffix.lower() in PICTURES:
+        check_picture_name(options.draw)
 
 
 def _frames(

@@ -138,9 +138,12 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
     if checkpoint is not None:
         loop.resume(checkpoint)
         loop.state.notes["found"] = found
+    checkpoint = None  # which maps a file that later saves remove
     with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
         yield from events
-    with closing(loop.run(underway.begun_at(folder, loop.state.step))) as events:
+    with closing(
+        loop.run(underway.begun_at(folder, loop.state.step, loop.state.seconds))
+    ) as events:
         yield from events
     yield from waited("pretrain", lambda _: _write(options.output, loop, len(people.training)))
     underway.over(folder)

@@ -88,7 +88,9 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
 
 def _one(options: PreviewOptions, output: Path) -> Generator[Event, None, PreviewSummary]:
     from faceswap.errors import OutputError
+    from faceswap.provenance import check_picture_name
 
+    check_picture_name(output)
     if output.exists() and not options.overwrite:
         raise OutputError(f"{output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from faceswap.endings import PICTURES
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.events import Event, Meter, Progress, Saved, Summary
 from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
 from faceswap.waiting import Paced, loaded, waited
@@ -114,6 +114,9 @@ def _restorer(options: RestoreOptions) -> "Restorer":
 
 
 def _check_picture(options: RestoreOptions) -> None:
+    from faceswap.provenance import check_picture_name
+
+    check_picture_name(options.output)
     path = options.output.absolute()
     if not path.parent.is_dir():
         raise OutputError(f"There is no folder {path.parent}; make it first.")
@@ -141,9 +144,6 @@ def _picture(
     except OSError as error:
         raise OutputError(f"Cannot write {options.output}: {error}.") from error
     yield Saved(what="picture", path=options.output)
-    if suffix == ".bmp":
-        message = "A BMP cannot say in itself how it was made; a PNG can."
-        yield Notice(message=message)
     return RestoreSummary(output=options.output, frames=1)
 
 

@@ -92,7 +92,7 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     yield Progress(stage="extract A", done=0)
     yield from loaded("extract A", "faceswap.video.writer", "faceswap.training.loop")
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    yield from waited("extract A", lambda _: _check(options, sheet))
+    yield from waited("extract A", lambda _: _check(options, sheet, underway.made(project)))
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
         yield from stage(
@@ -117,11 +117,13 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                 project=project,
                 output=options.output,
                 device=options.device,
-                overwrite=options.overwrite,
+                overwrite=options.overwrite or underway.made(project) == options.output.absolute(),
                 **look,
-            )
+            ),
+            part=True,
         ),
     )
+    underway.has_made(project, options.output)
     yield from waited(
         "convert",
         lambda report: _write_sheet(
@@ -139,8 +141,8 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     )
 
 
-def _check(options: SwapOptions, sheet: Path) -> None:
-    """Refuse what can't be done, before the work."""
+def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
+    """Refuse what can't be done, before the work. made: by this command, before it was stopped."""
     from faceswap.project import fingerprint
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import check_output
@@ -150,8 +152,9 @@ def _check(options: SwapOptions, sheet: Path) -> None:
     # B is needed late: that it is no video is to be told before A is worked through.
     for video in (options.a, options.b):
         VideoReader(video).close()
-    check_output(options.output, overwrite=options.overwrite, source=options.a)
-    if sheet.exists() and not options.overwrite:
+    overwrite = options.overwrite or made == options.output.absolute()
+    check_output(options.output, overwrite=overwrite, source=options.a)
+    if sheet.exists() and not overwrite:
         raise OutputError(f"{sheet} exists already; use --overwrite or name another output.")
 
 
@@ -163,7 +166,7 @@ def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None
 
     numbers = newest_header(project / "model" / RUN).get("numbers", {})
     step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
-    begun = underway.begun_at(project, step)
+    begun = underway.begun_at(project, step, seconds)
     given = options.model_fields_set
     wish = Wish(options.minutes if "minutes" in given else None, options.steps)
     stretch, _ = next_stretch(numbers.get("notes", {}), wish, step, seconds, begun)

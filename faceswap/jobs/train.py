@@ -9,7 +9,9 @@ from faceswap.events import Event, Notice, Progress, Summary
 from faceswap.jobs.notifying import notified
 from faceswap.jobs.train_checks import check_alone, check_end, check_masks, check_rate
 from faceswap.jobs.train_options import LEARNING, TrainOptions, gone_on_with, now_with, said_of
+from faceswap.options import Side
 from faceswap.swap.objective import CHANGES, LOSSES, Objective, strengths
+from faceswap.training.underway import Begun
 from faceswap.waiting import Report, loaded, waited
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from faceswap.project import Project
     from faceswap.swap.adversary import Adversary
+    from faceswap.swap.faceset import LoadConfig
     from faceswap.swap.model import SwapModel
     from faceswap.swap.sides import FaceSet
     from faceswap.swap.task import SwapTask
@@ -52,7 +55,7 @@ class TrainSummary(Summary):
 
 
 def train(
-    options: TrainOptions, *, begun_at: int | None = None
+    options: TrainOptions, *, begun_at: Begun | None = None
 ) -> Generator[Event, None, TrainSummary]:
     """Teach a model the faces of A and B.
 
@@ -60,12 +63,12 @@ def train(
     where none are given, and to the end that was asked for. Nothing of an earlier run is
     overwritten: another preset needs another name.
     """
-    # begun_at: the step at which a job began of which this is a part; see training/underway.py.
+    # begun_at: where a job began of which this is a part; see training/underway.py.
     about = {"PROJECT": str(options.project.absolute()), "RUN": options.name}
     return (yield from notified(_train(options, begun_at), options.notify, about))
 
 
-def _train(options: TrainOptions, begun_at: int | None) -> Generator[Event, None, TrainSummary]:
+def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, None, TrainSummary]:
     from faceswap.project import Project
 
     project = Project.open(options.project)
@@ -88,7 +91,7 @@ def _learn(
     project: "Project",
     group: "Group",
     device: "torch.device",
-    begun_at: int | None,
+    begun_at: Begun | None,
 ) -> Generator[Event, None, TrainSummary]:
     """Train, as one of ``group``, the run that it holds."""
     from faceswap.devices import TRAINING, limits
@@ -108,7 +111,8 @@ def _learn(
     seconds = loop.state.seconds
     with closing(loop.run(begun_at)) as events:
         yield from events
-    return _summary(loop, loop.taken / max(1e-9, loop.state.seconds - seconds))
+    rate = loop.taken / max(1e-9, loop.state.seconds - seconds)
+    return (yield from waited("train", lambda _: _summary(loop, rate)))
 
 
 class _Prepared(NamedTuple):
@@ -125,12 +129,12 @@ def _prepared(
     project: "Project",
     group: "Group",
     device: "torch.device",
-    begun_at: int | None,
+    begun_at: Begun | None,
     report: Report,
 ) -> _Prepared:
     """The run as far as it is, with the faces that it learns from."""
     from faceswap.swap.adversary import AdversarialTask
-    from faceswap.swap.faceset import LoadConfig, load_faces
+    from faceswap.swap.faceset import LoadConfig
     from faceswap.swap.model import KIND
     from faceswap.swap.task import SwapTask
     from faceswap.training.checkpoint import CheckpointFolder
@@ -154,7 +158,7 @@ def _prepared(
     learnt = {}
     for side in ("a", "b"):
         report.begin(f"load {side.upper()}", "faces")
-        learnt[side] = load_faces(project.faces(side), side, config, report)
+        learnt[side] = _faces(project, side, config, report)
     objective, adversary = _objective(options), _adversary(options, device, group)
     report.begin("pair faces", "faces")
     if adversary is None:
@@ -180,6 +184,23 @@ def _prepared(
         loop.state.notes |= {"begun": options.remembered(), "found": found}
     left_out = [problem for faces in learnt.values() for problem in faces.problems]
     return _Prepared(loop, options, found, [*problems, *told, *left_out])
+
+
+def _faces(project: "Project", side: Side, config: "LoadConfig", report: Report) -> "FaceSet":
+    """The faces of a side, all of one extraction, though another may end meanwhile."""
+    from faceswap.errors import NoFaceError
+    from faceswap.swap.faceset import load_faces
+
+    while True:
+        before = project.generation(side), project.faces(side)
+        try:
+            found = load_faces(before[1], side, config, report)
+        except NoFaceError:
+            if before == (project.generation(side), project.faces(side)):
+                raise
+            continue
+        if before == (project.generation(side), project.faces(side)):
+            return found
 
 
 def _tuner(

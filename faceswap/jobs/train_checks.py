@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from faceswap.swap.model import SwapModel
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.distributed import Group
+    from faceswap.training.underway import Begun
 
 
 def check_masks(options: TrainOptions, model: "SwapModel") -> None:
@@ -19,7 +20,9 @@ def check_masks(options: TrainOptions, model: "SwapModel") -> None:
         raise OptionsError(f"The preset {model.preset} learns no mask; leave mask out of --losses.")
 
 
-def check_end(options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: int | None) -> None:
+def check_end(
+    options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: "Begun | None"
+) -> None:
     from faceswap.training.stretch import Wish, next_stretch
 
     numbers = {} if checkpoint is None else checkpoint.numbers

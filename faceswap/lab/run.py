@@ -147,7 +147,10 @@ def train(
         )
         if checkpoint is not None:
             loop.resume(checkpoint)
-        with closing(loop.run(underway.begun_at(folder, loop.state.step))) as events:
+        checkpoint = None  # which maps a file that later saves remove
+        with closing(
+            loop.run(underway.begun_at(folder, loop.state.step, loop.state.seconds))
+        ) as events:
             yield from events
         return loop.state.averaged
 

@@ -183,6 +183,11 @@ class Studio:
             known = self._footage[which] = Footage(path)
         return known
 
+    def release(self, path: Path) -> None:
+        """Close the video at ``path``, if it is open."""
+        for which in [which for which in self._footage if which[0] == path]:
+            self._footage.pop(which).close()
+
     def swapped(self, number: int, run: str, look: Look) -> Swapped:
         """Frame ``number`` of A with B's face, as conversion with this ``look`` writes it.
 
@@ -262,7 +267,7 @@ class Studio:
 
     def _state(self) -> tuple[int, ...]:
         """Of the index, which changes while faces are found."""
-        return tuple(p.stat().st_mtime_ns for p in self.folder.glob("index.sqlite*"))
+        return tuple(_mark(path)[2] for path in sorted(self.folder.glob("index.sqlite*")))
 
 
 def _mark(path: Path) -> _Mark:

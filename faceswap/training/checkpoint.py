@@ -159,7 +159,8 @@ class CheckpointFolder:
         path = self.path(step)
         write_checkpoint(path, kind, config, numbers, tensors)
         for old in set(self.files()) - self._kept(good):
-            old.unlink(missing_ok=True)
+            with suppress(OSError):  # Windows keeps what is mapped; the next save tries again
+                old.unlink(missing_ok=True)
         return path
 
     def _kept(self, good: int) -> set[Path]:

@@ -1,5 +1,6 @@
 """Saving a run while it trains: when, what besides, and whether the disk will hold it."""
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 from faceswap.errors import OutputError
 from faceswap.events import Event, Notice, Saved
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.snapshots import SnapshotTimes, keep_snapshot, too_small
+from faceswap.training.headers import header_of
+from faceswap.training.snapshots import SNAPSHOTS, SnapshotTimes, keep_snapshot, too_small
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.waiting import whole
 
@@ -39,7 +41,24 @@ class Keeper:
     def begin(self) -> None:
         """Count from now on, the run being where it is."""
         self._saved_at = self._clock()
-        self._snapshots = SnapshotTimes(self._config, self._state.step, self._state.seconds)
+        last = self._snapshot_files()[-1:]
+        numbers = header_of(last[0]).get("numbers", {}) if last else {}
+        step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
+        self._snapshots = SnapshotTimes(self._config, step, seconds)
+
+    def went_back(self) -> None:
+        """The run went back to a save: what was kept since is of a stretch that went wrong.
+
+        Raises OSError when that can't be put aside.
+        """
+        self.saved_step = self._state.step
+        for path in self._snapshot_files():
+            if int(path.stem.removeprefix("step-")) > self._state.step:
+                os.replace(path, path.with_name(f"{path.name}.damaged"))
+        self.begin()
+
+    def _snapshot_files(self) -> list[Path]:
+        return sorted((self._folder / SNAPSHOTS).glob("step-*.safetensors"))
 
     @property
     def due(self) -> bool:
@@ -50,7 +69,7 @@ class Keeper:
         return self._clock() - self._saved_at > self._config.save_seconds
 
     def snapshot_due(self) -> bool:
-        """Whether it is time to keep a save for good; it then counts as kept."""
+        """Whether it is time to keep a save for good."""
         return self._snapshots.due(self._state.step, self._state.seconds)
 
     def save(self, score: float | None) -> Saved:
@@ -91,6 +110,7 @@ class Keeper:
         """Keep the save of this step for good, or tell why not."""
         try:
             kept = keep_snapshot(self.checkpoints.path(self._state.step))
+            self._snapshots.made(self._state.step, self._state.seconds)
             return Saved(what="snapshot", path=kept)
         except OutputError as error:
             return Notice(message=f"{error} Training goes on.", trouble=True)

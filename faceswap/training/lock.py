@@ -34,6 +34,11 @@ def held(folder: Path, *, leads: bool = True) -> Iterator[None]:
             f"The run in {folder} is being trained already; wait for that or stop it, or train "
             "one of another name."
         ) from error
+    except NotImplementedError as error:
+        raise OutputError(
+            f"The disk of {folder} has no locks for files, without which two processes could train "
+            "one run; put the project on another disk."
+        ) from error
     except OSError as error:
         raise OutputError(f"Cannot write in {folder}: {error.strerror or error}.") from error
     try:

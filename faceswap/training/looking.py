@@ -39,7 +39,12 @@ class Looks:
         self, task: Shown, state: TrainingState, folder: Path, measure: str | None
     ) -> None:
         self._task, self._state, self._folder, self._measure = task, state, folder, measure
-        self._rows = read_metrics(folder / "metrics.jsonl")
+        self._loss: dict[str, float] = {}
+        self._rows: list[dict[str, float]] = []
+        for row in read_metrics(folder / "metrics.jsonl"):
+            self.learnt(row)
+            if measure in row:
+                self._rows.append({**self._loss, **row})
         self._overfits = False
         self._step = -1
         self._score: float | None = None
@@ -58,6 +63,7 @@ class Looks:
     def forget(self) -> None:
         """The run went back: what was measured at a step is not of the model that is at it now."""
         self._step, self._bad = -1, 0
+        self._rows = [row for row in self._rows if row["step"] <= self._state.step]
 
     def values(self) -> dict[str, float] | Notice:
         """What the task measures now, or why that can't be."""
@@ -74,8 +80,7 @@ class Looks:
 
     def learnt(self, means: Mapping[str, float]) -> None:
         """What the losses were over the steps since this was told last."""
-        state = self._state
-        self._rows.append({"step": state.step, "seconds": state.seconds, **means})
+        self._loss = {"loss": means["loss"]} if "loss" in means else self._loss
 
     def told(self, values: dict[str, float]) -> tuple[str, Notice | None]:
         """How the run does by ``values`` of this step, in a sentence; an alarm when that is ill."""
@@ -84,7 +89,7 @@ class Looks:
             return "", None
         self._score = values[name]
         alarm = self._alarm(values[name])
-        self._rows.append({"step": state.step, "seconds": state.seconds, **values})
+        self._rows.append({**self._loss, "step": state.step, "seconds": state.seconds, **values})
         sentence = state_sentence(self._rows, name)
         return sentence, alarm or self._by_heart(sentence)
 
@@ -102,8 +107,7 @@ class Looks:
 
     def _alarm(self, score: float) -> Notice | None:
         name = str(self._measure)
-        measured = [row for row in self._rows if name in row]
-        best = max(measured, key=lambda row: row[name], default=None)
+        best = max(self._rows, key=lambda row: row[name], default=None)
         if best is None:
             return None
         fallen = best[name] - score

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from faceswap.errors import FaceswapError, TrainingError
+from faceswap.errors import CheckpointError, TrainingError
 from faceswap.events import Event, Meter, Metrics, Notice, Progress, Saved
 from faceswap.training import requests
 from faceswap.training.aside import Aside
@@ -28,6 +28,7 @@ from faceswap.training.records import Records, Unrecorded
 from faceswap.training.state import Companion, LoopConfig, TrainingState
 from faceswap.training.step import Objective, Stepper
 from faceswap.training.stretch import KEY, Stretch, Wish, next_stretch
+from faceswap.training.underway import Begun
 from faceswap.training.watch import PATIENCE, Watch
 from faceswap.waiting import waited
 
@@ -85,7 +86,7 @@ class Loop:
         self._aside = Aside("train", device, self._sign)
         self._looks: Looks
         self.taken = 0
-        self._tuner = tuner
+        self._inbox = None if tuner is None else requests.Inbox(folder, group, tuner)
         self._agreed: float | None = None
         self._stretch: Stretch | None = None
         self._stepping = False  # whether a step is under way, and the state that of none
@@ -133,10 +134,10 @@ class Loop:
             found["rate"] = self.config.rate
         self.state.notes["found"] = found
 
-    def run(self, begun_at: int | None = None) -> Generator[Event, None, None]:
+    def run(self, begun_at: Begun | None = None) -> Generator[Event, None, None]:
         """Train until the end the config names, or until closed; what was learnt is saved.
 
-        begun_at: the step at which a job began of which this is one part, see underway.py. Raises
+        begun_at: where a job began of which this is one part, see underway.py. Raises
         TrainingError when the run diverges and nothing helps, OutputError when the last save fails.
         """
         state = self.state
@@ -151,6 +152,8 @@ class Loop:
         yield from self._say_of_room()
         try:
             yield from self._heed()
+            if self._keeper.snapshot_due():  # which a stop came before
+                yield from self._keep(records)
             while True:
                 if (progress := self.progress()) is not None and progress >= 1:
                     if not self.stepper.summed:
@@ -170,7 +173,7 @@ class Loop:
                 yield from self._show(records)
             yield self._sign()
             yield from self._aside(self._save_what_is_new)
-        except TrainingError:
+        except (TrainingError, CheckpointError):
             self._keeper.saved_step = state.step  # what diverged must not replace what did not
             raise
         finally:
@@ -179,11 +182,11 @@ class Loop:
 
     def _opened(self) -> Records | Unrecorded:
         """Records to add to, and what was told before, which can be long: both take seconds."""
-        leads = self.group.leads
+        records = Records(self.folder, self.state.step) if self.group.leads else Unrecorded()
         self._looks = Looks(self.task, self.state, self.folder, self.config.measure)
-        return Records(self.folder, self.state.step) if leads else Unrecorded()
+        return records
 
-    def _aim(self, begun_at: int | None = None) -> Generator[Event, None, None]:
+    def _aim(self, begun_at: Begun | None = None) -> Generator[Event, None, None]:
         """Make out how long to train: what is asked for, or what is left of what was."""
         state, asked = self.state, self.config
         wish = Wish(asked.minutes, asked.steps, asked.endless)
@@ -284,6 +287,8 @@ class Loop:
             state.rate_scale, state.set_back, state.good = scale, state.step, state.step
             # The same batches again would lead to the same place.
             state.generator.manual_seed(self.config.seed + bad_step)
+            if self.group.leads:
+                self._keeper.went_back()
         self.stepper.forget()
         self._looks.forget()
         self._watch.forget()
@@ -297,23 +302,17 @@ class Loop:
 
     def _heed(self) -> Generator[Event, None, None]:
         """Make the changes that are asked for, if any are, in all processes at the same step."""
-        if self._tuner is None:
+        if self._inbox is None:
             return
-        text = self.group.told(requests.take(self.folder) if self.group.leads else "")
-        if not text:
-            return
-        try:
-            values = requests.read(text)
-            tuning = self._tuner(values, self.config)
-        except FaceswapError as error:
+        found = self._inbox.next(self.config)
+        if isinstance(found, Notice):
+            yield found
+        elif found is not None:
+            yield from self._change(*found)
+            self._inbox.done(self.state.step)
             if self.group.leads:
-                requests.made(self.folder)
-            yield Notice(message=f"What was asked of the run is not done. {error}")
-            return
-        yield from self._change(values, tuning)
-        if self.group.leads:
-            yield from self._save_beside()
-            requests.made(self.folder)
+                yield from self._save_beside()
+        self._inbox.saved(self._keeper.saved_step)
 
     def _change(
         self, values: Mapping[str, Any], tuning: requests.Tuning

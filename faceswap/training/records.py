@@ -6,9 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from faceswap.errors import OutputError
+
+_PAST = 5400.0  # seconds that tell how a run does now
+_WORSE = 1.03  # times the least error; one measure is up to 1 % off by chance
 
 OVERFITTING = "overfitting"
 """How the sentence begins of a run that learns its faces by heart."""
@@ -128,26 +131,27 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SSIM") -> str:
     """How the run does, in plain language, from the rows that hold ``name`` (larger is better).
 
-    The error 1 − value of the last third is set against that of the third before; under 0.2 %
-    per 10 minutes it is called flat, and over less than half a minute nothing is told. Where it
-    grows while the loss, in the rows between, still falls, the run overfits.
+    Of the last hour and a half, the error 1 − value of the last third is set against that of the
+    third before; under 0.2 % per 10 minutes it is called flat, and over less than half a minute
+    nothing is told. Where it is larger than it was at best, and the loss, in the rows between,
+    smaller, the run overfits.
     """
-    points: list[tuple[float, float, int]] = []
-    losses: list[float] = []
+    points: list[_Point] = []
     loss = math.nan
     for row in rows:
         loss = row.get("loss", loss)
         if name in row:
-            points.append((row["seconds"], 1 - row[name], int(row["step"])))
-            losses.append(loss)
+            points.append(_Point(row["seconds"], 1 - row[name], int(row["step"]), loss))
     if not points:
         return "quality not measured"  # nothing held out, or nothing shown yet
     if len(points) < 6:
         return "too early to tell"
-    third = len(points) // 3
-    before, last = points[-2 * third : -third], points[-third:]
-    error0, error1 = (sum(p[1] for p in part) / third for part in (before, last))
-    minutes = (last[third // 2][0] - before[third // 2][0]) / 60
+    since = points[-1].seconds - _PAST
+    near = points[min(len(points) - 6, sum(p.seconds < since for p in points)) :]
+    third = len(near) // 3
+    before, last = near[-2 * third : -third], near[-third:]
+    error0, error1 = (sum(p.error for p in part) / third for part in (before, last))
+    minutes = (last[third // 2].seconds - before[third // 2].seconds) / 60
     if minutes < 0.5:
         return "too early to tell"
     change = (error0 - error1) / max(error0, 1e-9) * 100 / minutes
@@ -155,9 +159,17 @@ def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SS
         # Of a short run nothing is foretold: its pace does not last.
         over = min(10, max(1, round(minutes)))
         return f"still improving {change * over:.1f} % per {over} min"
-    best = min(points, key=lambda p: p[1])
-    if change < -0.2 and best is not points[-1]:
-        loss0, loss1 = sum(losses[-2 * third : -third]), sum(losses[-third:])
-        how = OVERFITTING if loss1 < loss0 else "getting worse"
-        return f"{how} since step {best[2]:,}"
-    return f"flat since step {best[2]:,}"
+    best = min(points, key=lambda p: p.error)
+    # However slowly: what a day took away counts as what a minute did.
+    if error1 > _WORSE * best.error and best not in last:
+        at_best = [p.loss for p in points if abs(p.step - best.step) <= best.step // 10]
+        falls = sum(p.loss for p in last) / third < sum(at_best) / len(at_best)
+        return f"{OVERFITTING if falls else 'getting worse'} since step {best.step:,}"
+    return f"flat since step {best.step:,}"
+
+
+class _Point(NamedTuple):
+    seconds: float
+    error: float
+    step: int
+    loss: float

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceswap.errors import InputError, OutputError
+from faceswap.errors import FaceswapError, InputError, OutputError
+from faceswap.events import Notice
+from faceswap.training.distributed import Group
 from faceswap.training.state import LoopConfig
 
 _ASKED, _TAKEN = "tune.json", "tune.taken.json"
@@ -67,6 +69,45 @@ def made(folder: Path) -> None:
     """What was taken is done with."""
     with suppress(OSError):
         (folder / _TAKEN).unlink(missing_ok=True)
+
+
+class Inbox:
+    """Takes what is asked of a run, the same in all of its processes, and each thing once.
+
+    What was taken is done with when the run is saved with it: until then a kill loses nothing.
+    """
+
+    def __init__(self, folder: Path, group: Group, tuner: Tuner) -> None:
+        self._folder, self._group, self._tuner = folder, group, tuner
+        self._text, self._step = "", 0
+
+    def next(self, config: LoopConfig) -> "tuple[Mapping[str, Any], Tuning] | Notice | None":
+        """The values that are asked for, and what they come to; why not; None for nothing."""
+        text = take(self._folder) if self._group.leads else ""
+        text = self._group.told("" if text == self._text else text)
+        if not text:
+            return None
+        self._text = text
+        try:
+            values = read(text)
+            return values, self._tuner(values, config)
+        except FaceswapError as error:
+            self._forget()
+            return Notice(message=f"What was asked of the run is not done. {error}")
+
+    def done(self, step: int) -> None:
+        """What ``next`` gave was done at ``step``."""
+        self._step = step
+
+    def saved(self, step: int) -> None:
+        """The run lies on the disk as it was at ``step``."""
+        if self._text and step >= self._step:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._text = ""
+        if self._group.leads:
+            made(self._folder)
 
 
 def read(text: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class RunFolder:
     def disk_use(self) -> dict[str, int]:
         """Bytes by part; what two names share counts once."""
         seen: set[tuple[int, int]] = set()
-        damaged = self.folder.glob("*.damaged")
+        damaged = self.folder.rglob("*.damaged")
         aside = [*_files(self.folder / ASIDE), *damaged]
         return {
             "saves": _size(self.saves.files(), seen),
@@ -88,13 +88,19 @@ class RunFolder:
                 shutil.copyfile(records, aside / records.name)
             if chosen != goal:
                 give_name(chosen, goal)
-            if chosen.parent in asides:  # with the curves that led to it
+            came_from = chosen.parent.parent if chosen.parent.name == SNAPSHOTS else chosen.parent
+            if came_from in asides:  # with the curves that led to it
                 with suppress(FileNotFoundError):
-                    shutil.copyfile(chosen.parent / records.name, records)
-                chosen.unlink()
+                    shutil.copyfile(came_from / records.name, records)
+                if chosen.parent == came_from:
+                    chosen.unlink()
+                for path in _named(came_from / SNAPSHOTS, _SAVE):
+                    if _step(path) <= step:
+                        (self.folder / SNAPSHOTS).mkdir(exist_ok=True)
+                        os.replace(path, self.folder / SNAPSHOTS / path.name)
             cut_records(records, step)
             previews = self.folder / "previews"
-            for path in (*self.saves.files(), *_named(previews, _PICTURE)):
+            for path in (*self.saves.files(), *self.snapshots(), *_named(previews, _PICTURE)):
                 if _step(path) > step:
                     place = aside / path.relative_to(self.folder)
                     place.parent.mkdir(exist_ok=True)
@@ -103,7 +109,8 @@ class RunFolder:
             raise OutputError(f"Cannot change {self.folder}: {error.strerror or error}.") from error
 
     def _save_of(self, step: int) -> Path:
-        places = (self.folder, self.folder / SNAPSHOTS, *self.asides())
+        asides = [place for aside in self.asides() for place in (aside, aside / SNAPSHOTS)]
+        places = (self.folder, self.folder / SNAPSHOTS, *asides)
         name = self.saves.path(step).name
         for place in places:
             if (place / name).is_file():
@@ -115,10 +122,13 @@ class RunFolder:
     def clean(self, *, saves: bool) -> int:
         """Remove what was set aside, and all previews but the last few; the bytes that this frees.
 
+        Snapshots stay, those that were set aside too.
+
         saves: all saves besides, but the newest that can be read, the newest of a step at which
         the run did well, and the best one. Raises CheckpointError when none can be read.
         """
-        aside = [*_files(self.folder / ASIDE), *self.folder.glob("*.damaged")]
+        put = [p for p in _files(self.folder / ASIDE) if p.parent.name != SNAPSHOTS]
+        aside = [*put, *self.folder.rglob("*.damaged")]
         old = _named(self.folder / "previews", _PICTURE)[:-PREVIEWS_KEPT]
         gone = [*aside, *old]
         if saves:
@@ -127,7 +137,11 @@ class RunFolder:
         for path in gone:
             with suppress(OSError):
                 path.unlink()
-        shutil.rmtree(self.folder / ASIDE, ignore_errors=True)
+        for folder in sorted((self.folder / ASIDE).rglob("*"), reverse=True):
+            with suppress(OSError):  # of one that holds a snapshot
+                folder.rmdir()
+        with suppress(OSError):
+            (self.folder / ASIDE).rmdir()
         return freed
 
     def _needed(self) -> set[Path]:

@@ -51,18 +51,19 @@ class SnapshotTimes:
     """
 
     def __init__(self, config: LoopConfig, step: int, seconds: float) -> None:
+        """step, seconds: of the last one that was made, or of a run's begin."""
         self.config = config
-        self._step, self._span = step, self._spans(seconds)
+        self.made(step, seconds)
 
     def due(self, step: int, seconds: float) -> bool:
-        """Whether one is, of that step; it is then taken for made."""
+        """Whether one is, of that step."""
         by_step = self.config.snapshot_steps
         due = by_step is not None and step > self._step and step % by_step == 0
-        span = self._spans(seconds)
-        due = due or span > self._span
-        if due:
-            self._step, self._span = step, span
-        return due
+        return due or self._spans(seconds) > self._span
+
+    def made(self, step: int, seconds: float) -> None:
+        """One was made, of that step."""
+        self._step, self._span = step, self._spans(seconds)
 
     def _spans(self, seconds: float) -> int:
         hours = self.config.snapshot_hours

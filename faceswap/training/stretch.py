@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceswap.errors import CheckpointError
+from faceswap.training.underway import Begun
 
 KEY = "stretch"
 """Its name among a run's notes; None there is a run that was trained without an end."""
@@ -88,13 +89,13 @@ def known(notes: Mapping[str, Any]) -> Stretch | None:
 
 
 def next_stretch(
-    notes: Mapping[str, Any], wish: Wish, step: int, seconds: float, begun_at: int | None = None
+    notes: Mapping[str, Any], wish: Wish, step: int, seconds: float, begun_at: Begun | None = None
 ) -> tuple[Stretch | None, str]:
     """What a run with these notes, at that step, does on ``wish``; what to tell of it, or "".
 
     A stretch that is not over goes on, where another end is named with that one; one that is over
-    is followed by a new one. None is training without an end. begun_at: the step at which a job
-    of several parts began that is under way; what was trained since is not over before the job.
+    is followed by a new one. None is training without an end. begun_at: where a job of
+    several parts began that is under way; what it trained at is not over before the job.
     """
     last = known(notes)
     if wish.endless:
@@ -117,9 +118,13 @@ def next_stretch(
     return moved, told
 
 
-def _open(last: Stretch, step: int, seconds: float, begun_at: int | None) -> bool:
-    under_way = begun_at is not None and last.first >= begun_at
-    return under_way or last.progress(step, seconds) < 1
+def _open(last: Stretch, step: int, seconds: float, begun_at: Begun | None) -> bool:
+    if last.progress(step, seconds) < 1:
+        return True
+    # One that the job began, or one that was begun before and that the job went on with.
+    return begun_at is not None and (
+        last.first >= begun_at.step or last.progress(begun_at.step, begun_at.seconds) < 1
+    )
 
 
 def _ends(wish: Wish) -> dict[str, Any]:

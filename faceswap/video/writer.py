@@ -25,6 +25,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from faceswap.errors import OutputError
+from faceswap.files import free_name, replace_file
 from faceswap.provenance import SWAPPED, Provenance
 from faceswap.video.info import Colour, VideoInfo
 from faceswap.video.label import labelled
@@ -191,10 +192,25 @@ class VideoWriter:
                 os.fsync(file.fileno())
             if self.path.exists() and not self._overwrite:
                 raise FileExistsError(errno.EEXIST, "exists already", str(self.path))
-            os.replace(self._partial, self.path)
+            self._put()
         self._done = True
         self.close()
         return self.path
+
+    def _put(self) -> None:
+        """Give the finished video its name; one that can't have it is kept by another."""
+        try:
+            replace_file(self._partial, self.path)
+        except PermissionError as error:
+            if not self.path.exists():
+                raise
+            kept = free_name(self.path)
+            os.replace(self._partial, kept)
+            self._done = True
+            raise OutputError(
+                f"{self.path.name} is open in another program and can't be replaced; the finished "
+                f"video is {kept}."
+            ) from error
 
     def close(self) -> None:
         """Let go of every file; what was not finished is removed. Closing twice is fine."""

@@ -61,6 +61,8 @@ class ConvertPage(Page):
             return
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
+            # Windows can't replace a file that is open.
+            session.link.ask("release", lambda _: None, path=str(output))
             options = self.export_form.options(
                 project=session.folder,
                 output=output,

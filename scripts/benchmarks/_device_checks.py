@@ -21,7 +21,7 @@ from faceswap.swap.sides import read_sides
 from faceswap.swap.task import SwapBatch, SwapTask
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
 from faceswap.training.optimisers import rate_factor
-from faceswap.training.precision import autocast, prepare
+from faceswap.training.precision import autocast, fastest_precision, prepare
 from faceswap.training.step import Stepper
 
 TITLE = "Right: the device against the processor"
@@ -81,6 +81,9 @@ def compared(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[F
     name = plan.name(config)
     yield _told(name, "faces of a batch that differ, share", _batches(there, here), FACES)
     yield from _passes(name, there, here)
+    if fastest_precision(device) == "bf16":
+        part = f"{name}, bfloat16"
+        yield from guarded(part, device, partial(_halves, name, there, here))
     before = [p.detach().cpu().clone() for p in here.state.parameters.values()]
     curves = [[_loss(stepper)] for stepper in (there, here)]
     after = [
@@ -173,8 +176,12 @@ def _passes(name: str, there: Stepper, here: Stepper) -> Iterator[Found]:
     worst = max(apart, key=apart.__getitem__)
     yield _told(name, f"losses, the worst: {worst}", apart[worst], FORWARD)
     yield _told(name, "gradients", _error(*slopes), BACKWARD)
-    halved, _, _ = _pass(there, half=True)
-    yield _told(name, "pictures and masks in bfloat16", _error(halved, pictures[1]), HALF)
+
+
+def _halves(name: str, there: Stepper, here: Stepper) -> Iterator[Found]:
+    """What the device makes in bfloat16, against the processor's float32."""
+    (halved, _, _), (whole, _, _) = _pass(there, half=True), _pass(here, half=False)
+    yield _told(name, "pictures and masks in bfloat16", _error(halved, whole), HALF)
 
 
 def _pass(stepper: Stepper, half: bool) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:

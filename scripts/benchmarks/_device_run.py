@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -77,7 +78,8 @@ def machine(device_name: str) -> Iterator[Found]:
     row |= {"trained in": precision}
     for kind in (torch.bfloat16, torch.float32):
         name = str(kind).removeprefix("torch.")
-        row |= {f"{name} products, TFLOP/s": matrix_rate(device, kind) / 1e12}
+        with suppress(RuntimeError):  # of a card that has none: it is told below
+            row |= {f"{name} products, TFLOP/s": matrix_rate(device, kind) / 1e12}
     size = 1 << (30 if device.type == "cuda" else 26)  # far more than any cache holds
     source, target = torch.empty(2, size, dtype=torch.uint8, device=device)
     seconds = timed(lambda: target.copy_(source), device, blocks=3, seconds=0.05).seconds
@@ -118,7 +120,7 @@ class _Course:
     def _measured(self) -> Iterator[Tables]:
         """Each model, in one process as long as that lives: starting one takes seconds."""
         kind = "bfloat16" if self._plan.precision == "bf16" else "float32"
-        rate = 1e12 * float(self._tables[MACHINE][0][f"{kind} products, TFLOP/s"] or 0)
+        rate = 1e12 * float(self._tables[MACHINE][0].get(f"{kind} products, TFLOP/s") or 0)
         names = list(self._names)
         apart: Apart | None = None
         try:

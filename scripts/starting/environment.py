@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,8 +211,15 @@ def install(
     print(f"PyTorch: {build.label}, because {build.why}.", flush=True)
     arguments = pip_arguments(build, configured)
     stamp = root / ".venv" / "faceswap-setup.json"
-    stamp.unlink(missing_ok=True)
     wanted = sorted(set(before.extras) | set(extras))
+    told: dict[str, object] = {
+        "fingerprint": "",
+        "extras": wanted,
+        "processor": alone,
+        "build": before.build,
+    }
+    # What breaks off is known to be unfinished, and of what was there before nothing is forgotten.
+    stamp.write_text(json.dumps(told), encoding="utf-8")
     print("Installing into .venv; the first time takes a few minutes.", flush=True)
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     known = {before.build, build.label} - {AS_CONFIGURED, ""}
@@ -223,13 +229,8 @@ def install(
     target = str(root) + (f"[{','.join(wanted)}]" if wanted else "")
     if subprocess.call([*pip, "install", *arguments, "--editable", target], cwd=root) != 0:
         raise SetupError(pip_failure(root))
-    content: Mapping[str, object] = {
-        "fingerprint": fingerprint(root),
-        "extras": wanted,
-        "processor": alone,
-        "build": build.label,
-    }
-    stamp.write_text(json.dumps(content), encoding="utf-8")
+    told |= {"fingerprint": fingerprint(root), "build": build.label}
+    stamp.write_text(json.dumps(told), encoding="utf-8")
 
 
 def pip_failure(root: Path) -> str:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stand_in import FAKE, Wait
@@ -176,6 +177,29 @@ def test_a_job_is_run_again_with_the_same_options(
     desk.jobs.forget(job)
     assert desk.jobs.jobs == [again]
     assert not job.folder.exists()
+
+
+def test_a_job_that_cannot_be_recorded_does_not_run_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: Wait
+) -> None:
+    begun: list[processes.Process] = []
+    begin, write = processes.start, Path.write_text
+
+    def started(*given: Any) -> processes.Process:
+        begun.append(begin(*given))
+        return begun[-1]
+
+    def full(path: Path, *given: Any, **named: Any) -> int:
+        if path.name == "record.json":
+            raise OSError(28, "No space left on device")
+        return write(path, *given, **named)
+
+    monkeypatch.setenv("FAKE_JOB", "hang")
+    monkeypatch.setattr(processes, "start", started)
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="No space left"):
+        runner.start(tmp_path / "1", "train", TrainOptions(project=tmp_path), "T", None, FAKE)
+    wait(lambda: not processes.alive(begun[0]))
 
 
 def test_what_cannot_be_started_is_an_error(tmp_path: Path) -> None:
