@@ -4,8 +4,8 @@ import io
 import os
 import sys
 
+from faceswap.background import left_behind
 from faceswap.cli import run
-from faceswap.waiting import left_behind
 
 
 def main() -> None:

@@ -21,13 +21,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from faceswap import __version__
+from faceswap.commands import JOBS, JobFunction, options_of
 from faceswap.errors import FaceswapError, OptionsError, OutputError
-from faceswap.eventlog import LIMIT, EventLog
+from faceswap.event_log import LIMIT, EventLog
 from faceswap.events import Event, Failed, Finished, Line, Stopped, Summary
-from faceswap.jobs.registry import JOBS, JobFunction, options_of
 from faceswap.options import Options, flag_of, show_of
 from faceswap.terminal import TerminalDisplay
-from faceswap.training.interrupts import ASKING
+from faceswap.training.signals import ASKING
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 

@@ -8,9 +8,9 @@ from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTimer, QTra
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from faceswap import __version__
-from gui import icons, theme
-from gui.session import Desk
-from gui.settings import Settings
+from gui.models.app_context import Desk
+from gui.models.settings import Settings
+from gui.widgets import icons, theme
 from gui.window import Window
 
 CONSENT = "consent/shown"

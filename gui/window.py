@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui import icons, parts
-from gui.banner import Banner
+from gui.ipc.job_runner import Job
+from gui.models.app_context import Desk
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
@@ -25,9 +25,9 @@ from gui.pages.lab import LabPage
 from gui.pages.page import Page
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
-from gui.runner import Job
-from gui.session import Desk
-from gui.theme import GAP
+from gui.widgets import elements, icons
+from gui.widgets.notification_bar import Banner
+from gui.widgets.theme import GAP
 
 Answer = Literal["keep", "stop", "cancel"]
 
@@ -49,9 +49,9 @@ class Window(QMainWindow):
         self.setWindowIcon(icons.app_icon())
         self.setMinimumSize(1040, 700)
         self._stack = QStackedWidget()
-        self._project = parts.label("", "heading")
-        self._state = parts.label("", "muted")
-        self._busy = parts.button("", lambda: self.go("jobs"), "link")
+        self._project = elements.label("", "heading")
+        self._state = elements.label("", "muted")
+        self._busy = elements.button("", lambda: self.go("jobs"), "link")
         self._busy.hide()
         self.banner = Banner()
         self._tray = QSystemTrayIcon(icons.app_icon(), self)
@@ -175,19 +175,19 @@ class Window(QMainWindow):
         for number, (name, text) in enumerate(steps.items(), 1):
             self._steps[name] = self._step(name, text, number)
         *main, lab, jobs = self._steps.values()
-        box = parts.column(*main, None, lab, jobs)
+        box = elements.column(*main, None, lab, jobs)
         box.setContentsMargins(GAP, 2 * GAP, GAP, 2 * GAP)
         rail.setLayout(box)
         header = QFrame()
         header.setObjectName("header")
         header.setFixedHeight(7 * GAP)
-        line = parts.row(self._project, self._state, None, self._busy, gap=2 * GAP)
+        line = elements.row(self._project, self._state, None, self._busy, gap=2 * GAP)
         line.setContentsMargins(3 * GAP, 0, 3 * GAP, 0)
         header.setLayout(line)
-        notice = parts.row(self.banner)
+        notice = elements.row(self.banner)
         notice.setContentsMargins(3 * GAP, GAP, 3 * GAP, 0)
-        right = parts.column(header, notice, self._stack, gap=0)
-        whole = parts.row(rail, right, gap=0)
+        right = elements.column(header, notice, self._stack, gap=0)
+        whole = elements.row(rail, right, gap=0)
         centre = QWidget()
         centre.setObjectName("page")
         centre.setLayout(whole)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gui.session import Desk, Session
+    from gui.models.app_context import Desk, Session
 
 PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
 SIZES = {1: (1280, 800), 2: (1280, 720)}
@@ -94,13 +94,13 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
     """
     from PySide6.QtCore import QSettings
 
-    from gui import theme
     from gui.app import make_app
+    from gui.models.app_context import Desk
+    from gui.models.settings import Settings
     from gui.pages.footage import FootagePage
     from gui.pages.lab import LabPage
     from gui.pages.start import StartPage
-    from gui.session import Desk
-    from gui.settings import Settings
+    from gui.widgets import theme
     from gui.window import Window
 
     app = make_app(["faceswap"])

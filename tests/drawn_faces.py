@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.crops import FaceRecord, write_crop
-from faceswap.project import Project
+from faceswap.project.project import Project
 
 SIDE = 96
 _SKIN = {"a": (205, 160, 135), "b": (120, 85, 60)}

@@ -16,8 +16,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from faceswap import devices
-from faceswap.training import layers
+from faceswap import device_support
+from faceswap.training import bf16_support
 
 MPS, _META, _CPU = torch.device("mps"), torch.device("meta"), torch.device("cpu")
 LACKING = ("nanmedian", "poisson", "col2im")
@@ -103,8 +103,8 @@ def _run_there(thread: threading.Thread) -> None:
 
 
 def _forget() -> None:
-    devices.able.cache_clear()
-    layers.able.cache_clear()
+    device_support.able.cache_clear()
+    bf16_support.able.cache_clear()
 
 
 class _Asked(TorchFunctionMode):

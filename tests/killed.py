@@ -18,12 +18,12 @@ from driving import finished
 from made_clips import write_clip
 from standing_faces import stand_in
 
-from faceswap import generations
 from faceswap.faces.crops import crop_files
-from faceswap.faces.exclude import EXCLUDED, exclude
+from faceswap.faces.exclusion import EXCLUDED, exclude
 from faceswap.faces.index import FaceIndex
 from faceswap.jobs.extract import ExtractOptions, extract
-from faceswap.project import Project
+from faceswap.project import reextraction
+from faceswap.project.project import Project
 
 FRAMES = 5
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "test.commit")
@@ -181,7 +181,7 @@ def _like(seen: list[Any], old: list[Any], new: list[Any]) -> str:
 def no_power_cuts() -> None:
     """Spare the waiting for the disk: what the system was given outlives a killed process."""
     os.fsync = lambda handle: None
-    generations.flush_files = lambda folder: None
+    reextraction.flush_files = lambda folder: None
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from driving import finished
 
 from faceswap.errors import FaceswapError
 from faceswap.events import Notice
-from faceswap.faces.exclude import exclude
-from faceswap.jobs.answers import Answers
+from faceswap.faces.exclusion import exclude
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.project import Project
+from faceswap.preview.server import Answers
+from faceswap.project.project import Project
 
 
 def tried(work: Callable[[], Any]) -> Any:

@@ -7,7 +7,7 @@ from driving import finished
 
 from faceswap.events import Event, Notice
 from faceswap.jobs.train import TrainSummary, train
-from faceswap.jobs.train_options import TrainOptions
+from faceswap.swap.training.options import TrainOptions
 
 
 def options(project: Path, **changes: Any) -> TrainOptions:

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from faceswap.swap.adversary import AdversarialTask, Adversary, AdversaryConfig
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective
-from faceswap.swap.sides import FaceSet
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
+from faceswap.swap.training.config import Objective
+from faceswap.swap.training.face_set import FaceSet
 from faceswap.training import optimisers
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import Stepper

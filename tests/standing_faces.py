@@ -7,7 +7,7 @@ import numpy as np
 from drawn_faces import landmarks
 
 from faceswap.faces.face import Face, box_of
-from faceswap.faces.track import Seen
+from faceswap.faces.tracking import Seen
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions
 
@@ -52,7 +52,7 @@ def untaught(run: Path) -> None:
     """Put a model that has learnt nothing into the folder of a run."""
     import torch
 
-    from faceswap.swap.model import KIND, SwapModel, config_of
+    from faceswap.swap.model.architectures import KIND, SwapModel, config_of
     from faceswap.training.checkpoint import CheckpointFolder, weights_of
 
     torch.manual_seed(0)

@@ -5,12 +5,12 @@ import torch
 from drawn_faces import draw_project
 
 from faceswap.events import Event
-from faceswap.swap.adversary import AdversarialTask, Adversary, AdversaryConfig
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective
-from faceswap.swap.sides import FaceSet
-from faceswap.swap.task import SwapTask
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
+from faceswap.swap.training.config import Objective
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.task import SwapTask
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.loop import Loop
 from faceswap.training.state import LoopConfig

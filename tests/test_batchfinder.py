@@ -8,8 +8,8 @@ from toy_task import Product, make_stepper
 
 from faceswap.errors import TrainingError
 from faceswap.events import Notice
-from faceswap.training import batchfinder
-from faceswap.training.batchfinder import fastest_batch, find_batch, largest_batch
+from faceswap.training import batch_size_finder
+from faceswap.training.batch_size_finder import fastest_batch, find_batch, largest_batch
 from faceswap.training.memory import memory_free, memory_used
 
 
@@ -25,7 +25,7 @@ def holds(limit: int) -> Callable[[int], float]:
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 16, 21, 100, 300, 512, 9000])
 def test_the_largest_that_fits_is_found_to_a_sixteenth(limit: int) -> None:
     tried, found = finished(largest_batch(holds(limit)))
-    allowed = min(limit, batchfinder.MOST)
+    allowed = min(limit, batch_size_finder.MOST)
     assert found <= allowed
     assert found >= allowed - max(1, allowed // 16) + (1 if allowed < 16 else 0)
     assert len(tried) <= 16
@@ -82,7 +82,7 @@ def test_on_a_card_the_batch_is_tried_and_the_state_comes_back(
     def on_a_card(trial: Callable[[int], float], *_: Any) -> Generator[int, None, int]:
         return largest_batch(trial)
 
-    monkeypatch.setattr(batchfinder, "fastest_batch", on_a_card)
+    monkeypatch.setattr(batch_size_finder, "fastest_batch", on_a_card)
     task = Product(limit=37)
     stepper = make_stepper(task)
     before = stepper.state.snapshot()

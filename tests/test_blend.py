@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from faceswap.faces.align import crop_matrix, mean_face, transform
 from faceswap.faces.crops import cut_out
-from faceswap.swap.blend import (
+from faceswap.swap.compositing.blend import (
     chin_region,
     drawn_region,
     feature_region,

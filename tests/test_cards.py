@@ -8,8 +8,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from faceswap import cards as module
-from faceswap.cards import Card, System, cards, choose, this_system
+from faceswap import graphics_cards as module
+from faceswap.graphics_cards import Card, System, cards, choose, this_system
 
 LINUX, WINDOWS, MAC = ("linux", "x86_64"), ("win32", "AMD64"), ("darwin", "arm64")
 KFD = "/sys/class/kfd/kfd/topology/nodes"

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from faceswap.faces.carry import left_out
-from faceswap.faces.rows import FaceRow
+from faceswap.faces.exclusion_carry_over import left_out
+from faceswap.faces.index_schema import FaceRow
 
 
 def face(frame: int, x: float = 0.0, track: int = 0, crop: bool = True) -> FaceRow:

@@ -13,9 +13,9 @@ import pytest
 from pydantic import Field, field_validator
 
 from faceswap import cli
+from faceswap.commands import JOBS, options_of
 from faceswap.errors import InputError
 from faceswap.events import Event, Failed, Finished, Notice, Progress, Summary, parse
-from faceswap.jobs.registry import JOBS, options_of
 from faceswap.options import Options, Show
 
 

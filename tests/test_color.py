@@ -5,7 +5,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from faceswap.swap.color import apply_shift, color_shift, light_field
+from faceswap.swap.compositing.color import apply_shift, color_shift, light_field
 
 
 def noise(mean: tuple[float, float, float], spread: float, seed: int) -> NDArray[np.float32]:

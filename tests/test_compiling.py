@@ -6,9 +6,9 @@ from torch import nn
 from toy_task import Product, make_stepper
 
 from faceswap.events import Notice
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.training import compiling
-from faceswap.training.compiling import choose_compiled, compiled
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.training import compilation
+from faceswap.training.compilation import choose_compiled, compiled
 
 MODELS = [
     SwapConfig(preset="quick", resolution=64),
@@ -37,7 +37,7 @@ def eager(model: nn.Module) -> nn.Module:
 def test_a_compiled_step_learns_the_same_and_shares_the_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(compiling, "compiled", eager)
+    monkeypatch.setattr(compilation, "compiled", eager)
     plain, quick = make_stepper(Product()), make_stepper(Product(), compile="on")
     before = quick.state.snapshot()
     list(choose_compiled(quick))
@@ -61,7 +61,7 @@ def test_a_compiler_that_fails_leaves_the_model_as_it_is(monkeypatch: pytest.Mon
 
         return Broken()
 
-    monkeypatch.setattr(compiling, "compiled", broken)
+    monkeypatch.setattr(compilation, "compiled", broken)
     stepper = make_stepper(Product(), compile="on")
     notices = [e.message for e in choose_compiled(stepper) if isinstance(e, Notice)]
     assert notices == ["The model can't be compiled here and isn't: no compiler"]
@@ -70,7 +70,7 @@ def test_a_compiler_that_fails_leaves_the_model_as_it_is(monkeypatch: pytest.Mon
 
 
 def test_on_a_processor_auto_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "compiled", eager)
+    monkeypatch.setattr(compilation, "compiled", eager)
     for choice in ("auto", "off"):
         stepper = make_stepper(Product(), compile=choice)
         assert list(choose_compiled(stepper)) == []
@@ -87,8 +87,8 @@ def test_auto_takes_what_is_measured_to_be_faster(
         device = torch.device("cuda")
 
     told = list(seconds)
-    monkeypatch.setattr(compiling, "compiled", eager)
-    monkeypatch.setattr(compiling, "_seconds", lambda *_: told.pop(0))
+    monkeypatch.setattr(compilation, "compiled", eager)
+    monkeypatch.setattr(compilation, "_seconds", lambda *_: told.pop(0))
     stepper = make_stepper(Product(), compile="auto")
     generator = stepper.state.generator
     monkeypatch.setattr(stepper.state, "snapshot", lambda: None)

@@ -21,16 +21,16 @@ from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
-from faceswap.jobs.train_options import TrainOptions
-from faceswap.project import Project
-from faceswap.swap.look import Look
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.placing import placed_faces
-from faceswap.swap.studio import Studio
-from faceswap.swap.swapper import Placed, Swapper
+from faceswap.preview.session import Studio
+from faceswap.project.project import Project
+from faceswap.swap.compositing.face_placement import placed_faces
+from faceswap.swap.compositing.options import Look
+from faceswap.swap.compositing.swapper import Placed, Swapper
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.training.precision import choose
-from faceswap.video.label import is_labelled
+from faceswap.video.provenance import is_labelled
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter
 

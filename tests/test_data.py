@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.training import data
-from faceswap.training.data import ImageSet, Role, allocate, balance, roles
+from faceswap.training import dataset
+from faceswap.training.dataset import ImageSet, Role, allocate, balance, roles
 
 
 def small_set(weights: list[float]) -> ImageSet:
@@ -108,7 +108,7 @@ def test_what_does_not_fit_on_the_device_goes_there_piece_by_piece(
     size = faces.pictures.numel() + faces.maps.numel()
     monkeypatch.setattr(ImageSet, "__post_init__", lambda _: None)  # looks at values
     for free, where in ((2 * size - 2, "cpu"), (2 * size, "meta")):
-        monkeypatch.setattr(data, "_free", lambda _, free=free: free)
+        monkeypatch.setattr(dataset, "_free", lambda _, free=free: free)
         moved = faces.to(device)
         assert moved.pictures.device.type == where
         assert moved.weights.device.type == "meta"

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from faceswap.swap.detail import with_detail
+from faceswap.swap.compositing.sharpness import with_detail
 
 WHOLE = np.ones((96, 96), np.float32)
 

@@ -17,9 +17,9 @@ import torch
 from drawn_faces import draw_project
 from torch import Tensor
 
-from faceswap.swap.cost import StepMemory
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.swap.sides import write_sides
+from faceswap.swap.model.stats import StepMemory
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.face_set import write_sides
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))

@@ -9,13 +9,13 @@ from stand_in_card import CARD, CPU, SMALL, Watch, make_stepper, stand_in
 from toy_task import Product
 from toy_task import make_stepper as toy_stepper
 
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective
-from faceswap.swap.sides import FaceSet
-from faceswap.swap.task import SwapBatch, SwapTask
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.training.config import Objective
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.checkpoint import Checkpoint
-from faceswap.training.compiling import compiled
+from faceswap.training.compilation import compiled
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import Stepper
 

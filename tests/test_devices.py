@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from faceswap.autoencoder import corruption
 from faceswap.autoencoder.losses import focal_frequency
-from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
-from faceswap.devices import (
+from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
+from faceswap.device_support import (
     AREAS,
     BICUBIC,
     COUNTS,
@@ -36,16 +36,16 @@ from faceswap.errors import OptionsError
 from faceswap.events import Event, Notice
 from faceswap.faces.align import mean_face
 from faceswap.faces.landmarks import BuiltinLandmarker
-from faceswap.lab.anomaly import scores
-from faceswap.lab.data import Pictures
-from faceswap.lab.models import RepairConfig, build
-from faceswap.lab.restore import Restorer
-from faceswap.lab.sound import SoundTask, cleaned, made_sounds
-from faceswap.lab.task import DIGITS, Aim, Jitter, LabTask, Repeat, Tell, Vary
-from faceswap.lab.translate import TranslatingTask
-from faceswap.swap.look import Look
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.swapper import Placed, Swapper
+from faceswap.lab.framework.data import Pictures
+from faceswap.lab.framework.models import RepairConfig, build
+from faceswap.lab.framework.training_task import DIGITS, Aim, Jitter, LabTask, Repeat, Tell, Vary
+from faceswap.lab.restorer import Restorer
+from faceswap.lab.tasks.anomaly import scores
+from faceswap.lab.tasks.audio import SoundTask, cleaned, made_sounds
+from faceswap.lab.tasks.translation import TranslatingTask
+from faceswap.swap.compositing.options import Look
+from faceswap.swap.compositing.swapper import Placed, Swapper
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
 from faceswap.training import augment
 from faceswap.training.checkpoint import newest_checkpoint
 from faceswap.training.loop import Loop

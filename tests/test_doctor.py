@@ -11,16 +11,16 @@ import pytest
 import torch
 from fake_device import apple
 
-from faceswap.cards import Build, Card, System
+from faceswap.diagnostics import graphics, trials
 from faceswap.errors import AssetError, InputError
 from faceswap.events import Event, Progress
 from faceswap.faces.detect import CenterFace
 from faceswap.faces.face import Detection
+from faceswap.graphics_cards import Build, Card, System
 from faceswap.jobs import doctor as module
-from faceswap.jobs import graphics, trials
 from faceswap.jobs.doctor import DoctorOptions, DoctorSummary, Finding, doctor
 from faceswap.video import pyav
-from faceswap.video.rgb import FromRgb
+from faceswap.video.color import FromRgb
 
 
 def examine(**options: object) -> DoctorSummary:
@@ -158,7 +158,7 @@ def test_a_missing_library_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch
     def missing(name: str) -> object:
         raise ImportError("libEGL.so.1: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr("faceswap.jobs.trials.importlib.import_module", missing)
+    monkeypatch.setattr("faceswap.diagnostics.trials.importlib.import_module", missing)
     finding = next(f for f in module._trials() if f.title == "curves")
     assert "libEGL.so.1" in finding.value
     assert "apt install" in finding.advice
@@ -184,7 +184,7 @@ def system(monkeypatch: pytest.MonkeyPatch, smi: str | None, name: str = "linux"
     """Let the system have what an nvidia-smi prints, and nothing else."""
     machine = {"linux": "x86_64", "darwin": "arm64", "win32": "AMD64"}[name]
     here = System(name, machine, lambda command: smi, lambda path: None, lambda path: ())
-    monkeypatch.setattr("faceswap.cards.this_system", lambda: here)
+    monkeypatch.setattr("faceswap.graphics_cards.this_system", lambda: here)
 
 
 def torch_with(

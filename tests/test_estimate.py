@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 from drawn_faces import draw_project
 
-from faceswap.jobs.answers import Answers
-from faceswap.jobs.estimate import estimate
-from faceswap.jobs.train_options import LEARNING
+from faceswap.preview.server import Answers
+from faceswap.preview.step_cost import estimate
+from faceswap.swap.training.options import LEARNING
 
 
 def test_time_and_memory_grow_with_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0, 0.5)  # a step takes half a second, however busy the machine is
-    monkeypatch.setattr("faceswap.jobs.estimate.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("faceswap.preview.step_cost.time.perf_counter", lambda: next(clock))
     few, many = estimate("quick", 4, "cpu"), estimate("quick", 400, "cpu")
     assert few["resolution"] == 160
     assert (few["seconds"], many["seconds"]) == (0.5, 50)
@@ -27,7 +27,7 @@ def test_the_window_gets_it_for_the_presets_own_batch(
         asked.append(batch)
         return {"seconds": 1.0}
 
-    monkeypatch.setattr("faceswap.jobs.estimate.estimate", told)
+    monkeypatch.setattr("faceswap.preview.step_cost.estimate", told)
     with Answers(draw_project(tmp_path, 1).folder, "cpu") as answers:
         assert answers.on_estimate("classic") == {"seconds": 1.0}
         answers.on_estimate("quick", None)

@@ -11,11 +11,11 @@ from skimage.metrics import structural_similarity
 
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
+from faceswap.io.provenance import REPORT, picture_provenance
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
-from faceswap.provenance import REPORT, picture_provenance
-from faceswap.swap import evaluation as e
-from faceswap.swap.report import worst
-from faceswap.swap.yardstick import MEAN_FACE, SWAP, UNCHANGED, known_points
+from faceswap.swap.evaluation import metrics as e
+from faceswap.swap.evaluation.evaluator import MEAN_FACE, SWAP, UNCHANGED, known_points
+from faceswap.swap.evaluation.report import worst
 
 
 def flat(value: int, size: int = 64) -> np.ndarray:

@@ -15,14 +15,14 @@ from driving import finished
 from PIL import Image
 from pydantic import BaseModel
 
+from faceswap.commands import JOBS
 from faceswap.events import Answer, Event, Finished, Summary
 from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.lab import LabOptions, lab
 from faceswap.jobs.landmarks import LandmarksOptions, landmarks
 from faceswap.jobs.preview import GROWING, PreviewOptions, preview
-from faceswap.jobs.registry import JOBS
-from faceswap.project import Project
+from faceswap.project.project import Project
 
 SHORT, LONG = 6, 24
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from faceswap import eventlog
+from faceswap import event_log
 from faceswap.errors import OutputError
-from faceswap.eventlog import EventLog, LogReader, events_in, metrics_in
+from faceswap.event_log import EventLog, LogReader, events_in, metrics_in
 from faceswap.events import (
     Failed,
     Finished,
@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         "HEAD": 24 << 10,
         "POINTS": 100,
     }.items():
-        monkeypatch.setattr(eventlog, name, value)
+        monkeypatch.setattr(event_log, name, value)
 
 
 def training(steps: int) -> Iterator[Line]:
@@ -87,7 +87,7 @@ def test_a_long_run_s_log_stays_small_and_tells_its_course(tmp_path: Path) -> No
         log.show(line)
         largest = max(largest, path.stat().st_size)
     log.show(Finished(summary={}, text="Done."))
-    assert largest <= eventlog.LIMIT
+    assert largest <= event_log.LIMIT
     assert [p.name for p in tmp_path.iterdir()] == ["events.jsonl"]
     lines = read_all(path)
     assert isinstance(lines[-1], Finished)
@@ -139,11 +139,11 @@ def test_who_was_away_reads_anew_and_who_comes_later_reads_what_is_kept(tmp_path
 def test_a_run_that_went_back_has_one_curve(tmp_path: Path) -> None:
     steps = [*range(1, 60), *range(30, 90)]
     told = [Metrics(step=s, values={"loss": 1.0}).model_dump_json().encode() for s in steps]
-    kept = [parse(line) for line in eventlog.thinned([*told, b"library: hello", b""], 1 << 20)]
+    kept = [parse(line) for line in event_log.thinned([*told, b"library: hello", b""], 1 << 20)]
     assert [m.step for m in kept if isinstance(m, Metrics)] == list(range(1, 90))
-    assert eventlog.thinned(told, 500)[-1] == told[-1]
-    assert sum(len(line) + 1 for line in eventlog.thinned(told, 500)) <= 500
-    assert eventlog.thinned(told, 10) == []
+    assert event_log.thinned(told, 500)[-1] == told[-1]
+    assert sum(len(line) + 1 for line in event_log.thinned(told, 500)) <= 500
+    assert event_log.thinned(told, 10) == []
 
 
 def test_a_line_of_a_mebibyte_is_read_whole(tmp_path: Path) -> None:
@@ -193,13 +193,13 @@ def test_a_log_that_cannot_be_thinned_goes_on(
         patch.setattr(os, "replace", refuse)
         for line in training(1900):
             log.show(line)
-        assert path.stat().st_size < 2 * eventlog.LIMIT + 1000
+        assert path.stat().st_size < 2 * event_log.LIMIT + 1000
         log.show(Notice(message="This matters."))
         assert read_all(path)[-1] == Notice(message="This matters.")
     assert [p.name for p in tmp_path.iterdir()] == ["events.jsonl"]
     for line in training(100):
         log.show(line)
-    assert path.stat().st_size < eventlog.LIMIT
+    assert path.stat().st_size < event_log.LIMIT
 
 
 def test_on_a_full_disk_the_end_is_told_all_the_same(tmp_path: Path) -> None:
@@ -236,6 +236,6 @@ def test_a_log_is_a_new_file(tmp_path: Path) -> None:
 
 def test_reading_a_log_loads_nothing_heavy() -> None:
     heavy = "[m for m in ('torch', 'cv2', 'av') if m in sys.modules]"
-    code = f"import sys, faceswap.eventlog; print({heavy})"
+    code = f"import sys, faceswap.event_log; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []

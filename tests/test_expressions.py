@@ -8,16 +8,16 @@ from drawn_faces import SIDE, draw, landmarks
 from PIL import Image
 
 from faceswap.faces.crops import write_crop
-from faceswap.lab.expressions import (
+from faceswap.lab.framework.expressions import (
     ATTRIBUTES,
     ExpressionMeter,
     apart_from_pose,
     expression,
     known_faces,
 )
-from faceswap.synthetic.cast import CAST
+from faceswap.synthetic.characters import CAST
 from faceswap.synthetic.expression import EXPRESSIONS
-from faceswap.synthetic.figure import Pose
+from faceswap.synthetic.head_mesh import Pose
 from faceswap.synthetic.pair import grown
 from faceswap.synthetic.scene import LIGHTS, Camera, Scene
 

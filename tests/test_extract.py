@@ -19,7 +19,7 @@ from faceswap.faces.crops import FaceCrop, read_crops
 from faceswap.faces.index import FaceIndex
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
-from faceswap.project import Project
+from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader
 
 

@@ -10,10 +10,10 @@ from drawn_faces import SIDE, draw, draw_project, landmarks
 
 from faceswap.errors import NoFaceError
 from faceswap.faces.crops import read_crop, read_crops, write_crop
-from faceswap.swap import faceset
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.training import data
-from faceswap.training.data import Role, roles
+from faceswap.swap.training import face_loading
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.training import dataset
+from faceswap.training.dataset import Role, roles
 
 
 @pytest.fixture
@@ -90,12 +90,12 @@ def test_a_set_too_large_for_memory_stays_in_its_file(
     mapped: list[np.memmap] = []
 
     def in_a_file(shape: tuple[int, ...]) -> np.memmap:
-        array = data.allocate(shape, budget=0)
+        array = dataset.allocate(shape, budget=0)
         assert isinstance(array, np.memmap)
         mapped.append(array)
         return array
 
-    monkeypatch.setattr(faceset, "allocate", in_a_file)
+    monkeypatch.setattr(face_loading, "allocate", in_a_file)
     faces = load_faces(folder, "a", LoadConfig(48))
     assert faces.held_out is not None
     assert whole.held_out is not None
@@ -132,7 +132,7 @@ def test_crops_that_come_while_it_loads_are_for_the_next_run(
             write_crop(folder / f"{number:06d}.png", image, record)
         return read_crops(place)
 
-    monkeypatch.setattr(faceset, "read_crops", more)
+    monkeypatch.setattr(face_loading, "read_crops", more)
     faces = load_faces(folder, "a", LoadConfig(48))
     assert faces.held_out is not None
     assert len(faces.training) + len(faces.held_out) == 44 - 8

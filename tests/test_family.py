@@ -13,12 +13,12 @@ from torch import nn
 
 from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig, transposed_size
 from faceswap.autoencoder.dense import DEEP, SHALLOW, DenseAutoencoder, DenseConfig, linear
-from faceswap.autoencoder.family import Autoencoder
-from faceswap.autoencoder.patches import PatchAutoencoder, PatchConfig
-from faceswap.autoencoder.restoring import RestoringConfig, RestoringNet, with_holes
-from faceswap.autoencoder.sequence import LstmAutoencoder, LstmConfig
+from faceswap.autoencoder.interface import Autoencoder
+from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.stacked import Classifier, Stage, release
-from faceswap.training.layers import lacking
+from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
+from faceswap.autoencoder.unet import RestoringConfig, RestoringNet, with_holes
+from faceswap.training.bf16_support import lacking
 from faceswap.training.precision import autocast, possible
 
 CPU = torch.device("cpu")

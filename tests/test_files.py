@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from faceswap import files
 from faceswap.errors import OutputError, ProjectError
-from faceswap.files import flush_files, locked, remove_parts, write_whole
+from faceswap.io import atomic
+from faceswap.io.atomic import flush_files, locked, remove_parts, write_whole
 
 HOLDER = """
 import sys, time
@@ -59,7 +59,7 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         def acquire(self, **_: object) -> None:
             raise NotImplementedError("FileSystem does not appear to support flock")
 
-    monkeypatch.setattr(files, "FileLock", Lockless)
+    monkeypatch.setattr(atomic, "FileLock", Lockless)
     with pytest.raises(OutputError, match="cannot lock files"), locked(tmp_path / "l", 0, ""):
         pass
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_being_read_is_replaced_a_moment_later(
         original(part, goal)
 
     monkeypatch.setattr(os, "replace", stubborn)
-    monkeypatch.setattr(files, "_TRIES", 4)
+    monkeypatch.setattr(atomic, "_TRIES", 4)
     write_whole(tmp_path / "settings", b"new")
     assert (tmp_path / "settings").read_bytes() == b"new"
     refused[:] = [PermissionError(13, "Access is denied")] * 4
@@ -132,7 +132,7 @@ def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
 def test_files_are_flushed_all_at_once_or_one_by_one(
     linux: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if linux and not files._LINUX:
+    if linux and not atomic._LINUX:
         pytest.skip("only Linux can")
     (tmp_path / "below").mkdir()
     for name in ("a", "below/b"):
@@ -145,7 +145,7 @@ def test_files_are_flushed_all_at_once_or_one_by_one(
         original(handle)
 
     monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.setattr(files, "_LINUX", linux)
+    monkeypatch.setattr(atomic, "_LINUX", linux)
     flush_files(tmp_path)
     inside = {(tmp_path / name).stat().st_ino for name in ("a", "below/b")}
     assert flushed == (set() if linux else inside)

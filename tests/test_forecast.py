@@ -9,14 +9,20 @@ from torch import Tensor
 from toy_task import Product, make_stepper
 
 from faceswap.events import Notice
-from faceswap.swap import cost
-from faceswap.swap.cost import step_memory
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective
-from faceswap.swap.task import SwapBatch, SwapTask
-from faceswap.training import batchfinder
-from faceswap.training.batchfinder import MOST, find_batch, foretold_batch, kept_each, largest_batch
-from faceswap.training.forecast import kept_bytes
+from faceswap.swap.model import stats
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.stats import step_memory
+from faceswap.swap.training.config import Objective
+from faceswap.swap.training.task import SwapBatch, SwapTask
+from faceswap.training import batch_size_finder
+from faceswap.training.batch_size_finder import (
+    MOST,
+    find_batch,
+    foretold_batch,
+    kept_each,
+    largest_batch,
+)
+from faceswap.training.memory_estimate import kept_bytes
 from faceswap.training.precision import Precision, autocast
 
 CPU = torch.device("cpu")
@@ -76,7 +82,7 @@ def test_each_face_more_keeps_as_much_more() -> None:
 
 def test_of_many_faces_it_is_told_by_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = step_memory(SMALL, 6)
-    monkeypatch.setattr(cost, "_DIRECT", 4)
+    monkeypatch.setattr(stats, "_DIRECT", 4)
     told = step_memory(SMALL, 6)
     assert (told.states, told.kept) == (taken.states, pytest.approx(taken.kept, rel=1e-3))
     assert told.most == pytest.approx(taken.most, rel=0.02)
@@ -125,7 +131,7 @@ def test_wherever_it_begins_it_finds_the_same(first: int, limit: int) -> None:
 def test_the_batch_is_told_with_its_memory_and_found_where_two_do_not_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batchfinder, "fastest_batch", lambda trial, *_: largest_batch(trial))
+    monkeypatch.setattr(batch_size_finder, "fastest_batch", lambda trial, *_: largest_batch(trial))
     for limit, told in ((40, "; a step keeps"), (1, "Training takes 1 pictures at a time.")):
         events, _ = finished(find_batch(make_stepper(Product(limit=limit))))
         last = events[-1]

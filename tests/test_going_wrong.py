@@ -12,7 +12,7 @@ from torch import Tensor
 
 from faceswap.errors import TrainingError
 from faceswap.events import Event, Metrics, Notice
-from faceswap.training import watch
+from faceswap.training import loss_monitor
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 
 
@@ -107,7 +107,7 @@ def test_a_window_of_a_few_steps_is_not_judged(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_was_halved_recovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_RECOVERED", 100)
+    monkeypatch.setattr(loss_monitor, "_RECOVERED", 100)
     task = Line()
     task.disturb = lambda call, x: {"loss": x["loss"] * (float("nan") if 41 <= call <= 60 else 1)}
     events = list(line_loop(tmp_path, task, steps=300, save_steps=20).run())

@@ -12,8 +12,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from faceswap.errors import DamagedIndexError, OutputError, ProjectError
-from faceswap.faces import database
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow, staged
+from faceswap.io import database
 
 
 def frame(number: int) -> FrameRow:

@@ -17,21 +17,21 @@ from faceswap.errors import CheckpointError, InputError, OptionsError
 from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
 from faceswap.jobs.lab import LabOptions, LabSummary, functions, lab
-from faceswap.lab.anomaly import heat_map, threshold
-from faceswap.lab.captions import Captions
-from faceswap.lab.classify import few
-from faceswap.lab.codes import at_rate, jpeg
-from faceswap.lab.data import Pictures, load
-from faceswap.lab.expressions import ATTRIBUTES
-from faceswap.lab.generate import apart, distance
-from faceswap.lab.latent import attribute_vector, linear, spherical
-from faceswap.lab.readings import made_series, stretches
-from faceswap.lab.repairing import changed
-from faceswap.lab.run import fewer, load_model
-from faceswap.lab.search import Index, precision
-from faceswap.lab.sound import made_sounds, snr, sounded, spectrogram, with_noise
-from faceswap.lab.task import Jitter
-from faceswap.lab.uses import USES, UseName
+from faceswap.lab.framework.data import Pictures, load
+from faceswap.lab.framework.expressions import ATTRIBUTES
+from faceswap.lab.framework.run import fewer, load_model
+from faceswap.lab.framework.training_task import Jitter
+from faceswap.lab.registry import USES, UseName
+from faceswap.lab.tasks.anomaly import heat_map, threshold
+from faceswap.lab.tasks.audio import made_sounds, snr, sounded, spectrogram, with_noise
+from faceswap.lab.tasks.bottleneck import at_rate, jpeg
+from faceswap.lab.tasks.captions import Captions
+from faceswap.lab.tasks.classification import few
+from faceswap.lab.tasks.generation import apart, distance
+from faceswap.lab.tasks.latent_space import attribute_vector, linear, spherical
+from faceswap.lab.tasks.restoration import changed
+from faceswap.lab.tasks.search import Index, precision
+from faceswap.lab.tasks.time_series import made_series, stretches
 
 
 @pytest.fixture(scope="module")
@@ -362,9 +362,9 @@ def test_spectrograms_give_the_sound_back() -> None:
 
 
 def test_translation_and_the_swap_are_one_kind_of_model() -> None:
-    from faceswap.autoencoder.models import SharedAutoencoder
-    from faceswap.lab.models import TranslatingConfig, translator
-    from faceswap.swap.model import SwapConfig, SwapModel
+    from faceswap.autoencoder.shared import SharedAutoencoder
+    from faceswap.lab.framework.models import TranslatingConfig, translator
+    from faceswap.swap.model.architectures import SwapConfig, SwapModel
 
     assert type(translator(TranslatingConfig(size=16))) is SharedAutoencoder
     assert type(SwapModel(SwapConfig(resolution=64)).network) is SharedAutoencoder

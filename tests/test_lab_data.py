@@ -12,12 +12,12 @@ from PIL import Image
 
 from faceswap.errors import InputError
 from faceswap.events import Notice
-from faceswap.lab.data import load, load_query, split, split_places
-from faceswap.lab.idx import read_idx
-from faceswap.lab.readings import read_series, series, steady
-from faceswap.lab.run import Settings
-from faceswap.lab.sound import read_wav, resampled, write_wav
-from faceswap.lab.task import LabTask, Tell
+from faceswap.lab.framework.data import load, load_query, split, split_places
+from faceswap.lab.framework.idx import read_idx
+from faceswap.lab.framework.run import Settings
+from faceswap.lab.framework.training_task import LabTask, Tell
+from faceswap.lab.tasks.audio import read_wav, resampled, write_wav
+from faceswap.lab.tasks.time_series import read_series, series, steady
 
 SHARED = Path(__file__).parents[2] / "shared" / "mnist"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.lab.figure import (
+from faceswap.lab.framework.figure import (
     INK,
     PAPER,
     SHADE,

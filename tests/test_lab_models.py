@@ -9,15 +9,14 @@ from torch import Tensor, nn
 
 from faceswap.autoencoder.convolutional import ConvConfig
 from faceswap.autoencoder.dense import DenseConfig
-from faceswap.autoencoder.models import SharedAutoencoder
-from faceswap.autoencoder.patches import PatchConfig
-from faceswap.autoencoder.sequence import LstmConfig
+from faceswap.autoencoder.lstm import LstmConfig
+from faceswap.autoencoder.shared import SharedAutoencoder
+from faceswap.autoencoder.transformer import PatchConfig
 from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.errors import OptionsError
 from faceswap.events import Notice
-from faceswap.lab.data import Pictures
-from faceswap.lab.family import members
-from faceswap.lab.models import (
+from faceswap.lab.framework.data import Pictures
+from faceswap.lab.framework.models import (
     KINDS,
     ClassifierConfig,
     RepairConfig,
@@ -26,10 +25,11 @@ from faceswap.lab.models import (
     build,
     model_name,
 )
-from faceswap.lab.run import load_model
-from faceswap.lab.task import LabTask, Repeat
+from faceswap.lab.framework.run import load_model
+from faceswap.lab.framework.training_task import LabTask, Repeat
+from faceswap.lab.tasks.comparison import members
+from faceswap.training.bf16_support import able
 from faceswap.training.checkpoint import weights_of, write_checkpoint
-from faceswap.training.layers import able
 from faceswap.training.loop import Loop
 from faceswap.training.precision import autocast, choose, half_precision, possible
 from faceswap.training.state import LoopConfig

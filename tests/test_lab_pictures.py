@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceswap.lab.pictures import read_picture
+from faceswap.io.pictures import read_picture
 
 RAMP = np.linspace(0, 1, 400).reshape(20, 20)
 

@@ -18,16 +18,16 @@ from torch import nn
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.errors import InputError, OptionsError
 from faceswap.events import Event, Notice
+from faceswap.io.provenance import repaired
 from faceswap.jobs.lab import LabOptions, LabSummary, lab
-from faceswap.lab.captions import Captions
-from faceswap.lab.data import Pictures
-from faceswap.lab.restraint import measured, restraints
-from faceswap.lab.run import load_model
-from faceswap.lab.sound import read_wav, write_wav
-from faceswap.lab.task import LabBatch
-from faceswap.lab.translate import moments, partners
-from faceswap.lab.uses import UseName
-from faceswap.provenance import repaired
+from faceswap.lab.framework.data import Pictures
+from faceswap.lab.framework.run import load_model
+from faceswap.lab.framework.training_task import LabBatch
+from faceswap.lab.registry import UseName
+from faceswap.lab.tasks.audio import read_wav, write_wav
+from faceswap.lab.tasks.captions import Captions
+from faceswap.lab.tasks.regularisation import measured, restraints
+from faceswap.lab.tasks.translation import moments, partners
 
 CPU = torch.device("cpu")
 

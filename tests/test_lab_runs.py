@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.jobs.lab import LabOptions, LabSummary, lab
 from faceswap.jobs.restore import RestoreOptions, restore
-from faceswap.lab.captions import Captions
-from faceswap.lab.data import Pictures
-from faceswap.lab.task import LabTask, Repeat
+from faceswap.lab.framework.data import Pictures
+from faceswap.lab.framework.training_task import LabTask, Repeat
+from faceswap.lab.tasks.captions import Captions
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ import torch
 
 from faceswap.assets import asset_path
 from faceswap.faces.landmarks import load_net
-from faceswap.synthetic.cast import CAST
+from faceswap.synthetic.characters import CAST
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -22,7 +22,7 @@ def recipe() -> Iterator[ModuleType]:
     pytest.importorskip("scipy")
     sys.path.insert(0, str(SCRIPTS))
     try:
-        import landmarker_refine
+        import landmarker.refine as landmarker_refine
 
         yield landmarker_refine
     finally:
@@ -31,7 +31,7 @@ def recipe() -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="module")
 def heads(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> object:
-    import landmarker_heads
+    import landmarker.heads as landmarker_heads
 
     images, points, visible = landmarker_heads.pictures_of(3, 4, 1)
     path = tmp_path_factory.mktemp("heads") / "heads.npz"
@@ -42,8 +42,8 @@ def heads(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> objec
 @pytest.fixture(scope="module")
 def batches(recipe: ModuleType, heads: object) -> object:
     """Mixed batches whose real faces are rendered too, with 478 points, 81 of them true."""
-    from landmarker_augment import Augmenter
-    from landmarker_data import KEPT, FaceSet
+    from landmarker.augment import Augmenter
+    from landmarker.data import KEPT, FaceSet
 
     made = recipe.MixedBatches.__new__(recipe.MixedBatches)
     points = np.repeat(heads.points.mean(1, keepdims=True), 478, 1)
@@ -57,7 +57,7 @@ def batches(recipe: ModuleType, heads: object) -> object:
 
 
 def test_made_up_people_are_none_of_the_cast(recipe: ModuleType) -> None:
-    from landmarker_heads import person
+    from landmarker.heads import person
 
     people = [person(np.random.default_rng(n), n) for n in range(40)]
     assert not {p.seed for p in people} & {p.seed for p in CAST.values()}
@@ -68,7 +68,7 @@ def test_made_up_people_are_none_of_the_cast(recipe: ModuleType) -> None:
 
 
 def test_made_up_faces_open_and_shut_mouth_and_eyes(recipe: ModuleType) -> None:
-    from landmarker_heads import expression
+    from landmarker.heads import expression
 
     faces = [expression(np.random.default_rng(n)) for n in range(200)]
     assert 0.2 < np.mean([f.jaw == 0 for f in faces]) < 0.5
@@ -78,7 +78,7 @@ def test_made_up_faces_open_and_shut_mouth_and_eyes(recipe: ModuleType) -> None:
 
 
 def test_heads_are_drawn_once(recipe: ModuleType, heads: object, tmp_path: Path) -> None:
-    from landmarker_heads import RenderedHeads
+    from landmarker.heads import RenderedHeads
 
     assert heads.images.shape == (4, 224, 224)
     assert heads.points.shape == (4, 81, 2)
@@ -137,7 +137,7 @@ def test_openings_are_the_lips_and_the_lids(recipe: ModuleType) -> None:
 def test_a_step_learns_and_a_checkpoint_goes_on(
     recipe: ModuleType, batches: object, tmp_path: Path
 ) -> None:
-    from landmarker_run import Run
+    from landmarker.run import Run
 
     cv2.setNumThreads(1)
     torch.manual_seed(0)

@@ -16,8 +16,9 @@ from faceswap.errors import AssetError, InputError, OptionsError, OutputError
 from faceswap.faces import landmarks as module
 from faceswap.faces.align import eye_distance, face_similarity, upright_matrix
 from faceswap.faces.detect import CenterFace, guess_points
+from faceswap.faces.downloads import folder
 from faceswap.faces.face import Face, Landmarker, as_frame
-from faceswap.faces.find import find_faces
+from faceswap.faces.finder import find_faces
 from faceswap.faces.landmarks import (
     LANDMARKERS,
     BuiltinLandmarker,
@@ -25,12 +26,11 @@ from faceswap.faces.landmarks import (
     grey_crop,
     make_landmarker,
 )
-from faceswap.faces.track import Tracker
-from faceswap.faces.weights import folder
+from faceswap.faces.tracking import Tracker
+from faceswap.io.provenance import DRAWN, picture_provenance
 from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary
 from faceswap.jobs.landmarks import landmarks as run
-from faceswap.provenance import DRAWN, picture_provenance
-from faceswap.video.label import provenance_of
+from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
 Frame = NDArray[np.uint8]

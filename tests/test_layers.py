@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from faceswap.autoencoder.discriminator import PatchDiscriminator
 from faceswap.faces.landmark_net import LandmarkNet
-from faceswap.lab.models import build
-from faceswap.swap.model import PRESETS, SwapModel
-from faceswap.training import layers
-from faceswap.training.layers import ALWAYS, KINDS, Kind, able, kinds_of, lacking
+from faceswap.lab.framework.models import build
+from faceswap.swap.model.architectures import PRESETS, SwapModel
+from faceswap.training import bf16_support
+from faceswap.training.bf16_support import ALWAYS, KINDS, Kind, able, kinds_of, lacking
 
 pytestmark = pytest.mark.avx2
 CPU = torch.device("cpu")
@@ -110,7 +110,9 @@ def refused_on_the_way_back(x: Tensor) -> Tensor:
 def test_what_fails_or_gives_something_else_is_not_relied_on(
     change: Callable[[Tensor], Tensor], can: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(layers.KINDS, "linear", Kind((nn.Linear,), lambda: Poor(change), (3, 4)))
+    monkeypatch.setitem(
+        bf16_support.KINDS, "linear", Kind((nn.Linear,), lambda: Poor(change), (3, 4))
+    )
     assert able("linear", CPU) == can
     assert lacking(nn.Linear(2, 2), CPU) == (() if can else ("linear",))
 

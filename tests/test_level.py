@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from faceswap.training.level import Level
+from faceswap.training.loss_statistics import Level
 
 
 def learnt(losses: list[float]) -> Level:

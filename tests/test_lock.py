@@ -13,12 +13,12 @@ from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
 from faceswap.events import Metrics
-from faceswap.faces.exclude import exclude, restore
+from faceswap.faces.exclusion import exclude, restore
 from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
-from faceswap.training.lock import LOCK, held
+from faceswap.training.run_lock import LOCK, held
 
 HOLDER = """
 import sys, time

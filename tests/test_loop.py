@@ -12,8 +12,8 @@ from toy_task import CPU
 
 from faceswap.errors import CheckpointError, OutputError, TrainingError
 from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
+from faceswap.training import bf16_support, model_evaluation
 from faceswap.training import checkpoint as checkpoint_module
-from faceswap.training import layers, looking
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.distributed import Group
 from faceswap.training.loop import Loop
@@ -243,7 +243,7 @@ def test_a_preview_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_previews_of_a_week_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "PREVIEWS", 10)
+    monkeypatch.setattr(model_evaluation, "PREVIEWS", 10)
     list(line_loop(tmp_path, steps=200, preview_seconds=1e-6).run())
     names = sorted(p.name for p in (tmp_path / "previews").iterdir())
     assert 5 <= len(names) <= 10
@@ -369,7 +369,7 @@ class _Lines(Line):
 def test_a_run_begun_in_bfloat16_goes_on_where_its_layers_are_not_possible_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers, "able", lambda name, device: True)
+    monkeypatch.setattr(bf16_support, "able", lambda name, device: True)
     monkeypatch.setattr("faceswap.training.precision.fastest_precision", lambda device: "bf16")
 
     def run(steps: int) -> tuple[Loop, list[Event]]:
@@ -382,7 +382,7 @@ def test_a_run_begun_in_bfloat16_goes_on_where_its_layers_are_not_possible_in_it
 
     first, events = run(5)
     assert (first.state.precision, of_kind(events, Notice)) == ("bf16", [])
-    monkeypatch.setattr(layers, "able", lambda name, device: name != "LSTM")
+    monkeypatch.setattr(bf16_support, "able", lambda name, device: name != "LSTM")
     for steps in (10, 15):  # said once each time that it is started
         second, events = run(steps)
         assert second.state.precision == "fp32"

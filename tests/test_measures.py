@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from drawn_faces import draw, draw_project
 
+from faceswap.faces.crop_stats import Measures
 from faceswap.faces.crops import write_crop
-from faceswap.faces.exclude import exclude
-from faceswap.jobs.measures import Measures
+from faceswap.faces.exclusion import exclude
 
 
 def test_a_crop_that_was_replaced_is_measured_again(tmp_path: Path) -> None:

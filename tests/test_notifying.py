@@ -11,13 +11,13 @@ from driving import finished
 from pydantic import ValidationError
 from small_runs import finish, notices, options
 
+from faceswap import notifications
 from faceswap.errors import OptionsError, OutputError, TrainingError
 from faceswap.events import Event, Notice, Progress, Summary
-from faceswap.jobs import notifying
-from faceswap.jobs.notifying import notified
 from faceswap.jobs.swap import SwapOptions
-from faceswap.jobs.train_options import TrainOptions
+from faceswap.notifications import notified
 from faceswap.options import words_of
+from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
 
 WRITER = """
@@ -94,7 +94,7 @@ def test_a_command_that_fails_is_told_once_and_ends_nothing(
     assert summary.text()
     told = [e.message for e in events if isinstance(e, Notice) and "--notify" in e.message]
     assert told == [f"--notify {sys.executable} failed: it ended with the code 3."]
-    monkeypatch.setattr(notifying, "_LONGEST", 0.2)
+    monkeypatch.setattr(notifications, "_LONGEST", 0.2)
     sleeps = f"'{sys.executable}' -c 'import time; time.sleep(60)'"
     events, _ = finished(notified(job(troubles=0), sleeps, {}))
     assert isinstance(events[-1], Notice)
@@ -121,7 +121,7 @@ def test_what_cannot_be_run_is_refused_before_the_work(
     for wrong in ("'no end", "", "  "):
         with pytest.raises(ValidationError):
             options(folder, notify=wrong)
-    monkeypatch.setattr(notifying.shutil, "which", lambda _: "C:\\\\mail.bat")
+    monkeypatch.setattr(notifications.shutil, "which", lambda _: "C:\\\\mail.bat")
     with pytest.raises(OptionsError, match="can't run the batch file"):
         finish(options(folder, notify="mail.bat"))
     assert "notify" in SwapOptions.model_fields

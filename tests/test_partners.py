@@ -6,8 +6,15 @@ import torch
 from torch import Tensor
 
 from faceswap.faces.align import crop_matrix, face_similarity, head_pose, mean_face, transform
-from faceswap.swap.pairing import Pairing
-from faceswap.swap.partners import Shapes, imitation, partners, resting, retold, turned_mean
+from faceswap.swap.training.pair_matching import (
+    Shapes,
+    imitation,
+    partners,
+    resting,
+    retold,
+    turned_mean,
+)
+from faceswap.swap.training.pair_sampler import Pairing
 from faceswap.training import augment
 
 CPU = torch.device("cpu")

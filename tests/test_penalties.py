@@ -1,7 +1,7 @@
 import torch
 
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
-from faceswap.autoencoder.penalties import (
+from faceswap.autoencoder.regularisation import (
     contractive_estimate,
     contractive_exact,
     contractive_sigmoid,

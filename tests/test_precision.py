@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from faceswap.errors import OptionsError
-from faceswap.training import layers, precision
-from faceswap.training.layers import able
+from faceswap.training import bf16_support, precision
+from faceswap.training.bf16_support import able
 from faceswap.training.precision import (
     Choice,
     Precision,
@@ -34,7 +34,7 @@ def measured_anew() -> Iterator[None]:
 @pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that is fast in bfloat16, but has no LSTM in it."""
-    monkeypatch.setattr(layers, "able", lambda name, device: name != "LSTM")
+    monkeypatch.setattr(bf16_support, "able", lambda name, device: name != "LSTM")
     monkeypatch.setattr(precision, "_seconds", lambda name: 1.0 if name == "bf16" else 2.0)
 
 

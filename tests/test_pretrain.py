@@ -13,8 +13,8 @@ from faceswap.errors import CheckpointError, InputError, OptionsError, OutputErr
 from faceswap.events import Event, Notice
 from faceswap.jobs.pretrain import PretrainOptions, PretrainSummary, pretrain
 from faceswap.jobs.train import train
-from faceswap.jobs.train_options import TrainOptions
-from faceswap.training import batchfinder
+from faceswap.swap.training.options import TrainOptions
+from faceswap.training import batch_size_finder
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.video.reader import VideoReader
 
@@ -88,7 +88,7 @@ def test_a_batch_that_was_found_stays(tmp_path: Path, monkeypatch: pytest.Monkey
         yield 2
         return 3
 
-    monkeypatch.setattr(batchfinder, "fastest_batch", search)
+    monkeypatch.setattr(batch_size_finder, "fastest_batch", search)
     for steps in (1, 2):
         finish(faces, output=output, batch="auto", optimiser="lion", overwrite=True, steps=steps)
     assert len(searched) == 1

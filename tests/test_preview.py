@@ -22,15 +22,15 @@ from safetensors import safe_open
 from faceswap.cli import run
 from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError, ProjectError
 from faceswap.events import Answer, Finished, Notice, parse
-from faceswap.faces.browse import COLUMNS, Browser, joined
-from faceswap.faces.exclude import EXCLUDED, exclude, restore
+from faceswap.faces.exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.index import FaceRow, FrameRow
-from faceswap.jobs.answers import Answers
+from faceswap.faces.index_browser import COLUMNS, Browser, joined
+from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.project import Project
-from faceswap.provenance import SWAPPED_PICTURE, picture_provenance
-from faceswap.swap.model import KIND, SwapModel, config_of
-from faceswap.swap.studio import Footage
+from faceswap.preview.server import Answers
+from faceswap.preview.session import Footage
+from faceswap.project.project import Project
+from faceswap.swap.model.architectures import KIND, SwapModel, config_of
 from faceswap.training import checkpoint
 from faceswap.training.checkpoint import CheckpointFolder, weights_of
 from faceswap.video.reader import VideoReader

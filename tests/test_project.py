@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from faceswap import project as module
-from faceswap import project_file
 from faceswap.errors import InputError, OutputError, ProjectError
-from faceswap.faces.rebuild import Known
-from faceswap.files import locked
-from faceswap.project import Project, fingerprint
+from faceswap.faces.index_recovery import Known
+from faceswap.io.atomic import locked
+from faceswap.project import project as module
+from faceswap.project import settings_file
+from faceswap.project.project import Project, fingerprint
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_write_that_another_holds_up_is_told_after_a_while(
 ) -> None:
     project = Project.open_or_make(tmp_path / "p")
     project.set_video("b", clip)
-    monkeypatch.setattr(project_file, "_WAIT", 0.05)
+    monkeypatch.setattr(settings_file, "_WAIT", 0.05)
     before = (tmp_path / "p" / "project.toml").read_text()
     with locked(tmp_path / "p" / ".project.lock", 0, ""):
         with pytest.raises(ProjectError, match="is being written by another program"):

@@ -7,10 +7,7 @@ import pytest
 from PIL import Image
 
 from faceswap.errors import OutputError
-from faceswap.lab.figure import write_png
-from faceswap.lab.models import RepairConfig
-from faceswap.lab.sound import read_wav, write_wav
-from faceswap.provenance import (
+from faceswap.io.provenance import (
     ALTERED,
     COMPOSITE,
     DRAWN,
@@ -24,6 +21,9 @@ from faceswap.provenance import (
     repaired,
     save_picture,
 )
+from faceswap.lab.framework.figure import write_png
+from faceswap.lab.framework.models import RepairConfig
+from faceswap.lab.tasks.audio import read_wav, write_wav
 
 PAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 FACE_CLAIM = "a face in this"

@@ -9,8 +9,8 @@ import av
 import pytest
 from made_clips import write_clip
 
-from faceswap.video.alike import sound_digests
-from faceswap.video.label import is_labelled
+from faceswap.video.compare import sound_digests
+from faceswap.video.provenance import is_labelled
 from faceswap.video.pyav import fraction, open_input, plain, plain_entries
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter

@@ -12,7 +12,7 @@ import pytest
 
 import faceswap
 from faceswap import errors
-from faceswap.jobs.registry import JOBS
+from faceswap.commands import JOBS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "cv2", "av", "kornia", "sklearn", "skimage", "PySide6"}
@@ -69,10 +69,10 @@ def test_jobs_and_the_command_line_import_nothing_heavy() -> None:
     assert "faceswap.jobs.doctor" in jobs
     parts = [
         *jobs,
-        "faceswap.jobs.registry",
+        "faceswap.commands",
         "faceswap.cli",
         "faceswap.__main__",
-        "faceswap.project",
+        "faceswap.project.project",
     ]
     assert modules_after("\n".join(f"import {part}" for part in parts)) & HEAVY == set()
 

@@ -9,8 +9,8 @@ from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
-from faceswap.jobs.train_options import TrainOptions
-from faceswap.swap.yardstick import MEAN_FACE, SWAP, UNCHANGED
+from faceswap.swap.evaluation.evaluator import MEAN_FACE, SWAP, UNCHANGED
+from faceswap.swap.training.options import TrainOptions
 
 STEPS = 60
 

@@ -7,7 +7,7 @@ from driving import finished
 from toy_task import Product, make_stepper
 
 from faceswap.events import Notice
-from faceswap.training.ratefinder import find_rate, smoothed, suggested_rate
+from faceswap.training.learning_rate_finder import find_rate, smoothed, suggested_rate
 
 
 def test_on_a_parabola_the_suggestion_goes_straight_to_the_bottom() -> None:

@@ -19,15 +19,15 @@ from small_runs import notices
 from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
-from faceswap.faces import rebuild
-from faceswap.faces.exclude import exclude
+from faceswap.faces import index_recovery
+from faceswap.faces.exclusion import exclude
 from faceswap.faces.index import FaceIndex
 from faceswap.jobs import extract as module
-from faceswap.jobs.answers import Answers
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.project import Project
+from faceswap.preview.server import Answers
+from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader, read_image
 
 FRAMES = 8
@@ -243,7 +243,7 @@ def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
 
     with Answers(project, "cpu") as answers:
         with monkeypatch.context() as patch:
-            patch.setattr(rebuild, "_made_anew", refused)
+            patch.setattr(index_recovery, "_made_anew", refused)
             for _ in range(2):
                 assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
             assert answers.answer("spans", {"side": "a"})["tracks"]

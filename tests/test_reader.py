@@ -12,8 +12,8 @@ import pytest
 from made_clips import MakeClip, picture, write_clip
 
 from faceswap.errors import InputError
+from faceswap.video.color import Image
 from faceswap.video.reader import Frame, VideoReader, read_image
-from faceswap.video.rgb import Image
 
 
 def content(frames: Iterable[Frame]) -> list[tuple[int, int, int, bytes]]:

@@ -19,13 +19,13 @@ from standing_faces import StandIn
 
 from faceswap.errors import DamagedIndexError, OutputError, ProjectError
 from faceswap.events import Event, Notice
-from faceswap.faces.browse import Browser
 from faceswap.faces.crops import CHUNK, crop_files
-from faceswap.faces.exclude import EXCLUDED, exclude
+from faceswap.faces.exclusion import EXCLUDED, exclude
 from faceswap.faces.index import FaceIndex
+from faceswap.faces.index_browser import Browser
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions, extract
-from faceswap.project import Project
+from faceswap.project.project import Project
 
 FRAMES = 24
 INDEX = "index.sqlite"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from faceswap.errors import OutputError
-from faceswap.training.records import Records, read_metrics, state_sentence
+from faceswap.training.metrics_log import Records, read_metrics, state_sentence
 
 
 def test_rows_are_on_disk_at_once_and_survive_a_cut_line(tmp_path: Path) -> None:

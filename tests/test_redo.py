@@ -19,12 +19,12 @@ from standing_faces import StandIn
 from faceswap.errors import NoFaceError, ProjectError
 from faceswap.events import Event, Notice, Progress
 from faceswap.faces.crops import crop_files
-from faceswap.faces.exclude import EXCLUDED, exclude, restore
-from faceswap.faces.track import Seen
+from faceswap.faces.exclusion import EXCLUDED, exclude, restore
+from faceswap.faces.tracking import Seen
 from faceswap.jobs import extract as module
-from faceswap.jobs.answers import Answers
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
-from faceswap.project import Project
+from faceswap.preview.server import Answers
+from faceswap.project.project import Project
 
 FRAMES = 12
 

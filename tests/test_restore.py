@@ -11,13 +11,13 @@ from PIL import Image
 
 from faceswap.errors import CheckpointError, OptionsError, OutputError
 from faceswap.events import Notice
+from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance, repaired, save_picture
 from faceswap.jobs.restore import RestoreOptions, RestoreSummary, restore
-from faceswap.lab.models import RepairConfig, build
-from faceswap.lab.restore import Restorer, feather, starts
-from faceswap.provenance import SWAPPED_PICTURE, picture_provenance, repaired, save_picture
+from faceswap.lab.framework.models import RepairConfig, build
+from faceswap.lab.restorer import Restorer, feather, starts
 from faceswap.training.checkpoint import weights_of, write_checkpoint
 from faceswap.video.info import probe
-from faceswap.video.label import provenance_of
+from faceswap.video.provenance import provenance_of
 
 CPU = torch.device("cpu")
 

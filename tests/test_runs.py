@@ -16,14 +16,14 @@ from pydantic import ValidationError
 from faceswap.errors import CheckpointError, OptionsError, OutputError, ProjectError
 from faceswap.events import Event, Metrics, Notice, Saved
 from faceswap.jobs.runs import RunsOptions, RunsSummary, runs
-from faceswap.project import Project
-from faceswap.training import keeping, rundir, snapshots
+from faceswap.project.project import Project
+from faceswap.training import checkpoint_saver, run_folder, snapshots
 from faceswap.training.checkpoint import read_checkpoint
-from faceswap.training.lock import held
-from faceswap.training.rundir import RunFolder
+from faceswap.training.run_folder import RunFolder
+from faceswap.training.run_lock import held
 from faceswap.training.snapshots import SnapshotTimes, day_of, in_words, keep_snapshot, too_small
 from faceswap.training.state import LoopConfig
-from faceswap.training.stretch import Stretch
+from faceswap.training.training_budget import Stretch
 
 
 def steps_in(folder: Path) -> list[int]:
@@ -92,7 +92,7 @@ def test_a_snapshot_that_cannot_be_kept_is_told(
     def full(_: Path) -> Path:
         raise OutputError("Cannot keep a snapshot: No space left on device.")
 
-    monkeypatch.setattr(keeping, "keep_snapshot", full)
+    monkeypatch.setattr(checkpoint_saver, "keep_snapshot", full)
     loop = line_loop(tmp_path, steps=4, snapshot_steps=2)
     told = [e for e in loop.run() if isinstance(e, Notice)]
     assert [(n.message, n.trouble) for n in told if n.trouble] == [
@@ -293,7 +293,7 @@ def test_cleaning_frees_what_nobody_needs(run: Path) -> None:
     assert [p.name for p in (run / "aside" / "1").iterdir()] == ["snapshots"]
     assert steps_in(run / "aside" / "1" / "snapshots") == [60]
     assert not list(run.glob("*.damaged"))
-    assert len(list((run / "previews").iterdir())) == rundir.PREVIEWS_KEPT
+    assert len(list((run / "previews").iterdir())) == run_folder.PREVIEWS_KEPT
     assert summary.freed == before - bytes_on_disk(run)
     assert f"{in_words(summary.freed)} were freed." in summary.text()
 

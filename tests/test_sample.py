@@ -11,12 +11,12 @@ from driving import finished
 
 from faceswap.errors import OptionsError, OutputError
 from faceswap.events import Progress, Saved
-from faceswap.faces.mask import face_mask
+from faceswap.faces.face_regions import face_mask
+from faceswap.io.provenance import rendered
 from faceswap.jobs.sample import NAMES, SampleOptions, SampleSummary
 from faceswap.jobs.sample import sample as sample_job
-from faceswap.provenance import rendered
-from faceswap.video.alike import sound_digests
-from faceswap.video.label import provenance_of
+from faceswap.video.compare import sound_digests
+from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
 
@@ -89,8 +89,8 @@ def test_record_tells_everything(sample: Path) -> None:
 
 
 def test_our_landmarker_finds_the_exact_points(sample: Path) -> None:
-    from faceswap.swap.evaluation import points_error
-    from faceswap.swap.yardstick import new_tracker
+    from faceswap.swap.evaluation.evaluator import new_tracker
+    from faceswap.swap.evaluation.metrics import points_error
 
     record = json.loads((sample / "truth.json").read_text(encoding="utf-8"))
     for side in ("a", "b"):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.autoencoder.models import Route, SharedAutoencoder
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
+from faceswap.autoencoder.shared import Route, SharedAutoencoder
 
 
 def two_domains() -> SharedAutoencoder:

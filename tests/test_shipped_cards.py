@@ -28,7 +28,7 @@ def test_the_landmarker_s_card_is_what_its_script_writes(monkeypatch: pytest.Mon
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     for name in ("benchmarks", "landmarker_card"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    import landmarker_card
+    import landmarker.card as landmarker_card
 
     card = (ROOT / "assets" / "landmarker.md").read_text(encoding="utf-8")
     for part in landmarker_card._TEXT.split("\n\n"):

@@ -9,8 +9,8 @@ import torch
 from drawn_faces import draw_project
 
 from faceswap.errors import InputError, OutputError
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.swap.sides import FaceSet, read_sides, write_sides
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.face_set import FaceSet, read_sides, write_sides
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,7 +72,7 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}")
 sys.meta_path.insert(0, Absent())
 sys.path.insert(0, "scripts")
-import faceswap.swap.adversary, faceswap.swap.cost, faceswap.swap.sides, faceswap.training.loop
+import faceswap.swap.training.adversarial, faceswap.swap.model.stats, faceswap.swap.training.face_set, faceswap.training.loop
 import benchmark, benchmarks.device, benchmarks._device_run
 """
     done = subprocess.run(

@@ -15,7 +15,8 @@ from PIL import Image
 from small_runs import options as small
 from torch import Tensor, nn
 
-from faceswap import generations, sides, waiting
+from faceswap import background
+from faceswap.background import Report
 from faceswap.errors import FaceswapError
 from faceswap.events import Event, Notice
 from faceswap.faces.index import FaceRow
@@ -37,15 +38,19 @@ from faceswap.jobs.models import ModelsOptions, models
 from faceswap.jobs.pretrain import PretrainOptions
 from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.jobs.restore import RestoreOptions
-from faceswap.lab import data as lab_data
-from faceswap.lab import restraint
-from faceswap.swap import cost, faceset, model, pairing, placing, studio, task, yardstick
-from faceswap.training import checkpoint, compiling, records
-from faceswap.training import looking as looks_module
+from faceswap.lab.framework import data as lab_data
+from faceswap.lab.tasks import regularisation
+from faceswap.preview import session
+from faceswap.project import extraction, reextraction
+from faceswap.swap.compositing import face_placement
+from faceswap.swap.evaluation import evaluator
+from faceswap.swap.model import architectures, stats
+from faceswap.swap.training import face_loading, pair_sampler, task
+from faceswap.training import checkpoint, compilation, metrics_log
 from faceswap.training import loop as loop_module
+from faceswap.training import model_evaluation as looks_module
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.video import alike
-from faceswap.waiting import Report
+from faceswap.video import compare
 
 
 class EnoughError(FaceswapError):
@@ -54,7 +59,7 @@ class EnoughError(FaceswapError):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PULSE", 0.01)
+    monkeypatch.setattr(background, "PULSE", 0.01)
 
 
 Job = Generator[Event, None, Any]
@@ -116,24 +121,24 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
 @pytest.mark.parametrize(
     ("begin", "place", "name"),
     [
-        (training, faceset, "_prepare"),
-        (training, pairing, "partners"),
+        (training, face_loading, "_prepare"),
+        (training, pair_sampler, "partners"),
         (training, task, "_tones"),
         (training, train_job, "_model"),
-        (pretraining, faceset, "_prepare"),
+        (pretraining, face_loading, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, extract_job, "_tracker"),
-        (extracting, generations, "settle"),
-        (extracting, sides, "begin"),
-        (converting, model, "newest_weights"),
-        (evaluating, yardstick, "new_tracker"),
+        (extracting, reextraction, "settle"),
+        (extracting, extraction, "begin"),
+        (converting, architectures, "newest_weights"),
+        (evaluating, evaluator, "new_tracker"),
         (finding, landmarks_job, "_finder"),
         (restoring, restore_job, "_restorer"),
-        (previewing, studio, "Studio"),
+        (previewing, session, "Studio"),
         (looking, lab_data, "read_picture"),
-        (comparing, restraint, "split"),
+        (comparing, regularisation, "split"),
         (lambda *_: doctor_job.doctor(DoctorOptions()), doctor_job, "_speed"),
-        (lambda *_: models(ModelsOptions()), cost, "facts"),
+        (lambda *_: models(ModelsOptions()), stats, "facts"),
     ],
 )
 def test_a_job_is_heard_of_while_it_prepares(
@@ -162,7 +167,7 @@ def test_a_job_is_heard_of_while_it_prepares(
 
 @pytest.mark.parametrize(
     ("begin", "place", "name"),
-    [(training, faceset, "_prepare"), (looking, lab_data, "read_picture")],
+    [(training, face_loading, "_prepare"), (looking, lab_data, "read_picture")],
 )
 def test_closing_a_job_ends_its_reading(
     begin: Callable[[Path, Path], Job],
@@ -192,7 +197,7 @@ def test_closing_a_job_ends_its_reading(
             break
     monkeypatch.setattr(Report, "abandon", closed)
     job.close()
-    assert not waiting.left_behind()
+    assert not background.left_behind()
     assert gate.passed <= 4  # of 12 and of 32
 
 
@@ -216,10 +221,10 @@ def test_faces_are_placed_and_sound_is_hashed_by_parts(make_clip: MakeClip) -> N
     def report(done: float, total: float | None = None, /) -> None:
         told.append((done, total))
 
-    placing.placed_faces(Index(), "a", 64, 0.5, report)  # type: ignore[arg-type]
+    face_placement.placed_faces(Index(), "a", 64, 0.5, report)  # type: ignore[arg-type]
     assert told == [(n, 120) for n in range(120)]
     told.clear()
-    alike.sound_digests(make_clip(frames=12), report)
+    compare.sound_digests(make_clip(frames=12), report)
     assert len(told) > 5
 
 
@@ -232,15 +237,15 @@ class Slow(Line):
 
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         self.gates["step"].arrive()
-        return super().losses(model, batch)
+        return super().losses(architectures, batch)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         self.gates["measure"].arrive()
-        return super().evaluate(model)
+        return super().evaluate(architectures)
 
     def preview(self, model: nn.Module, path: Path) -> None:
         self.gates["preview"].arrive()
-        super().preview(model, path)
+        super().preview(architectures, path)
 
 
 def test_training_is_heard_of_whatever_it_does(
@@ -249,7 +254,7 @@ def test_training_is_heard_of_whatever_it_does(
     monkeypatch.setattr(loop_module, "_LONG", 0.0)
     names = ("step", "measure", "preview", "save", "compile")
     gates = {name: Gate(2) for name in names} | {name: Gate(1) for name in ("board", "curves")}
-    board, curves = records._tensorboard, looks_module.read_metrics
+    board, curves = metrics_log._tensorboard, looks_module.read_metrics
 
     def slow_board(*given: Any) -> Any:
         gates["board"].arrive()
@@ -259,7 +264,7 @@ def test_training_is_heard_of_whatever_it_does(
         gates["curves"].arrive()
         return curves(path)
 
-    monkeypatch.setattr(records, "_tensorboard", slow_board)
+    monkeypatch.setattr(metrics_log, "_tensorboard", slow_board)
     monkeypatch.setattr(looks_module, "read_metrics", slow_curves)
     write = checkpoint.save_file
 
@@ -273,13 +278,13 @@ def test_training_is_heard_of_whatever_it_does(
             return super().forward(x)
 
     def compiled(model: nn.Module) -> nn.Module:
-        assert isinstance(model, nn.Linear)
+        assert isinstance(architectures, nn.Linear)
         made = Compiled(3, 4, bias=False)
-        made.weight = model.weight
+        made.weight = architectures.weight
         return made
 
     monkeypatch.setattr(checkpoint, "save_file", save)
-    monkeypatch.setattr(compiling, "compiled", compiled)
+    monkeypatch.setattr(compilation, "compiled", compiled)
     loop = line_loop(
         tmp_path,
         Slow(gates),

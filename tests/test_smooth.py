@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from faceswap.faces.smooth import LOOK_AHEAD, Smoother, smooth
+from faceswap.faces.smoothing import LOOK_AHEAD, Smoother, smooth
 
 Matrix = NDArray[np.float64]
 UNIT = 100.0

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from faceswap.cards import System, processor
+from faceswap.graphics_cards import System, processor
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "start.py"
 HERE = sys.version_info[:2]

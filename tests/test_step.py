@@ -7,10 +7,10 @@ import torch
 from drawn_faces import draw_project
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from faceswap.swap.adversary import AdversarialTask, Adversary, AdversaryConfig
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
+from faceswap.swap.training.config import Objective
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import Stepper
 

@@ -15,7 +15,7 @@ import torch
 from line_task import Line, line_loop, resumed
 
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
-from faceswap.training.interrupts import held_back
+from faceswap.training.signals import held_back
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends the signals of Unix")
 

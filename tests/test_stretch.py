@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from faceswap.errors import CheckpointError
 from faceswap.events import Notice, Progress
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
+from faceswap.training.job_mark import Begun, begun_at, has_made, is_under_way, made, over
 from faceswap.training.loop import Loop
-from faceswap.training.stretch import KEY, Stretch, Wish, known, next_stretch
-from faceswap.training.underway import Begun, begun_at, has_made, is_under_way, made, over
+from faceswap.training.training_budget import KEY, Stretch, Wish, known, next_stretch
 
 SIX = Stretch(first=100, since=60.0, minutes=6, steps=None)
 

@@ -10,11 +10,11 @@ from PIL import Image
 
 from faceswap.errors import InputError, NoFaceError, OutputError
 from faceswap.events import Event, Preview, Progress
+from faceswap.io.provenance import SHEET, SWAPPED, picture_provenance
 from faceswap.jobs.swap import SwapOptions, SwapSummary, swap
-from faceswap.provenance import SHEET, SWAPPED, picture_provenance
-from faceswap.swap.sheet import contact_sheet, pick_frames
+from faceswap.swap.evaluation.contact_sheet import contact_sheet, pick_frames
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.video.label import provenance_of
+from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceswap.autoencoder.unfilled import unfilled
+from faceswap.autoencoder.meta_init import unfilled
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.swap.model import (
+from faceswap.swap.model.architectures import (
     KIND,
     PRESETS,
     Preset,

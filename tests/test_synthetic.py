@@ -5,18 +5,18 @@ import pytest
 
 from faceswap.errors import OptionsError
 from faceswap.faces.align import face_similarity, invert, mean_face, transform
-from faceswap.synthetic.cast import CAST, identity
-from faceswap.synthetic.chart import chart_of, lid_margins, lip_borders, loft
+from faceswap.synthetic.characters import CAST, identity
 from faceswap.synthetic.expression import EXPRESSIONS, Expression, Rig
-from faceswap.synthetic.figure import Figure, Pose, turned
+from faceswap.synthetic.face_shape import sculpt
+from faceswap.synthetic.head_mesh import Figure, Pose, turned
 from faceswap.synthetic.identity import Shape
 from faceswap.synthetic.landmarks import forehead_vertices, landmark_vertices
 from faceswap.synthetic.motion import talk
 from faceswap.synthetic.pair import composed, grown, perfect
-from faceswap.synthetic.raster import fill, vertex_normals
+from faceswap.synthetic.rasteriser import fill, vertex_normals
 from faceswap.synthetic.scene import LIGHTS, Camera, Scene
-from faceswap.synthetic.sculpt import sculpt
-from faceswap.synthetic.template import template
+from faceswap.synthetic.template_mesh import template
+from faceswap.synthetic.uv import chart_of, lid_margins, lip_borders, loft
 from faceswap.synthetic.voice import hum
 
 

@@ -10,13 +10,13 @@ from PIL import Image
 from torch.nn import functional
 
 from faceswap.faces.crops import write_crop
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.swap.losses import mask_loss, picture_losses
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import CHANGES, LOSSES, Objective, strengths
-from faceswap.swap.sides import FaceSet
-from faceswap.swap.task import SwapBatch, SwapTask
-from faceswap.training.data import ImageSet
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.training.config import CHANGES, LOSSES, Objective, strengths
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.losses import mask_loss, picture_losses
+from faceswap.swap.training.task import SwapBatch, SwapTask
+from faceswap.training.dataset import ImageSet
 
 CPU = torch.device("cpu")
 STILL = {

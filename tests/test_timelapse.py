@@ -4,10 +4,10 @@ import pytest
 from PIL import Image
 
 from faceswap.errors import InputError, OutputError
+from faceswap.io.provenance import PREVIEWS
 from faceswap.jobs.timelapse import TimelapseOptions, timelapse
-from faceswap.project import Project
-from faceswap.provenance import PREVIEWS
-from faceswap.video.label import provenance_of
+from faceswap.project.project import Project
+from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
 

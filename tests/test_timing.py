@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from faceswap.training.timing import Clock
+from faceswap.training.device_timer import Clock
 
 
 def test_on_a_processor_it_is_its_clock() -> None:

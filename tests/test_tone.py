@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from faceswap.swap.color import ColorShift
-from faceswap.swap.swapper import Placed
-from faceswap.swap.tone import Tones, anchors_before, averaged, reach
+from faceswap.swap.compositing.color import ColorShift
+from faceswap.swap.compositing.color_smoothing import Tones, anchors_before, averaged, reach
+from faceswap.swap.compositing.swapper import Placed
 
 NOWHERE = Placed(0, np.zeros((68, 2), np.float32), np.zeros((13, 2), np.float32), np.eye(2, 3))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceswap.errors import ProjectError
 from faceswap.faces.align import mean_face
 from faceswap.faces.face import Detection, Landmarks, Points
-from faceswap.faces.track import Tracker
+from faceswap.faces.tracking import Tracker
 
 Frame = NDArray[np.uint8]
 SIZE = (240, 320)

@@ -17,10 +17,10 @@ from faceswap import cli
 from faceswap.errors import CheckpointError, NoFaceError, OptionsError, ProjectError
 from faceswap.events import Event, Metrics, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
+from faceswap.io.provenance import PREVIEWS, picture_provenance
 from faceswap.jobs.train import TrainSummary, train
-from faceswap.provenance import PREVIEWS, picture_provenance
-from faceswap.swap import faceset
-from faceswap.swap.model import SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.training import face_loading
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.precision import choose
@@ -276,7 +276,7 @@ def test_faces_of_two_extractions_are_never_mixed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = draw_project(tmp_path / "p")
-    load, asked = faceset.load_faces, []
+    load, asked = face_loading.load_faces, []
     (tmp_path / "a.mp4").touch()
 
     def changing(folder: Path, side: Any, *given: Any) -> Any:
@@ -288,7 +288,7 @@ def test_faces_of_two_extractions_are_never_mixed(
             raise NoFaceError("They were moved away meanwhile.")
         return load(folder, side, *given)
 
-    monkeypatch.setattr(faceset, "load_faces", changing)
+    monkeypatch.setattr(face_loading, "load_faces", changing)
     _, summary = finish(options(project.folder, steps=2))
     assert summary.step == 2
     assert asked[1] == project.staging("a", 2)

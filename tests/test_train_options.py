@@ -12,8 +12,8 @@ from small_runs import contents, finish, notices, options
 
 from faceswap import cli
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.jobs.train_options import LEARNING, TrainOptions
-from faceswap.training import batchfinder
+from faceswap.swap.training.options import LEARNING, TrainOptions
+from faceswap.training import batch_size_finder
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint, write_checkpoint
 
 
@@ -218,7 +218,7 @@ def test_the_batch_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield 2
         return 3
 
-    monkeypatch.setattr(batchfinder, "fastest_batch", search)
+    monkeypatch.setattr(batch_size_finder, "fastest_batch", search)
     for steps in (2, 3):
         events, summary = finish(options(folder, batch="auto", steps=steps))
         assert any("takes 3 faces at a time" in n for n in notices(events)) == (steps == 2)

@@ -17,13 +17,13 @@ from torch import Tensor
 from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError
 from faceswap.events import Event, Metrics, Notice
 from faceswap.jobs.train import _tuner, train
-from faceswap.jobs.train_options import TUNED, TrainOptions, now_with
 from faceswap.jobs.tune import TuneOptions, tune
-from faceswap.swap.task import SwapTask
+from faceswap.swap.training.options import TUNED, TrainOptions, now_with
+from faceswap.swap.training.task import SwapTask
 from faceswap.training import checkpoint
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.distributed import Group
-from faceswap.training.requests import Inbox, Tuning, ask, made, read, take
+from faceswap.training.live_tuning import Inbox, Tuning, ask, made, read, take
 from faceswap.training.state import LoopConfig
 
 

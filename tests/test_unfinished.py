@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from made_clips import MakeClip
 
+from faceswap.video.partial_output import remove_abandoned, unfinished
 from faceswap.video.reader import VideoReader
-from faceswap.video.unfinished import remove_abandoned, unfinished
 from faceswap.video.writer import VideoWriter
 
 KILLED = """

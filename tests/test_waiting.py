@@ -11,19 +11,19 @@ import pytest
 from driving import finished
 from gates import Gate, heard
 
-from faceswap import waiting
+from faceswap import background
+from faceswap.background import Abandoned, Paced, Report, loaded, steadily, waited, whole
 from faceswap.errors import InputError
 from faceswap.events import Event, Notice, Progress
-from faceswap.waiting import Abandoned, Paced, Report, loaded, steadily, waited, whole
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PULSE", 0.01)
+    monkeypatch.setattr(background, "PULSE", 0.01)
 
 
 def test_work_that_is_over_at_once_is_not_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PULSE", 20.0)
+    monkeypatch.setattr(background, "PULSE", 20.0)
     assert finished(waited("add", lambda _: 1 + 1)) == ([], 2)
 
 
@@ -94,7 +94,7 @@ def test_work_ends_at_its_next_report_when_the_job_is_closed() -> None:
     next(job)
     job.close()
     assert ended.is_set()
-    assert not waiting.left_behind()
+    assert not background.left_behind()
 
 
 def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
@@ -109,8 +109,8 @@ def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
 
     job = waited("work", work)
     next(job)
-    monkeypatch.setattr(waiting, "PATIENCE", 0.1)
-    timer = threading.Timer(3 * waiting.PATIENCE, wait.set)
+    monkeypatch.setattr(background, "PATIENCE", 0.1)
+    timer = threading.Timer(3 * background.PATIENCE, wait.set)
     timer.start()
     job.close()
     assert ended.is_set()
@@ -132,17 +132,17 @@ def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
         patch.setattr(threading.Thread, "join", lambda thread, seconds=None: pressed(0.0))
         with pytest.raises(KeyboardInterrupt):
             twice.close()
-    assert waiting.left_behind()
+    assert background.left_behind()
     hold.set()
-    while waiting.left_behind():
+    while background.left_behind():
         pass
     stuck = threading.Event()
     deaf = waited("work", lambda _: stuck.wait(20))
     next(deaf)
     deaf.close()
-    assert waiting.left_behind()
+    assert background.left_behind()
     stuck.set()
-    while waiting.left_behind():
+    while background.left_behind():
         pass
 
 
@@ -200,7 +200,7 @@ def test_parts_are_waited_for_in_one_thread() -> None:
         where = {finished(paced(threading.get_ident))[1] for _ in range(3)}
         assert len(where) == 1
         assert where != {threading.get_ident()}
-    assert not waiting.left_behind()
+    assert not background.left_behind()
     with Paced(lambda: alive) as paced:
         with pytest.raises(ZeroDivisionError):
             finished(paced(lambda: 1 // 0))

@@ -16,10 +16,10 @@ import torch
 
 from faceswap.errors import AssetError
 from faceswap.events import Progress
-from faceswap.faces import weights as module
+from faceswap.faces import downloads as module
 from faceswap.faces.detect import make_detector
+from faceswap.faces.downloads import DOWNLOADS, Weights, checked, fetch, folder, paths_of
 from faceswap.faces.landmarks import make_landmarker
-from faceswap.faces.weights import DOWNLOADS, Weights, checked, fetch, folder, paths_of
 from faceswap.jobs.doctor import _downloads
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.landmarks import LandmarksOptions, landmarks

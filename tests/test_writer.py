@@ -13,8 +13,8 @@ import pytest
 from made_clips import MakeClip, write_clip
 
 from faceswap.errors import OutputError
-from faceswap.provenance import DRAWN, SWAPPED, Provenance, repaired
-from faceswap.video import label
+from faceswap.io.provenance import DRAWN, SWAPPED, Provenance, repaired
+from faceswap.video import provenance
 from faceswap.video.info import VideoInfo
 from faceswap.video.reader import Frame, VideoReader
 from faceswap.video.writer import VideoWriter, check_output, expected_size
@@ -81,7 +81,7 @@ def test_other_containers(make_clip: MakeClip, tmp_path: Path, suffix: str) -> N
     times -= times[0] if suffix == ".mkv" else 0
     assert times == pytest.approx([f.time for f in VideoReader(path)])
     assert [entry[-1] for entry in sounds(result.path)] == [entry[-1] for entry in sounds(path)]
-    assert label.is_labelled(result.path)
+    assert provenance.is_labelled(result.path)
 
 
 @pytest.mark.parametrize("size", [(97, 75), (96, 75), (97, 76)])
@@ -131,14 +131,14 @@ def test_ten_bits_hdr_and_pictures_without_yuv(make_clip: MakeClip, tmp_path: Pa
 
 def test_the_result_says_that_it_is_synthetic(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip()
-    assert not label.is_labelled(path)
+    assert not provenance.is_labelled(path)
     first = copy(path, tmp_path / "one.mp4", metadata={"made with": "größe 1", "comment": "mine"})
     with av.open(str(first.path)) as container:
         entries = dict(container.metadata)
-    assert entries[label.SOURCE_TYPE_KEY] == SWAPPED.code
+    assert entries[provenance.SOURCE_TYPE_KEY] == SWAPPED.code
     assert entries["made with"] == "größe 1"
     assert entries["comment"] == f"{SWAPPED.text} mine"
-    assert label.is_labelled(first.path)
+    assert provenance.is_labelled(first.path)
     again = copy(first.path, tmp_path / "two.mp4")
     assert again.info.metadata["comment"] == entries["comment"]
     assert again.info.metadata["made with"] == "größe 1"
@@ -147,16 +147,18 @@ def test_the_result_says_that_it_is_synthetic(make_clip: MakeClip, tmp_path: Pat
 def test_what_was_done_before_is_told_too(make_clip: MakeClip, tmp_path: Path) -> None:
     path, quiet = make_clip(), repaired("denoise")
     clean = copy(path, tmp_path / "clean.mp4", made=quiet).path
-    assert label.provenance_of(clean) == quiet
-    assert not label.is_labelled(clean)
+    assert provenance.provenance_of(clean) == quiet
+    assert not provenance.is_labelled(clean)
     swapped = copy(clean, tmp_path / "swapped.mkv").path
-    assert label.provenance_of(swapped) == Provenance(f"{SWAPPED.text} {quiet.text}", SWAPPED.code)
+    assert provenance.provenance_of(swapped) == Provenance(
+        f"{SWAPPED.text} {quiet.text}", SWAPPED.code
+    )
     # Noise taken off a swap does not make it less of a swap, nor do points drawn on it.
     again = copy(swapped, tmp_path / "again.mp4", made=quiet).path
-    assert label.provenance_of(again) == label.provenance_of(swapped)
+    assert provenance.provenance_of(again) == provenance.provenance_of(swapped)
     drawn = copy(swapped, tmp_path / "drawn.mp4", made=DRAWN).path
-    assert label.provenance_of(drawn).code == SWAPPED.code
-    plain = label.provenance_of(copy(path, tmp_path / "plain.mp4", made=DRAWN).path)
+    assert provenance.provenance_of(drawn).code == SWAPPED.code
+    plain = provenance.provenance_of(copy(path, tmp_path / "plain.mp4", made=DRAWN).path)
     assert plain == DRAWN
 
 

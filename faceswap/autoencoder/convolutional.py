@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from faceswap.autoencoder.blocks import ActivationName, activation, start_convolution_
-from faceswap.autoencoder.family import Autoencoder, Count, PictureConfig, Squash
+from faceswap.autoencoder.interface import Autoencoder, Count, PictureConfig, Squash
 
 
 class ConvConfig(PictureConfig):

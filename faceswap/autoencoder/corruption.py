@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from faceswap.devices import COUNTS, able, anywhere, dice_on_processor
+from faceswap.device_support import COUNTS, able, anywhere, dice_on_processor
 
 
 def _even(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.blocks import ActivationName, activation, start_convolution_
-from faceswap.autoencoder.family import Autoencoder, Count, PictureConfig, Squash
+from faceswap.autoencoder.interface import Autoencoder, Count, PictureConfig, Squash
 
 
 class DenseConfig(PictureConfig):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from faceswap.devices import SPECTRA, anywhere
+from faceswap.device_support import SPECTRA, anywhere
 
 _C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper for a range of 1
 

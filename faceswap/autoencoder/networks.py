@@ -19,7 +19,7 @@ from faceswap.autoencoder.blocks import (
     Upscale,
     start_convolution_,
 )
-from faceswap.devices import layout
+from faceswap.device_support import layout
 
 Decoded = tuple[Tensor, Tensor | None]
 """An image (N, C, H, W) and, where it is learnt, a mask (N, 1, H, W), both in [0, 1]."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.autoencoder.dense import DenseAutoencoder
-from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.interface import Autoencoder
 
 
 class Stage(nn.Module):

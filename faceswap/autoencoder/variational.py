@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.autoencoder.blocks import start_convolution_
-from faceswap.autoencoder.family import Autoencoder
+from faceswap.autoencoder.interface import Autoencoder
 
 Likelihood = Literal["bernoulli", "gaussian"]
 

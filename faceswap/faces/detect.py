@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, mean_face, transform
+from faceswap.faces.downloads import paths_of
 from faceswap.faces.face import Detection, Detector, Frame, Points
-from faceswap.faces.weights import paths_of
 
 __all__ = ["DETECTORS", "CenterFace", "FaceAlignmentDetector", "guess_points", "make_detector"]
 

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.face import Frame, Points
-from faceswap.faces.mask import EYES
+from faceswap.faces.face_regions import EYES
 
 _FINEST = 24  # pixels of an eye's width to work at
 

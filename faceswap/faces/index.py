@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from faceswap.errors import DamagedIndexError, ProjectError
-from faceswap.faces.database import in_memory, open_to_read, open_to_write, told
-from faceswap.faces.rows import (
+from faceswap.faces.index_schema import (
     COLUMNS,
     SCHEMA,
     Clip,
@@ -27,6 +26,7 @@ from faceswap.faces.rows import (
     face_row,
     face_values,
 )
+from faceswap.io.database import in_memory, open_to_read, open_to_write, told
 
 __all__ = ["Clip", "FaceIndex", "FaceRow", "FrameRow", "staged"]
 

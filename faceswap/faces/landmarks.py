@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from faceswap.assets import asset_path
-from faceswap.devices import layout
+from faceswap.device_support import layout
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, invert, mean_face, transform, upright_matrix
+from faceswap.faces.downloads import paths_of
 from faceswap.faces.face import Frame, Landmarker, Landmarks, Points, box_of
 from faceswap.faces.landmark_net import CROP_SIZE, LandmarkNet
-from faceswap.faces.weights import paths_of
 
 __all__ = ["LANDMARKERS", "BuiltinLandmarker", "FanLandmarker", "grey_crop", "make_landmarker"]
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from faceswap.background import Paced, Report, loaded, waited
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.jobs.stages import finished
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
-from faceswap.swap.look import Look
-from faceswap.waiting import Paced, Report, loaded, waited
+from faceswap.swap.compositing.options import Look
 
 if TYPE_CHECKING:
     import torch
 
-    from faceswap.project import Project
-    from faceswap.swap.model import SwapModel
-    from faceswap.swap.swapper import Placed
+    from faceswap.project.project import Project
+    from faceswap.swap.compositing.swapper import Placed
+    from faceswap.swap.model.architectures import SwapModel
     from faceswap.video.reader import Frame
 
 
@@ -66,16 +66,18 @@ def convert(
     in its metadata that it is synthetic.
     """
     # part: of a job that has more to do, and a mark in the project until that is done.
-    from faceswap.project import Project
+    from faceswap.project.project import Project
 
     project = Project.open(options.project)
     yield Progress(stage="convert", done=0)
-    yield from loaded("convert", "faceswap.swap.swapper", "faceswap.swap.placing")
-    from faceswap.provenance import SWAPPED
-    from faceswap.swap.swapper import Swapper
-    from faceswap.training import underway
+    yield from loaded(
+        "convert", "faceswap.swap.compositing.swapper", "faceswap.swap.compositing.face_placement"
+    )
+    from faceswap.io.provenance import SWAPPED
+    from faceswap.swap.compositing.swapper import Swapper
+    from faceswap.training import job_mark
     from faceswap.training.precision import pick_device
-    from faceswap.video.ahead import ahead
+    from faceswap.video.prefetch import ahead
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
@@ -122,7 +124,7 @@ def convert(
     yield Saved(what="swapped video", path=output)
     if not part:
         with suppress(OSError):  # of a project that is for reading only
-            underway.over(project.folder)  # a swap that was stopped before this is finished now
+            job_mark.over(project.folder)  # a swap that was stopped before this is finished now
     return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
 
 
@@ -141,8 +143,8 @@ def _placed(
     options: ConvertOptions, project: "Project", device: "torch.device", report: Report
 ) -> "tuple[SwapModel, dict[int, list[Placed]], list[str]]":
     """The model, where it puts faces, and what is to be told of both."""
-    from faceswap.swap.model import newest_model
-    from faceswap.swap.placing import placed_faces
+    from faceswap.swap.compositing.face_placement import placed_faces
+    from faceswap.swap.model.architectures import newest_model
 
     model, _, problems = newest_model(project.model / options.name, device)
     with project.reading() as index, index.snapshot():

@@ -6,15 +6,15 @@ from typing import Annotated
 
 from pydantic import Field
 
+from faceswap.background import loaded
 from faceswap.errors import OutputError
 from faceswap.events import Event, Notice, Preview, Summary
 from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.sample import NAMES, SampleOptions, sample
 from faceswap.jobs.stages import stage
 from faceswap.jobs.swap import RUN, SwapOptions, swap
-from faceswap.jobs.train_options import PresetName
 from faceswap.options import Device, Options, Overwrite, Show
-from faceswap.waiting import loaded
+from faceswap.swap.training.options import PresetName
 
 
 class DemoOptions(Options):
@@ -71,11 +71,11 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
     Nobody's face is needed for it. Run again it keeps the clips, and with --overwrite it trains
     on and replaces the swap.
     """
-    from faceswap.training import underway
+    from faceswap.training import job_mark
 
     folder = options.folder
     output, report = folder / "swap.mp4", folder / "report.png"
-    if output.exists() and not options.overwrite and not underway.is_under_way(folder):
+    if output.exists() and not options.overwrite and not job_mark.is_under_way(folder):
         raise OutputError(f"{output} exists; add --overwrite to train on and replace it.")
     if all((folder / name).is_file() for name in NAMES):
         yield Notice(message=f"The clips in {folder} are taken as they are.")
@@ -86,7 +86,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
         yield from stage("render", sample(rendering))
     a, b, truth = (folder / name for name in NAMES[:3])
     project = folder / "project"
-    yield from loaded("extract A", "faceswap.training.headers")
+    yield from loaded("extract A", "faceswap.training.checkpoint_header")
     goal = _goal(options, project)
     yield Notice(
         message=f"Training goes on until step {goal:,}, or for {options.minutes:g} minutes where "
@@ -120,7 +120,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
             )
         ),
     )
-    underway.over(folder)
+    job_mark.over(folder)
     yield Preview(path=report, caption="How good the swap is, over time")
     return DemoSummary(
         output=output,
@@ -134,8 +134,8 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
 
 def _goal(options: DemoOptions, project: Path) -> int:
     """The step until which to train: so many more than the demo that is under way began with."""
-    from faceswap.training.headers import newest_header
-    from faceswap.training.underway import begun_at
+    from faceswap.training.checkpoint_header import newest_header
+    from faceswap.training.job_mark import begun_at
 
     numbers = newest_header(project / "model" / RUN).get("numbers", {})
     step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
@@ -147,8 +147,8 @@ def _goal(options: DemoOptions, project: Path) -> int:
 
 def _trained(project: Path, goal: int) -> str:
     """How far the training came, in a sentence."""
-    from faceswap.training.headers import newest_header
-    from faceswap.training.records import read_metrics
+    from faceswap.training.checkpoint_header import newest_header
+    from faceswap.training.metrics_log import read_metrics
 
     run = project / "model" / RUN
     numbers = newest_header(run)["numbers"]

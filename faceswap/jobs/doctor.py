@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from faceswap.background import Report, waited
 from faceswap.errors import AssetError, FaceswapError
 from faceswap.events import Event, Progress, Summary
 from faceswap.options import Options, Show
-from faceswap.waiting import Report, waited
 
 Level = Literal["wrong", "optional", "fine"]
 
@@ -196,9 +196,9 @@ def _packages() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    from faceswap.cards import cards, choose, this_system
-    from faceswap.devices import EVERYTHING, limits
-    from faceswap.jobs.graphics import about_card, built_for, miscounts, to_change
+    from faceswap.device_support import EVERYTHING, limits
+    from faceswap.diagnostics.graphics import about_card, built_for, miscounts, to_change
+    from faceswap.graphics_cards import cards, choose, this_system
 
     system = this_system()
     found = cards(system)
@@ -231,8 +231,8 @@ def _speed() -> Iterator[Finding]:
     """One training step of a convolution in both precisions, on the device that auto takes."""
     import torch
 
-    from faceswap.devices import layout
-    from faceswap.training.layers import able
+    from faceswap.device_support import layout
+    from faceswap.training.bf16_support import able
     from faceswap.training.precision import Precision, autocast, fastest_precision, pick_device
 
     device = pick_device("auto")
@@ -287,7 +287,7 @@ def _codecs() -> Iterator[Finding]:
 
 def _trials() -> Iterator[Finding]:
     """Small runs of what other packages do for this one: that they are there is not enough."""
-    from faceswap.jobs.trials import trials
+    from faceswap.diagnostics.trials import trials
 
     for trial in trials():
         try:
@@ -330,7 +330,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _downloads() -> Iterator[Finding]:
-    from faceswap.faces.weights import DOWNLOADS, PACKAGES, checked, folder
+    from faceswap.faces.downloads import DOWNLOADS, PACKAGES, checked, folder
 
     for name, files in DOWNLOADS.items():
         use = "--landmarks" if name == "fan" else "--detector"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from faceswap.background import Paced, Report, loaded, waited
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Notice, Preview, Progress, Saved, Summary
 from faceswap.options import Options, Overwrite, Show
-from faceswap.waiting import Paced, Report, loaded, waited
 
 if TYPE_CHECKING:
-    from faceswap.swap.evaluation import Picture
-    from faceswap.swap.yardstick import Average, Yardstick
+    from faceswap.swap.evaluation.evaluator import Average, Yardstick
+    from faceswap.swap.evaluation.metrics import Picture
     from faceswap.video.reader import VideoReader
 
 WORST = 4
@@ -78,11 +78,13 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     for path, suffix in ((options.json_file, ".json"), (options.report, ".png")):
         _check_output(path, suffix, options.overwrite)
     yield Progress(stage="measure", done=0)
-    yield from loaded("load", "faceswap.swap.yardstick", "faceswap.swap.report")
+    yield from loaded(
+        "load", "faceswap.swap.evaluation.evaluator", "faceswap.swap.evaluation.report"
+    )
     from contextlib import ExitStack
 
-    from faceswap.swap.report import table
-    from faceswap.swap.yardstick import Yardstick, known_points
+    from faceswap.swap.evaluation.evaluator import Yardstick, known_points
+    from faceswap.swap.evaluation.report import table
     from faceswap.video.reader import VideoReader
 
     with ExitStack() as stack:
@@ -162,7 +164,7 @@ def _unlike(
 
 
 def _average(video: Path) -> "Generator[Event, None, Average | None]":
-    from faceswap.swap.yardstick import average_face
+    from faceswap.swap.evaluation.evaluator import average_face
 
     def looked(report: Report) -> "Average | None":
         for number, found in enumerate(average_face(video)):
@@ -211,7 +213,7 @@ def _fitted(picture: "Picture", size: tuple[int, int]) -> "Picture":
 def _checks(
     options: EvaluateOptions, readers: "dict[str, VideoReader]", report: Report
 ) -> dict[str, bool]:
-    from faceswap.video.alike import same_times, sound_digests
+    from faceswap.video.compare import same_times, sound_digests
 
     a, out = readers["A"], readers["the swap"]
     return {
@@ -223,9 +225,9 @@ def _checks(
 
 
 def _draw(options: EvaluateOptions, yard: "Yardstick", text: str, report: Report) -> None:
-    from faceswap.provenance import REPORT, save_picture
-    from faceswap.swap.report import picture, worst
-    from faceswap.swap.yardstick import MEAN_FACE, SWAP, UNCHANGED
+    from faceswap.io.provenance import REPORT, save_picture
+    from faceswap.swap.evaluation.evaluator import MEAN_FACE, SWAP, UNCHANGED
+    from faceswap.swap.evaluation.report import picture, worst
 
     against = {n: yard.curve(f"PSNR of {n}") for n in (SWAP, UNCHANGED, MEAN_FACE)}
     plots = [("PSNR against the truth inside the face, dB", against)]

@@ -8,18 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from faceswap.background import Paced, Report, loaded, waited, whole
 from faceswap.events import Event, Meter, Notice, Summary
-from faceswap.jobs.extract_options import DetectorName, ExtractOptions, LandmarksName
+from faceswap.faces.extract_options import DetectorName, ExtractOptions, LandmarksName
 from faceswap.options import Side
-from faceswap.waiting import Paced, Report, loaded, waited, whole
 
 if TYPE_CHECKING:
-    from faceswap.faces.cropping import Cropping
+    from faceswap.faces.crop_writer import Cropping
     from faceswap.faces.index import Clip, FaceIndex, FaceRow
-    from faceswap.faces.rebuild import Known
-    from faceswap.faces.track import Tracker
-    from faceswap.project import Project
-    from faceswap.sides import Work
+    from faceswap.faces.index_recovery import Known
+    from faceswap.faces.tracking import Tracker
+    from faceswap.project.extraction import Work
+    from faceswap.project.project import Project
     from faceswap.video.reader import Frame, VideoReader
 
 T = TypeVar("T")
@@ -51,10 +51,10 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     Killed or stopped at any moment and started again, it goes on where it was. With --redo the
     old faces are there until all new ones are.
     """
-    yield from loaded("extract", "faceswap.video.reader", "faceswap.project")
+    yield from loaded("extract", "faceswap.video.reader", "faceswap.project.project")
     from faceswap.errors import NoFaceError
-    from faceswap.faces.weights import fetch
-    from faceswap.project import Project
+    from faceswap.faces.downloads import fetch
+    from faceswap.project.project import Project
     from faceswap.video.reader import VideoReader
 
     with VideoReader(options.video, tolerate_damage=True) as video:
@@ -130,7 +130,7 @@ def _nothing_to_do(
     project: "Project", index: "FaceIndex", options: ExtractOptions, clip: "Clip"
 ) -> Generator[Event, None, None]:
     from faceswap.errors import OutputError
-    from faceswap.sides import check_same
+    from faceswap.project.extraction import check_same
 
     side, video = options.side, options.video
     check_same(project, side, video, _settings(options), clip)
@@ -148,8 +148,8 @@ def _extract(
     project: "Project", options: ExtractOptions, video: "VideoReader"
 ) -> Generator[Event, None, None]:
     """Extract the side, which is held, from where it was left."""
-    from faceswap.generations import settle
-    from faceswap.sides import begin_anew, in_the_way
+    from faceswap.project.extraction import begin_anew, in_the_way
+    from faceswap.project.reextraction import settle
 
     side = options.side
     with (yield from _filed(project.index)) as index:
@@ -178,7 +178,7 @@ def _own(
     project: "Project", index: "FaceIndex", options: ExtractOptions, video: "VideoReader"
 ) -> Generator[Event, None, None]:
     """Extract what is missing of the side's own generation."""
-    from faceswap.sides import begin
+    from faceswap.project.extraction import begin
 
     side = options.side
     work = yield from _filed(
@@ -205,7 +205,7 @@ def _anew(
 ) -> Generator[Event, None, None]:
     """Extract the side's next generation and put it in the place of the one before."""
     from faceswap.errors import NoFaceError, OutputError
-    from faceswap.generations import carry_over, settle, switch
+    from faceswap.project.reextraction import carry_over, settle, switch
 
     side, name = options.side, options.side.upper()
     assert work.generation is not None
@@ -238,7 +238,7 @@ def _anew(
 
 def _known(project: "Project", options: ExtractOptions, count: tuple[int, int, int]) -> "Known":
     """What the project is told of a side that is complete."""
-    from faceswap.faces.rebuild import Known
+    from faceswap.faces.index_recovery import Known
 
     return Known(
         project.faces(options.side),
@@ -275,9 +275,9 @@ def _frames(
     index: "FaceIndex", options: ExtractOptions, video: "VideoReader", work: "Work"
 ) -> Generator[Event, None, None]:
     """Go through the frames from where the clip's state says, a batch at a time."""
-    from faceswap.faces.cropping import CropWriter
+    from faceswap.faces.crop_writer import CropWriter
     from faceswap.faces.index import FrameRow
-    from faceswap.video.ahead import ahead
+    from faceswap.video.prefetch import ahead
 
     start = work.clip.next or 0
     meter = Meter("extract", total=video.info.frames or None, start=start)
@@ -324,7 +324,7 @@ def _frames(
 
 
 def _cropping(options: ExtractOptions, work: "Work") -> "Cropping":
-    from faceswap.faces.cropping import Cropping
+    from faceswap.faces.crop_writer import Cropping
 
     return Cropping(
         work.folder,
@@ -340,7 +340,7 @@ def _cropping(options: ExtractOptions, work: "Work") -> "Cropping":
 def _tracker(options: ExtractOptions) -> "Tracker":
     from faceswap.faces.detect import make_detector
     from faceswap.faces.landmarks import make_landmarker
-    from faceswap.faces.track import Tracker
+    from faceswap.faces.tracking import Tracker
 
     return Tracker(
         make_landmarker(options.landmarks, options.device),

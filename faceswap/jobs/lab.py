@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
+from faceswap.background import Report, steadily
 from faceswap.events import Event, Progress, Summary
-from faceswap.lab.uses import USES, UseName
+from faceswap.lab.registry import USES, UseName
 from faceswap.options import Device, Options, Show
-from faceswap.waiting import Report, steadily
 
 if TYPE_CHECKING:
-    from faceswap.lab.run import Run, Settings
+    from faceswap.lab.framework.run import Run, Settings
 
 
 _USES = "What to do:\n\n" + "\n".join(f"* **{name}**: {use.text}." for name, use in USES.items())
@@ -118,7 +118,7 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     Every use trains what it needs, measures it on pictures set aside, and ends with a figure, its
     numbers and a sentence. Stopped and started again, it goes on from its last save.
     """
-    from faceswap.devices import LAB, limits
+    from faceswap.device_support import LAB, limits
     from faceswap.training.precision import pick_device
 
     yield Progress(stage=options.use, done=0, unit="pictures")
@@ -135,7 +135,7 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
 
 def _use(options: LabOptions, report: Report) -> "Run":
     """The use that was asked for; what it reads, it tells ``report``."""
-    from faceswap.lab.run import Settings
+    from faceswap.lab.framework.run import Settings
     from faceswap.training.precision import pick_device
 
     settings = Settings(
@@ -156,46 +156,46 @@ def _use(options: LabOptions, report: Report) -> "Run":
 
 def functions() -> "dict[UseName, Callable[[Settings], Run]]":
     """What does each use."""
-    from faceswap.lab import (
+    from faceswap.lab.tasks import (
         anomaly,
-        classify,
-        codes,
-        family,
-        generate,
-        latent,
-        readings,
-        repairing,
-        restraint,
+        audio,
+        bottleneck,
+        classification,
+        comparison,
+        generation,
+        latent_space,
+        regularisation,
+        restoration,
         search,
-        sound,
-        translate,
+        time_series,
+        translation,
     )
 
     return {
-        "family": family.family,
-        "reconstruct": codes.reconstruct,
-        "codes": codes.compare_codes,
-        "rate": codes.rate,
-        "scatter": codes.scatter,
-        "sequence": codes.sequence,
-        "transformer": codes.transformer,
-        "stacked": classify.stacked,
-        "restraint": restraint.restraint,
-        "denoise": repairing.denoise,
-        "occlusion": repairing.occlusion,
-        "inpaint": repairing.inpaint,
-        "superres": repairing.superres,
-        "colourise": repairing.colourise,
-        "shift": repairing.shift,
-        "vae": generate.vae,
-        "generate": generate.generate,
-        "caption": generate.caption,
-        "interpolate": latent.interpolate,
-        "attributes": latent.attributes,
+        "family": comparison.family,
+        "reconstruct": bottleneck.reconstruct,
+        "codes": bottleneck.compare_codes,
+        "rate": bottleneck.rate,
+        "scatter": bottleneck.scatter,
+        "sequence": bottleneck.sequence,
+        "transformer": bottleneck.transformer,
+        "stacked": classification.stacked,
+        "restraint": regularisation.restraint,
+        "denoise": restoration.denoise,
+        "occlusion": restoration.occlusion,
+        "inpaint": restoration.inpaint,
+        "superres": restoration.superres,
+        "colourise": restoration.colourise,
+        "shift": restoration.shift,
+        "vae": generation.vae,
+        "generate": generation.generate,
+        "caption": generation.caption,
+        "interpolate": latent_space.interpolate,
+        "attributes": latent_space.attributes,
         "retrieve": search.retrieve,
         "anomaly": anomaly.anomaly,
-        "series": readings.series,
-        "classify": classify.classify,
-        "translate": translate.translate,
-        "sound": sound.sound,
+        "series": time_series.series,
+        "classify": classification.classify,
+        "translate": translation.translate,
+        "sound": audio.sound,
     }

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from faceswap.endings import PICTURES
+from faceswap.background import Paced, loaded, waited
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.io.file_types import PICTURES
 from faceswap.jobs.extract import DetectorName, LandmarksName
 from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
-from faceswap.waiting import Paced, loaded, waited
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,8 +82,8 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
     """Find the landmarks of every frame's faces; a picture's are found without a past."""
     _check(options)
     yield Progress(stage="landmarks", done=0)
-    yield from loaded("landmarks", "faceswap.video.writer", "faceswap.faces.track")
-    from faceswap.faces.weights import fetch
+    yield from loaded("landmarks", "faceswap.video.writer", "faceswap.faces.tracking")
+    from faceswap.faces.downloads import fetch
     from faceswap.video.reader import VideoReader
 
     times: list[float] = []
@@ -110,7 +110,7 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
 def _check(options: LandmarksOptions) -> None:
     """Refuse outputs that cannot be written, before the work."""
     from faceswap.errors import OutputError
-    from faceswap.provenance import check_picture_name
+    from faceswap.io.provenance import check_picture_name
 
     if options.out.suffix.lower() != ".npz":
         raise OutputError(f"{options.out.name} is not a name for landmarks; end it with .npz.")
@@ -132,7 +132,7 @@ def _frames(
     seen: list[tuple["Face", ...]],
 ) -> Generator[Event, None, None]:
     """Go through the footage; fills times and seen, a frame at a time."""
-    from faceswap.provenance import DRAWN
+    from faceswap.io.provenance import DRAWN
     from faceswap.video.writer import VideoWriter
 
     still = video.info.still
@@ -167,9 +167,9 @@ def _frames(
 def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tuple[Face, ...]]":
     """What turns a frame into its faces: a tracker, or for a picture the static mode."""
     from faceswap.faces.detect import make_detector
-    from faceswap.faces.find import find_faces
+    from faceswap.faces.finder import find_faces
     from faceswap.faces.landmarks import make_landmarker
-    from faceswap.faces.track import Tracker
+    from faceswap.faces.tracking import Tracker
 
     landmarker = make_landmarker(options.landmarks, options.device)
     detector = make_detector(options.detector, options.device)
@@ -181,7 +181,7 @@ def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tup
 
 
 def _drawn(frame: "Frame", faces: "Sequence[Face]") -> "NDArray[np.uint8]":
-    from faceswap.faces.draw import draw_face
+    from faceswap.faces.overlay import draw_face
 
     for face in faces:
         draw_face(frame.image, face)
@@ -190,7 +190,7 @@ def _drawn(frame: "Frame", faces: "Sequence[Face]") -> "NDArray[np.uint8]":
 
 def _write_picture(options: LandmarksOptions, image: "NDArray[np.uint8]") -> None:
     from faceswap.errors import OutputError
-    from faceswap.provenance import DRAWN, picture_provenance, save_picture
+    from faceswap.io.provenance import DRAWN, picture_provenance, save_picture
 
     assert options.draw is not None
     try:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from faceswap.background import loaded, waited
 from faceswap.events import Event, Progress, Summary
 from faceswap.options import Options
-from faceswap.waiting import loaded, waited
 
 
 class ModelsOptions(Options):
@@ -63,8 +63,8 @@ def models(options: ModelsOptions) -> Generator[Event, None, ModelsSummary]:
     come on top.
     """
     yield Progress(stage="models", done=0, unit="models")
-    yield from loaded("models", "faceswap.swap.cost")
-    from faceswap.swap.cost import facts
+    yield from loaded("models", "faceswap.swap.model.stats")
+    from faceswap.swap.model.stats import facts
 
     rows = yield from waited(
         "models", lambda _: facts(options.batch, options.resolution, options.variant), "models"

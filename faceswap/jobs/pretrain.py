@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from faceswap.background import Paced, Report, loaded, waited, whole
 from faceswap.errors import InputError, OptionsError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
-from faceswap.jobs.notifying import notified
-from faceswap.jobs.train_options import LEARNING, OptimiserName, PresetName
+from faceswap.notifications import notified
 from faceswap.options import Device, Notify, Options, Overwrite, Show, Steps
-from faceswap.waiting import Paced, Report, loaded, waited, whole
+from faceswap.swap.training.options import LEARNING, OptimiserName, PresetName
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from faceswap.swap.model import SwapModel
-    from faceswap.swap.sides import FaceSet
+    from faceswap.swap.model.architectures import SwapModel
+    from faceswap.swap.training.face_set import FaceSet
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.loop import Loop
 
@@ -103,8 +103,10 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
 def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary]:
     _check(options)
     yield Progress(stage="pretrain", done=0, unit="steps")
-    yield from loaded("load", "faceswap.training.loop", "faceswap.swap.task", "faceswap.faces.find")
-    from faceswap.training.lock import held
+    yield from loaded(
+        "load", "faceswap.training.loop", "faceswap.swap.training.task", "faceswap.faces.finder"
+    )
+    from faceswap.training.run_lock import held
 
     folder = options.run or options.output.with_suffix(".pretrain")
     with held(folder):
@@ -113,9 +115,9 @@ def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummar
 
 def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, PretrainSummary]:
     """Pretrain in the run's ``folder``, which is held."""
-    from faceswap.devices import TRAINING, limits
-    from faceswap.swap.faceset import LoadConfig, load_all
-    from faceswap.training import underway
+    from faceswap.device_support import TRAINING, limits
+    from faceswap.swap.training.face_loading import LoadConfig, load_all
+    from faceswap.training import job_mark
     from faceswap.training.precision import pick_device
 
     model, checkpoint, found, problems = yield from waited(
@@ -142,11 +144,11 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
     with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
         yield from events
     with closing(
-        loop.run(underway.begun_at(folder, loop.state.step, loop.state.seconds))
+        loop.run(job_mark.begun_at(folder, loop.state.step, loop.state.seconds))
     ) as events:
         yield from events
     yield from waited("pretrain", lambda _: _write(options.output, loop, len(people.training)))
-    underway.over(folder)
+    job_mark.over(folder)
     yield Saved(what="model", path=options.output)
     return PretrainSummary(output=options.output, faces=len(people.training), step=loop.state.step)
 
@@ -160,9 +162,9 @@ def _loop(
     device: "torch.device",
     report: Report,
 ) -> "Loop":
-    from faceswap.swap.model import KIND
-    from faceswap.swap.objective import Objective
-    from faceswap.swap.task import SwapTask
+    from faceswap.swap.model.architectures import KIND
+    from faceswap.swap.training.config import Objective
+    from faceswap.swap.training.task import SwapTask
     from faceswap.training.loop import Loop
     from faceswap.training.state import LoopConfig
 
@@ -183,7 +185,7 @@ def _loop(
 
 
 def _write(path: Path, loop: "Loop", faces: int) -> None:
-    from faceswap.swap.model import KIND, SwapModel, common_weights
+    from faceswap.swap.model.architectures import KIND, SwapModel, common_weights
     from faceswap.training.checkpoint import write_checkpoint
 
     averaged = loop.state.averaged
@@ -215,9 +217,9 @@ def _model(
     import torch
 
     from faceswap.errors import CheckpointError
-    from faceswap.swap.model import SwapModel, config_from, config_of
-    from faceswap.training.begun import run_numbers
+    from faceswap.swap.model.architectures import SwapModel, config_from, config_of
     from faceswap.training.checkpoint import CheckpointFolder
+    from faceswap.training.run_metadata import run_numbers
 
     config = config_of(options.preset, options.resolution, options.variant)
     checkpoint, problems = CheckpointFolder(folder).go_on()
@@ -238,9 +240,9 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
     """Folders of crops, those among ``folders`` and one of the faces found in all others."""
     from faceswap.faces.crops import cropped_face, read_crop, write_crop
     from faceswap.faces.detect import make_detector
-    from faceswap.faces.find import find_faces
+    from faceswap.faces.finder import find_faces
     from faceswap.faces.landmarks import make_landmarker
-    from faceswap.lab.pictures import picture_files
+    from faceswap.io.pictures import picture_files
 
     found: list[Path] = []
     pictures: list[Path] = []
@@ -284,7 +286,7 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
 def _read(path: Path) -> "NDArray[np.uint8] | None":
     import numpy as np
 
-    from faceswap.lab.pictures import read_picture
+    from faceswap.io.pictures import read_picture
 
     picture = read_picture(path)
     return np.stack([picture] * 3, 2) if picture is not None and picture.ndim == 2 else picture

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
+from faceswap.background import waited
 from faceswap.errors import FaceswapError, InputError, OptionsError
 from faceswap.events import Answer, Event, Notice, Preview, Progress, Summary
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
-from faceswap.swap.look import Look
-from faceswap.waiting import waited
+from faceswap.swap.compositing.options import Look
 
 if TYPE_CHECKING:
-    from faceswap.jobs.answers import Answers
-    from faceswap.swap.studio import Studio
+    from faceswap.preview.server import Answers
+    from faceswap.preview.session import Studio
 
 
 GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
@@ -73,14 +73,14 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
 
     With --serve each line on the standard input is a question such as
     ``{"id": 1, "do": "frame", "side": "a", "frame": 25}`` and is answered by one event with the
-    same id; the questions are the methods of ``faceswap.jobs.answers.Answers``. Those in
+    same id; the questions are the methods of ``faceswap.preview.server.Answers``. Those in
     ``GROWING`` also name a file, as ``"into": "/tmp/1.json"``, which the answer is written to.
     """
     if options.serve == (options.output is not None):
         raise OptionsError("Give either a picture to write with -o, or --serve.")
     if options.output is not None:
         return (yield from _one(options, options.output))
-    from faceswap.jobs.answers import Answers
+    from faceswap.preview.server import Answers
 
     with Answers(options.project, options.device) as answers:
         return (yield from _serve(answers))
@@ -88,7 +88,7 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
 
 def _one(options: PreviewOptions, output: Path) -> Generator[Event, None, PreviewSummary]:
     from faceswap.errors import OutputError
-    from faceswap.provenance import check_picture_name
+    from faceswap.io.provenance import check_picture_name
 
     check_picture_name(output)
     if output.exists() and not options.overwrite:
@@ -112,7 +112,7 @@ class _Written(NamedTuple):
 
 def _written(options: PreviewOptions, output: Path) -> _Written:
     """Write the frame that was asked for."""
-    from faceswap.swap.studio import Studio, write_picture
+    from faceswap.preview.session import Studio, write_picture
 
     with Studio(options.project, options.device) as studio:
         _check_frame(options, studio)
@@ -124,7 +124,7 @@ def _written(options: PreviewOptions, output: Path) -> _Written:
 
 def _check_frame(options: PreviewOptions, studio: "Studio") -> None:
     """Raise InputError when A has no frame of the number that is asked for."""
-    from faceswap.project import Project
+    from faceswap.project.project import Project
 
     video = Project.open(options.project).video("a")
     footage = studio.footage(video)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from faceswap.endings import PICTURES
+from faceswap.background import Paced, loaded, waited
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Progress, Saved, Summary
+from faceswap.io.file_types import PICTURES
 from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
-from faceswap.waiting import Paced, loaded, waited
 
 if TYPE_CHECKING:
-    from faceswap.lab.restore import Restorer
+    from faceswap.lab.restorer import Restorer
 
 
 class RestoreOptions(Options):
@@ -76,11 +76,11 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     if still:
         _check_picture(options)
     yield Progress(stage="restore", done=0)
-    yield from loaded("restore", "faceswap.lab.restore", "faceswap.lab.run")
+    yield from loaded("restore", "faceswap.lab.restorer", "faceswap.lab.framework.run")
     from faceswap.video.info import probe
 
     if options.mask is not None:
-        from faceswap.devices import RESTORING, limits
+        from faceswap.device_support import RESTORING, limits
         from faceswap.training.precision import pick_device
 
         yield from limits(pick_device(options.device), RESTORING)
@@ -97,9 +97,9 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
 
 
 def _restorer(options: RestoreOptions) -> "Restorer":
-    from faceswap.lab.pictures import read_picture
-    from faceswap.lab.restore import Restorer
-    from faceswap.lab.run import load_model
+    from faceswap.io.pictures import read_picture
+    from faceswap.lab.framework.run import load_model
+    from faceswap.lab.restorer import Restorer
     from faceswap.training.precision import pick_device
 
     device = pick_device(options.device)
@@ -114,7 +114,7 @@ def _restorer(options: RestoreOptions) -> "Restorer":
 
 
 def _check_picture(options: RestoreOptions) -> None:
-    from faceswap.provenance import check_picture_name
+    from faceswap.io.provenance import check_picture_name
 
     check_picture_name(options.output)
     path = options.output.absolute()
@@ -130,7 +130,7 @@ def _check_picture(options: RestoreOptions) -> None:
 def _picture(
     options: RestoreOptions, restorer: "Restorer"
 ) -> Generator[Event, None, RestoreSummary]:
-    from faceswap.provenance import picture_provenance, repaired, save_picture
+    from faceswap.io.provenance import picture_provenance, repaired, save_picture
     from faceswap.video.reader import read_image
 
     image = yield from waited(
@@ -150,7 +150,7 @@ def _picture(
 def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, None, RestoreSummary]:
     from dataclasses import replace
 
-    from faceswap.provenance import repaired
+    from faceswap.io.provenance import repaired
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 

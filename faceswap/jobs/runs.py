@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from faceswap.background import loaded, waited
 from faceswap.errors import CheckpointError, OptionsError, ProjectError
 from faceswap.events import Event, Notice, Summary
-from faceswap.jobs.train_options import RunName
 from faceswap.options import Options, ProjectFolder, Show
-from faceswap.waiting import loaded, waited
+from faceswap.swap.training.options import RunName
 
 if TYPE_CHECKING:
-    from faceswap.training.rundir import RunFolder
+    from faceswap.training.run_folder import RunFolder
 
 
 class RunsOptions(Options):
@@ -99,10 +99,10 @@ def runs(options: RunsOptions) -> Generator[Event, None, RunsSummary]:
 
     A run that trains is only listed, and cleaned of what it no longer needs.
     """
-    from faceswap.project import Project
+    from faceswap.project.project import Project
 
     model = Project.open(options.project).model
-    yield from loaded("runs", "faceswap.training.rundir")
+    yield from loaded("runs", "faceswap.training.run_folder")
     folders = _folders(model, options)
     if options.roll_back is not None:
         yield from _roll_back(_single(folders), options.roll_back)
@@ -117,7 +117,7 @@ def runs(options: RunsOptions) -> Generator[Event, None, RunsSummary]:
 
 
 def _folders(model: Path, options: RunsOptions) -> "list[RunFolder]":
-    from faceswap.training.rundir import RunFolder
+    from faceswap.training.run_folder import RunFolder
 
     found = sorted(p for p in model.iterdir() if p.is_dir()) if model.is_dir() else []
     if options.name is not None:
@@ -137,7 +137,7 @@ def _single(folders: "list[RunFolder]") -> "RunFolder":
 
 
 def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
-    from faceswap.training.lock import held
+    from faceswap.training.run_lock import held
 
     with held(run.folder):
         if where == "best":
@@ -156,14 +156,14 @@ def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
 
 
 def _remove_snapshot(run: "RunFolder", step: int) -> int:
-    from faceswap.training.lock import held
+    from faceswap.training.run_lock import held
 
     with held(run.folder):
         return run.remove_snapshot(step)
 
 
 def _clean(run: "RunFolder") -> Generator[Event, None, int]:
-    from faceswap.training.lock import held
+    from faceswap.training.run_lock import held
 
     with ExitStack() as stack:
         saves = True
@@ -176,9 +176,9 @@ def _clean(run: "RunFolder") -> Generator[Event, None, int]:
 
 
 def _facts(run: "RunFolder") -> RunFacts:
-    from faceswap.training.headers import newest_header
-    from faceswap.training.rundir import score_of
-    from faceswap.training.stretch import known
+    from faceswap.training.checkpoint_header import newest_header
+    from faceswap.training.run_folder import score_of
+    from faceswap.training.training_budget import known
 
     header = newest_header(run.folder)
     numbers: dict[str, Any] = header.get("numbers", {})

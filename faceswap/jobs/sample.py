@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from faceswap.background import Paced, loaded, waited
 from faceswap.errors import OptionsError, OutputError
 from faceswap.events import Event, Meter, Progress, Saved, Summary
 from faceswap.options import Options, Overwrite, Show
-from faceswap.waiting import Paced, loaded, waited
 
 LightName = Literal["window", "studio", "evening", "overcast"]
 
@@ -79,7 +79,7 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     yield from loaded("render", "faceswap.synthetic.pair", "faceswap.video.writer")
     import time
 
-    from faceswap.synthetic.cast import identity
+    from faceswap.synthetic.characters import identity
     from faceswap.synthetic.pair import Clip, document, perfect
 
     started = time.monotonic()
@@ -167,10 +167,10 @@ def _film(
     """Draw and write one clip, and the truth along with A's; the record of each frame."""
     import os
 
-    from faceswap.provenance import rendered
+    from faceswap.io.provenance import rendered
     from faceswap.synthetic.pair import shot_record
     from faceswap.synthetic.voice import hum
-    from faceswap.video.tone import SOUND_RATE, new_video, write_sound
+    from faceswap.video.test_audio import SOUND_RATE, new_video, write_sound
     from faceswap.video.writer import VideoWriter
 
     sound = place / f"{side}-sound.mp4"

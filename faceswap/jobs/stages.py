@@ -3,8 +3,8 @@
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
 
+from faceswap.background import whole
 from faceswap.events import Event, Progress
-from faceswap.waiting import whole
 
 if TYPE_CHECKING:
     from faceswap.video.writer import VideoWriter

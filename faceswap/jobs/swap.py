@@ -6,17 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
+from faceswap.background import Reports, loaded, unheard, waited
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Notice, Preview, Progress, Summary
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
-from faceswap.jobs.notifying import notified
 from faceswap.jobs.stages import stage
 from faceswap.jobs.train import train
-from faceswap.jobs.train_options import PresetName, TrainOptions
+from faceswap.notifications import notified
 from faceswap.options import Device, Notify, Overwrite, Show, Side, Steps
-from faceswap.swap.look import Look
-from faceswap.waiting import Reports, loaded, unheard, waited
+from faceswap.swap.compositing.options import Look
+from faceswap.swap.training.options import PresetName, TrainOptions
 
 SHEET_FRAMES = 8
 RUN = "main"
@@ -87,12 +87,12 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
 
 
 def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSummary]:
-    from faceswap.training import underway
+    from faceswap.training import job_mark
 
     yield Progress(stage="extract A", done=0)
     yield from loaded("extract A", "faceswap.video.writer", "faceswap.training.loop")
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    yield from waited("extract A", lambda _: _check(options, sheet, underway.made(project)))
+    yield from waited("extract A", lambda _: _check(options, sheet, job_mark.made(project)))
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
         yield from stage(
@@ -117,20 +117,20 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                 project=project,
                 output=options.output,
                 device=options.device,
-                overwrite=options.overwrite or underway.made(project) == options.output.absolute(),
+                overwrite=options.overwrite or job_mark.made(project) == options.output.absolute(),
                 **look,
             ),
             part=True,
         ),
     )
-    underway.has_made(project, options.output)
+    job_mark.has_made(project, options.output)
     yield from waited(
         "convert",
         lambda report: _write_sheet(
             options.a, options.output, _frames_with_faces(project), sheet, report
         ),
     )
-    underway.over(project)
+    job_mark.over(project)
     yield Preview(path=sheet, caption="A and the swap, side by side")
     return SwapSummary(
         output=options.output,
@@ -143,7 +143,7 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
 
 def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
     """Refuse what can't be done, before the work. made: by this command, before it was stopped."""
-    from faceswap.project import fingerprint
+    from faceswap.project.project import fingerprint
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import check_output
 
@@ -160,13 +160,13 @@ def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
 
 def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
     """Train, but not once more what was trained for a conversion that did not come to its end."""
-    from faceswap.training import underway
-    from faceswap.training.headers import newest_header
-    from faceswap.training.stretch import Wish, next_stretch
+    from faceswap.training import job_mark
+    from faceswap.training.checkpoint_header import newest_header
+    from faceswap.training.training_budget import Wish, next_stretch
 
     numbers = newest_header(project / "model" / RUN).get("numbers", {})
     step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
-    begun = underway.begun_at(project, step, seconds)
+    begun = job_mark.begun_at(project, step, seconds)
     given = options.model_fields_set
     wish = Wish(options.minutes if "minutes" in given else None, options.steps)
     stretch, _ = next_stretch(numbers.get("notes", {}), wish, step, seconds, begun)
@@ -186,8 +186,8 @@ def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None
 
 
 def _frames_with_faces(project: Path) -> list[int]:
-    from faceswap.project import Project
-    from faceswap.swap.sheet import pick_frames
+    from faceswap.project.project import Project
+    from faceswap.swap.evaluation.contact_sheet import pick_frames
 
     with Project.open(project).reading() as index:
         return pick_frames(sorted({face.frame for face in index.faces("a")}), SHEET_FRAMES)
@@ -196,8 +196,8 @@ def _frames_with_faces(project: Path) -> list[int]:
 def _write_sheet(
     a: Path, out: Path, frames: Sequence[int], sheet: Path, report: Reports = unheard
 ) -> None:
-    from faceswap.provenance import SHEET, save_picture
-    from faceswap.swap.sheet import contact_sheet
+    from faceswap.io.provenance import SHEET, save_picture
+    from faceswap.swap.evaluation.contact_sheet import contact_sheet
     from faceswap.video.reader import VideoReader
 
     before, after, times = [], [], []

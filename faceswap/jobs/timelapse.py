@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from faceswap.background import loaded, waited
 from faceswap.errors import InputError
 from faceswap.events import Event, Meter, Saved, Summary
 from faceswap.jobs.stages import finished
 from faceswap.options import Options, Overwrite, ProjectFolder, Show
-from faceswap.waiting import loaded, waited
 
 
 class TimelapseOptions(Options):
@@ -36,15 +36,15 @@ class TimelapseSummary(Summary):
 
 def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSummary]:
     """Make a video of a training run's previews."""
-    yield from loaded("timelapse", "faceswap.project", "faceswap.video.writer")
+    yield from loaded("timelapse", "faceswap.project.project", "faceswap.video.writer")
     import dataclasses
 
     import numpy as np
     from PIL import Image
 
-    from faceswap.project import Project
-    from faceswap.provenance import PREVIEWS
-    from faceswap.video.tone import new_video
+    from faceswap.io.provenance import PREVIEWS
+    from faceswap.project.project import Project
+    from faceswap.video.test_audio import new_video
     from faceswap.video.writer import VideoWriter
 
     folder = Project.open(options.project).model / options.name / "previews"

@@ -5,28 +5,28 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from faceswap.background import Report, loaded, waited
 from faceswap.events import Event, Notice, Progress, Summary
-from faceswap.jobs.notifying import notified
-from faceswap.jobs.train_checks import check_alone, check_end, check_masks, check_rate
-from faceswap.jobs.train_options import LEARNING, TrainOptions, gone_on_with, now_with, said_of
+from faceswap.notifications import notified
 from faceswap.options import Side
-from faceswap.swap.objective import CHANGES, LOSSES, Objective, strengths
-from faceswap.training.underway import Begun
-from faceswap.waiting import Report, loaded, waited
+from faceswap.swap.training.config import CHANGES, LOSSES, Objective, strengths
+from faceswap.swap.training.option_checks import check_alone, check_end, check_masks, check_rate
+from faceswap.swap.training.options import LEARNING, TrainOptions, gone_on_with, now_with, said_of
+from faceswap.training.job_mark import Begun
 
 if TYPE_CHECKING:
     import torch
 
-    from faceswap.project import Project
-    from faceswap.swap.adversary import Adversary
-    from faceswap.swap.faceset import LoadConfig
-    from faceswap.swap.model import SwapModel
-    from faceswap.swap.sides import FaceSet
-    from faceswap.swap.task import SwapTask
+    from faceswap.project.project import Project
+    from faceswap.swap.model.architectures import SwapModel
+    from faceswap.swap.training.adversarial import Adversary
+    from faceswap.swap.training.face_loading import LoadConfig
+    from faceswap.swap.training.face_set import FaceSet
+    from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.distributed import Group
+    from faceswap.training.live_tuning import Tuner
     from faceswap.training.loop import Loop
-    from faceswap.training.requests import Tuner
     from faceswap.training.state import LoopConfig
 
 
@@ -69,15 +69,15 @@ def train(
 
 
 def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, None, TrainSummary]:
-    from faceswap.project import Project
+    from faceswap.project.project import Project
 
     project = Project.open(options.project)
     check_rate(options)
     yield Progress(stage="train", done=0, unit="steps")
-    yield from loaded("load", "faceswap.training.loop", "faceswap.swap.adversary")
+    yield from loaded("load", "faceswap.training.loop", "faceswap.swap.training.adversarial")
     from faceswap.training.distributed import joined
-    from faceswap.training.lock import held
     from faceswap.training.precision import pick_device
+    from faceswap.training.run_lock import held
 
     with (
         joined(pick_device(options.device)) as (group, device),
@@ -94,7 +94,7 @@ def _learn(
     begun_at: Begun | None,
 ) -> Generator[Event, None, TrainSummary]:
     """Train, as one of ``group``, the run that it holds."""
-    from faceswap.devices import TRAINING, limits
+    from faceswap.device_support import TRAINING, limits
 
     made = yield from waited(
         "load", lambda report: _prepared(options, project, group, device, begun_at, report), "faces"
@@ -133,10 +133,10 @@ def _prepared(
     report: Report,
 ) -> _Prepared:
     """The run as far as it is, with the faces that it learns from."""
-    from faceswap.swap.adversary import AdversarialTask
-    from faceswap.swap.faceset import LoadConfig
-    from faceswap.swap.model import KIND
-    from faceswap.swap.task import SwapTask
+    from faceswap.swap.model.architectures import KIND
+    from faceswap.swap.training.adversarial import AdversarialTask
+    from faceswap.swap.training.face_loading import LoadConfig
+    from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import CheckpointFolder
     from faceswap.training.loop import Loop
     from faceswap.training.precision import choose
@@ -189,7 +189,7 @@ def _prepared(
 def _faces(project: "Project", side: Side, config: "LoadConfig", report: Report) -> "FaceSet":
     """The faces of a side, all of one extraction, though another may end meanwhile."""
     from faceswap.errors import NoFaceError
-    from faceswap.swap.faceset import load_faces
+    from faceswap.swap.training.face_loading import load_faces
 
     while True:
         before = project.generation(side), project.faces(side)
@@ -214,7 +214,7 @@ def _tuner(
     from dataclasses import replace
 
     from faceswap.errors import OptionsError
-    from faceswap.training.requests import Tuning
+    from faceswap.training.live_tuning import Tuning
 
     now = options
 
@@ -249,8 +249,8 @@ def _gone_on(
     options: TrainOptions, checkpoint: "Checkpoint | None"
 ) -> tuple[TrainOptions, dict[str, float]]:
     """The options as the run has them, and the batch and rate that it found for itself."""
-    from faceswap.swap.model import config_from
-    from faceswap.training.begun import run_numbers
+    from faceswap.swap.model.architectures import config_from
+    from faceswap.training.run_metadata import run_numbers
 
     if checkpoint is None:
         return options, {}
@@ -264,7 +264,7 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
     """The run's model before it goes on, and what to tell of that."""
     import torch
 
-    from faceswap.swap.model import SwapModel, config_from, config_of, freeze
+    from faceswap.swap.model.architectures import SwapModel, config_from, config_of, freeze
 
     if checkpoint is None:
         config = config_of(options.preset, options.resolution, options.variant)
@@ -292,7 +292,7 @@ def _done(options: TrainOptions, checkpoint: "Checkpoint") -> list[str]:
 def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     """Give a new run's model the weights that it starts from; what to tell of that."""
     from faceswap.assets import asset_path
-    from faceswap.swap.model import PRESETS, reuse
+    from faceswap.swap.model.architectures import PRESETS, reuse
     from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 
     path = options.start_from
@@ -305,7 +305,7 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
 
 
 def _adversary(options: TrainOptions, device: "torch.device", group: "Group") -> "Adversary | None":
-    from faceswap.swap.adversary import Adversary, AdversaryConfig
+    from faceswap.swap.training.adversarial import Adversary, AdversaryConfig
 
     if options.adversarial == 0:
         return None
@@ -367,7 +367,7 @@ def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConf
 
 
 def _summary(loop: "Loop", faces_per_second: float) -> TrainSummary:
-    from faceswap.training.records import read_metrics, state_sentence
+    from faceswap.training.metrics_log import read_metrics, state_sentence
 
     rows = read_metrics(loop.folder / "metrics.jsonl")
     last = {name: value for row in rows for name, value in row.items()}

@@ -7,7 +7,8 @@ from pydantic import JsonValue
 
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.events import Event, Saved, Summary
-from faceswap.jobs.train_options import (
+from faceswap.options import Options, ProjectFolder, Steps, flag_of
+from faceswap.swap.training.options import (
     TUNED,
     Batch,
     Changes,
@@ -18,7 +19,6 @@ from faceswap.jobs.train_options import (
     TrainOptions,
     said_of,
 )
-from faceswap.options import Options, ProjectFolder, Steps, flag_of
 
 
 class TuneOptions(Options):
@@ -54,8 +54,8 @@ def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
     The run takes it at its next report and remembers it; one that does not train now takes it when
     it goes on. What is not given stays.
     """
-    from faceswap.project import Project
-    from faceswap.training.requests import ask
+    from faceswap.project.project import Project
+    from faceswap.training.live_tuning import ask
 
     folder = Project.open(options.project).model / options.name
     asked: dict[str, Any] = options.model_dump(include=set(TUNED) & options.model_fields_set)

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from faceswap.synthetic.chart import MOUTH_CORNER, STOMION, Array
-from faceswap.synthetic.sculpt import Head, bell, seated, smooth_step
-from faceswap.synthetic.template import template
+from faceswap.synthetic.face_shape import Head, bell, seated, smooth_step
+from faceswap.synthetic.template_mesh import template
+from faceswap.synthetic.uv import MOUTH_CORNER, STOMION, Array
 
 JAW_PIVOT = np.array([0.0, -1.2, -8.0])
 JAW_RANGE = np.deg2rad(21.0)

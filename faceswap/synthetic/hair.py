@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.synthetic.chart import CHART, Array, lip_borders
+from faceswap.synthetic.head_parts import Part, grid_faces
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
-from faceswap.synthetic.parts import Part, grid_faces
+from faceswap.synthetic.uv import CHART, Array, lip_borders
 
 _LINE_S = (0.0, 2.5, 4.2, 5.5, 6.5, 7.3, 8.1, 8.9, 9.7, 10.6, 12.0, 15.0, 22.0)
 _LINE_V = (6.0, 6.2, 6.5, 5.9, 4.4, 3.0, 1.4, -1.6, -2.2, 1.6, 0.2, -5.5, -6.8)

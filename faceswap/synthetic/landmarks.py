@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.align import mean_face
-from faceswap.synthetic.chart import Array
 from faceswap.synthetic.identity import Hairs
-from faceswap.synthetic.template import template
+from faceswap.synthetic.template_mesh import template
+from faceswap.synthetic.uv import Array
 
 _CHIN = (0.0, -11.05)
 _BROW = ((-5.72, 1.49), (-5.08, 2.1), (-4.09, 2.45), (-2.84, 2.44), (-1.43, 2.1))

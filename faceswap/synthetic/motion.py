@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceswap.synthetic.chart import Array
 from faceswap.synthetic.expression import Expression
-from faceswap.synthetic.figure import Pose
+from faceswap.synthetic.head_mesh import Pose
+from faceswap.synthetic.uv import Array
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap import __version__
-from faceswap.faces.mask import face_mask
-from faceswap.synthetic.figure import Figure
+from faceswap.faces.face_regions import face_mask
+from faceswap.synthetic.head_mesh import Figure
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.motion import Moment, talk
 from faceswap.synthetic.scene import LIGHTS, Camera, Frame, Scene, settle

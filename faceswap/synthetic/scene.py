@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.synthetic.chart import Array
 from faceswap.synthetic.expression import Expression
-from faceswap.synthetic.figure import Figure, Mesh, Pose
+from faceswap.synthetic.head_mesh import Figure, Mesh, Pose
 from faceswap.synthetic.noise import fractal_noise
-from faceswap.synthetic.raster import F32, fill, fill_depth, reduce
-from faceswap.synthetic.shade import shade
+from faceswap.synthetic.rasteriser import F32, fill, fill_depth, reduce
+from faceswap.synthetic.shading import shade
+from faceswap.synthetic.uv import Array
 
 _SHADOW = 320
 _SHADOW_REACH = 19.0

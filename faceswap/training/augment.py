@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from faceswap.devices import EDGES, MEDIANS, able, anywhere
+from faceswap.device_support import EDGES, MEDIANS, able, anywhere
 
 _YCBCR = torch.tensor(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]

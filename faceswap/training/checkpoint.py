@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from faceswap.errors import CheckpointError, NewerCheckpointError, OutputError
-from faceswap.training.verified import (
+from faceswap.training.checkpoint_verification import (
     FORMAT,
     HEADER,
     checksum_of,

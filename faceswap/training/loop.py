@@ -9,28 +9,28 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from faceswap.background import waited
 from faceswap.errors import CheckpointError, TrainingError
 from faceswap.events import Event, Meter, Metrics, Notice, Progress, Saved
-from faceswap.training import requests
-from faceswap.training.aside import Aside
-from faceswap.training.batchfinder import find_batch
+from faceswap.training import live_tuning
+from faceswap.training.batch_size_finder import find_batch
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
-from faceswap.training.compiling import choose_compiled
+from faceswap.training.checkpoint_saver import Keeper
+from faceswap.training.compilation import choose_compiled
+from faceswap.training.device_thread import Aside
 from faceswap.training.distributed import Group
-from faceswap.training.interrupts import held_back
-from faceswap.training.keeping import Keeper
-from faceswap.training.looking import Looks, Shown
+from faceswap.training.job_mark import Begun
+from faceswap.training.learning_rate_finder import find_rate
+from faceswap.training.loss_monitor import PATIENCE, Watch
 from faceswap.training.memory import memory_used
+from faceswap.training.metrics_log import Records, Unrecorded
+from faceswap.training.model_evaluation import Looks, Shown
 from faceswap.training.optimisers import scale_rate
 from faceswap.training.precision import agreed_on, choose, possible, prepare
-from faceswap.training.ratefinder import find_rate
-from faceswap.training.records import Records, Unrecorded
+from faceswap.training.signals import held_back
 from faceswap.training.state import Companion, LoopConfig, TrainingState
 from faceswap.training.step import Objective, Stepper
-from faceswap.training.stretch import KEY, Stretch, Wish, next_stretch
-from faceswap.training.underway import Begun
-from faceswap.training.watch import PATIENCE, Watch
-from faceswap.waiting import waited
+from faceswap.training.training_budget import KEY, Stretch, Wish, next_stretch
 
 _LONG = 0.3  # seconds of a step, from which on the next one is not waited for in silence
 
@@ -65,7 +65,7 @@ class Loop:
         begun: Mapping[str, Any] | None = None,
         losses: Mapping[str, Any] | None = None,
         companion: Companion | None = None,
-        tuner: requests.Tuner | None = None,
+        tuner: live_tuning.Tuner | None = None,
     ) -> None:
         prepare(device)
         if config.batch % group.size:
@@ -86,7 +86,7 @@ class Loop:
         self._aside = Aside("train", device, self._sign)
         self._looks: Looks
         self.taken = 0
-        self._inbox = None if tuner is None else requests.Inbox(folder, group, tuner)
+        self._inbox = None if tuner is None else live_tuning.Inbox(folder, group, tuner)
         self._agreed: float | None = None
         self._stretch: Stretch | None = None
         self._stepping = False  # whether a step is under way, and the state that of none
@@ -315,7 +315,7 @@ class Loop:
         self._inbox.saved(self._keeper.saved_step)
 
     def _change(
-        self, values: Mapping[str, Any], tuning: requests.Tuning
+        self, values: Mapping[str, Any], tuning: live_tuning.Tuning
     ) -> Generator[Event, None, None]:
         state, before = self.state, self.config
         scale_rate(state.optimiser, tuning.config.rate / before.rate)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from faceswap.devices import FUSED_STEPS, able
+from faceswap.device_support import FUSED_STEPS, able
 
 OptimiserName = Literal["adamw", "adabelief", "lion"]
 

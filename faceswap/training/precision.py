@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from faceswap.errors import OptionsError
+from faceswap.training.bf16_support import able, lacking
 from faceswap.training.distributed import Group
-from faceswap.training.layers import able, lacking
 from faceswap.training.threads import use_real_cores
 
 Precision = Literal["bf16", "fp32"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faceswap.errors import OutputError
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.looking import PREVIEWS
+from faceswap.training.model_evaluation import PREVIEWS
 from faceswap.training.state import LoopConfig
 
 SNAPSHOTS = "snapshots"

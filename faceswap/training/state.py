@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from faceswap.devices import moved
+from faceswap.device_support import moved
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, weights_of
-from faceswap.training.level import Level
+from faceswap.training.loss_statistics import Level
 from faceswap.training.optimisers import OptimiserName, make_optimiser, state_device
 from faceswap.training.precision import Precision
 

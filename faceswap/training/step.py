@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from faceswap.errors import TrainingError
 from faceswap.events import Notice
+from faceswap.training.device_timer import Clock, Mark
 from faceswap.training.distributed import Group
 from faceswap.training.memory import ran_out_of_memory, release_memory
 from faceswap.training.optimisers import average_, rate_factor, set_rate, take_step
 from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.timing import Clock, Mark
 
 SPIKE = 10.0
 """A gradient so many times its running mean is taken for an accident."""

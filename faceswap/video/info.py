@@ -21,8 +21,8 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from faceswap.errors import InputError
+from faceswap.video.orientation import UPRIGHT, Turn, exif_turn, matrix_turn
 from faceswap.video.pyav import fraction, open_input, plain, plain_entries
-from faceswap.video.upright import UPRIGHT, Turn, exif_turn, matrix_turn
 
 UNSPECIFIED = 2
 """The tag with which a stream leaves matrix, primaries or transfer open."""

@@ -27,8 +27,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from faceswap.errors import InputError
+from faceswap.video.color import Image, ToRgb
 from faceswap.video.info import VideoInfo, opened, probe, stream_duration
-from faceswap.video.rgb import Image, ToRgb
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,14 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from faceswap.errors import OutputError
-from faceswap.files import free_name, replace_file
-from faceswap.provenance import SWAPPED, Provenance
+from faceswap.io.atomic import free_name, replace_file
+from faceswap.io.provenance import SWAPPED, Provenance
+from faceswap.video.audio import AudioCopy
+from faceswap.video.color import FromRgb, Image
 from faceswap.video.info import Colour, VideoInfo
-from faceswap.video.label import labelled
+from faceswap.video.partial_output import make_held, remove_abandoned, unfinished
+from faceswap.video.provenance import labelled
 from faceswap.video.pyav import fraction
-from faceswap.video.rgb import FromRgb, Image
-from faceswap.video.sound import AudioCopy
-from faceswap.video.unfinished import make_held, remove_abandoned, unfinished
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
@@ -93,7 +93,7 @@ class VideoWriter:
 
     crf: constant quality of x264, lower is better and larger. 14 keeps what was not changed at
         42 dB or more, also where the footage is noisy.
-    made: what the metadata says about how the video was made (see ``faceswap.video.label``), on
+    made: what the metadata says about how the video was made (see ``faceswap.video.provenance``), on
         top of what that of ``like`` says. Without it the strongest is said, that of a swap.
     metadata: entries to add to those of ``like``.
     repeatable: the same frames give the same bytes, for which the encoder must be slower.

@@ -11,18 +11,18 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.convert import ConvertOptions
-from faceswap.swap.look import Look
-from gui import icons, parts
-from gui.forms import Form, sentence_of
-from gui.frames import Canvas, Wipe
-from gui.jobstrip import JobStrip
+from faceswap.swap.compositing.options import Look
+from gui.ipc.job_runner import Job
+from gui.models.app_context import Desk
+from gui.models.player import Player
 from gui.pages.page import Page
-from gui.parts import button, card, column, label, row
-from gui.player import Player
-from gui.runner import Job
-from gui.session import Desk
-from gui.theme import GAP
-from gui.timeline import Timeline
+from gui.widgets import elements, icons
+from gui.widgets.canvas import Canvas, Wipe
+from gui.widgets.elements import button, card, column, label, row
+from gui.widgets.job_status_bar import JobStrip
+from gui.widgets.options_form import Form, sentence_of
+from gui.widgets.theme import GAP
+from gui.widgets.timeline import Timeline
 
 
 class ConvertPage(Page):
@@ -57,7 +57,7 @@ class ConvertPage(Page):
             return
         output = Path(self.place.text()).expanduser()
         question = self.tr("%1 exists already.").replace("%1", output.name)
-        if output.exists() and not parts.sure(self, question, self.tr("Replace it")):
+        if output.exists() and not elements.sure(self, question, self.tr("Replace it")):
             return
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ class ConvertPage(Page):
         below.setStretch(1, 1)
         left = column(self.stack, self.timeline, below, gap=GAP)
         left.setStretch(0, 1)
-        self.body.addLayout(row(parts.widget_of(left), self._panel(), gap=3 * GAP), 1)
+        self.body.addLayout(row(elements.widget_of(left), self._panel(), gap=3 * GAP), 1)
         self.body.addWidget(self.strip)
 
     def _panel(self) -> QWidget:
@@ -177,7 +177,7 @@ class ConvertPage(Page):
         self.folder = button(
             self.tr("Folder"), self._open_folder, "", "", self.tr("Show its folder")
         )
-        self.made = parts.widget_of(row(self.play_button, self.file, self.folder, None))
+        self.made = elements.widget_of(row(self.play_button, self.file, self.folder, None))
         self.made.hide()
         export = card(
             label(self.tr("Export"), "heading"),
@@ -188,7 +188,7 @@ class ConvertPage(Page):
             label(self.tr("The video says in its metadata that it is synthetic."), "small", True),
             gap=GAP,
         )
-        return parts.panel(376, look, export)
+        return elements.panel(376, look, export)
 
     def _tell(self) -> None:
         session = self.session
@@ -241,17 +241,17 @@ class ConvertPage(Page):
         )
 
     def _show_before(self, values: dict[str, Any]) -> None:
-        self.wipe.show_image(parts.picture(values["image"]))
+        self.wipe.show_image(elements.picture(values["image"]))
         said = self.tr("frame %1, %2 s").replace("%1", f"{values['frame']:,}")
         self.clock.setText(said.replace("%2", f"{values['time']:.2f}"))
 
     def _show_after(self, values: dict[str, Any]) -> None:
-        self.wipe.show_second(parts.picture(values["image"]))
+        self.wipe.show_second(elements.picture(values["image"]))
         self.hint.setText("" if values["faces"] else self.tr("No face to swap in this frame."))
 
     def _no_swap(self, sentence: str) -> None:
         self.wipe.show_second(QImage())
-        self.hint.setText(parts.brief(sentence))
+        self.hint.setText(elements.brief(sentence))
         self.hint.setToolTip(sentence)
 
     def _reset(self) -> None:
@@ -272,7 +272,7 @@ class ConvertPage(Page):
             self._tell()
 
     def _played(self, values: dict[str, Any]) -> None:
-        self.result.show_image(parts.picture(values["image"]))
+        self.result.show_image(elements.picture(values["image"]))
         self.timeline.set_frame(values["frame"])
         self.clock.setText(f"{values['time']:.2f} s")
 

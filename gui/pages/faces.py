@@ -10,12 +10,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoCommand, QUndoStack
 from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
 
-from gui.facetable import FaceTable
-from gui.grid import Grid
+from gui.models.app_context import Desk
+from gui.models.face_table import FaceTable
 from gui.pages.page import Page
-from gui.parts import button, label, row
-from gui.session import Desk
-from gui.theme import GAP
+from gui.widgets.elements import button, label, row
+from gui.widgets.theme import GAP
+from gui.widgets.thumbnail_grid import Grid
 
 
 class _Move(QUndoCommand):

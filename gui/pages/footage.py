@@ -11,17 +11,17 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.extract import ExtractOptions
-from gui import icons, parts
-from gui.forms import Form, sentence_of
-from gui.frames import FaceCanvas
-from gui.jobstrip import JobStrip
+from gui.ipc.job_runner import Job
+from gui.models.app_context import Desk
+from gui.models.player import Player
 from gui.pages.page import Page
-from gui.parts import button, card, column, label, row
-from gui.player import Player
-from gui.runner import Job
-from gui.session import Desk
-from gui.theme import GAP
-from gui.timeline import Timeline
+from gui.widgets import elements, icons
+from gui.widgets.canvas import FaceCanvas
+from gui.widgets.elements import button, card, column, label, row
+from gui.widgets.job_status_bar import JobStrip
+from gui.widgets.options_form import Form, sentence_of
+from gui.widgets.theme import GAP
+from gui.widgets.timeline import Timeline
 
 
 class FootagePage(Page):
@@ -68,7 +68,7 @@ class FootagePage(Page):
             "what was excluded stays excluded."
         )
         question = question.replace("%1", self.side.upper())
-        if info["complete"] and not parts.sure(self, question, self.tr("Find them again")):
+        if info["complete"] and not elements.sure(self, question, self.tr("Find them again")):
             return
         try:
             options = self.form.options(
@@ -129,11 +129,11 @@ class FootagePage(Page):
             gap=GAP * 3 // 2,
         )
         left.setStretch(1, 1)
-        self.body.addLayout(row(parts.widget_of(left), self._panel(), gap=3 * GAP), 1)
+        self.body.addLayout(row(elements.widget_of(left), self._panel(), gap=3 * GAP), 1)
         self.body.addWidget(self.strip)
 
     def _legend(self) -> QWidget:
-        legend = parts.widget_of(
+        legend = elements.widget_of(
             row(
                 label(self.tr("● doubtful"), "warn"),
                 label(self.tr("● no face"), "bad"),
@@ -158,7 +158,7 @@ class FootagePage(Page):
             row(self.find_button, None, self.replace),
             gap=2 * GAP,
         )
-        return parts.panel(376, inside)
+        return elements.panel(376, inside)
 
     def _open(self) -> None:
         session = self.session
@@ -191,16 +191,16 @@ class FootagePage(Page):
             for place, number in enumerate(numbers, 1):
                 said = said.replace(f"%{place}", f"{number:,}")
             self.find_button.setText(self.tr("Find them again"))
-            parts.set_role(self.find_button, "")
+            elements.set_role(self.find_button, "")
         elif info["looked_at"]:
             said = self.tr("Looked at %1 frames so far; it goes on from there.")
             said = said.replace("%1", f"{info['looked_at']:,}")
             self.find_button.setText(self.tr("Go on"))
-            parts.set_role(self.find_button, "primary")
+            elements.set_role(self.find_button, "primary")
         else:
             said = self.tr("Not looked for yet. Every face is found, followed and cut out.")
             self.find_button.setText(self.tr("Find the faces"))
-            parts.set_role(self.find_button, "primary")
+            elements.set_role(self.find_button, "primary")
         if info["excluded"]:
             said += " " + self.tr("Excluded: %1.").replace("%1", f"{info['excluded']:,}")
         self.facts.setText(said)
@@ -253,7 +253,7 @@ class FootagePage(Page):
 
     def _show(self, values: dict[str, Any]) -> None:
         self.player.size = self.canvas.pixels()
-        image = parts.picture(values["image"])
+        image = elements.picture(values["image"])
         self.canvas.show_frame(image, QSize(*values["size"]), values["faces"])
         self.timeline.set_frame(values["frame"])
         said = self.tr("frame %1 of %2, %3 s")

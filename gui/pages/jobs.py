@@ -8,13 +8,13 @@ from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QPlainTextEdit
 
 from faceswap.errors import OutputError
-from gui import parts, theme
-from gui.jobstrip import numbers_of
+from gui.ipc.job_runner import Job
+from gui.models.app_context import Desk
 from gui.pages.page import Page
-from gui.parts import button, card, label, row
-from gui.runner import Job
-from gui.session import Desk
-from gui.theme import GAP
+from gui.widgets import elements, theme
+from gui.widgets.elements import button, card, label, row
+from gui.widgets.job_status_bar import numbers_of
+from gui.widgets.theme import GAP
 
 _JOB = Qt.ItemDataRole.UserRole
 
@@ -160,8 +160,8 @@ class JobsPage(Page):
             return
         self.title.setText(job.record.title)
         self.state.setText(self._state(job))
-        parts.set_role(self.state, "bad" if job.state == "failed" else "muted")
-        self.message.setText(parts.brief(job.message))
+        elements.set_role(self.state, "bad" if job.state == "failed" else "muted")
+        self.message.setText(elements.brief(job.message))
         self.message.setVisible(bool(job.message))
         self.command.setText(job.command_line())
         self.command.setCursorPosition(0)

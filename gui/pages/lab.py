@@ -13,21 +13,21 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
 from faceswap.jobs.lab import LabOptions
-from faceswap.lab.uses import USES, UseName
-from gui import parts
-from gui.forms import Form, sentence_of
-from gui.frames import Figure
-from gui.jobstrip import JobStrip
+from faceswap.lab.registry import USES, UseName
+from gui.ipc.job_runner import Job
+from gui.models.app_context import Desk
+from gui.models.settings import work_folder
 from gui.pages.page import Page
-from gui.parts import button, card, column, label, row
-from gui.paths import PathList, PathPick
-from gui.plots import Curves
-from gui.repair import BeforeAfter, RepairCard
-from gui.runner import Job
-from gui.session import Desk
-from gui.settings import work_folder
-from gui.theme import GAP
-from gui.uselist import UseList, sentence_case
+from gui.widgets import elements
+from gui.widgets.canvas import Figure
+from gui.widgets.elements import button, card, column, label, row
+from gui.widgets.job_status_bar import JobStrip
+from gui.widgets.options_form import Form, sentence_of
+from gui.widgets.path_picker import PathList, PathPick
+from gui.widgets.plots import Curves
+from gui.widgets.repair_panel import BeforeAfter, RepairCard
+from gui.widgets.task_list import UseList, sentence_case
+from gui.widgets.theme import GAP
 
 _STATE = "lab/entered"
 
@@ -139,12 +139,12 @@ class LabPage(Page):
         self.back = button(self.tr("The figure"), self._show_figure, "link", "Ctrl+B")
         self.smaller.hide()
         below = row(self.file, self.open_folder, None, self.back, self.larger, self.smaller)
-        self.progress = parts.widget_of(column(self.curves))
+        self.progress = elements.widget_of(column(self.curves))
         middle = column(self.stack, self.sentence, below, self.progress, gap=GAP)
         middle.setStretch(0, 1)
         self.curves.setMaximumHeight(20 * GAP)
         self.panel = self._panel()
-        self.body.addLayout(row(self.uses, parts.widget_of(middle), self.panel, gap=2 * GAP), 1)
+        self.body.addLayout(row(self.uses, elements.widget_of(middle), self.panel, gap=2 * GAP), 1)
         self.body.addWidget(self.strip)
 
     def _panel(self) -> QWidget:
@@ -153,7 +153,7 @@ class LabPage(Page):
         self._place = column(self.form)
         self.own = button(self.tr("Use this project's faces"), self._take_own, "link", "Ctrl+O")
         made = card(self.heading, self._place, row(self.go, None, self.own), gap=GAP)
-        return parts.panel(38 * GAP, made, self.repair)
+        return elements.panel(38 * GAP, made, self.repair)
 
     def _make_form(self) -> Form:
         """Only what means something to the use."""

@@ -2,8 +2,8 @@
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from gui.session import Desk, Session
-from gui.theme import GAP
+from gui.models.app_context import Desk, Session
+from gui.widgets.theme import GAP
 
 
 class Page(QWidget):

@@ -5,16 +5,16 @@ from typing import Any
 
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QLineEdit, QWidget
 
+from faceswap.commands import JOBS, options_of
 from faceswap.errors import OutputError
-from faceswap.jobs.registry import JOBS, options_of
-from gui import parts
-from gui.dropzone import DropZone
+from gui.models.app_context import Desk, Session
+from gui.models.recent_projects import RecentList
+from gui.models.settings import work_folder
 from gui.pages.page import Page
-from gui.parts import button, card, column, label, row
-from gui.recent import RecentList
-from gui.session import Desk, Session
-from gui.settings import work_folder
-from gui.theme import GAP
+from gui.widgets import elements
+from gui.widgets.drop_zone import DropZone
+from gui.widgets.elements import button, card, column, label, row
+from gui.widgets.theme import GAP
 
 
 class StartPage(Page):
@@ -43,7 +43,7 @@ class StartPage(Page):
         self.body.addWidget(label(self.tr("Two videos in, one out"), "title"))
         left = column(self._new_project(), self._way(), gap=3 * GAP)
         left.setStretch(0, 1)
-        both = row(parts.widget_of(left), self._others(), gap=3 * GAP)
+        both = row(elements.widget_of(left), self._others(), gap=3 * GAP)
         both.setStretch(0, 1)
         self.body.addLayout(both, 1)
 

@@ -7,17 +7,17 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
-from faceswap.jobs.train_options import LEARNING, TrainOptions
-from gui import parts
-from gui.forms import Form, sentence_of
-from gui.jobstrip import JobStrip
+from faceswap.swap.training.options import LEARNING, TrainOptions
+from gui.ipc.job_runner import Job
+from gui.models.app_context import Desk
 from gui.pages.page import Page
-from gui.parts import button, card, column, label, row
-from gui.plots import Curves
-from gui.previews import Previews
-from gui.runner import Job
-from gui.session import Desk
-from gui.theme import GAP
+from gui.widgets import elements
+from gui.widgets.elements import button, card, column, label, row
+from gui.widgets.job_status_bar import JobStrip
+from gui.widgets.options_form import Form, sentence_of
+from gui.widgets.plots import Curves
+from gui.widgets.theme import GAP
+from gui.widgets.training_previews import Previews
 
 
 class TrainPage(Page):
@@ -115,7 +115,7 @@ class TrainPage(Page):
         left = column(self.previews, self.curves, gap=2 * GAP)
         left.setStretch(0, 3)
         left.setStretch(1, 1)
-        self.body.addLayout(row(parts.widget_of(left), self._panel(), gap=3 * GAP), 1)
+        self.body.addLayout(row(elements.widget_of(left), self._panel(), gap=3 * GAP), 1)
         self.body.addWidget(self.strip)
 
     def _panel(self) -> QWidget:
@@ -156,10 +156,10 @@ class TrainPage(Page):
             gap=GAP,
         )
         self._show_cost()
-        return parts.panel(376, self.setup)
+        return elements.panel(376, self.setup)
 
     def _choice(self, preset: str, name: str, text: str) -> QPushButton:
-        choice = parts.Choice(name, text)
+        choice = elements.Choice(name, text)
         choice.setProperty("preset", preset)
         choice.setChecked(preset == "quick")
         choice.toggled.connect(lambda on: self._show_cost())
@@ -174,7 +174,7 @@ class TrainPage(Page):
 
         def measured(values: dict[str, Any]) -> None:
             said = self.tr("1,000 steps in about %1 and %2 GB of memory (%3 px), measured now.")
-            said = said.replace("%1", parts.duration(1000 * values["seconds"]))
+            said = said.replace("%1", elements.duration(1000 * values["seconds"]))
             said = said.replace("%2", f"{values['memory'] / 1024:.1f}")
             self._costs[preset] = said.replace("%3", f"{values['resolution']:.0f}")
             self._show_cost()
@@ -288,7 +288,7 @@ class TrainPage(Page):
         if values["series"]:
             said = self.tr("%1 after %2 of training")
             said = said.replace("%1", values["state"])
-            self.state.setText(said.replace("%2", parts.duration(values["seconds"])))
+            self.state.setText(said.replace("%2", elements.duration(values["seconds"])))
 
     def _ended(self, job: Job) -> None:
         self._watch(None)

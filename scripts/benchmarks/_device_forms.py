@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._measuring import timed
-from faceswap.jobs.train_options import LEARNING
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective
-from faceswap.swap.sides import FaceSet
-from faceswap.swap.task import SwapTask
-from faceswap.training.compiling import compiled
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.training.config import Objective
+from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.options import LEARNING
+from faceswap.swap.training.task import SwapTask
+from faceswap.training.compilation import compiled
 from faceswap.training.precision import Precision
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import Stepper

@@ -7,8 +7,8 @@ import torch
 
 from benchmarks._apart import Found, sentence
 from benchmarks._measuring import wait
-from faceswap.jobs.train_options import LEARNING
-from faceswap.swap.model import SwapConfig
+from faceswap.swap.model.architectures import SwapConfig
+from faceswap.swap.training.options import LEARNING
 from faceswap.training.precision import Precision
 
 LEFT_OUT = "Left out or failed"

@@ -29,9 +29,9 @@ from benchmarks._device_forms import (
 from benchmarks._device_layers import layers
 from benchmarks._device_plan import DONE, LAYERS, Plan, guarded, left_out
 from benchmarks._measuring import Timed, model_config, seconds_of, timed, wait
-from faceswap.swap.cost import step_memory
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.sides import read_sides
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.stats import step_memory
+from faceswap.swap.training.face_set import read_sides
 from faceswap.training.memory import memory_used
 from faceswap.training.precision import autocast, prepare
 from faceswap.training.step import Stepper

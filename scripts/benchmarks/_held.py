@@ -13,10 +13,10 @@ from faceswap.jobs.extract import ExtractOptions
 from faceswap.jobs.lab import LabOptions
 from faceswap.jobs.restore import RestoreOptions
 from faceswap.jobs.sample import SampleOptions, sample
-from faceswap.jobs.train_options import TrainOptions
 from faceswap.options import Options
-from gui.session import Desk
-from gui.settings import Settings
+from faceswap.swap.training.options import TrainOptions
+from gui.models.app_context import Desk
+from gui.models.settings import Settings
 from gui.window import Window
 
 Row = dict[str, str | int | float | None]

@@ -13,7 +13,7 @@ from benchmarks._jobs import done
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
-from faceswap.jobs.train_options import TrainOptions
+from faceswap.swap.training.options import TrainOptions
 
 Row = dict[str, str | int | float | None]
 Preset = Literal["quick", "classic", "df", "liae"]

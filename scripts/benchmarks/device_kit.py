@@ -20,9 +20,9 @@ from benchmarks.device import KIT, Rows
 from faceswap.faces.align import head_pose
 from faceswap.faces.crops import FaceRecord, cropped_face, write_crop
 from faceswap.faces.face import Face, box_of
-from faceswap.swap.faceset import LoadConfig, load_faces
-from faceswap.swap.sides import write_sides
-from faceswap.synthetic.cast import identity
+from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.face_set import write_sides
+from faceswap.synthetic.characters import identity
 from faceswap.synthetic.pair import Clip
 from faceswap.synthetic.scene import Frame
 

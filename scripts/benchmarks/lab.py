@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks._jobs import done
 from faceswap.jobs.lab import LabOptions, lab
-from faceswap.lab.uses import UseName
+from faceswap.lab.registry import UseName
 
 Row = dict[str, str | int | float | None]
 Figures = dict[str, Any]

@@ -17,9 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from landmarker_cast import follow
-from landmarker_data import KEPT, FaceSet
-from landmarker_report import validate
+from landmarker.characters import follow
+from landmarker.data import KEPT, FaceSet
+from landmarker.report import validate
 from numpy.typing import NDArray
 
 from faceswap.assets import asset_path
@@ -28,9 +28,9 @@ from faceswap.faces.align import face_similarity, fit_similarity, invert, mean_f
 from faceswap.faces.detect import CenterFace
 from faceswap.faces.face import Landmarker
 from faceswap.faces.landmarks import load_net, make_landmarker
-from faceswap.faces.smooth import smooth
-from faceswap.faces.track import Tracker
-from faceswap.synthetic.cast import CAST
+from faceswap.faces.smoothing import smooth
+from faceswap.faces.tracking import Tracker
+from faceswap.synthetic.characters import CAST
 from faceswap.video.reader import VideoReader
 
 Matrix = NDArray[np.float64]

@@ -16,8 +16,8 @@ from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.sample import SampleOptions, sample
 from faceswap.jobs.train import train
-from faceswap.jobs.train_options import TrainOptions
-from faceswap.lab.figure import Block, beside, curves, page, write_png
+from faceswap.lab.framework.figure import Block, beside, curves, page, write_png
+from faceswap.swap.training.options import TrainOptions
 
 Row = dict[str, str | int | float | None]
 Preset = Literal["quick", "classic", "df", "liae"]

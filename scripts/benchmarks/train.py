@@ -12,15 +12,15 @@ import torch
 
 from benchmarks._measuring import matrix_rate, model_config, seconds_of, wait
 from faceswap.faces.align import mean_face
-from faceswap.jobs.train_options import LEARNING
-from faceswap.swap.cost import facts_of
-from faceswap.swap.model import SwapConfig, SwapModel
-from faceswap.swap.objective import Objective
-from faceswap.swap.partners import Shapes
-from faceswap.swap.sides import FaceSet
-from faceswap.swap.task import SwapTask
-from faceswap.training.compiling import compiled
-from faceswap.training.data import ImageSet
+from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.stats import facts_of
+from faceswap.swap.training.config import Objective
+from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.options import LEARNING
+from faceswap.swap.training.pair_matching import Shapes
+from faceswap.swap.training.task import SwapTask
+from faceswap.training.compilation import compiled
+from faceswap.training.dataset import ImageSet
 from faceswap.training.memory import memory_used
 from faceswap.training.precision import (
     Precision,

@@ -26,15 +26,15 @@ from PySide6.QtWidgets import QApplication, QWidget
 from benchmarks._held import AIM, while_jobs_run
 from faceswap.events import Metrics
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
-from faceswap.jobs.answers import Answers
+from faceswap.preview.server import Answers
 from gui.app import make_app
-from gui.facetable import FaceTable
-from gui.grid import Grid
-from gui.plots import Curves
-from gui.previews import ROWS, Previews
-from gui.runner import Job, Record
-from gui.session import Desk
-from gui.settings import Settings
+from gui.ipc.job_runner import Job, Record
+from gui.models.app_context import Desk
+from gui.models.face_table import FaceTable
+from gui.models.settings import Settings
+from gui.widgets.plots import Curves
+from gui.widgets.thumbnail_grid import Grid
+from gui.widgets.training_previews import ROWS, Previews
 from gui.window import Window
 
 Row = dict[str, str | int | float | None]

@@ -14,7 +14,16 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap.cards import HOST, NEWEST, Build, System, cards, choose, processor, this_system
+from faceswap.graphics_cards import (
+    HOST,
+    NEWEST,
+    Build,
+    System,
+    cards,
+    choose,
+    processor,
+    this_system,
+)
 
 OLDEST, TESTED = (3, 11), (3, 13)
 AS_CONFIGURED = "pip"  # the build's name where pip's own configuration decides

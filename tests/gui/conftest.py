@@ -20,11 +20,12 @@ from shiboken6 import isValid
 from stand_in import FAKE, Wait
 from walker import Walker
 
-from gui import plots, processes
 from gui.app import make_app
-from gui.runner import COMMAND
-from gui.session import Desk
-from gui.settings import Settings
+from gui.ipc import processes
+from gui.ipc.job_runner import COMMAND
+from gui.models.app_context import Desk
+from gui.models.settings import Settings
+from gui.widgets import plots
 from gui.window import Window
 
 

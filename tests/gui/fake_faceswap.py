@@ -16,8 +16,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from faceswap import eventlog
-from faceswap.eventlog import EventLog
+from faceswap import event_log
+from faceswap.event_log import EventLog
 from faceswap.events import (
     Answer,
     Event,
@@ -29,7 +29,7 @@ from faceswap.events import (
     Progress,
     Stopped,
 )
-from faceswap.faces.exclude import EXCLUDED, exclude, restore
+from faceswap.faces.exclusion import EXCLUDED, exclude, restore
 from faceswap.jobs.preview import GROWING
 
 FRAMES = 200
@@ -250,7 +250,7 @@ def main() -> int:
         return 0
     if "FAKE_LOG" in os.environ:
         size = int(os.environ["FAKE_LOG"])
-        eventlog.LIMIT, eventlog.TAIL, eventlog.HEAD = size, size // 8, size // 4
+        event_log.LIMIT, event_log.TAIL, event_log.HEAD = size, size // 8, size // 4
     LOG.append(EventLog(Path(arguments[arguments.index("--log") + 1])))
     return job(os.environ.get("FAKE_JOB", "finish"))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
-from gui.dropzone import DropZone
-from gui.paths import PathPick
+from gui.widgets.drop_zone import DropZone
+from gui.widgets.path_picker import PathPick
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_faceswap.py")))
 """In place of ``python -m faceswap``."""

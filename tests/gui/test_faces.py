@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from stand_in import Wait
 
-from faceswap.faces.exclude import EXCLUDED
+from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
-from faceswap.jobs.answers import Answers
-from gui.facetable import FaceTable
-from gui.grid import Grid
+from faceswap.preview.server import Answers
+from gui.models.face_table import FaceTable
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
+from gui.widgets.thumbnail_grid import Grid
 from gui.window import Window
 
 MANY = 50_000

@@ -7,13 +7,13 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QSlider, QWidget
 
+from faceswap.commands import JOBS, options_of
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.lab import LabOptions
-from faceswap.jobs.registry import JOBS, options_of
-from faceswap.jobs.train_options import TrainOptions
 from faceswap.options import show_of
-from faceswap.swap.look import Look
-from gui.forms import Form, Slider
+from faceswap.swap.compositing.options import Look
+from faceswap.swap.training.options import TrainOptions
+from gui.widgets.options_form import Form, Slider
 
 
 @pytest.mark.parametrize("name", list(JOBS))

@@ -11,12 +11,12 @@ from stand_in import FAKE, Wait, drop
 from walker import Walker
 
 from faceswap.jobs.lab import LabOptions
-from faceswap.lab.uses import GROUPS, USES
+from faceswap.lab.registry import GROUPS, USES
+from gui.models.app_context import Desk
+from gui.models.settings import Settings
 from gui.pages.jobs import JobsPage
 from gui.pages.lab import LabPage
-from gui.paths import PathList
-from gui.session import Desk
-from gui.settings import Settings
+from gui.widgets.path_picker import PathList
 from gui.window import Window
 
 
@@ -233,7 +233,9 @@ def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
     page.repair.holes.set_value(tmp_path / "holes.png")
     (tmp_path / "clip inpaint.mp4").touch()
     asked: list[str] = []
-    monkeypatch.setattr("gui.parts.sure", lambda page, text, yes: asked.append(text) or True)
+    monkeypatch.setattr(
+        "gui.widgets.elements.sure", lambda page, text, yes: asked.append(text) or True
+    )
     page.repair.go.click()
     assert asked == ["clip inpaint.mp4 exists already."]
     (job,) = window.desk.jobs.jobs
@@ -249,7 +251,7 @@ def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
     before = page.compare.wipe.image
     page.compare.slider.setValue(50)
     wait(lambda: page.compare.wipe.image != before)
-    monkeypatch.setattr("gui.parts.sure", lambda page, text, yes: False)
+    monkeypatch.setattr("gui.widgets.elements.sure", lambda page, text, yes: False)
     page.repair.start()
     assert len(window.desk.jobs.jobs) == 1
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from stand_in import FAKE, Wait
 
-from gui.link import Link, wait_for_the_leaving
+from gui.ipc.rpc_client import Link, wait_for_the_leaving
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import psutil
 import pytest
 from stand_in import FAKE, Wait
 
-from gui import ctrlbreak, processes, runner
-from gui.joblist import JobList
-from gui.processes import Process, Way
-from gui.runner import Record
+from gui.ipc import ctrl_break, job_runner, processes
+from gui.ipc.job_runner import Record
+from gui.ipc.processes import Process, Way
+from gui.models.job_list import JobList
 
 # Its command line says faceswap, as an editor's does that has our file open.
 STRANGER = (sys.executable, "-c", "input() # faceswap", "faceswap")
@@ -191,21 +191,21 @@ class Kernel:
 
 def test_break_is_pressed_in_the_console_of_a_process_that_is_held(stranger: Process) -> None:
     kernel, pid = Kernel(), stranger.pid
-    assert ctrlbreak.press(stranger, kernel)
+    assert ctrl_break.press(stranger, kernel)
     opened, entered, pressed, closed = kernel.asked
     assert (opened[0], opened[-1]) == ("open", pid)
     assert (entered, pressed, closed) == (("enter", pid), ("press", 1, pid), ("close", 42))
     for refused in (Kernel(handle=0), Kernel(console=False)):
-        assert not ctrlbreak.press(stranger, refused)
+        assert not ctrl_break.press(stranger, refused)
         assert "press" not in [name for name, *_ in refused.asked]
     dead, kernel = stranger.model_copy(update={"created": 5.0}), Kernel()
-    assert not ctrlbreak.press(dead, kernel)
+    assert not ctrl_break.press(dead, kernel)
     assert [name for name, *_ in kernel.asked] == ["open", "close"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it would press it")
 def test_where_there_is_no_break_its_program_says_so(stranger: Process) -> None:
-    command = [sys.executable, "-m", "gui.ctrlbreak", stranger.model_dump_json()]
+    command = [sys.executable, "-m", "gui.ipc.ctrl_break", stranger.model_dump_json()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, "Only Windows" in done.stderr) == (1, True)
 
@@ -218,7 +218,7 @@ def test_jobs_have_a_console_where_the_window_has_none(tmp_path: Path) -> None:
     assert processes.interpreter("/usr/bin/python3") == "/usr/bin/python3"
     (tmp_path / "python.exe").unlink()
     assert processes.interpreter(windowed) == windowed
-    assert runner.COMMAND[0] == sys.executable or sys.platform == "win32"
+    assert job_runner.COMMAND[0] == sys.executable or sys.platform == "win32"
 
 
 def test_our_own_process_is_known_by_what_the_system_says() -> None:

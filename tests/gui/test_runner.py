@@ -11,11 +11,11 @@ from stand_in import FAKE, Wait
 from faceswap.errors import OutputError
 from faceswap.events import Finished, Metrics, Notice
 from faceswap.jobs.extract import ExtractOptions
-from faceswap.jobs.train_options import TrainOptions
-from gui import processes, runner
-from gui.joblist import JobList
-from gui.runner import Job
-from gui.session import Desk
+from faceswap.swap.training.options import TrainOptions
+from gui.ipc import job_runner, processes
+from gui.ipc.job_runner import Job
+from gui.models.app_context import Desk
+from gui.models.job_list import JobList
 
 
 def start(desk: Desk, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: Path) -> Job:
@@ -26,22 +26,24 @@ def start(desk: Desk, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: 
 def test_only_what_differs_from_the_defaults_becomes_an_argument(tmp_path: Path) -> None:
     options = ExtractOptions(video=Path("a b.mp4"), project=tmp_path, side="b", every=3, redo=True)
     plain = options.model_copy(update={"redo": False})
-    assert "redo" not in " ".join(runner.arguments_of(plain))
-    assert runner.arguments_of(options) == [
+    assert "redo" not in " ".join(job_runner.arguments_of(plain))
+    assert job_runner.arguments_of(options) == [
         *("--video", "a b.mp4", "--project", str(tmp_path)),
         *("--side", "b", "--every", "3", "--redo"),
     ]
     off = TrainOptions(project=tmp_path, balanced=False)
-    assert runner.arguments_of(off)[-1] == "--no-balanced"
+    assert job_runner.arguments_of(off)[-1] == "--no-balanced"
     again = TrainOptions(project=tmp_path, warp=0.1, flip=False, start_from=Path("m.safetensors"))
-    assert runner.arguments_of(again)[2:] == [
+    assert job_runner.arguments_of(again)[2:] == [
         *("--warp", "0.1", "--no-flip", "--from", "m.safetensors"),
     ]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="another shell")
 def test_the_command_line_can_be_pasted(tmp_path: Path) -> None:
-    assert runner.command_line(["faceswap", "extract", "a b.mp4"]) == "faceswap extract 'a b.mp4'"
+    assert (
+        job_runner.command_line(["faceswap", "extract", "a b.mp4"]) == "faceswap extract 'a b.mp4'"
+    )
 
 
 def test_a_job_tells_its_events_and_its_end(
@@ -137,7 +139,7 @@ def test_a_log_stays_small_while_the_window_is_closed(
 def test_stop_asks_first_and_ends_then(
     behaviour: str, desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "PATIENCE", 0.5)
+    monkeypatch.setattr(job_runner, "PATIENCE", 0.5)
     job = start(desk, behaviour, monkeypatch, project)
     wait(lambda: job.progress is not None)
     job.stop()
@@ -198,14 +200,14 @@ def test_a_job_that_cannot_be_recorded_does_not_run_on(
     monkeypatch.setattr(processes, "start", started)
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OutputError, match="No space left"):
-        runner.start(tmp_path / "1", "train", TrainOptions(project=tmp_path), "T", None, FAKE)
+        job_runner.start(tmp_path / "1", "train", TrainOptions(project=tmp_path), "T", None, FAKE)
     wait(lambda: not processes.alive(begun[0]))
 
 
 def test_what_cannot_be_started_is_an_error(tmp_path: Path) -> None:
     options = TrainOptions(project=tmp_path)
     with pytest.raises(OutputError, match="Cannot start"):
-        runner.start(tmp_path / "1", "train", options, "T", None, (str(tmp_path / "none"),))
+        job_runner.start(tmp_path / "1", "train", options, "T", None, (str(tmp_path / "none"),))
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Cannot write"):
-        runner.start(tmp_path / "file" / "1", "train", options, "T", None, FAKE)
+        job_runner.start(tmp_path / "file" / "1", "train", options, "T", None, FAKE)

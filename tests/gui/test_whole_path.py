@@ -7,14 +7,14 @@ from PySide6.QtCore import QPoint, Qt
 from stand_in import drop
 from walker import Walker
 
-from faceswap.video.label import is_labelled
+from faceswap.video.provenance import is_labelled
 from faceswap.video.reader import VideoReader
-from gui.forms import Slider
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
+from gui.widgets.options_form import Slider
 
 pytestmark = pytest.mark.slow
 

@@ -16,24 +16,24 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 from stand_in import FAKE, Wait, drop
 
-from faceswap.eventlog import LogReader, Look
+from faceswap.event_log import LogReader, Look
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.extract import ExtractOptions
 from faceswap.jobs.lab import LabOptions
 from faceswap.jobs.sample import SampleOptions
-from faceswap.jobs.train_options import TrainOptions
 from faceswap.options import Options
-from gui import link, processes
+from faceswap.swap.training.options import TrainOptions
 from gui.app import CONSENT, ask_consent
+from gui.ipc import processes, rpc_client
+from gui.models.app_context import LOCK, Desk
+from gui.models.settings import Settings
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
 from gui.pages.jobs import JobsPage
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
-from gui.plots import Curves
-from gui.session import LOCK, Desk
-from gui.settings import Settings
+from gui.widgets.plots import Curves
 from gui.window import Window
 
 OPTIONS: dict[str, Callable[[Path], Options]] = {
@@ -220,7 +220,7 @@ def test_a_project_that_is_deleted_while_a_job_runs_is_told(
 def test_leaving_a_project_does_not_wait_for_its_process(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "PATIENCE_MS", 200)
+    monkeypatch.setattr(rpc_client, "PATIENCE_MS", 200)
     opened(window, project, wait)
     session = window.desk.session
     assert session is not None
@@ -228,9 +228,9 @@ def test_leaving_a_project_does_not_wait_for_its_process(
     session.link.ask("wait", lambda _: None, seconds=30)
     wait(lambda: len(session.link._asked) == 1)
     window.desk.leave()
-    assert link._leaving  # had it been waited for, it would have been ended
-    link.wait_for_the_leaving()
-    assert not link._leaving
+    assert rpc_client._leaving  # had it been waited for, it would have been ended
+    rpc_client.wait_for_the_leaving()
+    assert not rpc_client._leaving
 
 
 class _Refused(QLockFile):
@@ -250,7 +250,7 @@ def test_a_read_only_folder_is_only_looked_at(
     if bound:
         project.chmod(0o555)
     else:
-        monkeypatch.setattr("gui.session.QLockFile", _Refused)
+        monkeypatch.setattr("gui.models.app_context.QLockFile", _Refused)
     try:
         opened(window, project, wait)
         assert "cannot be written" in window.banner.text
@@ -293,7 +293,7 @@ def test_closing_asks_what_becomes_of_jobs(
 def test_closing_ends_the_preview_process_whatever_it_does(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "PATIENCE_MS", 200)
+    monkeypatch.setattr(rpc_client, "PATIENCE_MS", 200)
     opened(window, project, wait)
     session = window.desk.session
     assert session is not None

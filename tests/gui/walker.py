@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from gui.runner import Job
+from gui.ipc.job_runner import Job
 from gui.window import Window
 
 PATIENCE = 300.0

@@ -1,0 +1,69 @@
+"""An LSTM autoencoder: reads a sequence row by row into one code, and writes it again."""
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from faceswap.autoencoder.interface import Autoencoder, PictureConfig, Squash
+
+
+class LstmConfig(PictureConfig):
+    """Pictures (C, H, W) are read as H rows of C·W values. hidden: units of each LSTM."""
+
+    hidden: int = Field(default=128, ge=1)
+    numbers: int = Field(default=32, ge=1)
+    squash: Squash = "sigmoid"
+
+
+class LstmAutoencoder(Autoencoder):
+    """Source: Srivastava et al., "Unsupervised learning of video representations using LSTMs",
+    ICML 2015; the decoder sees the code at every step instead of its own last output, and which
+    step it is. The reader goes both ways, so that the first row is not the longest ago.
+    """
+
+    def __init__(self, config: LstmConfig) -> None:
+        super().__init__(config.shape, config.numbers, config.squash)
+        self.config = config
+        row, hidden = config.shape[0] * config.shape[2], config.hidden
+        self.reader = nn.LSTM(row, hidden, batch_first=True, bidirectional=True)
+        self.shrink = nn.Linear(2 * hidden, config.numbers)
+        self.begin = nn.Linear(config.numbers, 2 * hidden)
+        self.grow = nn.Linear(config.numbers, hidden)
+        self.place = nn.Parameter(0.1 * torch.randn(config.shape[1], hidden))
+        self.writer = nn.LSTM(hidden, hidden, batch_first=True)
+        self.row = nn.Linear(hidden, row)
+        for layer in (self.reader, self.writer):
+            _start_lstm_(layer)
+
+    @property
+    def level(self) -> Tensor:
+        """(C · W,)."""
+        return self.row.bias
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, code)."""
+        _, (last, _) = self.reader(x.transpose(1, 2).flatten(2))
+        code: Tensor = self.shrink(torch.cat([*last], 1))
+        return code
+
+    def raw(self, code: Tensor) -> Tensor:
+        """(N, code) → (N, C, H, W)."""
+        c, h, w = self.shape
+        said = self.grow(code)[:, None] + self.place
+        state, cell = self.begin(code)[None].chunk(2, 2)
+        rows: Tensor = self.row(self.writer(said, (state.contiguous(), cell.contiguous()))[0])
+        return rows.view(-1, h, c, w).transpose(1, 2)
+
+
+def _start_lstm_(layer: nn.LSTM) -> None:
+    """Turn nothing to noise and forget nothing at first.
+
+    Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning", ICLR 2014, and
+    Jozefowicz et al., "An empirical exploration of recurrent network architectures", ICML 2015.
+    """
+    for name, values in layer.named_parameters():
+        if name.startswith("weight_hh"):
+            for gate in values.detach().chunk(4):
+                nn.init.orthogonal_(gate)
+        elif name.startswith("bias_ih"):
+            values.detach().chunk(4)[1].fill_(1.0)

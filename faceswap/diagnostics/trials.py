@@ -1,0 +1,114 @@
+"""What doctor tries out: each part that other packages do, in the smallest way that shows it works.
+
+A version that is installed but does not fit shows here, not after an hour of work.
+"""
+
+import importlib
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``run`` says how it went, or raises whatever went wrong; ``lost`` is what then fails."""
+
+    title: str
+    lost: str
+    run: Callable[[], str]
+
+
+def try_video() -> str:
+    """Write a short video with sound, and read it again.
+
+    Raises FaceswapError, or whatever PyAV does where it does not fit.
+    """
+    import numpy as np
+
+    from faceswap.errors import InputError
+    from faceswap.video.compare import sound_digests
+    from faceswap.video.reader import VideoReader
+    from faceswap.video.test_audio import SOUND_RATE, new_video, write_sound
+    from faceswap.video.writer import VideoWriter
+
+    count, rate = 5, 25
+    x = np.linspace(0, 255, 64, dtype=np.float32)
+    # A grey ramp that becomes lighter: what comes back must tell the frames and sides apart.
+    images = [
+        np.repeat(np.tile((x * (n + 1) / count).astype(np.uint8), (48, 1))[..., None], 3, axis=2)
+        for n in range(count)
+    ]
+    with tempfile.TemporaryDirectory(prefix="faceswap-doctor-") as folder:
+        sound, path = Path(folder) / "sound.mp4", Path(folder) / "trial.mp4"
+        write_sound(sound, np.zeros(SOUND_RATE * count // rate, np.float32))
+        with VideoWriter(path, new_video(sound, 64, 48, count, rate)) as writer:
+            for number, image in enumerate(images):
+                writer.write(image, number, 1)
+        with VideoReader(path) as video:
+            frames = list(video)
+        # x264 at the default quality keeps such a ramp within two levels.
+        if [frame.time for frame in frames] != [n / rate for n in range(count)] or any(
+            np.abs(frame.image.astype(int) - image).mean() > 6
+            for frame, image in zip(frames, images, strict=True)
+        ):
+            raise InputError("Other frames than were written came back.")
+        if sound_digests(path) != sound_digests(sound):
+            raise InputError("Other sound than was written came back.")
+    return f"{count} frames with sound written and read"
+
+
+def try_faces() -> str:
+    """Look for faces where there are none, in pictures of two sizes, and for landmarks on grey.
+
+    OpenCV 4 runs the detector's network wrongly once the size has changed: it then sees faces
+    everywhere. Raises ValueError when that happens, or whatever the networks do.
+    """
+    import numpy as np
+
+    from faceswap.faces.align import mean_face
+    from faceswap.faces.detect import make_detector
+    from faceswap.faces.landmarks import make_landmarker
+
+    detector = make_detector()
+    for height in (640, 480, 640):
+        if detector.detect(np.full((height, 640, 3), 128, np.uint8)):
+            raise ValueError("the detector finds faces in a grey picture")
+    guess = (mean_face().points[:68, :2] * 30 + 64).astype(np.float32)
+    located = make_landmarker().locate(np.full((128, 128, 3), 128, np.uint8), [guess])
+    if not np.isfinite(located[0].points).all():
+        raise ValueError("the landmarks are no numbers")
+    return "the detector and the landmarks' network run"
+
+
+def try_imports(*modules: str) -> Callable[[], str]:
+    """A trial that imports ``modules``."""
+
+    def run() -> str:
+        for module in modules:
+            importlib.import_module(module)
+        return "its packages load"
+
+    return run
+
+
+def trials() -> tuple[Trial, ...]:
+    """All trials; the window's only where Qt is installed."""
+    always = (
+        Trial("video", "no video can be written or read", try_video),
+        Trial("faces", "no face can be found", try_faces),
+        # Compiling is set up when the module is imported.
+        Trial(
+            "rendering",
+            "no sample can be rendered",
+            try_imports("faceswap.synthetic.rasteriser", "scipy.spatial"),
+        ),
+        Trial("curves", "training cannot write its curves", try_imports("torch.utils.tensorboard")),
+        Trial("lab", "the lab cannot run", try_imports("sklearn.decomposition", "scipy.signal")),
+    )
+    if importlib.util.find_spec("PySide6") is None:
+        return always
+    # The systems' libraries that Qt's wheels take for granted are missing on many servers.
+    qt = try_imports("PySide6.QtWidgets", "PySide6.QtSvg", "pyqtgraph")
+    return (*always, Trial("window", "the window cannot open", qt))

@@ -1,0 +1,100 @@
+"""What crops tell of the clip they were cut from, where the index is lost."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faceswap.faces.align import invert, transform
+from faceswap.faces.crops import FaceRecord, crop_place, read_record
+from faceswap.faces.exclusion import EXCLUDED
+from faceswap.faces.index_schema import FaceRow, FrameRow
+
+_LARGEST = 2**63
+"""SQLite's integers end there."""
+
+
+@dataclass(frozen=True)
+class Remains:
+    """The rows that a side's crops, excluded ones too, tell of.
+
+    last: the last frame of which there is a crop, be it damaged, or -1.
+    """
+
+    frames: list[FrameRow]
+    faces: list[FaceRow]
+    last: int
+
+
+def named_crops(folder: Path) -> Iterator[Path]:
+    """The files in ``folder``, and in its folder of excluded ones, that are named as crops are."""
+    for place in (folder, folder / EXCLUDED):
+        if place.is_dir():
+            yield from (path for path in place.iterdir() if crop_place(path.name))
+
+
+def any_remains(folder: Path, side: str, footage: str | None) -> bool:
+    """Whether one of the crops in ``folder`` tells of ``side``; see ``remains``."""
+    return any(_tells(path.name, read_record(path), side, footage) for path in named_crops(folder))
+
+
+def remains(folder: Path, side: str, footage: str | None) -> Remains:
+    """What the crops in ``folder`` tell of ``side``, whose footage has this fingerprint.
+
+    Crops of another side or of other footage, and those of other names than extraction gives,
+    were put there by hand and tell nothing of it.
+    """
+    paths = {path.name: path for path in named_crops(folder)}
+    faces: list[FaceRow] = []
+    stamps: dict[int, tuple[int, float]] = {}
+    shots: dict[int, int] = {}
+    last = -1
+    with ThreadPoolExecutor(4) as pool:
+        for name, record in zip(paths, pool.map(read_record, paths.values()), strict=True):
+            place = crop_place(name)
+            if place is not None and record is None:
+                last = max(last, place[0])
+            if record is None or not _tells(name, record, side, footage):
+                continue
+            last = max(last, record.frame)
+            faces.append(_face(record, name))
+            pts = -1 if record.pts is None else record.pts
+            stamps[record.frame] = (pts if abs(pts) < _LARGEST else -1, record.time)
+            shots[record.frame] = record.shot or 0
+    faces.sort(key=lambda face: (face.frame, face.track))
+    return Remains(list(_frames(stamps, shots)), faces, last)
+
+
+def _tells(name: str, record: FaceRecord | None, side: str, footage: str | None) -> bool:
+    return (
+        record is not None
+        and record.side == side
+        and record.footage in (None, footage)
+        and (record.frame, record.track) == crop_place(name)
+        # its matrix leads back to the frame
+        and abs(float(np.linalg.det(record.matrix[:, :2]))) > 1e-9
+    )
+
+
+def _face(record: FaceRecord, name: str) -> FaceRow:
+    back = invert(record.matrix)
+    return FaceRow(
+        record.frame,
+        record.track,
+        transform(back, record.points),
+        transform(back, record.forehead),
+        record.presence,
+        record.pose,
+        name,
+    )
+
+
+def _frames(stamps: dict[int, tuple[int, float]], shots: dict[int, int]) -> Iterator[FrameRow]:
+    """The frames that have crops; the first of those of a shot counts as its beginning."""
+    before = 0
+    for frame in sorted(stamps):
+        shot = shots[frame]
+        yield FrameRow(frame, *stamps[frame], cut=shot > before)
+        before = max(before, shot)

@@ -1,0 +1,202 @@
+"""Looking at what extraction found, without changing it: single frames, spans, many faces."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceswap.faces.crops import CHUNK, FaceRecord, read_record
+from faceswap.faces.exclusion import EXCLUDED
+from faceswap.faces.index import FaceIndex
+from faceswap.io.database import open_to_read, told
+
+COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")
+"""What ``FaceTable.values`` holds; blur and brightness are NaN until measured."""
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class SeenFace:
+    """One face of one frame: points float32 (68, 2) in frame pixels."""
+
+    track: int
+    presence: float
+    points: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FaceTable:
+    """All crops of a side: their file names, and float32 (N, len(COLUMNS))."""
+
+    names: list[str]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """A clip along its frames, spans being (first, last).
+
+    tracks: where each face is. low: where it is seen with a presence below the limit. gaps:
+    frames that were looked at and show no face. cuts: first frames of shots.
+    """
+
+    frames: int
+    tracks: dict[int, list[Span]]
+    low: dict[int, list[Span]]
+    gaps: list[Span]
+    cuts: list[int]
+
+
+class Browser:
+    """Reads an index while others write it.
+
+    rows: under which name the rows of a side are found, where that is not the side's own; see
+    ``FaceIndex.key``. Raises DamagedIndexError when the index is damaged, ProjectError when another
+    program does not let go of it, OutputError when it cannot be read.
+    """
+
+    def __init__(self, path: Path, rows: Callable[[str], str] | None = None) -> None:
+        self._path, self._rows_of = path, rows
+        self._instead: FaceIndex | None = None
+
+    def read_instead(self, index: FaceIndex | None) -> None:
+        """Read ``index``, which stands for a file that is lost, and close it in the end."""
+        if self._instead is not None:
+            self._instead.close()
+        self._instead = index
+
+    def faces_at(self, side: str, frame: int) -> list[SeenFace]:
+        """The faces of one frame, by track; empty where there is no index yet."""
+        rows = self._rows(
+            "SELECT track, presence, points FROM faces WHERE side = ? AND frame = ? ORDER BY track",
+            (side, frame),
+        )
+        return [
+            SeenFace(track, presence, np.frombuffer(points, np.float32).reshape(-1, 2))
+            for track, presence, points in rows
+        ]
+
+    def last_seen(self, side: str) -> tuple[int, str] | None:
+        """Frame and crop of the last face written so far, or None."""
+        rows = self._rows(
+            "SELECT frame, crop FROM faces WHERE side = ? AND crop IS NOT NULL"
+            " ORDER BY frame DESC LIMIT 1",
+            (side,),
+        )
+        return rows[0] if rows else None
+
+    def summary(self, side: str) -> tuple[bool, int, int, int]:
+        """Whether the side is complete; numbers of frames, faces and tracks so far."""
+        complete = self._rows("SELECT complete FROM clips WHERE side = ?", (side,))
+        frames = self._rows("SELECT COUNT(*) FROM frames WHERE side = ?", (side,))
+        faces = self._rows(
+            "SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE side = ?", (side,)
+        )
+        if not complete:
+            return False, 0, 0, 0
+        return bool(complete[0][0]), frames[0][0], faces[0][0], faces[0][1]
+
+    def spans(self, side: str, limit: float) -> Spans:
+        """The whole clip along its frames; faces of a presence below ``limit`` count as low."""
+        looked = self._rows("SELECT frame, cut FROM frames WHERE side = ? ORDER BY frame", (side,))
+        seen: dict[int, list[int]] = {}
+        low: dict[int, list[int]] = {}
+        rows = self._rows(
+            "SELECT frame, track, presence FROM faces WHERE side = ? ORDER BY frame", (side,)
+        )
+        for frame, track, presence in rows:
+            seen.setdefault(track, []).append(frame)
+            if presence < limit:
+                low.setdefault(track, []).append(frame)
+        shown = {frame for frames in seen.values() for frame in frames}
+        return Spans(
+            frames=looked[-1][0] + 1 if looked else 0,
+            tracks={track: joined(frames) for track, frames in sorted(seen.items())},
+            low={track: joined(frames) for track, frames in sorted(low.items())},
+            gaps=joined([frame for frame, _ in looked if frame not in shown]),
+            cuts=[frame for frame, cut in looked if cut and frame],
+        )
+
+    def table(self, side: str, folder: Path) -> FaceTable:
+        """All crops in ``folder``, excluded ones too, by name.
+
+        A crop that the index does not know is asked for its own record; what carries none is
+        left out.
+        """
+        places = dict.fromkeys(_png_names(folder), 0.0)
+        places |= dict.fromkeys(_png_names(folder / EXCLUDED), 1.0)
+        rows = self._rows(
+            "SELECT crop, f.frame, track, time, yaw, pitch, presence FROM faces f JOIN frames g"
+            " ON f.side = g.side AND f.frame = g.frame WHERE f.side = ? AND crop IS NOT NULL",
+            (side,),
+        )
+        known = {row[0]: row[1:] for row in rows}
+        names, values = [], []
+        for name in sorted(places):
+            row = known.get(name)
+            if row is None:
+                row = _own_row(folder / (EXCLUDED if places[name] else "") / name)
+            if row is not None:
+                names.append(name)
+                values.append((*row, np.nan, np.nan, places[name]))
+        shape = (-1, len(COLUMNS))
+        return FaceTable(names, np.array(values, np.float32).reshape(shape))
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
+        side, *others = values
+        if self._instead is not None:
+            db = self._instead.connection
+            return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
+        if not self._path.is_file():
+            return []
+        with closing(open_to_read(self._path)) as db, told(self._path):
+            if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                return []  # the first extraction is about to make the tables
+            return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
+
+    def _name(self, db: sqlite3.Connection, side: str) -> str:
+        """The name of the rows of ``side``: their own, until they are moved to the side's."""
+        rows = self._rows_of(side) if self._rows_of else side
+        found = db.execute("SELECT 1 FROM clips WHERE side = ?", (rows,)).fetchone()
+        return rows if found else side
+
+
+def measure(path: Path) -> tuple[float, float]:
+    """Blur (higher is sharper) and mean brightness (0 to 1) of a crop; NaN where unreadable."""
+    try:
+        with Image.open(path) as picture:
+            blur = FaceRecord.from_json(picture.info[CHUNK]).blur
+            grey = picture.convert("L").reduce(8)
+            return blur, float(np.asarray(grey, np.float32).mean()) / 255
+    except (OSError, SyntaxError, KeyError, ValueError, TypeError):
+        return float("nan"), float("nan")
+
+
+def joined(frames: Sequence[int]) -> list[Span]:
+    """Ascending frames as spans (first, last) of consecutive ones."""
+    spans: list[Span] = []
+    for frame in frames:
+        if spans and frame <= spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], frame)
+        else:
+            spans.append((frame, frame))
+    return spans
+
+
+def _png_names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return [entry.name for entry in folder.iterdir() if entry.suffix == ".png"]
+
+
+def _own_row(path: Path) -> tuple[float, ...] | None:
+    record = read_record(path)
+    if record is None:
+        return None
+    return (record.frame, record.track, record.time, *record.pose[:2], record.presence)

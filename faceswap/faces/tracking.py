@@ -1,0 +1,230 @@
+"""Tracking mode: the landmarks of a frame are where the next frame is looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.errors import ProjectError
+from faceswap.faces.align import upright_matrix
+from faceswap.faces.face import Detector, Face, Frame, Landmarker, Landmarks, Points, as_frame
+from faceswap.faces.finder import PRESENT, face_from, overlap, plausible, search
+
+__all__ = ["Seen", "Tracker"]
+
+_CUT_SHARE = 0.35
+_CUT_LEVEL = 18.0
+_THUMB = 32
+_RETRY = 5
+_REMEMBER = 50
+_DOUBLE = 0.6
+_FAR = 0.05
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One frame's faces, in the order of their tracks.
+
+    cut: a new shot begins with this frame, every track is new. dropped: faces left out because
+    there were more than the tracker follows, as far as the last detection could tell.
+    """
+
+    faces: tuple[Face, ...]
+    cut: bool
+    dropped: int
+
+
+@dataclass(frozen=True)
+class _Track:
+    number: int
+    points: Points
+    score: float
+    missing: int = 0
+
+
+class Tracker:
+    """Follows the faces of one clip, a frame at a time, in the order of presentation.
+
+    A detector looks at the first frame, after a cut, where a face was lost (at once, then every
+    fifth frame) and every `detect_every` frames. A face that comes back where it was lost keeps
+    its track. max_faces: how many are followed at once, the largest first. min_face: new faces
+    less wide than so many pixels are left out.
+
+    `state` is plain data that JSON keeps exactly; a new tracker that is given it by `restore`
+    goes on as this one would have.
+    """
+
+    def __init__(
+        self,
+        landmarker: Landmarker,
+        detector: Detector,
+        *,
+        detect_every: int = 25,
+        max_faces: int = 1,
+        min_face: int = 0,
+    ) -> None:
+        self._landmarker, self._detector = landmarker, detector
+        self._detect_every, self._max_faces, self._min_face = detect_every, max_faces, min_face
+        self._tracks: list[_Track] = []
+        self._next = 0
+        self._frames = 0
+        self._dropped = 0
+        self._thumb: NDArray[np.uint8] | None = None
+
+    def update(self, image: Frame) -> Seen:
+        """The faces of the clip's next frame (H, W, 3)."""
+        frame = as_frame(image)
+        cut = self._cut(frame)
+        if cut:
+            self._tracks.clear()
+        active = [track for track in self._tracks if track.missing == 0]
+        faces = self._follow(frame, active)
+        kept = {face.track for face in faces}
+        self._tracks = [
+            replace(track, missing=0 if track.number in kept else track.missing + 1)
+            for track in self._tracks
+            if track.missing < _REMEMBER
+        ]
+        if self._due(cut or self._frames == 0):
+            turned = cut or self._frames % self._detect_every == 0
+            faces += self._look(frame, faces, turned=turned)
+        self._frames += 1
+        faces.sort(key=lambda face: face.track)
+        placed = {face.track: face.points for face in faces}
+        self._tracks = [
+            replace(track, points=placed.get(track.number, track.points)) for track in self._tracks
+        ]
+        return Seen(tuple(faces), cut, self._dropped)
+
+    def state(self) -> dict[str, Any]:
+        """Everything the next frame depends on, as JSON data."""
+        return {
+            "frames": self._frames,
+            "next": self._next,
+            "dropped": self._dropped,
+            "thumb": None if self._thumb is None else self._thumb.tolist(),
+            "tracks": [
+                {
+                    "number": track.number,
+                    "points": track.points.astype(float).tolist(),
+                    "score": track.score,
+                    "missing": track.missing,
+                }
+                for track in self._tracks
+            ],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`. Raises ProjectError when it isn't one."""
+        try:
+            self._frames, self._next = int(state["frames"]), int(state["next"])
+            self._dropped = int(state["dropped"])
+            thumb = state["thumb"]
+            self._thumb = None if thumb is None else np.atleast_2d(np.asarray(thumb, np.uint8))
+            self._tracks = [
+                _Track(
+                    int(track["number"]),
+                    np.asarray(track["points"], np.float32).reshape(68, 2),
+                    float(track["score"]),
+                    int(track["missing"]),
+                )
+                for track in state["tracks"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProjectError("The stored state of the face tracker is damaged.") from error
+
+    def _follow(self, frame: Frame, tracks: Sequence[_Track]) -> list[Face]:
+        """The tracks' faces in this frame; those that are lost are left out."""
+        answers = self._landmarker.locate(frame, [track.points for track in tracks])
+        again = [
+            row
+            for row, (track, answer) in enumerate(zip(tracks, answers, strict=True))
+            if _moved_far(track.points, answer)
+        ]
+        if again:
+            second = self._landmarker.locate(frame, [answers[row].points for row in again])
+            for row, answer in zip(again, second, strict=True):
+                answers[row] = answer
+        faces: list[Face] = []
+        for track, answer in zip(tracks, answers, strict=True):
+            if answer.presence < PRESENT or not plausible(answer.points, frame):
+                continue
+            face = face_from(answer, score=track.score, track=track.number)
+            if all(overlap(face.box, other.box) < _DOUBLE for other in faces):
+                faces.append(face)
+        return faces
+
+    def _due(self, first: bool) -> bool:
+        """Whether the detector is to look at this frame."""
+        lost = [track.missing for track in self._tracks if track.missing]
+        retry = any(missing % _RETRY == 1 for missing in lost)
+        empty = not self._tracks and self._frames % _RETRY == 0
+        return first or retry or empty or self._frames % self._detect_every == 0
+
+    def _look(self, frame: Frame, followed: list[Face], *, turned: bool) -> list[Face]:
+        """Faces the detector finds beside those followed, as lost tracks found or new ones."""
+        known = [face.box for face in followed]
+        found = search(frame, self._landmarker, self._detector, known=known, turned=turned)
+        found = [face for face in found if face.box[2] - face.box[0] >= self._min_face]
+        room = max(self._max_faces - len(followed), 0)
+        self._dropped = max(len(found) - room, 0)
+        taken: list[Face] = []
+        for face in found[:room]:
+            track = self._lost_near(face)
+            if track is None:
+                track = _Track(self._next, face.points, face.score)
+                self._next += 1
+                self._tracks.append(track)
+            else:
+                self._tracks[self._tracks.index(track)] = revived = replace(
+                    track, missing=0, points=face.points, score=face.score
+                )
+                track = revived
+            taken.append(replace(face, track=track.number))
+        return taken
+
+    def _lost_near(self, face: Face) -> _Track | None:
+        """The lost track whose last place is nearest to the face, within one face's width."""
+        lost = [track for track in self._tracks if track.missing]
+        centre, width = face.points.mean(0), face.box[2] - face.box[0]
+        reach = {
+            track.number: float(np.linalg.norm(track.points.mean(0) - centre)) for track in lost
+        }
+        near = [track for track in lost if reach[track.number] < width]
+        return min(near, key=lambda track: reach[track.number], default=None)
+
+    def _cut(self, frame: Frame) -> bool:
+        """Whether a new shot begins, judged on a few hundred pixels spread over the frame."""
+        thumb = _thumbnail(frame)
+        before, self._thumb = self._thumb, thumb
+        if before is None or before.shape != thumb.shape or thumb.size == 0:
+            return before is not None and before.shape != thumb.shape
+        change = np.abs(thumb.astype(np.int16) - before)
+        return bool(change.mean() > _CUT_LEVEL and (change > _CUT_LEVEL).mean() > _CUT_SHARE)
+
+
+def _thumbnail(frame: Frame) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    if frame.size == 0:
+        return np.zeros((1, 0), np.uint8)
+    rows = np.linspace(0, height - 1, min(_THUMB, height)).astype(np.intp)
+    columns = np.linspace(0, width - 1, min(_THUMB, width)).astype(np.intp)
+    return np.asarray(frame[rows[:, None], columns, 1], np.uint8)
+
+
+def _moved_far(before: Points, answer: Landmarks) -> bool:
+    """Whether the crop made from the points before was off enough for a second pass to pay."""
+    if answer.presence < 0.05 or not np.isfinite(answer.points).all():
+        return False
+    old, new = upright_matrix(before, 1), upright_matrix(answer.points, 1)
+    middle = np.append(before.mean(0), 1)
+    shift = float(np.linalg.norm((new - old) @ middle))
+    (a, b), (c, d) = old[0, :2].tolist(), new[0, :2].tolist()
+    scale = math.hypot(c, d) / max(math.hypot(a, b), 1e-9)
+    turn = abs(math.atan2(a * d - b * c, a * c + b * d))
+    return shift > _FAR or abs(scale - 1) > 2 * _FAR or turn > 2 * _FAR

@@ -1,0 +1,145 @@
+"""Apply a trained repair to pictures of any size, tile by tile."""
+
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceswap.autoencoder.losses import luma
+from faceswap.autoencoder.unet import with_holes
+from faceswap.background import Reports, unheard
+from faceswap.device_support import AREAS, anywhere
+from faceswap.errors import OptionsError
+from faceswap.lab.framework.models import RepairConfig
+from faceswap.training.precision import half_precision
+
+Image = NDArray[np.uint8]
+
+
+class Restorer:
+    """Repairs frames (H, W, 3) with a net of the kind "lab-repair".
+
+    tile: side of the squares the net sees at once; overlap: how far they overlap, joined by
+    smooth weights, so that no seam shows. mask (H, W): 255 where something is missing; holes are
+    filled at the size that the net learnt at, without tiles.
+    Raises OptionsError when the net needs a mask and there is none, or the other way round.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        tile: int = 256,
+        overlap: int = 32,
+        mask: Image | None = None,
+    ) -> None:
+        config = getattr(model, "config", None)
+        assert isinstance(config, RepairConfig)
+        if config.use == "sound":
+            raise OptionsError("This model cleans sound, not pictures.")
+        if config.masked and mask is None:
+            raise OptionsError("This model fills holes: show where they are with --mask.")
+        if mask is not None and not config.masked:
+            raise OptionsError(f"--mask means nothing to a model that can {config.use}.")
+        if not 0 <= overlap < tile // 2:
+            raise OptionsError("The overlap must be less than half of a tile.")
+        self.model, self.config, self.device = model, config, device
+        self.tile, self.overlap = tile, overlap
+        self._mask = mask
+
+    @property
+    def scale(self) -> int:
+        """How much larger the result is."""
+        return round(self.config.strength) if self.config.use == "superres" else 1
+
+    @torch.inference_mode()
+    def restore(self, frame: Image, report: Reports = unheard) -> Image:
+        """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3). report: hears of each tile."""
+        x = torch.from_numpy(frame.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
+        seen, planes = self._seen(x)
+        made = self._tiled(seen, report) if self._mask is None else self._filled(seen, self._mask)
+        if planes:  # each colour went through a grey net by itself
+            made = made.transpose(0, 1)
+        values = (made[0].clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
+        return np.ascontiguousarray(values.permute(1, 2, 0).cpu().numpy())
+
+    def _seen(self, x: Tensor) -> tuple[Tensor, bool]:
+        """The net's input, and whether the colours were taken apart."""
+        config = self.config
+        if config.use == "colourise":
+            return luma(x), False
+        planes = config.channels == 1
+        x = x.transpose(0, 1) if planes else x
+        if config.use == "superres":
+            x = functional.interpolate(
+                x, scale_factor=float(self.scale), mode="bicubic", align_corners=False
+            ).clamp(0, 1)
+        return x, planes
+
+    def _filled(self, x: Tensor, mask: Image) -> Tensor:
+        """Pictures (N, C, H, W) with the holes of ``mask`` filled.
+
+        What goes where a net knows at the size it learnt at; how bright and coloured that is in
+        full size goes on smoothly from around the hole.
+        """
+        height, width = x.shape[2:]
+        if mask.shape != (height, width):
+            raise OptionsError(
+                f"The mask has {mask.shape[1]} × {mask.shape[0]} pixels, the picture "
+                f"{width} × {height}; they must be alike."
+            )
+        hole = (torch.from_numpy(mask.copy()).to(x.device) > 127).to(x)[None, None]
+        hole = hole.expand(len(x), -1, -1, -1)
+        ratio = self.config.size / min(height, width)
+        size = (round(height * ratio), round(width * ratio))
+        share, small = (
+            anywhere(AREAS, partial(functional.interpolate, size=size, mode="area"), t)
+            for t in (1 - hole, x * (1 - hole))
+        )
+        small = small / share.clamp(min=1e-3)
+        with half_precision(self.model, x.device):
+            made = self.model(with_holes(small, (share < 0.5).to(x)))
+        large = functional.interpolate(made, (height, width), mode="bicubic", align_corners=False)
+        rest = with_holes(x - large, hole)[:, :-1]
+        return torch.where(hole > 0, large + rest, x)
+
+    def _tiled(self, x: Tensor, report: Reports) -> Tensor:
+        """The net over (N, I, H, W), tile by tile: (N, C, H, W)."""
+        height, width = x.shape[2:]
+        total = x.new_zeros(len(x), self.config.channels, height, width)
+        weights = x.new_zeros(1, 1, height, width)
+        tops, lefts = (starts(side, self.tile, self.overlap) for side in (height, width))
+        for row, top in enumerate(tops):
+            for column, left in enumerate(lefts):
+                report(row * len(lefts) + column, len(tops) * len(lefts))
+                part = x[:, :, top : top + self.tile, left : left + self.tile]
+                window = feather(part.shape[2], part.shape[3], self.overlap).to(x)
+                place = (..., slice(top, top + self.tile), slice(left, left + self.tile))
+                with half_precision(self.model, x.device):
+                    made = self.model(part)
+                total[place] += made * window
+                weights[place] += window
+        return total / weights
+
+
+def starts(length: int, tile: int, overlap: int) -> list[int]:
+    """Where tiles begin that cover ``length``, each overlapping the one before by ``overlap``
+    or more; the last ends at the end."""
+    if length <= tile:
+        return [0]
+    step = tile - overlap
+    return [*range(0, length - tile, step), length - tile]
+
+
+def feather(height: int, width: int, overlap: int) -> Tensor:
+    """Weights (1, 1, height, width) that rise from nearly 0 at the edges over ``overlap``."""
+
+    def ramp(length: int) -> Tensor:
+        place = torch.arange(length) + 0.5
+        edge = torch.minimum(place, length - place)
+        return (edge / max(1, overlap)).clamp(max=1)
+
+    return (ramp(height)[:, None] * ramp(width))[None, None]

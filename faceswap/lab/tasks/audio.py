@@ -1,0 +1,326 @@
+"""Take noise out of sound, by a convolutional autoencoder over spectrograms."""
+
+import io
+import struct
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from faceswap.autoencoder.unet import RestoringNet
+from faceswap.device_support import dice_on_processor
+from faceswap.errors import InputError, OutputError
+from faceswap.events import Notice
+from faceswap.io.provenance import repaired
+from faceswap.lab.framework.data import fingerprint
+from faceswap.lab.framework.figure import curves, sheet, write_png
+from faceswap.lab.framework.models import RepairConfig
+from faceswap.lab.framework.run import Run, Settings, finish, train
+from faceswap.lab.framework.training_task import Losses
+
+RATE = 8000
+WINDOW, HOP = 256, 64
+_FLOOR, _RANGE = -80.0, 100.0  # dB
+_TRUE = "Sound made up by a program, for faceswap's lab."
+_NOISY = "Sound made up by a program, for faceswap's lab; noise was added."
+
+Wave = NDArray[np.float32]
+
+
+def spectrogram(sound: Tensor) -> Tensor:
+    """Complex spectrum (N, 129, T) of sounds (N, L), 32 ms windows every 8 ms at 8 kHz."""
+    window = torch.hann_window(WINDOW, device=sound.device)
+    return torch.stft(sound, WINDOW, HOP, window=window, return_complex=True)
+
+
+def sounded(spectrum: Tensor, length: int) -> Tensor:
+    """Sounds (N, length) of spectra (N, 129, T)."""
+    window = torch.hann_window(WINDOW, device=spectrum.device)
+    return torch.istft(spectrum, WINDOW, HOP, window=window, length=length)
+
+
+def as_picture(spectrum: Tensor) -> Tensor:
+    """Levels of spectra (N, 129, T) as pictures (N, 1, 128, T): 0 is −80 dB, 1 is 20 dB; the
+    highest frequency is left out."""
+    level = 20 * (spectrum[:, :-1].abs() / (WINDOW / 4) + 1e-6).log10()
+    return ((level - _FLOOR) / _RANGE).clamp(0, 1)[:, None]
+
+
+def cleaned(model: nn.Module, noisy: Tensor) -> Tensor:
+    """Sounds (N, L) without what ``model`` takes for noise; the phase stays the noisy one's."""
+    spectrum = spectrogram(noisy)
+    gain = functional.pad(gains(model, as_picture(spectrum)), (0, 0, 0, 1), mode="replicate")
+    return sounded(spectrum * gain[:, 0], noisy.shape[1])
+
+
+def gains(model: nn.Module, levels: Tensor) -> Tensor:
+    """What share of each place (N, 1, 128, T) is sound, 0 to 1, at most 3 dB apart from 0 dB.
+
+    The levels may lie elsewhere than ``model``, whose device computes; the answer comes back.
+    """
+    out: Tensor = model(levels.to(next(model.parameters()).device))
+    return out.to(levels.device)
+
+
+def snr(sound: Tensor, clean: Tensor) -> float:
+    """Signal-to-noise ratio in dB of sounds (N, L), over all of them."""
+    noise = (sound - clean).square().sum().clamp(min=1e-12)
+    return float(10 * (clean.square().sum() / noise).log10())
+
+
+def made_sounds(count: int, seconds: float, generator: Generator) -> Tensor:
+    """Clean sounds (count, L): chords of decaying tones for half, speech-like ones for half."""
+    length = int(seconds * RATE)
+    t = torch.arange(length) / RATE
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator)
+
+    tones = torch.zeros(count, length)
+    for _ in range(4):
+        pitch = 110 * 2 ** (drawn(count, 1) * 4)
+        start = drawn(count, 1) * seconds * 0.7
+        after = (t - start).clamp(min=0)
+        shape = (after * 60).clamp(max=1) * torch.exp(-after * (2 + 6 * drawn(count, 1)))
+        for partial in range(1, 4):
+            tones += shape * torch.sin(2 * torch.pi * pitch * partial * t) / partial**1.5
+    voice = _voice(count, t, generator)
+    half = torch.arange(count)[:, None] % 2 == 0
+    sound = torch.where(half, tones, voice)
+    return 0.3 * sound / sound.square().mean(1, keepdim=True).sqrt().clamp(min=1e-3)
+
+
+def _voice(count: int, t: Tensor, generator: Generator) -> Tensor:
+    """Syllables: harmonics of a gliding pitch under three moving formants."""
+    length = len(t)
+
+    def glide(low: float, high: float, knots: int) -> Tensor:
+        points = torch.rand((count, 1, knots), generator=generator) * (high - low) + low
+        return functional.interpolate(points, length, mode="linear", align_corners=True)[:, 0]
+
+    pitch = glide(90, 240, 5)
+    phase = torch.cumsum(2 * torch.pi * pitch / RATE, 1)
+    formants = [glide(300, 850, 8), glide(900, 2300, 8), glide(2300, 3200, 8)]
+    total = torch.zeros(count, length)
+    for number in range(1, 16):
+        hertz = number * pitch
+        loud = sum(
+            torch.exp(-(((hertz - f) / (90 + 60 * i)) ** 2)) / (1 + i)
+            for i, f in enumerate(formants)
+        )
+        total += torch.where(hertz < 3800, loud + 0.02, torch.zeros(())) * torch.sin(number * phase)
+    syllables = glide(-1.0, 1.5, 12).clamp(0, 1)
+    return total * syllables
+
+
+@dataclass(frozen=True)
+class SoundBatch:
+    """levels (n, 1, 128, T) of noisy sound; gain (n, 1, 128, T) wanted; weight of each place."""
+
+    levels: Tensor
+    gain: Tensor
+    weight: Tensor
+
+    def part(self, index: int, count: int) -> "SoundBatch":
+        """The ``index``-th of ``count`` equal portions."""
+        n = len(self.levels)
+        mine = slice(index * n // count, (index + 1) * n // count)
+        return SoundBatch(self.levels[mine], self.gain[mine], self.weight[mine])
+
+    def to(self, device: torch.device) -> "SoundBatch":
+        """The same on ``device``."""
+        return SoundBatch(*(part.to(device) for part in (self.levels, self.gain, self.weight)))
+
+
+class SoundTask:
+    """Made or given sounds with noise of 0 to 15 dB; a training.loop.Task.
+
+    What is learnt is the gain of each place that leaves the sound and takes the noise (Wiener).
+    """
+
+    def __init__(self, sounds: Tensor, held_out: Tensor, noise: float | None) -> None:
+        self.fingerprint = fingerprint(sounds)
+        self._sounds, self._held_out, self._noise = sounds, held_out, noise
+
+    def batch(self, count: int, generator: Generator, progress: float) -> SoundBatch:
+        """``count`` stretches of half a second with noise; made on the processor, where the
+        sounds are, and given to the device of ``generator``."""
+        made = self._noisy(self._sounds, count, dice_on_processor(generator))
+        return made.to(generator.device)
+
+    def _noisy(self, sounds: Tensor, count: int, generator: Generator) -> SoundBatch:
+        length = RATE // 2
+        which = torch.randint(len(sounds), (count,), generator=generator)
+        first = torch.randint(sounds.shape[1] - length + 1, (count,), generator=generator)
+        clean = sounds[which[:, None], first[:, None] + torch.arange(length)]
+        noisy = with_noise(clean, self._noise, generator)
+        own, seen = spectrogram(clean)[:, :-1], spectrogram(noisy)[:, :-1]
+        # The share of what is heard that points where the sound does.
+        gain = ((own * seen.conj()).real / seen.abs().square().clamp(min=1e-9)).clamp(0, 1)
+        # In proportion to what an error costs in the sound itself.
+        weight = seen.abs().square()
+        weight = weight / weight.mean((1, 2), keepdim=True).clamp(min=1e-9)
+        return SoundBatch(as_picture(spectrogram(noisy)), gain[:, None], weight[:, None])
+
+    def losses(self, model: nn.Module, batch: SoundBatch) -> Losses:
+        """Squared error of the sound, and a little of the gain, where nothing is heard."""
+        d = (gains(model, batch.levels) - batch.gain).square()
+        return {"loss": (d * batch.weight).mean() + 0.1 * d.mean()}
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """The loss on held-out sounds."""
+        batch = self._noisy(self._held_out, 32, torch.Generator().manual_seed(1))
+        return {"held-out loss": float(self.losses(model, batch)["loss"])}
+
+    @torch.no_grad()
+    def preview(self, model: nn.Module, path: Path) -> None:
+        """Spectrograms seen, and the gains made and wanted."""
+        batch = self._noisy(self._held_out, 6, torch.Generator().manual_seed(1))
+        rows = [("noisy", batch.levels), ("gain made", gains(model, batch.levels))]
+        write_png(path, sheet([(n, x.flip(2)) for n, x in [*rows, ("wanted", batch.gain)]], 128))
+
+
+def with_noise(clean: Tensor, ratio: float | None, generator: Generator) -> Tensor:
+    """Sounds (N, L) with white or brown noise at ``ratio`` dB, or from 0 to 15 dB by chance."""
+    n = len(clean)
+    white = torch.randn(clean.shape, generator=generator)
+    spectrum = torch.fft.rfft(white)
+    spectrum = spectrum / torch.linspace(0.05, 1, spectrum.shape[1])
+    coloured = torch.fft.irfft(spectrum, clean.shape[1])
+    pick = torch.rand((n, 1), generator=generator) < 0.5
+    noise = torch.where(pick, white, coloured)
+    noise = noise / noise.square().mean(1, keepdim=True).sqrt()
+    level = torch.rand((n, 1), generator=generator) * 15 if ratio is None else torch.tensor(ratio)
+    size = clean.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
+    return clean + noise * size * 10 ** (-level / 20)
+
+
+def sound(settings: Settings) -> Run:
+    """Denoise sound: made tones and speech-like ones, or a WAV file, which is then cleaned.
+
+    strength: the signal-to-noise ratio in dB that is tested, 5 by default.
+    """
+    ratio = 5.0 if settings.strength is None else settings.strength
+    generator = torch.Generator().manual_seed(settings.seed)
+    sounds = made_sounds(240, 2.0, generator)
+    given = None
+    if settings.data:
+        given, rate, channels = read_wav(settings.data[0])
+        given = resampled(given, rate, RATE)
+        if (rate, channels) != (RATE, 1):
+            yield Notice(
+                message=f"The sound has {rate:,} Hz and {channels} channels. The autoencoder hears "
+                f"{RATE:,} Hz and one channel, and what it cleans comes back so."
+            )
+    config = RepairConfig(use="sound", widths=(12, 24, 48, 64))
+    task = SoundTask(sounds[48:], sounds[:24], None)
+    model = yield from train(task, config, settings, "sound", 1200, batch=8, precision=None)
+    assert isinstance(model, RestoringNet)
+    clean = sounds[24:48]
+    noisy = with_noise(clean, ratio, generator)
+    with torch.no_grad():
+        made = cleaned(model, noisy)
+    before, after = snr(noisy, clean), snr(made, clean)
+    levels = [as_picture(spectrogram(s)).flip(2)[:6] for s in (noisy, made, clean)]
+    rows = list(zip(("noisy", f"cleaned, {after - before:+.1f} dB", "true"), levels, strict=True))
+    figures: dict[str, Any] = {
+        "SNR before": before,
+        "SNR after": after,
+        "gain in dB": after - before,
+    }
+    for kind, first in (("tones", 0), ("speech-like", 1)):
+        figures[f"gain in dB, {kind}"] = snr(made[first::2], clean[first::2]) - snr(
+            noisy[first::2], clean[first::2]
+        )
+    # Equally loud or quiet, for comparing.
+    heard = quiet_enough(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
+    told = {"noisy": _NOISY, "cleaned": f"{_NOISY} {repaired('sound').text}", "true": _TRUE}
+    for (name, words), one in zip(told.items(), heard, strict=True):
+        write_wav(settings.folder / f"{name}.wav", one, RATE, words)
+    sentence = (
+        f"The signal-to-noise ratio of sounds it has never heard goes from {before:.1f} to "
+        f"{after:.1f} dB: {figures['gain in dB, tones']:+.1f} dB for tones and "
+        f"{figures['gain in dB, speech-like']:+.1f} dB for speech-like sound."
+    )
+    if given is not None:
+        with torch.no_grad():
+            own = cleaned(model, torch.from_numpy(given)[None])[0]
+        target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
+        write_wav(target, quiet_enough(own.numpy())[0], RATE, repaired("sound").text)
+        sentence += f" The given sound, cleaned, is {target}."
+    # The loudest 40 ms of one sound: more would be too fine to see.
+    first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80
+    places = range(first, first + 320)
+    line = {
+        name: [(i / RATE, float(one[1, i])) for i in places]
+        for name, one in (("noisy", noisy), ("true", clean), ("cleaned", made))
+    }
+    blocks = [sheet(rows, 150), curves("40 ms of sound", line, "seconds", "level", 1150)]
+    return (yield from finish(settings, "sound", blocks, figures, sentence))
+
+
+def read_wav(path: Path) -> tuple[Wave, int, int]:
+    """The mean of a WAV file's channels, −1 to 1, its rate and how many channels there were; of 8,
+    16 or 32 bits. Raises InputError."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            data = file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise InputError(f"{path} is no WAV file that can be read: {error}.") from error
+    kinds = {1: np.uint8, 2: np.int16, 4: np.int32}
+    if width not in kinds:
+        raise InputError(f"{path} has samples of {8 * width} bits; 8, 16 and 32 can be read.")
+    whole = np.frombuffer(data[: len(data) // width * width], kinds[width])
+    level = whole / 128.0 - 1 if width == 1 else whole / 2.0 ** (8 * width - 1)
+    values = np.asarray(level, np.float32)
+    if len(values) < channels * RATE // 10:
+        raise InputError(f"{path} holds hardly any sound.")
+    usable = len(values) // channels * channels
+    return values[:usable].reshape(-1, channels).mean(1), rate, channels
+
+
+def resampled(sound: Wave, old: int, new: int) -> Wave:
+    """A sound (L,) at another rate."""
+    from scipy.signal import resample_poly
+
+    return np.asarray(resample_poly(sound, new, old), np.float32) if old != new else sound
+
+
+def quiet_enough(*sounds: Wave) -> list[Wave]:
+    """Sounds (L,), all made quieter by the same factor if any leaves −1 to 1."""
+    most = max(1.0, *(float(np.abs(one).max()) for one in sounds))
+    return [one / np.float32(most) for one in sounds]
+
+
+def write_wav(path: Path, sound: Wave, rate: int, comment: str = "") -> None:
+    """Write a sound (L,), cut at −1 and 1, in 16 bits; raises OutputError when it cannot be.
+
+    comment: what is told about it, as a RIFF file does (LIST INFO ICMT).
+    """
+    whole = (np.clip(sound, -1, 1) * 32767).round().astype("<i2")
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(whole.tobytes())
+    data = stream.getvalue()
+    if comment:
+        words = comment.encode() + b"\0"
+        words += b"\0" * (len(words) % 2)  # chunks begin at even places
+        info = b"INFO" + b"ICMT" + struct.pack("<I", len(words)) + words
+        data += b"LIST" + struct.pack("<I", len(info)) + info
+        data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror}.") from error

@@ -1,0 +1,306 @@
+"""How much a code remembers: against PCA, against its length, against JPEG; and how it looks."""
+
+import io
+import itertools
+import zlib
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from faceswap.autoencoder.interface import Autoencoder
+from faceswap.autoencoder.losses import mse
+from faceswap.autoencoder.lstm import LstmConfig
+from faceswap.autoencoder.transformer import PatchConfig
+from faceswap.errors import OptionsError
+from faceswap.events import Event
+from faceswap.lab.framework.data import Pictures, Split, split
+from faceswap.lab.framework.figure import Block, beside, curves, plane, rgb, sheet
+from faceswap.lab.framework.models import body_for, fitting, patches_for
+from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
+from faceswap.lab.framework.training_task import DIGITS, Jitter, LabTask, Repeat
+from faceswap.lab.registry import UseName
+
+LENGTHS = (2, 5, 16, 32)
+
+
+def jitter_for(pictures: Pictures) -> Jitter:
+    """Changes of pictures that make the few there are enough."""
+    if pictures.shape[0] == 1:
+        return DIGITS
+    return Jitter(rotation=5, scale=0.05, shift=0.03, flip=0.5)
+
+
+def learn(
+    settings: Settings, parts: Split, numbers: int, name: str, steps: int
+) -> Generator[Event, None, Autoencoder]:
+    """A convolutional autoencoder with a code of so many numbers, trained."""
+    config = body_for(parts.training.shape, numbers, 256)
+    jitter = jitter_for(parts.training)
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
+    steps = fewer(steps, parts.training.shape)
+    model = yield from train(task, config, settings, name, steps)
+    assert isinstance(model, Autoencoder)
+    return model
+
+
+@torch.no_grad()
+def encoded(model: Autoencoder, x: Tensor) -> Tensor:
+    """Codes (N, K) of pictures (N, C, H, W)."""
+    return torch.cat([model.encode(part) for part in torch.split(x, 256)])
+
+
+@torch.no_grad()
+def decoded(model: Autoencoder, codes: Tensor) -> Tensor:
+    """Pictures (N, C, H, W) of codes (N, K)."""
+    return torch.cat([model.decode(part) for part in torch.split(codes, 256)])
+
+
+def principal(training: Tensor, numbers: int) -> PCA:
+    """PCA with so many components of pictures (N, C, H, W)."""
+    flat = training.flatten(1).cpu().numpy()
+    # Of pictures that are all alike it cannot say which share of their variance it explains.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return PCA(min(numbers, *flat.shape), random_state=0).fit(flat)
+
+
+def through_pca(pca: PCA, x: Tensor) -> Tensor:
+    """Pictures as their principal components remember them."""
+    flat = pca.inverse_transform(pca.transform(x.flatten(1).cpu().numpy()))
+    return torch.from_numpy(flat).to(x).view_as(x)
+
+
+def reconstruct(settings: Settings) -> Run:
+    """A convolutional autoencoder against PCA with as many numbers, 32 by default."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    numbers = settings.code or 32
+    parts = split(pictures, settings.seed)
+    model = yield from learn(settings, parts, numbers, "reconstruct", 4500)
+    x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
+    made = decoded(model, encoded(model, x))
+    linear = through_pca(principal(training, numbers), x)
+    ours, theirs = float(mse(made, x)), float(mse(linear, x))
+    figures = {"numbers": numbers, "test MSE": ours, "test MSE of PCA": theirs}
+    sentence = (
+        f"With {numbers} numbers for a picture of {x[0].numel():,} values the autoencoder's mean "
+        f"squared error on unseen pictures is {ours:.4f}, that of PCA {theirs:.4f}."
+    )
+    rows = [("pictures", x[:12]), ("autoencoder", made[:12]), ("PCA", linear[:12])]
+    return (yield from finish(settings, "reconstruct", [sheet(rows)], figures, sentence))
+
+
+def compare_codes(settings: Settings) -> Run:
+    """Codes of 2, 5, 16 and 32 numbers side by side, and PCA's error beside."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
+    rows, ours, theirs = [("pictures", x[:12])], [], []
+    for numbers in LENGTHS:
+        model = yield from learn(settings, parts, numbers, f"codes-{numbers}", 1500)
+        made = decoded(model, encoded(model, x))
+        linear = through_pca(principal(training, numbers), x)
+        ours.append((float(numbers), float(mse(made, x))))
+        theirs.append((float(numbers), float(mse(linear, x))))
+        rows.append((f"{numbers} numbers, MSE {ours[-1][1]:.4f}", made[:12]))
+    figures = {
+        "codes": [
+            {"numbers": int(n), "test MSE": a, "test MSE of PCA": b}
+            for (n, a), (_, b) in zip(ours, theirs, strict=True)
+        ]
+    }
+    plot = curves(
+        "Error against the length of the code",
+        {"autoencoder": ours, "PCA": theirs},
+        "numbers",
+        "test MSE",
+        log_x=True,
+    )
+    goes, meaning = (
+        ("falls", "the shorter the code, the more it shows a typical picture instead of this one")
+        if all(b < a for (_, a), (_, b) in itertools.pairwise(ours))
+        else ("goes", "longer codes bring nothing here, or need longer training")
+    )
+    sentence = (
+        f"From 2 to 32 numbers the error {goes} from {ours[0][1]:.4f} to {ours[-1][1]:.4f} (PCA: "
+        f"{theirs[0][1]:.4f} to {theirs[-1][1]:.4f}); {meaning}."
+    )
+    return (yield from finish(settings, "codes", [sheet(rows), plot], figures, sentence))
+
+
+def rate(settings: Settings) -> Run:
+    """Bytes against error: rounded, packed codes, and JPEG of the same pictures on one sheet."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    if pictures.shape[1] % 4:
+        raise OptionsError("Give --size as a multiple of 4, as JPEG works in blocks.")
+    parts = split(pictures, settings.seed)
+    numbers = settings.code or 32
+    model = yield from learn(settings, parts, numbers, "rate", 2500)
+    x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
+    known = encoded(model, training)
+    # Numbers that are the same for all pictures have no spread to be rounded by.
+    codes, spread = encoded(model, x), known.std(0).clamp(min=1e-6)
+    mine, theirs = [], []
+    shown = {}
+    for step in (0.125, 0.25, 0.5, 1.0, 2.0):
+        whole = (codes / (spread * step)).round()
+        size = packed(whole.cpu().numpy()) / len(x)
+        made = decoded(model, whole * spread * step)
+        mine.append((size, float(mse(made, x))))
+        shown[size] = made
+    sheets = rgb(x) if x.shape[1] == 3 else rgb(x)[..., :1]
+    for quality in (1, 3, 5, 8, 12, 20, 30, 45, 60):
+        size, again = jpeg(sheets, quality)
+        made = torch.from_numpy(again).permute(0, 3, 1, 2).to(x) / 255
+        theirs.append((size / len(x), float(mse(made, x))))
+        shown[theirs[-1][0]] = made
+    level = at_rate(theirs, mine[1][0])
+    figures: dict[str, Any] = {
+        "autoencoder": [{"bytes": a, "test MSE": b} for a, b in mine],
+        "JPEG": [{"bytes": a, "test MSE": b} for a, b in theirs],
+        "at as many bytes": {"bytes": mine[1][0], "autoencoder": mine[1][1], "JPEG": level},
+    }
+    verdict = (
+        f"JPEG cannot go so low (its least is {theirs[0][0]:.0f} bytes)"
+        if level is None
+        else f"JPEG {level:.4f}"
+    )
+    sentence = (
+        f"At {mine[1][0]:.0f} bytes a picture the autoencoder's error is {mine[1][1]:.4f}, "
+        f"{verdict}; but the autoencoder's error stays above {min(e for _, e in mine):.4f} at any "
+        "size, where JPEG's goes on to 0, it knows one kind of picture only, and its own weights "
+        "are not counted."
+    )
+    nearest = min((a for a, _ in theirs), key=lambda a: abs(a - mine[1][0]))
+    rows = [
+        ("pictures", x[:12]),
+        (f"autoencoder, {mine[1][0]:.0f} bytes", shown[mine[1][0]][:12]),
+        (f"JPEG, {nearest:.0f} bytes", shown[nearest][:12]),
+    ]
+    lines = {"autoencoder": mine, "JPEG": theirs}
+    plot = curves("Rate and distortion", lines, "bytes a picture", "test MSE", log_x=True)
+    return (yield from finish(settings, "rate", [sheet(rows), plot], figures, sentence))
+
+
+def packed(whole: NDArray[np.float32]) -> int:
+    """Bytes of whole numbers (N, K), column after column, as zlib packs them."""
+    small = np.clip(whole, -128, 127).astype(np.int8)
+    return len(zlib.compress(np.ascontiguousarray(small.T).tobytes(), 9))
+
+
+def jpeg(pictures: Block, quality: int) -> tuple[int, Block]:
+    """Bytes of pictures (N, H, W, C) as one JPEG, so that its header counts once, and what is
+    left of them. Each has its own blocks of 8 × 8, so that neighbours don't disturb."""
+    n, h, w, c = pictures.shape
+    columns = int(np.ceil(np.sqrt(n)))
+    lines = -(-n // columns)
+    tall, wide = -(-h // 8) * 8, -(-w // 8) * 8
+    page = np.zeros((lines * columns, tall, wide, c), np.uint8)
+    page[:n] = np.pad(pictures, ((0, 0), (0, tall - h), (0, wide - w), (0, 0)), mode="edge")
+    whole = page.reshape(lines, columns, tall, wide, c).transpose(0, 2, 1, 3, 4)
+    flat = whole.reshape(lines * tall, columns * wide, c)
+    stream = io.BytesIO()
+    Image.fromarray(flat[..., 0] if c == 1 else flat).save(
+        stream, "JPEG", quality=quality, optimize=True
+    )
+    again = np.array(Image.open(stream)).reshape(lines, tall, columns, wide, c)
+    tiles = again.transpose(0, 2, 1, 3, 4).reshape(lines * columns, tall, wide, c)
+    return len(stream.getvalue()), np.ascontiguousarray(tiles[:n, :h, :w])
+
+
+def at_rate(line: list[tuple[float, float]], size: float) -> float | None:
+    """The error on ``line`` at ``size`` bytes, between its points; None below the smallest."""
+    ordered = sorted(line)
+    if size < ordered[0][0]:
+        return None
+    return float(np.interp(size, [a for a, _ in ordered], [b for _, b in ordered]))
+
+
+def scatter(settings: Settings) -> Run:
+    """Pictures on a plane: by a code of two numbers, and by the first two principal components."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    model = yield from learn(settings, parts, 2, "scatter", 4000)
+    x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
+    pca = principal(training, 2)
+    planes = {
+        "autoencoder": (encoded(model, training).cpu().numpy(), encoded(model, x).cpu().numpy()),
+        "PCA": tuple(pca.transform(t.flatten(1).cpu().numpy()) for t in (training, x)),
+    }
+    labels = None if parts.test.labels is None else parts.test.labels.numpy()
+    figures: dict[str, Any] = {"test MSE": float(mse(decoded(model, encoded(model, x)), x))}
+    figures["test MSE of PCA"] = float(mse(through_pca(pca, x), x))
+    blocks, said = [], []
+    for name, (known, points) in planes.items():
+        title = name
+        if labels is not None and parts.training.labels is not None:
+            near = KNeighborsClassifier(min(10, len(known))).fit(
+                known, parts.training.labels.numpy()
+            )
+            right = float(near.score(points, labels))
+            figures[f"neighbours of {name} tell the class"] = right
+            title = f"{name}: neighbours tell {right:.0%} of the classes"
+            said.append(f"{right:.0%} by {name}")
+        blocks.append(plane(title, points.astype(np.float64), labels, parts.test.classes, x))
+    sentence = (
+        f"Two numbers per picture: error {figures['test MSE']:.4f} against "
+        f"{figures['test MSE of PCA']:.4f} of PCA"
+        + (f"; ten neighbours on the plane tell the class, {' and '.join(said)}." if said else ".")
+    )
+    return (yield from finish(settings, "scatter", [beside(*blocks)], figures, sentence))
+
+
+def sequence(settings: Settings) -> Run:
+    """An LSTM autoencoder that reads and writes pictures row by row."""
+    pictures = settings.pictures()
+    channels, height, width = pictures.shape
+    numbers = fitting(settings.code or 32, pictures.shape)
+    config = LstmConfig(channels=channels, height=height, size=width, hidden=160, numbers=numbers)
+    return (yield from _other(settings, pictures, config, "sequence", 3000))
+
+
+def transformer(settings: Settings) -> Run:
+    """A Transformer autoencoder over patches."""
+    pictures = settings.pictures()
+    config = patches_for(pictures.shape, settings.code or 32)
+    return (yield from _other(settings, pictures, config, "transformer", 4000))
+
+
+def _other(
+    settings: Settings,
+    pictures: Pictures,
+    config: LstmConfig | PatchConfig,
+    use: UseName,
+    steps: int,
+) -> Run:
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    jitter = jitter_for(pictures)
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
+    model = yield from train(task, config, settings, use, fewer(steps, pictures.shape))
+    assert isinstance(model, Autoencoder)
+    x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
+    made = decoded(model, encoded(model, x))
+    linear = through_pca(principal(training, model.code), x)
+    figures = {
+        "numbers": model.code,
+        "test MSE": float(mse(made, x)),
+        "test MSE of PCA": float(mse(linear, x)),
+    }
+    how = "row by row" if use == "sequence" else "as a sequence of patches"
+    sentence = (
+        f"Read {how} into {model.code} numbers, unseen pictures come back with an error of "
+        f"{figures['test MSE']:.4f} (PCA: {figures['test MSE of PCA']:.4f})."
+    )
+    rows = [("pictures", x[:12]), (use, made[:12]), ("PCA", linear[:12])]
+    return (yield from finish(settings, use, [sheet(rows)], figures, sentence))

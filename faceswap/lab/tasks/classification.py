@@ -1,0 +1,169 @@
+"""Telling classes with few labels, by what was learnt without any."""
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from torch import nn
+
+from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
+from faceswap.autoencoder.interface import Autoencoder
+from faceswap.autoencoder.losses import mse
+from faceswap.autoencoder.stacked import Classifier, Stage, release
+from faceswap.events import Event
+from faceswap.lab.framework.data import Pictures, Split, split
+from faceswap.lab.framework.figure import curves, sheet
+from faceswap.lab.framework.models import ClassifierConfig, build, fitting
+from faceswap.lab.framework.run import Run, Settings, finish, notices, train
+from faceswap.lab.framework.training_task import Jitter, LabTask, OneLayer, Repeat, Tell
+from faceswap.lab.tasks.bottleneck import jitter_for
+from faceswap.lab.tasks.search import learn_to_search
+
+STARTS = ("stacked", "scratch")
+"""How the classifier of ``stacked`` may begin."""
+
+
+def few(pictures: Pictures, count: int, seed: int) -> Pictures:
+    """``count`` pictures by chance, as many of each class as can be."""
+    labels = pictures.known_labels("classify")
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    rank = torch.empty(len(labels), dtype=torch.long)
+    for number in torch.unique(labels):
+        mine = order[labels[order] == number]
+        rank[mine] = torch.arange(len(mine))
+    return pictures.subset(torch.argsort(rank * len(labels) + order.argsort())[:count])
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, pictures: Pictures, settings: Settings) -> float:
+    """Share of pictures that are told right."""
+    labels = pictures.known_labels("classify")
+    x = pictures.floats().to(settings.device)
+    told = torch.cat([model(part).argmax(1).cpu() for part in torch.split(x, 256)])
+    return float((told == labels).float().mean())
+
+
+def tell(
+    settings: Settings,
+    labelled: Pictures,
+    parts: Split,
+    body: Autoencoder,
+    pretrained: bool,
+    name: str,
+    steps: int,
+    jitter: Jitter | None = None,
+) -> Generator[Event, None, nn.Module]:
+    """A classifier taught ``labelled``; from ``body``'s weights, or the same net from scratch."""
+    config = ClassifierConfig(body=_config_of(body), classes=len(labelled.classes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        model = build(config)
+    assert isinstance(model, Classifier)
+    if pretrained:
+        model.body.load_state_dict(body.state_dict())
+    task = LabTask(labelled, parts.validation, Tell(), settings.device, jitter=jitter)
+    # What is already known must not be unlearnt by large steps.
+    rate = 3e-4 if pretrained else 1e-3
+    return (yield from train(task, config, settings, name, steps, rate=rate, model=model))
+
+
+def _config_of(body: Autoencoder) -> Any:
+    return getattr(body, "config")  # noqa: B009  (every body that can be classified by has one)
+
+
+def classify(settings: Settings) -> Run:
+    """An encoder taught without labels plus softmax, against the same net from scratch."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    pictures.known_labels("classify")
+    parts = split(pictures, settings.seed)
+    body = yield from learn_to_search(settings, parts, "encoder", 4000)
+    total = len(parts.training)
+    counts = sorted({min(100, total), min(1000, total), total})
+    lines: dict[str, list[tuple[float, float]]] = {"pre-trained": [], "from scratch": []}
+    told: list[dict[str, Any]] = []
+    for count in counts:
+        labelled = few(parts.training, count, settings.seed)
+        steps = 500 if count <= 100 else 1000
+        row: dict[str, Any] = {"labels": count}
+        for kind in lines:
+            name = f"{kind.replace(' ', '-')}-{count}"
+            model = yield from tell(
+                settings, labelled, parts, body, kind == "pre-trained", name, steps
+            )
+            row[kind] = accuracy(model, parts.test, settings)
+            lines[kind].append((float(count), row[kind]))
+        if count == counts[0]:
+            # What bending the labelled pictures brings by itself.
+            for kind in lines:
+                jitter = jitter_for(labelled)
+                name, known = f"{kind.replace(' ', '-')}-bent", kind == "pre-trained"
+                model = yield from tell(settings, labelled, parts, body, known, name, steps, jitter)
+                row[f"{kind}, pictures bent"] = accuracy(model, parts.test, settings)
+        told.append(row)
+    plot = curves("Accuracy on unseen pictures", lines, "labels", "accuracy", log_x=True)
+    first, last = told[0], told[-1]
+    sentence = (
+        f"With {counts[0]} labels the pre-trained encoder tells {first['pre-trained']:.1%} of "
+        f"unseen pictures right, the same net from scratch {first['from scratch']:.1%} (where the "
+        f"labelled pictures are bent at random, {first['pre-trained, pictures bent']:.1%} and "
+        f"{first['from scratch, pictures bent']:.1%}); with all {total:,} it is "
+        f"{last['pre-trained']:.1%} and {last['from scratch']:.1%}."
+    )
+    return (yield from finish(settings, "classify", [plot], {"accuracy": told}, sentence))
+
+
+def stacked(settings: Settings) -> Run:
+    """Layer after layer by itself, then all together, then a softmax layer with labels."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    pictures.known_labels("stacked")
+    parts = split(pictures, settings.seed)
+    channels, height, width = pictures.shape
+    config = DenseConfig(
+        channels=channels,
+        size=width,
+        height=height,
+        widths=(256, 128, fitting(settings.code or 32, pictures.shape)),
+        hidden="leaky",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        whole = DenseAutoencoder(config)
+    whole.begin_at(float(parts.training.floats().mean()))
+    x = parts.test.floats().to(settings.device)
+    jitter = jitter_for(pictures)
+    figures: dict[str, Any] = {}
+    for number in range(whole.depth):
+        task = LabTask(parts.training, parts.validation, OneLayer(), settings.device, jitter=jitter)
+        stage = yield from train(
+            task, config, settings, f"layer-{number + 1}", 1500, model=Stage(whole, number)
+        )
+        assert isinstance(stage, Stage)
+        whole = stage.whole
+    with torch.no_grad():
+        made = whole(x)
+    figures["test MSE, layers one by one"] = float(mse(made, x))
+    rows = [("pictures", x[:12]), ("layers one by one", made[:12])]
+    release(whole)
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
+    tuned = yield from train(task, config, settings, "fine-tuned", 4000, model=whole)
+    assert isinstance(tuned, DenseAutoencoder)
+    with torch.no_grad():
+        made = tuned(x)
+    figures["test MSE, fine-tuned"] = float(mse(made, x))
+    rows.append(("fine-tuned together", made[:12]))
+    labelled = few(parts.training, 1000, settings.seed)
+    figures["labels"] = len(labelled)
+    for kind in STARTS:
+        model = yield from tell(
+            settings, labelled, parts, tuned, kind == "stacked", f"{kind}-1000", 1500
+        )
+        figures[f"accuracy, {kind}"] = accuracy(model, parts.test, settings)
+    told, scratch = (figures[f"accuracy, {kind}"] for kind in STARTS)
+    sentence = (
+        f"Layer by layer the error is {figures['test MSE, layers one by one']:.4f}, fine-tuned "
+        f"together {figures['test MSE, fine-tuned']:.4f}; with {len(labelled):,} labels the "
+        f"stacked encoder tells {told:.1%} right, the same net from scratch {scratch:.1%}."
+    )
+    return (yield from finish(settings, "stacked", [sheet(rows)], figures, sentence))

@@ -1,0 +1,301 @@
+"""Pictures that never were: from random codes, and as they are told."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from faceswap.autoencoder.stacked import Classifier
+from faceswap.autoencoder.variational import VariationalAutoencoder, negative_elbo
+from faceswap.errors import OptionsError
+from faceswap.events import Event
+from faceswap.lab.framework.data import Split, split
+from faceswap.lab.framework.figure import grid, sheet
+from faceswap.lab.framework.models import ClassifierConfig, VariationalConfig, body_for, fitting
+from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
+from faceswap.lab.framework.training_task import LabBatch, LabTask, Tell, Vary
+from faceswap.lab.tasks.bottleneck import encoded, jitter_for, learn
+from faceswap.lab.tasks.captions import Captions
+
+VAE_STEPS = 3000
+"""Steps after which a VAE of digits gains little more."""
+
+
+def vary(
+    settings: Settings, parts: Split, latents: int, name: str, steps: int
+) -> Generator[Event, None, VariationalAutoencoder]:
+    """A variational autoencoder, trained."""
+    grey = parts.training.shape[0] == 1
+    config = varying(parts.training.shape, latents)
+    jitter = jitter_for(parts.training)
+    # Whole grey levels of a photograph are no coin tosses; β makes up for the missing scale.
+    aim = Vary(beta=1.0 if grey else 0.3, warmup=0.1)
+    task = LabTask(
+        parts.training, parts.validation, aim, settings.device, jitter=jitter, dice=latents
+    )
+    steps = fewer(steps, parts.training.shape)
+    model = yield from train(task, config, settings, name, steps, rate=2e-3)
+    assert isinstance(model, VariationalAutoencoder)
+    return model
+
+
+def varying(shape: tuple[int, int, int], latents: int, words: int = 0) -> VariationalConfig:
+    """A variational autoencoder that suits pictures (C, S, S), its inner code no longer than they
+    are. Raises OptionsError as ``models.fitting`` and ``models.body_for``."""
+    body = body_for(shape, min(256, shape[0] * shape[1] * shape[2]))
+    return VariationalConfig(body=body, latents=fitting(latents, shape), words=words)
+
+
+@torch.no_grad()
+def elbo(
+    model: VariationalAutoencoder, x: Tensor, samples: int = 8, seed: int = 0
+) -> tuple[float, float, float]:
+    """−ELBO, reconstruction and KL of pictures (N, C, H, W), in nats, means over them."""
+    generator = torch.Generator(x.device).manual_seed(seed)
+    sums = torch.zeros(3)
+    for part in torch.split(x, 200):
+        noise = torch.randn(samples, len(part), model.latents, generator=generator, device=x.device)
+        raw, q = model(part, noise)
+        sums += torch.stack(negative_elbo(raw, q, part)).cpu() * len(part) / len(x)
+    return float(sums[0]), float(sums[1]), float(sums[2])
+
+
+def judge(settings: Settings, parts: Split) -> Generator[Event, None, Classifier]:
+    """A classifier of the pictures, to score what is made."""
+    body = body_for(parts.training.shape, 64)
+    classes = len(parts.training.classes)
+    config = ClassifierConfig(body=body, classes=classes)
+    task = LabTask(
+        parts.training,
+        parts.validation,
+        Tell(),
+        settings.device,
+        jitter=jitter_for(parts.training),
+    )
+    steps = fewer(1000, parts.training.shape)
+    model = yield from train(task, config, settings, "judge", steps, rate=1e-3)
+    assert isinstance(model, Classifier)
+    return model
+
+
+@torch.no_grad()
+def confidence(model: Classifier, x: Tensor) -> Tensor:
+    """The probability (N,) of the class that ``model`` finds most likely."""
+    return torch.cat([functional.softmax(model(part), 1).amax(1) for part in torch.split(x, 256)])
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """How true made pictures are: name of the measure, which gives (N,) for (N, C, H, W); more of
+    it is better where ``more`` says so."""
+
+    name: str
+    measure: Callable[[Tensor], Tensor]
+    more: bool
+
+    def text(self, value: float) -> str:
+        """A value for people."""
+        return f"{value:.0%}" if self.more else f"{value:.4f}"
+
+
+def yardstick(settings: Settings, parts: Split) -> Generator[Event, None, Yardstick]:
+    """How sure a classifier is; of pictures without classes, how far the nearest true one is."""
+    if parts.training.labels is not None:
+        judging = yield from judge(settings, parts)
+        return Yardstick("confidence", partial(confidence, judging), more=True)
+    places = torch.linspace(0, len(parts.training) - 1, min(2000, len(parts.training))).long()
+    known = parts.training.subset(places).floats().to(settings.device)
+    return Yardstick("distance", partial(distance, known), more=False)
+
+
+def distance(known: Tensor, x: Tensor) -> Tensor:
+    """The least mean squared difference (N,) of each of (N, C, H, W) from any of ``known``."""
+    flat = known.flatten(1)
+    near = [torch.cdist(part.flatten(1), flat).amin(1) for part in torch.split(x, 256)]
+    return torch.cat(near).square() / flat.shape[1]
+
+
+def apart(known: Tensor, x: Tensor) -> Tensor:
+    """As ``distance``, but as a share of each picture's own mean square: near 1 or above it for
+    what is no picture, however dim."""
+    return distance(known, x) / x.flatten(1).square().mean(1).clamp(min=1e-6)
+
+
+def vae(settings: Settings) -> Run:
+    """A variational autoencoder with 20 numbers by default: what it remembers, in nats."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    latents = settings.code or 20
+    model = yield from vary(settings, parts, latents, "vae", VAE_STEPS)
+    x = parts.test.floats().to(settings.device)
+    total, told, kl = elbo(model, x)
+    generator = torch.Generator(settings.device).manual_seed(settings.seed)
+    z = torch.randn(12, latents, generator=generator, device=settings.device)
+    figures = {"latents": latents, "-ELBO": total, "reconstruction": told, "KL": kl}
+    with torch.no_grad():
+        rows = [
+            ("pictures", x[:12]),
+            ("remembered", model.decode(model.encode(x[:12]))),
+            ("from N(0, I)", model.decode(z)),
+        ]
+    sentence = (
+        f"With {latents} latent numbers unseen pictures cost {total:.1f} nats at most: {kl:.1f} "
+        f"for the code and {told:.1f} for what the code leaves open."
+    )
+    return (yield from finish(settings, "vae", [sheet(rows)], figures, sentence))
+
+
+def generate(settings: Settings) -> Run:
+    """Random codes: junk from a plain autoencoder, pictures from a variational one."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    latents = settings.code or 20
+    yard = yield from yardstick(settings, parts)
+    model = yield from vary(settings, parts, latents, "vae", VAE_STEPS)
+    plain = yield from learn(settings, parts, latents, "plain", 2000)
+    flat = yield from vary(settings, parts, 2, "manifold", 2000)
+    generator = torch.Generator(settings.device).manual_seed(settings.seed)
+    z = torch.randn(500, latents, generator=generator, device=settings.device)
+    x = parts.test.floats().to(settings.device)
+    with torch.no_grad():
+        drawn, junk = model.decode(z), plain.decode(z)
+        known = encoded(plain, parts.training.floats().to(settings.device))
+        fitted = plain.decode(known.mean(0) + z * known.std(0))
+        side = torch.linspace(0.03, 0.97, 14, device=settings.device)
+        # Even steps of probability, so that the grid shows all of N(0, I).
+        ticks = torch.erfinv(2 * side - 1) * 2**0.5
+        places = torch.stack(torch.meshgrid(-ticks, ticks, indexing="ij"), -1).view(-1, 2).flip(1)
+        title = "All that a VAE with a code of two numbers draws"
+        manifold = grid(flat.decode(places), 14, title=title)
+    kinds = {
+        "pictures": x,
+        "VAE, N(0, I)": drawn,
+        "plain, N(0, I)": junk,
+        "plain, codes' own mean and spread": fitted,
+    }
+    rows, figures = [], dict[str, Any]()
+    places = torch.linspace(0, len(parts.training) - 1, min(2000, len(parts.training))).long()
+    true = parts.training.subset(places).floats().to(settings.device)
+    for name, made in kinds.items():
+        far = figures[f"distance, {name}"] = float(apart(true, made).mean())
+        told = f"{far:.0%} apart"
+        if yard.more:
+            value = figures[f"{yard.name}, {name}"] = float(yard.measure(made).mean())
+            told += f", {value:.0%} sure"
+        rows.append((f"{name}: {told}", made[:12]))
+    ours, theirs, own = (
+        figures[f"distance, {name}"] for name in ("VAE, N(0, I)", "plain, N(0, I)", "pictures")
+    )
+    verdict = (
+        "what random codes mean is learnt by the VAE alone"
+        if ours < 0.8 * theirs
+        else "the VAE is no better here and needs longer training"
+    )
+    sentence = (
+        f"What the VAE draws from random codes differs from the nearest true picture by "
+        f"{ours:.0%} of its own strength, what a plain autoencoder does by {theirs:.0%}, and "
+        f"unseen true pictures by {own:.0%}: {verdict}."
+    )
+    if yard.more:
+        sure = [f"{figures[f'{yard.name}, {name}']:.0%}" for name in kinds]
+        sentence += (
+            f" A classifier is {sure[1]}, {sure[2]} and {sure[0]} sure of them; it is made sure "
+            "by junk too."
+        )
+    return (yield from finish(settings, "generate", [sheet(rows), manifold], figures, sentence))
+
+
+def caption(settings: Settings) -> Run:
+    """Pictures of what a text says: class, thickness and slant, by a conditional VAE."""
+    pictures = settings.pictures(channels=1)
+    yield from notices(pictures)
+    labels = pictures.known_labels("caption")
+    if len(pictures.classes) > 200:
+        raise OptionsError("Captions can tell at most 200 classes apart.")
+    parts = split(pictures, settings.seed)
+    writer = Captions.fitted(parts.training.floats(), pictures.classes)
+    asked = None if settings.text is None else writer.understood(settings.text)
+    judging = yield from judge(settings, parts)
+    latents = settings.code or 10
+    config = varying(pictures.shape, latents, len(writer.words))
+
+    def words(batch: LabBatch) -> Tensor:
+        return writer.read(batch.targets, batch.labels)
+
+    task = LabTask(
+        parts.training,
+        parts.validation,
+        Vary(warmup=0.1, words=words),
+        settings.device,
+        jitter=jitter_for(pictures),
+        dice=latents,
+    )
+    model = yield from train(task, config, settings, "caption", fewer(3000, pictures.shape))
+    assert isinstance(model, VariationalAutoencoder)
+    generator = torch.Generator(settings.device).manual_seed(settings.seed)
+    # A name without pictures is nothing that was learnt.
+    known = [int(n) for n in torch.nonzero(torch.bincount(labels))[:, 0]]
+    said = [
+        (known[number % len(known)], thick, slant)
+        for number, (thick, slant) in enumerate(
+            [(-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, -1), (1, -1), (-1, 1)]
+        )
+    ]
+    if asked is not None:
+        said.insert(0, asked)
+    rows = [
+        (writer.text(*what), drawn_as(model, writer.numbers(*what), 10, generator)) for what in said
+    ]
+    figures = _obeyed(model, judging, writer, known, generator)
+    sentence = (
+        f"Told what to draw, the model draws the right class in {figures['right class']:.0%} of "
+        f"cases; 'thick' has {figures['thick over thin']:.2f} times the ink of 'thin', and "
+        f"'right' leans {figures['right minus left in degrees']:.0f}° more to the right than "
+        f"'left'. What a caption says is measured off each picture that is learnt from, of which "
+        f"there are {len(parts.training):,}."
+    )
+    return (yield from finish(settings, "caption", [sheet(rows)], figures, sentence))
+
+
+@torch.no_grad()
+def drawn_as(
+    model: VariationalAutoencoder, words: list[int], count: int, generator: torch.Generator
+) -> Tensor:
+    """``count`` pictures of what the ``words`` of a caption say."""
+    device = generator.device
+    z = torch.randn(count, model.latents, generator=generator, device=device)
+    return model.decode(z, torch.tensor([words] * count, device=device))
+
+
+def _obeyed(
+    model: VariationalAutoencoder,
+    judging: nn.Module,
+    writer: Captions,
+    classes: list[int],
+    g: torch.Generator,
+) -> dict[str, float]:
+    """How far what is drawn is what was told, over the numbers of all ``classes``."""
+    right: list[float] = []
+    ink: dict[int, list[Tensor]] = {-1: [], 1: []}
+    lean: dict[int, list[Tensor]] = {-1: [], 1: []}
+    for number in classes:
+        for thick in (-1, 1):
+            for slant in (-1, 1):
+                made = drawn_as(model, writer.numbers(number, thick, slant), 20, g)
+                with torch.no_grad():
+                    right.append(float((judging(made).argmax(1) == number).float().mean()))
+                ink[thick].append(made.flatten(1).mean(1))
+                lean[slant].append(writer.slant(made))
+    mean = {key: float(torch.cat(v).mean()) for key, v in ink.items()}
+    angle = {key: float(torch.cat(v).mean()) for key, v in lean.items()}
+    return {
+        "right class": sum(right) / len(right),
+        "thick over thin": mean[1] / mean[-1],
+        "right minus left in degrees": angle[1] - angle[-1],
+    }

@@ -1,0 +1,144 @@
+"""What restraint does to a code: sparse by L1 or KL, contractive, denoising, or none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.autoencoder.corruption import gaussian
+from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
+from faceswap.autoencoder.interface import Autoencoder
+from faceswap.autoencoder.losses import mse
+from faceswap.autoencoder.regularisation import (
+    SPARSE_WEIGHT,
+    contractive_estimate,
+    contractive_exact,
+    contractive_sigmoid,
+    sparse_kl,
+    sparse_l1,
+)
+from faceswap.lab.framework.data import split
+from faceswap.lab.framework.figure import sheet
+from faceswap.lab.framework.run import Run, Settings, finish, notices, train
+from faceswap.lab.framework.training_task import LabBatch, LabTask, Repeat, Spoil, as_it_is
+
+Penalty = Callable[[Autoencoder, LabBatch, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Restraint:
+    """What is added to the loss, and what spoils the pictures; deep: of the deep encoder; dice:
+    how many random numbers a picture needs for it."""
+
+    penalty: Penalty | None = None
+    spoil: Spoil = as_it_is
+    deep: bool = False
+    dice: int = 0
+
+
+def restraints(strength: float, deep_code: int) -> dict[str, Restraint]:
+    """Kinds of restraint; strength multiplies the usual weight of each. deep_code: length of the
+    deep encoder's code."""
+
+    def l1(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
+        return strength * SPARSE_WEIGHT * sparse_l1(code)
+
+    def kl(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
+        return strength * 1e-4 * sparse_kl(code, 0.05)
+
+    def contractive(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
+        assert isinstance(model, DenseAutoencoder)
+        layer = model.encoders[0]
+        assert isinstance(layer, nn.Linear)
+        return strength * 1e-3 * contractive_sigmoid(layer.weight, code)
+
+    def estimated(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
+        # The dice are the batch's, so that a run that was stopped goes on exactly.
+        return strength * 1e-4 * contractive_estimate(model.encode, batch.inputs, batch.dice[None])
+
+    def noisy(x: Tensor, g: torch.Generator) -> Tensor:
+        return gaussian(x, min(1.0, 0.3 * strength), g)
+
+    return {
+        "none": Restraint(),
+        "sparse, L1": Restraint(l1),
+        "sparse, KL": Restraint(kl),
+        "contractive": Restraint(contractive),
+        "denoising": Restraint(spoil=noisy),
+        "deep": Restraint(deep=True),
+        "deep, contractive": Restraint(estimated, deep=True, dice=deep_code),
+    }
+
+
+def restraint(settings: Settings) -> Run:
+    """One overcomplete sigmoid layer under each restraint, and a deep encoder without one and
+    under Hutchinson's estimate of the contractive one; strength multiplies their weights."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    channels, height, width = pictures.shape
+    size: dict[str, Any] = {"channels": channels, "size": width, "height": height}
+    one = DenseConfig(**size, widths=(settings.code or 256,), code_active="sigmoid")
+    # Tied, as else the decoder makes up for any code that was only made smaller.
+    deep = DenseConfig(**size, widths=(256, 128, 64), hidden="silu", tied=True)
+    x = parts.test.floats().to(settings.device)
+    rows, figures = [("pictures", x[:12])], dict[str, Any]()
+    strength = 1.0 if settings.strength is None else settings.strength
+    for name, kind in restraints(strength, deep.widths[-1]).items():
+        task = LabTask(
+            parts.training,
+            parts.validation,
+            Repeat(penalty=kind.penalty),
+            settings.device,
+            kind.spoil,
+            dice=kind.dice,
+        )
+        folder = f"restraint-{name.replace(', ', '-').lower()}"
+        config = deep if kind.deep else one
+        model = yield from train(task, config, settings, folder, 2500, strength=strength)
+        assert isinstance(model, DenseAutoencoder)
+        figures[name] = measured(model, x, settings.seed)
+        with torch.no_grad():
+            rows.append((f"{name}: MSE {figures[name]['test MSE']:.4f}", model(x[:12])))
+        weight = model.encoders[0].weight
+        assert isinstance(weight, Tensor)
+        rows.append((f"{name}: what 12 units look for", _filters(weight, pictures.shape)))
+    plain = figures["none"]
+    slope, deep_slope = (
+        figures[held]["slope"] / figures[free]["slope"]
+        for held, free in (("contractive", "none"), ("deep, contractive", "deep"))
+    )
+    sentence = (
+        f"Without restraint {plain['active units']:.0%} of the units are at work in a picture; "
+        f"with KL {figures['sparse, KL']['active units']:.0%}. The contractive code moves "
+        f"{slope:.2f} times as much with its input as without the penalty, that of a deep encoder "
+        f"{deep_slope:.2f} times, and "
+        f"the denoising one brings noisy pictures back with an error of "
+        f"{figures['denoising']['MSE from noise']:.4f} instead of {plain['MSE from noise']:.4f}."
+    )
+    return (yield from finish(settings, "restraint", [sheet(rows, 52)], figures, sentence))
+
+
+def measured(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]:
+    """slope: how far the code moves for a small step of the input, taken in all directions
+    together, the root of ‖J‖²; spread: how far codes are from their mean, as a measure of it."""
+    generator = torch.Generator(x.device).manual_seed(seed)
+    with torch.no_grad():
+        code = model.encode(x)
+        found = {
+            "test MSE": float(mse(model(x), x)),
+            "MSE from noise": float(mse(model(gaussian(x, 0.3, generator)), x)),
+            "slope": contractive_exact(model.encode, x[:16]).item() ** 0.5,
+            "spread": code.var(0, correction=0).sum().item() ** 0.5,
+        }
+    if model.config.code_active == "sigmoid":
+        found["active units"] = float((code > 0.1).float().mean())
+    return found
+
+
+def _filters(weight: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    rows = weight[:12].detach().view(-1, *shape)
+    most = rows.flatten(1).abs().amax(1).view(-1, 1, 1, 1).clamp(min=1e-9)
+    return 0.5 + 0.5 * rows / most

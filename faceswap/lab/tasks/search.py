@@ -1,0 +1,122 @@
+"""Find pictures like a given one, by their codes."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from faceswap.autoencoder.interface import Autoencoder
+from faceswap.autoencoder.losses import mse
+from faceswap.events import Event
+from faceswap.lab.framework.data import Pictures, Split, load_query, split
+from faceswap.lab.framework.figure import sheet
+from faceswap.lab.framework.models import body_for
+from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
+from faceswap.lab.framework.training_task import Jitter, LabTask, Repeat
+from faceswap.lab.tasks.bottleneck import encoded
+
+BENT = Jitter(rotation=20, scale=0.2, shift=0.08, warp=0.2)
+"""How far digits are bent to learn what stays the same."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """Codes (N, K) of all pictures, of length 1 each."""
+
+    codes: Tensor
+
+    @classmethod
+    def of(cls, codes: Tensor) -> "Index":
+        """An index of codes (N, K)."""
+        return cls(functional.normalize(codes, dim=1))
+
+    def nearest(self, queries: Tensor, count: int) -> Tensor:
+        """The places (Q, count) of what is most like queries (Q, K), best first, by angle."""
+        likeness = functional.normalize(queries, dim=1) @ self.codes.T
+        return likeness.topk(min(count, len(self.codes)), dim=1).indices
+
+
+def precision(labels: Tensor, asked: Tensor, found: Tensor) -> float:
+    """Share of what was ``found`` (Q, k) that has the label ``asked`` for (Q,)."""
+    return float((labels[found] == asked[:, None]).float().mean())
+
+
+def learn_to_search(
+    settings: Settings, parts: Split, name: str, steps: int
+) -> Generator[Event, None, Autoencoder]:
+    """An autoencoder that sees pictures turned, moved and bent, and makes the straight ones.
+
+    So its code keeps what is shown, and forgets how it was held: what a search, or a classifier
+    with few labels, needs. It needs no labels itself.
+    """
+    config = body_for(parts.training.shape, settings.code or 64, 256)
+    grey = parts.training.shape[0] == 1
+    bent = BENT if grey else Jitter(rotation=10, scale=0.15, shift=0.08, warp=0.1)
+    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, bent)
+    steps = fewer(steps, parts.training.shape)
+    model = yield from train(task, config, settings, name, steps)
+    assert isinstance(model, Autoencoder)
+    return model
+
+
+def retrieve(settings: Settings) -> Run:
+    """Index pictures by their codes; a second input is a picture, or a folder of them, to look for
+    among all. Without one, those set aside are looked for among those learnt from."""
+    pictures = settings.pictures()
+    yield from notices(pictures)
+    parts = split(pictures, settings.seed)
+    asked, indexed = parts.test, parts.training
+    if len(settings.data) > 1:
+        asked, indexed = load_query(settings.data[1], pictures.shape, settings.report), pictures
+        yield from notices(asked)
+    query = asked.floats().to(settings.device)
+    model = yield from learn_to_search(settings, parts, "retrieve", 4000)
+    known = indexed.floats().to(settings.device)
+    index, raw = Index.of(encoded(model, known)), Index.of(known.flatten(1))
+    found = index.nearest(encoded(model, query), 10)
+    pixels = raw.nearest(query.flatten(1), 10)
+    shown = min(6, len(query))
+    rows = [
+        (f"query {n + 1} and the ten most like it", torch.cat([query[n : n + 1], known[found[n]]]))
+        for n in range(shown)
+    ]
+    figures: dict[str, object] = {"indexed": len(known), "numbers": model.code}
+    each: dict[str, list[Any]] = {}
+    if indexed.files:
+        each["found"] = [[str(indexed.files[int(i)]) for i in row] for row in found[:50]]
+    if len(settings.data) < 2 and parts.test.labels is not None:
+        assert parts.training.labels is not None
+        mine = precision(parts.training.labels, parts.test.labels, found.cpu())
+        plain = precision(parts.training.labels, parts.test.labels, pixels.cpu())
+        figures |= {"precision@10": mine, "precision@10 of raw pixels": plain}
+        sentence = (
+            f"Of ten pictures found by a code of {model.code} numbers {mine:.1%} show what the "
+            f"query shows; by all {known[0].numel():,} pixels it is {plain:.1%}."
+        )
+    else:
+        order = torch.Generator().manual_seed(settings.seed)
+        others = known[torch.randint(len(known), (len(query),), generator=order)]
+        near, far = float(mse(known[found[:, 0]], query)), float(mse(others, query))
+        figures |= {"MSE of the first found": near, "MSE of any other": far}
+        sentence = (
+            f"{_first(asked, indexed, found, model.code)} Its mean squared difference from the "
+            f"query is {near:.4f}, that of a picture drawn by lot {far:.4f}."
+        )
+    return (yield from finish(settings, "retrieve", [sheet(rows)], figures, sentence, each))
+
+
+def _first(asked: Pictures, indexed: Pictures, found: Tensor, numbers: int) -> str:
+    """What was found first, (Q, k) being the places of all."""
+    if len(asked) == 1 and indexed.files:
+        nearest = indexed.files[int(found[0, 0])]
+        return (
+            f"Of {len(indexed):,} pictures, {nearest.parent.name}/{nearest.name} is most like the "
+            f"query by a code of {numbers} numbers."
+        )
+    return (
+        f"For each of {len(asked):,} queries the picture most like it is found among "
+        f"{len(indexed):,} by a code of {numbers} numbers."
+    )

@@ -1,0 +1,245 @@
+"""Unpaired translation: one encoder, one decoder for each kind of picture, as in the swap."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from faceswap.autoencoder.losses import decibels, mse
+from faceswap.autoencoder.shared import SharedAutoencoder
+from faceswap.errors import InputError, OptionsError
+from faceswap.events import Notice
+from faceswap.lab.framework.data import Pictures, fingerprint, load, split, split_places
+from faceswap.lab.framework.figure import sheet, write_png
+from faceswap.lab.framework.models import TranslatingConfig, fitting
+from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
+from faceswap.lab.framework.training_task import Jitter, Losses, relit
+from faceswap.lab.tasks.bottleneck import jitter_for
+from faceswap.training.dataset import ImageSet
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """n pictures of each kind, seen and wanted (n, C, S, S)."""
+
+    inputs: dict[str, Tensor]
+    targets: dict[str, Tensor]
+
+    def part(self, index: int, count: int) -> "PairBatch":
+        """The ``index``-th of ``count`` equal portions."""
+        n = len(self.targets["a"])
+        mine = slice(index * n // count, (index + 1) * n // count)
+        return PairBatch(
+            {name: x[mine] for name, x in self.inputs.items()},
+            {name: x[mine] for name, x in self.targets.items()},
+        )
+
+
+class TranslatingTask:
+    """Each kind learns to undo distortions of its own pictures; a training.loop.Task.
+
+    Light is changed by chance in what the encoder sees, so that it does not pass it on.
+    """
+
+    def __init__(
+        self, a: Pictures, b: Pictures, held_out: Pictures, jitter: Jitter, device: torch.device
+    ) -> None:
+        self.fingerprint = fingerprint(a.images, b.images)
+        self._sets = {"a": a.image_set().to(device), "b": b.image_set().to(device)}
+        self._held_out, self._jitter = held_out.image_set().to(device), jitter
+        self._device = device
+        self._negative = _opposite(a, b)
+
+    def batch(self, count: int, generator: Generator, progress: float) -> PairBatch:
+        """``count`` of each kind."""
+        inputs, targets = {}, {}
+        for name, pictures in self._sets.items():
+            x = self._jitter(_drawn(pictures, count, generator), generator)
+            targets[name] = x
+            inputs[name] = relit(x, generator, negative=self._negative)
+        return PairBatch(inputs, targets)
+
+    def losses(self, model: nn.Module, batch: PairBatch) -> Losses:
+        """Mean absolute difference, and the squared one by kind."""
+        made = model(batch.inputs)
+        parts = {name: (made[name][0].float() - x) for name, x in batch.targets.items()}
+        loss = torch.stack([d.abs().mean() for d in parts.values()]).mean()
+        return {"loss": loss} | {f"mse {n}": d.square().mean().detach() for n, d in parts.items()}
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """How well held-out pictures of A come back as themselves."""
+        assert isinstance(model, SharedAutoencoder)
+        x = self._held_out.pictures[:256].float() / 255
+        return {"held-out mse a": float((model.translate(x, "a")[0] - x).square().mean())}
+
+    @torch.no_grad()
+    def preview(self, model: nn.Module, path: Path) -> None:
+        """Held-out pictures of A, as A and as B."""
+        assert isinstance(model, SharedAutoencoder)
+        x = self._held_out.pictures[:8].float() / 255
+        rows = [("A", x), ("as A", model.translate(x, "a")[0])]
+        write_png(path, sheet([*rows, ("as B", model.translate(x, "b")[0])]))
+
+
+def _drawn(pictures: ImageSet, count: int, generator: Generator) -> Tensor:
+    places = torch.randint(len(pictures), (count,), generator=generator, device=generator.device)
+    return pictures.pictures[places].float() / 255
+
+
+def _opposite(a: Pictures, b: Pictures) -> bool:
+    """Whether what is bright in one kind is dark in the other, going by their mean pictures."""
+    mean_a, mean_b = (p.floats().mean(0).flatten() for p in (a, b))
+    return float(torch.corrcoef(torch.stack([mean_a, mean_b]))[0, 1]) < 0
+
+
+def translate(settings: Settings) -> Run:
+    """Pictures of folder A as if they were of folder B; without folders, night → day of digits.
+
+    A third folder may hold the truth: what A's pictures look like as B, under their names.
+    """
+    if len(settings.data) == 1:
+        raise OptionsError("Translation needs two folders, of A and of B.")
+    size = settings.size or 32
+    widths = (32, 64) if size <= 32 else (24, 48, 96)
+    if size % 2 ** len(widths):
+        raise OptionsError(f"--size must be a multiple of {2 ** len(widths)} here; {size} is not.")
+    truth: Pictures | None = None
+    if settings.data:
+        a = load(settings.data[0], size, 3, report=settings.report)
+        b = load(settings.data[1], size, 3, report=settings.report)
+        yield from notices(a, b)
+        if len(settings.data) > 2:
+            truth = load(settings.data[2], size, 3, report=settings.report)
+            yield from notices(truth)
+    else:
+        a, b, truth = night_and_day(load(None, size, 3), settings.seed)
+    parts = split(a, settings.seed)
+    pairs: list[tuple[int, int]] = []
+    if truth is not None:
+        tested = split_places(len(a), settings.seed, film=a.film)[2].tolist()
+        known = partners(a, truth)
+        pairs = [(n, known[place]) for n, place in enumerate(tested) if place in known]
+        if not pairs:
+            raise InputError("None of A's pictures to be measured on has a truth of its name.")
+        if without := len(tested) - len(pairs):
+            yield Notice(message=f"{without} of A's {len(tested)} test pictures have no truth.")
+    config = TranslatingConfig(
+        channels=3, size=size, numbers=fitting(settings.code or 64, a.shape), widths=widths
+    )
+    jitter = jitter_for(Pictures(a.images[:1, :1])) if not settings.data else _MILD
+    task = TranslatingTask(parts.training, b, parts.validation, jitter, settings.device)
+    steps = fewer(3000, a.shape)
+    model = yield from train(task, config, settings, "translate", steps, batch=32, precision=None)
+    assert isinstance(model, SharedAutoencoder)
+    x = parts.test.floats().to(settings.device)
+    with torch.no_grad():
+        made = torch.cat([model.translate(part, "b")[0] for part in torch.split(x, 128)])
+    rows = [("A", x[:10]), ("A as B", made[:10]), ("some of B", b.images[:10].float() / 255)]
+    figures: dict[str, Any] = {"pictures of A": len(a), "pictures of B": len(b)}
+    sentence = f"{len(x)} unseen pictures of A are shown as B."
+    if truth is not None:
+        mine = [n for n, _ in pairs]
+        wanted = truth.subset(torch.tensor([n for _, n in pairs])).floats().to(settings.device)
+        figures |= scores(made[mine], x[mine], wanted, b)
+        rows[:2] = [("A", x[mine][:10]), ("A as B", made[mine][:10]), ("the truth", wanted[:10])]
+        sentence = (
+            f"Against the truth, which it never saw, the translation has "
+            f"{figures['PSNR']:.1f} dB; A as it is {figures['PSNR of A as it is']:.1f} dB, A in "
+            f"B's mean colours {figures['PSNR of colours matched']:.1f} dB, B's mean picture "
+            f"{figures['PSNR of the mean of B']:.1f} dB."
+        )
+    return (yield from finish(settings, "translate", [sheet(rows)], figures, sentence))
+
+
+_MILD = Jitter(rotation=6, scale=0.06, shift=0.04, warp=0.06)
+
+
+def partners(a: Pictures, truth: Pictures) -> dict[int, int]:
+    """The place in ``truth`` of what each picture of ``a`` ought to become, by its place there.
+
+    Files go by their names without the ending, as one that can't be read is missing on its side
+    alone; where either has no files, pictures go by their order. Raises InputError when that
+    leaves doubt.
+    """
+    if not (a.files and truth.files):
+        if len(a) != len(truth):
+            raise InputError(
+                f"The truth has {len(truth)} pictures, and A {len(a)}: each of A's needs its own."
+            )
+        return {n: n for n in range(len(a))}
+    ours, theirs = _names(a.files), _names(truth.files)
+    for side, names in (("A", ours), ("The truth", theirs)):
+        name, count = Counter(names).most_common(1)[0]
+        if count > 1:
+            raise InputError(f"{side} has {count} pictures of the name {name}; each needs its own.")
+    places = {name: n for n, name in enumerate(theirs)}
+    found = {n: places[name] for n, name in enumerate(ours) if name in places}
+    if not found:
+        raise InputError("No picture of the truth bears the name of one of A's.")
+    return found
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """What tells files apart: their names, with their folders' where these are several."""
+    several = len({file.parent for file in files}) > 1
+    return [f"{file.parent.name}/{file.stem}" if several else file.stem for file in files]
+
+
+def scores(made: Tensor, a: Tensor, truth: Tensor, b: Pictures) -> dict[str, float]:
+    """PSNR in dB over all pictures of the translation and of what can be had without one;
+    (N, 3, S, S) each."""
+
+    def psnr(x: Tensor) -> float:
+        return float(decibels(mse(x, truth)))
+
+    mean_b, colour, spread_b = (t.to(a) for t in moments(b))
+    centre, spread = a.mean((0, 2, 3), keepdim=True), a.std((0, 2, 3), keepdim=True)
+    matched = (a - centre) / spread.clamp(min=1e-6) * spread_b + colour
+    return {
+        "PSNR": psnr(made),
+        "PSNR of A as it is": psnr(a),
+        "PSNR of colours matched": psnr(matched.clamp(0, 1)),
+        "PSNR of the mean of B": psnr(mean_b.expand_as(truth)),
+    }
+
+
+def moments(pictures: Pictures) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean picture (C, H, W), and of all values the mean and the standard deviation of each
+    colour, (C, 1, 1)."""
+    total = torch.zeros(pictures.shape, dtype=torch.float64)
+    squares = total.clone()
+    for part in torch.split(pictures.images, 512):
+        values = part.double() / 255
+        total += values.sum(0)
+        squares += values.square().sum(0)
+    mean = total / len(pictures)
+    colour = mean.mean((1, 2), keepdim=True)
+    spread = squares.div_(len(pictures)).mean((1, 2), keepdim=True) - colour.square()
+    return mean.float(), colour.float(), spread.clamp(min=0).sqrt().float()
+
+
+def night_and_day(digits: Pictures, seed: int) -> tuple[Pictures, Pictures, Pictures]:
+    """Light digits on a night sky, other dark ones on a day's, and the first ones by day."""
+    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed))
+    half = len(order) // 2
+    first, second = digits.subset(order[:half]), digits.subset(order[half:])
+    return _scene(first, night=True), _scene(second, night=False), _scene(first, night=False)
+
+
+def _scene(digits: Pictures, *, night: bool) -> Pictures:
+    """Digits (N, 3, S, S) as strokes before a sky."""
+    ink = digits.floats()
+    height = torch.linspace(0, 1, ink.shape[2]).view(1, 1, -1, 1)
+    if night:
+        low, high, stroke = (0.02, 0.02, 0.10), (0.10, 0.12, 0.30), (1.0, 0.9, 0.6)
+    else:
+        low, high, stroke = (0.55, 0.75, 0.98), (0.95, 0.95, 0.85), (0.35, 0.15, 0.1)
+    a, b, c = (torch.tensor(t).view(1, 3, 1, 1) for t in (low, high, stroke))
+    sky = a + (b - a) * height
+    scene = sky * (1 - ink) + c * ink
+    return Pictures((scene * 255).round().to(torch.uint8), digits.labels, digits.classes)

@@ -1,0 +1,321 @@
+"""The questions that ``preview --serve`` answers."""
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import JsonValue
+
+from faceswap.errors import (
+    FaceswapError,
+    InputError,
+    OptionsError,
+    OutputError,
+)
+from faceswap.faces.crop_stats import Measures
+from faceswap.faces.exclusion import EXCLUDED, exclude, restore
+from faceswap.faces.index import staged
+from faceswap.faces.index_browser import COLUMNS, Browser
+from faceswap.options import Side
+from faceswap.preview.session import Studio, encoded
+from faceswap.project.project import Project
+from faceswap.swap.compositing.options import Look
+
+Values = dict[str, JsonValue]
+
+LOW_PRESENCE = 0.6
+"""A face seen with less than this is worth a look."""
+
+
+class Answers:
+    """Answers questions about the project in a folder, which need not exist at first."""
+
+    def __init__(self, folder: Path, device: str = "auto") -> None:
+        self._folder = folder
+        self.studio = Studio(folder, device)
+        self._browser = Browser(folder / "index.sqlite", Project(folder).rows)
+        self._measures = Measures(folder)
+        self._told: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._browser.read_instead(None)
+        self._measures.close()
+        self.studio.__exit__()
+
+    def answer(self, do: str, values: Mapping[str, Any]) -> Values:
+        """The answer to one question; raises FaceswapError, TypeError or ValueError."""
+        question = getattr(self, f"on_{do}", None)
+        if question is None:
+            raise OptionsError(f"There is no question {do!r}.")
+        answered: Values = question(**values)
+        return answered
+
+    def on_make(self, a: str, b: str) -> Values:
+        """Make the project of two videos, or name its videos again where they moved."""
+        for path in (a, b):
+            self.studio.footage(Path(path)).frame(0)
+        project = Project.open_or_make(self._folder)
+        project.set_video("a", Path(a))
+        project.set_video("b", Path(b))
+        return self.on_project()
+
+    def on_relink(self, side: Side, path: str) -> Values:
+        """Say where a side's footage is now; it must be the same file."""
+        project = Project.open(self._folder)
+        if not project.is_video(side, Path(path)):
+            raise InputError(
+                f"{Path(path).name} is other footage than {side.upper()} was made of; make a new "
+                "project for it."
+            )
+        project.set_video(side, Path(path))
+        return {}
+
+    def on_project(self) -> Values:
+        """What there is: footage, faces, runs and conversions."""
+        project = Project.open(self._folder)
+        self._mend(project)
+        sides: Values = {"a": self._side(project, "a"), "b": self._side(project, "b")}
+        runs: list[JsonValue] = [
+            _run(folder) for folder in _folders(project.model) if any(folder.glob("step-*"))
+        ]
+        out = sorted(project.out.glob("*.*"), key=_changed) if project.out.is_dir() else []
+        videos: list[JsonValue] = [
+            str(p) for p in out if p.suffix.lower() in (".mp4", ".mov", ".mkv", ".m4v")
+        ]
+        return {"folder": str(self._folder), "sides": sides, "runs": runs, "outputs": videos}
+
+    def _mend(self, project: Project) -> None:
+        """Have an index that is lost made anew, in memory where it can't be on disk."""
+        self._browser.read_instead(None)
+        index = project.reading()
+        if not index.repairs:
+            index.close()
+            return
+        try:
+            with project.index() as made:
+                self.studio.notices += made.repairs
+        except OutputError:
+            if index.repairs != self._told:
+                self.studio.notices += index.repairs
+            self._told = index.repairs
+            self._browser.read_instead(index)
+        else:
+            index.close()
+
+    def on_release(self, path: str) -> Values:
+        """Let go of a video, which is about to be written anew."""
+        self.studio.release(Path(path))
+        return {}
+
+    def on_frame(
+        self, side: Side = "a", frame: int = 0, width: int = 0, height: int = 0, path: str = ""
+    ) -> Values:
+        """A frame of a side, or of any video, with the faces known in it."""
+        video = Path(path) if path else Project.open(self._folder).video(side)
+        footage = self.studio.footage(video)
+        found = footage.frame(frame)
+        faces: list[JsonValue] = (
+            []
+            if path
+            else [
+                {
+                    "track": face.track,
+                    "presence": face.presence,
+                    "points": face.points.round(1).astype(float).tolist(),
+                }
+                for face in self._browser.faces_at(side, found.index)
+            ]
+        )
+        return {
+            "frame": found.index,
+            "time": found.time,
+            "frames": footage.reader.info.frames,
+            "rate": float(footage.reader.info.rate),
+            "size": [found.image.shape[1], found.image.shape[0]],
+            "image": _text(encoded(found.image, width, height)),
+            "faces": faces,
+        }
+
+    def on_swap(
+        self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
+    ) -> Values:
+        """A frame of A with B's face, as conversion makes it where ``look`` is asked for."""
+        options = Look(**look)
+        began = time.perf_counter()
+        made = self.studio.swapped(frame, run, options)
+        picture = _text(encoded(made.image, width, height))
+        return {
+            "frame": made.frame,
+            "image": picture,
+            "faces": made.faces,
+            "seconds": time.perf_counter() - began,
+        }
+
+    def on_spans(self, side: Side) -> Values:
+        """Where in a clip faces are, are doubtful and are not."""
+        spans = self._browser.spans(side, LOW_PRESENCE)
+        return {
+            "frames": spans.frames,
+            "tracks": {str(k): [list(s) for s in v] for k, v in spans.tracks.items()},
+            "low": {str(k): [list(s) for s in v] for k, v in spans.low.items()},
+            "gaps": [list(s) for s in spans.gaps],
+            "cuts": list(spans.cuts),
+        }
+
+    def on_last(self, side: Side) -> Values:
+        """The face that a running extraction wrote last."""
+        project = Project(self._folder)
+        anew = project.generation(side) + 1
+        folder = project.staging(side, anew)
+        last = self._browser.last_seen(staged(side, anew))
+        if last is None:
+            folder, last = project.faces(side), self._browser.last_seen(side)
+        return {} if last is None else {"frame": last[0], "path": str(folder / last[1])}
+
+    def on_faces(self, side: Side) -> Values:
+        """All crops: names by line, and base64 of float32 (N, columns)."""
+        project = Project.open(self._folder)
+        folder = project.faces(side)
+        table = self._browser.table(side, folder)
+        place = COLUMNS.index("blur")
+        known = self._measures.known(project.rows(side), folder, table.names)
+        table.values[:, place : place + 2] = known
+        return {
+            "folder": str(folder),
+            "excluded": EXCLUDED,
+            "columns": list(COLUMNS),
+            "names": "\n".join(table.names),
+            "values": _text(table.values.tobytes()),
+        }
+
+    def on_measure(self, side: Side, names: list[str], seconds: float = 0.25) -> Values:
+        """Blur and brightness of the first of ``names``, as many as fit into ``seconds``."""
+        project = Project.open(self._folder)
+        values = self._measures.measure(project.rows(side), project.faces(side), names, seconds)
+        return {"count": len(values), "values": _text(np.array(values, np.float32).tobytes())}
+
+    def on_exclude(self, side: Side, names: list[str]) -> Values:
+        """Take crops out of training."""
+        moved = exclude(Project.open(self._folder).faces(side), names)
+        return {"moved": list[JsonValue](moved)}
+
+    def on_restore(self, side: Side, names: list[str]) -> Values:
+        """Bring excluded crops back."""
+        moved = restore(Project.open(self._folder).faces(side), names)
+        return {"moved": list[JsonValue](moved)}
+
+    def on_metrics(self, run: str, points: int = 2000) -> Values:
+        """The curves of a run, thinned, its state in plain language and its previews."""
+        from faceswap.training.metrics_log import read_metrics, state_sentence
+
+        folder = self._folder / "model" / run
+        rows = read_metrics(folder / "metrics.jsonl")
+        series: Values = {}
+        for name in sorted({name for row in rows for name in row} - {"step", "seconds"}):
+            having = [(row["step"], row[name]) for row in rows if name in row]
+            thin = having[:: max(1, len(having) // points)]
+            series[name] = {"step": [s for s, _ in thin], "value": [v for _, v in thin]}
+        previews: list[JsonValue] = [str(p) for p in sorted(folder.glob("previews/*.png"))]
+        seconds = rows[-1]["seconds"] if rows else 0.0
+        return {
+            "series": series,
+            "state": state_sentence(rows),
+            "previews": previews,
+            "seconds": seconds,
+        }
+
+    def on_estimate(self, preset: str, batch: int | None = None) -> Values:
+        """What a training step of a preset costs here; takes a few seconds to find out.
+
+        Without a batch it is the preset's own.
+        """
+        from faceswap.preview.step_cost import estimate
+        from faceswap.swap.model.architectures import PRESETS
+        from faceswap.swap.training.options import LEARNING
+
+        known = next((name for name in PRESETS if name == preset), None)
+        if known is None:
+            raise OptionsError(f"There is no preset {preset!r}.")
+        return dict(estimate(known, batch or LEARNING[known][1]))
+
+    def on_snapshot(self, run: str) -> Values:
+        """Keep a copy of a run's newest checkpoint that later saves do not push out."""
+        from faceswap.training.checkpoint import newest_checkpoint
+        from faceswap.training.snapshots import keep_snapshot
+
+        return {"path": str(keep_snapshot(newest_checkpoint(self._folder / "model" / run)))}
+
+    def _side(self, project: Project, side: Side) -> JsonValue:
+        known: dict[str, JsonValue] = {"video": "", "problem": ""}
+        try:
+            path = project.video(side)
+            info = self.studio.footage(path).reader.info
+            known |= {
+                "video": str(path),
+                "size": [info.width, info.height],
+                "frames": info.frames,
+                "rate": float(info.rate),
+                "seconds": info.duration,
+            }
+        except FaceswapError as error:
+            known["problem"] = str(error)
+        complete, frames, faces, tracks = self._browser.summary(side)
+        folder = project.faces(side)
+        return known | {
+            "complete": complete,
+            "looked_at": frames,
+            "faces": faces,
+            "tracks": tracks,
+            "crops": len(list(folder.glob("*.png"))),
+            "excluded": len(list((folder / EXCLUDED).glob("*.png"))),
+        }
+
+
+def _run(folder: Path) -> JsonValue:
+    checkpoints = sorted(folder.glob("step-*.safetensors"))
+    step = int(checkpoints[-1].stem.removeprefix("step-")) if checkpoints else 0
+    preset, options = _begun(folder)
+    return {
+        "name": folder.name,
+        "step": step,
+        "saved": _changed(checkpoints[-1]) if checkpoints else 0.0,
+        "preset": preset,
+        "options": options,
+    }
+
+
+def _begun(folder: Path) -> tuple[str, Values]:
+    """A run's kind of model and options, from the header of its newest checkpoint."""
+    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+        try:
+            with open(path, "rb") as file:
+                size = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(min(size, 1 << 24)))
+            said = json.loads(header["__metadata__"]["faceswap"])
+            notes = said["numbers"].get("notes", {})
+            options = notes.get("begun", {}) | notes.get("found", {})
+            # What it is yet to find has no value.
+            known = {name: value for name, value in options.items() if value != "auto"}
+            return str(said["config"]["preset"]), known
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return "", {}
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(p for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

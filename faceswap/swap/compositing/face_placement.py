@@ -1,0 +1,70 @@
+"""Where the faces to be swapped are, calm over time."""
+
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from faceswap.background import Reports, unheard
+from faceswap.faces.align import Matrix, crop_matrix, face_similarity
+from faceswap.faces.index import FaceIndex, FaceRow
+from faceswap.faces.smoothing import smooth
+from faceswap.swap.compositing.color_smoothing import ANCHOR_EVERY
+from faceswap.swap.compositing.swapper import Placed
+
+
+def placed_faces(
+    index: FaceIndex, side: str, resolution: int, strength: float, report: Reports = unheard
+) -> tuple[dict[int, list[Placed]], set[int]]:
+    """The faces of every frame that has some, placed for a model, and the frames after a cut.
+
+    resolution: side of the model's crops. strength: how far the place of a face is smoothed
+    over time, 0 (off) to 1. report: hears of each face.
+    """
+    cuts = {row.frame for row in index.frames(side) if row.cut}
+    tracks: dict[int, list[FaceRow]] = defaultdict(list)
+    total = 2 * index.count(side)[1]  # each is read, and then placed
+    done = 0
+    for face in index.faces(side):
+        report(done, total)
+        tracks[face.track].append(face)
+        done += 1
+    placed: dict[int, list[Placed]] = defaultdict(list)
+    shots = [0, *sorted(cuts)]
+    for faces in tracks.values():
+        for stretch in unbroken(faces, cuts):
+            calm = smooth(_similarities(stretch, report, done, total), strength)
+            done += len(stretch)
+            shot = shots[bisect(shots, stretch[0].frame) - 1]
+            for number, (face, similarity) in enumerate(zip(stretch, calm, strict=True)):
+                placed[face.frame].append(
+                    Placed(
+                        face.track,
+                        face.points,
+                        face.forehead,
+                        crop_matrix(similarity, resolution),
+                        face.frame,
+                        shot,
+                        number % ANCHOR_EVERY == 0,
+                    )
+                )
+    return dict(placed), cuts
+
+
+def _similarities(
+    faces: Iterable[FaceRow], report: Reports, done: int, total: int
+) -> Iterator[Matrix]:
+    for number, face in enumerate(faces, done):
+        report(number, total)
+        yield face_similarity(face.points)
+
+
+def unbroken(faces: Iterable[FaceRow], cuts: set[int]) -> Iterator[list[FaceRow]]:
+    """The faces of one track in stretches without a missing frame or a cut."""
+    stretch: list[FaceRow] = []
+    for face in faces:
+        if stretch and (face.frame != stretch[-1].frame + 1 or face.frame in cuts):
+            yield stretch
+            stretch = []
+        stretch.append(face)
+    if stretch:
+        yield stretch

@@ -1,0 +1,258 @@
+"""A swap measured frame by frame: against A, and against the truth where there is one."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.errors import InputError
+from faceswap.faces.align import crop_matrix, eye_distance, face_similarity, transform
+from faceswap.faces.detect import make_detector
+from faceswap.faces.face import Face
+from faceswap.faces.face_regions import face_mask
+from faceswap.faces.landmarks import make_landmarker
+from faceswap.faces.tracking import Tracker
+from faceswap.swap.compositing.blend import drawn_region, paste, soft_mask
+from faceswap.swap.compositing.color import apply_shift, color_shift
+from faceswap.swap.evaluation.metrics import (
+    SIGNALS,
+    Curve,
+    Mask,
+    Picture,
+    Points,
+    correlation,
+    detail,
+    expression_signals,
+    flicker,
+    ms_ssim,
+    points_error,
+    psnr,
+    seam,
+    ssim,
+)
+from faceswap.video.reader import VideoReader
+
+SWAP, UNCHANGED, MEAN_FACE = "swap", "A unchanged", "mean face of B pasted in"
+_CROP = 128
+_MEAN_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Known:
+    """Exact points (68, 2) and forehead (13, 2) of one frame of the truth."""
+
+    points: Points
+    forehead: Points
+
+
+@dataclass(frozen=True)
+class Average:
+    """The mean of B's aligned faces, float32 RGB (S, S, 3) in [0, 1], and its mask (S, S)."""
+
+    picture: NDArray[np.float32]
+    mask: NDArray[np.float32]
+
+
+def new_tracker() -> Tracker:
+    """A tracker of one face with the built-in detector and landmarker."""
+    return Tracker(make_landmarker(), make_detector())
+
+
+def known_points(truth: Path) -> list[Known] | None:
+    """The exact points that ``faceswap sample`` put beside ``truth``; None where it did not.
+
+    Raises InputError when the file is there but damaged.
+    """
+    path = truth.with_suffix(".json")
+    if not path.is_file():
+        return None
+    try:
+        frames = json.loads(path.read_text(encoding="utf-8"))["clips"]["a"]
+        return [
+            Known(
+                np.asarray(one["truth"]["points"], np.float32).reshape(68, 2),
+                np.asarray(one["truth"]["forehead"], np.float32).reshape(13, 2),
+            )
+            for one in frames
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged; render the sample again or delete it.") from error
+
+
+def average_face(video: Path) -> Iterator[Average | None]:
+    """None for each frame of B's ``video``, then, where a face was seen, its average."""
+    tracker = new_tracker()
+    total = np.zeros((_MEAN_SIZE, _MEAN_SIZE, 3))
+    outlines: list[Points] = []
+    with VideoReader(video, tolerate_damage=True) as reader:
+        for frame in reader.frames():
+            faces = tracker.update(frame.image).faces
+            if faces:
+                matrix = crop_matrix(face_similarity(faces[0].points), _MEAN_SIZE)
+                total += cv2.warpAffine(frame.image, matrix, (_MEAN_SIZE, _MEAN_SIZE))
+                both = np.concatenate([faces[0].points, faces[0].forehead])
+                outlines.append(transform(matrix, both))
+            yield None
+    if outlines:
+        mean = np.mean(outlines, 0).astype(np.float32)
+        mask = soft_mask(drawn_region(mean[:68], mean[68:], _MEAN_SIZE), 0.03, 0.06)
+        yield Average((total / len(outlines) / 255).astype(np.float32), mask)
+
+
+def with_average(frame: Picture, face: Face, average: Average) -> Picture:
+    """``frame`` with the average face of B pasted over ``face``, matched in colour."""
+    matrix = crop_matrix(face_similarity(face.points), _MEAN_SIZE)
+    here = cv2.warpAffine(frame, matrix, (_MEAN_SIZE, _MEAN_SIZE)).astype(np.float32)
+    shift = color_shift(average.picture, here / np.float32(255), average.mask)
+    pasted = frame.copy()
+    paste(pasted, apply_shift(average.picture, shift), average.mask, matrix)
+    return pasted
+
+
+@dataclass
+class Yardstick:
+    """Collects the measures of a swap; ``add`` takes the frames in order, ``result`` ends it.
+
+    curves: one number per frame by name, NaN where nothing could be measured.
+    """
+
+    known: list[Known] | None = None
+    average: Average | None = None
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    frames: int = 0
+
+    def __post_init__(self) -> None:
+        self._trackers = {name: new_tracker() for name in ("a", "out", "truth")}
+        self._recent: list[tuple[Picture, Picture, Mask]] = []
+
+    def add(self, a: Picture, out: Picture, truth: Picture | None = None) -> None:
+        """Measure the next frame: A's, the swap's and the truth's, all of one size."""
+        row: dict[str, float] = {}
+        face_a = self._face("a", a)
+        face_out = self._face("out", out)
+        if face_a is not None:
+            row |= self._against_a(a, out, face_a, face_out)
+        else:
+            self._recent.clear()
+        if truth is not None:
+            row |= self._against_truth(a, out, truth, face_a, face_out)
+        for name in row.keys() - self.curves.keys():
+            self.curves[name] = [float("nan")] * self.frames
+        for name, curve in self.curves.items():
+            curve.append(row.get(name, float("nan")))
+        self.frames += 1
+
+    def curve(self, name: str) -> Curve:
+        """A curve as an array (frames,); all NaN where it was never measured."""
+        return np.array(self.curves.get(name, [float("nan")] * self.frames))
+
+    def result(self) -> dict[str, float]:
+        """The figures over all frames, by name; what could not be measured is left out."""
+        values = {
+            "frames": float(self.frames),
+            "faces in A": float(np.isfinite(self.curve("A yaw")).sum()),
+            "faces in the swap": float(np.isfinite(self.curve("swap yaw")).sum()),
+        }
+        each = [correlation(self.curve(f"A {s}"), self.curve(f"swap {s}")) for s in SIGNALS]
+        values |= {f"correlation of {s}": value for s, value in zip(SIGNALS, each, strict=True)}
+        values["expression correlation"] = _mean(np.array(each))
+        for angle in ("yaw", "pitch", "roll"):
+            values[f"{angle} error"] = _mean(
+                np.abs(self.curve(f"swap {angle}") - self.curve(f"A {angle}"))
+            )
+        values["pose error"] = _mean(
+            np.array([values[f"{angle} error"] for angle in ("yaw", "pitch", "roll")])
+        )
+        for name in ("detail", "flicker"):
+            base = _mean(self.curve(f"A {name}"))
+            values[f"{name} ratio"] = _mean(self.curve(f"swap {name}")) / max(base, 1e-9)
+        for name in (
+            "seam",
+            "background PSNR",
+            "landmark error",
+            "truth pose error",
+            "truth expression error",
+        ):
+            values[name] = _mean(self.curve(name))
+        return {name: value for name, value in values.items() if np.isfinite(value)}
+
+    def rows(self) -> dict[str, dict[str, float]]:
+        """PSNR, SSIM and MS-SSIM against the truth for the swap and the trivial answers."""
+        found: dict[str, dict[str, float]] = {}
+        for name in (SWAP, UNCHANGED, MEAN_FACE):
+            scores = {m: _mean(self.curve(f"{m} of {name}")) for m in ("PSNR", "SSIM", "MS-SSIM")}
+            if np.isfinite(scores["PSNR"]):
+                found[name] = scores
+        return found
+
+    def _face(self, name: str, picture: Picture) -> Face | None:
+        faces = self._trackers[name].update(picture).faces
+        return faces[0] if faces else None
+
+    def _against_a(
+        self, a: Picture, out: Picture, face: Face, other: Face | None
+    ) -> dict[str, float]:
+        height, width = a.shape[:2]
+        mask = face_mask(face.points, face.forehead, (height, width))
+        row = _described("A", face) | (_described("swap", other) if other else {})
+        row["A detail"], row["swap detail"] = detail(a, mask), detail(out, mask)
+        row["seam"] = seam(out, a, mask)
+        reach = max(3, round(0.12 * eye_distance(face.points))) * 2 + 1
+        beyond = 255 - cv2.dilate(mask, np.ones((reach, reach), np.uint8))
+        row["background PSNR"] = psnr(out, a, np.asarray(beyond, np.uint8))
+        matrix = crop_matrix(face_similarity(face.points), _CROP)
+        small = [
+            np.asarray(cv2.warpAffine(x, matrix, (_CROP, _CROP)), np.uint8) for x in (a, out, mask)
+        ]
+        self._recent = [*self._recent[-2:], (small[0], small[1], small[2])]
+        if len(self._recent) == 3:
+            first, now, last = self._recent
+            inside = np.asarray(np.minimum(np.minimum(first[2], now[2]), last[2]), np.uint8)
+            row["A flicker"] = flicker(first[0], now[0], last[0], inside)
+            row["swap flicker"] = flicker(first[1], now[1], last[1], inside)
+        return row
+
+    def _against_truth(
+        self, a: Picture, out: Picture, truth: Picture, face: Face | None, other: Face | None
+    ) -> dict[str, float]:
+        seen = self._face("truth", truth)
+        exact: Known | None = None
+        if self.known is not None and self.frames < len(self.known):
+            exact = self.known[self.frames]
+        elif seen is not None:
+            exact = Known(seen.points, seen.forehead)
+        if exact is None:
+            return {}
+        mask = face_mask(exact.points, exact.forehead, (truth.shape[0], truth.shape[1]))
+        answers = {SWAP: out, UNCHANGED: a}
+        if self.average is not None and face is not None:
+            answers[MEAN_FACE] = with_average(a, face, self.average)
+        row: dict[str, float] = {}
+        for name, picture in answers.items():
+            row[f"PSNR of {name}"] = psnr(picture, truth, mask)
+            row[f"SSIM of {name}"] = ssim(picture, truth, mask)
+            row[f"MS-SSIM of {name}"] = ms_ssim(picture, truth, mask)
+        if seen is not None and other is not None:
+            row["landmark error"] = points_error(other.points, seen.points)
+            angles = np.abs(np.array(other.pose) - np.array(seen.pose))
+            row["truth pose error"] = float(angles.mean())
+            signals = expression_signals(other.points) - expression_signals(seen.points)
+            row["truth expression error"] = float(np.abs(signals).mean()) * 100
+        return row
+
+
+def _described(name: str, face: Face) -> dict[str, float]:
+    row = {f"{name} {s}": v for s, v in zip(SIGNALS, expression_signals(face.points), strict=True)}
+    angles: dict[str, Any] = dict(zip(("yaw", "pitch", "roll"), face.pose, strict=True))
+    return row | {f"{name} {angle}": float(value) for angle, value in angles.items()}
+
+
+def _mean(curve: Curve) -> float:
+    """The mean of what was measured; NaN where nothing was."""
+    kept = curve[np.isfinite(curve)]
+    return float(kept.mean()) if len(kept) else float("nan")

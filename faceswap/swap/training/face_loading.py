@@ -1,0 +1,222 @@
+"""A folder of aligned crops as a set to train on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceswap.background import Reports, unheard
+from faceswap.errors import InputError, NoFaceError
+from faceswap.faces.crops import FaceCrop, crop_files, read_crops
+from faceswap.faces.face_regions import eyes_mask, face_mask, mouth_inside, mouth_mask
+from faceswap.faces.gaze import iris_places
+from faceswap.swap.evaluation.metrics import SIGNALS, expression_signals
+from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.pair_matching import Shapes
+from faceswap.training.dataset import APART, ImageSet, Role, allocate, balance, roles
+
+FEWEST = 12
+"""Faces without which training makes no sense."""
+WANTED = 200
+"""Faces from which on a swap usually is good."""
+
+
+@dataclass(frozen=True)
+class LoadConfig:
+    """Which faces to take and how.
+
+    resolution: side they are scaled to. min_presence: the landmarker's trust below which a face
+    is left out. min_sharpness: share of the median sharpness below which it is. balanced: draw
+    rare poses and openings of mouth and eyes more often.
+    """
+
+    resolution: int
+    min_presence: float = 0.5
+    min_sharpness: float = 0.15
+    balanced: bool = True
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    picture: NDArray[np.uint8]
+    maps: NDArray[np.uint8]
+    folder: Path
+    frame: int
+    time: float
+    points: NDArray[np.float32]
+    gaze: NDArray[np.float32]
+    pose: tuple[float, float, float]
+    mouth: float
+    eyes: float
+    presence: float
+    blur: float
+
+
+def load_faces(folder: Path, side: str, config: LoadConfig, report: Reports = unheard) -> FaceSet:
+    """The faces of one side's ``folder``; see ``load_all``."""
+    return load_all([folder], side, config, report)
+
+
+def load_all(
+    folders: Sequence[Path], side: str, config: LoadConfig, report: Reports = unheard
+) -> FaceSet:
+    """The faces in ``folders``, scaled, with their maps and weights.
+
+    Crops of any size are scaled to one. Unreadable ones are left out and told. report: hears of
+    each crop. Raises NoFaceError when too few are left.
+    """
+    count = sum(len(crop_files(folder)) for folder in folders)
+    _enough(count, side, folders)
+    loaded: list[_Loaded] = []
+    unreadable: list[str] = []
+    store = allocate((count, 3, config.resolution, config.resolution))
+    maps = allocate((count, 3, config.resolution // 2, config.resolution // 2))
+    crops = chain.from_iterable(read_crops(folder) for folder in folders)
+    for number, crop in enumerate(islice(crops, count)):  # more may be written meanwhile
+        report(number, count)
+        if isinstance(crop, InputError):
+            unreadable.append(str(crop))
+            continue
+        face = _prepare(crop, config.resolution)
+        store[len(loaded)], maps[len(loaded)] = face.picture, face.maps
+        # The pictures are in the store; kept here as well, they would take twice the memory.
+        loaded.append(replace(face, picture=_NOTHING, maps=_NOTHING))
+    keep, problems = _chosen(loaded, config, side)
+    if unreadable:
+        crops_out = "1 crop" if len(unreadable) == 1 else f"{len(unreadable)} crops"
+        problems.insert(0, f"{side.upper()}: {crops_out} left out: {unreadable[0]}")
+    _enough(int(keep.sum()), side, folders)
+    if keep.sum() < WANTED:
+        problems.append(
+            f"{side.upper()} has {int(keep.sum())} faces; with {WANTED} or more, of all "
+            "poses, the result is better."
+        )
+    faces = _split(store, maps, loaded, keep, config, problems)
+    if faces.held_out is None:
+        problems.append(
+            f"{side.upper()}: none of so few faces is held out, so how well the model does on "
+            "others is not measured; that takes 40 faces over five seconds or more."
+        )
+    return faces
+
+
+_NOTHING = np.empty(0, np.uint8)
+
+
+def _enough(count: int, side: str, folders: Sequence[Path]) -> None:
+    if count < FEWEST:
+        places = ", ".join(map(str, folders))
+        raise NoFaceError(
+            f"{side.upper()} has {count} usable faces in {places}, and at least {FEWEST} are "
+            f"needed ({WANTED} or more are better); extract more footage with "
+            f"'faceswap extract VIDEO --side {side}'."
+        )
+
+
+def _prepare(crop: FaceCrop, side: int) -> _Loaded:
+    scale = side / crop.image.shape[0]
+    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = cv2.resize(crop.image, (side, side), interpolation=shrink)
+    half = side // 2
+    # Pixel centres are at integers, so that scaling shifts them by half a pixel.
+    points = (crop.record.points + 0.5) * (scale / 2) - 0.5
+    forehead = (crop.record.forehead + 0.5) * (scale / 2) - 0.5
+    size = (half, half)
+    # Eyes are small; a mouth of half their weight still has more of it in all.
+    features = np.maximum(eyes_mask(points, size), mouth_mask(points, size) // 2)
+    maps = np.stack([face_mask(points, forehead, size), features, mouth_inside(points, size)])
+    signals = expression_signals(crop.record.points)
+    return _Loaded(
+        picture.transpose(2, 0, 1).astype(np.uint8),
+        maps,
+        crop.path.parent,
+        crop.record.frame,
+        crop.record.time,
+        (np.concatenate([points, forehead]) + np.float32(0.5)) * np.float32(2 / half) - 1,
+        iris_places(crop.image, crop.record.points),
+        crop.record.pose,
+        float(signals[SIGNALS.index("mouth opening")]),
+        float(signals[[SIGNALS.index("left eye"), SIGNALS.index("right eye")]].mean()),
+        crop.record.presence,
+        crop.record.blur,
+    )
+
+
+def _chosen(
+    faces: list[_Loaded], config: LoadConfig, side: str
+) -> tuple[NDArray[np.bool_], list[str]]:
+    presence = np.array([f.presence for f in faces])
+    blur = np.array([f.blur for f in faces])
+    unsure = presence < config.min_presence
+    soft = ~unsure & (blur < config.min_sharpness * np.median(blur)) if len(faces) else unsure
+    problems = [
+        f"{side.upper()}: {int(count.sum())} of {len(faces)} faces left out as {reason}."
+        for count, reason in ((unsure, "uncertain"), (soft, "blurred"))
+        if count.any()
+    ]
+    return ~(unsure | soft), problems
+
+
+def _split(
+    store: NDArray[np.uint8],
+    maps: NDArray[np.uint8],
+    loaded: list[_Loaded],
+    keep: NDArray[np.bool_],
+    config: LoadConfig,
+    problems: list[str],
+) -> FaceSet:
+    kept = np.flatnonzero(keep)
+    chosen = [loaded[row] for row in kept]
+    attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in chosen])
+    weights = balance(attributes) if config.balanced else np.ones(len(kept), np.float32)
+    role = roles(*_when(chosen))
+    learnt, out = role == Role.TRAINED, role == Role.HELD_OUT
+    count, end = int(learnt.sum()), int(learnt.sum() + out.sum())
+    for array in (store, maps):
+        _arrange(array, kept[learnt], kept[out])
+
+    def part(rows: slice, drawn: NDArray[np.bool_]) -> ImageSet:
+        return ImageSet(
+            torch.from_numpy(store[rows]),
+            torch.from_numpy(maps[rows]),
+            torch.from_numpy(weights[drawn]),
+        )
+
+    trained = [loaded[row] for row in kept[learnt]]
+    gazes = torch.from_numpy(np.stack([face.gaze for face in trained]))
+    shapes = Shapes(
+        torch.from_numpy(np.stack([face.points for face in trained]).astype(np.float32)),
+        torch.tensor([face.pose[:2] for face in trained], dtype=torch.float32),
+        gazes - gazes.median(0).values,
+    )
+    held_out = part(slice(count, end), out) if out.any() else None
+    return FaceSet(part(slice(count), learnt), held_out, shapes, problems)
+
+
+def _when(faces: Sequence[_Loaded]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """When each face was filmed, in seconds (N,), and in which of the folders' films (N,)."""
+    folders = {folder: n for n, folder in enumerate(dict.fromkeys(f.folder for f in faces))}
+    sources = np.array([folders[face.folder] for face in faces])
+    seconds = np.array([face.time for face in faces], np.float64)
+    for source in folders.values():
+        mine = sources == source
+        if np.ptp(seconds[mine]) == 0:  # photographs: each is as far from any other as can be
+            seconds[mine] = np.array([face.frame for face in faces])[mine] * 2 * APART
+    return seconds, sources
+
+
+def _arrange(array: NDArray[np.uint8], first: NDArray[np.int_], then: NDArray[np.int_]) -> None:
+    """Move the rows ``first``, which ascend, to the front, and the few of ``then`` behind them.
+
+    In place: a copy of the rows would take the memory that a mapped file is there to save.
+    """
+    aside = array[then]
+    for place, row in enumerate(first):
+        if place != row:
+            array[place] = array[row]
+    array[len(first) : len(first) + len(then)] = aside

@@ -1,0 +1,74 @@
+"""How far what a swap model makes is from what it should: the losses, weighted by place."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
+from torch.nn import functional
+
+from faceswap.autoencoder import losses
+from faceswap.swap.training.config import Objective
+
+_WHOLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": losses.mse,
+    "dssim": losses.dssim,
+    "ms_ssim": lambda x, y: 1 - losses.ms_ssim(x, y),
+    "laplacian": losses.laplacian_pyramid,
+    "frequency": losses.focal_frequency,
+}
+
+
+def place_weights(objective: Objective, maps: Tensor) -> Tensor:
+    """How much each place counts (N, 1, h, w), with a mean of 1; maps (N, 2, h, w)."""
+    rim, soft = maps.shape[-1] // 26, maps.shape[-1] // 20
+    # The rim blends into the frame.
+    face = _along_both(functional.max_pool2d, maps[:, :1], rim)
+    inside = objective.outside + (1 - objective.outside) * face
+    # Softened: where weights jump, a young decoder's answer does too, and skin shows an edge.
+    softer = partial(functional.avg_pool2d, count_include_pad=False)
+    features = _along_both(softer, maps[:, 1:2], soft)
+    weights = inside + objective.features * features
+    return weights / weights.mean((2, 3), keepdim=True).clamp(min=1e-6)
+
+
+def _along_both(pool: Callable[..., Tensor], x: Tensor, reach: int) -> Tensor:
+    """``pool`` over squares of 2·reach + 1, as columns and then rows: so much less to read."""
+    tall = pool(x, (2 * reach + 1, 1), 1, (reach, 0))
+    return pool(tall, (1, 2 * reach + 1), 1, (0, reach))
+
+
+def picture_losses(
+    objective: Objective, made: Tensor, wanted: Tensor, maps: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighted sum of the losses between pictures (N, 3, R, R), and each by itself."""
+    o = objective
+    weights = place_weights(o, maps)
+    shrink = made.shape[-1] // weights.shape[-1]
+    large = functional.interpolate(weights, scale_factor=float(shrink), mode="nearest")
+    share = o.gradient / max(o.l1 + o.gradient, 1e-9)
+    total, plain, steps = losses.detail(made, wanted, large, share)
+    total = (o.l1 + o.gradient) * total
+    parts = {"l1": plain, "gradient": steps}
+    if o.ssim > 0:
+        grey = [functional.avg_pool2d(losses.luma(x), shrink) for x in (made, wanted)]
+        similarity = losses.ssim_map(grey[0], grey[1])
+        parts["ssim"] = ((1 - similarity) * functional.avg_pool2d(weights, 8, 4)).mean()
+        total = total + o.ssim * parts["ssim"]
+    asked = {name: loss for name, loss in _WHOLE.items() if getattr(o, name) > 0}
+    if asked:
+        face = functional.interpolate(maps[:, :1], scale_factor=float(shrink), mode="bilinear")
+        alone = made * face + wanted * (1 - face)
+        for name, loss in asked.items():
+            parts[name] = loss(alone, wanted)
+            total = total + getattr(o, name) * parts[name]
+    return total, {name: value.detach() for name, value in parts.items()}
+
+
+def mask_loss(masks: Tensor, maps: Tensor) -> Tensor:
+    """Mean squared error of learnt masks (N, 1, s, s) against the drawn ones in ``maps``."""
+    wanted = maps[:, :1]
+    if wanted.shape[-1] > masks.shape[-1]:
+        wanted = functional.avg_pool2d(wanted, wanted.shape[-1] // masks.shape[-1])
+    elif wanted.shape[-1] < masks.shape[-1]:
+        wanted = functional.interpolate(wanted, masks.shape[-2:], mode="bilinear")
+    return (masks - wanted).square().mean()

@@ -1,0 +1,127 @@
+"""Saving a run while it trains: when, what besides, and whether the disk will hold it."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from faceswap.background import whole
+from faceswap.errors import OutputError
+from faceswap.events import Event, Notice, Saved
+from faceswap.training.checkpoint import CheckpointFolder
+from faceswap.training.checkpoint_header import header_of
+from faceswap.training.snapshots import SNAPSHOTS, SnapshotTimes, keep_snapshot, too_small
+from faceswap.training.state import LoopConfig, TrainingState
+
+
+class Keeper:
+    """Writes the saves of one run.
+
+    checkpoints: its files. saved_step: the step that is on disk. busy: whether a save is being
+    written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: TrainingState,
+        config: LoopConfig,
+        kind: str,
+        model_config: Mapping[str, Any],
+        clock: Callable[[], float],
+    ) -> None:
+        self.checkpoints = CheckpointFolder(folder, config.keep)
+        self.saved_step = -1
+        self.busy = False
+        self._folder, self._state, self._config = folder, state, config
+        self._kind, self._model_config, self._clock = kind, model_config, clock
+        self._room_told = False
+
+    def begin(self) -> None:
+        """Count from now on, the run being where it is."""
+        self._saved_at = self._clock()
+        last = self._snapshot_files()[-1:]
+        numbers = header_of(last[0]).get("numbers", {}) if last else {}
+        step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
+        self._snapshots = SnapshotTimes(self._config, step, seconds)
+
+    def went_back(self) -> None:
+        """The run went back to a save: what was kept since is of a stretch that went wrong.
+
+        Raises OSError when that can't be put aside.
+        """
+        self.saved_step = self._state.step
+        for path in self._snapshot_files():
+            if int(path.stem.removeprefix("step-")) > self._state.step:
+                os.replace(path, path.with_name(f"{path.name}.damaged"))
+        self.begin()
+
+    def _snapshot_files(self) -> list[Path]:
+        return sorted((self._folder / SNAPSHOTS).glob("step-*.safetensors"))
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        by_step = self._config.save_steps
+        if by_step is not None and self._state.step % by_step == 0:
+            return True
+        return self._clock() - self._saved_at > self._config.save_seconds
+
+    def snapshot_due(self) -> bool:
+        """Whether it is time to keep a save for good."""
+        return self._snapshots.due(self._state.step, self._state.seconds)
+
+    def save(self, score: float | None) -> Saved:
+        """Write a checkpoint; raises OutputError when that fails.
+
+        score: how good its model was found to be, where it was measured.
+        """
+        state, numbers = self._state, self._state.numbers()
+        if score is not None:
+            numbers["score"] = score
+        self.busy = True
+        try:
+            with whole():
+                path = self.checkpoints.save(
+                    state.step,
+                    self._kind,
+                    self._model_config,
+                    numbers,
+                    state.tensors(),
+                    state.good,
+                )
+        finally:
+            self.busy = False
+        self._saved_at, self.saved_step = self._clock(), state.step
+        return Saved(what="model", path=path)
+
+    def save_or_say(self, score: float | None) -> Event:
+        """Write a checkpoint, or tell why not."""
+        try:
+            return self.save(score)
+        except OutputError as error:
+            self._saved_at = self._clock()
+            files = self.checkpoints.files()
+            stands = f"{files[-1].name} stands" if files else "nothing is saved yet"
+            return Notice(message=f"{error} Training goes on; {stands}.", trouble=True)
+
+    def snapshot_or_say(self) -> Event:
+        """Keep the save of this step for good, or tell why not."""
+        try:
+            kept = keep_snapshot(self.checkpoints.path(self._state.step))
+            self._snapshots.made(self._state.step, self._state.seconds)
+            return Saved(what="snapshot", path=kept)
+        except OutputError as error:
+            return Notice(message=f"{error} Training goes on.", trouble=True)
+
+    def room(self) -> Notice | None:
+        """Once there is a save to go by, and only once: a warning if a day of them will not fit."""
+        if self._room_told or not (files := self.checkpoints.files()):
+            return None
+        self._room_told = True
+        speed = self._state.step / max(1e-9, self._state.seconds)
+        with suppress(OSError):  # of a file that is gone meanwhile there is nothing to say
+            told = too_small(self._folder, self._config, files[-1].stat().st_size, speed)
+            return Notice(message=told) if told else None
+        return None

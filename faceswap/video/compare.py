@@ -1,0 +1,42 @@
+"""Whether two videos agree in what must not change: sound and timestamps."""
+
+import hashlib
+from pathlib import Path
+
+import av.error
+import numpy as np
+
+from faceswap.background import Reports, unheard
+from faceswap.errors import InputError
+from faceswap.video.pyav import open_input
+from faceswap.video.reader import VideoReader
+
+
+def sound_digests(path: Path, report: Reports = unheard) -> list[str]:
+    """SHA-256 of the sound packets of each audio stream of the file at ``path``.
+
+    report: hears of each packet. Raises InputError when it cannot be read.
+    """
+    try:
+        with open_input(path) as container:
+            digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
+            if not digests:
+                return []
+            for number, packet in enumerate(container.demux(container.streams.audio)):
+                report(number)
+                if packet.size:
+                    digests[packet.stream.index].update(bytes(packet))
+            return [digest.hexdigest() for digest in digests.values()]
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"The sound of {path.name} cannot be read.") from error
+
+
+def same_times(first: VideoReader, second: VideoReader) -> bool:
+    """Whether both have the same number of frames, each shown at the same time.
+
+    Half a millisecond of difference is forgiven: some containers round to milliseconds.
+    """
+    ours, theirs = (
+        reader.timestamps() * float(reader.info.time_base) for reader in (first, second)
+    )
+    return len(ours) == len(theirs) and bool(np.all(np.abs(ours - theirs) <= 5.1e-4))

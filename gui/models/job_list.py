@@ -1,0 +1,101 @@
+"""All jobs of this user, running and past."""
+
+import shutil
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from faceswap.commands import JOBS, options_of
+from faceswap.options import Options
+from gui.ipc import job_runner, processes
+from gui.ipc.job_runner import Job
+
+_KEPT = 100
+_EVERY_MS = 100
+
+
+class JobList(QObject):
+    """The jobs recorded in a folder, newest first; those that run are read ten times a second."""
+
+    added = Signal(object)
+    changed = Signal(object)
+    ended = Signal(object)
+
+    def __init__(
+        self,
+        folder: Path,
+        program: tuple[str, ...] = job_runner.COMMAND,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._folder, self._program = folder, program
+        self.jobs: list[Job] = []
+        self._alive_at = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self._poll)
+        made = [p for p in folder.iterdir() if p.name.isdecimal()] if folder.is_dir() else []
+        for number, known in enumerate(sorted(made, reverse=True)):
+            job = job_runner.load(known)
+            if number >= _KEPT and (job is None or not job.running):
+                shutil.rmtree(known, ignore_errors=True)
+            elif job is not None:
+                self._watch(job)
+                self.jobs.append(job)
+        self._tick()
+
+    def start(self, command: str, options: Options, title: str, project: Path | None) -> Job:
+        """Start a job; raises OutputError when it cannot be."""
+        folder = self._folder / f"{time.time_ns():020}"
+        job = job_runner.start(folder, command, options, title, project, self._program)
+        self._watch(job)
+        self.jobs.insert(0, job)
+        self.added.emit(job)
+        self._tick()
+        return job
+
+    def retry(self, job: Job) -> Job:
+        """Start the same again; raises OutputError when it cannot be, ValidationError when a
+        newer version no longer knows its options.
+        """
+        record = job.record
+        options = options_of(JOBS[record.command]).model_validate(record.options)
+        return self.start(record.command, options, record.title, record.project)
+
+    def running(self, command: str | None = None, project: Path | None = None) -> list[Job]:
+        """Jobs not over yet, of one command and one project if they are named."""
+        return [
+            job
+            for job in self.jobs
+            if job.running
+            and command in (None, job.record.command)
+            and project in (None, job.record.project)
+        ]
+
+    def forget(self, job: Job) -> None:
+        """Take a job that is over off the list, with its log."""
+        if not job.running and job in self.jobs:
+            self.jobs.remove(job)
+            shutil.rmtree(job.folder, ignore_errors=True)
+            self.changed.emit(job)
+
+    def close(self) -> None:
+        """Stop reading; the jobs go on."""
+        self._timer.stop()
+
+    def _watch(self, job: Job) -> None:
+        job.setParent(self)
+        job.changed.connect(lambda: self.changed.emit(job))
+        job.ended.connect(lambda: self.ended.emit(job))
+
+    def _tick(self) -> None:
+        if not self.running():
+            self._timer.stop()
+        elif not self._timer.isActive():
+            self._timer.start()
+
+    def _poll(self) -> None:
+        for job in self.running():
+            job.poll(processes.alive(job.record.process))
+        self._tick()

@@ -1,0 +1,125 @@
+"""A place to drop a video on."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPixmap,
+)
+from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout
+
+from faceswap.io.file_types import VIDEOS
+from gui.widgets import elements
+from gui.widgets.elements import label
+from gui.widgets.theme import GAP
+
+_VIDEOS = " ".join(f"*{ending}" for ending in VIDEOS)
+
+
+class DropZone(QFrame):
+    """A place for one video: drop it there, or press it to choose.
+
+    chosen: a file was dropped or chosen. several: two files were dropped at once.
+    """
+
+    chosen = Signal(object)
+    several = Signal(object)
+
+    def __init__(self, side: str, title: str, text: str) -> None:
+        super().__init__()
+        self.setObjectName("drop")
+        self.setAcceptDrops(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setMinimumSize(240, 200)
+        self.setAccessibleName(title)
+        self.path: Path | None = None
+        self._picture = label()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._picture.hide()
+        self._text = label(text, "muted", wrap=True)
+        self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._title = label(title, side, wrap=True)
+        self._title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
+        box.addStretch(1)
+        for item in (self._picture, self._title, self._text):
+            box.addWidget(item)
+        box.addStretch(1)
+
+    def said(self) -> str:
+        """What stands below the title: what is wanted, what was taken, or why it was not."""
+        return self._text.text()
+
+    def show_video(self, path: Path, values: dict[str, Any]) -> None:
+        """Show the first picture of ``path``."""
+        self.path = path
+        ratio = self.devicePixelRatioF()
+        image = elements.picture(values["image"]).scaled(
+            QSize(round(260 * ratio), round(140 * ratio)),
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        image.setDevicePixelRatio(ratio)
+        self._picture.setPixmap(QPixmap.fromImage(image))
+        self._picture.show()
+        elements.set_role(self._text, "muted")
+        size, rate = values["size"], values["rate"] or 1
+        seconds = elements.duration(values["frames"] / rate)
+        self._text.setText(f"{path.name}\n{size[0]} × {size[1]}, {seconds}")
+
+    def refuse(self, sentence: str) -> None:
+        """Say why a file is not taken."""
+        self.path = None
+        self._picture.hide()
+        elements.set_role(self._text, "bad")
+        self._text.setText(sentence)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self._mark(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802
+        self._mark(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        self._mark(False)
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if len(paths) == 1:
+            self.chosen.emit(paths[0])
+        elif paths:
+            self.several.emit(paths)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if self.rect().contains(event.position().toPoint()):
+            self.choose()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.choose()
+        else:
+            super().keyPressEvent(event)
+
+    def choose(self) -> None:
+        """Let the user choose a file."""
+        name, _ = QFileDialog.getOpenFileName(
+            self,
+            self._title.text(),
+            "",
+            self.tr("Videos (%1);;All files (*)").replace("%1", _VIDEOS),
+        )
+        if name:
+            self.chosen.emit(Path(name))
+
+    def _mark(self, over: bool) -> None:
+        self.setProperty("over", "true" if over else "false")
+        self.style().unpolish(self)
+        self.style().polish(self)

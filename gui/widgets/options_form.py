@@ -1,0 +1,368 @@
+"""Forms made from the options models: type, bounds, choices and help are declared there.
+
+Options marked as common come first; the rest is behind one button.
+"""
+
+import types
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import ValidationError
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from faceswap.options import Options, show_of
+from gui.widgets.elements import button, label, row, widget_of
+from gui.widgets.path_picker import PathList, PathPick
+from gui.widgets.theme import GAP
+
+_LARGE = 2**31 - 1
+
+
+class _CalmWheel(QObject):
+    """Leaves the wheel to what scrolls, unless the editor under the pointer has the focus."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() != QEvent.Type.Wheel or not isinstance(watched, QWidget):
+            return False
+        if watched.hasFocus():
+            return False
+        event.ignore()
+        return True
+
+
+class Slider(QWidget):
+    """A bounded number: a slider with its value beside it."""
+
+    changed = Signal()
+
+    def __init__(self, low: float, high: float, value: float, name: str) -> None:
+        super().__init__()
+        self._low, self._high, self._default = low, high, value
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(0, 1000)
+        self._slider.setPageStep(50)
+        self._slider.setSingleStep(10)
+        self._slider.setAccessibleName(name)
+        self._shown = QDoubleSpinBox()
+        self._shown.setRange(low, high)
+        self._shown.setDecimals(2)
+        self._shown.lineEdit().setTextMargins(0, 0, GAP // 2, 0)
+        self._shown.setSingleStep((high - low) / 100)
+        self._shown.setFixedWidth(9 * GAP)
+        self._shown.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._shown.setAccessibleName(name)
+        self.set_value(value)
+        self._slider.valueChanged.connect(self._slid)
+        self._shown.valueChanged.connect(self._typed)
+        box = QHBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self._slider, 1)
+        box.addWidget(self._shown)
+
+    @property
+    def slider(self) -> QSlider:
+        """The slider itself."""
+        return self._slider
+
+    def value(self) -> float:
+        """The number."""
+        return round(self._shown.value(), 4)
+
+    def set_value(self, value: float) -> None:
+        """Set the number without saying so."""
+        for widget in (self._slider, self._shown):
+            widget.blockSignals(True)
+        self._shown.setValue(value)
+        self._slider.setValue(round((value - self._low) / (self._high - self._low) * 1000))
+        for widget in (self._slider, self._shown):
+            widget.blockSignals(False)
+
+    def _slid(self, place: int) -> None:
+        value = self._low + place / 1000 * (self._high - self._low)
+        self.set_value(value)
+        self.changed.emit()
+
+    def _typed(self, value: float) -> None:
+        self.set_value(value)
+        self.changed.emit()
+
+
+class _Decimal(QDoubleSpinBox):
+    """A number of any size, written with as many decimals as it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDecimals(6)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802
+        text = self.locale().toString(value, "f", self.decimals())
+        return text.rstrip("0").removesuffix(self.locale().decimalPoint())
+
+
+class Form(QWidget):
+    """The options of ``model`` but for ``without``, which the page sets itself.
+
+    paths: editors for options that are paths, where the page knows more about them than their
+    type tells. helps: what some options mean here, instead of their own help.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        model: type[Options],
+        without: Collection[str] = (),
+        more: bool = True,
+        paths: Mapping[str, PathPick | PathList] | None = None,
+        helps: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self._model = model
+        self._paths, self._helps = dict(paths or {}), dict(helps or {})
+        self._calm = _CalmWheel(self)
+        self.editors: dict[str, QWidget] = {}
+        names = [name for name in model.model_fields if name not in without]
+        common = [name for name in names if show_of(model, name).common]
+        rest = [name for name in names if name not in common]
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(GAP)
+        self._label_width = 0
+        grids = self._grid(common), self._grid(rest)
+        for grid in grids:
+            grid.setColumnMinimumWidth(0, self._label_width)
+        box.addLayout(grids[0])
+        self.rest = widget_of(grids[1])
+        self.toggle = button(self.tr("More…"), self._toggle, "link")
+        self._defaults = {name: model.model_fields[name].default for name in self.editors}
+        self.rest.setVisible(False)
+        self.toggle.setVisible(more and bool(rest))
+        box.addWidget(self.toggle)
+        box.addWidget(self.rest)
+
+    def values(self) -> dict[str, Any]:
+        """What differs from the defaults, or from what it was rebased to."""
+        shown = {name: _read(editor) for name, editor in self.editors.items()}
+        return {name: value for name, value in shown.items() if value != self._defaults[name]}
+
+    def value(self, name: str) -> Any:
+        """What is entered for one option."""
+        return _read(self.editors[name])
+
+    def set_values(self, values: dict[str, Any]) -> None:
+        """Show ``values``, as they stand in a model or in JSON; defaults where absent."""
+        for name, editor in self.editors.items():
+            _write(editor, values.get(name, self._defaults[name]))
+
+    def rebase(self, values: dict[str, Any]) -> None:
+        """Show ``values``, and take them for the defaults: what something has that is gone on with.
+
+        Options that are absent have the defaults of the model.
+        """
+        self._defaults = {name: self._model.model_fields[name].default for name in self.editors}
+        self.set_values(values)
+        # As they are shown: an editor rounds, which nobody asked for.
+        known = self._defaults.keys() & values.keys()
+        self._defaults |= {name: _read(self.editors[name]) for name in known}
+
+    def beside(self, text: str, editor: QWidget) -> QHBoxLayout:
+        """A row for what the page sets itself, in line with those of the form."""
+        name = label(text)
+        name.setBuddy(editor)
+        name.setFixedWidth(self._label_width)
+        editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        return row(name, editor, gap=2 * GAP)
+
+    def options(self, **given: Any) -> Options:
+        """The options with what the page gives; raises ValidationError where they are wrong."""
+        return self._model.model_validate(self.values() | given)
+
+    def _toggle(self) -> None:
+        shown = self.rest.isHidden()
+        self.rest.setVisible(shown)
+        self.toggle.setText(self.tr("Less") if shown else self.tr("More…"))
+
+    def _grid(self, names: list[str]) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * GAP)
+        grid.setVerticalSpacing(GAP)
+        grid.setColumnStretch(1, 1)
+        for place, name in enumerate(names):
+            editor = self._editor(name)
+            help_ = self._helps.get(name) or self._model.model_fields[name].description or ""
+            help_ = QCoreApplication.translate("options", help_)
+            editor.setToolTip(f"<p>{help_}</p>")
+            editor.setAccessibleName(title(name))
+            editor.setAccessibleDescription(help_)
+            for widget in (editor, *editor.findChildren(QWidget)):
+                if isinstance(widget, QSlider | QAbstractSpinBox | QComboBox):
+                    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                    widget.installEventFilter(self._calm)
+            self.editors[name] = editor
+            if isinstance(editor, PathPick | PathList):  # they name themselves
+                grid.addWidget(editor, place, 0, 1, 2)
+                continue
+            text = label(title(name))
+            text.setBuddy(editor)
+            text.setToolTip(editor.toolTip())
+            self._label_width = max(self._label_width, text.sizeHint().width())
+            grid.addWidget(text, place, 0)
+            grid.addWidget(editor, place, 1)
+        return grid
+
+    def _editor(self, name: str) -> QWidget:
+        field = self._model.model_fields[name]
+        kind, metadata = _bare(field.annotation, list(field.metadata))
+        default = None if field.is_required() else field.default
+        if kind is Path or get_origin(kind) is list:
+            hint = self.tr("not set") if default is None else ""
+            picked = self._paths.get(name) or _path_editor(kind, title(name), hint)
+            _write(picked, default)
+            picked.changed.connect(self.changed)
+            return picked
+        low, high = _bounds(metadata)
+        if get_origin(kind) is Literal:
+            choice = QComboBox()
+            for value in get_args(kind):
+                choice.addItem(choice_title(str(value)), value)
+            choice.currentIndexChanged.connect(self.changed)
+            made: QWidget = choice
+        elif kind is bool:
+            check = QCheckBox()
+            check.toggled.connect(self.changed)
+            made = check
+        elif kind is float and default is not None and low is not None and high is not None:
+            slider = Slider(low, high, default, title(name))
+            slider.changed.connect(self.changed)
+            return slider
+        elif kind in (int, float):
+            made = self._number(kind, low, high, default is None)
+        else:
+            line = QLineEdit()
+            line.setPlaceholderText(self.tr("not set") if default is None else "")
+            line.textChanged.connect(self.changed)
+            made = line
+        made.setProperty("absent", default is None)
+        _write(made, default)
+        return made
+
+    def _number(
+        self, kind: type, low: float | None, high: float | None, optional: bool
+    ) -> QSpinBox | QDoubleSpinBox:
+        spin: QSpinBox | QDoubleSpinBox
+        if kind is int:
+            spin = QSpinBox()
+            bottom = int(low or 0) - (1 if optional else 0)
+            spin.setRange(bottom, int(min(_LARGE, high if high is not None else _LARGE)))
+        else:
+            spin = _Decimal()
+            spin.setRange(low or 0.0, high if high is not None else _LARGE)
+        spin.lineEdit().setTextMargins(GAP, 0, GAP, 0)
+        if optional:
+            spin.setSpecialValueText(self.tr("not set"))
+        spin.valueChanged.connect(self.changed)
+        return spin
+
+
+def _path_editor(kind: Any, name: str, hint: str) -> PathPick | PathList:
+    pick = PathPick(name, hint=hint)
+    return PathList([pick]) if get_origin(kind) is list else pick
+
+
+def title(name: str) -> str:
+    """The name of an option as people read it."""
+    return QCoreApplication.translate("options", name.replace("_", " ").capitalize())
+
+
+def choice_title(value: str) -> str:
+    """A choice as people read it: the sides are written A and B everywhere."""
+    shown = value.upper() if value in ("a", "b") else value.replace("_", " ")
+    return QCoreApplication.translate("options", shown)
+
+
+def sentence_of(error: Exception) -> str:
+    """What is wrong with options, or with starting a job, for people."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    said = []
+    for item in error.errors():
+        where = title(str(item["loc"][0])) + ": " if item["loc"] else ""
+        said.append(f"{where}{item['msg'].removeprefix('Value error, ')}.")
+    return " ".join(said)
+
+
+def _bare(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
+    """The type itself, and all that is said of it."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *more = get_args(annotation)
+            metadata = [*metadata, *more]
+            continue
+        if get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(a for a in get_args(annotation) if a is not type(None))
+            continue
+        return annotation, metadata
+
+
+def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
+    low = high = None
+    for item in metadata:
+        for part in getattr(item, "metadata", [item]):
+            match part:
+                case annotated_types.Ge(ge=value) | annotated_types.Gt(gt=value):
+                    low = value
+                case annotated_types.Le(le=value) | annotated_types.Lt(lt=value):
+                    high = value
+    return low, high  # type: ignore[return-value]
+
+
+def _read(editor: QWidget) -> Any:
+    match editor:
+        case Slider() | PathPick() | PathList():
+            return editor.value()
+        case QComboBox():
+            return editor.currentData()
+        case QCheckBox():
+            return editor.isChecked()
+        case QSpinBox() | QDoubleSpinBox():
+            absent = editor.property("absent") and editor.value() == editor.minimum()
+            return None if absent else editor.value()
+        case QLineEdit():
+            return editor.text().strip() or (None if editor.property("absent") else "")
+    raise TypeError(type(editor).__name__)
+
+
+def _write(editor: QWidget, value: Any) -> None:
+    match editor:
+        case Slider():
+            editor.set_value(float(value))
+        case PathPick() | PathList():
+            editor.set_value(value)
+        case QComboBox():
+            editor.setCurrentIndex(max(0, editor.findData(value)))
+        case QCheckBox():
+            editor.setChecked(bool(value))
+        case QSpinBox():
+            editor.setValue(editor.minimum() if value is None else int(value))
+        case QDoubleSpinBox():
+            editor.setValue(editor.minimum() if value is None else float(value))
+        case QLineEdit():
+            editor.setText("" if value is None else str(value))

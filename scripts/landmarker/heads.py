@@ -1,0 +1,195 @@
+"""Rendered heads of made-up people, with exact points, for the landmarker's second stage.
+
+Nobody of the cast that the demo and the yardstick show is among them: every person is drawn at
+random, and so are pose, expression, light and camera. About 3 s of one core for a person of 24
+pictures.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.synthetic.expression import Expression
+from faceswap.synthetic.head_mesh import Pose
+from faceswap.synthetic.identity import Beard, Colour, Hair, Hairs, Identity, Shape, Skin
+from faceswap.synthetic.motion import Moment, talk
+from faceswap.synthetic.pair import grown
+from faceswap.synthetic.scene import LIGHTS, Camera, Light, Scene, turned_light
+from landmarker.data import Floats, Gray
+
+PICTURE = 224
+"""Side of a rendered picture in pixels, as the real ones have."""
+_STYLES: tuple[Hair, ...] = (
+    *("bald", "cropped", "short", "parted"),
+    *("bob", "long", "curly", "bun"),
+)
+_BEARDS: tuple[Beard, ...] = ("none", "stubble", "moustache", "goatee", "full")
+_BEARD_SHARES = (0.4, 0.15, 0.12, 0.18, 0.15)
+_FIRST_SEED = 100_000
+"""Seeds of the made-up people begin here, far above the cast's."""
+
+
+@dataclass(frozen=True)
+class RenderedHeads:
+    """Grey pictures (N, 224, 224), their exact points (N, 81, 2), and which are seen (N, 81)."""
+
+    images: Gray
+    points: Floats
+    visible: NDArray[np.bool_]
+
+    @classmethod
+    def load(cls, path: Path, people: int, frames: int, seed: int, workers: int) -> RenderedHeads:
+        """Read them from the file, or draw them and write it. people x frames pictures."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.with_suffix(".new").open("wb") as file:
+                np.savez(file, **_drawn(people, frames, seed, workers))
+            path.with_suffix(".new").replace(path)
+        with np.load(path) as stored:
+            return cls(stored["images"], stored["points"], stored["visible"])
+
+
+def _drawn(people: int, frames: int, seed: int, workers: int) -> dict[str, NDArray[np.generic]]:
+    draw = partial(pictures_of, frames=frames, seed=seed)
+    # Spawned, not forked: the parent may already run threads of its own.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        parts = []
+        for number, part in enumerate(pool.map(draw, range(people))):
+            parts.append(part)
+            if (number + 1) % 20 == 0:
+                print(f"{number + 1} of {people} heads drawn", flush=True)
+    images, points, visible = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return {"images": images, "points": points, "visible": visible}
+
+
+def pictures_of(number: int, frames: int, seed: int) -> tuple[Gray, Floats, NDArray[np.bool_]]:
+    """`frames` pictures of made-up person `number`: images, points, visible."""
+    rng = np.random.default_rng((seed, number, 401))
+    figure = grown(person(rng, number))
+    images, points, visible = [], [], []
+    for count, moment in enumerate(_moments(rng, frames, number)):
+        scene = Scene(
+            (PICTURE, PICTURE),
+            _light(rng),
+            Camera(
+                distance=float(rng.uniform(50, 140)),
+                view=float(rng.uniform(26, 33)),
+                noise=float(rng.uniform(0, 2.5)),
+                softness=float(rng.uniform(0.0015, 0.006)),
+            ),
+            background=int(rng.integers(1 << 30)),
+            seed=number,
+        )
+        frame = scene.frame(figure, moment.pose, moment.expression, count)
+        images.append(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY))
+        points.append(np.concatenate([frame.points, frame.forehead]))
+        visible.append(frame.visible)
+    return np.stack(images), np.stack(points), np.stack(visible)
+
+
+def person(rng: np.random.Generator, number: int) -> Identity:
+    """Somebody at random: shape, skin, hair and beard."""
+    shape = {f.name: float(np.clip(rng.normal(0, 0.6), -1.2, 1.2)) for f in fields(Shape)}
+    tone = _between(rng, (0.17, 0.085, 0.05), (0.74, 0.49, 0.38), rng.random() ** 0.7, 0.05)
+    lips = [t * s for t, s in zip(tone, (0.85, 0.52, 0.52), strict=True)]
+    painted = rng.random() < 0.3
+    dark: Colour = (0.012, 0.010, 0.009)
+    fair = [(0.30, 0.11, 0.035), (0.42, 0.26, 0.11), (0.55, 0.54, 0.52), (0.09, 0.05, 0.02)]
+    hair = _between(rng, dark, fair[int(rng.integers(4))], rng.random(), 0.1)
+    return Identity(
+        f"made up {number}",
+        _FIRST_SEED + number,
+        Shape(**shape),
+        Skin(
+            tone=tone,
+            redness=float(rng.uniform(0, 1)),
+            freckles=float(max(rng.uniform(-1, 1), 0)),
+            moles=int(rng.integers(5)),
+            wrinkles=float(rng.uniform(0, 1) ** 2),
+            shine=float(rng.uniform(0, 0.9)),
+            lips=_between(rng, tone, (lips[0], lips[1], lips[2]), rng.uniform(0.4, 1.2), 0.05),
+            lipstick=float(rng.uniform(0.3, 1)) if painted else 0.0,
+            eyeshadow=float(rng.uniform(0.2, 1)) if painted else 0.0,
+            under_eyes=float(rng.uniform(0, 0.9)),
+            iris=_between(rng, (0.05, 0.025, 0.015), (0.16, 0.24, 0.28), rng.random(), 0.2),
+        ),
+        Hairs(
+            style=_STYLES[int(rng.integers(len(_STYLES)))],
+            colour=hair,
+            brow_colour=_between(rng, dark, hair, rng.random(), 0.1),
+            brow_thickness=float(rng.normal(0, 0.5)),
+            brow_arch=float(rng.normal(0.1, 0.4)),
+            brow_density=float(rng.uniform(0.4, 1)),
+            beard=_BEARDS[int(rng.choice(len(_BEARDS), p=_BEARD_SHARES))],
+            beard_colour=_between(rng, dark, hair, rng.random(), 0.1),
+            lashes=float(rng.uniform(0.1, 1)),
+        ),
+        clothes=_between(rng, (0.03, 0.03, 0.03), (0.5, 0.48, 0.45), rng.random(), 0.3),
+    )
+
+
+def _between(
+    rng: np.random.Generator, one: Colour, other: Colour, share: float, spread: float
+) -> Colour:
+    """A colour on the line from one to the other, a little off it."""
+    mixed = np.array(one) + share * (np.array(other) - one)
+    red, green, blue = np.clip(mixed * np.exp(rng.normal(0, spread, 3)), 0.005, 0.9).tolist()
+    return red, green, blue
+
+
+def _moments(rng: np.random.Generator, frames: int, number: int) -> Iterator[Moment]:
+    """Half of them as somebody who talks has them, half drawn freely."""
+    script = talk(_FIRST_SEED + number, 250, 25.0, energy=1.2)
+    for count in range(frames):
+        if count % 2:
+            yield script[int(rng.integers(len(script)))]
+        else:
+            pose = Pose(
+                float(np.clip(rng.normal(0, 16), -42, 42)),
+                float(np.clip(rng.normal(-1, 9), -24, 22)),
+                float(rng.normal(0, 4)),
+            )
+            yield Moment(pose, expression(rng))
+
+
+def expression(rng: np.random.Generator) -> Expression:
+    """Any face: shut, half open and wide mouths and lids in like shares."""
+    jaw = [0.0, rng.uniform(0, 0.3), rng.uniform(0.3, 1.0)][int(rng.integers(3))]
+    lids = [0.0, rng.uniform(-0.4, 0.2), rng.uniform(0, 1), 1.0][int(rng.integers(4))]
+    wink = rng.uniform(0, 1) if rng.random() < 0.12 else lids
+    smile = float(np.clip(rng.normal(0.1, 0.5), -1, 1))
+    lips = rng.uniform(0, 0.6, 2) * (rng.random(2) < 0.4)
+    if jaw == 0.0 and rng.random() < 0.7:
+        lips[:] = 0.0  # a shut mouth that is really shut
+    return Expression(
+        jaw=float(jaw),
+        smile=smile,
+        pucker=float(rng.uniform(0, 1) * (rng.random() < 0.2)),
+        upper_lip=float(lips[0]),
+        lower_lip=float(lips[1]),
+        blink_left=float(lids),
+        blink_right=float(wink),
+        squint=float(rng.uniform(0, 0.8) * (rng.random() < 0.4)),
+        brow_raise=float(np.clip(rng.normal(0.1, 0.4), -0.5, 1)),
+        frown=float(max(rng.normal(0, 0.4), 0)),
+        gaze_yaw=float(np.clip(rng.normal(0, 11), -28, 28)),
+        gaze_pitch=float(np.clip(rng.normal(0, 7), -18, 16)),
+    )
+
+
+def _light(rng: np.random.Generator) -> Light:
+    names = sorted(LIGHTS)
+    light = turned_light(LIGHTS[names[int(rng.integers(len(names)))]], float(rng.normal(0, 35)))
+    strength = float(np.exp(rng.normal(0, 0.3)))
+    red, green, blue = light.key_colour
+    return replace(light, key_colour=(red * strength, green * strength, blue * strength))

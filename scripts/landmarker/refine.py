@@ -1,0 +1,306 @@
+"""The second stage of the landmarker's training: rendered heads, and calm.
+
+It goes on from the network that the first stage exported. The labels of real faces hardly know a
+mouth that is shut under a beard, and none of them a lid that is really shut; rendered heads tell
+both exactly. And a face that is seen twice, in crops that differ as those of two frames do, must
+get the same points.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from faceswap.faces.align import mean_face, upright_matrix
+from faceswap.faces.landmark_net import Heads, LandmarkNet
+from landmarker.augment import (
+    TEXTURES,
+    Augmenter,
+    camera,
+    compose,
+    jitter,
+    light,
+    moved,
+    random_border,
+    textures,
+    warp,
+)
+from landmarker.characters import LIDS, MOUTH
+from landmarker.data import KEPT, SIZE, FaceSet, Floats, Gray, mirror_order
+from landmarker.heads import RenderedHeads
+from landmarker.mean_face import MIRROR
+from landmarker.report import predict
+from landmarker.run import Report, Run, distance, wing
+
+_RENDERED, _TWICE, _EMPTY = 24, 16, 16
+"""How many of a batch are rendered, seen twice (two crops each), and no face."""
+_FLIP = np.array([[-1, 0, SIZE - 1], [0, 1, 0], [0, 0, 1]], np.float32)
+
+
+@dataclass
+class Mixed:
+    """crops (N, 112, 112): rendered, real, those seen twice, the same again, and no faces.
+
+    exact (R, 81, 2) and weights (R, 81) of the rendered ones; points (P, 81, 3) of the real ones,
+    with those seen twice in both their crops; back (T, 2, 3): second crop -> first crop.
+    """
+
+    crops: Gray
+    exact: Floats
+    weights: Floats
+    points: Floats
+    back: Floats
+
+
+class MixedBatches(Dataset[Mixed]):
+    """Item `step` is that step's whole batch, the same in every run with this seed."""
+
+    def __init__(
+        self, faces: FaceSet, heads: RenderedHeads, seed: int, steps: int, batch: int
+    ) -> None:
+        self.augmenter = Augmenter(faces, textures(TEXTURES), mirror_order(faces.points))
+        self.heads, self.seed, self.steps = heads, seed, steps
+        self.trust = point_trust()
+        self.single = batch - _RENDERED - 2 * _TWICE - _EMPTY
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Mixed:
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng((self.seed, 2, step))
+        rendered = [self._rendered(rng) for _ in range(_RENDERED)]
+        single = [self.augmenter.positive(rng, expressive=True) for _ in range(self.single)]
+        twice = [self._twice(rng) for _ in range(_TWICE)]
+        empty = [self.augmenter.negative(rng) for _ in range(_EMPTY)]
+        crops = [crop for crop, _, _ in rendered] + [crop for crop, _ in single]
+        crops += [t.crops[0] for t in twice] + [t.crops[1] for t in twice] + empty
+        points = [placed[KEPT] for _, placed in single]
+        points += [t.points[0] for t in twice] + [t.points[1] for t in twice]
+        return Mixed(
+            np.stack(crops),
+            np.stack([placed for _, placed, _ in rendered]),
+            np.stack([weights for _, _, weights in rendered]),
+            np.stack(points),
+            np.stack([t.back for t in twice]),
+        )
+
+    def _rendered(self, rng: np.random.Generator) -> tuple[Gray, Floats, Floats]:
+        """A rendered head (112, 112), its points (81, 2), and how far each is trusted (81,)."""
+        row = int(rng.integers(len(self.heads.points)))
+        points, weights = self.heads.points[row], self.trust.copy()
+        weights[~self.heads.visible[row]] *= 0.2
+        matrix = compose(jitter(rng, wild=0.2), upright_matrix(points[:68], SIZE))
+        flip = rng.random() < 0.5
+        if flip:
+            matrix, points, weights = compose(_FLIP, matrix), points[MIRROR], weights[MIRROR]
+        crop = warp(self.heads.images[row], matrix, random_border(rng))
+        placed = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        return self.augmenter.seen(rng, crop, placed), placed, weights
+
+    def _twice(self, rng: np.random.Generator) -> Twice:
+        """A real face in two crops as tracking makes them of two frames."""
+        faces = self.augmenter.faces
+        row = int(np.searchsorted(self.augmenter.shares, rng.random()))
+        points = faces.points[row]
+        first = compose(jitter(rng, wild=0.15), upright_matrix(points[KEPT[:68], :2], SIZE))
+        if rng.random() < 0.5:
+            first, points = compose(_FLIP, first), points[self.augmenter.mirror]
+        move = nudge(rng)
+        second = compose(move, first)
+        border, lamp, lens = random_border(rng), *rng.integers(1 << 30, size=2)
+        crops = []
+        for matrix in (first, second):
+            lit = light(np.random.default_rng(lamp), warp(faces.images[row], matrix, border))
+            lit = lit * np.float32(rng.normal(1, 0.02)) + np.float32(rng.normal(0, 2))
+            crops.append(_sensor(rng, np.random.default_rng(lens), lit))
+        placed = (moved(points[KEPT], first), moved(points[KEPT], second))
+        return Twice((crops[0], crops[1]), placed, cv2.invertAffineTransform(move[:2]))
+
+
+@dataclass
+class Twice:
+    """Two crops (112, 112) of one face, its points (81, 3) in both; back: second -> first."""
+
+    crops: tuple[Gray, Gray]
+    points: tuple[Floats, Floats]
+    back: NDArray[np.floating]
+
+
+def nudge(rng: np.random.Generator) -> Floats:
+    """Similarity (3, 3) about the crop's centre by which two frames' crops of a face differ."""
+    angle, scale = np.radians(rng.normal(0, 1.2)), np.exp(rng.normal(0, 0.015))
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = np.full(2, (SIZE - 1) / 2)
+    matrix = np.eye(3)
+    matrix[:2, :2], matrix[:2, 2] = linear, centre + rng.normal(0, 1.3, 2) - linear @ centre
+    return matrix.astype(np.float32)
+
+
+def _sensor(rng: np.random.Generator, lens: np.random.Generator, lit: Floats) -> Gray:
+    """What a camera does: blur and resolution (of `lens`) stay, noise and coding don't."""
+    if lens.random() < 0.15:
+        return camera(lens, lit)  # once in a while all of it stays, bars and all
+    if lens.random() < 0.2:
+        lit = cv2.GaussianBlur(lit, (0, 0), lens.uniform(0.4, 1.5))
+    if lens.random() < 0.3:
+        low = int(lens.integers(40, 100))
+        lit = cv2.resize(lit, (low, low), interpolation=cv2.INTER_AREA)
+        lit = cv2.resize(lit, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    noise = lens.uniform(0, 7) if lens.random() < 0.6 else 0.0
+    lit = lit + rng.standard_normal(lit.shape, np.float32) * np.float32(noise)
+    crop = np.clip(lit, 0, 255).astype(np.uint8)
+    if lens.random() < 0.4:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(lens.integers(30, 90))]
+        crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE)
+    return crop
+
+
+def as_labelled(net: LandmarkNet, heads: RenderedHeads) -> RenderedHeads:
+    """The heads, their points moved to where FaceMesh's labels have points of these names.
+
+    The network learned from the labels, so the median way (in upright crops, the same on both
+    sides) from the exact points to its own is the difference of the conventions. Each eye and the
+    mouth move as one: what they do stays exact. Without this real noses went up by 1.3 % of the
+    eye distance.
+    """
+    matrices = [upright_matrix(points[:68], SIZE) for points in heads.points]
+    pairs = list(zip(heads.images, matrices, strict=True))
+    seen = predict(net, [warp(i, m, cv2.BORDER_REPLICATE) for i, m in pairs]).points.numpy()
+    pairs = list(zip(heads.points, matrices, strict=True))
+    placed = np.stack([p @ m[:, :2].T + m[:, 2] for p, m in pairs])
+    away = np.median(seen - placed, axis=0)
+    for part in (slice(36, 42), slice(42, 48), slice(48, 68)):
+        away[part] = away[part].mean(0)
+    away = (away + away[MIRROR] * [-1, 1]) / 2
+    backs = [cv2.invertAffineTransform(m) for m in matrices]
+    points = [p @ b[:, :2].T + b[:, 2] for p, b in zip(placed + away, backs, strict=True)]
+    return replace(heads, points=np.stack(points).astype(np.float32))
+
+
+def point_trust() -> Floats:
+    """How much a rendered head's point (81,) counts: lids and lips tell what labels don't."""
+    trust = np.full(81, 1.0, np.float32)
+    trust[:36], trust[36:48], trust[68:] = 0.02, 1.5, 0.02
+    return trust
+
+
+def openings(points: Tensor) -> Tensor:
+    """Vectors (N, 7, 2) across the mouth and the lids of points (N, 81, 2)."""
+    pairs = torch.as_tensor((*MOUTH, *LIDS), device=points.device)
+    return points[:, pairs[:, 1], :2] - points[:, pairs[:, 0], :2]
+
+
+class Calm(nn.Module):
+    """How far two answers for one face differ, as points and as fitted similarities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        share = mean_face().weights / mean_face().weights.sum()
+        self.register_buffer("share", torch.as_tensor(share, dtype=torch.float32)[:, None])
+        self.share: Tensor
+
+    def forward(self, first: Tensor, again: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean distance of points (T, 81, 2), and of what moves, turns and scales the face."""
+        apart = (again - first)[:, :68]
+        place = (self.share * apart).sum(1)
+        middle = (self.share * first[:, :68]).sum(1, keepdim=True)
+        arm = (first[:, :68] - middle).detach()
+        radius = (self.share * arm.square()).sum((1, 2)).sqrt()
+        along = (self.share * arm * apart).sum((1, 2)) / radius
+        turned = arm[..., 0] * apart[..., 1] - arm[..., 1] * apart[..., 0]
+        across = (self.share[:, 0] * turned).sum(1) / radius
+        as_one = (place.square().sum(1) + along.square() + across.square() + 1e-4).sqrt()
+        return distance(again, first).mean(), as_one.mean()
+
+
+def loss_of(heads: Heads, batch: Mixed, calm: Calm, quiet: float) -> dict[str, Tensor]:
+    """Weighted parts of the loss; quiet: the weight of calm."""
+    exact, points = torch.as_tensor(batch.exact), torch.as_tensor(batch.points)
+    rendered, faces = len(exact), len(exact) + len(points)
+    target = torch.cat([exact, points[..., :2]])
+    usual = torch.ones(81)
+    usual[:17], usual[68:] = 0.5, 0.4
+    weight = torch.cat([torch.as_tensor(batch.weights), usual.expand(len(points), 81)])
+    mapped, regressed = heads.mapped[:faces], heads.regressed[:faces, :, :2]
+    blend = (mapped + regressed) / 2
+
+    def part(guess: Tensor) -> Tensor:
+        return (wing(distance(guess, target)) * weight).mean()
+
+    apart = distance(openings(blend), openings(target))
+    share = torch.full((faces, len(MOUTH) + len(LIDS)), 0.4)
+    share[:rendered, : len(MOUTH)], share[:rendered, len(MOUTH) :] = 2.0, 3.0
+    depth = points[..., 2] - points[..., 2].mean(1, keepdim=True)
+    present = (torch.arange(len(heads.presence)) < faces).float()
+    count = len(batch.back)
+    back = torch.as_tensor(batch.back, dtype=torch.float32)
+    still, as_one = torch.zeros(()), torch.zeros(())
+    for answer in (mapped, regressed):
+        first, again = answer[-2 * count : -count], answer[-count:]
+        again = again @ back[:, :, :2].transpose(1, 2) + back[:, None, :, 2]
+        one, other = calm(first, again)
+        still, as_one = still + one, as_one + other
+    return {
+        "blend": part(blend),
+        "mapped": 0.5 * part(mapped),
+        "regressed": 0.5 * part(regressed),
+        "opening": 0.7 * (wing(apart, bend=1.0) * share).mean(),
+        "depth": 0.1 * wing((heads.regressed[rendered:faces, :, 2] - depth).abs()).mean(),
+        "presence": 2.0 * nn.functional.binary_cross_entropy_with_logits(heads.presence, present),
+        "still": quiet * still,
+        "as one": 2 * quiet * as_one,
+    }
+
+
+def refine(
+    net: LandmarkNet,
+    faces: FaceSet,
+    heads: RenderedHeads,
+    path: Path,
+    *,
+    steps: int,
+    rate: float,
+    batch: int,
+    seed: int,
+    quiet: float,
+    keep: float,
+    report: int,
+    check: int,
+) -> tuple[LandmarkNet, float]:
+    """The folded network, trained on, and seconds spent. path: of the checkpoint.
+
+    keep: share of the first stage's weights in the answer. Weights on the way between both
+    networks do nearly as well on real faces as the first, and on rendered heads as the second
+    (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
+    heads = as_labelled(net, heads)
+    first = {name: value.clone() for name, value in net.state_dict().items()}
+    net.train().requires_grad_(True)
+    run = Run(net, path, steps, rate, warm=100, decay=0.998)
+    run.load()
+    batches = MixedBatches(faces, heads, seed, steps, batch)
+    order = range(run.step, steps)
+    loader = DataLoader(batches, batch_size=None, sampler=order, num_workers=1, prefetch_factor=6)
+    calm, shown, spent = Calm(), Report(report), run.seconds
+    started = time.monotonic()
+    for mixed in loader:
+        crops = torch.as_tensor(mixed.crops)[:, None].float() / 255
+        with torch.autocast("cpu", torch.bfloat16):
+            answer = net.heads(crops)
+        parts = loss_of(answer, mixed, calm, quiet)
+        run.learn(parts)
+        run.seconds = spent + time.monotonic() - started
+        shown.add(run.step, run.seconds, parts)
+        if run.step % check == 0 or run.step == steps:
+            run.save()
+    net.load_state_dict({n: v.lerp(first[n], keep) for n, v in run.average.state.items()})
+    return net.eval().requires_grad_(False), run.seconds
