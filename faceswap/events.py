@@ -9,10 +9,14 @@ the same thing: on the command line with ``--events jsonl`` each is one line of 
 """
 
 import time
+from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+
+if TYPE_CHECKING:
+    pass
 
 
 class _Frozen(BaseModel):
@@ -181,3 +185,20 @@ class Meter:
         return Progress(
             stage=self.stage, done=self.done, total=self.total, unit=self.unit, rate=rate, eta=eta
         )
+
+
+T = TypeVar("T")
+
+
+def stage(name: str, job: Generator[Event, None, T]) -> Generator[Event, None, T]:
+    """The events of ``job`` as one stage of a larger one: its progress goes by ``name``."""
+    try:
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as end:
+                made: T = end.value
+                return made
+            yield event.model_copy(update={"stage": name}) if isinstance(event, Progress) else event
+    finally:
+        job.close()

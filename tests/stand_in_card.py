@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
 from faceswap.swap.training.config import Objective
 from faceswap.swap.training.face_set import FaceSet

@@ -52,7 +52,8 @@ def untaught(run: Path) -> None:
     """Put a model that has learnt nothing into the folder of a run."""
     import torch
 
-    from faceswap.swap.model.architectures import KIND, SwapModel, config_of
+    from faceswap.swap.model.architectures import SwapModel
+    from faceswap.swap.model.presets import KIND, config_of
     from faceswap.training.checkpoint import CheckpointFolder, weights_of
 
     torch.manual_seed(0)

@@ -5,7 +5,8 @@ import torch
 from drawn_faces import draw_project
 
 from faceswap.events import Event
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
 from faceswap.swap.training.config import Objective
 from faceswap.swap.training.face_loading import LoadConfig, load_faces

@@ -7,15 +7,14 @@ from numpy.typing import NDArray
 
 from faceswap.faces.align import crop_matrix, mean_face, transform
 from faceswap.faces.crops import cut_out
-from faceswap.swap.compositing.blend import (
+from faceswap.swap.compositing.blend import paste, without_aliases
+from faceswap.swap.compositing.mask import (
     chin_region,
     drawn_region,
     feature_region,
     learned_region,
-    paste,
     region_width,
     soft_mask,
-    without_aliases,
 )
 
 

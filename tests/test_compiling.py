@@ -6,7 +6,8 @@ from torch import nn
 from toy_task import Product, make_stepper
 
 from faceswap.events import Notice
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.training import compilation
 from faceswap.training.compilation import choose_compiled, compiled
 

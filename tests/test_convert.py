@@ -26,7 +26,8 @@ from faceswap.project.project import Project
 from faceswap.swap.compositing.face_placement import placed_faces
 from faceswap.swap.compositing.options import Look
 from faceswap.swap.compositing.swapper import Placed, Swapper
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.training.precision import choose

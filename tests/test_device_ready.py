@@ -9,7 +9,8 @@ from stand_in_card import CARD, CPU, SMALL, Watch, make_stepper, stand_in
 from toy_task import Product
 from toy_task import make_stepper as toy_stepper
 
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.config import Objective
 from faceswap.swap.training.face_loading import LoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet

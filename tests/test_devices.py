@@ -45,7 +45,8 @@ from faceswap.lab.tasks.audio import SoundTask, cleaned, made_sounds
 from faceswap.lab.tasks.translation import TranslatingTask
 from faceswap.swap.compositing.options import Look
 from faceswap.swap.compositing.swapper import Placed, Swapper
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.training import augment
 from faceswap.training.checkpoint import newest_checkpoint
 from faceswap.training.loop import Loop

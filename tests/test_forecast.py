@@ -10,7 +10,8 @@ from toy_task import Product, make_stepper
 
 from faceswap.events import Notice
 from faceswap.swap.model import stats
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.model.stats import step_memory
 from faceswap.swap.training.config import Objective
 from faceswap.swap.training.task import SwapBatch, SwapTask

@@ -364,7 +364,8 @@ def test_spectrograms_give_the_sound_back() -> None:
 def test_translation_and_the_swap_are_one_kind_of_model() -> None:
     from faceswap.autoencoder.shared import SharedAutoencoder
     from faceswap.lab.framework.models import TranslatingConfig, translator
-    from faceswap.swap.model.architectures import SwapConfig, SwapModel
+    from faceswap.swap.model.architectures import SwapModel
+    from faceswap.swap.model.presets import SwapConfig
 
     assert type(translator(TranslatingConfig(size=16))) is SharedAutoencoder
     assert type(SwapModel(SwapConfig(resolution=64)).network) is SharedAutoencoder

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from faceswap.autoencoder.discriminator import PatchDiscriminator
 from faceswap.faces.landmark_net import LandmarkNet
 from faceswap.lab.framework.models import build
-from faceswap.swap.model.architectures import PRESETS, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import PRESETS
 from faceswap.training import bf16_support
 from faceswap.training.bf16_support import ALWAYS, KINDS, Kind, able, kinds_of, lacking
 

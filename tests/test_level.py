@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from faceswap.training.loss_statistics import Level
+from faceswap.training.loss_monitor import Level
 
 
 def learnt(losses: list[float]) -> Level:

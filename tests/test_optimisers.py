@@ -4,15 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from faceswap.training.learning_rate_schedule import rate_factor, scale_rate, set_rate
 from faceswap.training.optimisers import (
     AdaBelief,
     Lion,
     OptimiserName,
     average_,
     make_optimiser,
-    rate_factor,
-    scale_rate,
-    set_rate,
     take_step,
 )
 

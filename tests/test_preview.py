@@ -30,7 +30,8 @@ from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.preview.server import Answers
 from faceswap.preview.session import Footage
 from faceswap.project.project import Project
-from faceswap.swap.model.architectures import KIND, SwapModel, config_of
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import KIND, config_of
 from faceswap.training import checkpoint
 from faceswap.training.checkpoint import CheckpointFolder, weights_of
 from faceswap.video.reader import VideoReader

@@ -5,17 +5,9 @@ import torch
 
 from faceswap.autoencoder.meta_init import unfilled
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.swap.model.architectures import (
-    KIND,
-    PRESETS,
-    Preset,
-    SwapConfig,
-    SwapModel,
-    common_weights,
-    config_of,
-    freeze,
-    reuse,
-)
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.loading import common_weights, freeze, reuse
+from faceswap.swap.model.presets import KIND, PRESETS, Preset, SwapConfig, config_of
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
 from faceswap.training.state import LoopConfig, TrainingState
 

@@ -17,7 +17,7 @@ from faceswap.jobs import swap as module
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary
 from faceswap.jobs.swap import SwapOptions, swap
 from faceswap.jobs.train import train
-from faceswap.training.checkpoint_header import newest_header
+from faceswap.training.run_metadata import newest_header
 
 
 class StoppedError(Exception):

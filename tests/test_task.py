@@ -10,7 +10,8 @@ from PIL import Image
 from torch.nn import functional
 
 from faceswap.faces.crops import write_crop
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.config import CHANGES, LOSSES, Objective, strengths
 from faceswap.swap.training.face_loading import LoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet

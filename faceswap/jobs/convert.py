@@ -10,7 +10,6 @@ from pydantic import Field
 
 from faceswap.background import Paced, Report, loaded, waited
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
-from faceswap.jobs.stages import finished
 from faceswap.options import Device, Overwrite, ProjectFolder, Show
 from faceswap.swap.compositing.options import Look
 
@@ -117,7 +116,7 @@ def convert(
             progress = meter.add(len(batch))
             if progress:
                 yield progress
-        yield from waited("convert", lambda _: finished(out), sign=meter.progress)
+        yield from waited("convert", lambda _: out.finish(), sign=meter.progress)
     yield meter.finished()
     if footage.damage:
         yield Notice(message=footage.damage)
@@ -144,7 +143,7 @@ def _placed(
 ) -> "tuple[SwapModel, dict[int, list[Placed]], list[str]]":
     """The model, where it puts faces, and what is to be told of both."""
     from faceswap.swap.compositing.face_placement import placed_faces
-    from faceswap.swap.model.architectures import newest_model
+    from faceswap.swap.model.loading import newest_model
 
     model, _, problems = newest_model(project.model / options.name, device)
     with project.reading() as index, index.snapshot():

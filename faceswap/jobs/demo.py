@@ -8,10 +8,9 @@ from pydantic import Field
 
 from faceswap.background import loaded
 from faceswap.errors import OutputError
-from faceswap.events import Event, Notice, Preview, Summary
+from faceswap.events import Event, Notice, Preview, Summary, stage
 from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.sample import NAMES, SampleOptions, sample
-from faceswap.jobs.stages import stage
 from faceswap.jobs.swap import RUN, SwapOptions, swap
 from faceswap.options import Device, Options, Overwrite, Show
 from faceswap.swap.training.options import PresetName
@@ -134,8 +133,8 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
 
 def _goal(options: DemoOptions, project: Path) -> int:
     """The step until which to train: so many more than the demo that is under way began with."""
-    from faceswap.training.checkpoint_header import newest_header
     from faceswap.training.job_mark import begun_at
+    from faceswap.training.run_metadata import newest_header
 
     numbers = newest_header(project / "model" / RUN).get("numbers", {})
     step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
@@ -147,8 +146,8 @@ def _goal(options: DemoOptions, project: Path) -> int:
 
 def _trained(project: Path, goal: int) -> str:
     """How far the training came, in a sentence."""
-    from faceswap.training.checkpoint_header import newest_header
     from faceswap.training.metrics_log import read_metrics
+    from faceswap.training.run_metadata import newest_header
 
     run = project / "model" / RUN
     numbers = newest_header(run)["numbers"]

@@ -12,7 +12,6 @@ from faceswap.background import Paced, loaded, waited
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.io.file_types import PICTURES
 from faceswap.jobs.extract import DetectorName, LandmarksName
-from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def _frames(
                 yield progress
         if writer is not None:
             drawn = writer
-            yield from waited("landmarks", lambda _: finished(drawn), sign=meter.progress)
+            yield from waited("landmarks", lambda _: drawn.finish(), sign=meter.progress)
     yield meter.progress()
     if options.draw is not None:
         yield Saved(what="drawing", path=options.draw)

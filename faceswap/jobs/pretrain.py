@@ -162,7 +162,7 @@ def _loop(
     device: "torch.device",
     report: Report,
 ) -> "Loop":
-    from faceswap.swap.model.architectures import KIND
+    from faceswap.swap.model.presets import KIND
     from faceswap.swap.training.config import Objective
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.loop import Loop
@@ -185,7 +185,9 @@ def _loop(
 
 
 def _write(path: Path, loop: "Loop", faces: int) -> None:
-    from faceswap.swap.model.architectures import KIND, SwapModel, common_weights
+    from faceswap.swap.model.architectures import SwapModel
+    from faceswap.swap.model.loading import common_weights
+    from faceswap.swap.model.presets import KIND
     from faceswap.training.checkpoint import write_checkpoint
 
     averaged = loop.state.averaged
@@ -217,7 +219,9 @@ def _model(
     import torch
 
     from faceswap.errors import CheckpointError
-    from faceswap.swap.model.architectures import SwapModel, config_from, config_of
+    from faceswap.swap.model.architectures import SwapModel
+    from faceswap.swap.model.loading import config_from
+    from faceswap.swap.model.presets import config_of
     from faceswap.training.checkpoint import CheckpointFolder
     from faceswap.training.run_metadata import run_numbers
 

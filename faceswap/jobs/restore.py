@@ -11,7 +11,6 @@ from faceswap.background import Paced, loaded, waited
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Progress, Saved, Summary
 from faceswap.io.file_types import PICTURES
-from faceswap.jobs.stages import finished
 from faceswap.options import Device, Options, Overwrite, Show
 
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
                 writer.write(image, frame.pts, frame.duration)
                 if progress := meter.add():
                     yield progress
-            yield from waited("restore", lambda _: finished(writer), sign=meter.progress)
+            yield from waited("restore", lambda _: writer.finish(), sign=meter.progress)
         yield meter.finished()
     yield Saved(what="video", path=options.output)
     return RestoreSummary(output=options.output, frames=int(meter.done))

@@ -176,8 +176,8 @@ def _clean(run: "RunFolder") -> Generator[Event, None, int]:
 
 
 def _facts(run: "RunFolder") -> RunFacts:
-    from faceswap.training.checkpoint_header import newest_header
     from faceswap.training.run_folder import score_of
+    from faceswap.training.run_metadata import newest_header
     from faceswap.training.training_budget import known
 
     header = newest_header(run.folder)

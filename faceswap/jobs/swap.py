@@ -8,10 +8,9 @@ from pydantic import Field
 
 from faceswap.background import Reports, loaded, unheard, waited
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Notice, Preview, Progress, Summary
+from faceswap.events import Event, Notice, Preview, Progress, Summary, stage
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
-from faceswap.jobs.stages import stage
 from faceswap.jobs.train import train
 from faceswap.notifications import notified
 from faceswap.options import Device, Notify, Overwrite, Show, Side, Steps
@@ -161,7 +160,7 @@ def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
 def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
     """Train, but not once more what was trained for a conversion that did not come to its end."""
     from faceswap.training import job_mark
-    from faceswap.training.checkpoint_header import newest_header
+    from faceswap.training.run_metadata import newest_header
     from faceswap.training.training_budget import Wish, next_stretch
 
     numbers = newest_header(project / "model" / RUN).get("numbers", {})

@@ -9,7 +9,6 @@ from pydantic import Field
 from faceswap.background import loaded, waited
 from faceswap.errors import InputError
 from faceswap.events import Event, Meter, Saved, Summary
-from faceswap.jobs.stages import finished
 from faceswap.options import Options, Overwrite, ProjectFolder, Show
 
 
@@ -66,7 +65,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
             writer.write(np.asarray(scaled), number, 1)
             if progress := meter.add():
                 yield progress
-        yield from waited("timelapse", lambda _: finished(writer), sign=meter.progress)
+        yield from waited("timelapse", lambda _: writer.finish(), sign=meter.progress)
     yield meter.progress()
     yield Saved(what="time-lapse", path=options.output)
     return TimelapseSummary(output=options.output, pictures=len(files))

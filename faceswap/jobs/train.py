@@ -133,7 +133,7 @@ def _prepared(
     report: Report,
 ) -> _Prepared:
     """The run as far as it is, with the faces that it learns from."""
-    from faceswap.swap.model.architectures import KIND
+    from faceswap.swap.model.presets import KIND
     from faceswap.swap.training.adversarial import AdversarialTask
     from faceswap.swap.training.face_loading import LoadConfig
     from faceswap.swap.training.task import SwapTask
@@ -249,7 +249,7 @@ def _gone_on(
     options: TrainOptions, checkpoint: "Checkpoint | None"
 ) -> tuple[TrainOptions, dict[str, float]]:
     """The options as the run has them, and the batch and rate that it found for itself."""
-    from faceswap.swap.model.architectures import config_from
+    from faceswap.swap.model.loading import config_from
     from faceswap.training.run_metadata import run_numbers
 
     if checkpoint is None:
@@ -264,7 +264,9 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
     """The run's model before it goes on, and what to tell of that."""
     import torch
 
-    from faceswap.swap.model.architectures import SwapModel, config_from, config_of, freeze
+    from faceswap.swap.model.architectures import SwapModel
+    from faceswap.swap.model.loading import config_from, freeze
+    from faceswap.swap.model.presets import config_of
 
     if checkpoint is None:
         config = config_of(options.preset, options.resolution, options.variant)
@@ -292,7 +294,8 @@ def _done(options: TrainOptions, checkpoint: "Checkpoint") -> list[str]:
 def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     """Give a new run's model the weights that it starts from; what to tell of that."""
     from faceswap.assets import asset_path
-    from faceswap.swap.model.architectures import PRESETS, reuse
+    from faceswap.swap.model.loading import reuse
+    from faceswap.swap.model.presets import PRESETS
     from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 
     path = options.start_from

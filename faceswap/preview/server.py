@@ -237,7 +237,7 @@ class Answers:
         Without a batch it is the preset's own.
         """
         from faceswap.preview.step_cost import estimate
-        from faceswap.swap.model.architectures import PRESETS
+        from faceswap.swap.model.presets import PRESETS
         from faceswap.swap.training.options import LEARNING
 
         known = next((name for name in PRESETS if name == preset), None)

@@ -237,7 +237,7 @@ class Studio:
 
     def _load(self, run: Path) -> _Loaded:
         """The newest model of ``run``; nothing is read where its files are as they were."""
-        from faceswap.swap.model.architectures import newest_model
+        from faceswap.swap.model.loading import newest_model
         from faceswap.training.checkpoint import CheckpointFolder
         from faceswap.training.precision import pick_device
 

@@ -5,7 +5,8 @@ import time
 import torch
 
 from faceswap.device_support import moved
-from faceswap.swap.model.architectures import Preset, SwapModel, config_of
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import Preset, config_of
 from faceswap.swap.model.stats import step_memory
 from faceswap.training.precision import fastest_precision, half_precision, pick_device
 

@@ -10,7 +10,7 @@ from faceswap.background import whole
 from faceswap.errors import OutputError
 from faceswap.events import Event, Notice, Saved
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.checkpoint_header import header_of
+from faceswap.training.run_metadata import header_of
 from faceswap.training.snapshots import SNAPSHOTS, SnapshotTimes, keep_snapshot, too_small
 from faceswap.training.state import LoopConfig, TrainingState
 

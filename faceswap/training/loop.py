@@ -17,19 +17,19 @@ from faceswap.training.batch_size_finder import find_batch
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
 from faceswap.training.checkpoint_saver import Keeper
 from faceswap.training.compilation import choose_compiled
-from faceswap.training.device_thread import Aside
 from faceswap.training.distributed import Group
 from faceswap.training.job_mark import Begun
 from faceswap.training.learning_rate_finder import find_rate
+from faceswap.training.learning_rate_schedule import scale_rate
 from faceswap.training.loss_monitor import PATIENCE, Watch
 from faceswap.training.memory import memory_used
 from faceswap.training.metrics_log import Records, Unrecorded
 from faceswap.training.model_evaluation import Looks, Shown
-from faceswap.training.optimisers import scale_rate
 from faceswap.training.precision import agreed_on, choose, possible, prepare
 from faceswap.training.signals import held_back
 from faceswap.training.state import Companion, LoopConfig, TrainingState
 from faceswap.training.step import Objective, Stepper
+from faceswap.training.threads import Aside
 from faceswap.training.training_budget import KEY, Stretch, Wish, next_stretch
 
 _LONG = 0.3  # seconds of a step, from which on the next one is not waited for in silence

@@ -5,7 +5,6 @@ fused optimisers do, so that a bad step is skipped without asking the device. Wh
 ignores it in those, ``take_step`` asks.
 """
 
-import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -142,31 +141,6 @@ def state_device(optimiser: Optimizer, parameter: nn.Parameter, key: str) -> tor
 def _counts_aside(optimiser: Optimizer) -> bool:
     """Whether it is one that counts steps on the processor and knows no ``found_inf``."""
     return isinstance(optimiser, AdamW) and not optimiser.defaults["fused"]
-
-
-def set_rate(optimiser: Optimizer, factor: float) -> None:
-    """Set every group's rate to ``factor`` times what it was made with."""
-    for group in optimiser.param_groups:
-        group.setdefault("full_lr", group["lr"])
-        group["lr"] = group["full_lr"] * factor
-
-
-def scale_rate(optimiser: Optimizer, factor: float) -> None:
-    """Make every group's full rate ``factor`` times what it is."""
-    for group in optimiser.param_groups:
-        group["full_lr"] = group.get("full_lr", group["lr"]) * factor
-
-
-def rate_factor(step: int, warmup: int, progress: float | None, last: float = 0.02) -> float:
-    """Share of the full rate: a linear warm-up over ``warmup`` steps, then half a cosine.
-
-    progress: how far the run is, 0 to 1, where its end is known; without one the rate stays.
-    last: the share at the end.
-    """
-    warm = min(1.0, (step + 1) / max(1, warmup))
-    if progress is None:
-        return warm
-    return warm * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
 def average_(averaged: nn.Module, module: nn.Module, step: int, decay: float) -> None:

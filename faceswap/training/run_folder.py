@@ -21,8 +21,8 @@ from typing import Any
 
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.training.checkpoint import CheckpointFolder, read_checkpoint
-from faceswap.training.checkpoint_header import header_of
 from faceswap.training.metrics_log import cut_records
+from faceswap.training.run_metadata import header_of
 from faceswap.training.snapshots import SNAPSHOTS, give_name
 
 ASIDE = "aside"

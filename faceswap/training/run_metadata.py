@@ -1,11 +1,13 @@
 """What a checkpoint says of the run that wrote it, checked before the run goes on."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceswap.errors import CheckpointError
-from faceswap.training.checkpoint import Checkpoint
+from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
 from faceswap.training.precision import Precision
 
 
@@ -48,3 +50,25 @@ def run_numbers(checkpoint: Checkpoint) -> RunNumbers:
     if missing:
         raise CheckpointError(f"{checkpoint.path} is damaged: it lacks the run's random state.")
     return numbers
+
+
+_LONGEST = 1 << 24  # bytes of a header; more is no save of ours
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """Kind, config and numbers of the save at ``path``; empty where it can't be read."""
+    try:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > _LONGEST:
+                return {}
+            header = json.loads(json.loads(file.read(size))["__metadata__"]["faceswap"])
+            return header if isinstance(header["numbers"], dict) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def newest_header(folder: Path) -> dict[str, Any]:
+    """That of the newest save in ``folder`` that has one; empty where none has."""
+    found = (header_of(path) for path in reversed(CheckpointFolder(folder).files()))
+    return next((header for header in found if header), {})

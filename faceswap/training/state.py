@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from faceswap.device_support import moved
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, weights_of
-from faceswap.training.loss_statistics import Level
+from faceswap.training.loss_monitor import Level
 from faceswap.training.optimisers import OptimiserName, make_optimiser, state_device
 from faceswap.training.precision import Precision
 

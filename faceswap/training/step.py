@@ -10,8 +10,9 @@ from faceswap.errors import TrainingError
 from faceswap.events import Notice
 from faceswap.training.device_timer import Clock, Mark
 from faceswap.training.distributed import Group
+from faceswap.training.learning_rate_schedule import rate_factor, set_rate
 from faceswap.training.memory import ran_out_of_memory, release_memory
-from faceswap.training.optimisers import average_, rate_factor, set_rate, take_step
+from faceswap.training.optimisers import average_, take_step
 from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
 

@@ -24,6 +24,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from faceswap.background import whole
 from faceswap.errors import OutputError
 from faceswap.io.atomic import free_name, replace_file
 from faceswap.io.provenance import SWAPPED, Provenance
@@ -176,8 +177,13 @@ class VideoWriter:
     def finish(self) -> Path:
         """Write what is left, put it on the disk and give it its name; the path.
 
-        Raises OutputError when there is no space, or nothing was written.
+        Not interrupted once begun. Raises OutputError when there is no space, or nothing was
+        written.
         """
+        with whole():
+            return self._finish()
+
+    def _finish(self) -> Path:
         if self._done:
             return self.path
         if self._last_pts is None:

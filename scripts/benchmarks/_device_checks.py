@@ -16,11 +16,11 @@ from benchmarks._apart import Found, Row
 from benchmarks._device_forms import stepper_of
 from benchmarks._device_plan import Plan, guarded
 from benchmarks._measuring import model_config
-from faceswap.swap.model.architectures import KIND, SwapConfig
+from faceswap.swap.model.presets import KIND, SwapConfig
 from faceswap.swap.training.face_set import read_sides
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
-from faceswap.training.optimisers import rate_factor
+from faceswap.training.learning_rate_schedule import rate_factor
 from faceswap.training.precision import autocast, fastest_precision, prepare
 from faceswap.training.step import Stepper
 

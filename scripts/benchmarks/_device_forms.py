@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._measuring import timed
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.config import Objective
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.options import LEARNING

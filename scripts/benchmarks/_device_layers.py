@@ -16,7 +16,7 @@ from benchmarks._apart import Found, Row
 from benchmarks._device_forms import PROGRESS, stepper_of
 from benchmarks._device_plan import Plan
 from benchmarks._measuring import timed
-from faceswap.swap.model.architectures import SwapConfig
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.face_set import read_sides
 
 _SHOWN = 12

@@ -7,7 +7,7 @@ import torch
 
 from benchmarks._apart import Found, sentence
 from benchmarks._measuring import wait
-from faceswap.swap.model.architectures import SwapConfig
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import LEARNING
 from faceswap.training.precision import Precision
 

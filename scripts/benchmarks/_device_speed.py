@@ -29,7 +29,8 @@ from benchmarks._device_forms import (
 from benchmarks._device_layers import layers
 from benchmarks._device_plan import DONE, LAYERS, Plan, guarded, left_out
 from benchmarks._measuring import Timed, model_config, seconds_of, timed, wait
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.model.stats import step_memory
 from faceswap.swap.training.face_set import read_sides
 from faceswap.training.memory import memory_used

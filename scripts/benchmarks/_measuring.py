@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from faceswap.errors import FaceswapError
-from faceswap.swap.model.architectures import PRESETS, SwapConfig, config_of
+from faceswap.swap.model.presets import PRESETS, SwapConfig, config_of
 
 Step = Callable[[], object]
 

@@ -12,7 +12,8 @@ import torch
 
 from benchmarks._measuring import matrix_rate, model_config, seconds_of, wait
 from faceswap.faces.align import mean_face
-from faceswap.swap.model.architectures import SwapConfig, SwapModel
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.model.stats import facts_of
 from faceswap.swap.training.config import Objective
 from faceswap.swap.training.face_set import FaceSet

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.faces.crops import cut_out
-from faceswap.swap.compositing.blend import (
+from faceswap.swap.compositing.blend import paste
+from faceswap.swap.compositing.color import ColorShift, apply_shift, color_shift, light_field
+from faceswap.swap.compositing.color_smoothing import Tones, reach
+from faceswap.swap.compositing.mask import (
     Region,
     chin_region,
     drawn_region,
     feature_region,
     learned_region,
-    paste,
     soft_mask,
 )
-from faceswap.swap.compositing.color import ColorShift, apply_shift, color_shift, light_field
-from faceswap.swap.compositing.color_smoothing import Tones, reach
 from faceswap.swap.compositing.options import Look
 
 Frame = NDArray[np.uint8]

@@ -17,8 +17,9 @@ from faceswap.faces.face import Face
 from faceswap.faces.face_regions import face_mask
 from faceswap.faces.landmarks import make_landmarker
 from faceswap.faces.tracking import Tracker
-from faceswap.swap.compositing.blend import drawn_region, paste, soft_mask
+from faceswap.swap.compositing.blend import paste
 from faceswap.swap.compositing.color import apply_shift, color_shift
+from faceswap.swap.compositing.mask import drawn_region, soft_mask
 from faceswap.swap.evaluation.metrics import (
     SIGNALS,
     Curve,

@@ -9,21 +9,11 @@ Presets
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
 from torch import Tensor, nn
 
 from faceswap.autoencoder.blocks import ActivationName, Enlarge, LumaChromaImage, to_channels_last
-from faceswap.autoencoder.meta_init import unfilled
 from faceswap.autoencoder.networks import (
     ConvDecoder,
     ConvEncoder,
@@ -32,87 +22,11 @@ from faceswap.autoencoder.networks import (
     QuadDecoder,
 )
 from faceswap.autoencoder.shared import Route, SharedAutoencoder
-from faceswap.device_support import layout, moved
-from faceswap.errors import CheckpointError, OptionsError
-from faceswap.training.checkpoint import Checkpoint, newest_weights, read_checkpoint
+from faceswap.device_support import layout
+from faceswap.swap.model.loading import model_from
+from faceswap.swap.model.presets import Preset, SwapConfig
+from faceswap.training.checkpoint import read_checkpoint
 from faceswap.training.precision import half_precision
-
-Preset = Literal["quick", "classic", "df", "liae"]
-FreezablePart = Literal["nothing", "encoder", "shared"]
-KIND = "swap"
-
-Width = Annotated[int, Field(ge=8, le=256, multiple_of=2)]
-
-
-def in_order(variant: str) -> str:
-    """The letters of a variant in the order that is written everywhere: "du" is "ud"."""
-    return "".join(sorted(variant, key="udtc".find))
-
-
-class SwapConfig(BaseModel):
-    """Everything that decides the model's shape.
-
-    resolution: side of its pictures. code, encoder, decoder, mask: DeepFaceLab's ``ae_dims``,
-    ``e_dims``, ``d_dims`` and ``d_mask_dims``; they count for df and liae only. variant: any
-    of u (normalised code), d (double output), t (one more level), c (x·cos x activation).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    preset: Preset = "quick"
-    resolution: Annotated[int, Field(ge=64, le=512)] = 160
-    code: Annotated[int, Field(ge=32, le=1024)] = 256
-    encoder: Width = 64
-    decoder: Width = 64
-    mask: Width = 22
-    variant: Annotated[str, AfterValidator(in_order)] = ""
-
-    @model_validator(mode="after")
-    def _check(self) -> "SwapConfig":
-        if self.preset == "classic" and self.resolution != 64:
-            raise ValueError("the preset classic has 64 px; choose another one for more")
-        if self.preset == "quick" and self.resolution % 32:
-            raise ValueError("the preset quick needs a resolution that is a multiple of 32")
-        if {*self.variant} - {*"udtc"} or len({*self.variant}) != len(self.variant):
-            raise ValueError(f"the variant {self.variant!r} is not made of u, d, t and c")
-        if self.variant and self.preset not in ("df", "liae"):
-            raise ValueError(f"the preset {self.preset} has no variants")
-        step = 32 if {*self.variant} & {*"dt"} else 16
-        if self.preset in ("df", "liae") and self.resolution % step:
-            raise ValueError(
-                f"{self.preset}{'-' + self.variant if self.variant else ''} needs a resolution "
-                f"that is a multiple of {step}; {self.resolution} is not"
-            )
-        return self
-
-    def text(self) -> str:
-        """The model in a few words."""
-        variant = f"-{self.variant}" if self.variant else ""
-        return f"{self.preset}{variant} {self.resolution} px"
-
-
-PRESETS: dict[Preset, SwapConfig] = {
-    "quick": SwapConfig(preset="quick", resolution=160),
-    "classic": SwapConfig(preset="classic", resolution=64),
-    "df": SwapConfig(preset="df", resolution=128, variant="ud"),
-    "liae": SwapConfig(preset="liae", resolution=128, variant="ud"),
-}
-
-
-def config_of(
-    preset: Preset, resolution: int | None = None, variant: str | None = None
-) -> SwapConfig:
-    """The preset's configuration with what differs; raises OptionsError when it cannot be."""
-    changes: dict[str, object] = {}
-    if resolution is not None:
-        changes["resolution"] = resolution
-    if variant is not None:
-        changes["variant"] = variant
-    try:
-        return SwapConfig.model_validate(PRESETS[preset].model_dump() | changes)
-    except ValidationError as error:
-        reasons = "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in error.errors())
-        raise OptionsError(f"This model cannot be made: {reasons}.") from error
 
 
 class SwapModel(nn.Module):
@@ -183,115 +97,6 @@ class SwapModel(nn.Module):
         Raises CheckpointError when the file is damaged, newer, or holds another kind of model.
         """
         return model_from(read_checkpoint(path, weights=True), device)
-
-
-def config_from(checkpoint: Checkpoint) -> SwapConfig:
-    """The configuration of the model in a checkpoint.
-
-    Raises CheckpointError when it holds another kind of model.
-    """
-    if checkpoint.kind != KIND:
-        raise CheckpointError(
-            f"{checkpoint.path} holds a model of the kind {checkpoint.kind!r}, not a swap model."
-        )
-    try:
-        return SwapConfig.model_validate(checkpoint.config)
-    except ValidationError as error:
-        raise _other_build(checkpoint) from error
-
-
-def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> SwapModel:
-    """The model a checkpoint describes, with its averaged weights, ready to convert.
-
-    On a processor it may share the checkpoint's tensors. Raises CheckpointError when it holds
-    another kind of model.
-    """
-    config = config_from(checkpoint)
-    with unfilled():
-        model = SwapModel(config)
-    known = model.state_dict()
-    weights = checkpoint.part("ema") or checkpoint.part("model")
-    weights = {n: w.to(known[n].dtype) if n in known else w for n, w in weights.items()}
-    try:
-        model.load_state_dict(weights, assign=True)
-    except RuntimeError as error:
-        raise _other_build(checkpoint) from error
-    to_channels_last(model)
-    return moved(model, torch.device(device)).eval().requires_grad_(False)
-
-
-def newest_model(
-    run: Path, device: torch.device | str = "cpu"
-) -> tuple[SwapModel, Path, list[str]]:
-    """The newest model of a training run that is whole, ready to convert.
-
-    And the file it was read from, and what is to be told of newer ones that are damaged. Raises
-    CheckpointError when there is none, or of another kind.
-    """
-    checkpoint, problems = newest_weights(run)
-    return model_from(checkpoint, device), checkpoint.path, problems
-
-
-def _other_build(checkpoint: Checkpoint) -> CheckpointError:
-    return CheckpointError(
-        f"{checkpoint.path} holds a swap model of another build than this version's; use it "
-        "with the version that trained it, or train anew under another --name."
-    )
-
-
-def reuse(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
-    """Start ``model`` from another one's parts, where their shapes agree.
-
-    A model of many people has one decoder, which both of ``model``'s start from. Returns the
-    names of the parts taken over. Raises CheckpointError when not even the encoder fits.
-    """
-    weights = checkpoint.part("ema")
-    taken = []
-    for name, part in _parts(model).items():
-        for known in (name, _STAND_INS.get(name, name)):
-            prefix = f"network.{known}."
-            found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-            shapes = {k: v.shape for k, v in found.items()}
-            if shapes == {k: v.shape for k, v in part.state_dict().items()}:
-                part.load_state_dict(found)
-                taken.append(name)
-                break
-    if "encoder" not in taken:
-        raise CheckpointError(
-            f"The encoder in {checkpoint.path} has another shape than that of a "
-            f"{model.config.text()} model; start from one of the same preset."
-        )
-    return taken
-
-
-def common_weights(model: SwapModel) -> dict[str, Tensor]:
-    """What a model of many people, all on side B, has to offer to others, in float16.
-
-    Its encoder and its decoder. The bottleneck, which tells people apart, is not among them: a
-    swap gains nothing from starting with it, and without pairs it keeps A's features for long.
-    """
-    return {
-        f"ema/{name}": tensor.half()
-        for name, tensor in model.state_dict().items()
-        if name.startswith(("network.encoder.", "network.decoders.b", "network.decoders.both"))
-    }
-
-
-_STAND_INS = {"decoders.a": "decoders.b"}
-
-
-def _parts(model: SwapModel) -> dict[str, nn.Module]:
-    network = model.network
-    parts: dict[str, nn.Module] = {"encoder": network.encoder}
-    parts |= {f"inters.{name}": inter for name, inter in network.inters.items()}
-    return parts | {f"decoders.{name}": decoder for name, decoder in network.decoders.items()}
-
-
-def freeze(model: SwapModel, part: FreezablePart) -> None:
-    """Keep the encoder, or the encoder and the bottlenecks, as they are."""
-    parts = {"nothing": (), "encoder": ("encoder",), "shared": ("encoder", "inters")}[part]
-    for name in parts:
-        getattr(model.network, name).requires_grad_(False)
 
 
 def _sized(mask: Tensor, side: int) -> Tensor:

@@ -10,7 +10,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from faceswap.errors import OptionsError
-from faceswap.swap.model.architectures import PRESETS, Preset, SwapConfig, SwapModel, config_of
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import PRESETS, Preset, SwapConfig, config_of
 from faceswap.swap.training.config import Objective
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.memory_estimate import forecast

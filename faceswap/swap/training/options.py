@@ -13,7 +13,7 @@ from faceswap.options import Device, Notify, Options, ProjectFolder, Show, Steps
 from faceswap.swap.training.config import CHANGES, LOSSES, strengths
 
 if TYPE_CHECKING:
-    from faceswap.swap.model.architectures import SwapConfig
+    from faceswap.swap.model.presets import SwapConfig
     from faceswap.training.run_metadata import RunNumbers
 
 
@@ -275,7 +275,7 @@ def gone_on_with(
 
     Raises CheckpointError when what was given can't be changed in the middle of a run.
     """
-    from faceswap.swap.model.architectures import in_order
+    from faceswap.swap.model.presets import in_order
 
     shape = {name: getattr(config, name) for name in ("preset", "resolution", "variant")}
     begun = {k: v for k, v in numbers.notes.begun.items() if k in TrainOptions.model_fields}
