@@ -4,7 +4,7 @@ import io
 import os
 import sys
 
-from faceswap.background import left_behind
+from faceswap.background import any_left_running
 from faceswap.cli import run
 
 
@@ -14,7 +14,7 @@ def main() -> None:
         sys.exit(_window(sys.argv[2:]))
     _speak_utf8()
     code = run(sys.argv[1:])
-    if left_behind():
+    if any_left_running():
         # What could not be broken off, as a compiler, must not be torn down under its feet.
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

@@ -22,10 +22,10 @@ from faceswap.events import Event, Meter, Progress
 
 T = TypeVar("T")
 
-PULSE = 0.25
+HEARTBEAT_SECONDS = 0.25
 """Seconds between two signs of life. A job must not be silent for one, and machines are busy."""
 
-PATIENCE = 0.5
+GRACE_SECONDS = 0.5
 """Seconds that work has to end when nobody waits for it any more."""
 
 _whole: dict[int, int] = {}  # how often each thread has said so
@@ -36,18 +36,18 @@ class Abandoned(BaseException):
     """Raised inside of work that nobody waits for any more. No Exception: nothing may catch it."""
 
 
-class Reports(Protocol):
+class ReportProgress(Protocol):
     """What work says of itself while it goes on; it may raise, which then ends the work."""
 
     def __call__(self, done: float, total: float | None = None, /) -> None:
         """So much is done, of so much."""
 
 
-def unheard(done: float, total: float | None = None) -> None:
+def no_report(done: float, total: float | None = None) -> None:
     """A report that nobody hears."""
 
 
-class Report:
+class ProgressReporter:
     """How far work is, as told by the work; raises Abandoned once nobody waits for it."""
 
     def __init__(self, stage: str, unit: str) -> None:
@@ -85,12 +85,15 @@ class Report:
         self._over = True
 
 
-Sign = Callable[[], Event]
+Heartbeat = Callable[[], Event]
 """What to tell while nothing else is heard of the work."""
 
 
-def waited(
-    stage: str, work: Callable[[Report], T], unit: str = "steps", sign: Sign | None = None
+def in_background(
+    stage: str,
+    work: Callable[[ProgressReporter], T],
+    unit: str = "steps",
+    sign: Heartbeat | None = None,
 ) -> Generator[Event, None, T]:
     """What ``work`` returns or raises; meanwhile, signs of life. It runs in another thread.
 
@@ -98,30 +101,30 @@ def waited(
     over within a moment, nothing is yielded.
     """
 
-    def alone(report: Report) -> Generator[Event, None, T]:
+    def alone(report: ProgressReporter) -> Generator[Event, None, T]:
         yield from ()
         return work(report)
 
-    return (yield from steadily(stage, alone, unit, sign))
+    return (yield from generator_in_background(stage, alone, unit, sign))
 
 
-def steadily(
+def generator_in_background(
     stage: str,
-    job: Callable[[Report], Generator[Event, None, T]],
+    job: Callable[[ProgressReporter], Generator[Event, None, T]],
     unit: str = "steps",
-    sign: Sign | None = None,
+    sign: Heartbeat | None = None,
 ) -> Generator[Event, None, T]:
     """The events of ``job``, which runs in another thread, with signs of life wherever it blocks.
 
     Between two events it stands still, as it would without: nothing is done before it is asked
     for.
     """
-    report = Report(stage, unit)
+    report = ProgressReporter(stage, unit)
     worker = _Worker(stage, job, report)
     try:
         while True:
             worker.go_on()
-            while (answer := worker.answer(PULSE)) is None:
+            while (answer := worker.answer(HEARTBEAT_SECONDS)) is None:
                 yield from [sign()] if sign is not None else report.progress()
             if isinstance(answer, _End):
                 yield from report.finished()
@@ -134,18 +137,18 @@ def steadily(
         worker.end()
 
 
-class Paced:
+class BackgroundWorker:
     """Waits for work that comes in many parts, as the frames of a film do: in one thread for all.
 
     sign: what is told while a part takes long.
     """
 
-    def __init__(self, sign: Sign) -> None:
+    def __init__(self, sign: Heartbeat) -> None:
         self._sign = sign
         self._parts: SimpleQueue[Callable[[], Any]] = SimpleQueue()
-        self._worker: _Worker[Any] = _Worker("parts", self._each, Report("parts", ""))
+        self._worker: _Worker[Any] = _Worker("parts", self._each, ProgressReporter("parts", ""))
 
-    def __enter__(self) -> "Paced":
+    def __enter__(self) -> "BackgroundWorker":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,14 +158,14 @@ class Paced:
         """What ``work`` returns or raises; signs of life while it takes long."""
         self._parts.put(work)
         self._worker.go_on()
-        while (answer := self._worker.answer(PULSE)) is None:
+        while (answer := self._worker.answer(HEARTBEAT_SECONDS)) is None:
             yield self._sign()
         if isinstance(answer, _Failure):
             raise answer.error
         assert isinstance(answer, _End)
         return cast(T, answer.value)
 
-    def _each(self, _: Report) -> Generator[Any, None, None]:
+    def _each(self, _: ProgressReporter) -> Generator[Any, None, None]:
         while True:
             work = self._parts.get()
             try:
@@ -171,19 +174,19 @@ class Paced:
                 yield _Failure(error)
 
 
-def loaded(stage: str, *modules: str) -> Generator[Event, None, None]:
+def import_in_background(stage: str, *modules: str) -> Generator[Event, None, None]:
     """Import ``modules``, which takes seconds where they were not needed for long."""
 
-    def load(report: Report) -> None:
+    def load(report: ProgressReporter) -> None:
         for number, module in enumerate(modules):
             report(number, len(modules))
             importlib.import_module(module)
 
-    yield from waited(stage, load, "libraries")
+    yield from in_background(stage, load, "libraries")
 
 
 @contextmanager
-def whole() -> Iterator[None]:
+def uninterruptible() -> Iterator[None]:
     """What this thread does here is waited for to its end, even when the job is closed."""
     me = threading.get_ident()
     _whole[me] = _whole.get(me, 0) + 1
@@ -195,7 +198,7 @@ def whole() -> Iterator[None]:
             del _whole[me]
 
 
-def left_behind() -> bool:
+def any_left_running() -> bool:
     """Whether work that nobody waits for is still going on in this process."""
     return any(thread.is_alive() for thread in _left)
 
@@ -214,7 +217,10 @@ class _Worker(Generic[T]):
     """A thread that goes from one event of a job to the next when it is told to."""
 
     def __init__(
-        self, stage: str, job: Callable[[Report], Generator[Event, None, T]], report: Report
+        self,
+        stage: str,
+        job: Callable[[ProgressReporter], Generator[Event, None, T]],
+        report: ProgressReporter,
     ) -> None:
         self._begin, self._report = job, report
         self._told: SimpleQueue[bool] = SimpleQueue()
@@ -242,7 +248,7 @@ class _Worker(Generic[T]):
         Raises what the job raises when it is closed.
         """
         self._told.put(False)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + GRACE_SECONDS
         _left.difference_update([thread for thread in _left if not thread.is_alive()])
         _left.add(self._thread)  # should this be broken off, too
         while self._thread.is_alive():

@@ -25,9 +25,9 @@ from faceswap.commands import JOBS, JobFunction, options_of
 from faceswap.errors import FaceswapError, OptionsError, OutputError
 from faceswap.event_log import LIMIT, EventLog
 from faceswap.events import Event, Failed, Finished, Line, Stopped, Summary
-from faceswap.options import Options, flag_of, show_of
+from faceswap.options import Options, flag_of, presentation_of
 from faceswap.terminal import TerminalDisplay
-from faceswap.training.signals import ASKING
+from faceswap.training.signals import STOP_SIGNALS
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
@@ -165,16 +165,16 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
     positional: list[inspect.Parameter] = []
     named: list[inspect.Parameter] = []
     for name, field in model.model_fields.items():
-        show = show_of(model, name)
+        show = presentation_of(model, name)
         flags = [flag_of(model, name)] + ([show.short] if show.short else [])
-        both_ways = field.annotation is bool and (field.default or show.undone)
+        both_ways = field.annotation is bool and (field.default or show.negatable)
         negative = None if both_ways else ()
         annotation = Annotated[
             field.annotation,  # type: ignore[name-defined]
             Parameter(
                 name=flags,
                 help=field.description,
-                show_choices=not show.told,
+                show_choices=not show.choices_in_help,
                 negative=negative,
                 group=_COMMON if show.common or show.positional or field.is_required() else _MORE,
             ),
@@ -218,7 +218,7 @@ def _front_parameters() -> list[inspect.Parameter]:
 
 def _drive(job: JobFunction, options: Options, display: Display, debug: bool) -> int:
     """Run the job to its end, its failure or the wish to stop."""
-    before = {n: signal.signal(n, _interrupt) for n in ASKING if n != signal.SIGINT}
+    before = {n: signal.signal(n, _interrupt) for n in STOP_SIGNALS if n != signal.SIGINT}
     try:
         with closing(job(options)) as events:
             summary = _consume(events, display)

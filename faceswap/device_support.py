@@ -22,7 +22,7 @@ _ON_THE_PROCESSOR = "is done on the processor"
 
 
 @dataclass(frozen=True)
-class Ability:
+class Capability:
     """Something asked of a device. name: as users are told; trial: gives on every device what it
     gives on a processor; instead: what is done where it does not, after the name."""
 
@@ -63,22 +63,22 @@ def _spectrum(device: torch.device) -> Tensor:
     return found.abs()
 
 
-FUSED_STEPS = Ability(
+FUSED_STEPS = Capability(
     "leaving bad steps out by itself", _left_out, "is done by asking it at every step"
 )
-EDGES = Ability(
+EDGES = Capability(
     "repeating a picture's edges",
     partial(_sampled, mode="bilinear"),
     "is done by keeping to the picture",
 )
-BICUBIC = Ability("bicubic sampling", partial(_sampled, mode="bicubic"))
-MEDIANS = Ability("a median of some of the values", _median)
-COUNTS = Ability("counting photons", lambda device: torch.poisson(torch.zeros(2, device=device)))
-AREAS = Ability(
+BICUBIC = Capability("bicubic sampling", partial(_sampled, mode="bicubic"))
+MEDIANS = Capability("a median of some of the values", _median)
+COUNTS = Capability("counting photons", lambda device: torch.poisson(torch.zeros(2, device=device)))
+AREAS = Capability(
     "averaging over uneven areas",
     lambda device: functional.adaptive_avg_pool2d(_steps(5, 5, device), 3),
 )
-SPECTRA = Ability("Fourier transforms", _spectrum)
+SPECTRA = Capability("Fourier transforms", _spectrum)
 
 TRAINING = (FUSED_STEPS, EDGES, MEDIANS, SPECTRA)
 LAB = (FUSED_STEPS, EDGES, BICUBIC, COUNTS)
@@ -88,7 +88,7 @@ EVERYTHING = tuple(dict.fromkeys((*TRAINING, *LAB, *RESTORING)))
 
 @cache
 @torch.inference_mode(False)
-def able(ability: Ability, device: torch.device) -> bool:
+def supports(ability: Capability, device: torch.device) -> bool:
     """Whether ``device`` has ``ability``; tried once."""
     if device.type != "mps":
         return True
@@ -100,22 +100,24 @@ def able(ability: Ability, device: torch.device) -> bool:
     return torch.allclose(found, wanted, atol=1e-4)
 
 
-def limits(device: torch.device, asked: tuple[Ability, ...]) -> Generator[Notice, None, None]:
+def fallback_notice(
+    device: torch.device, asked: tuple[Capability, ...]
+) -> Generator[Notice, None, None]:
     """One notice of all that is ``asked`` of ``device`` and done otherwise, if any is."""
-    otherwise = [f"{a.name} {a.instead}" for a in asked if not able(a, device)]
+    otherwise = [f"{a.name} {a.instead}" for a in asked if not supports(a, device)]
     if otherwise:
         yield Notice(message=f"The device {device.type} can't do everything: {_listed(otherwise)}.")
 
 
-def anywhere(ability: Ability, work: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+def with_cpu_fallback(ability: Capability, work: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     """``work(*tensors)``, on the processor where the tensors' device lacks ``ability``."""
     device = tensors[0].device
-    if able(ability, device):
+    if supports(ability, device):
         return work(*tensors)
     return work(*(tensor.cpu() for tensor in tensors)).to(device)
 
 
-def dice_on_processor(generator: torch.Generator) -> torch.Generator:
+def cpu_generator(generator: torch.Generator) -> torch.Generator:
     """``generator``, or where it is elsewhere one on the processor that takes its chance on."""
     if generator.device.type == "cpu":
         return generator
@@ -123,7 +125,7 @@ def dice_on_processor(generator: torch.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(seed))
 
 
-def layout(device: torch.device) -> torch.memory_format:
+def memory_format(device: torch.device) -> torch.memory_format:
     """How pictures and kernels lie that go to ``device``.
 
     With the channels last convolutions are fastest; on MPS, several operators were wrong with it,
@@ -132,9 +134,9 @@ def layout(device: torch.device) -> torch.memory_format:
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
-def moved(model: Model, device: torch.device) -> Model:
+def to_device(model: Model, device: torch.device) -> Model:
     """``model`` on ``device``, its kernels laid out as they may be there."""
-    if layout(device) == torch.contiguous_format:
+    if memory_format(device) == torch.contiguous_format:
         return model.to(device, memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
     return model.to(device)
 

@@ -197,7 +197,7 @@ def _spread(places: Sequence[int], steps: dict[int, int], most: int) -> list[int
 
 
 @dataclass(frozen=True)
-class Look:
+class LogChunk:
     """What was new. at_end: nothing more is there to be read now. again: ``lines`` are read from
     the beginning, as too much was thinned out since the last look. cut: a last line that is not,
     or not yet, whole.
@@ -217,7 +217,7 @@ class LogReader:
         self._mark = _Mark()
         self._place = 0
 
-    def look(self) -> Look:
+    def read_new(self) -> LogChunk:
         """Some of what is new: see ``Look``. A log that is not there has nothing."""
         try:
             with open(self._path, "rb") as file:
@@ -228,12 +228,12 @@ class LogReader:
                     data += file.readline()
                 at_end = not file.peek(1)
         except OSError:
-            return Look([], at_end=True)
+            return LogChunk([], at_end=True)
         whole, newline, cut = data.rpartition(b"\n")
         self._place += len(whole) + len(newline)
-        return Look(events_in(whole.split(b"\n")), at_end, again, cut)
+        return LogChunk(events_in(whole.split(b"\n")), at_end, again, cut)
 
-    def skip(self, size: int) -> None:
+    def skip_to_tail(self, size: int) -> None:
         """Leave out all but the end: ``size`` bytes or more, whole lines, and one at least."""
         try:
             with open(self._path, "rb") as file:

@@ -190,7 +190,7 @@ class Meter:
 T = TypeVar("T")
 
 
-def stage(name: str, job: Generator[Event, None, T]) -> Generator[Event, None, T]:
+def as_stage(name: str, job: Generator[Event, None, T]) -> Generator[Event, None, T]:
     """The events of ``job`` as one stage of a larger one: its progress goes by ``name``."""
     try:
         while True:

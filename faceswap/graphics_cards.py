@@ -132,7 +132,7 @@ def this_system() -> System:
     return System(sys.platform, platform.machine(), ask, read, listed)
 
 
-def cards(system: System) -> list[Card]:
+def find_cards(system: System) -> list[Card]:
     """The graphics cards that PyTorch has builds for, in the system's order."""
     if system.name == "darwin":
         return [Card("Apple", "graphics")] if system.machine == "arm64" else []
@@ -193,7 +193,7 @@ def _amd(system: System) -> list[Card]:
     return found
 
 
-def choose(found: Sequence[Card], system: System, python: Version) -> Build:
+def choose_build(found: Sequence[Card], system: System, python: Version) -> Build:
     """The build of PyTorch for the cards that were ``found`` and a Python's version.
 
     pip prefers 2.13.0+cu130 of PyTorch's host to the plain 2.13.0 of the registry, but 2.13.0 to
@@ -211,8 +211,8 @@ def choose(found: Sequence[Card], system: System, python: Version) -> Build:
     if usable and system.machine == "x86_64":
         return Build(_ROCM, f"{NEWEST}+{_ROCM}", f"{usable[0]} was found")
     if amd:
-        return processor(system, f"PyTorch has nothing for {amd[0]}")
-    return processor(system, "no card was found that PyTorch computes on")
+        return cpu_build(system, f"PyTorch has nothing for {amd[0]}")
+    return cpu_build(system, "no card was found that PyTorch computes on")
 
 
 def _for_nvidia(nvidia: Sequence[Card], system: System, python: Version) -> Build:
@@ -223,7 +223,7 @@ def _for_nvidia(nvidia: Sequence[Card], system: System, python: Version) -> Buil
             best, most = one, served
     first = nvidia[0]
     if best is None:
-        return processor(system, f"no build is for {first}: update its driver")
+        return cpu_build(system, f"no build is for {first}: update its driver")
     served_card = next(card for card in nvidia if _serves(best, card, system))
     if system.name == "linux" and best.folder == "cu130" and system.machine == "x86_64":
         return Build("", "", f"{served_card} was found, and the default is for CUDA 13.0")
@@ -238,6 +238,6 @@ def _serves(one: _Cuda, card: Card, system: System) -> bool:
     return not isinstance(card.chip, tuple) or one.lowest <= card.chip <= one.highest
 
 
-def processor(system: System, why: str) -> Build:
+def cpu_build(system: System, why: str) -> Build:
     """The build for the processor alone: 2 GB less to load on Linux, elsewhere the default."""
     return Build("cpu" if system.name == "linux" else "", "", why)

@@ -9,10 +9,10 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from faceswap.background import waited
+from faceswap.background import in_background
 from faceswap.errors import OptionsError
 from faceswap.events import Event, Notice, Summary
-from faceswap.options import words_of
+from faceswap.options import split_command
 
 AnySummary = TypeVar("AnySummary", bound=Summary)
 
@@ -21,7 +21,7 @@ _LAST = 5.0  # seconds that it is waited for at the end, to tell if it fails
 _AGAIN = 3600.0  # seconds after which the same trouble is told once more
 
 
-def notified(
+def with_notifications(
     job: Generator[Event, None, AnySummary], command: str | None, about: Mapping[str, str]
 ) -> Generator[Event, None, AnySummary]:
     """The events of ``job``; ``command`` is run when it is in trouble, and when it ends.
@@ -32,7 +32,7 @@ def notified(
     """
     if command is None or os.environ.get("RANK", "0") != "0":
         return (yield from job)
-    messenger = Messenger(command, about)
+    messenger = CommandNotifier(command, about)
     try:
         summary = yield from _watched(job, messenger)
     except (GeneratorExit, KeyboardInterrupt):
@@ -42,14 +42,14 @@ def notified(
         messenger.send("failed", str(error))
         raise
     messenger.send("done", summary.text())
-    yield from waited("notify", lambda _: messenger.wait(_LAST))
+    yield from in_background("notify", lambda _: messenger.wait(_LAST))
     if told := messenger.failure():
         yield told
     return summary
 
 
 def _watched(
-    job: Generator[Event, None, AnySummary], messenger: "Messenger"
+    job: Generator[Event, None, AnySummary], messenger: "CommandNotifier"
 ) -> Generator[Event, None, AnySummary]:
     try:
         while True:
@@ -67,11 +67,11 @@ def _watched(
         job.close()  # which saves, and may fail in that
 
 
-class Messenger:
+class CommandNotifier:
     """Runs one command with messages; raises OptionsError when there is no such command."""
 
     def __init__(self, command: str, about: Mapping[str, str]) -> None:
-        self._words = words_of(command)
+        self._words = split_command(command)
         self._about = dict(about)
         program = shutil.which(self._words[0])
         if program is None:

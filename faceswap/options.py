@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True)
-class Show:
+class Presentation:
     """How front ends present an option; put into a field's ``Annotated``.
 
     positional: on the command line it may be given without its name.
@@ -29,8 +29,8 @@ class Show:
     short: str | None = None
     common: bool = False
     flag: str | None = None
-    undone: bool = False
-    told: bool = False
+    negatable: bool = False
+    choices_in_help: bool = False
 
 
 class Options(BaseModel):
@@ -39,20 +39,20 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-def show_of(options: type[Options], name: str) -> Show:
+def presentation_of(options: type[Options], name: str) -> Presentation:
     """The presentation of field ``name``, with defaults where none was declared."""
     for item in options.model_fields[name].metadata:
-        if isinstance(item, Show):
+        if isinstance(item, Presentation):
             return item
-    return Show()
+    return Presentation()
 
 
 def flag_of(options: type[Options], name: str) -> str:
     """The name of field ``name`` on the command line."""
-    return show_of(options, name).flag or f"--{name.replace('_', '-')}"
+    return presentation_of(options, name).flag or f"--{name.replace('_', '-')}"
 
 
-def words_of(command: str) -> list[str]:
+def split_command(command: str) -> list[str]:
     """The words of ``command`` as a shell would part them; raises ValueError when they can't be."""
     if os.name != "nt":
         return shlex.split(command)
@@ -63,7 +63,7 @@ def words_of(command: str) -> list[str]:
 
 def checked_command(command: str | None) -> str | None:
     """``command``, if its words can be told apart; raises ValueError."""
-    if command is not None and not words_of(command):
+    if command is not None and not split_command(command):
         raise ValueError("an empty command can't be run")
     return command
 
@@ -71,12 +71,12 @@ def checked_command(command: str | None) -> str | None:
 Side = Literal["a", "b"]
 
 ProjectFolder = Annotated[
-    Path, Show(common=True), Field(description="The project folder, which 'extract' makes.")
+    Path, Presentation(common=True), Field(description="The project folder, which 'extract' makes.")
 ]
 
 Steps = Annotated[
     int | None,
-    Show(common=True),
+    Presentation(common=True),
     Field(ge=1, description="Train until the run has done so many steps, then stop."),
 ]
 

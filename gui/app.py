@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTimer, QTra
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from faceswap import __version__
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.models.settings import Settings
 from gui.widgets import icons, theme
 from gui.window import Window
@@ -19,7 +19,7 @@ CONSENT = "consent/shown"
 def main(arguments: list[str]) -> int:
     """Open the window, with the project named on the command line if there is one."""
     app = make_app(arguments)
-    desk = Desk(Settings())
+    desk = AppContext(Settings())
     window = Window(desk)
     window.show()
     if len(arguments) > 1:

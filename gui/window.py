@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.ipc.job_runner import Job
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
@@ -26,7 +26,7 @@ from gui.pages.page import Page
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
 from gui.widgets import elements, icons
-from gui.widgets.notification_bar import Banner
+from gui.widgets.notification_bar import NotificationBar
 from gui.widgets.theme import GAP
 
 Answer = Literal["keep", "stop", "cancel"]
@@ -35,7 +35,7 @@ Answer = Literal["keep", "stop", "cancel"]
 class Window(QMainWindow):
     """One project's window."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__()
         self.desk = desk
         self.pages: dict[str, Page] = {}
@@ -53,11 +53,11 @@ class Window(QMainWindow):
         self._state = elements.label("", "muted")
         self._busy = elements.button("", lambda: self.go("jobs"), "link")
         self._busy.hide()
-        self.banner = Banner()
+        self.banner = NotificationBar()
         self._tray = QSystemTrayIcon(icons.app_icon(), self)
         self._build()
         desk.opened.connect(self._opened)
-        desk.notice.connect(self.banner.say)
+        desk.notice.connect(self.banner.show_message)
         desk.go.connect(self.go)
         desk.show_frame.connect(self.show_frame)
         desk.jobs.changed.connect(lambda job: self._show_busy())
@@ -82,12 +82,12 @@ class Window(QMainWindow):
         if name == self._shown:
             return
         if self._shown:
-            self.pages[self._shown].left()
+            self.pages[self._shown].on_leave()
         page = self.pages.get(name) or self._make(name)
         self._shown = name
         self._stack.setCurrentWidget(page)
         self._steps[name].setChecked(True)
-        page.shown()
+        page.on_show()
 
     def show_frame(self, side: str, frame: int) -> None:
         """Show one frame on the page of the footage."""
@@ -134,7 +134,7 @@ class Window(QMainWindow):
                 for job in running:
                     job.stop()
         self.desk.settings.set_state("window/geometry", self.saveGeometry())
-        self.pages[self._shown].left()
+        self.pages[self._shown].on_leave()
         self._tray.hide()
         self._ahead.stop()
         self.hide()  # what ends now may take a moment
@@ -146,9 +146,9 @@ class Window(QMainWindow):
         self._stack.addWidget(page)
         for widget in page.findChildren(QWidget):
             widget.ensurePolished()
-        page.opened()
+        page.on_project_changed()
         if self.desk.session is not None and self.desk.session.info:
-            page.refreshed()
+            page.on_project_refreshed()
         return page
 
     def _make_ahead(self) -> None:
@@ -227,7 +227,7 @@ class Window(QMainWindow):
         self._state.setText("")
         self.banner.hide()
         for page in self.pages.values():
-            page.opened()
+            page.on_project_changed()
 
     def _refreshed(self) -> None:
         session = self.desk.session
@@ -235,7 +235,7 @@ class Window(QMainWindow):
             return
         self._state.setText(self._sentence())
         for page in self.pages.values():
-            page.refreshed()
+            page.on_project_refreshed()
 
     def _sentence(self) -> str:
         """Where the project stands."""
@@ -268,9 +268,9 @@ class Window(QMainWindow):
         if self.desk.session is not None:
             self.desk.session.refresh()
         if job.state == "failed":
-            self.banner.say(f"{job.record.title}: {job.message}", "bad")
+            self.banner.show_message(f"{job.record.title}: {job.message}", "bad")
         elif job.state == "finished":
-            self.banner.say(f"{job.record.title}: {job.message}", "good")
+            self.banner.show_message(f"{job.record.title}: {job.message}", "good")
         if not self.isActiveWindow() and QSystemTrayIcon.isSystemTrayAvailable():
             self._tray.show()
             self._tray.showMessage(job.record.title, job.message, icons.app_icon())
@@ -280,4 +280,4 @@ class Window(QMainWindow):
         for name, step in self._steps.items():
             step.setIcon(icons.icon(name))
         for page in self.pages.values():
-            page.tint()
+            page.on_theme_changed()

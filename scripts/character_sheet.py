@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceswap.synthetic.characters import CAST, identity
+from faceswap.synthetic.characters import CHARACTERS, character
 from faceswap.synthetic.expression import EXPRESSIONS
 from faceswap.synthetic.head_mesh import Pose
-from faceswap.synthetic.pair import grown
+from faceswap.synthetic.pair import build_head
 from faceswap.synthetic.scene import LIGHTS, Scene
 
 POSES = (Pose(), Pose(yaw=-28, pitch=4), Pose(yaw=22, pitch=-8, roll=6))
@@ -23,12 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", type=int, default=160)
-    parser.add_argument("--names", nargs="+", default=list(CAST)[:6])
+    parser.add_argument("--names", nargs="+", default=list(CHARACTERS)[:6])
     options = parser.parse_args()
     rows = []
     for name in options.names:
-        person = identity(name)
-        figure = grown(person)
+        person = character(name)
+        figure = build_head(person)
         scene = Scene((options.size, options.size), LIGHTS["window"], background=person.seed)
         rows.append(
             np.concatenate(

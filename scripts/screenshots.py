@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gui.models.app_context import Desk, Session
+    from gui.models.app_context import AppContext, ProjectSession
 
 PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
 SIZES = {1: (1280, 800), 2: (1280, 720)}
@@ -63,7 +63,9 @@ def make_project(folder: Path, minutes: float) -> Path:
     return project
 
 
-def do_jobs(desk: "Desk", session: "Session", digits: Path, wait: Callable[[float], None]) -> None:
+def do_jobs(
+    desk: "AppContext", session: "ProjectSession", digits: Path, wait: Callable[[float], None]
+) -> None:
     """Convert the project and use the lab on digits, unless the jobs say that this was done."""
     from faceswap.jobs.convert import ConvertOptions
     from faceswap.jobs.lab import LabOptions
@@ -95,7 +97,7 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
     from PySide6.QtCore import QSettings
 
     from gui.app import make_app
-    from gui.models.app_context import Desk
+    from gui.models.app_context import AppContext
     from gui.models.settings import Settings
     from gui.pages.footage import FootagePage
     from gui.pages.lab import LabPage
@@ -105,7 +107,7 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
 
     app = make_app(["faceswap"])
     store = QSettings(str(data / "settings.ini"), QSettings.Format.IniFormat)
-    desk = Desk(Settings(store, data))
+    desk = AppContext(Settings(store, data))
     window = Window(desk)
     window.resize(*size)
     window.show()
@@ -141,7 +143,7 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
             window.go(page)
             wait(1)
             shown = window.page
-            while not shown.settled:
+            while not shown.is_ready:
                 wait(0.1)
             if isinstance(shown, FootagePage):
                 shown.timeline.go(shown.timeline.frames // 3)

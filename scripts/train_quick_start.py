@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from faceswap.cli import run as faceswap
 from faceswap.faces.align import crop_matrix, face_similarity, head_pose, transform
-from faceswap.faces.crops import FaceRecord, cut_out, sharpness, write_crop
+from faceswap.faces.crops import FaceRecord, sharpness, warp_crop, write_crop
 
 ASSET = Path(__file__).parent.parent / "assets" / "quick.safetensors"
 COUNT = 12027  # the others are kept for the landmarker's validation
@@ -61,7 +61,7 @@ def cropped(
 ) -> tuple[NDArray[np.uint8], FaceRecord]:
     """The aligned crop (SIDE, SIDE, 3) of a grey picture (H, W) with its record."""
     matrix = crop_matrix(face_similarity(labels[IBUG]), SIDE)
-    crop = cut_out(tinted(grey, np.random.default_rng(number)), matrix, SIDE)
+    crop = warp_crop(tinted(grey, np.random.default_rng(number)), matrix, SIDE)
     record = FaceRecord(
         side="b",
         frame=number,

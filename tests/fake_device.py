@@ -103,8 +103,8 @@ def _run_there(thread: threading.Thread) -> None:
 
 
 def _forget() -> None:
-    device_support.able.cache_clear()
-    bf16_support.able.cache_clear()
+    device_support.supports.cache_clear()
+    bf16_support.supports_bf16.cache_clear()
 
 
 class _Asked(TorchFunctionMode):

@@ -35,12 +35,12 @@ def look(project: Path) -> list[Any]:
     if not (project / "project.toml").is_file():
         return ["", False, [], [], [], []]
     opened = Project.open(project)
-    with opened.reading() as index, index.snapshot():
+    with opened.open_index_read_only() as index, index.snapshot():
         clip = index.clip("a")
         complete = bool(clip and clip.complete)
         rows = [(f.frame, f.track, f.points.tobytes().hex(), f.crop) for f in index.faces("a")]
         frames = [(f.frame, f.pts, f.time, f.cut) for f in index.frames("a")]
-    folder = opened.faces("a")
+    folder = opened.crops_folder("a")
     crops = [
         [
             (path.name, path.read_bytes().hex())
@@ -49,7 +49,7 @@ def look(project: Path) -> list[Any]:
         ]
         for place in (folder, folder / EXCLUDED)
     ]
-    return [opened.known("a").footage, complete, frames, rows, *crops]
+    return [opened.extraction_record("a").footage, complete, frames, rows, *crops]
 
 
 def options(project: Path, clip: Path, **changes: Any) -> ExtractOptions:
@@ -181,7 +181,7 @@ def _like(seen: list[Any], old: list[Any], new: list[Any]) -> str:
 def no_power_cuts() -> None:
     """Spare the waiting for the disk: what the system was given outlives a killed process."""
     os.fsync = lambda handle: None
-    reextraction.flush_files = lambda folder: None
+    reextraction.fsync_files = lambda folder: None
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from toy_task import CPU, Pairs
 
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.loop import Loop
+from faceswap.training.loop import TrainingLoop
 from faceswap.training.state import LoopConfig
 
 Disturbance = Callable[[int, dict[str, Tensor]], dict[str, Tensor]]
@@ -47,16 +47,21 @@ class Line:
 
 def line_loop(
     folder: Path, task: Line | None = None, losses: dict[str, Any] | None = None, **changes: Any
-) -> Loop:
+) -> TrainingLoop:
     """A run of 60 steps in ``folder``; changes: to its LoopConfig."""
     torch.manual_seed(0)
-    settings: dict[str, Any] = {"steps": 60, "batch": 8, "rate": 0.05, "precision": "fp32"}
+    settings: dict[str, Any] = {
+        "steps": 60,
+        "batch_size": 8,
+        "learning_rate": 0.05,
+        "precision": "fp32",
+    }
     config = LoopConfig(**(settings | changes))
     model = nn.Linear(3, 4, bias=False)
-    return Loop(task or Line(), model, config, folder, "line", {}, CPU, losses=losses)
+    return TrainingLoop(task or Line(), model, config, folder, "line", {}, CPU, losses=losses)
 
 
-def resumed(folder: Path, task: Line | None = None, **changes: Any) -> Loop:
+def resumed(folder: Path, task: Line | None = None, **changes: Any) -> TrainingLoop:
     """As ``line_loop``, going on from the newest save in ``folder``."""
     loop = line_loop(folder, task, **changes)
     loop.resume(read_checkpoint(newest_checkpoint(folder)))

@@ -17,7 +17,7 @@ from faceswap.faces.exclusion import exclude
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.preview.server import Answers
+from faceswap.preview.server import PreviewServer
 from faceswap.project.project import Project
 
 
@@ -37,7 +37,7 @@ def ran(job: Any) -> list[Any]:
 
 def looked(folder: Path) -> list[Any]:
     """What the window shows of A."""
-    with Answers(folder, "cpu") as answers:
+    with PreviewServer(folder, "cpu") as answers:
         info: Any = answers.answer("project", {})["sides"]
         faces = str(answers.answer("faces", {"side": "a"})["names"]).split()
         answers.answer("measure", {"side": "a", "names": faces})
@@ -67,7 +67,7 @@ def refused(folder: Path) -> dict[str, Any]:
     return {
         "redo": tried(lambda: ran(extract(ExtractOptions(redo=True, **a)))),
         "in place": tried(lambda: ran(convert(in_place))),
-        "exclude": tried(lambda: exclude(project.faces("a"), ["000001_0.png"])),
+        "exclude": tried(lambda: exclude(project.crops_folder("a"), ["000001_0.png"])),
         "set": tried(lambda: project.set_video("b", video)),
         "extract b": tried(lambda: ran(extract(ExtractOptions(**a | {"side": "b"})))),
     }

@@ -17,12 +17,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
-from faceswap.swap.training.config import Objective
+from faceswap.swap.training.adversarial import (
+    AdversarialConfig,
+    AdversarialTask,
+    AdversarialTrainer,
+)
+from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.training import optimisers
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 CARD = torch.device("meta")
 CPU = torch.device("cpu")
@@ -87,20 +91,20 @@ def move(thing: Any) -> Any:
 
 def make_stepper(
     config: SwapConfig, sides: Mapping[str, FaceSet], batch: int = 2, **changes: Any
-) -> Stepper:
+) -> TrainStepper:
     """A stepper on the stand-in, with every loss and change there is and a judge from 0.5 on."""
-    adversary = Adversary(AdversaryConfig(0.1, begin=0.5, grow=0.1), CARD)
+    adversary = AdversarialTrainer(AdversarialConfig(0.1, begin=0.5, grow=0.1), CARD)
     # What is found out once is found out on the processor: it may wait.
     task = AdversarialTask(
         sides,
         SwapModel(config).input_size,
-        Objective.model_validate(EVERYTHING | changes),
+        ObjectiveConfig.model_validate(EVERYTHING | changes),
         CPU,
         adversary,
     )
-    settings = LoopConfig(batch=batch, precision="fp32")
+    settings = LoopConfig(batch_size=batch, precision="fp32")
     state = TrainingState(SwapModel(config), settings, "fp32", CARD, adversary)
-    return Stepper(move(task), state, settings)
+    return TrainStepper(move(task), state, settings)
 
 
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ import numpy as np
 from drawn_faces import landmarks
 
 from faceswap.faces.face import Face, box_of
-from faceswap.faces.tracking import Seen
+from faceswap.faces.tracking import TrackedFrame
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions
 
@@ -21,12 +21,12 @@ class StandIn:
     def __init__(self, options: ExtractOptions) -> None:
         self._count, self._frame = options.max_faces, 0
 
-    def update(self, image: np.ndarray) -> Seen:
+    def update(self, image: np.ndarray) -> TrackedFrame:
         frame = self._frame
         self._frame += 1
         first = frame // SHOT * self._count
         faces = tuple(_face(frame, place, first + place) for place in range(self._count))
-        return Seen(faces, cut=frame > 0 and frame % SHOT == 0, dropped=0)
+        return TrackedFrame(faces, cut=frame > 0 and frame % SHOT == 0, dropped=0)
 
     def state(self) -> dict[str, Any]:
         return {"frame": self._frame}
@@ -54,9 +54,9 @@ def untaught(run: Path) -> None:
 
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.swap.model.presets import KIND, config_of
-    from faceswap.training.checkpoint import CheckpointFolder, weights_of
+    from faceswap.training.checkpoint import CheckpointFolder, named_weights
 
     torch.manual_seed(0)
     config = config_of("quick", 64)
-    tensors = dict(weights_of(SwapModel(config), "model"))
+    tensors = dict(named_weights(SwapModel(config), "model"))
     CheckpointFolder(run).save(7, KIND, config.model_dump(), {}, tensors)

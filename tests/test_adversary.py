@@ -7,23 +7,27 @@ from drawn_faces import draw_project
 from faceswap.events import Event
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
-from faceswap.swap.training.config import Objective
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.adversarial import (
+    AdversarialConfig,
+    AdversarialTask,
+    AdversarialTrainer,
+)
+from faceswap.swap.training.config import ObjectiveConfig
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.task import SwapTask
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.loop import Loop
+from faceswap.training.loop import TrainingLoop
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
-CONFIG = AdversaryConfig(0.1, begin=0.25, grow=0.5)
+CONFIG = AdversarialConfig(0.1, begin=0.25, grow=0.5)
 
 
 @pytest.fixture(scope="module")
 def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceSet]:
     project = draw_project(tmp_path_factory.mktemp("project"), 20)
-    return {s: load_faces(project.faces(s), s, LoadConfig(64)) for s in ("a", "b")}
+    return {s: load_faces(project.crops_folder(s), s, FaceLoadConfig(64)) for s in ("a", "b")}
 
 
 def model() -> SwapModel:
@@ -32,28 +36,28 @@ def model() -> SwapModel:
 
 
 def make_loop(
-    sides: dict[str, FaceSet], folder: Path, config: AdversaryConfig | None, steps: int = 8
-) -> Loop:
+    sides: dict[str, FaceSet], folder: Path, config: AdversarialConfig | None, steps: int = 8
+) -> TrainingLoop:
     net = model()
-    adversary = None if config is None else Adversary(config, CPU)
+    adversary = None if config is None else AdversarialTrainer(config, CPU)
     if adversary is None:
-        task = SwapTask(sides, net.input_size, Objective(), CPU)
+        task = SwapTask(sides, net.input_size, ObjectiveConfig(), CPU)
     else:
-        task = AdversarialTask(sides, net.input_size, Objective(), CPU, adversary)
-    settings = LoopConfig(steps=steps, batch=2, precision="fp32", report_steps=1)
-    return Loop(
+        task = AdversarialTask(sides, net.input_size, ObjectiveConfig(), CPU, adversary)
+    settings = LoopConfig(steps=steps, batch_size=2, precision="fp32", report_steps=1)
+    return TrainingLoop(
         task, net, settings, folder, "swap", net.config.model_dump(), CPU, companion=adversary
     )
 
 
 def test_its_weight_begins_late_and_grows() -> None:
-    config = AdversaryConfig(0.1, begin=0.5, grow=0.2)
+    config = AdversarialConfig(0.1, begin=0.5, grow=0.2)
     assert [config.strength(p) for p in (0.0, 0.5)] == [0.0, 0.0]
     assert [config.strength(p) for p in (0.6, 0.7, 1.0)] == pytest.approx([0.05, 0.1, 0.1])
 
 
 def test_one_pass_teaches_both_and_each_its_own() -> None:
-    adversary = Adversary(CONFIG, CPU)
+    adversary = AdversarialTrainer(CONFIG, CPU)
     made = torch.rand(2, 3, 32, 32, requires_grad=True)
     real = torch.rand(2, 3, 32, 32)
     deceiving, telling = adversary.losses(made, real)
@@ -71,7 +75,7 @@ def test_one_pass_teaches_both_and_each_its_own() -> None:
 
 
 def test_a_bad_step_or_none_leaves_the_judge_alone() -> None:
-    adversary = Adversary(CONFIG, CPU)
+    adversary = AdversarialTrainer(CONFIG, CPU)
     before = {name: value.clone() for name, value in adversary.tensors().items()}
     adversary.zero_grad()
     adversary.step(torch.zeros(()))
@@ -91,7 +95,7 @@ def test_a_bad_step_or_none_leaves_the_judge_alone() -> None:
 def test_until_it_begins_the_run_is_the_one_without(
     sides: dict[str, FaceSet], tmp_path: Path
 ) -> None:
-    late = AdversaryConfig(0.1, begin=1.0)
+    late = AdversarialConfig(0.1, begin=1.0)
     without, with_it = (
         make_loop(sides, tmp_path / "1", None),
         make_loop(sides, tmp_path / "2", late),
@@ -143,18 +147,21 @@ def test_it_may_be_taken_up_or_left_out_later(sides: dict[str, FaceSet], tmp_pat
         loop.resume(read_checkpoint(newest_checkpoint(tmp_path)))
         list(loop.run())
         saved = read_checkpoint(newest_checkpoint(tmp_path))
-        assert saved.numbers["step"] == steps
-        assert bool(saved.part("companion")) == (config is not None)
+        assert saved.metadata["step"] == steps
+        assert bool(saved.tensors_under("companion")) == (config is not None)
 
 
 def test_parts_of_a_batch_teach_what_the_whole_does(sides: dict[str, FaceSet]) -> None:
     found = []
     for parts in (1, 2):
-        net, adversary = model(), Adversary(AdversaryConfig(1.0, begin=0.0, grow=0.1), CPU)
-        task = AdversarialTask(sides, net.input_size, Objective(), CPU, adversary)
+        net, adversary = (
+            model(),
+            AdversarialTrainer(AdversarialConfig(1.0, begin=0.0, grow=0.1), CPU),
+        )
+        task = AdversarialTask(sides, net.input_size, ObjectiveConfig(), CPU, adversary)
         batch = task.batch(4, torch.Generator().manual_seed(0), 0.5)
         for number in range(parts):
-            losses = task.losses(net, batch.part(number, parts))
+            losses = task.losses(net, batch.micro_batch(number, parts))
             torch.autograd.backward(losses["loss"] / parts)
         found.append([p.grad for p in adversary.judge.parameters() if p.grad is not None])
     for one, two in zip(*found, strict=True):

@@ -86,7 +86,7 @@ def test_color_transfer_reaches_the_wanted_tone_and_contrast_follows_the_light()
     mask = torch.ones(3, 1, 32, 32)
     mask[..., :10] = 0
     own, wanted = augment.skin_tone(b, mask), augment.skin_tone(a, mask)
-    full = augment.apply_color(b, augment.color_transfer(own, wanted, torch.ones(3)))
+    full = augment.apply_color(b, augment.skin_tone_transfer(own, wanted, torch.ones(3)))
     assert torch.allclose(augment.skin_tone(full, mask), wanted, atol=2e-3)
     light = (wanted[:, 0] / own[:, 0])[:, None, None, None]
     assert torch.allclose(
@@ -94,7 +94,7 @@ def test_color_transfer_reaches_the_wanted_tone_and_contrast_follows_the_light()
         light * (b - b.mean((2, 3), keepdim=True)),
         atol=2e-3,
     )
-    none = augment.apply_color(b, augment.color_transfer(own, wanted, torch.zeros(3)))
+    none = augment.apply_color(b, augment.skin_tone_transfer(own, wanted, torch.zeros(3)))
     assert torch.allclose(none, b, atol=1e-5)
 
 
@@ -142,9 +142,9 @@ def test_a_dragged_picture_has_its_points_where_they_are_wanted() -> None:
     for x, y in places.tolist():
         picture[0, 0, y - 1 : y + 1, x - 1 : x + 1] = 1
     end = spots + torch.tensor([[[0.1, 0.0], [0.0, 0.0], [-0.1, -0.1]]])
-    field = augment.drag_field(spots, end, 32)
+    field = augment.displacement_field(spots, end, 32)
     still = augment.affine_grid(torch.eye(2, 3)[None], 64)
-    dragged = augment.sample(picture, still + augment.resized_field(field, 64))[0, 0]
+    dragged = augment.sample(picture, still + augment.resize_field(field, 64))[0, 0]
     for x, y in ((end[0] + 1) * 32).tolist():
         part = dragged[int(y) - 5 : int(y) + 5, int(x) - 5 : int(x) + 5]
         rows, columns = torch.meshgrid(torch.arange(10.0), torch.arange(10.0), indexing="ij")
@@ -153,4 +153,4 @@ def test_a_dragged_picture_has_its_points_where_they_are_wanted() -> None:
         )
         assert float((part * rows).sum() / part.sum()) + int(y) - 5 == pytest.approx(y - 0.5, abs=1)
     assert field[0, 0, 0].norm() < 0.05
-    assert torch.equal(augment.drag_field(spots, spots, 8), torch.zeros(1, 8, 8, 2))
+    assert torch.equal(augment.displacement_field(spots, spots, 8), torch.zeros(1, 8, 8, 2))

@@ -6,13 +6,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from faceswap.faces.align import crop_matrix, mean_face, transform
-from faceswap.faces.crops import cut_out
-from faceswap.swap.compositing.blend import paste, without_aliases
+from faceswap.faces.crops import warp_crop
+from faceswap.swap.compositing.blend import antialias, paste
 from faceswap.swap.compositing.mask import (
     chin_region,
-    drawn_region,
     feature_region,
-    learned_region,
+    landmark_region,
+    learned_mask_region,
     region_width,
     soft_mask,
 )
@@ -38,7 +38,7 @@ def oval(centre: float, radius: float) -> tuple[NDArray[np.float32], NDArray[np.
 @pytest.mark.parametrize("matrix", [similarity(1, 0, -40, -30), similarity(0.8, 25, 5, -25)])
 def test_pasting_what_was_cut_out_changes_next_to_nothing(matrix: NDArray[np.float64]) -> None:
     frame = smooth_frame()
-    crop = cut_out(frame, matrix, 64)
+    crop = warp_crop(frame, matrix, 64)
     result = frame.copy()
     paste(result, crop.astype(np.float32) / 255, np.ones((64, 64), np.float32), matrix)
     assert np.abs(result.astype(int) - frame).max() <= 6
@@ -97,45 +97,45 @@ def test_a_small_face_that_moves_does_not_shimmer() -> None:
 
 def test_a_face_of_its_own_size_is_pasted_without_blur() -> None:
     picture = np.random.default_rng(1).random((32, 32, 3)).astype(np.float32)
-    assert without_aliases(picture, 1.0) is picture
-    assert np.abs(without_aliases(picture, 1.001) - picture).max() < 1e-3
+    assert antialias(picture, 1.0) is picture
+    assert np.abs(antialias(picture, 1.001) - picture).max() < 1e-3
 
 
 def test_a_large_face_is_cut_out_without_aliasing() -> None:
     checks = (np.indices((800, 800)).sum(0) % 2 * 255).astype(np.uint8)
-    crop = cut_out(np.repeat(checks[..., None], 3, 2), similarity(0.08, 10, 4, -3), 48)
+    crop = warp_crop(np.repeat(checks[..., None], 3, 2), similarity(0.08, 10, 4, -3), 48)
     assert np.abs(crop.astype(int) - 127).max() < 12
 
 
 def test_cutting_from_far_away_lands_on_the_same_place() -> None:
     frame = np.kron(smooth_frame(), np.ones((6, 6, 1))).astype(np.uint8)
-    near = cut_out(smooth_frame(), similarity(0.5, 0, 0, 0), 64)
+    near = warp_crop(smooth_frame(), similarity(0.5, 0, 0, 0), 64)
     # Pixel centres are integers: pixel u of the small frame lies at 6u + 2.5 of the large one.
-    far = cut_out(frame, similarity(0.5 / 6, 0, -2.5 * 0.5 / 6, -2.5 * 0.5 / 6), 64)
+    far = warp_crop(frame, similarity(0.5 / 6, 0, -2.5 * 0.5 / 6, -2.5 * 0.5 / 6), 64)
     assert_allclose(far[:58].astype(int), near[:58], atol=6)
 
 
 def test_the_mask_fades_inwards_and_ends_before_the_crop_does() -> None:
     points, forehead = oval(63.5, 40)
-    mask = soft_mask(drawn_region(points, forehead, 128), 0.0, 0.2)
+    mask = soft_mask(landmark_region(points, forehead, 128), 0.0, 0.2)
     y, x = np.mgrid[:128, :128] - 63.5
     radius = np.hypot(x, y)
     assert mask[radius > 44].max() < 0.03
     assert mask[radius < 22].min() > 0.97
     assert 0.35 < mask[np.abs(radius - 32) < 0.7].mean() < 0.65
-    beyond = soft_mask(drawn_region(*oval(63.5, 90), 128), 0.0, 0.1)
+    beyond = soft_mask(landmark_region(*oval(63.5, 90), 128), 0.0, 0.1)
     assert max(beyond[0].max(), beyond[:, -1].max()) < 0.01
     assert beyond[64, 64] == pytest.approx(1)
 
 
 def test_a_learned_outline_counts_as_far_as_it_is_near_the_face() -> None:
-    drawn = drawn_region(*oval(63.5, 30), 128)
+    drawn = landmark_region(*oval(63.5, 30), 128)
     grid = np.hypot(*(np.mgrid[:128, :128] - 63.5))
     for radius, wanted in ((20, 20), (34, 34), (60, 36)):  # 36: a tenth of 60 px beyond
         learned = 1 / (1 + np.exp(grid - radius)).astype(np.float32)
-        region = learned_region(learned, drawn, reach=0.1)
+        region = learned_mask_region(learned, drawn, reach=0.1)
         assert region_width(region) / 2 == pytest.approx(2 * wanted, abs=3)
-    assert not learned_region(np.zeros((128, 128), np.float32), drawn, 0.1).any()
+    assert not learned_mask_region(np.zeros((128, 128), np.float32), drawn, 0.1).any()
 
 
 def test_what_the_features_cover_stays_covered() -> None:
@@ -164,6 +164,7 @@ def test_a_chin_is_covered_and_no_hair_beside_it() -> None:
 def test_growing_and_shrinking_move_the_edge() -> None:
     points, forehead = oval(63.5, 30)
     areas = [
-        soft_mask(drawn_region(points, forehead, 128), grow, 0.05).sum() for grow in (-0.1, 0, 0.1)
+        soft_mask(landmark_region(points, forehead, 128), grow, 0.05).sum()
+        for grow in (-0.1, 0, 0.1)
     ]
     assert_allclose(np.sqrt(np.array(areas) / np.pi), [22.5, 28.5, 34.5], atol=0.5)

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from faceswap import graphics_cards as module
-from faceswap.graphics_cards import Card, System, cards, choose, this_system
+from faceswap.graphics_cards import Card, System, choose_build, find_cards, this_system
 
 LINUX, WINDOWS, MAC = ("linux", "x86_64"), ("win32", "AMD64"), ("darwin", "arm64")
 KFD = "/sys/class/kfd/kfd/topology/nodes"
@@ -73,7 +73,7 @@ def test_the_build_fits_the_driver_and_the_chip(
     kind: tuple[str, str], told: str, folder: str, version: str
 ) -> None:
     asked = system(kind, told)
-    build = choose(cards(asked), asked, (3, 12))
+    build = choose_build(find_cards(asked), asked, (3, 12))
     assert (build.folder, build.version) == (folder, version)
     assert told.split(",")[0] in build.why
     host = "https://download.pytorch.org/whl"
@@ -82,22 +82,22 @@ def test_the_build_fits_the_driver_and_the_chip(
 
 def test_a_python_that_old_builds_do_not_know() -> None:
     asked = system(LINUX, "NVIDIA GeForce RTX 2080, 470.223.02, 7.5")
-    build = choose(cards(asked), asked, (3, 14))
+    build = choose_build(find_cards(asked), asked, (3, 14))
     assert build.label == "cpu"
     assert "update its driver" in build.why
 
 
 def test_old_drivers_do_not_know_their_chips() -> None:
     asked = system(LINUX, "GeForce GTX 1060 6GB, 470.42.01", knows_chips=False)
-    assert cards(asked) == [Card("NVIDIA", "GeForce GTX 1060 6GB", (470, 42, 1), None)]
-    assert choose(cards(asked), asked, (3, 11)).folder == "cu118"
+    assert find_cards(asked) == [Card("NVIDIA", "GeForce GTX 1060 6GB", (470, 42, 1), None)]
+    assert choose_build(find_cards(asked), asked, (3, 11)).folder == "cu118"
 
 
 @pytest.mark.parametrize(
     ("kind", "tool"), [(WINDOWS, r"System32\nvidia-smi.exe"), (LINUX, "wsl/lib/nvidia-smi")]
 )
 def test_nvidia_smi_outside_of_the_path(kind: tuple[str, str], tool: str) -> None:
-    [card] = cards(system(kind, "NVIDIA L4, 581.29, 8.9\n", tool=tool))
+    [card] = find_cards(system(kind, "NVIDIA L4, 581.29, 8.9\n", tool=tool))
     assert (card.name, card.driver, card.chip) == ("NVIDIA L4", (581, 29), (8, 9))
     assert str(card) == "NVIDIA L4, driver 581.29"
 
@@ -112,10 +112,10 @@ def test_a_driver_without_its_tool() -> None:
         "/proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t\t NVIDIA T4\nIRQ: 1\n",
     }
     asked = system(files=files)
-    assert cards(asked) == [Card("NVIDIA", "NVIDIA T4", (535, 129, 3))]
-    assert choose(cards(asked), asked, (3, 12)).folder == "cu126"
+    assert find_cards(asked) == [Card("NVIDIA", "NVIDIA T4", (535, 129, 3))]
+    assert choose_build(find_cards(asked), asked, (3, 12)).folder == "cu126"
     opened = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\n"
-    [card] = cards(system(files={"/proc/driver/nvidia/version": opened}))
+    [card] = find_cards(system(files={"/proc/driver/nvidia/version": opened}))
     assert card.driver == (580, 65, 6)
 
 
@@ -132,24 +132,24 @@ def test_a_driver_without_its_tool() -> None:
 )
 def test_amd_cards_by_their_chips(number: int, chip: str, folder: str) -> None:
     asked = system(files=gfx(0, number))
-    assert cards(asked) == [Card("AMD", chip, chip=chip)]
-    build = choose(cards(asked), asked, (3, 13))
+    assert find_cards(asked) == [Card("AMD", chip, chip=chip)]
+    build = choose_build(find_cards(asked), asked, (3, 13))
     assert build.folder == folder
     assert build.version == ("2.13.0+rocm7.2" if folder != "cpu" else "")
     assert chip in build.why
-    assert cards(System("win32", "AMD64", asked.ask, asked.read, asked.listed)) == []
+    assert find_cards(System("win32", "AMD64", asked.ask, asked.read, asked.listed)) == []
 
 
 def test_a_graphics_processor_beside_the_card_does_not_count() -> None:
     asked = system(files=gfx(0, 100306, 110000))
-    build = choose(cards(asked), asked, (3, 13))
+    build = choose_build(find_cards(asked), asked, (3, 13))
     assert (build.folder, "gfx1100" in build.why) == ("rocm7.2", True)
 
 
 def test_an_nvidia_card_goes_before_an_amd_one() -> None:
     asked = system(LINUX, "NVIDIA L4, 581.29, 8.9", gfx(0, 110000))
-    assert [card.maker for card in cards(asked)] == ["NVIDIA", "AMD"]
-    assert "L4" in choose(cards(asked), asked, (3, 13)).why
+    assert [card.maker for card in find_cards(asked)] == ["NVIDIA", "AMD"]
+    assert "L4" in choose_build(find_cards(asked), asked, (3, 13)).why
 
 
 @pytest.mark.parametrize(
@@ -158,15 +158,15 @@ def test_an_nvidia_card_goes_before_an_amd_one() -> None:
 )
 def test_without_such_a_card(kind: tuple[str, str], folder: str, found: int) -> None:
     asked = system(kind, files=gfx(0))
-    assert len(cards(asked)) == found
-    build = choose(cards(asked), asked, (3, 12))
+    assert len(find_cards(asked)) == found
+    build = choose_build(find_cards(asked), asked, (3, 12))
     assert (build.folder, build.version) == (folder, "")
     assert build.label == (folder or "default")
 
 
 @pytest.mark.parametrize("told", ["", "No devices were found\n", "NVIDIA-SMI has failed\n"])
 def test_an_nvidia_smi_that_shows_nothing(told: str) -> None:
-    assert cards(system(LINUX, told)) == []
+    assert find_cards(system(LINUX, told)) == []
 
 
 def test_this_system_answers() -> None:
@@ -174,7 +174,7 @@ def test_this_system_answers() -> None:
     assert here.ask(["no-such-command-anywhere"]) is None
     assert here.read("/no/such/file") is None
     assert here.listed("/no/such/folder") == ()
-    assert all(isinstance(card, Card) for card in cards(here))
+    assert all(isinstance(card, Card) for card in find_cards(here))
 
 
 def test_the_versions_are_in_the_range_that_the_project_asks_for() -> None:

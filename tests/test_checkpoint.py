@@ -41,11 +41,11 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "füße and spaces.safetensors"
     write_checkpoint(path, "toy", {"size": 3}, {"step": 5, "name": "ä"}, TENSORS)
     got = read_checkpoint(path)
-    assert (got.kind, got.config, got.numbers) == ("toy", {"size": 3}, {"step": 5, "name": "ä"})
+    assert (got.kind, got.config, got.metadata) == ("toy", {"size": 3}, {"step": 5, "name": "ä"})
     assert got.tensors.keys() == TENSORS.keys()
     assert all(torch.equal(got.tensors[name], value) for name, value in TENSORS.items())
     assert all(got.tensors[name].dtype == value.dtype for name, value in TENSORS.items())
-    assert got.part("model").keys() == {"w", "half"}
+    assert got.tensors_under("model").keys() == {"w", "half"}
 
 
 def test_channels_last_weights_come_back_with_their_values(tmp_path: Path) -> None:
@@ -197,9 +197,9 @@ def test_the_last_few_are_kept_and_leftovers_removed(tmp_path: Path) -> None:
     part.mkdir()
     (part / ".tmpAbCdEf").write_bytes(b"half")
     (folder.folder / "notes.txt").write_text("mine")
-    folder.go_on(leads=False)
+    folder.load_for_resume(leads=False)
     assert part.exists()
-    assert folder.go_on()[1] == []
+    assert folder.load_for_resume()[1] == []
     assert {p.name for p in folder.folder.iterdir()} == {
         "step-000000020.safetensors",
         "step-000000300.safetensors",
@@ -224,11 +224,11 @@ def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path: Path, damage: s
         data[12] ^= 255
     path.write_bytes(data)
     assert len(folder.newest()[1]) == 1
-    folder.go_on(leads=False)
+    folder.load_for_resume(leads=False)
     assert len(folder.files()) == 2
-    got, problems = folder.go_on()
+    got, problems = folder.load_for_resume()
     assert got is not None
-    assert got.numbers["step"] == 1
+    assert got.metadata["step"] == 1
     assert len(problems) == 2
     assert problems[1] == "The run goes on from step 1."
     assert folder.files() == [folder.path(1)]
@@ -240,7 +240,7 @@ def test_what_was_set_aside_does_not_fill_the_disk(tmp_path: Path) -> None:
     save(folder, 1)
     for step in range(2, 7):
         save(folder, step)
-        folder.set_aside(newer_than=1)
+        folder.quarantine(newer_than=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "step-000000001.safetensors",
         "step-000000005.damaged",
@@ -266,7 +266,7 @@ def test_an_older_one_can_be_asked_for(tmp_path: Path) -> None:
     for until, step in ((30, 30), (29, 20), (10, 10)):
         found, _ = folder.newest(until)
         assert found is not None
-        assert found.numbers["step"] == step
+        assert found.metadata["step"] == step
     assert folder.newest(9) == (None, [])
 
 
@@ -314,7 +314,7 @@ def test_what_a_folder_is_called_tells_no_version(tmp_path: Path) -> None:
     save(folder, 2).write_bytes(b"damaged")
     found, problems = folder.newest()
     assert found is not None
-    assert found.numbers["step"] == 1
+    assert found.metadata["step"] == 1
     assert "newer version" in problems[0]
 
 
@@ -381,8 +381,8 @@ def test_kill_at_random_moments_never_loses_an_announced_save(tmp_path: Path) ->
         found, problems = folder.newest()
         assert found is not None
         assert not problems
-        assert found.numbers["step"] >= announced
-        folder.go_on()
+        assert found.metadata["step"] >= announced
+        folder.load_for_resume()
         assert {p.suffix for p in tmp_path.iterdir()} == {".safetensors"}
-        assert bool((found.tensors["model/w"] == found.numbers["step"]).all())
-        first = found.numbers["step"] + 1
+        assert bool((found.tensors["model/w"] == found.metadata["step"]).all())
+        first = found.metadata["step"] + 1

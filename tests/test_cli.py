@@ -16,16 +16,18 @@ from faceswap import cli
 from faceswap.commands import JOBS, options_of
 from faceswap.errors import InputError
 from faceswap.events import Event, Failed, Finished, Notice, Progress, Summary, parse
-from faceswap.options import Options, Show
+from faceswap.options import Options, Presentation
 
 
 class ToyOptions(Options):
     """Options of a job that only tests know."""
 
-    path: Annotated[Path, Show(positional=True), Field(description="What to read.")]
-    size: Annotated[int, Show(short="-s", common=True), Field(ge=2, description="How large.")] = 4
+    path: Annotated[Path, Presentation(positional=True), Field(description="What to read.")]
+    size: Annotated[
+        int, Presentation(short="-s", common=True), Field(ge=2, description="How large.")
+    ] = 4
     fail: Annotated[str, Field(description="How to fail.")] = ""
-    wood: Annotated[str, Show(flag="--of"), Field(description="What it is of.")] = "oak"
+    wood: Annotated[str, Presentation(flag="--of"), Field(description="What it is of.")] = "oak"
 
     @field_validator("wood")
     @classmethod

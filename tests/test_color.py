@@ -5,7 +5,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from faceswap.swap.compositing.color import apply_shift, color_shift, light_field
+from faceswap.swap.compositing.color import apply_shift, color_shift, shading_difference
 
 
 def noise(mean: tuple[float, float, float], spread: float, seed: int) -> NDArray[np.float32]:
@@ -39,9 +39,9 @@ def test_a_beard_on_either_face_does_not_tint_the_skin() -> None:
     plain = color_shift(face, reference, disc()).offset
     for one, other in ((bearded(face), reference), (face, bearded(reference))):
         assert_allclose(color_shift(one, other, disc()).offset, plain, atol=2.5)
-        field = light_field(one, other, disc(), 0.15)
+        field = shading_difference(one, other, disc(), 0.15)
         assert_allclose(
-            field[20, 32], light_field(face, reference, disc(), 0.15)[20, 32], atol=0.02
+            field[20, 32], shading_difference(face, reference, disc(), 0.15)[20, 32], atol=0.02
         )
 
 
@@ -66,8 +66,8 @@ def test_an_empty_mask_changes_nothing() -> None:
 def test_the_light_field_carries_a_ramp_but_no_detail() -> None:
     ramp = np.broadcast_to(np.linspace(-0.2, 0.2, 64, dtype=np.float32)[None, :, None], (64, 64, 3))
     face = np.full((64, 64, 3), 0.5, np.float32)
-    field = light_field(face, face + ramp, np.ones((64, 64), np.float32), 0.1)
+    field = shading_difference(face, face + ramp, np.ones((64, 64), np.float32), 0.1)
     assert_allclose(field[20:44, 20:44], ramp[20:44, 20:44], atol=0.03)
     speckle = noise((0.5, 0.5, 0.5), 0.1, 3)
-    field = light_field(face, speckle, np.ones((64, 64), np.float32), 0.15)
+    field = shading_difference(face, speckle, np.ones((64, 64), np.float32), 0.15)
     assert np.abs(field).max() < 0.03

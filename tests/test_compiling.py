@@ -9,7 +9,7 @@ from faceswap.events import Notice
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.training import compilation
-from faceswap.training.compilation import choose_compiled, compiled
+from faceswap.training.compilation import choose_compilation, compile_model
 
 MODELS = [
     SwapConfig(preset="quick", resolution=64),
@@ -32,19 +32,19 @@ def test_every_model_is_one_graph_to_the_compiler(config: SwapConfig) -> None:
 
 
 def eager(model: nn.Module) -> nn.Module:
-    return compiled(model, "eager")
+    return compile_model(model, "eager")
 
 
 def test_a_compiled_step_learns_the_same_and_shares_the_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(compilation, "compiled", eager)
+    monkeypatch.setattr(compilation, "compile_model", eager)
     plain, quick = make_stepper(Product()), make_stepper(Product(), compile="on")
     before = quick.state.snapshot()
-    list(choose_compiled(quick))
+    list(choose_compilation(quick))
     assert quick.model is not quick.state.model
     after = quick.state.snapshot()
-    assert after.numbers == before.numbers
+    assert after.metadata == before.metadata
     assert all(torch.equal(after.tensors[k], v) for k, v in before.tensors.items())
     for stepper in (plain, quick):
         for _ in range(5):
@@ -62,19 +62,19 @@ def test_a_compiler_that_fails_leaves_the_model_as_it_is(monkeypatch: pytest.Mon
 
         return Broken()
 
-    monkeypatch.setattr(compilation, "compiled", broken)
+    monkeypatch.setattr(compilation, "compile_model", broken)
     stepper = make_stepper(Product(), compile="on")
-    notices = [e.message for e in choose_compiled(stepper) if isinstance(e, Notice)]
+    notices = [e.message for e in choose_compilation(stepper) if isinstance(e, Notice)]
     assert notices == ["The model can't be compiled here and isn't: no compiler"]
     assert stepper.model is stepper.state.model
     stepper.step(None)
 
 
 def test_on_a_processor_auto_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "compiled", eager)
+    monkeypatch.setattr(compilation, "compile_model", eager)
     for choice in ("auto", "off"):
         stepper = make_stepper(Product(), compile=choice)
-        assert list(choose_compiled(stepper)) == []
+        assert list(choose_compilation(stepper)) == []
         assert stepper.model is stepper.state.model
 
 
@@ -88,14 +88,14 @@ def test_auto_takes_what_is_measured_to_be_faster(
         device = torch.device("cuda")
 
     told = list(seconds)
-    monkeypatch.setattr(compilation, "compiled", eager)
+    monkeypatch.setattr(compilation, "compile_model", eager)
     monkeypatch.setattr(compilation, "_seconds", lambda *_: told.pop(0))
     stepper = make_stepper(Product(), compile="auto")
     generator = stepper.state.generator
     monkeypatch.setattr(stepper.state, "snapshot", lambda: None)
     monkeypatch.setattr(stepper.state, "restore", lambda _: None)
     stepper.state.generator = Card()  # type: ignore[assignment]
-    events = list(choose_compiled(stepper))
+    events = list(choose_compilation(stepper))
     stepper.state.generator = generator
     assert (stepper.model is not stepper.state.model) == taken
     assert any(isinstance(e, Notice) for e in events) != taken

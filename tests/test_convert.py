@@ -21,17 +21,17 @@ from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
-from faceswap.preview.session import Studio
+from faceswap.preview.session import PreviewSession
 from faceswap.project.project import Project
-from faceswap.swap.compositing.face_placement import placed_faces
-from faceswap.swap.compositing.options import Look
-from faceswap.swap.compositing.swapper import Placed, Swapper
+from faceswap.swap.compositing.face_placement import place_faces
+from faceswap.swap.compositing.options import BlendOptions
+from faceswap.swap.compositing.swapper import AlignedFace, Swapper
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.precision import choose
-from faceswap.video.provenance import is_labelled
+from faceswap.training.precision import choose_precision
+from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter
 
@@ -83,7 +83,7 @@ def test_only_the_face_changes_and_all_else_is_kept(
         assert inside > 4
         assert np.sqrt((change**2).mean()) < 3.2  # 38 dB
     assert sound(out) == sound(sample / "a.mp4")
-    assert is_labelled(out)
+    assert is_marked_synthetic(out)
 
 
 def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_path: Path) -> None:
@@ -181,8 +181,8 @@ def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFact
         container.mux(stream.encode(None))
     project = Project.open(folder)
     project.set_video("a", film)
-    with project.index() as index:
-        index.start("a", {})
+    with project.open_index() as index:
+        index.reset_side("a", {})
         index.add(
             "a", [FrameRow(n, n, n / 25, n == CUT) for n in range(60)], rows, {}, complete=True
         )
@@ -191,11 +191,21 @@ def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFact
 
 @pytest.mark.parametrize(
     "look",
-    [Look(), Look(steady=0.6, smooth=1, outline="a", grow=0.1, feather=0.3, light=0)],
+    [
+        BlendOptions(),
+        BlendOptions(
+            color_smoothing=0.6,
+            alignment_smoothing=1,
+            mask_outline="a",
+            mask_dilate=0.1,
+            mask_blur=0.3,
+            shading_transfer=0,
+        ),
+    ],
     ids=["as at first", "changed"],
 )
 def test_a_preview_shows_what_is_written(
-    two_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Look
+    two_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: BlendOptions
 ) -> None:
     written: list[NDArray[np.uint8]] = []
     write = VideoWriter.write
@@ -208,7 +218,7 @@ def test_a_preview_shows_what_is_written(
     run(ConvertOptions(project=two_shots, output=tmp_path / "o.mkv", **look.model_dump()))
     assert len(written) == 60
     # After the cut, in the gap of one of two faces, just after it, in changing light, at the ends.
-    with Studio(two_shots, "cpu") as studio:
+    with PreviewSession(two_shots, "cpu") as studio:
         for number in (CUT, 43, 45, 50, 22, CUT - 1, 0, 59, CUT + 1, 3):
             shown = studio.swapped(number, "main", look)
             assert shown.frame == number
@@ -230,13 +240,13 @@ def test_a_preview_looks_at_each_frame_once(
         made.append(len(faces))
         return swap(self, faces)
 
-    def asked(studio: Studio, number: int, **look: Any) -> int:
+    def asked(studio: PreviewSession, number: int, **look: Any) -> int:
         made.clear()
-        studio.swapped(number, "main", Look(**look))
+        studio.swapped(number, "main", BlendOptions(**look))
         return sum(made)
 
     monkeypatch.setattr(SwapModel, "swap", counted)
-    with Studio(two_shots, "cpu") as studio:
+    with PreviewSession(two_shots, "cpu") as studio:
         assert asked(studio, 26) == 8  # the anchors 0, 4, … 24 and itself
         assert asked(studio, 26, sharpen=0, grow=0.2, feather=0.3, color=0.5, opacity=0.7) == 0
         assert asked(studio, 27) == 2  # itself twice, as alone it would be rounded otherwise
@@ -269,14 +279,14 @@ class Painter:
         return torch.tensor(self.color).view(1, 3, 1, 1).expand(len(faces), 3, 64, 64), None
 
 
-def placed(x: float = 40, y: float = 40, track: int = 0) -> Placed:
+def placed(x: float = 40, y: float = 40, track: int = 0) -> AlignedFace:
     turn = np.linspace(0, 2 * np.pi, 81, endpoint=False)
     outline = np.stack([x + 22 * np.cos(turn), y + 22 * np.sin(turn)], -1).astype(np.float32)
     matrix = np.array([[1.0, 0, 32 - x], [0, 1.0, 32 - y]])
-    return Placed(track, outline[:68], outline[68:], matrix)
+    return AlignedFace(track, outline[:68], outline[68:], matrix)
 
 
-PLAIN = Look(color=0, light=0, sharpen=0, feather=0.05)
+PLAIN = BlendOptions(color_transfer=0, shading_transfer=0, sharpen=0, mask_blur=0.05)
 
 
 def frame(seed: int = 0) -> np.ndarray:
@@ -286,7 +296,7 @@ def frame(seed: int = 0) -> np.ndarray:
 def test_a_learnt_outline_leaves_no_features_and_no_chin_of_a() -> None:
     similarity = np.array([[20.0, 0, 40], [0, 20.0, 40]])
     points = transform(similarity, mean_face().points[:, :2])
-    face = Placed(0, points[:68], points[68:], crop_matrix(invert(similarity), 64))
+    face = AlignedFace(0, points[:68], points[68:], crop_matrix(invert(similarity), 64))
 
     class Forehead(Painter):
         """Its learnt outline ends above the brows."""
@@ -323,7 +333,7 @@ def test_the_net_makes_what_it_makes_in_float32_on_any_processor() -> None:
     with torch.inference_mode():
         picture, _ = model.swap(crops)
         whole, _ = model.network.translate(crops, "b")
-    half = choose(model, cpu).precision == "bf16"
+    half = choose_precision(model, cpu).precision == "bf16"
     assert bool((picture - whole).abs().max() > 0) == half
     assert (picture - whole).abs().max() < 0.02
     assert all(
@@ -350,7 +360,9 @@ def test_two_faces_of_one_frame_are_both_swapped() -> None:
 
 def test_colour_follows_a_and_is_steady_until_a_cut() -> None:
     dark = (frame() // 3).astype(np.uint8)
-    look = Look(color=1, light=0, sharpen=0, feather=0.05, steady=0.9)
+    look = BlendOptions(
+        color_transfer=1, shading_transfer=0, sharpen=0, mask_blur=0.05, color_smoothing=0.9
+    )
     with Swapper(Painter((0.5, 0.5, 0.5)), torch.device("cpu"), look) as swapper:
         seen = [replace(placed(), frame=n, shot=2 * (n == 2)) for n in range(3)]
         bright_out, dark_out, after_cut = swapper.swap([frame(), dark, dark], [[f] for f in seen])
@@ -364,7 +376,7 @@ def test_a_track_is_smoothed_in_stretches(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     face = placed().points
     with FaceIndex(tmp_path / "i.sqlite") as index:
-        index.start("a", {})
+        index.reset_side("a", {})
         numbers = [*range(0, 20), *range(30, 50)]
         noise = {n: rng.normal(0, 0.5, 2) for n in numbers}
         rows = [
@@ -380,15 +392,15 @@ def test_a_track_is_smoothed_in_stretches(tmp_path: Path) -> None:
             for n in numbers
         ]
         index.add("a", [FrameRow(n, n, n / 25, n == 0) for n in numbers], rows, {})
-        raw, _ = placed_faces(index, "a", 64, 0)
-        calm, cuts = placed_faces(index, "a", 64, 0.5)
+        raw, _ = place_faces(index, "a", 64, 0)
+        calm, cuts = place_faces(index, "a", 64, 0.5)
     assert cuts == {0}
     assert set(calm) == set(numbers)
     anchors = [n for n in numbers if calm[n][0].anchor]
     assert anchors == [*range(0, 20, 4), *range(30, 50, 4)]
     assert {(calm[n][0].frame, calm[n][0].shot) for n in numbers} == {(n, 0) for n in numbers}
 
-    def jitter(places: dict[int, list[Placed]]) -> float:
+    def jitter(places: dict[int, list[AlignedFace]]) -> float:
         x = np.array([places[n][0].matrix[0, 2] for n in range(20)])
         return float(np.abs(np.diff(x, 2)).mean())
 

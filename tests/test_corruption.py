@@ -25,7 +25,7 @@ def test_noise_is_as_strong_as_asked_for() -> None:
 
 
 def test_the_classic_occluder_hides_two_rows_that_begin_at_0_to_25() -> None:
-    where = corruption.hidden_rows(GREY.repeat(5, 1, 1, 1), dice())[:, 0]
+    where = corruption.row_masks(GREY.repeat(5, 1, 1, 1), dice())[:, 0]
     assert bool((where == where[:, :, :1]).all())
     rows = where[:, :, 0]
     assert bool((rows.sum(1) == 2).all())
@@ -34,7 +34,9 @@ def test_the_classic_occluder_hides_two_rows_that_begin_at_0_to_25() -> None:
     assert sorted(first.unique().tolist()) == list(range(26))
 
 
-@pytest.mark.parametrize("make", [corruption.rectangles, corruption.strokes, corruption.holes])
+@pytest.mark.parametrize(
+    "make", [corruption.rectangle_masks, corruption.stroke_masks, corruption.inpainting_masks]
+)
 def test_masks_hide_some_of_each_picture(make: Callable[[Tensor, Generator], Tensor]) -> None:
     where = make(GREY, dice())
     assert where.shape == (400, 1, 28, 28)
@@ -47,15 +49,15 @@ def test_masks_hide_some_of_each_picture(make: Callable[[Tensor, Generator], Ten
 
 def test_reduced_keeps_the_size_and_what_is_smooth() -> None:
     ramp = torch.linspace(0, 1, 28).expand(1, 1, 28, 28)
-    assert float((corruption.reduced(ramp, 4) - ramp).abs().max()) < 0.06
+    assert float((corruption.downsampled(ramp, 4) - ramp).abs().max()) < 0.06
     with pytest.raises(ValueError, match="does not divide"):
-        corruption.reduced(ramp, 3)
+        corruption.downsampled(ramp, 3)
 
 
 def test_displaced_moves_whole_pictures() -> None:
     x = torch.zeros(50, 2, 9, 9)
     x[:, :, 4, 4] = torch.tensor([1.0, 0.5])
-    moved = corruption.displaced(x, 3, dice())
+    moved = corruption.shifted(x, 3, dice())
     assert torch.allclose(moved.sum((2, 3)), x.sum((2, 3)))
     places = {divmod(int(row.argmax()), 9) for row in moved[:, 0].flatten(1)}
     assert len(places) > 10

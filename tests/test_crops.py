@@ -15,7 +15,7 @@ from faceswap.faces.crops import (
     FaceCrop,
     FaceRecord,
     crop_files,
-    own_side,
+    native_crop_size,
     read_crop,
     read_crops,
     sharpness,
@@ -142,8 +142,8 @@ def test_a_crop_has_the_size_of_the_face_in_its_frame(scale: float, most: int, s
     """The mean face, scaled so that a crop of it would be 278 pixels wide at scale 1."""
     placed = crop_matrix(np.array([[1.0, 0, 0], [0, 1, 0]]), 278)
     points = transform(placed, mean_face().points[:68, :2]) * scale
-    assert own_side(points.astype(np.float32), most) == side
+    assert native_crop_size(points.astype(np.float32), most) == side
 
 
 def test_a_face_of_few_pixels_still_has_a_crop_to_look_at() -> None:
-    assert own_side(mean_face().points[:68, :2].astype(np.float32) * 1e-3, 1024) == 64
+    assert native_crop_size(mean_face().points[:68, :2].astype(np.float32) * 1e-3, 1024) == 64

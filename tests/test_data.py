@@ -5,27 +5,33 @@ import pytest
 import torch
 
 from faceswap.training import dataset
-from faceswap.training.dataset import ImageSet, Role, allocate, balance, roles
+from faceswap.training.dataset import (
+    ImageDataset,
+    Role,
+    allocate_pictures,
+    balanced_weights,
+    split_roles,
+)
 
 
-def small_set(weights: list[float]) -> ImageSet:
+def small_set(weights: list[float]) -> ImageDataset:
     n = len(weights)
     pictures = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 3, 4, 4).contiguous()
     maps = torch.zeros(n, 2, 2, 2, dtype=torch.uint8)
-    return ImageSet(pictures, maps, torch.tensor(weights))
+    return ImageDataset(pictures, maps, torch.tensor(weights))
 
 
 def test_draws_follow_the_weights_and_the_seed() -> None:
     faces = small_set([0.0, 1.0, 3.0])
-    first = faces.draw(4000, torch.Generator().manual_seed(1))
-    assert torch.equal(first, faces.draw(4000, torch.Generator().manual_seed(1)))
+    first = faces.sample_indices(4000, torch.Generator().manual_seed(1))
+    assert torch.equal(first, faces.sample_indices(4000, torch.Generator().manual_seed(1)))
     counts = torch.bincount(first, minlength=3)
     assert counts[0] == 0
     assert counts[2] / counts[1] == pytest.approx(3, rel=0.15)
 
 
 def test_taking_gives_floats() -> None:
-    pictures, maps = small_set([1.0, 1.0]).take(torch.tensor([1, 0, 1]))
+    pictures, maps = small_set([1.0, 1.0]).gather(torch.tensor([1, 0, 1]))
     assert pictures.shape == (3, 3, 4, 4)
     assert maps.shape == (3, 2, 2, 2)
     assert pictures[0].max() == pytest.approx(1 / 255)
@@ -35,23 +41,23 @@ def test_a_set_must_be_whole() -> None:
     with pytest.raises(ValueError, match="not all zero"):
         small_set([0.0, 0.0])
     with pytest.raises(ValueError, match="as many maps"):
-        ImageSet(torch.zeros(2, 3, 4, 4), torch.zeros(1, 2, 2, 2), torch.ones(2))
+        ImageDataset(torch.zeros(2, 3, 4, 4), torch.zeros(1, 2, 2, 2), torch.ones(2))
     with pytest.raises(ValueError, match=r"must be float32, not torch\.float64"):
-        ImageSet(torch.zeros(2, 3, 4, 4), torch.zeros(2, 2, 2, 2), torch.ones(2).double())
+        ImageDataset(torch.zeros(2, 3, 4, 4), torch.zeros(2, 2, 2, 2), torch.ones(2).double())
 
 
 def test_portions_cover_the_set_once() -> None:
-    places = torch.cat(list(small_set([1.0] * 7).portions(3)))
+    places = torch.cat(list(small_set([1.0] * 7).index_batches(3)))
     assert places.tolist() == list(range(7))
 
 
 def test_a_large_set_is_mapped_to_a_file_and_trains_all_the_same(tmp_path: Path) -> None:
-    array = allocate((8, 3, 4, 4), budget=100, folder=tmp_path)
+    array = allocate_pictures((8, 3, 4, 4), budget=100, folder=tmp_path)
     assert isinstance(array, np.memmap)
     array[:] = np.arange(8).reshape(8, 1, 1, 1)
-    faces = ImageSet(torch.from_numpy(array), torch.zeros(8, 2, 2, 2), torch.ones(8))
-    assert faces.take(torch.tensor([5]))[0].max() == pytest.approx(5 / 255)
-    assert not isinstance(allocate((8, 3, 4, 4)), np.memmap)
+    faces = ImageDataset(torch.from_numpy(array), torch.zeros(8, 2, 2, 2), torch.ones(8))
+    assert faces.gather(torch.tensor([5]))[0].max() == pytest.approx(5 / 255)
+    assert not isinstance(allocate_pictures((8, 3, 4, 4)), np.memmap)
 
 
 def film(frames: int, rate: float = 25.0) -> tuple[np.ndarray, np.ndarray]:
@@ -61,44 +67,44 @@ def film(frames: int, rate: float = 25.0) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("frames", [130, 200, 400, 1000, 5000])
 def test_what_is_held_out_is_a_second_from_what_is_trained_on(frames: int) -> None:
     seconds, sources = film(frames)
-    role = roles(seconds, sources)
-    held, trained = seconds[role == Role.HELD_OUT], seconds[role == Role.TRAINED]
+    role = split_roles(seconds, sources)
+    held, trained = seconds[role == Role.HELD_OUT], seconds[role == Role.TRAINING]
     assert 4 <= len(held) <= 64
     assert np.abs(held[:, None] - trained).min() >= 1 - 1e-6
-    assert (role == Role.BETWEEN).mean() <= 0.2
+    assert (role == Role.GAP).mean() <= 0.2
 
 
 def test_long_films_have_more_stretches_and_short_ones_none() -> None:
     def stretches(frames: int) -> int:
-        role = roles(*film(frames))
+        role = split_roles(*film(frames))
         return int((np.diff((role == Role.HELD_OUT).astype(int), prepend=0) == 1).sum())
 
     assert [stretches(n) for n in (100, 200, 300, 600, 2000)] == [0, 1, 1, 2, 4]
-    assert not roles(*film(39, 1.0)).any()
-    assert (roles(*film(40, 1.0)) == Role.HELD_OUT).sum() == 4
-    assert (roles(*film(100_000)) == Role.HELD_OUT).sum() == 64
+    assert not split_roles(*film(39, 1.0)).any()
+    assert (split_roles(*film(40, 1.0)) == Role.HELD_OUT).sum() == 4
+    assert (split_roles(*film(100_000)) == Role.HELD_OUT).sum() == 64
 
 
 def test_two_films_lie_apart_and_the_order_of_faces_does_not_matter() -> None:
     seconds, sources = film(200)
     seconds, sources = np.concatenate([seconds, seconds]), np.concatenate([sources, sources + 1])
-    role = roles(seconds, sources)
+    role = split_roles(seconds, sources)
     assert (role == Role.HELD_OUT).sum() == 20
     mixed = np.random.default_rng(0).permutation(400)
-    assert np.array_equal(roles(seconds[mixed], sources[mixed]), role[mixed])
+    assert np.array_equal(split_roles(seconds[mixed], sources[mixed]), role[mixed])
     for source in (0, 1):
         mine = sources == source
-        held, trained = (seconds[mine & (role == r)] for r in (Role.HELD_OUT, Role.TRAINED))
+        held, trained = (seconds[mine & (role == r)] for r in (Role.HELD_OUT, Role.TRAINING))
         assert np.abs(held[:, None] - trained).min(initial=9) >= 1 - 1e-6
 
 
 def test_rare_values_weigh_more_but_not_without_limit() -> None:
     values = np.concatenate([np.zeros(970), np.linspace(0.5, 1, 30)])[:, None]
-    weights = balance(values)
+    weights = balanced_weights(values)
     assert weights.mean() == pytest.approx(1)
     assert weights[-1] > 2 * weights[0]
     assert weights.max() <= 4 * np.median(weights) + 1e-9
-    assert balance(np.zeros((50, 2))) == pytest.approx(np.ones(50))
+    assert balanced_weights(np.zeros((50, 2))) == pytest.approx(np.ones(50))
 
 
 def test_what_does_not_fit_on_the_device_goes_there_piece_by_piece(
@@ -106,13 +112,13 @@ def test_what_does_not_fit_on_the_device_goes_there_piece_by_piece(
 ) -> None:
     faces, device = small_set([1.0] * 4), torch.device("meta")
     size = faces.pictures.numel() + faces.maps.numel()
-    monkeypatch.setattr(ImageSet, "__post_init__", lambda _: None)  # looks at values
+    monkeypatch.setattr(ImageDataset, "__post_init__", lambda _: None)  # looks at values
     for free, where in ((2 * size - 2, "cpu"), (2 * size, "meta")):
         monkeypatch.setattr(dataset, "_free", lambda _, free=free: free)
         moved = faces.to(device)
         assert moved.pictures.device.type == where
         assert moved.weights.device.type == "meta"
         places = torch.tensor([1, 2], device="meta" if where == "meta" else "cpu")
-        pictures, maps = moved.take(places)
+        pictures, maps = moved.gather(places)
         assert pictures.device.type == maps.device.type == "meta"
         assert pictures.shape == (2, 3, 4, 4)

@@ -53,14 +53,14 @@ def test_compression_spoils_like_jpeg() -> None:
 
 
 def test_occluders_come_as_often_as_asked_and_differ() -> None:
-    where = degradation.occluders(400, 32, 0.5, generator())
+    where = degradation.random_occluders(400, 32, 0.5, generator())
     assert where.shape == (400, 1, 32, 32)
     assert 0 <= where.min() <= where.max() <= 1
     covered = where.mean((1, 2, 3))
     assert 0.4 < float((covered > 0.01).float().mean()) < 0.6
     assert 0.08 < float(covered[covered > 0.01].mean()) < 0.35
-    assert degradation.occluders(8, 32, 0.0, generator()).sum() == 0
-    assert torch.equal(where, degradation.occluders(400, 32, 0.5, generator()))
+    assert degradation.random_occluders(8, 32, 0.0, generator()).sum() == 0
+    assert torch.equal(where, degradation.random_occluders(400, 32, 0.5, generator()))
 
 
 def test_only_what_is_covered_changes() -> None:

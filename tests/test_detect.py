@@ -17,7 +17,7 @@ from faceswap.faces.detect import (
     DETECTORS,
     CenterFace,
     FaceAlignmentDetector,
-    guess_points,
+    initial_landmarks,
     make_detector,
 )
 from faceswap.faces.face import Detection
@@ -93,9 +93,9 @@ def test_guesses_lie_on_the_face() -> None:
     mean = mean_face().points[:68, :2] * 120 + [300, 200]
     five = np.stack([mean[36:42].mean(0), mean[42:48].mean(0), mean[30], mean[48], mean[54]])
     box = (float(mean[:, 0].min()), 80.0, float(mean[:, 0].max()), float(mean[:, 1].max()))
-    keyed = guess_points(Detection(box, 0.9, five.astype(np.float32)))
+    keyed = initial_landmarks(Detection(box, 0.9, five.astype(np.float32)))
     np.testing.assert_allclose(keyed, mean, atol=0.5)
-    boxed = guess_points(Detection(box, 0.9))
+    boxed = initial_landmarks(Detection(box, 0.9))
     np.testing.assert_allclose(boxed, mean, atol=0.25 * 120)
 
 
@@ -117,7 +117,7 @@ def test_one_that_cannot_be_loaded_says_what_to_do(
     monkeypatch.setattr(
         importlib, "import_module", lambda module: fake if name in module else real(module)
     )
-    monkeypatch.setattr(detect, "paths_of", lambda name: [Path("x")])
+    monkeypatch.setattr(detect, "weights_paths", lambda name: [Path("x")])
     with pytest.raises(AssetError, match=r"a size is wrong.*--detector centerface"):
         make_detector(name, "cpu")
 
@@ -129,7 +129,7 @@ def test_boxes_of_the_options_become_detections(monkeypatch: pytest.MonkeyPatch)
             detect_from_image=lambda image: boxes
         )
     )
-    monkeypatch.setattr(detect, "paths_of", lambda name: [Path("weights.pth")])
+    monkeypatch.setattr(detect, "weights_paths", lambda name: [Path("weights.pth")])
     monkeypatch.setattr(importlib, "import_module", lambda module: fake)
     detector = FaceAlignmentDetector("sfd", "cpu")
     found = detector.detect(np.zeros((100, 100, 3), np.uint8))

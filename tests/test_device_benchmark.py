@@ -18,8 +18,8 @@ from drawn_faces import draw_project
 from torch import Tensor
 
 from faceswap.swap.model.stats import StepMemory
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
-from faceswap.swap.training.face_set import write_sides
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_set import write_face_sets
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
@@ -35,8 +35,11 @@ from benchmarks._measuring import model_config  # noqa: E402
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kit")
     project = draw_project(folder / "project", 16)
-    sides = {side: load_faces(project.faces(side), side, LoadConfig(64)) for side in ("a", "b")}
-    write_sides(folder / "faces.safetensors", sides, 16)
+    sides = {
+        side: load_faces(project.crops_folder(side), side, FaceLoadConfig(64))
+        for side in ("a", "b")
+    }
+    write_face_sets(folder / "faces.safetensors", sides, 16)
     return folder
 
 
@@ -316,7 +319,7 @@ def test_a_graph_is_recorded_once_warm_and_draws_on(
         told.append("step")
         return work(progress)
 
-    monkeypatch.setattr(stepper, "replayable", counted)
+    monkeypatch.setattr(stepper, "graph_step", counted)
     form = _device_forms.Replayed("graph", stepper)
     assert told == ["step", "step", "step", "draws", "recording", "step", "recorded"]
     assert all(group["capturable"] for group in stepper.state.optimiser.param_groups)

@@ -11,14 +11,14 @@ from toy_task import make_stepper as toy_stepper
 
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.config import Objective
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.config import ObjectiveConfig
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.checkpoint import Checkpoint
-from faceswap.training.compilation import compiled
+from faceswap.training.compilation import compile_model
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +27,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sides_of(project: Path) -> dict[str, FaceSet]:
-    return {side: load_faces(project / side, side, LoadConfig(64)) for side in ("a", "b")}
+    return {side: load_faces(project / side, side, FaceLoadConfig(64)) for side in ("a", "b")}
 
 
-def watched(stepper: Stepper, progress: float) -> Watch:
+def watched(stepper: TrainStepper, progress: float) -> Watch:
     with Watch() as watch:
         stepper.step(progress)
     return watch
@@ -59,7 +59,7 @@ def test_so_does_every_other_model(config: SwapConfig, monkeypatch: pytest.Monke
     assert len(watch.calls) > 300
 
 
-def some_batch(stepper: Stepper) -> SwapBatch:
+def some_batch(stepper: TrainStepper) -> SwapBatch:
     """Two faces a side that were drawn already: how is the same for all models."""
     config = stepper.state.model.config
     assert isinstance(config, SwapConfig)
@@ -102,7 +102,7 @@ def test_no_draw_is_of_one_face_alone(monkeypatch: pytest.MonkeyPatch, project: 
         return draw(weights, count, **others)  # type: ignore[call-overload, no-any-return]
 
     monkeypatch.setattr(torch, "multinomial", counted)
-    sizes = [len(faces.draw(count, torch.Generator())) for count in (1, 2, 5)]
+    sizes = [len(faces.sample_indices(count, torch.Generator())) for count in (1, 2, 5)]
     assert sizes == [1, 2, 5]
     assert asked == [2, 2, 5]
 
@@ -114,7 +114,7 @@ def test_a_run_goes_on_on_another_kind_of_device() -> None:
         stepper.step(None)
     saved = stepper.state.snapshot()
     other = saved.tensors | {"state/generator": torch.arange(16, dtype=torch.uint8)}
-    moved = Checkpoint(saved.path, saved.kind, saved.config, saved.numbers, other)
+    moved = Checkpoint(saved.path, saved.kind, saved.config, saved.metadata, other)
     draws = []
     for _ in range(2):
         resumed = toy_stepper(Product())
@@ -129,8 +129,8 @@ def test_a_run_goes_on_on_another_kind_of_device() -> None:
 
 def test_what_is_replayed_is_a_step() -> None:
     taken, replayed = toy_stepper(Product(), warmup=1), toy_stepper(Product(), warmup=1)
-    whole = taken.take(1.0, 0.0)
-    bare = replayed.replayable(0.0)
+    whole = taken.train_step(1.0, 0.0)
+    bare = replayed.graph_step(0.0)
     assert torch.equal(whole["loss"], bare["loss"])
     first, second = taken.state.tensors(), replayed.state.tensors()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -146,14 +146,14 @@ def test_a_traced_model_takes_the_same_steps_in_one_graph(project: Path) -> None
     for traced in (False, True):
         torch.manual_seed(0)
         model = SwapModel(config)
-        task = SwapTask(sides_of(project), model.input_size, Objective(), CPU)
-        settings = LoopConfig(batch=2, precision="fp32")
-        stepper = Stepper(task, TrainingState(model, settings, "fp32", CPU), settings)
+        task = SwapTask(sides_of(project), model.input_size, ObjectiveConfig(), CPU)
+        settings = LoopConfig(batch_size=2, precision="fp32")
+        stepper = TrainStepper(task, TrainingState(model, settings, "fp32", CPU), settings)
         if traced:
             torch._dynamo.reset()
             torch._dynamo.utils.counters.clear()
-            stepper.model = compiled(model, "aot_eager")
-        losses.append([float(stepper.take(0.1, 0.3)["loss"]) for _ in range(2)])
+            stepper.model = compile_model(model, "aot_eager")
+        losses.append([float(stepper.train_step(0.1, 0.3)["loss"]) for _ in range(2)])
     counted = torch._dynamo.utils.counters
     torch._dynamo.reset()
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)

@@ -27,30 +27,38 @@ from faceswap.device_support import (
     RESTORING,
     SPECTRA,
     TRAINING,
-    able,
-    layout,
-    limits,
-    moved,
+    fallback_notice,
+    memory_format,
+    supports,
+    to_device,
 )
 from faceswap.errors import OptionsError
 from faceswap.events import Event, Notice
 from faceswap.faces.align import mean_face
 from faceswap.faces.landmarks import BuiltinLandmarker
-from faceswap.lab.framework.data import Pictures
+from faceswap.lab.framework.data import PictureSet
 from faceswap.lab.framework.models import RepairConfig, build
-from faceswap.lab.framework.training_task import DIGITS, Aim, Jitter, LabTask, Repeat, Tell, Vary
+from faceswap.lab.framework.training_task import (
+    DIGITS,
+    ClassificationLoss,
+    ElboLoss,
+    Jitter,
+    LossFunction,
+    PictureTask,
+    ReconstructionLoss,
+)
 from faceswap.lab.restorer import Restorer
 from faceswap.lab.tasks.anomaly import scores
-from faceswap.lab.tasks.audio import SoundTask, cleaned, made_sounds
-from faceswap.lab.tasks.translation import TranslatingTask
-from faceswap.swap.compositing.options import Look
-from faceswap.swap.compositing.swapper import Placed, Swapper
+from faceswap.lab.tasks.audio import AudioTask, cleaned, synthetic_sounds
+from faceswap.lab.tasks.translation import TranslationTask
+from faceswap.swap.compositing.options import BlendOptions
+from faceswap.swap.compositing.swapper import AlignedFace, Swapper
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.training import augment
 from faceswap.training.checkpoint import newest_checkpoint
-from faceswap.training.loop import Loop
-from faceswap.training.optimisers import make_optimiser, take_step
+from faceswap.training.loop import TrainingLoop
+from faceswap.training.optimisers import make_optimiser, optimiser_step
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
@@ -66,9 +74,9 @@ def dice(device: torch.device = CPU) -> torch.Generator:
     return torch.Generator(device).manual_seed(3)
 
 
-def pictures(count: int = 12, channels: int = 3, side: int = 16) -> Pictures:
+def pictures(count: int = 12, channels: int = 3, side: int = 16) -> PictureSet:
     images = torch.randint(0, 255, (count, channels, side, side), generator=dice())
-    return Pictures(images.to(torch.uint8), torch.arange(count) % 4, tuple("abcd"))
+    return PictureSet(images.to(torch.uint8), torch.arange(count) % 4, tuple("abcd"))
 
 
 @pytest.mark.usefixtures("far")
@@ -104,10 +112,10 @@ def test_the_stand_in_refuses_what_mps_does() -> None:
 def test_what_is_lacking_is_found_by_trying_and_told_once() -> None:
     everything = set(EVERYTHING)
     assert everything == {FUSED_STEPS, EDGES, BICUBIC, MEDIANS, COUNTS, AREAS, SPECTRA}
-    assert {a for a in everything if able(a, MPS)} == {SPECTRA}
-    assert all(able(a, CPU) and able(a, torch.device("cuda")) for a in everything)
-    assert list(limits(CPU, TRAINING)) == []
-    (notice,) = limits(MPS, RESTORING)
+    assert {a for a in everything if supports(a, MPS)} == {SPECTRA}
+    assert all(supports(a, CPU) and supports(a, torch.device("cuda")) for a in everything)
+    assert list(fallback_notice(CPU, TRAINING)) == []
+    (notice,) = fallback_notice(MPS, RESTORING)
     assert notice == Notice(
         message="The device mps can't do everything: averaging over uneven areas is done on the "
         "processor."
@@ -141,7 +149,9 @@ def test_patches_are_put_where_torch_would_fold_them_to() -> None:
     code = torch.rand(2, 32)
     tokens = model.writer(model.grow(code)[:, None] + model.places_out)
     patches = model.unembed(tokens).transpose(1, 2)
-    assert torch.equal(model.raw(code), nn.functional.fold(patches, (14, 28), 7, stride=7))
+    assert torch.equal(
+        model.decode_logits(code), nn.functional.fold(patches, (14, 28), 7, stride=7)
+    )
 
 
 @pytest.mark.usefixtures("far")
@@ -150,7 +160,7 @@ def test_a_bad_step_is_left_out_where_the_optimiser_itself_would_take_it() -> No
     optimiser = make_optimiser("adamw", [weight], 0.1)
     for value, bad in ((1.0, 0.0), (float("nan"), 1.0)):
         weight.grad = torch.full_like(weight, value)
-        take_step(optimiser, torch.tensor(bad).to(MPS))
+        optimiser_step(optimiser, torch.tensor(bad).to(MPS))
     assert weight.tolist() == pytest.approx([0.9] * 3, abs=1e-4)
     assert optimiser.state[weight]["step"].tolist() == 1
 
@@ -175,9 +185,9 @@ def test_a_run_trains_is_gone_on_with_and_converts(tmp_path: Path) -> None:
         _, summary = finish(options(folder, device=device, steps=summary.step + 1))
     model = SwapModel.load(newest_checkpoint(folder / "model" / "main"), MPS)
     points = (mean_face().points[:, :2] * 20 + 32).astype(np.float32)
-    face = Placed(0, points[:68], points[68:], np.eye(2, 3))
+    face = AlignedFace(0, points[:68], points[68:], np.eye(2, 3))
     frame = np.full((100, 100, 3), 120, np.uint8)
-    with Swapper(model, MPS, Look()) as swapper:
+    with Swapper(model, MPS, BlendOptions()) as swapper:
         (swapped,) = swapper.swap([frame], [[face]])
     assert (swapped != frame).any()
     with pytest.raises(OptionsError, match=r"can't be computed in bfloat16 on this machine's mps"):
@@ -190,18 +200,21 @@ def test_a_run_trains_is_gone_on_with_and_converts(tmp_path: Path) -> None:
 def test_each_model_of_the_lab_takes_a_step(kind: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     some = pictures()
-    task: SoundTask | TranslatingTask | LabTask
+    task: AudioTask | TranslationTask | PictureTask
     if kind == "sound":
-        sounds = made_sounds(4, 1.0, dice())
-        model, task = build(RepairConfig(use="sound", widths=(4, 8))), SoundTask(sounds, sounds, 5)
+        sounds = synthetic_sounds(4, 1.0, dice())
+        model, task = build(RepairConfig(use="sound", widths=(4, 8))), AudioTask(sounds, sounds, 5)
     elif kind == "lab-translator":
-        model, task = build(CONFIGS[kind]), TranslatingTask(some, some, some, DIGITS, MPS)
+        model, task = build(CONFIGS[kind]), TranslationTask(some, some, some, DIGITS, MPS)
     else:
-        aims: dict[str, Aim] = {"lab-classifier": Tell(), "lab-variational": Vary()}
+        aims: dict[str, LossFunction] = {
+            "lab-classifier": ClassificationLoss(),
+            "lab-variational": ElboLoss(),
+        }
         model = build(CONFIGS[kind])
-        aim = aims.get(kind, Repeat())
-        task = LabTask(some, some, aim, MPS, jitter=replace(DIGITS, sharp=True), dice=6)
-    loop = Loop(task, model, LoopConfig(steps=1, batch=4), tmp_path, kind, {}, MPS)
+        aim = aims.get(kind, ReconstructionLoss())
+        task = PictureTask(some, some, aim, MPS, jitter=replace(DIGITS, sharp=True), dice=6)
+    loop = TrainingLoop(task, model, LoopConfig(steps=1, batch_size=4), tmp_path, kind, {}, MPS)
     events: list[Event] = list(loop.run())
     assert not [e for e in events if isinstance(e, Notice)]
     assert loop.state.step == 1
@@ -226,7 +239,7 @@ def test_landmarks_and_repairs_are_those_of_a_processor() -> None:
         (here,) = BuiltinLandmarker("cpu").locate(frame, [points])
         (there,) = BuiltinLandmarker("mps").locate(frame, [points])
         repaired = Restorer(net, CPU, mask=mask).restore(frame[:35, :50])
-        again = Restorer(moved(net, MPS), MPS, mask=mask).restore(frame[:35, :50])
+        again = Restorer(to_device(net, MPS), MPS, mask=mask).restore(frame[:35, :50])
     np.testing.assert_allclose(there.points, here.points, atol=0.01)
     assert np.abs(again.astype(int) - repaired).max() <= 3  # of 255: bfloat16 there, not here
 
@@ -235,9 +248,9 @@ def test_kernels_lie_as_the_device_wants_them() -> None:
     model = SwapModel(SwapConfig(preset="quick", resolution=64))
     kernels = [p for p in model.parameters() if p.dim() == 4 and min(p.shape[1:3]) > 1]
     assert kernels
-    assert layout(CPU) == torch.channels_last
+    assert memory_format(CPU) == torch.channels_last
     assert all(k.is_contiguous(memory_format=torch.channels_last) for k in kernels)
     with apple():
-        assert layout(MPS) == torch.contiguous_format
-        there = [p for p in moved(model, MPS).parameters() if p.dim() == 4]
+        assert memory_format(MPS) == torch.contiguous_format
+        there = [p for p in to_device(model, MPS).parameters() if p.dim() == 4]
         assert all(p.device == MPS and p.is_contiguous() for p in there)

@@ -3,9 +3,9 @@ import torch
 
 from faceswap.autoencoder.discriminator import (
     PatchDiscriminator,
+    discriminator_loss,
+    generator_loss,
     seeded_discriminator,
-    tells_apart,
-    wants_real,
 )
 
 
@@ -33,11 +33,11 @@ def test_the_seed_decides_the_start_and_nothing_else_is_touched() -> None:
 
 def test_losses_of_known_answers() -> None:
     ones, zeros, half = torch.ones(2, 1, 3, 3), torch.zeros(2, 1, 3, 3), torch.full((2, 1), 0.5)
-    assert wants_real(ones) == 0
-    assert wants_real(zeros) == 1
-    assert tells_apart(ones, zeros) == 0
-    assert tells_apart(zeros, ones) == 1
-    assert tells_apart(half, half) == pytest.approx(0.25)
+    assert generator_loss(ones) == 0
+    assert generator_loss(zeros) == 1
+    assert discriminator_loss(ones, zeros) == 0
+    assert discriminator_loss(zeros, ones) == 1
+    assert discriminator_loss(half, half) == pytest.approx(0.25)
 
 
 def test_it_learns_to_tell_noise_from_flat_pictures() -> None:
@@ -47,7 +47,7 @@ def test_it_learns_to_tell_noise_from_flat_pictures() -> None:
     for _ in range(80):
         noisy = torch.rand(4, 3, 32, 32, generator=generator)
         flat = torch.rand(4, 3, 1, 1, generator=generator).expand(-1, -1, 32, 32)
-        loss = tells_apart(judge(noisy), judge(flat))
+        loss = discriminator_loss(judge(noisy), judge(flat))
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

@@ -12,7 +12,7 @@ from drawn_faces import draw_project
 from faceswap.errors import OptionsError
 from faceswap.events import Finished, Notice, parse
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.distributed import Group, joined
+from faceswap.training.distributed import ProcessGroup, join_process_group
 
 TRAIN = [
     *("train", "--steps", "22", "--batch", "4", "--resolution", "64", "--precision", "fp32"),
@@ -71,7 +71,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
         recorded = [[r[name] for r in run if name in r] for run in rows]
         assert recorded[1] == pytest.approx(recorded[0], rel=0.005)
     first, second = (
-        read_checkpoint(newest_checkpoint(project / "model" / name)).part("ema")
+        read_checkpoint(newest_checkpoint(project / "model" / name)).tensors_under("ema")
         for name in ("one", "two")
     )
     apart = max(float((first[k] - second[k]).abs().mean()) for k in first)
@@ -80,12 +80,12 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 
 
 def test_alone_there_is_nothing_to_agree_on() -> None:
-    group = Group()
+    group = ProcessGroup()
     model = torch.nn.Linear(1, 1)
-    assert group.leads
-    assert group.wrapped(model) is model
-    assert group.agreed(0.25) == 0.25
-    assert torch.equal(group.mean(torch.ones(2)), torch.ones(2))
+    assert group.is_main
+    assert group.wrap_model(model) is model
+    assert group.broadcast(0.25) == 0.25
+    assert torch.equal(group.all_reduce_mean(torch.ones(2)), torch.ones(2))
 
 
 def test_half_of_what_torchrun_sets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +95,6 @@ def test_half_of_what_torchrun_sets_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     with (
         pytest.raises(OptionsError, match="2, and RANK and MASTER_PORT not set; start several"),
-        joined(torch.device("cpu")),
+        join_process_group(torch.device("cpu")),
     ):
         pass

@@ -20,7 +20,7 @@ from faceswap.graphics_cards import Build, Card, System
 from faceswap.jobs import doctor as module
 from faceswap.jobs.doctor import DoctorOptions, DoctorSummary, Finding, doctor
 from faceswap.video import pyav
-from faceswap.video.color import FromRgb
+from faceswap.video.color import RgbToYuv
 
 
 def examine(**options: object) -> DoctorSummary:
@@ -134,8 +134,8 @@ def test_a_pyav_that_does_not_fit_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_video_that_comes_back_otherwise_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    convert = FromRgb.__call__
-    monkeypatch.setattr(FromRgb, "__call__", lambda self, image: convert(self, image // 2))
+    convert = RgbToYuv.__call__
+    monkeypatch.setattr(RgbToYuv, "__call__", lambda self, image: convert(self, image // 2))
     with pytest.raises(InputError, match="Other frames"):
         trials.try_video()
     monkeypatch.undo()
@@ -260,7 +260,7 @@ def test_a_card_beside_one_of_another_maker_is_not_wrong(
 ) -> None:
     stamped(monkeypatch, tmp_path, build="cu130", processor=False)
     torch_with(monkeypatch, "13.0", devices=1)
-    told = graphics.about_card(Card("AMD", "gfx90c"), Build("", "", "x"))
+    told = graphics.describe_card(Card("AMD", "gfx90c"), Build("", "", "x"))
     assert told[0] == "optional"
     assert "gfx90c is not used: PyTorch computes on CUDA 13.0" in told[1]
 

@@ -14,8 +14,8 @@ from faceswap.events import Notice
 from faceswap.io.provenance import REPORT, picture_provenance
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.swap.evaluation import metrics as e
-from faceswap.swap.evaluation.evaluator import MEAN_FACE, SWAP, UNCHANGED, known_points
-from faceswap.swap.evaluation.report import worst
+from faceswap.swap.evaluation.evaluator import MEAN_FACE, SWAP, UNCHANGED, read_ground_truth
+from faceswap.swap.evaluation.report import worst_frames
 
 
 def flat(value: int, size: int = 64) -> np.ndarray:
@@ -142,8 +142,8 @@ def test_points_error_in_percent_of_the_eyes() -> None:
 
 def test_worst_frames_stand_apart() -> None:
     curve = np.array([5.0, 1, 2, 9, np.nan, 3, 0])
-    assert worst(curve, 3, 2, lowest=True) == [6, 1, 3]
-    assert worst(curve, 2, 1, lowest=False) == [3, 0]
+    assert worst_frames(curve, 3, 2, lowest=True) == [6, 1, 3]
+    assert worst_frames(curve, 2, 1, lowest=False) == [3, 0]
 
 
 def run(options: EvaluateOptions) -> tuple[list[str], EvaluateSummary]:
@@ -229,4 +229,4 @@ def test_refuses_bad_outputs_and_inputs(sample: Path, tmp_path: Path) -> None:
         run(EvaluateOptions.model_validate({**clips, "out": tmp_path / "none.mp4"}))
     (tmp_path / "truth.json").write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match="damaged"):
-        known_points(tmp_path / "truth.mp4")
+        read_ground_truth(tmp_path / "truth.mp4")

@@ -74,7 +74,7 @@ def all_looks(reader: LogReader) -> list[Line]:
     lines: list[Line] = []
     at_end = False
     while not at_end:
-        look = reader.look()
+        look = reader.read_new()
         lines, at_end = [*lines, *look.lines], look.at_end
     return lines
 
@@ -130,7 +130,7 @@ def test_who_was_away_reads_anew_and_who_comes_later_reads_what_is_kept(tmp_path
     for line in lines:
         log.show(line)
     log.show(Finished(summary={}, text="Done."))
-    look = reader.look()
+    look = reader.read_new()
     assert look.again
     assert look.lines + all_looks(reader) == read_all(path) == all_looks(LogReader(path))
     assert [m.step for m in metrics_in(path)][:1] == [look.lines[0].step]  # type: ignore[union-attr]
@@ -155,12 +155,12 @@ def test_a_line_of_a_mebibyte_is_read_whole(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(data[:600_000])
         file.flush()
-        look = reader.look()
+        look = reader.read_new()
         assert (look.lines, look.at_end, len(look.cut)) == ([], True, 600_000)
         file.write(data[600_000:])
-    look = reader.look()
+    look = reader.read_new()
     assert (look.lines, look.at_end, look.cut) == ([LONG], True, b"")
-    assert reader.look().lines == []
+    assert reader.read_new().lines == []
 
 
 @pytest.mark.parametrize("size", [1, 1000, 1 << 30])
@@ -171,13 +171,13 @@ def test_the_end_of_a_log_begins_with_a_whole_line(size: int, tmp_path: Path) ->
     text = "".join(line.model_dump_json() + "\n" for line in lines)
     path.write_text(text + '{"kind": "not')  # killed while it wrote
     reader = LogReader(path)
-    reader.skip(size)
+    reader.skip_to_tail(size)
     seen = all_looks(reader)
     assert seen == lines[-len(seen) :]
     assert (len(seen) == 101) is (size == 1 << 30)
-    assert reader.look().cut == b'{"kind": "not'
-    LogReader(tmp_path / "none").skip(size)
-    assert LogReader(tmp_path / "none").look().at_end
+    assert reader.read_new().cut == b'{"kind": "not'
+    LogReader(tmp_path / "none").skip_to_tail(size)
+    assert LogReader(tmp_path / "none").read_new().at_end
 
 
 @pytest.mark.usefixtures("small")

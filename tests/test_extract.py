@@ -143,7 +143,7 @@ def test_redo_begins_anew(sample: Path, whole: Path, tmp_path: Path) -> None:
         )
     )
     assert summary.crops == -(-summary.frames // 5) == len(files(tmp_path / "p"))
-    assert Project.open(tmp_path / "p").is_video("a", sample / "b.mp4")
+    assert Project.open(tmp_path / "p").is_same_video("a", sample / "b.mp4")
 
 
 def test_footage_without_a_face_says_so(make_clip: MakeClip, tmp_path: Path) -> None:

@@ -11,18 +11,18 @@ from drawn_faces import SIDE, draw, draw_project, landmarks
 from faceswap.errors import NoFaceError
 from faceswap.faces.crops import read_crop, read_crops, write_crop
 from faceswap.swap.training import face_loading
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.training import dataset
-from faceswap.training.dataset import Role, roles
+from faceswap.training.dataset import Role, split_roles
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return draw_project(tmp_path / "p", 44).faces("a")
+    return draw_project(tmp_path / "p", 44).crops_folder("a")
 
 
 def test_faces_come_scaled_with_their_maps(folder: Path) -> None:
-    faces = load_faces(folder, "a", LoadConfig(64))
+    faces = load_faces(folder, "a", FaceLoadConfig(64))
     assert faces.held_out is not None
     assert len(faces.training) + len(faces.held_out) == 44 - 8  # which are too near in time
     assert len(faces.held_out) == 4
@@ -37,11 +37,11 @@ def test_faces_come_scaled_with_their_maps(folder: Path) -> None:
     assert features[16, 16] == 0
     assert mouth[round((SIDE * 0.52 + 20) / 3), 16] > 0.3
     assert mouth.mean() < 0.02
-    points = (faces.shapes.points[0] + 1) * SIDE / 2 - 0.5
+    points = (faces.landmarks.points[0] + 1) * SIDE / 2 - 0.5
     expected = np.concatenate(landmarks(0.0, 0.5))
     assert np.abs(points.numpy() - expected).max() < 0.01
-    assert faces.shapes.gazes.median(0).values.tolist() == [0, 0]
-    turns = torch.corrcoef(torch.stack([faces.shapes.poses[:, 0], faces.shapes.gazes[:, 0]]))
+    assert faces.landmarks.gazes.median(0).values.tolist() == [0, 0]
+    turns = torch.corrcoef(torch.stack([faces.landmarks.poses[:, 0], faces.landmarks.gazes[:, 0]]))
     assert turns[0, 1] > 0.8  # these eyes look where the head turns
     assert float(faces.training.weights.mean()) == pytest.approx(1, abs=0.1)
 
@@ -54,7 +54,7 @@ def test_crops_of_mixed_size_are_scaled_to_one(folder: Path) -> None:
     )
     write_crop(folder / "000100.png", large.astype(np.uint8), grown)
     write_crop(folder / "000099.png", image, record)
-    faces = load_faces(folder, "a", LoadConfig(48)).training
+    faces = load_faces(folder, "a", FaceLoadConfig(48)).training
     one, two = faces.pictures[-2:].float(), faces.maps[-2:].float()
     assert (one[0] - one[1]).abs().mean() < 2
     assert (two[0] - two[1]).abs().mean() < 2
@@ -70,7 +70,7 @@ def test_what_is_unreadable_uncertain_or_blurred_is_left_out_and_told(folder: Pa
     for number, change in changes:
         image, record = draw("a", 0, 0, number)
         write_crop(folder / f"{number:06d}.png", image, dataclasses.replace(record, **change))
-    faces = load_faces(folder, "a", LoadConfig(48))
+    faces = load_faces(folder, "a", FaceLoadConfig(48))
     assert faces.held_out is not None
     assert len(faces.training) + len(faces.held_out) == 40 - 8
     problems = " ".join(faces.problems)
@@ -86,17 +86,17 @@ def test_a_set_too_large_for_memory_stays_in_its_file(
     for number in (0, 7, 8, 30):
         image, record = draw("a", 0, 0, number)
         write_crop(folder / f"{number:06d}.png", image, dataclasses.replace(record, presence=0.1))
-    whole = load_faces(folder, "a", LoadConfig(48))
+    whole = load_faces(folder, "a", FaceLoadConfig(48))
     mapped: list[np.memmap] = []
 
     def in_a_file(shape: tuple[int, ...]) -> np.memmap:
-        array = dataset.allocate(shape, budget=0)
+        array = dataset.allocate_pictures(shape, budget=0)
         assert isinstance(array, np.memmap)
         mapped.append(array)
         return array
 
-    monkeypatch.setattr(face_loading, "allocate", in_a_file)
-    faces = load_faces(folder, "a", LoadConfig(48))
+    monkeypatch.setattr(face_loading, "allocate_pictures", in_a_file)
+    faces = load_faces(folder, "a", FaceLoadConfig(48))
     assert faces.held_out is not None
     assert whole.held_out is not None
     for found, wanted in ((faces.training, whole.training), (faces.held_out, whole.held_out)):
@@ -110,10 +110,10 @@ def test_the_held_out_are_those_a_second_from_the_others(folder: Path) -> None:
     chosen = np.setdiff1d(np.arange(44), [3, 20])
     for number in (3, 20):
         (folder / f"{number:06d}.png").unlink()
-    faces = load_faces(folder, "a", LoadConfig(48))
+    faces = load_faces(folder, "a", FaceLoadConfig(48))
     assert faces.held_out is not None
-    role = roles(chosen / 5, np.zeros(len(chosen), int))
-    trained, held = chosen[role == Role.TRAINED], chosen[role == Role.HELD_OUT]
+    role = split_roles(chosen / 5, np.zeros(len(chosen), int))
+    trained, held = chosen[role == Role.TRAINING], chosen[role == Role.HELD_OUT]
     assert np.abs(held[:, None] - trained).min() == 5
     for part, numbers in ((faces.training, trained), (faces.held_out, held)):
         for picture, number in zip(part.pictures, numbers, strict=True):
@@ -133,7 +133,7 @@ def test_crops_that_come_while_it_loads_are_for_the_next_run(
         return read_crops(place)
 
     monkeypatch.setattr(face_loading, "read_crops", more)
-    faces = load_faces(folder, "a", LoadConfig(48))
+    faces = load_faces(folder, "a", FaceLoadConfig(48))
     assert faces.held_out is not None
     assert len(faces.training) + len(faces.held_out) == 44 - 8
 
@@ -142,26 +142,26 @@ def test_a_crop_with_a_pose_that_is_no_number_is_left_out_and_told(folder: Path)
     image, record = draw("a", 0, 0, 5)
     broken = dataclasses.replace(record, pose=(float("nan"), 0.0, 0.0))
     write_crop(folder / "000005.png", image, broken)
-    faces = load_faces(folder, "a", LoadConfig(48))
+    faces = load_faces(folder, "a", FaceLoadConfig(48))
     assert any("1 crop left out" in p and "not finite" in p for p in faces.problems)
 
 
 def test_that_nothing_is_held_out_is_told(tmp_path: Path, folder: Path) -> None:
-    few = load_faces(draw_project(tmp_path / "few", 39).faces("a"), "a", LoadConfig(48))
+    few = load_faces(draw_project(tmp_path / "few", 39).crops_folder("a"), "a", FaceLoadConfig(48))
     assert few.held_out is None
     assert any("none of so few faces is held out" in p for p in few.problems)
-    enough = load_faces(folder, "a", LoadConfig(48))
+    enough = load_faces(folder, "a", FaceLoadConfig(48))
     assert not any("held out" in p for p in enough.problems)
 
 
 @pytest.mark.parametrize("count", [0, 5])
 def test_too_few_faces_say_how_many_and_how_many_are_wanted(tmp_path: Path, count: int) -> None:
-    folder = draw_project(tmp_path, count).faces("b")
+    folder = draw_project(tmp_path, count).crops_folder("b")
     with pytest.raises(NoFaceError, match=f"B has {count} usable faces .* at least 12"):
-        load_faces(folder, "b", LoadConfig(48))
+        load_faces(folder, "b", FaceLoadConfig(48))
 
 
 def test_balance_can_be_turned_off(folder: Path) -> None:
-    even = load_faces(folder, "a", LoadConfig(48, balanced=False)).training.weights
+    even = load_faces(folder, "a", FaceLoadConfig(48, balanced=False)).training.weights
     assert torch.equal(even, torch.ones_like(even))
-    assert load_faces(folder, "a", LoadConfig(48)).training.weights.std() > 0
+    assert load_faces(folder, "a", FaceLoadConfig(48)).training.weights.std() > 0

@@ -15,11 +15,11 @@ from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig, tran
 from faceswap.autoencoder.dense import DEEP, SHALLOW, DenseAutoencoder, DenseConfig, linear
 from faceswap.autoencoder.interface import Autoencoder
 from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
-from faceswap.autoencoder.stacked import Classifier, Stage, release
+from faceswap.autoencoder.stacked import Classifier, LayerAutoencoder, unfreeze_layers
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
-from faceswap.autoencoder.unet import RestoringConfig, RestoringNet, with_holes
-from faceswap.training.bf16_support import lacking
-from faceswap.training.precision import autocast, possible
+from faceswap.autoencoder.unet import UNet, UNetConfig, with_holes
+from faceswap.training.bf16_support import unsupported_layers
+from faceswap.training.precision import autocast, usable_precision
 
 CPU = torch.device("cpu")
 
@@ -31,14 +31,14 @@ MODELS: dict[str, Callable[[], Autoencoder]] = {
     ),
     "linear": lambda: DenseAutoencoder(linear(32)),
     "pool": lambda: ConvAutoencoder(ConvConfig()),
-    "pool, 32 numbers": lambda: ConvAutoencoder(ConvConfig(numbers=32, dense=64)),
-    "strided": lambda: ConvAutoencoder(ConvConfig(kind="strided", numbers=16)),
+    "pool, 32 numbers": lambda: ConvAutoencoder(ConvConfig(latent_dim=32, dense=64)),
+    "strided": lambda: ConvAutoencoder(ConvConfig(kind="strided", latent_dim=16)),
     "strided, colour, odd": lambda: ConvAutoencoder(
         ConvConfig(kind="strided", channels=3, height=21, size=30)
     ),
     "lstm": lambda: LstmAutoencoder(LstmConfig()),
     "lstm, series": lambda: LstmAutoencoder(
-        LstmConfig(height=20, size=3, hidden=32, numbers=8, squash="none")
+        LstmConfig(height=20, size=3, hidden=32, latent_dim=8, squash="none")
     ),
     "transformer": lambda: PatchAutoencoder(PatchConfig(channels=3, height=14, size=28)),
 }
@@ -70,17 +70,17 @@ def test_shapes_gradients_and_bfloat16(model: Autoencoder) -> None:
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.isfinite().all()), name
-    precision = possible(model, CPU, "bf16").precision
+    precision = usable_precision(model, CPU, "bf16").precision
     with autocast(CPU, precision):
         half = model(x)
     assert (half - y).abs().max().item() < 0.1
     if precision == "fp32":  # on an older processor, and not without need
-        assert lacking(model, CPU) == ("LSTM",)
+        assert unsupported_layers(model, CPU) == ("LSTM",)
         assert torch.equal(half, y)
         with autocast(CPU, "bf16"), pytest.raises(RuntimeError, match="LSTM"):
             model(x)
     with pytest.raises(ValueError, match="of the shape"):
-        model.check(x[:, :, 1:])
+        model.check_shape(x[:, :, 1:])
 
 
 def test_each_learns_one_batch_by_heart(model: Autoencoder) -> None:
@@ -131,7 +131,7 @@ def test_a_linear_autoencoder_learns_the_subspace_of_pca() -> None:
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
-        loss = (model.raw(model.encode(x)) - x).square().sum(1).mean()
+        loss = (model.decode_logits(model.encode(x)) - x).square().sum(1).mean()
         loss.backward()
         return loss
 
@@ -146,7 +146,7 @@ def test_stages_learn_one_layer_at_a_time() -> None:
     whole = DenseAutoencoder(DenseConfig(size=8, widths=(32, 16, 8)))
     x = smooth(16, (1, 8, 8))
     for number in range(whole.depth):
-        stage = Stage(whole, number)
+        stage = LayerAutoencoder(whole, number)
         again, wanted = stage(x)
         assert again.shape == wanted.shape == (16, (64, 32, 16)[number])
         before = [p.detach().clone() for p in whole.parameters()]
@@ -163,10 +163,10 @@ def test_stages_learn_one_layer_at_a_time() -> None:
         assert loss.item() < 0.7 * first
         moved = [not torch.equal(a, b) for a, b in zip(before, whole.parameters(), strict=True)]
         assert sum(moved) == 4
-    release(whole)
+    unfreeze_layers(whole)
     assert all(p.requires_grad for p in whole.parameters())
     with pytest.raises(ValueError, match="no layer 3"):
-        Stage(whole, 3)
+        LayerAutoencoder(whole, 3)
 
 
 def test_a_classifier_on_an_encoder_learns_labels() -> None:
@@ -183,18 +183,18 @@ def test_a_classifier_on_an_encoder_learns_labels() -> None:
 
 def test_a_restoring_net_takes_any_size_and_begins_by_changing_little() -> None:
     torch.manual_seed(0)
-    net = RestoringNet(RestoringConfig(inputs=4, channels=3, widths=(8, 8, 8)))
+    net = UNet(UNetConfig(inputs=4, channels=3, widths=(8, 8, 8)))
     x = torch.rand(2, 4, 21, 30)
     y = net(x)
     assert y.shape == (2, 3, 21, 30)
     assert (y - x[:, :3]).abs().mean().item() < 0.2
-    colours = RestoringNet(RestoringConfig(inputs=1, channels=3, widths=(8, 8)))
+    colours = UNet(UNetConfig(inputs=1, channels=3, widths=(8, 8)))
     assert colours(x[:, :1]).shape == (2, 3, 21, 30)
     with torch.no_grad():  # it can leave out all it has seen
         net.last.weight.zero_()
         net.last.bias.copy_(torch.tensor([0.0] * 3 + [-1.0] * 3))
         assert torch.equal(net(x), torch.full_like(y, 0.5))
-    net = RestoringNet(net.config)
+    net = UNet(net.config)
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     wanted = smooth(2, (3, 21, 30))
     before = ((y - wanted).square().mean()).item()
@@ -208,7 +208,7 @@ def test_a_restoring_net_takes_any_size_and_begins_by_changing_little() -> None:
 
 def test_a_standardised_net_does_the_same_in_any_light() -> None:
     torch.manual_seed(0)
-    net = RestoringNet(RestoringConfig(inputs=3, channels=3, widths=(8, 8), standardised=True))
+    net = UNet(UNetConfig(inputs=3, channels=3, widths=(8, 8), standardised=True))
     x = 0.3 + 0.4 * smooth(2, (3, 16, 16))
     tint = torch.tensor([0.1, 0.0, -0.05]).view(1, 3, 1, 1)
     made, dim = net(x) - x, net(0.8 * x + tint) - (0.8 * x + tint)
@@ -220,14 +220,12 @@ def test_a_standardised_net_does_the_same_in_any_light() -> None:
 @pytest.mark.parametrize("standardised", [False, True])
 def test_a_masked_net_changes_holes_alone(standardised: bool) -> None:
     torch.manual_seed(0)
-    config = RestoringConfig(
-        inputs=4, channels=3, widths=(8, 8), masked=True, standardised=standardised
-    )
+    config = UNetConfig(inputs=4, channels=3, widths=(8, 8), masked=True, standardised=standardised)
     x, hole = torch.rand(2, 3, 19, 24), torch.zeros(2, 1, 19, 24)
     hole[:, :, 3:9, 5:20] = 1
     hole[1] = 1  # nothing is known of it
     seen = with_holes(x, hole)
-    made = RestoringNet(config)(seen)
+    made = UNet(config)(seen)
     known = (hole == 0).expand_as(x)
     assert torch.equal(made[known], x[known])
     assert not torch.equal(made, seen[:, :3])
@@ -266,7 +264,7 @@ def test_sizes_that_do_not_fit_are_refused(make: Callable[[], object], words: st
 
 def test_a_code_is_as_long_as_asked_for() -> None:
     for numbers in (2, 5, 16, 32):
-        assert ConvAutoencoder(ConvConfig(numbers=numbers)).code == numbers
+        assert ConvAutoencoder(ConvConfig(latent_dim=numbers)).code == numbers
     assert ConvAutoencoder(ConvConfig()).code == math.prod((8, 4, 4))
 
 
@@ -274,7 +272,7 @@ def test_a_code_is_as_long_as_asked_for() -> None:
 def test_a_new_model_makes_pictures_of_the_mean_it_is_told(model: Autoencoder) -> None:
     code, means = torch.zeros(2, model.code), []
     for mean in (0.2, 0.6):
-        model.begin_at(mean)
+        model.init_output_bias(mean)
         means.append(float(model.decode(code).mean()))
     assert 0.3 < means[1] - means[0] < 0.45
 
@@ -285,7 +283,7 @@ def test_a_small_net_lives_through_dark_pictures() -> None:
     x = torch.zeros(32, 1, 28, 28)
     for number in range(32):
         x[number, :, 6:22, 4 + number % 20 : 7 + number % 20] = 1
-    model.begin_at(float(x.mean()))
+    model.init_output_bias(float(x.mean()))
     optimiser = torch.optim.Adam(model.parameters(), 5e-3)
     for _ in range(150):
         optimiser.zero_grad()

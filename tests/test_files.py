@@ -12,7 +12,7 @@ import pytest
 
 from faceswap.errors import OutputError, ProjectError
 from faceswap.io import atomic
-from faceswap.io.atomic import flush_files, locked, remove_parts, write_whole
+from faceswap.io.atomic import file_lock, fsync_files, remove_partial_files, write_atomically
 
 HOLDER = """
 import sys, time
@@ -33,22 +33,22 @@ def test_a_lock_is_waited_for_a_while_and_goes_with_its_process(tmp_path: Path) 
     try:
         assert process.stdout.readline() == "held\n"
         began = time.monotonic()
-        with pytest.raises(ProjectError, match="in use"), locked(path, 0.2, "in use"):
+        with pytest.raises(ProjectError, match="in use"), file_lock(path, 0.2, "in use"):
             pass
         assert 0.2 <= time.monotonic() - began < 20
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
-    with locked(path, 0, "in use"):
+    with file_lock(path, 0, "in use"):
         pass
-    with locked(path, 0, "in use"):
+    with file_lock(path, 0, "in use"):
         pass
 
 
 def test_a_place_for_a_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="Cannot write in"), locked(tmp_path / "file/l", 0, ""):
+    with pytest.raises(OutputError, match="Cannot write in"), file_lock(tmp_path / "file/l", 0, ""):
         pass
 
 
@@ -60,7 +60,7 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
             raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr(atomic, "FileLock", Lockless)
-    with pytest.raises(OutputError, match="cannot lock files"), locked(tmp_path / "l", 0, ""):
+    with pytest.raises(OutputError, match="cannot lock files"), file_lock(tmp_path / "l", 0, ""):
         pass
 
 
@@ -69,14 +69,14 @@ def test_a_write_that_fails_leaves_what_was_there(
     fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "settings"
-    write_whole(path, b"old")
+    write_atomically(path, b"old")
 
     def fail(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, fails, fail)
     with pytest.raises(OutputError, match=r"Cannot write .*No space left"):
-        write_whole(path, b"new")
+        write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["settings"]
 
@@ -90,11 +90,11 @@ def test_two_writers_never_share_an_unfinished_file(
 
     def interleaved(part: Path, goal: Path) -> None:
         monkeypatch.setattr(os, "replace", original)
-        write_whole(path, b"other")
+        write_atomically(path, b"other")
         original(part, goal)
 
     monkeypatch.setattr(os, "replace", interleaved)
-    write_whole(path, b"first")
+    write_atomically(path, b"first")
     assert path.read_bytes() == b"first"
     assert os.listdir(tmp_path) == ["settings"]
 
@@ -113,19 +113,19 @@ def test_a_file_that_is_being_read_is_replaced_a_moment_later(
 
     monkeypatch.setattr(os, "replace", stubborn)
     monkeypatch.setattr(atomic, "_TRIES", 4)
-    write_whole(tmp_path / "settings", b"new")
+    write_atomically(tmp_path / "settings", b"new")
     assert (tmp_path / "settings").read_bytes() == b"new"
     refused[:] = [PermissionError(13, "Access is denied")] * 4
     with pytest.raises(OutputError, match="Access is denied"):
-        write_whole(tmp_path / "settings", b"newer")
+        write_atomically(tmp_path / "settings", b"newer")
 
 
 def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
     for name in ("a.png", "a.part", "b.part", "part"):
         (tmp_path / name).touch()
-    remove_parts(tmp_path)
+    remove_partial_files(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["a.png", "part"]
-    remove_parts(tmp_path / "none")
+    remove_partial_files(tmp_path / "none")
 
 
 @pytest.mark.parametrize("linux", [True, False])
@@ -146,8 +146,8 @@ def test_files_are_flushed_all_at_once_or_one_by_one(
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(atomic, "_LINUX", linux)
-    flush_files(tmp_path)
+    fsync_files(tmp_path)
     inside = {(tmp_path / name).stat().st_ino for name in ("a", "below/b")}
     assert flushed == (set() if linux else inside)
     with pytest.raises(OSError, match="No such file") if linux else nullcontext():
-        flush_files(tmp_path / "none")
+        fsync_files(tmp_path / "none")

@@ -13,17 +13,17 @@ from faceswap.swap.model import stats
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.model.stats import step_memory
-from faceswap.swap.training.config import Objective
+from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training import batch_size_finder
 from faceswap.training.batch_size_finder import (
-    MOST,
-    find_batch,
-    foretold_batch,
-    kept_each,
-    largest_batch,
+    MAX_BATCH,
+    estimated_batch_size,
+    find_batch_size,
+    largest_batch_size,
+    saved_bytes_per_sample,
 )
-from faceswap.training.memory_estimate import kept_bytes
+from faceswap.training.memory_estimate import saved_activation_bytes
 from faceswap.training.precision import Precision, autocast
 
 CPU = torch.device("cpu")
@@ -34,7 +34,7 @@ def real_step(config: SwapConfig, count: int, precision: Precision) -> tuple[Swa
     """A model, and a function that goes the way forward with ``count`` faces a side."""
     torch.manual_seed(0)
     model = SwapModel(config)
-    task = SwapTask({}, model.input_size, Objective(), CPU)
+    task = SwapTask({}, model.input_size, ObjectiveConfig(), CPU)
 
     def forward() -> Tensor:
         seen, side = model.input_size, model.resolution
@@ -58,7 +58,7 @@ def test_what_is_foretold_is_what_autograd_keeps_and_the_allocator_gives(
 ) -> None:
     told = step_memory(SMALL, 6, precision)
     model, forward = real_step(SMALL, 6, precision)
-    assert told.kept == kept_bytes(forward, model.parameters())
+    assert told.saved == saved_activation_bytes(forward, model.parameters())
     model.zero_grad(set_to_none=True)
     kind = torch.profiler.ProfilerActivity.CPU
     with torch.profiler.profile(activities=[kind], profile_memory=True) as profiler:
@@ -71,13 +71,13 @@ def test_what_is_foretold_is_what_autograd_keeps_and_the_allocator_gives(
         most = max(most, now)
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     assert told.states == 4 * weights
-    assert told.most - told.states == pytest.approx(most, rel=0.03)
-    assert told.most > told.states + told.kept
+    assert told.peak - told.states == pytest.approx(most, rel=0.03)
+    assert told.peak > told.states + told.saved
 
 
 def test_each_face_more_keeps_as_much_more() -> None:
     tiny = SwapConfig(preset="classic", resolution=64)
-    one, two, five = (step_memory(tiny, count).kept for count in (1, 2, 5))
+    one, two, five = (step_memory(tiny, count).saved for count in (1, 2, 5))
     assert five - two == pytest.approx(3 * (two - one), rel=0.01)
 
 
@@ -85,14 +85,14 @@ def test_of_many_faces_it_is_told_by_a_line(monkeypatch: pytest.MonkeyPatch) -> 
     taken = step_memory(SMALL, 6)
     monkeypatch.setattr(stats, "_DIRECT", 4)
     told = step_memory(SMALL, 6)
-    assert (told.states, told.kept) == (taken.states, pytest.approx(taken.kept, rel=1e-3))
-    assert told.most == pytest.approx(taken.most, rel=0.02)
+    assert (told.states, told.saved) == (taken.states, pytest.approx(taken.saved, rel=1e-3))
+    assert told.peak == pytest.approx(taken.peak, rel=0.02)
 
 
 def test_a_steppers_batch_is_foretold_from_one_and_two() -> None:
     """Of a product W x the input is kept, 3 numbers, and the difference that is squared, 4."""
     stepper = make_stepper(Product())
-    once, each = kept_each(stepper)
+    once, each = saved_bytes_per_sample(stepper)
     assert each == 4 * (3 + 4)
     assert once >= 0
     assert stepper.state.step == 0
@@ -107,13 +107,13 @@ def test_a_steppers_batch_is_foretold_from_one_and_two() -> None:
         (0, 100, 1500, 8),  # a third is left for what is not kept
         (600, 100, 1500, 4),
         (2000, 100, 1500, 1),  # not even one; it is tried all the same
-        (0, 1, 10**9, MOST),
+        (0, 1, 10**9, MAX_BATCH),
     ],
 )
 def test_the_search_begins_with_what_should_fit(
     once: int, each: int, free: int | None, batch: int
 ) -> None:
-    assert foretold_batch(once, each, free) == batch
+    assert estimated_batch_size(once, each, free) == batch
 
 
 @pytest.mark.parametrize("first", [1, 8, 64, 256])
@@ -124,7 +124,7 @@ def test_wherever_it_begins_it_finds_the_same(first: int, limit: int) -> None:
             raise torch.OutOfMemoryError("out of memory")
         return 1.0
 
-    tried, found = finished(largest_batch(trial, first=first))
+    tried, found = finished(largest_batch_size(trial, first=first))
     assert limit - max(1, limit // 16) < found <= limit
     assert len(tried) <= 16
 
@@ -132,9 +132,11 @@ def test_wherever_it_begins_it_finds_the_same(first: int, limit: int) -> None:
 def test_the_batch_is_told_with_its_memory_and_found_where_two_do_not_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batch_size_finder, "fastest_batch", lambda trial, *_: largest_batch(trial))
+    monkeypatch.setattr(
+        batch_size_finder, "fastest_batch", lambda trial, *_: largest_batch_size(trial)
+    )
     for limit, told in ((40, "; a step keeps"), (1, "Training takes 1 pictures at a time.")):
-        events, _ = finished(find_batch(make_stepper(Product(limit=limit))))
+        events, _ = finished(find_batch_size(make_stepper(Product(limit=limit))))
         last = events[-1]
         assert isinstance(last, Notice)
         assert told in last.message

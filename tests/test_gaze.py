@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceswap.faces.gaze import iris_places
+from faceswap.faces.gaze import iris_offsets
 
 
 def eyes(
@@ -39,12 +39,12 @@ def eyes(
 @pytest.mark.parametrize("roll", [0.0, 25.0, -70.0])
 def test_the_iris_is_found_where_it_is(size: int, roll: float) -> None:
     for wanted in ((0.0, 0.0), (0.2, 0.0), (-0.15, 0.03)):
-        found = iris_places(*eyes(*wanted, roll, size))
+        found = iris_offsets(*eyes(*wanted, roll, size))
         assert found == pytest.approx(wanted, abs=0.04)
 
 
 def test_where_nothing_is_dark_the_eye_looks_ahead() -> None:
     _, points = eyes(0.1, 0.0, 0.0, 100)
     blank = np.full((100, 100, 3), 200, np.uint8)
-    assert iris_places(blank, points).tolist() == [0, 0]
-    assert iris_places(blank, points + 1000).tolist() == [0, 0]
+    assert iris_offsets(blank, points).tolist() == [0, 0]
+    assert iris_offsets(blank, points + 1000).tolist() == [0, 0]

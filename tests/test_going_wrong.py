@@ -60,9 +60,9 @@ def test_the_last_good_save_outlives_those_of_a_bad_stretch(tmp_path: Path) -> N
     task = Line()
     task.disturb = larger(range(101, 10_000), 10)
     with pytest.raises(TrainingError, match="diverged at step 140"):
-        list(line_loop(tmp_path, task, save_steps=1, keep=2, **STEADY).run())
+        list(line_loop(tmp_path, task, save_steps=1, keep_checkpoints=2, **STEADY).run())
     assert CheckpointFolder(tmp_path).steps() == [100]
-    assert read_checkpoint(newest_checkpoint(tmp_path)).numbers["good"] == 100
+    assert read_checkpoint(newest_checkpoint(tmp_path)).metadata["good"] == 100
 
 
 def test_one_bad_look_is_no_reason_to_go_back(tmp_path: Path) -> None:
@@ -135,9 +135,11 @@ def test_the_best_save_by_the_measure_is_kept(tmp_path: Path) -> None:
     task = Line()
     answers = iter([0.1, 0.9, 0.2, 0.3, 0.2, 0.1])
     task.evaluate = lambda model: {"likeness": next(answers)}  # type: ignore[method-assign]
-    events = list(line_loop(tmp_path, task, save_steps=10, keep=2, measure="likeness").run())
+    events = list(
+        line_loop(tmp_path, task, save_steps=10, keep_checkpoints=2, measure="likeness").run()
+    )
     assert CheckpointFolder(tmp_path).steps() == [20, 50, 60]
-    assert read_checkpoint(tmp_path / "step-000000020.safetensors").numbers["score"] == 0.9
+    assert read_checkpoint(tmp_path / "step-000000020.safetensors").metadata["score"] == 0.9
     states = [e.state for e in events if isinstance(e, Metrics) and "likeness" in e.values]
     assert len(states) == 6
     assert states[-1] == "too early to tell"  # of a run that was over in seconds

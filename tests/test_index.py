@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from faceswap.errors import DamagedIndexError, OutputError, ProjectError
-from faceswap.faces.index import FaceIndex, FaceRow, FrameRow, staged
+from faceswap.faces.index import FaceIndex, FaceRow, FrameRow, staged_key
 from faceswap.io import database
 
 
@@ -35,7 +35,7 @@ def face(number: int, track: int = 1) -> FaceRow:
 
 def test_what_was_added_comes_back_in_order(tmp_path: Path) -> None:
     with FaceIndex(tmp_path / "i.sqlite") as index:
-        index.start("a", {"size": 256})
+        index.reset_side("a", {"size": 256})
         index.add("a", [frame(0), frame(1)], [face(0), face(1, 2), face(1, 1)], {"next": 2})
     with FaceIndex(tmp_path / "i.sqlite") as index:
         assert index.frames("a") == [frame(0), frame(1)]
@@ -51,7 +51,7 @@ def test_what_was_added_comes_back_in_order(tmp_path: Path) -> None:
 
 def test_a_batch_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
     with FaceIndex(tmp_path / "i.sqlite") as index:
-        index.start("a", {})
+        index.reset_side("a", {})
         index.add("a", [frame(0)], [face(0)], {"next": 1})
         with pytest.raises(Exception, match="UNIQUE"):
             index.add("a", [frame(1), frame(0)], [face(1)], {"next": 2})
@@ -64,9 +64,9 @@ def test_a_batch_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
 def test_starting_anew_forgets_one_side_only(tmp_path: Path) -> None:
     with FaceIndex(tmp_path / "i.sqlite") as index:
         for side in ("a", "b"):
-            index.start(side, {})
+            index.reset_side(side, {})
             index.add(side, [frame(0)], [face(0)], {}, complete=True)
-        index.start("a", {"size": 128})
+        index.reset_side("a", {"size": 128})
         assert index.count("a") == (0, 0, 0)
         assert index.count("b") == (1, 1, 1)
 
@@ -99,20 +99,20 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "stages": lambda index: index.stages("a"),
     "frames": lambda index: index.frames("a"),
     "faces": lambda index: list(index.faces("a")),
-    "crops_of": lambda index: index.crops_of("a"),
+    "crops_of": lambda index: index.crop_names("a"),
     "count": lambda index: index.count("a"),
     "last_cut": lambda index: index.last_cut("a"),
     "check": lambda index: index.check(),
     "add": lambda index: index.add("a", [frame(99)], [face(99)], {}),
-    "start": lambda index: index.start("a", {}),
-    "forget": lambda index: index.forget("a"),
-    "replace": lambda index: index.replace("a", "b"),
+    "start": lambda index: index.reset_side("a", {}),
+    "forget": lambda index: index.delete_rows("a"),
+    "replace": lambda index: index.promote_staged("a", "b"),
 }
 
 
 def filled(path: Path) -> Path:
     with FaceIndex(path) as index:
-        index.start("a", {})
+        index.reset_side("a", {})
         index.add("a", [frame(n) for n in range(60)], [face(n) for n in range(60)], {})
     return path
 
@@ -191,7 +191,7 @@ def test_many_that_come_at_once_make_one_index(tmp_path: Path) -> None:
     def opened(path: Path, start: threading.Barrier, side: str) -> None:
         start.wait()
         with FaceIndex(path) as index:
-            index.start(side, {})
+            index.reset_side(side, {})
             index.add(side, [frame(0)], [face(0)], {}, complete=True)
 
     sides = [f"side {n}" for n in range(6)]
@@ -208,23 +208,23 @@ def test_what_is_read_together_is_of_one_moment(tmp_path: Path) -> None:
     with FaceIndex.reading(path) as index, FaceIndex(path) as writer:
         with index.snapshot():
             assert len(index.frames("a")) == 60
-            writer.start("a", {"size": 64})
+            writer.reset_side("a", {"size": 64})
             assert index.count("a") == (60, 60, 1)
         assert index.count("a") == (0, 0, 0)
         with pytest.raises(OutputError, match="readonly"):
-            index.start("a", {})
+            index.reset_side("a", {})
 
 
 def test_staged_rows_are_those_of_their_generation_until_they_are_moved(tmp_path: Path) -> None:
-    path, rows = filled(tmp_path / "i.sqlite"), staged("a", 2)
+    path, rows = filled(tmp_path / "i.sqlite"), staged_key("a", 2)
     with FaceIndex(path) as index:
-        index.start(rows, {"size": 64})
+        index.reset_side(rows, {"size": 64})
         index.add(rows, [frame(0)], [face(0, 3)], {}, complete=True)
         assert index.stages("a") == [rows]
         assert index.count("a") == (60, 60, 1)
     with FaceIndex(path, {"a": 2}) as index:
         assert [f.track for f in index.faces("a")] == [3]
-        index.replace("a", rows)
+        index.promote_staged("a", rows)
         assert (index.key("a"), index.stages("a")) == ("a", [])
         assert index.count("a") == (1, 1, 1)
         clip = index.clip("a")

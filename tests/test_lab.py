@@ -17,21 +17,27 @@ from faceswap.errors import CheckpointError, InputError, OptionsError
 from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
 from faceswap.jobs.lab import LabOptions, LabSummary, functions, lab
-from faceswap.lab.framework.data import Pictures, load
+from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.expressions import ATTRIBUTES
-from faceswap.lab.framework.run import fewer, load_model
+from faceswap.lab.framework.run import load_model, scaled_steps
 from faceswap.lab.framework.training_task import Jitter
-from faceswap.lab.registry import USES, UseName
+from faceswap.lab.registry import TASKS, TaskName
 from faceswap.lab.tasks.anomaly import heat_map, threshold
-from faceswap.lab.tasks.audio import made_sounds, snr, sounded, spectrogram, with_noise
+from faceswap.lab.tasks.audio import (
+    inverse_spectrogram,
+    snr,
+    spectrogram,
+    synthetic_sounds,
+    with_noise,
+)
 from faceswap.lab.tasks.bottleneck import at_rate, jpeg
 from faceswap.lab.tasks.captions import Captions
-from faceswap.lab.tasks.classification import few
-from faceswap.lab.tasks.generation import apart, distance
+from faceswap.lab.tasks.classification import few_labelled
+from faceswap.lab.tasks.generation import nearest_distance, relative_distance
 from faceswap.lab.tasks.latent_space import attribute_vector, linear, spherical
-from faceswap.lab.tasks.restoration import changed
-from faceswap.lab.tasks.search import Index, precision
-from faceswap.lab.tasks.time_series import made_series, stretches
+from faceswap.lab.tasks.restoration import random_photo_augmentation
+from faceswap.lab.tasks.search import CodeIndex, precision
+from faceswap.lab.tasks.time_series import made_series, marked_spans
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +62,9 @@ def finish(options: LabOptions) -> tuple[list[Event], LabSummary]:
     return finished(lab(options))
 
 
-def options(use: UseName, shapes: Path, output: Path, **changes: Any) -> LabOptions:
+def options(use: TaskName, shapes: Path, output: Path, **changes: Any) -> LabOptions:
     given: dict[str, Any] = {"data": [shapes], "steps": 2, "device": "cpu"}
-    if USES[use].size:
+    if TASKS[use].size:
         given["size"] = 16
     if use in ("series", "sound"):
         given["data"] = []
@@ -68,12 +74,12 @@ def options(use: UseName, shapes: Path, output: Path, **changes: Any) -> LabOpti
 
 
 def test_all_uses_are_listed_once() -> None:
-    assert set(functions()) == set(USES) == set(get_args(UseName))
+    assert set(functions()) == set(TASKS) == set(get_args(TaskName))
 
 
-@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("use", TASKS)
 def test_every_use_ends_with_a_figure_numbers_and_a_sentence(
-    use: UseName, shapes: Path, tmp_path: Path
+    use: TaskName, shapes: Path, tmp_path: Path
 ) -> None:
     events, summary = finish(options(use, shapes, tmp_path))
     with Image.open(summary.figure) as figure:
@@ -110,7 +116,7 @@ def _numbers(value: Any) -> list[float]:
 
 
 def test_a_run_goes_on_and_its_model_comes_back_identical(shapes: Path, tmp_path: Path) -> None:
-    x = load(shapes, 16).floats()[:5]
+    x = load_pictures(shapes, 16).floats()[:5]
     _, first = finish(options("reconstruct", shapes, tmp_path))
     folder = tmp_path / "reconstruct"
     model = load_model(folder, torch.device("cpu"), "lab-conv")
@@ -175,16 +181,16 @@ def test_options_that_would_do_nothing_are_refused(given: dict[str, Any], words:
 
 @pytest.mark.parametrize("use", ["generate", "interpolate"])
 def test_pictures_without_classes_are_judged_by_the_nearest_true_one(
-    use: UseName, shapes: Path, tmp_path: Path
+    use: TaskName, shapes: Path, tmp_path: Path
 ) -> None:
     _, summary = finish(options(use, shapes, tmp_path, data=[shapes / "disc"]))
     assert all(name.startswith("distance") for name in summary.figures)
     known = torch.rand(4, 1, 3, 3)
-    near = distance(known, torch.cat([known[2:3], known[:1] + 0.1]))
+    near = nearest_distance(known, torch.cat([known[2:3], known[:1] + 0.1]))
     assert near.tolist() == pytest.approx([0, 0.01], abs=1e-4)
     dim = torch.full((1, 1, 3, 3), 0.01)
-    assert float(apart(known, dim)) > 2
-    assert float(apart(known, known[:1])) == pytest.approx(0, abs=1e-4)
+    assert float(relative_distance(known, dim)) > 2
+    assert float(relative_distance(known, known[:1])) == pytest.approx(0, abs=1e-4)
 
 
 def test_a_query_that_is_no_picture_is_refused_before_the_work(
@@ -209,7 +215,7 @@ def test_a_query_finds_its_own_picture(shapes: Path, tmp_path: Path) -> None:
     assert not any(isinstance(e, Notice) for e in events)
     (found,) = json.loads(summary.numbers.read_text(encoding="utf-8"))["each"]["found"]
     assert (len(found), found[0]) == (10, str(asked))
-    index = Index.of(torch.eye(4))
+    index = CodeIndex.of(torch.eye(4))
     assert index.nearest(torch.tensor([[0.0, 2, 1, 0]]), 2).tolist() == [[1, 2]]
     labels = torch.tensor([0, 1, 1, 0])
     assert precision(labels, torch.tensor([1]), torch.tensor([[1, 2, 3]])) == pytest.approx(2 / 3)
@@ -230,7 +236,7 @@ def test_sharp_jitter_keeps_edges() -> None:
 def test_photographs_to_be_repaired_come_in_many_lights_and_sizes() -> None:
     x = torch.full((64, 3, 32, 32), 0.5)
     x[:, :, 12:20, 12:20] = 1.0
-    y = changed(x, torch.Generator().manual_seed(0))
+    y = random_photo_augmentation(x, torch.Generator().manual_seed(0))
     assert 0 <= float(y.min()) <= float(y.max()) <= 1
     corner = y[:, :, 0, 0]
     assert 0.3 < ((corner - 0.5).abs() < 1e-3).all(1).float().mean() < 0.7
@@ -240,9 +246,9 @@ def test_photographs_to_be_repaired_come_in_many_lights_and_sizes() -> None:
 
 
 def test_large_pictures_have_fewer_steps() -> None:
-    assert fewer(3000, (1, 28, 28)) == 3000
-    assert fewer(3000, (3, 64, 64)) == 750
-    assert fewer(3000, (3, 256, 256)) == 600
+    assert scaled_steps(3000, (1, 28, 28)) == 3000
+    assert scaled_steps(3000, (3, 64, 64)) == 750
+    assert scaled_steps(3000, (3, 256, 256)) == 600
 
 
 def test_ways_between_codes() -> None:
@@ -261,9 +267,9 @@ def test_attribute_vectors() -> None:
         attribute_vector(codes, torch.ones(3, dtype=torch.bool))
 
 
-@pytest.mark.parametrize("use", [u for u in USES if u not in ("series", "sound", "translate")])
+@pytest.mark.parametrize("use", [u for u in TASKS if u not in ("series", "sound", "translate")])
 def test_a_handful_of_pictures_is_enough_or_refused(
-    use: UseName, shapes: Path, tmp_path: Path
+    use: TaskName, shapes: Path, tmp_path: Path
 ) -> None:
     for file in sorted(shapes.glob("*/*.png"))[::6]:
         target = tmp_path / "few" / file.parent.name / file.name
@@ -298,11 +304,11 @@ def test_pictures_without_colour_have_no_warmth(tmp_path: Path) -> None:
 
 
 def test_few_labels_are_spread_over_the_classes() -> None:
-    pictures = Pictures(torch.zeros(90, 1, 8, 8, dtype=torch.uint8), torch.arange(90) % 9)
-    chosen = few(pictures, 18, 0).labels
+    pictures = PictureSet(torch.zeros(90, 1, 8, 8, dtype=torch.uint8), torch.arange(90) % 9)
+    chosen = few_labelled(pictures, 18, 0).labels
     assert chosen is not None
     assert chosen.bincount().tolist() == [2] * 9
-    assert len(few(pictures, 90, 0)) == 90
+    assert len(few_labelled(pictures, 90, 0)) == 90
 
 
 def test_captions_say_what_is_measured() -> None:
@@ -346,7 +352,7 @@ def test_made_series_have_faults_in_the_second_half_only() -> None:
     assert readings.shape == (6000, 3)
     assert not faults[:3000].any()
     assert 0.2 < faults[3000:].mean() < 0.5
-    spans = stretches(faults)
+    spans = marked_spans(faults)
     assert spans[0] == (3150, 3229)
     assert sum(last - first + 1 for first, last in spans) == faults.sum()
     # No single reading gives a fault away.
@@ -355,8 +361,8 @@ def test_made_series_have_faults_in_the_second_half_only() -> None:
 
 def test_spectrograms_give_the_sound_back() -> None:
     generator = torch.Generator().manual_seed(0)
-    clean = made_sounds(4, 1.0, generator)
-    assert torch.allclose(sounded(spectrogram(clean), clean.shape[1]), clean, atol=1e-4)
+    clean = synthetic_sounds(4, 1.0, generator)
+    assert torch.allclose(inverse_spectrogram(spectrogram(clean), clean.shape[1]), clean, atol=1e-4)
     noisy = with_noise(clean, 5.0, generator)
     assert snr(noisy, clean) == pytest.approx(5.0, abs=0.5)
 

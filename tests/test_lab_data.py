@@ -12,12 +12,12 @@ from PIL import Image
 
 from faceswap.errors import InputError
 from faceswap.events import Notice
-from faceswap.lab.framework.data import load, load_query, split, split_places
+from faceswap.lab.framework.data import load_pictures, load_query, split_data, split_places
 from faceswap.lab.framework.idx import read_idx
-from faceswap.lab.framework.run import Settings
-from faceswap.lab.framework.training_task import LabTask, Tell
+from faceswap.lab.framework.run import TaskSettings
+from faceswap.lab.framework.training_task import ClassificationLoss, PictureTask
 from faceswap.lab.tasks.audio import read_wav, resampled, write_wav
-from faceswap.lab.tasks.time_series import read_series, series, steady
+from faceswap.lab.tasks.time_series import is_monotonic, read_series, time_series
 
 SHARED = Path(__file__).parents[2] / "shared" / "mnist"
 
@@ -55,23 +55,23 @@ def test_damaged_idx(tmp_path: Path, data: bytes, words: str) -> None:
     path = tmp_path / "x-idx3-ubyte"
     path.write_bytes(data)
     with pytest.raises(InputError, match=words):
-        load(tmp_path)
+        load_pictures(tmp_path)
 
 
 def test_mnist_folder_with_and_without_labels(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (30, 28, 28))
     (tmp_path / "t-images-idx3-ubyte").write_bytes(idx(images))
-    found = load(tmp_path)
+    found = load_pictures(tmp_path)
     assert found.shape == (1, 28, 28)
     assert np.array_equal(found.images[:, 0], images)
     with pytest.raises(InputError, match="'classify' needs to know"):
         found.known_labels("classify")
     (tmp_path / "t-labels-idx1-ubyte").write_bytes(idx(np.arange(30) % 10))
-    assert load(tmp_path).known_labels("classify").tolist() == [n % 10 for n in range(30)]
+    assert load_pictures(tmp_path).known_labels("classify").tolist() == [n % 10 for n in range(30)]
     (tmp_path / "t-labels-idx1-ubyte").unlink()
     (tmp_path / "t-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(29) % 10)))
     with pytest.raises(InputError, match=r"29 labels, and .* 30 pictures"):
-        load(tmp_path)
+        load_pictures(tmp_path)
 
 
 def test_idx_files_packed_and_unpacked_are_taken_once(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_idx_files_packed_and_unpacked_are_taken_once(tmp_path: Path) -> None:
         (tmp_path / f"t-{name}-ubyte").write_bytes(idx(data))
         (tmp_path / f"t-{name}-ubyte.gz").write_bytes(gzip.compress(idx(data)))
     (tmp_path / "t-images-idx3-ubyte-folder").mkdir()
-    found = load(tmp_path)
+    found = load_pictures(tmp_path)
     assert len(found) == 30
     assert found.known_labels("classify").tolist() == [n % 3 for n in range(30)]
     assert not found.notices
@@ -91,14 +91,14 @@ def test_labels_are_found_by_other_spellings_of_their_name(name: str, tmp_path: 
     (tmp_path / "t-images.idx3-ubyte").write_bytes(idx(np.zeros((30, 28, 28))))
     labels = idx(np.arange(30) % 3)
     (tmp_path / name).write_bytes(gzip.compress(labels) if name.endswith(".gz") else labels)
-    assert load(tmp_path).known_labels("classify").tolist() == [n % 3 for n in range(30)]
+    assert load_pictures(tmp_path).known_labels("classify").tolist() == [n % 3 for n in range(30)]
 
 
 def test_labels_of_some_files_only_are_said_to_be_of_no_use(tmp_path: Path) -> None:
     for part in ("t10k", "train"):
         (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((30, 28, 28))))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.arange(30) % 3))
-    found = load(tmp_path)
+    found = load_pictures(tmp_path)
     assert found.labels is None
     (said,) = found.notices
     assert "none for train-images-idx3-ubyte, only t10k-labels-idx1-ubyte" in said
@@ -120,25 +120,25 @@ def test_idx_headers_of_nothing_or_too_much(
     labels = idx(np.zeros(shape[0])) if shape[0] < 100 else b""
     (tmp_path / "t-labels-idx1-ubyte").write_bytes(labels)
     with pytest.raises(InputError, match=words):
-        load(tmp_path)
+        load_pictures(tmp_path)
 
 
 def test_idx_pictures_that_are_not_square_become_so(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (30, 20, 28))
     (tmp_path / "t-images-idx3-ubyte").write_bytes(idx(images))
-    found = load(tmp_path)
+    found = load_pictures(tmp_path)
     assert np.array_equal(found.images[:, 0], images[:, :, 4:24])
     assert "28 × 20 pixels" in found.notices[0]
-    assert load(tmp_path, 16).shape == (1, 16, 16)
+    assert load_pictures(tmp_path, 16).shape == (1, 16, 16)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/mnist is absent")
 def test_real_digits_are_split_evenly_by_seed() -> None:
-    digits = load(SHARED)
-    parts = split(digits, 0)
+    digits = load_pictures(SHARED)
+    parts = split_data(digits, 0)
     assert [len(p) for p in (parts.training, parts.validation, parts.test)] == [8000, 1000, 1000]
-    assert torch.equal(parts.test.images, split(digits, 0).test.images)
-    assert not torch.equal(parts.test.images, split(digits, 1).test.images)
+    assert torch.equal(parts.test.images, split_data(digits, 0).test.images)
+    assert not torch.equal(parts.test.images, split_data(digits, 1).test.images)
 
 
 @pytest.mark.parametrize("count", [10, 39, 200, 1000])
@@ -155,10 +155,10 @@ def test_films_are_split_by_stretches(count: int) -> None:
 
 
 def test_bundled_digits() -> None:
-    digits = load(None)
+    digits = load_pictures(None)
     assert digits.shape == (1, 28, 28)
     assert len(digits) == 1797
-    assert load(None, 32, 3).shape == (3, 32, 32)
+    assert load_pictures(None, 32, 3).shape == (3, 32, 32)
 
 
 def test_a_folder_of_classes_mixed_sizes_and_bad_files(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_folder_of_classes_mixed_sizes_and_bad_files(tmp_path: Path) -> None:
     picture(tmp_path / "dog" / "0.png", mode="RGB")
     (tmp_path / "dog" / "1.png").write_text("no picture")
     (tmp_path / "dog" / "notes.txt").write_text("nor this")
-    found = load(tmp_path, 16)
+    found = load_pictures(tmp_path, 16)
     assert found.shape == (3, 16, 16)
     assert found.classes == ("cat", "dog")
     assert found.labels is not None
@@ -176,19 +176,19 @@ def test_a_folder_of_classes_mixed_sizes_and_bad_files(tmp_path: Path) -> None:
     assert "several sizes" in said
     assert "grey and some in colour" in said
     assert "1.png" in said
-    assert load(tmp_path, 16, 1).shape == (1, 16, 16)
+    assert load_pictures(tmp_path, 16, 1).shape == (1, 16, 16)
     assert not found.film
     with pytest.raises(InputError, match="only 7 pictures; at least 10"):
-        split(found, 0)
+        split_data(found, 0)
 
 
 def test_more_classes_than_a_byte_counts(tmp_path: Path) -> None:
     for number in range(300):
         picture(tmp_path / f"c{number:03}" / "0.png", (8, 8), tone=number % 256)
-    found = load(tmp_path, 8)
+    found = load_pictures(tmp_path, 8)
     assert found.known_labels("classify").tolist() == list(range(300))
     device = torch.device("cpu")
-    task = LabTask(found, found, Tell(), device)
+    task = PictureTask(found, found, ClassificationLoss(), device)
     batch = task.batch(64, torch.Generator().manual_seed(0), 0.0)
     shown = (batch.inputs.mean((1, 2, 3)) * 255).round().long()
     assert batch.labels.max() > 255
@@ -210,7 +210,7 @@ def test_what_is_done_to_the_size_is_said(
 ) -> None:
     for number, size in enumerate(sizes):
         picture(tmp_path / f"{number}.png", size)
-    said = load(tmp_path, 16).notices
+    said = load_pictures(tmp_path, 16).notices
     assert len(said) == (words is not None)
     assert words is None or words in said[0]
     asked = load_query(tmp_path / "0.png", (1, 16, 16))
@@ -218,7 +218,7 @@ def test_what_is_done_to_the_size_is_said(
 
 
 def test_frames_that_are_cut_are_said_to_be(make_clip: MakeClip) -> None:
-    assert "128 × 96 pixels; their middle" in load(make_clip(frames=5), 16).notices[0]
+    assert "128 × 96 pixels; their middle" in load_pictures(make_clip(frames=5), 16).notices[0]
 
 
 def test_pictures_beside_the_folders_of_classes(tmp_path: Path) -> None:
@@ -226,13 +226,13 @@ def test_pictures_beside_the_folders_of_classes(tmp_path: Path) -> None:
         picture(tmp_path / "cat" / f"{number}.png", (16, 16))
         picture(tmp_path / "dog" / f"{number}.png", (16, 16))
     picture(tmp_path / "overview.png", (16, 16))
-    found = load(tmp_path, 16)
+    found = load_pictures(tmp_path, 16)
     assert found.classes == ("cat", "dog")
     assert len(found) == 6
     assert "1 picture beside the folders" in found.notices[0]
     for number in range(9):
         picture(tmp_path / f"{number}.png", (16, 16))
-    found = load(tmp_path, 16)
+    found = load_pictures(tmp_path, 16)
     assert found.classes == ()
     assert len(found) == 10
     assert "6 pictures in the folders" in found.notices[0]
@@ -244,7 +244,7 @@ def test_large_pictures_are_made_small_one_by_one(tmp_path: Path) -> None:
         picture(tmp_path / f"{number}.png", (1200, 1200), "RGB")
     tracemalloc.start()
     try:
-        load(tmp_path, 16)
+        load_pictures(tmp_path, 16)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -254,7 +254,7 @@ def test_large_pictures_are_made_small_one_by_one(tmp_path: Path) -> None:
 def test_a_large_folder_s_choice_is_even_and_said(tmp_path: Path) -> None:
     for number in range(9):
         picture(tmp_path / f"{number}.png", (16, 16), tone=number)
-    found = load(tmp_path, 16, most=5)
+    found = load_pictures(tmp_path, 16, most=5)
     assert found.images[:, 0, 0, 0].tolist() == [0, 2, 4, 6, 8]
     assert found.notices == ("Of 9 pictures 5 are taken.",)
 
@@ -263,23 +263,23 @@ def test_a_project_s_faces_are_its_two_sides(tmp_path: Path) -> None:
     (tmp_path / "project.toml").write_text("")
     for side in "ab":
         picture(tmp_path / "faces" / side / "0.png", mode="RGB")
-    assert load(tmp_path, 16).classes == ("a", "b")
+    assert load_pictures(tmp_path, 16).classes == ("a", "b")
 
 
 def test_no_pictures(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There are no pictures in"):
-        load(tmp_path)
+        load_pictures(tmp_path)
     with pytest.raises(InputError, match="There is no folder"):
-        load(tmp_path / "missing")
+        load_pictures(tmp_path / "missing")
     (tmp_path / "a.png").write_text("x")
     with pytest.raises(InputError, match="None of the 1 pictures"):
-        load(tmp_path)
+        load_pictures(tmp_path)
     with pytest.raises(InputError, match="no picture that can be read"):
         load_query(tmp_path / "a.png", (1, 16, 16))
 
 
 def test_frames_of_a_video(make_clip: MakeClip) -> None:
-    found = load(make_clip(frames=5), 16)
+    found = load_pictures(make_clip(frames=5), 16)
     assert found.images.shape == (5, 3, 16, 16)
     assert found.film
 
@@ -322,10 +322,10 @@ def test_series_files(tmp_path: Path) -> None:
 def test_what_never_turns_back_is_no_reading() -> None:
     n = np.arange(800.0)
     for column in (n, -n, np.floor(n / 50), n**2, np.where(n > 300, n + 1e6, n)):
-        assert steady(column)
+        assert is_monotonic(column)
     latched = np.where(n > 500, 1.0, 0.0)
     for column in (np.sin(n), np.zeros(800), latched, n + 3 * np.sin(n)):
-        assert not steady(column)
+        assert not is_monotonic(column)
 
 
 def test_times_in_a_series_are_no_readings(tmp_path: Path) -> None:
@@ -336,15 +336,15 @@ def test_times_in_a_series_are_no_readings(tmp_path: Path) -> None:
     (tmp_path / "timed.csv").write_text("time,date,level\n" + "\n".join(rows))
     results, said = [], []
     for name in ("plain", "timed"):
-        settings = Settings(tmp_path / name, (tmp_path / f"{name}.csv",), steps=20)
-        events, result = finished(series(settings))
+        settings = TaskSettings(tmp_path / name, (tmp_path / f"{name}.csv",), steps=20)
+        events, result = finished(time_series(settings))
         results.append(result.figures)
         said += [event.message for event in events if isinstance(event, Notice)]
     assert results[0] == results[1]
     assert said == ["Left out, as it never turns back, like times: time, date."]
     (tmp_path / "times.csv").write_text("\n".join(str(n) for n in range(700)))
     with pytest.raises(InputError, match="times only"):
-        list(series(Settings(tmp_path / "times", (tmp_path / "times.csv",), steps=1)))
+        list(time_series(TaskSettings(tmp_path / "times", (tmp_path / "times.csv",), steps=1)))
 
 
 def test_wav_files(tmp_path: Path) -> None:

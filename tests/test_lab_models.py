@@ -15,7 +15,7 @@ from faceswap.autoencoder.transformer import PatchConfig
 from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.errors import OptionsError
 from faceswap.events import Notice
-from faceswap.lab.framework.data import Pictures
+from faceswap.lab.framework.data import PictureSet
 from faceswap.lab.framework.models import (
     KINDS,
     ClassifierConfig,
@@ -26,21 +26,21 @@ from faceswap.lab.framework.models import (
     model_name,
 )
 from faceswap.lab.framework.run import load_model
-from faceswap.lab.framework.training_task import LabTask, Repeat
-from faceswap.lab.tasks.comparison import members
-from faceswap.training.bf16_support import able
-from faceswap.training.checkpoint import weights_of, write_checkpoint
-from faceswap.training.loop import Loop
-from faceswap.training.precision import autocast, choose, half_precision, possible
+from faceswap.lab.framework.training_task import PictureTask, ReconstructionLoss
+from faceswap.lab.tasks.comparison import architectures
+from faceswap.training.bf16_support import supports_bf16
+from faceswap.training.checkpoint import named_weights, write_checkpoint
+from faceswap.training.loop import TrainingLoop
+from faceswap.training.precision import autocast, choose_precision, model_autocast, usable_precision
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
-BODY = ConvConfig(channels=3, size=16, widths=(8, 8), kind="strided", numbers=12)
+BODY = ConvConfig(channels=3, size=16, widths=(8, 8), kind="strided", latent_dim=12)
 CONFIGS: dict[str, BaseModel] = {
     "lab-dense": DenseConfig(channels=3, size=16, widths=(12,)),
     "lab-conv": BODY,
-    "lab-lstm": LstmConfig(channels=3, size=16, hidden=16, numbers=12),
-    "lab-patches": PatchConfig(channels=3, size=16, patch=4, width=16, numbers=12),
+    "lab-lstm": LstmConfig(channels=3, size=16, hidden=16, latent_dim=12),
+    "lab-patches": PatchConfig(channels=3, size=16, patch=4, width=16, latent_dim=12),
     "lab-repair": RepairConfig(inputs=3, channels=3, widths=(8, 8), standardised=True),
     "lab-variational": VariationalConfig(body=BODY, latents=6),
     "lab-classifier": ClassifierConfig(body=BODY, classes=4),
@@ -67,12 +67,12 @@ def test_a_model_of_any_kind_comes_back_identical(kind: str, tmp_path: Path) -> 
     model = build(config).eval()
     x = torch.rand(3, 3, 16, 16)
     path = tmp_path / "model.safetensors"
-    weights = dict(weights_of(model, "ema"))
+    weights = dict(named_weights(model, "ema"))
     write_checkpoint(path, kind, config.model_dump(mode="json"), {}, weights)
     loaded = load_model(path, CPU, kind)
     with torch.no_grad():
         assert torch.equal(answer(loaded, x), answer(model, x))
-        with half_precision(loaded, CPU):
+        with model_autocast(loaded, CPU):
             assert torch.equal(answer(loaded, x), answer(model, x))
 
 
@@ -83,7 +83,7 @@ def test_a_model_of_any_kind_works_in_bfloat16_or_is_known_not_to(kind: str) -> 
     model = build(CONFIGS[kind])
     x = torch.rand(3, 3, 16, 16)
     whole = answer(model, x)
-    found = possible(model, CPU, "bf16")
+    found = usable_precision(model, CPU, "bf16")
     if found.reason:
         assert kind == "lab-lstm"
         assert found.reason.startswith("LSTM layers can't be computed in bfloat16")
@@ -99,26 +99,33 @@ def test_a_model_of_any_kind_works_in_bfloat16_or_is_known_not_to(kind: str) -> 
 
 @pytest.mark.avx2
 def test_a_net_with_an_lstm_trains_in_what_this_machine_can_do(tmp_path: Path) -> None:
-    pictures = Pictures(torch.randint(0, 255, (12, 3, 16, 16)).to(torch.uint8))
-    task, model = LabTask(pictures, pictures, Repeat(), CPU), build(CONFIGS["lab-lstm"])
-    loop = Loop(task, model, LoopConfig(steps=2, batch=4), tmp_path, "lab-lstm", {}, CPU)
+    pictures = PictureSet(torch.randint(0, 255, (12, 3, 16, 16)).to(torch.uint8))
+    task, model = (
+        PictureTask(pictures, pictures, ReconstructionLoss(), CPU),
+        build(CONFIGS["lab-lstm"]),
+    )
+    loop = TrainingLoop(
+        task, model, LoopConfig(steps=2, batch_size=4), tmp_path, "lab-lstm", {}, CPU
+    )
     told = [event.message for event in loop.run() if isinstance(event, Notice)]
     assert loop.state.step == 2
     assert loop.state.skipped == 0
-    assert loop.state.precision == choose(model, CPU).precision
-    if able("LSTM", CPU):
+    assert loop.state.precision == choose_precision(model, CPU).precision
+    if supports_bf16("LSTM", CPU):
         assert told == []
     else:
-        assert told == [choose(model, CPU).reason]
+        assert told == [choose_precision(model, CPU).reason]
         half = LoopConfig(steps=2, precision="bf16")
         with pytest.raises(OptionsError, match="LSTM layers can't be computed in bfloat16"):
-            Loop(task, model, half, tmp_path / "half", "lab-lstm", {}, CPU)
+            TrainingLoop(task, model, half, tmp_path / "half", "lab-lstm", {}, CPU)
 
 
 def test_the_family_is_as_large_as_its_code() -> None:
     shape = (1, 28, 28)
-    for name, config in members(shape, 32).items():
+    for name, config in architectures(shape, 32).items():
         model = build(config)
         assert model.code == (128 if name == "convolutions with pooling" else 32)
         assert answer(model, torch.rand(2, *shape)).shape == (2, *shape)
-    assert members(shape, 32)["128-64-32, mirrored"] == DenseConfig(height=28, widths=(128, 64, 32))
+    assert architectures(shape, 32)["128-64-32, mirrored"] == DenseConfig(
+        height=28, widths=(128, 64, 32)
+    )

@@ -20,14 +20,14 @@ from faceswap.errors import InputError, OptionsError
 from faceswap.events import Event, Notice
 from faceswap.io.provenance import repaired
 from faceswap.jobs.lab import LabOptions, LabSummary, lab
-from faceswap.lab.framework.data import Pictures
+from faceswap.lab.framework.data import PictureSet
 from faceswap.lab.framework.run import load_model
 from faceswap.lab.framework.training_task import LabBatch
-from faceswap.lab.registry import UseName
+from faceswap.lab.registry import TaskName
 from faceswap.lab.tasks.audio import read_wav, write_wav
 from faceswap.lab.tasks.captions import Captions
-from faceswap.lab.tasks.regularisation import measured, restraints
-from faceswap.lab.tasks.translation import moments, partners
+from faceswap.lab.tasks.regularisation import measure_regularity, regularisers
+from faceswap.lab.tasks.translation import matched_truth, moments
 
 CPU = torch.device("cpu")
 
@@ -94,7 +94,7 @@ def test_how_far_a_code_moves_is_measured_in_the_input_s_own_unit(tmp_path: Path
     assert isinstance(model.encoders[0], nn.Linear)
     with torch.no_grad():
         model.encoders[0].weight.copy_(0.5 * torch.eye(16))
-    found = measured(model, torch.rand(40, 1, 4, 4), 0)
+    found = measure_regularity(model, torch.rand(40, 1, 4, 4), 0)
     assert found["slope"] == pytest.approx(2.0)  # √(16 · 0.5²)
     _, summary = run(use="restraint", output=tmp_path, size=16)
     slope = {name: row["slope"] for name, row in summary.figures.items()}
@@ -107,7 +107,7 @@ def test_the_penalty_of_a_deep_encoder_is_drawn_with_its_batch() -> None:
     torch.manual_seed(0)
     model = DenseAutoencoder(DenseConfig(size=4, widths=(12, 6)))
     x, labels = torch.rand(5, 1, 4, 4), torch.zeros(5)
-    kind = restraints(1.0, 6)["deep, contractive"]
+    kind = regularisers(1.0, 6)["deep, contractive"]
     assert kind.dice == 6
     assert kind.penalty is not None
     batches = [LabBatch(x, x, labels, torch.randn(5, 6), 0.5) for _ in range(2)]
@@ -135,28 +135,28 @@ def test_truths_are_told_by_their_names(tmp_path: Path) -> None:
 
 
 def test_pictures_without_a_truth_are_not_measured() -> None:
-    def files(*names: str, folder: str = "f") -> Pictures:
+    def files(*names: str, folder: str = "f") -> PictureSet:
         paths = tuple(Path(folder) / name for name in names)
-        return Pictures(torch.zeros(len(names), 3, 8, 8, dtype=torch.uint8), files=paths)
+        return PictureSet(torch.zeros(len(names), 3, 8, 8, dtype=torch.uint8), files=paths)
 
-    assert partners(files("1.png", "2.png", "4.png"), files("1.jpg", "3.jpg", "4.jpg")) == {
+    assert matched_truth(files("1.png", "2.png", "4.png"), files("1.jpg", "3.jpg", "4.jpg")) == {
         0: 0,
         2: 2,
     }
-    film = Pictures(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
-    assert partners(film, files("x.png", "y.png")) == {0: 0, 1: 1}
+    film = PictureSet(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+    assert matched_truth(film, files("x.png", "y.png")) == {0: 0, 1: 1}
     with pytest.raises(InputError, match="each of A's needs its own"):
-        partners(film, files("x.png"))
+        matched_truth(film, files("x.png"))
     with pytest.raises(InputError, match="bears the name"):
-        partners(files("1.png"), files("2.png"))
+        matched_truth(files("1.png"), files("2.png"))
     with pytest.raises(InputError, match="The truth has 2 pictures of the name 1"):
-        partners(files("1.png"), files("1.png", "1.jpg"))
+        matched_truth(files("1.png"), files("1.png", "1.jpg"))
 
 
 def test_b_s_colours_are_those_of_its_pictures_not_of_their_mean() -> None:
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
     images[::2] = 255
-    mean, colour, spread = moments(Pictures(images))
+    mean, colour, spread = moments(PictureSet(images))
     assert torch.allclose(mean, torch.full((3, 8, 8), 0.5))
     assert colour.flatten().tolist() == pytest.approx([0.5] * 3)
     assert spread.flatten().tolist() == pytest.approx([0.5] * 3)
@@ -170,7 +170,7 @@ def test_sizes_that_cannot_be_halved_are_refused(size: int, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("use", ["vae", "interpolate", "generate", "caption"])
 def test_small_pictures_need_no_code_to_be_given(
-    use: UseName, classes: Path, tmp_path: Path
+    use: TaskName, classes: Path, tmp_path: Path
 ) -> None:
     _, summary = run(use=use, data=[classes], output=tmp_path, size=8)
     assert all(math.isfinite(value) for value in numbers(summary.figures))
@@ -178,7 +178,7 @@ def test_small_pictures_need_no_code_to_be_given(
 
 @pytest.mark.parametrize("use", ["vae", "anomaly", "sequence", "transformer", "stacked"])
 def test_codes_longer_than_the_picture_are_refused(
-    use: UseName, classes: Path, tmp_path: Path
+    use: TaskName, classes: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(OptionsError, match="which has 256"):
         run(use=use, data=[classes], output=tmp_path, size=16, code=257)
@@ -202,7 +202,7 @@ def test_rare_and_missing_classes_do_not_stop_the_others(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("use", ["anomaly", "caption"])
-def test_labels_may_begin_at_one(use: UseName, tmp_path: Path) -> None:
+def test_labels_may_begin_at_one(use: TaskName, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (80, 16, 16), np.uint8)
     labels = (np.arange(80) % 2 + 1).astype(np.uint8)
@@ -218,7 +218,7 @@ def test_labels_may_begin_at_one(use: UseName, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("use", ["reconstruct", "codes", "rate", "scatter"])
-def test_pictures_that_are_all_alike_are_no_trouble(use: UseName, tmp_path: Path) -> None:
+def test_pictures_that_are_all_alike_are_no_trouble(use: TaskName, tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / "d" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
         Image.new("L", (16, 16), 128).save(tmp_path / "d" / "ab"[number % 2] / f"{number}.png")
@@ -281,7 +281,7 @@ def test_sounds_are_written_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("use", ["codes", "rate", "classify", "stacked"])
-def test_the_numbers_names_hold_no_values(use: UseName, classes: Path, tmp_path: Path) -> None:
+def test_the_numbers_names_hold_no_values(use: TaskName, classes: Path, tmp_path: Path) -> None:
     _, summary = run(use=use, data=[classes], output=tmp_path, size=16)
 
     def names(value: Any) -> list[str]:

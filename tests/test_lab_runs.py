@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.jobs.lab import LabOptions, LabSummary, lab
 from faceswap.jobs.restore import RestoreOptions, restore
-from faceswap.lab.framework.data import Pictures
-from faceswap.lab.framework.training_task import LabTask, Repeat
+from faceswap.lab.framework.data import PictureSet
+from faceswap.lab.framework.training_task import PictureTask, ReconstructionLoss
 from faceswap.lab.tasks.captions import Captions
 
 CPU = torch.device("cpu")
@@ -35,9 +35,9 @@ def test_a_run_under_another_strength_is_not_gone_on_with(
 
 
 def test_corrected_labels_are_other_data() -> None:
-    pictures = Pictures(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
-    right = Pictures(pictures.images, torch.tensor([0, 1, 1, 1]))
-    tasks = [LabTask(p, p, Repeat(), CPU) for p in (pictures, right, pictures)]
+    pictures = PictureSet(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    right = PictureSet(pictures.images, torch.tensor([0, 1, 1, 1]))
+    tasks = [PictureTask(p, p, ReconstructionLoss(), CPU) for p in (pictures, right, pictures)]
     assert tasks[0].fingerprint == tasks[2].fingerprint != tasks[1].fingerprint
 
 

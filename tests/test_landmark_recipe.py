@@ -12,7 +12,7 @@ import torch
 
 from faceswap.assets import asset_path
 from faceswap.faces.landmarks import load_net
-from faceswap.synthetic.characters import CAST
+from faceswap.synthetic.characters import CHARACTERS
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -60,8 +60,8 @@ def test_made_up_people_are_none_of_the_cast(recipe: ModuleType) -> None:
     from landmarker.heads import person
 
     people = [person(np.random.default_rng(n), n) for n in range(40)]
-    assert not {p.seed for p in people} & {p.seed for p in CAST.values()}
-    assert all(p.shape != known.shape for p in people for known in CAST.values())
+    assert not {p.seed for p in people} & {p.seed for p in CHARACTERS.values()}
+    assert all(p.shape != known.shape for p in people for known in CHARACTERS.values())
     assert len({p.shape for p in people}) == len(people)
     assert {p.hairs.beard for p in people} == {"none", "stubble", "moustache", "goatee", "full"}
     assert person(np.random.default_rng(7), 7) == people[7]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faceswap.errors import AssetError, InputError, OptionsError, OutputError
 from faceswap.faces import landmarks as module
 from faceswap.faces.align import eye_distance, face_similarity, upright_matrix
-from faceswap.faces.detect import CenterFace, guess_points
+from faceswap.faces.detect import CenterFace, initial_landmarks
 from faceswap.faces.downloads import folder
 from faceswap.faces.face import Face, Landmarker, as_frame
 from faceswap.faces.finder import find_faces
@@ -79,7 +79,7 @@ class TestContract:
     def test_points_lie_on_the_face(
         self, landmarker: Landmarker, detector: CenterFace, portrait: Frame
     ) -> None:
-        guess = guess_points(detector.detect(portrait)[0])
+        guess = initial_landmarks(detector.detect(portrait)[0])
         [answer] = landmarker.locate(portrait, [guess])
         assert answer.points.shape == (68, 2)
         assert answer.forehead.shape == (13, 2)
@@ -116,7 +116,7 @@ class TestContract:
 def test_several_faces_at_once_are_as_one_by_one(
     builtin: BuiltinLandmarker, detector: CenterFace, portrait: Frame
 ) -> None:
-    guess = guess_points(detector.detect(portrait)[0])
+    guess = initial_landmarks(detector.detect(portrait)[0])
     guesses = [guess, guess + 3, guess + 250]
     together = builtin.locate(portrait, guesses)
     alone = [builtin.locate(portrait, [one])[0] for one in guesses]
@@ -291,7 +291,7 @@ def test_fan_that_cannot_be_loaded_says_what_to_do(monkeypatch: pytest.MonkeyPat
         raise RuntimeError("a size is wrong")
 
     monkeypatch.setattr(face_alignment, "FaceAlignment", broken)
-    monkeypatch.setattr(module, "paths_of", lambda name: [])
+    monkeypatch.setattr(module, "weights_paths", lambda name: [])
     with pytest.raises(AssetError, match=r"a size is wrong.*--landmarks builtin"):
         make_landmarker("fan", "cpu")
     with pytest.raises(OptionsError, match="builtin, fan"):

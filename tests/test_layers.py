@@ -14,7 +14,14 @@ from faceswap.lab.framework.models import build
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import PRESETS
 from faceswap.training import bf16_support
-from faceswap.training.bf16_support import ALWAYS, KINDS, Kind, able, kinds_of, lacking
+from faceswap.training.bf16_support import (
+    ALWAYS,
+    KINDS,
+    LayerKind,
+    layer_kinds,
+    supports_bf16,
+    unsupported_layers,
+)
 
 pytestmark = pytest.mark.avx2
 CPU = torch.device("cpu")
@@ -29,9 +36,9 @@ WITHOUT_PRODUCTS = {
 
 @pytest.fixture(autouse=True)
 def tried_anew() -> Iterator[None]:
-    able.cache_clear()
+    supports_bf16.cache_clear()
     yield
-    able.cache_clear()
+    supports_bf16.cache_clear()
 
 
 def works(model: nn.Module, shape: tuple[int, ...]) -> bool:
@@ -49,10 +56,10 @@ def test_the_older_instructions_are_in_force_where_they_are_asked_for() -> None:
     if os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2":
         assert torch.backends.cpu.get_cpu_capability() == "AVX2"
         assert not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        assert not able("LSTM", CPU)
+        assert not supports_bf16("LSTM", CPU)
     else:
         # No processor is taken for a lesser one than it is.
-        assert able("LSTM", CPU) or not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        assert supports_bf16("LSTM", CPU) or not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def test_each_kind_is_found_to_be_what_it_is_here() -> None:
@@ -60,17 +67,17 @@ def test_each_kind_is_found_to_be_what_it_is_here() -> None:
         layer = nn.LSTM(40, 30, 2) if name == "LSTM" else kind.make()
         if name != "attention":
             shape = (5, 3, 40) if name == "LSTM" else kind.shape
-            assert able(name, CPU) == works(layer, shape), name
-    assert all(able(name, CPU) for name in KINDS if name != "LSTM")
+            assert supports_bf16(name, CPU) == works(layer, shape), name
+    assert all(supports_bf16(name, CPU) for name in KINDS if name != "LSTM")
 
 
 def test_trying_changes_no_chance_and_works_from_inside_inference() -> None:
     before = torch.get_rng_state()
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        found = {name: able(name, CPU) for name in KINDS}
+        found = {name: supports_bf16(name, CPU) for name in KINDS}
     assert torch.equal(torch.get_rng_state(), before)
-    able.cache_clear()
-    assert found == {name: able(name, CPU) for name in KINDS}
+    supports_bf16.cache_clear()
+    assert found == {name: supports_bf16(name, CPU) for name in KINDS}
 
 
 class Poor(nn.Linear):
@@ -112,17 +119,17 @@ def test_what_fails_or_gives_something_else_is_not_relied_on(
     change: Callable[[Tensor], Tensor], can: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
-        bf16_support.KINDS, "linear", Kind((nn.Linear,), lambda: Poor(change), (3, 4))
+        bf16_support.KINDS, "linear", LayerKind((nn.Linear,), lambda: Poor(change), (3, 4))
     )
-    assert able("linear", CPU) == can
-    assert lacking(nn.Linear(2, 2), CPU) == (() if can else ("linear",))
+    assert supports_bf16("linear", CPU) == can
+    assert unsupported_layers(nn.Linear(2, 2), CPU) == (() if can else ("linear",))
 
 
 def test_a_models_kinds_are_those_of_its_layers_and_what_all_do() -> None:
-    assert set(kinds_of(nn.Tanh())) == ALWAYS
-    assert set(kinds_of(build(CONFIGS["lab-lstm"]))) == {*ALWAYS, "LSTM"}
-    assert set(kinds_of(build(CONFIGS["lab-patches"]))) == {*ALWAYS, "attention"}
-    assert "transposed convolution" in kinds_of(build(CONFIGS["lab-conv"]))
+    assert set(layer_kinds(nn.Tanh())) == ALWAYS
+    assert set(layer_kinds(build(CONFIGS["lab-lstm"]))) == {*ALWAYS, "LSTM"}
+    assert set(layer_kinds(build(CONFIGS["lab-patches"]))) == {*ALWAYS, "attention"}
+    assert "transposed convolution" in layer_kinds(build(CONFIGS["lab-conv"]))
 
 
 def test_no_model_has_layers_that_nobody_tries() -> None:

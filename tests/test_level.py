@@ -3,32 +3,32 @@ import random
 
 import pytest
 
-from faceswap.training.loss_monitor import Level
+from faceswap.training.loss_monitor import LossStatistics
 
 
-def learnt(losses: list[float]) -> Level:
-    level = Level()
+def learnt(losses: list[float]) -> LossStatistics:
+    level = LossStatistics()
     for loss in losses:
-        assert not level.far_above(loss)
+        assert not level.is_spike(loss)
         level.add(loss)
     return level
 
 
 def test_of_little_nothing_is_far_above() -> None:
-    assert not Level().far_above(1e30)
-    assert not learnt([0.1, 0.1]).far_above(1e30)
+    assert not LossStatistics().is_spike(1e30)
+    assert not learnt([0.1, 0.1]).is_spike(1e30)
 
 
 @pytest.mark.parametrize("noise", [0.03, 0.1, 0.2])
 def test_noise_is_not_far_above_but_a_collapse_is(noise: float) -> None:
     chance = random.Random(1)
     level = learnt([0.1 * math.exp(chance.gauss(0, noise)) for _ in range(20_000)])
-    assert level.far_above(1.4)
+    assert level.is_spike(1.4)
 
 
 def test_a_fast_fall_leaves_a_collapse_visible() -> None:
     level = learnt([1.0, 0.6, 0.4, 0.3, 0.25, 0.22])
-    assert level.far_above(1.4)
+    assert level.is_spike(1.4)
 
 
 def test_a_climb_that_is_slow_is_followed() -> None:
@@ -43,8 +43,8 @@ def test_a_rate_that_starts_anew_explains_twice_the_loss() -> None:
 def test_losses_below_nothing_have_a_level_too() -> None:
     chance = random.Random(2)
     level = learnt([-500 + chance.gauss(0, 10) for _ in range(1000)])
-    assert not level.far_above(-300)
-    assert level.far_above(5000)
+    assert not level.is_spike(-300)
+    assert level.is_spike(5000)
 
 
 def test_what_is_not_finite_is_not_learnt_from() -> None:
@@ -52,10 +52,10 @@ def test_what_is_not_finite_is_not_learnt_from() -> None:
     level.add(float("inf"))
     assert level.mean == pytest.approx(0.1)
     assert level.count == 2
-    assert not level.far_above(float("nan"))
+    assert not level.is_spike(float("nan"))
 
 
 def test_it_goes_into_json_and_back() -> None:
     level = learnt([0.3, 0.2, 0.25])
-    assert Level.of(level.numbers()) == level
-    assert Level.of({}) == Level()
+    assert LossStatistics.from_dict(level.as_dict()) == level
+    assert LossStatistics.from_dict({}) == LossStatistics()

@@ -18,7 +18,7 @@ from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
-from faceswap.training.run_lock import LOCK, held
+from faceswap.training.run_lock import LOCK_NAME, hold_run
 
 HOLDER = """
 import sys, time
@@ -38,32 +38,32 @@ def test_a_run_is_held_by_one_process_and_let_go_of_with_it(tmp_path: Path) -> N
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(ProjectError, match="is being trained already"), held(folder):
+        with pytest.raises(ProjectError, match="is being trained already"), hold_run(folder):
             pass
-        with held(folder, leads=False), held(folder.with_name("other")):
+        with hold_run(folder, leads=False), hold_run(folder.with_name("other")):
             pass
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
-    with held(folder):
+    with hold_run(folder):
         (folder / "made").touch()
-    assert sorted(p.name for p in folder.iterdir()) == [LOCK, "made"]
+    assert sorted(p.name for p in folder.iterdir()) == [LOCK_NAME, "made"]
 
 
 def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="refused"), held(tmp_path / "model" / "main"):
+    with pytest.raises(ValueError, match="refused"), hold_run(tmp_path / "model" / "main"):
         raise ValueError("refused")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "old").mkdir()
-    with held(tmp_path / "old"):
+    with hold_run(tmp_path / "old"):
         pass
     assert (tmp_path / "old").is_dir()
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="Cannot write in"), held(tmp_path / "file"):
+    with pytest.raises(OutputError, match="Cannot write in"), hold_run(tmp_path / "file"):
         pass
 
 
@@ -72,7 +72,7 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         raise NotImplementedError
 
     monkeypatch.setattr(FileLock, "acquire", lacking)
-    with pytest.raises(OutputError, match="has no locks for files"), held(tmp_path / "run"):
+    with pytest.raises(OutputError, match="has no locks for files"), hold_run(tmp_path / "run"):
         pass
 
 
@@ -85,7 +85,7 @@ def test_training_stands_in_nobody_s_way(
     turn = ConvertOptions(
         project=project.folder, name="other", output=tmp_path / "o.mkv", device="cpu"
     )
-    untaught(project.model / "other")
+    untaught(project.runs_folder / "other")
     teaching = options(project.folder, steps=1000)
     with closing(train(teaching)) as job:
         while not isinstance(next(job), Metrics):
@@ -94,8 +94,8 @@ def test_training_stands_in_nobody_s_way(
             finished(train(teaching))
         finished(extract(finding))
         finished(extract(finding.model_copy(update={"redo": True, "size": 80})))
-        assert exclude(project.faces("a"), ["000003.png"])
-        assert restore(project.faces("a"), ["000003.png"])
+        assert exclude(project.crops_folder("a"), ["000003.png"])
+        assert restore(project.crops_folder("a"), ["000003.png"])
         project.set_video("b", clip)
         assert finished(convert(turn))[1].swapped == 8
         next(job)

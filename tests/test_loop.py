@@ -15,8 +15,8 @@ from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
 from faceswap.training import bf16_support, model_evaluation
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
-from faceswap.training.distributed import Group
-from faceswap.training.loop import Loop
+from faceswap.training.distributed import ProcessGroup
+from faceswap.training.loop import TrainingLoop
 from faceswap.training.optimisers import OptimiserName
 from faceswap.training.state import LoopConfig
 
@@ -79,7 +79,7 @@ def test_closing_saves_and_an_untouched_run_is_not_saved_again(tmp_path: Path) -
     next(run)
     run.close()
     saved = newest_checkpoint(tmp_path)
-    assert read_checkpoint(saved).numbers["step"] == loop.state.step > 0
+    assert read_checkpoint(saved).metadata["step"] == loop.state.step > 0
     before = saved.stat().st_mtime_ns
     again = resumed(tmp_path, steps=loop.state.step)
     list(again.run())
@@ -102,7 +102,7 @@ def test_a_run_by_the_clock_ends_in_time_with_the_rate_down(
 
 
 def test_saves_by_step_and_keeps_the_last(tmp_path: Path) -> None:
-    events = list(line_loop(tmp_path, save_steps=10, keep=2).run())
+    events = list(line_loop(tmp_path, save_steps=10, keep_checkpoints=2).run())
     assert [e.path.name for e in of_kind(events, Saved)] == [
         f"step-{step:09d}.safetensors" for step in range(10, 61, 10)
     ]
@@ -158,7 +158,7 @@ def test_a_run_that_never_was_good_ends_with_advice(tmp_path: Path) -> None:
 def test_out_of_memory_parts_the_batch_and_keeps_the_result(
     batch: int, sizes: list[int], tmp_path: Path
 ) -> None:
-    whole = line_loop(tmp_path / "whole", steps=3, batch=batch)
+    whole = line_loop(tmp_path / "whole", steps=3, batch_size=batch)
     whole_events = list(whole.run())
     task = Line()
 
@@ -168,7 +168,7 @@ def test_out_of_memory_parts_the_batch_and_keeps_the_result(
         return found
 
     task.disturb = small_memory
-    loop = line_loop(tmp_path / "parts", task, steps=3, batch=batch)
+    loop = line_loop(tmp_path / "parts", task, steps=3, batch_size=batch)
     events = list(loop.run())
     assert task.sizes == sizes
     assert [n.message.split(" parts")[0][-1] for n in of_kind(events, Notice)] == ["2", "4"]
@@ -243,7 +243,7 @@ def test_a_preview_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_previews_of_a_week_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_evaluation, "PREVIEWS", 10)
+    monkeypatch.setattr(model_evaluation, "MAX_PREVIEWS", 10)
     list(line_loop(tmp_path, steps=200, preview_seconds=1e-6).run())
     names = sorted(p.name for p in (tmp_path / "previews").iterdir())
     assert 5 <= len(names) <= 10
@@ -255,7 +255,9 @@ def test_another_optimiser_or_architecture_is_refused(tmp_path: Path) -> None:
     list(line_loop(tmp_path).run())
     with pytest.raises(CheckpointError, match="trained with AdamW, not Lion"):
         resumed(tmp_path, optimiser="lion")
-    other = Loop(Line(), nn.Linear(5, 5), LoopConfig(precision="fp32"), tmp_path, "line", {}, CPU)
+    other = TrainingLoop(
+        Line(), nn.Linear(5, 5), LoopConfig(precision="fp32"), tmp_path, "line", {}, CPU
+    )
     with pytest.raises(CheckpointError, match="another architecture"):
         other.resume(read_checkpoint(newest_checkpoint(tmp_path)))
 
@@ -283,19 +285,19 @@ def test_saves_by_the_clock(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path / "2").name == "step-000000060.safetensors"
 
 
-class Twins(Group):
+class Twins(ProcessGroup):
     """Two processes as the first one sees them, without the second."""
 
     asked: ClassVar[list[float]] = []
 
-    def wrapped(self, model: nn.Module) -> nn.Module:
+    def wrap_model(self, model: nn.Module) -> nn.Module:
         return model
 
-    def agreed(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         self.asked.append(value)
         return value
 
-    def mean(self, values: Tensor) -> Tensor:
+    def all_reduce_mean(self, values: Tensor) -> Tensor:
         return values
 
 
@@ -318,9 +320,11 @@ def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Pa
     asked = []
     for changes in ({"steps": 60}, {"minutes": 10.0}):
         Twins.asked.clear()
-        config = LoopConfig(batch=8, precision="fp32", report_steps=20, **changes)
+        config = LoopConfig(batch_size=8, precision="fp32", report_steps=20, **changes)
         model = nn.Linear(3, 4, bias=False)
-        loop = Loop(Line(), model, config, tmp_path / str(changes), "line", {}, CPU, Twins(0, 2))
+        loop = TrainingLoop(
+            Line(), model, config, tmp_path / str(changes), "line", {}, CPU, Twins(0, 2)
+        )
         run = loop.run()
         for _ in run:
             if loop.state.step >= 60:
@@ -332,20 +336,20 @@ def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Pa
 
 
 def test_batch_and_rate_that_were_found_are_gone_on_with(tmp_path: Path) -> None:
-    loop = line_loop(tmp_path, rate=1e-6)
+    loop = line_loop(tmp_path, learning_rate=1e-6)
     before = loop.state.snapshot().tensors
     events = list(loop.tune(batch=True, rate=True))
     assert len(of_kind(events, Notice)) == 2
     after = loop.state.snapshot().tensors
     assert all(torch.equal(after[name], value) for name, value in before.items())
     found = loop.state.notes["found"]
-    assert found == {"batch": loop.config.batch, "rate": loop.config.rate}
+    assert found == {"batch": loop.config.batch_size, "rate": loop.config.learning_rate}
     assert loop.stepper.config is loop.config
     metrics = of_kind(list(loop.run()), Metrics)[0].values
     assert metrics["rate"] == pytest.approx(found["rate"] * 20 / 50, rel=0.9)
     assert metrics["rate"] > 1e-5
     saved = read_checkpoint(newest_checkpoint(tmp_path))
-    assert saved.numbers["notes"]["found"] == found
+    assert saved.metadata["notes"]["found"] == found
 
 
 class _Over(nn.Module):
@@ -369,20 +373,20 @@ class _Lines(Line):
 def test_a_run_begun_in_bfloat16_goes_on_where_its_layers_are_not_possible_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bf16_support, "able", lambda name, device: True)
+    monkeypatch.setattr(bf16_support, "supports_bf16", lambda name, device: True)
     monkeypatch.setattr("faceswap.training.precision.fastest_precision", lambda device: "bf16")
 
-    def run(steps: int) -> tuple[Loop, list[Event]]:
-        config = LoopConfig(steps=steps, batch=8)
-        loop = Loop(_Lines(), _Over(), config, tmp_path, "line", {}, CPU)
-        checkpoint, _ = CheckpointFolder(tmp_path).go_on()
+    def run(steps: int) -> tuple[TrainingLoop, list[Event]]:
+        config = LoopConfig(steps=steps, batch_size=8)
+        loop = TrainingLoop(_Lines(), _Over(), config, tmp_path, "line", {}, CPU)
+        checkpoint, _ = CheckpointFolder(tmp_path).load_for_resume()
         if checkpoint is not None:
             loop.resume(checkpoint)
         return loop, list(loop.run())
 
     first, events = run(5)
     assert (first.state.precision, of_kind(events, Notice)) == ("bf16", [])
-    monkeypatch.setattr(bf16_support, "able", lambda name, device: name != "LSTM")
+    monkeypatch.setattr(bf16_support, "supports_bf16", lambda name, device: name != "LSTM")
     for steps in (10, 15):  # said once each time that it is started
         second, events = run(steps)
         assert second.state.precision == "fp32"
@@ -391,13 +395,13 @@ def test_a_run_begun_in_bfloat16_goes_on_where_its_layers_are_not_possible_in_it
             "is computed in float32."
         ]
     saved = read_checkpoint(newest_checkpoint(tmp_path))
-    assert saved.numbers["precision"] == "fp32"
+    assert saved.metadata["precision"] == "fp32"
 
 
 class _Apart(Twins):
     """The other process can't do what this one can."""
 
-    def mean(self, values: Tensor) -> Tensor:
+    def all_reduce_mean(self, values: Tensor) -> Tensor:
         return values / 2
 
 
@@ -408,7 +412,9 @@ def test_bfloat16_is_taken_only_where_all_processes_take_it(
     found = []
     for kind in (Twins, _Apart):
         model = nn.Linear(3, 4)
-        loop = Loop(Line(), model, LoopConfig(batch=8), tmp_path, "line", {}, CPU, kind(0, 2))
+        loop = TrainingLoop(
+            Line(), model, LoopConfig(batch_size=8), tmp_path, "line", {}, CPU, kind(0, 2)
+        )
         found.append((loop.state.precision, [n.message for n in loop.stepper.notices]))
     told = "Not all processes can compute in bfloat16, so all compute in float32."
     assert found == [("bf16", []), ("fp32", [told])]

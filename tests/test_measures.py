@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from drawn_faces import draw, draw_project
 
-from faceswap.faces.crop_stats import Measures
+from faceswap.faces.crop_stats import CropStats
 from faceswap.faces.crops import write_crop
 from faceswap.faces.exclusion import exclude
 
 
 def test_a_crop_that_was_replaced_is_measured_again(tmp_path: Path) -> None:
-    folder = draw_project(tmp_path / "p", 12).faces("b")
+    folder = draw_project(tmp_path / "p", 12).crops_folder("b")
     names = sorted(path.name for path in folder.glob("*.png"))[:3]
-    kept = Measures(tmp_path / "p")
+    kept = CropStats(tmp_path / "p")
     first = np.array(kept.measure("b", folder, names, 60), np.float32)
     assert kept.known("b", folder, names) == pytest.approx(first)
     image, record = draw("b", 0.0, 0.5, 1)

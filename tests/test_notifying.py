@@ -15,8 +15,8 @@ from faceswap import notifications
 from faceswap.errors import OptionsError, OutputError, TrainingError
 from faceswap.events import Event, Notice, Progress, Summary
 from faceswap.jobs.swap import SwapOptions
-from faceswap.notifications import notified
-from faceswap.options import words_of
+from faceswap.notifications import with_notifications
+from faceswap.options import split_command
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
 
@@ -65,7 +65,7 @@ def lines(note: Path, count: int) -> list[str]:
 
 def test_trouble_and_the_end_are_told(writer: tuple[str, Path]) -> None:
     command, note = writer
-    events, summary = finished(notified(job(troubles=3), command, {"RUN": "main"}))
+    events, summary = finished(with_notifications(job(troubles=3), command, {"RUN": "main"}))
     assert summary.text() == "All is done."
     assert len(events) >= 5
     # The same trouble again is not told again.
@@ -78,9 +78,11 @@ def test_trouble_and_the_end_are_told(writer: tuple[str, Path]) -> None:
 def test_failing_and_being_stopped_are_told(writer: tuple[str, Path]) -> None:
     command, note = writer
     with pytest.raises(TrainingError):
-        finished(notified(job(TrainingError("It diverged."), 0), command, {"RUN": "main"}))
+        finished(
+            with_notifications(job(TrainingError("It diverged."), 0), command, {"RUN": "main"})
+        )
     assert lines(note, 1) == ["failed|main|faceswap: It diverged."]
-    stopped = notified(job(troubles=0), command, {"RUN": "main"})
+    stopped = with_notifications(job(troubles=0), command, {"RUN": "main"})
     next(stopped)
     stopped.close()
     assert lines(note, 2)[1].startswith("stopped|main|faceswap: It was stopped")
@@ -90,13 +92,13 @@ def test_a_command_that_fails_is_told_once_and_ends_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fails = f"'{sys.executable}' -c 'raise SystemExit(3)'"
-    events, summary = finished(notified(job(), fails, {}))
+    events, summary = finished(with_notifications(job(), fails, {}))
     assert summary.text()
     told = [e.message for e in events if isinstance(e, Notice) and "--notify" in e.message]
     assert told == [f"--notify {sys.executable} failed: it ended with the code 3."]
     monkeypatch.setattr(notifications, "_LONGEST", 0.2)
     sleeps = f"'{sys.executable}' -c 'import time; time.sleep(60)'"
-    events, _ = finished(notified(job(troubles=0), sleeps, {}))
+    events, _ = finished(with_notifications(job(troubles=0), sleeps, {}))
     assert isinstance(events[-1], Notice)
     assert "took longer than 0 seconds and was ended" in events[-1].message
 
@@ -105,9 +107,9 @@ def test_without_a_command_or_as_a_follower_nothing_is_run(
     writer: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, note = writer
-    finished(notified(job(), None, {}))
+    finished(with_notifications(job(), None, {}))
     monkeypatch.setenv("RANK", "1")
-    finished(notified(job(), command, {}))
+    finished(with_notifications(job(), command, {}))
     assert not note.exists()
 
 
@@ -128,9 +130,9 @@ def test_what_cannot_be_run_is_refused_before_the_work(
 
 
 def test_words_are_parted_as_the_system_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert words_of("mail -s 'a b' you") == ["mail", "-s", "a b", "you"]
+    assert split_command("mail -s 'a b' you") == ["mail", "-s", "a b", "you"]
     monkeypatch.setattr("faceswap.options.os.name", "nt")
-    assert words_of("\"C:\\Program Files\\mail.exe\" -s 'a b'") == [
+    assert split_command("\"C:\\Program Files\\mail.exe\" -s 'a b'") == [
         "C:\\Program Files\\mail.exe",
         "-s",
         "a b",
@@ -147,9 +149,9 @@ def test_a_run_tells_and_does_not_remember_the_command(
     assert line.startswith("done|main|faceswap: Step 1")
     # A run's file that comes from elsewhere must not bring a command with it.
     was = read_checkpoint(summary.model)
-    assert "notify" not in was.numbers["notes"]["begun"]
-    was.numbers["notes"]["begun"]["notify"] = command
-    write_checkpoint(was.path, was.kind, was.config, was.numbers, was.tensors)
+    assert "notify" not in was.metadata["notes"]["begun"]
+    was.metadata["notes"]["begun"]["notify"] = command
+    write_checkpoint(was.path, was.kind, was.config, was.metadata, was.tensors)
     events, _ = finish(TrainOptions(project=folder, steps=2, device="cpu"))
     assert notices(events)
     assert len(lines(note, 1)) == 1

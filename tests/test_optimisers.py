@@ -4,14 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.training.learning_rate_schedule import rate_factor, scale_rate, set_rate
+from faceswap.training.learning_rate_schedule import (
+    learning_rate_factor,
+    scale_learning_rate,
+    set_learning_rate,
+)
 from faceswap.training.optimisers import (
     AdaBelief,
     Lion,
     OptimiserName,
-    average_,
     make_optimiser,
-    take_step,
+    optimiser_step,
+    update_ema_,
 )
 
 
@@ -63,11 +67,11 @@ def test_a_step_found_bad_changes_nothing(name: OptimiserName) -> None:
     before = p.detach().clone()
     state = {k: v.clone() for k, v in optimiser.state[p].items()}
     p.grad = torch.tensor([1.0, float("nan"), 1.0])
-    take_step(optimiser, torch.ones(()))
+    optimiser_step(optimiser, torch.ones(()))
     assert torch.equal(p, before)
     assert all(torch.equal(optimiser.state[p][k], v) for k, v in state.items())
     p.grad = torch.ones(3)
-    take_step(optimiser, torch.zeros(()))
+    optimiser_step(optimiser, torch.zeros(()))
     assert (p < before).all()
 
 
@@ -76,7 +80,7 @@ def test_each_finds_the_minimum(name: OptimiserName) -> None:
     p = nn.Parameter(torch.tensor([3.0, -2.0]))
     optimiser = make_optimiser(name, [p], 0.1, decay=0.0)
     for step in range(800):
-        set_rate(optimiser, rate_factor(step, 10, step / 800))
+        set_learning_rate(optimiser, learning_rate_factor(step, 10, step / 800))
         optimiser.zero_grad()
         (p - torch.tensor([1.0, 1.0])).square().sum().backward()
         optimiser.step()
@@ -90,17 +94,17 @@ def test_frozen_parameters_are_left_out() -> None:
 
 
 def test_rate_warms_up_and_falls() -> None:
-    assert rate_factor(0, 10, 0.0) == pytest.approx(0.1)
-    assert rate_factor(9, 10, 0.0) == pytest.approx(1.0)
-    assert rate_factor(500, 10, 0.5) == pytest.approx(0.51)
-    assert rate_factor(500, 10, 1.0) == pytest.approx(0.02)
-    assert rate_factor(500, 10, None) == 1.0
+    assert learning_rate_factor(0, 10, 0.0) == pytest.approx(0.1)
+    assert learning_rate_factor(9, 10, 0.0) == pytest.approx(1.0)
+    assert learning_rate_factor(500, 10, 0.5) == pytest.approx(0.51)
+    assert learning_rate_factor(500, 10, 1.0) == pytest.approx(0.02)
+    assert learning_rate_factor(500, 10, None) == 1.0
 
 
 def test_set_rate_scales_what_it_was_made_with() -> None:
     optimiser = make_optimiser("adamw", [nn.Parameter(torch.ones(1))], 0.1)
     for factor in (0.5, 0.25):
-        set_rate(optimiser, factor)
+        set_learning_rate(optimiser, factor)
         assert optimiser.param_groups[0]["lr"] == pytest.approx(0.1 * factor)
 
 
@@ -108,9 +112,9 @@ def test_average_starts_quickly_and_copies_buffers() -> None:
     mine, theirs = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
     nn.init.constant_(theirs.weight, 2.0)
     theirs.running_mean = torch.tensor([5.0])
-    average_(mine, theirs, step=0, decay=0.999)
+    update_ema_(mine, theirs, step=0, decay=0.999)
     assert mine.weight.item() == pytest.approx(1 + 0.9)
-    average_(mine, theirs, step=10**6, decay=0.9)
+    update_ema_(mine, theirs, step=10**6, decay=0.9)
     assert mine.weight.item() == pytest.approx(1.9 + 0.1 * 0.1)
     assert mine.running_mean is not None
     assert mine.running_mean.item() == 5.0
@@ -121,7 +125,7 @@ def test_a_scaled_rate_is_that_of_one_made_with_it(name: OptimiserName) -> None:
     rates = []
     for made, factor in ((0.1, 0.5), (0.05, 1.0)):
         optimiser = make_optimiser(name, [nn.Parameter(torch.ones(3))], made)
-        scale_rate(optimiser, factor)
-        set_rate(optimiser, 0.3)
+        scale_learning_rate(optimiser, factor)
+        set_learning_rate(optimiser, 0.3)
         rates.append(optimiser.param_groups[0]["lr"])
     assert rates[0] == pytest.approx(rates[1])

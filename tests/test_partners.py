@@ -7,14 +7,14 @@ from torch import Tensor
 
 from faceswap.faces.align import crop_matrix, face_similarity, head_pose, mean_face, transform
 from faceswap.swap.training.pair_matching import (
-    Shapes,
-    imitation,
-    partners,
-    resting,
-    retold,
+    LandmarkSet,
+    match_faces,
+    neutral_landmarks,
+    retarget,
+    retarget_landmarks,
     turned_mean,
 )
-from faceswap.swap.training.pair_sampler import Pairing
+from faceswap.swap.training.pair_sampler import PairSampler
 from faceswap.training import augment
 
 CPU = torch.device("cpu")
@@ -37,26 +37,26 @@ def face(jaw: float = 1.0, eyes: float = 1.0, mouth: float = 0.0, shut: float = 
     return points
 
 
-def shapes(*faces: Tensor, yaws: Tensor | None = None, gazes: Tensor | None = None) -> Shapes:
+def shapes(*faces: Tensor, yaws: Tensor | None = None, gazes: Tensor | None = None) -> LandmarkSet:
     count = len(faces)
     poses = torch.zeros(count, 2)
     if yaws is not None:
         poses[:, 0] = yaws
-    return Shapes(torch.stack(faces), poses, torch.zeros(count, 2) if gazes is None else gazes)
+    return LandmarkSet(torch.stack(faces), poses, torch.zeros(count, 2) if gazes is None else gazes)
 
 
 def opening(points: Tensor, pairs: tuple[list[int], list[int]]) -> Tensor:
     return (points[:, pairs[1], 1] - points[:, pairs[0], 1]).mean(1)
 
 
-def person(count: int, jaw: float, eyes: float, talks: float, away: float = 0.0) -> Shapes:
+def person(count: int, jaw: float, eyes: float, talks: float, away: float = 0.0) -> LandmarkSet:
     """Faces of a person who looks ``away`` and around there and opens their mouth to ``talks``."""
     random = torch.Generator().manual_seed(round(100 * jaw))
     mouths = torch.rand(count, generator=random) * talks
     poses = torch.rand(count, 2, generator=random) * 30 - 15 + away
     faces = torch.stack([face(jaw, eyes, float(m)) for m in mouths])
     faces = faces + turned_mean(poses) - turned_mean(torch.zeros(1, 2))
-    return Shapes(faces, poses, torch.zeros(count, 2))
+    return LandmarkSet(faces, poses, torch.zeros(count, 2))
 
 
 def test_the_mean_face_turns_as_heads_do() -> None:
@@ -78,7 +78,7 @@ def test_the_mean_face_turns_as_heads_do() -> None:
 
 def test_people_are_told_apart_from_what_they_do() -> None:
     a, b = person(60, 1.0, 0.6, 0.3, away=12), person(60, 1.2, 1.0, 0.0)
-    rests = resting({"a": a, "b": b})
+    rests = neutral_landmarks({"a": a, "b": b})
     assert torch.allclose(rests["a"], face(1.0, 0.6), atol=0.025)
     assert torch.allclose(rests["b"], face(1.2, 1.0), atol=0.025)
 
@@ -87,15 +87,15 @@ def test_a_mouth_that_is_seen_a_little_open_is_a_shut_one() -> None:
     a, b = person(60, 1.0, 0.6, 0.3), person(60, 1.2, 1.0, 0.3)
     seen = b.points.clone()
     seen[:, 65:68, 1] += 0.05
-    rests = resting({"a": a, "b": Shapes(seen, b.poses, b.gazes)})
-    shut = retold(shapes(face(1.0, 0.6)), rests["a"], rests["b"])
+    rests = neutral_landmarks({"a": a, "b": LandmarkSet(seen, b.poses, b.gazes)})
+    shut = retarget_landmarks(shapes(face(1.0, 0.6)), rests["a"], rests["b"])
     assert float(opening(shut, LIPS)) == pytest.approx(0.05, abs=0.02)
 
 
 def test_another_person_does_the_same_with_their_own_face() -> None:
     own, other = face(1.0, 0.6), face(1.2, 1.0)
     doing = shapes(face(1.0, 0.6, mouth=0.2), face(1.0, 0.6, shut=1.0), face(1.0, 0.6, shut=0.5))
-    told = retold(doing, own, other)
+    told = retarget_landmarks(doing, own, other)
     assert torch.allclose(told[0], face(1.2, 1.0, mouth=0.2), atol=1e-5)
     for number, shut in ((1, 1.0), (2, 0.5)):
         wanted = face(1.2, 1.0, shut=shut)
@@ -120,8 +120,8 @@ def test_the_partner_is_the_one_who_does_the_same() -> None:
         yaws=torch.tensor([0.0, 0.0, 0.0, 14.0, 14.0]),
         gazes=torch.tensor([[0.0, 0], [0.0, 0], [0.0, 0], [0.3, 0], [0.0, 0]]),
     )
-    assert partners(doing, others, own, other)[:, 0].tolist() == [2, 1, 4]
-    assert partners(doing, others, own, other, count=9).shape == (3, 5)
+    assert match_faces(doing, others, own, other)[:, 0].tolist() == [2, 1, 4]
+    assert match_faces(doing, others, own, other, count=9).shape == (3, 5)
 
 
 def test_an_imitation_reaches_what_it_can_and_says_what_it_cannot() -> None:
@@ -137,13 +137,13 @@ def test_an_imitation_reaches_what_it_can_and_says_what_it_cannot() -> None:
         "lashes of shut eyes": (face(shut=1.0), face(shut=1.0), 0.4),
     }
     gazes = torch.tensor([[gaze, 0.0] for *_, gaze in cases.values()])
-    found = imitation(
+    found = retarget(
         shapes(*(own for own, *_ in cases.values())),
         shapes(*(like for _, like, _ in cases.values()), gazes=gazes),
         rest,
         rest,
     )
-    trusted = dict(zip(cases, found.trust.tolist(), strict=True))
+    trusted = dict(zip(cases, found.confidence.tolist(), strict=True))
     assert {name for name, trust in trusted.items() if trust > 0.99} == {
         "the same already",
         "a little more of it",
@@ -160,8 +160,8 @@ def test_what_is_dragged_shows_the_opening_that_is_claimed() -> None:
     def shown(start: Tensor, end: Tensor) -> float:
         """How high what was between the lips is in the dragged picture."""
         size = 320
-        field = augment.resized_field(augment.drag_field(start[None], end[None], 32), size)
-        heights = augment.centres(size, CPU)
+        field = augment.resize_field(augment.displacement_field(start[None], end[None], 32), size)
+        heights = augment.pixel_centers(size, CPU)
         column = int((float(end[62, 0]) + 1) * size / 2)
         come_from = heights + field[0, :, column, 1]
         between = (come_from > float(start[62, 1])) & (come_from < float(start[66, 1]))
@@ -170,35 +170,35 @@ def test_what_is_dragged_shows_the_opening_that_is_claimed() -> None:
     rest = face()
     for opening, wanted in ((0.1, 0.1), (0.1, 0.2), (0.1, 0.3), (0.1, 0.08), (0.05, 0.04)):
         own, like = face(mouth=opening), face(mouth=wanted)
-        found = imitation(shapes(own), shapes(like), rest, rest)
-        assert found.trust > 0.9
+        found = retarget(shapes(own), shapes(like), rest, rest)
+        assert found.confidence > 0.9
         assert shown(found.start[0], found.end[0]) == pytest.approx(wanted, abs=0.02)
 
 
 def test_a_head_that_is_turned_much_farther_is_not_made_up() -> None:
     ahead = face()
     like = shapes(*(ahead + torch.tensor([x, 0.0]) for x in (0.0, 0.05, 0.08, 0.3)))
-    found = imitation(shapes(ahead, ahead, ahead, ahead), like, ahead, ahead)
+    found = retarget(shapes(ahead, ahead, ahead, ahead), like, ahead, ahead)
     moved = (found.end - found.start)[:, 27:36].norm(dim=2).mean(1)
     assert moved.tolist() == pytest.approx([0.0, 0.05, 0.06, 0.0], abs=1e-4)
-    assert found.trust[:2].tolist() == pytest.approx([1, 1], abs=1e-3)
-    assert 0.2 < found.trust[2] < 0.8
-    assert found.trust[3] == 0
+    assert found.confidence[:2].tolist() == pytest.approx([1, 1], abs=1e-3)
+    assert 0.2 < found.confidence[2] < 0.8
+    assert found.confidence[3] == 0
 
 
 def test_pairs_take_turns_in_leading() -> None:
     a, b = person(30, 1.0, 0.6, 0.3), person(50, 1.2, 1.0, 0.3)
-    pairing = Pairing({"a": a, "b": b})
+    pairing = PairSampler({"a": a, "b": b})
     drawn = {"a": torch.arange(5), "b": torch.arange(10, 15)}
-    places = pairing.draw(drawn, torch.Generator().manual_seed(0))
+    places = pairing.sample(drawn, torch.Generator().manual_seed(0))
     assert places["a"][::2].tolist() == drawn["a"][::2].tolist()
     assert places["b"][1::2].tolist() == drawn["b"][1::2].tolist()
-    followers = pairing.followers("b", places)
-    assert followers.leader == "a"
-    assert torch.equal(followers.led, a.points[places["a"][followers.rows]])
-    away = (followers.imitation.start - followers.imitation.end).norm(dim=2).mean(1)
-    free = (b.points[drawn["b"][::2]] - followers.imitation.end).norm(dim=2).mean(1)
+    followers = pairing.retargeted("b", places)
+    assert followers.driving_side == "a"
+    assert torch.equal(followers.driven_places, a.points[places["a"][followers.rows]])
+    away = (followers.retargeting.start - followers.retargeting.end).norm(dim=2).mean(1)
+    free = (b.points[drawn["b"][::2]] - followers.retargeting.end).norm(dim=2).mean(1)
     assert (away < free).float().mean() > 0.6
-    assert (followers.imitation.trust > 0.8).all()
-    again = pairing.draw(drawn, torch.Generator().manual_seed(0))
+    assert (followers.retargeting.confidence > 0.8).all()
+    again = pairing.sample(drawn, torch.Generator().manual_seed(0))
     assert all(torch.equal(places[s], again[s]) for s in "ab")

@@ -6,17 +6,17 @@ from torch import nn
 
 from faceswap.errors import OptionsError
 from faceswap.training import bf16_support, precision
-from faceswap.training.bf16_support import able
+from faceswap.training.bf16_support import supports_bf16
 from faceswap.training.precision import (
-    Choice,
     Precision,
+    PrecisionChoice,
     autocast,
-    choose,
+    choose_precision,
+    configure_device,
     fastest_precision,
-    half_precision,
+    model_autocast,
     pick_device,
-    possible,
-    prepare,
+    usable_precision,
 )
 
 pytestmark = pytest.mark.avx2
@@ -34,53 +34,57 @@ def measured_anew() -> Iterator[None]:
 @pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that is fast in bfloat16, but has no LSTM in it."""
-    monkeypatch.setattr(bf16_support, "able", lambda name, device: name != "LSTM")
+    monkeypatch.setattr(bf16_support, "supports_bf16", lambda name, device: name != "LSTM")
     monkeypatch.setattr(precision, "_seconds", lambda name: 1.0 if name == "bf16" else 2.0)
 
 
 @pytest.mark.usefixtures("old")
 def test_what_a_layer_cannot_do_counts_more_than_speed() -> None:
-    assert choose(PLAIN, CPU) == Choice("bf16")
+    assert choose_precision(PLAIN, CPU) == PrecisionChoice("bf16")
     for asked in (None, "fp32"):
-        assert choose(LSTM, CPU, asked).precision == "fp32"
-    reason = choose(LSTM, CPU).reason
+        assert choose_precision(LSTM, CPU, asked).precision == "fp32"
+    reason = choose_precision(LSTM, CPU).reason
     assert reason == (
         "LSTM layers can't be computed in bfloat16 on this machine's cpu; all of this model is "
         "computed in float32."
     )
-    assert possible(LSTM, CPU, "bf16") == Choice("fp32", reason)
-    assert choose(LSTM, CPU, "fp32").reason == possible(LSTM, CPU, "fp32").reason == ""
+    assert usable_precision(LSTM, CPU, "bf16") == PrecisionChoice("fp32", reason)
+    assert (
+        choose_precision(LSTM, CPU, "fp32").reason
+        == usable_precision(LSTM, CPU, "fp32").reason
+        == ""
+    )
     a = torch.ones(2, 2)
-    with half_precision(LSTM, CPU):
+    with model_autocast(LSTM, CPU):
         assert (a @ a).dtype == torch.float32
-    with half_precision(PLAIN, CPU):
+    with model_autocast(PLAIN, CPU):
         assert (a @ a).dtype == torch.bfloat16
 
 
 @pytest.mark.usefixtures("old")
 def test_what_is_asked_for_by_name_is_had_or_refused() -> None:
     asked: tuple[Precision, ...] = ("bf16", "fp32")
-    assert [choose(PLAIN, CPU, name).precision for name in asked] == ["bf16", "fp32"]
+    assert [choose_precision(PLAIN, CPU, name).precision for name in asked] == ["bf16", "fp32"]
     with pytest.raises(OptionsError, match="use --precision auto or fp32"):
-        choose(LSTM, CPU, "bf16")
+        choose_precision(LSTM, CPU, "bf16")
 
 
 def test_this_machine_is_judged_by_what_it_does() -> None:
-    found = possible(LSTM, CPU, "bf16")
-    assert found.precision == ("bf16" if able("LSTM", CPU) else "fp32")
-    assert bool(found.reason) != able("LSTM", CPU)
+    found = usable_precision(LSTM, CPU, "bf16")
+    assert found.precision == ("bf16" if supports_bf16("LSTM", CPU) else "fp32")
+    assert bool(found.reason) != supports_bf16("LSTM", CPU)
     with autocast(CPU, found.precision):
         LSTM(torch.ones(3, 2))[0].float().sum().backward()
 
 
 def test_a_processor_without_bfloat16_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "able", lambda name, device: False)
+    monkeypatch.setattr(precision, "supports_bf16", lambda name, device: False)
     monkeypatch.setattr(precision, "_seconds", lambda name: pytest.fail(name))
     assert fastest_precision(CPU) == "fp32"
 
 
 def test_bfloat16_is_not_taken_unasked_where_nobody_measured_it() -> None:
-    assert choose(PLAIN, MPS) == Choice("fp32")
+    assert choose_precision(PLAIN, MPS) == PrecisionChoice("fp32")
 
 
 @pytest.mark.parametrize(
@@ -139,10 +143,10 @@ def test_a_card_multiplies_in_tf32_and_looks_for_kernels(monkeypatch: pytest.Mon
     asked: list[str] = []
     monkeypatch.setattr(torch, "set_float32_matmul_precision", asked.append)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    prepare(CPU)
+    configure_device(CPU)
     assert asked == []
     assert not torch.backends.cudnn.benchmark
-    prepare(CUDA)
+    configure_device(CUDA)
     assert asked == ["high"]
     assert torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.allow_tf32

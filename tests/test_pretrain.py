@@ -28,13 +28,13 @@ def finish(*folders: Path, output: Path, **changes: Any) -> tuple[list[Event], P
 def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) -> None:
     project = draw_project(tmp_path / "project", 20)
     output = tmp_path / "people.safetensors"
-    _, summary = finish(project.faces("a"), project.faces("b"), output=output)
+    _, summary = finish(project.crops_folder("a"), project.crops_folder("b"), output=output)
     assert summary.step == 3
     assert summary.faces == 28  # of 40: some are held out, or too near to those
     assert "--from" in summary.text()
-    names = {name.split(".")[1] for name in read_checkpoint(output).part("ema")}
+    names = {name.split(".")[1] for name in read_checkpoint(output).tensors_under("ema")}
     assert names == {"encoder", "decoders"}
-    assert not any("decoders.a" in name for name in read_checkpoint(output).part("ema"))
+    assert not any("decoders.a" in name for name in read_checkpoint(output).tensors_under("ema"))
     options = TrainOptions(
         project=project.folder, steps=1, batch=2, resolution=64, device="cpu", start_from=output
     )
@@ -43,7 +43,7 @@ def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) ->
 
 
 def test_it_goes_on_where_it_was_and_overwrites_only_when_told(tmp_path: Path) -> None:
-    faces = draw_project(tmp_path / "project", 20).faces("a")
+    faces = draw_project(tmp_path / "project", 20).crops_folder("a")
     output = tmp_path / "people.safetensors"
     finish(faces, output=output)
     with pytest.raises(OutputError, match="exists already"):
@@ -79,7 +79,7 @@ def test_faces_are_found_in_plain_pictures(sample: Path, tmp_path: Path) -> None
 
 
 def test_a_batch_that_was_found_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    faces = draw_project(tmp_path / "project", 20).faces("a")
+    faces = draw_project(tmp_path / "project", 20).crops_folder("a")
     output = tmp_path / "people.safetensors"
     searched = []
 
@@ -88,13 +88,13 @@ def test_a_batch_that_was_found_stays(tmp_path: Path, monkeypatch: pytest.Monkey
         yield 2
         return 3
 
-    monkeypatch.setattr(batch_size_finder, "fastest_batch", search)
+    monkeypatch.setattr(batch_size_finder, "fastest_batch_size", search)
     for steps in (1, 2):
         finish(faces, output=output, batch="auto", optimiser="lion", overwrite=True, steps=steps)
     assert len(searched) == 1
     checkpoint = read_checkpoint(newest_checkpoint(tmp_path / "people.pretrain"))
-    assert checkpoint.numbers["notes"]["found"] == {"batch": 3}
-    assert checkpoint.numbers["optimiser"] == "Lion"
+    assert checkpoint.metadata["notes"]["found"] == {"batch": 3}
+    assert checkpoint.metadata["optimiser"] == "Lion"
     with pytest.raises(CheckpointError, match="trained with Lion, not AdamW"):
         finish(faces, output=output, overwrite=True, steps=3)
 

@@ -24,16 +24,16 @@ from faceswap.errors import CheckpointError, InputError, OptionsError, OutputErr
 from faceswap.events import Answer, Finished, Notice, parse
 from faceswap.faces.exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.index import FaceRow, FrameRow
-from faceswap.faces.index_browser import COLUMNS, Browser, joined
+from faceswap.faces.index_browser import COLUMNS, IndexBrowser, to_spans
 from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.preview.server import Answers
-from faceswap.preview.session import Footage
+from faceswap.preview.server import PreviewServer
+from faceswap.preview.session import FrameReader
 from faceswap.project.project import Project
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import KIND, config_of
 from faceswap.training import checkpoint
-from faceswap.training.checkpoint import CheckpointFolder, weights_of
+from faceswap.training.checkpoint import CheckpointFolder, named_weights
 from faceswap.video.reader import VideoReader
 
 FRAMES = 40
@@ -45,17 +45,17 @@ def made(tmp_path_factory: pytest.TempPathFactory, make_clip: Any) -> Path:
     """A project with footage, an index with a gap and a doubtful stretch, crops and a model."""
     clip = make_clip(width=128, height=96, frames=FRAMES)
     project = Project.open_or_make(tmp_path_factory.mktemp("preview") / "p ä")
-    with project.index() as index:
+    with project.open_index() as index:
         for side in ("a", "b"):
             project.set_video(side, clip)
             names = sorted(p.name for p in draw_side(project, side, FRAMES).glob("*.png"))
-            index.start(side, {})
+            index.reset_side(side, {})
             frames = [FrameRow(n, n, n / 25, n == 20) for n in range(FRAMES)]
             index.add(side, frames, [face(n, names[n]) for n in range(30)], {}, complete=True)
     torch.manual_seed(0)
     config = config_of("quick", 64)
-    tensors = dict(weights_of(SwapModel(config), "model"))
-    checkpoints = CheckpointFolder(project.model / "main")
+    tensors = dict(named_weights(SwapModel(config), "model"))
+    checkpoints = CheckpointFolder(project.runs_folder / "main")
     notes = {"begun": {"warp": 0.05, "batch": "auto", "rate": "auto"}, "found": {"batch": 3}}
     checkpoints.save(7, KIND, config.model_dump(), {"notes": notes}, tensors)
     return project.folder
@@ -72,7 +72,7 @@ def decoded(values: dict[str, Any]) -> np.ndarray:
 
 
 def ask(project: Path, do: str, **values: Any) -> dict[str, Any]:
-    with Answers(project, "cpu") as answers:
+    with PreviewServer(project, "cpu") as answers:
         return answers.answer(do, values)
 
 
@@ -86,7 +86,7 @@ def test_the_project_is_told(made: Path) -> None:
 
 
 def test_frames_come_in_any_order_with_their_faces(made: Path) -> None:
-    with Answers(made, "cpu") as answers:
+    with PreviewServer(made, "cpu") as answers:
         seen = {n: answers.answer("frame", {"side": "a", "frame": n}) for n in (30, 3, 4, 39, 3)}
         late = answers.answer("frame", {"side": "a", "frame": 4000})
     assert {n: told["frame"] for n, told in seen.items()} == {30: 30, 3: 3, 4: 4, 39: 39}
@@ -101,7 +101,7 @@ def test_frames_come_in_any_order_with_their_faces(made: Path) -> None:
 
 def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
     path = tmp_path / "out.png"
-    with Answers(tmp_path, "cpu") as answers:
+    with PreviewServer(tmp_path, "cpu") as answers:
         for level in (10, 200):
             part = tmp_path / "part.png"
             Image.new("L", (32, 32), level).save(part)
@@ -118,11 +118,11 @@ def test_a_clip_is_told_along_its_frames(made: Path) -> None:
     assert told["low"] == {"0": [[10, 14]]}
     assert told["gaps"] == [[30, 39]]
     assert told["cuts"] == [20]
-    assert joined([]) == []
+    assert to_spans([]) == []
 
 
 def test_faces_are_told_measured_excluded_and_restored(made: Path) -> None:
-    with Answers(made, "cpu") as answers:
+    with PreviewServer(made, "cpu") as answers:
         told = answers.answer("faces", {"side": "b"})
         names = str(told["names"]).split("\n")
         assert len(names) == FRAMES
@@ -152,7 +152,7 @@ def test_excluding_never_leaves_the_folder(tmp_path: Path) -> None:
 
 
 def test_the_swap_follows_the_look(made: Path) -> None:
-    with Answers(made, "cpu") as answers:
+    with PreviewServer(made, "cpu") as answers:
         question = {"frame": 5, "run": "main"}
         full = answers.answer("swap", {**question, "look": {}})
         none = answers.answer("swap", {**question, "look": {"opacity": 0.0}})
@@ -182,7 +182,7 @@ def test_of_a_model_the_weights_are_read_once(
         def __exit__(self, *error: Any) -> None:
             self._file.__exit__(*error)
 
-    def asked(answers: Answers) -> tuple[list[str], str, bytes]:
+    def asked(answers: PreviewServer) -> tuple[list[str], str, bytes]:
         read.clear()
         told = answers.answer("swap", {"frame": 5, "look": {}})
         said, answers.studio.notices = answers.studio.notices, []
@@ -190,14 +190,14 @@ def test_of_a_model_the_weights_are_read_once(
 
     monkeypatch.setattr(checkpoint, "safe_open", Opened)
     config = config_of("quick", 64)
-    with Answers(project, "cpu") as answers:
+    with PreviewServer(project, "cpu") as answers:
         first = asked(answers)
         assert first[0] == ["step-000000007"]
         assert asked(answers) == ([], "", first[2])
         os.utime(folder.path(7))
         assert asked(answers)[0] == ["step-000000007"]
         torch.manual_seed(1)
-        other = dict(weights_of(SwapModel(config), "ema"))
+        other = dict(named_weights(SwapModel(config), "ema"))
         folder.save(8, KIND, config.model_dump(), {}, other)
         read_anew = asked(answers)
         assert read_anew[:2] == (["step-000000008"], "")
@@ -234,7 +234,7 @@ def cut_short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_file_that_breaks_off_shows_its_last_frame(cut_short: Path) -> None:
     numbers = [frame.index for frame in VideoReader(cut_short, tolerate_damage=True)]
-    footage = Footage(cut_short)
+    footage = FrameReader(cut_short)
     assert footage.reader.info.frames == 1400
     assert len(numbers) < 300
     for number in (1399, 10**6, len(numbers), 3, len(numbers) - 1, 1200):
@@ -254,7 +254,7 @@ def test_a_frame_that_a_does_not_have_is_told(
     Project.open(project).set_video("a", cut_short)
     with pytest.raises(InputError, match=r"no frame 1390; .* \d+, as the file breaks off there\.$"):
         list(preview(preview_of(project, out, 1390)))
-    with Answers(project, "cpu") as answers:
+    with PreviewServer(project, "cpu") as answers:
         last = answers.answer("frame", {"frame": 1390})["frame"]
         assert answers.answer("swap", {"frame": 1390, "look": {}})["frame"] == last
     arguments = ["preview", "--project", str(made), "-o", str(out), "--frame"]
@@ -303,12 +303,12 @@ def test_what_is_missing_is_said(made: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "index.sqlite"
     damaged.write_bytes(b"no database at all" * 100)
     with pytest.raises(ProjectError, match="damaged"):
-        Browser(damaged).faces_at("a", 0)
+        IndexBrowser(damaged).faces_at("a", 0)
 
 
 def test_a_video_is_let_go_of_for_one_that_is_to_be_written(made: Path) -> None:
     video = Project.open(made).video("a")
-    with Answers(made, "cpu") as answers:
+    with PreviewServer(made, "cpu") as answers:
         answers.answer("frame", {"path": str(video)})
         before = answers.studio.footage(video)
         answers.answer("release", {"path": str(video)})

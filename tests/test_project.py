@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from faceswap.errors import InputError, OutputError, ProjectError
-from faceswap.faces.index_recovery import Known
-from faceswap.io.atomic import locked
+from faceswap.faces.index_recovery import ExtractionRecord
+from faceswap.io.atomic import file_lock
 from faceswap.project import project as module
 from faceswap.project import settings_file
 from faceswap.project.project import Project, fingerprint
@@ -54,7 +54,7 @@ def test_a_project_that_another_process_makes_meanwhile_is_opened(
         Project.open_or_make(folder)
         return False
 
-    monkeypatch.setattr(module, "is_ours", meanwhile)
+    monkeypatch.setattr(module, "is_project_file", meanwhile)
     assert Project.open_or_make(folder) == Project.open(folder)
 
 
@@ -93,8 +93,8 @@ def test_moved_footage_is_still_the_same(tmp_path: Path, clip: Path) -> None:
     project = Project.open_or_make(tmp_path / "p")
     project.set_video("a", clip)
     moved = clip.rename(tmp_path / "moved.mp4")
-    assert project.is_video("a", moved)
-    assert not project.is_video("b", moved)
+    assert project.is_same_video("a", moved)
+    assert not project.is_same_video("b", moved)
 
 
 def test_a_fingerprint_sees_size_start_and_end(tmp_path: Path, clip: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_killed_attempt_to_make_a_project_is_no_other_file(tmp_path: Path, cli
         (tmp_path / "p" / name).write_text("form")
     project = Project.open_or_make(tmp_path / "p")
     assert project.leftovers("a")
-    project.tidy()
+    project.remove_leftovers()
     assert not project.leftovers("a")
     project.set_video("a", clip)
     assert project.video("a") == clip
@@ -171,7 +171,7 @@ def test_a_write_that_another_holds_up_is_told_after_a_while(
     project.set_video("b", clip)
     monkeypatch.setattr(settings_file, "_WAIT", 0.05)
     before = (tmp_path / "p" / "project.toml").read_text()
-    with locked(tmp_path / "p" / ".project.lock", 0, ""):
+    with file_lock(tmp_path / "p" / ".project.lock", 0, ""):
         with pytest.raises(ProjectError, match="is being written by another program"):
             project.set_video("a", clip)
         assert project.video("b") == clip
@@ -188,28 +188,31 @@ def test_a_side_that_cannot_be_read_is_told(tmp_path: Path, entry: str) -> None:
 
 def test_what_was_noted_of_a_side_goes_with_its_footage(tmp_path: Path, clip: Path) -> None:
     project = Project.open_or_make(tmp_path / "p")
-    known = Known(tmp_path, settings={"size": 64}, frames=7, faces=9, generation=3)
-    project.note("a", clip, known)
-    assert project.known("a").settings == {"size": 64}
-    assert (project.known("a").frames, project.known("a").faces) == (7, 9)
+    known = ExtractionRecord(tmp_path, settings={"size": 64}, frames=7, faces=9, generation=3)
+    project.record_extraction("a", clip, known)
+    assert project.extraction_record("a").settings == {"size": 64}
+    assert (project.extraction_record("a").frames, project.extraction_record("a").faces) == (7, 9)
     moved = shutil.copyfile(clip, tmp_path / "moved.mp4")
     project.set_video("a", moved)
-    assert (project.video("a"), project.known("a").frames) == (moved, 7)
+    assert (project.video("a"), project.extraction_record("a").frames) == (moved, 7)
     (tmp_path / "other.mp4").write_bytes(b"other")
     project.set_video("a", tmp_path / "other.mp4")
-    assert (project.known("a").settings, project.known("a").frames) == ({}, None)
+    assert (project.extraction_record("a").settings, project.extraction_record("a").frames) == (
+        {},
+        None,
+    )
     assert project.generation("a") == 3
 
 
 def test_a_side_is_extracted_by_one_at_a_time(tmp_path: Path) -> None:
     project = Project.open_or_make(tmp_path / "p")
-    with project.extracting("a"):
-        with project.extracting("b"):
+    with project.hold_side("a"):
+        with project.hold_side("b"):
             pass
         with (
             pytest.raises(ProjectError, match=r"faces of A .* are being extracted already"),
-            project.extracting("a"),
+            project.hold_side("a"),
         ):
             pass
-    with project.extracting("a"):
+    with project.hold_side("a"):
         pass

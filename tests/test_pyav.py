@@ -9,9 +9,9 @@ import av
 import pytest
 from made_clips import write_clip
 
-from faceswap.video.compare import sound_digests
-from faceswap.video.provenance import is_labelled
-from faceswap.video.pyav import fraction, open_input, plain, plain_entries
+from faceswap.video.compare import audio_digests
+from faceswap.video.provenance import is_marked_synthetic
+from faceswap.video.pyav import fraction, open_input, printable, printable_metadata
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter
 
@@ -37,9 +37,9 @@ def test_rates_are_fractions_whatever_pyav_gives() -> None:
 
 
 def test_what_is_not_utf_8_becomes_a_replacement_character() -> None:
-    assert plain("größe") == "größe"
-    assert plain(b"caf\xe9 \xff".decode("utf-8", "surrogateescape")) == "caf� �"
-    assert plain_entries({"t\udce9": "\udcff"}) == {"t�": "�"}
+    assert printable("größe") == "größe"
+    assert printable(b"caf\xe9 \xff".decode("utf-8", "surrogateescape")) == "caf� �"
+    assert printable_metadata({"t\udce9": "\udcff"}) == {"t�": "�"}
 
 
 @pytest.fixture
@@ -71,15 +71,15 @@ def test_metadata_in_another_encoding_does_not_stop_a_video(latin: Path, tmp_pat
     video = VideoReader(latin)
     assert video.info.metadata["title"] == "caf� Z�rich"
     assert b"caf" in json.dumps(dict(video.info.metadata), ensure_ascii=False).encode()
-    assert not is_labelled(latin)
-    assert sound_digests(latin)
+    assert not is_marked_synthetic(latin)
+    assert audio_digests(latin)
     for suffix in (".mp4", ".mkv"):
         with VideoWriter(tmp_path / f"copy{suffix}", video.info) as writer:
             for frame in video:
                 writer.write(frame.image, frame.pts, frame.duration)
         copy = VideoReader(writer.path)
         assert copy.info.metadata["title"] == "caf� Z�rich"
-        assert is_labelled(copy.path)
+        assert is_marked_synthetic(copy.path)
     with open_input(tmp_path / "copy.mkv") as container:
         written = {key.lower(): value for key, value in container.streams.audio[0].metadata.items()}
     assert written["author"] == "Z�rich caf�"

@@ -26,7 +26,7 @@ from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.preview.server import Answers
+from faceswap.preview.server import PreviewServer
 from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader, read_image
 
@@ -49,8 +49,8 @@ def base(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
         patch.setattr(module, "_tracker", StandIn)
         finished(extract(ExtractOptions(video=clip, project=folder, side="a", size=64)))
     project = Project.open(folder)
-    assert exclude(project.faces("a"), ["000002_0.png"])
-    untaught(project.model / "main")
+    assert exclude(project.crops_folder("a"), ["000002_0.png"])
+    untaught(project.runs_folder / "main")
     return folder
 
 
@@ -61,7 +61,7 @@ def with_log(base: Path, folder: Path, *, notes: bool) -> None:
     with FaceIndex(base / INDEX) as old, FaceIndex(folder / INDEX) as index:
         clip = old.clip("a")
         assert clip is not None
-        index.start("a", clip.settings)
+        index.reset_side("a", clip.settings)
         index.add("a", old.frames("a"), list(old.faces("a")), clip.state, complete=True)
         for name in (INDEX, f"{INDEX}-wal", *([f"{INDEX}-shm"] if notes else [])):
             shutil.copyfile(folder / name, folder / f"copy {name}")
@@ -181,8 +181,11 @@ def test_a_project_without_an_index_says_what_to_do(base: Path, tmp_path: Path) 
     shutil.copytree(base, tmp_path / "p")
     shutil.rmtree(tmp_path / "p" / "faces")
     (tmp_path / "p" / INDEX).unlink()
-    with Project.open(tmp_path / "p").reading() as index, pytest.raises(ProjectError, match="do"):
-        Project.open(tmp_path / "p").usable(index, "a")
+    with (
+        Project.open(tmp_path / "p").open_index_read_only() as index,
+        pytest.raises(ProjectError, match="do"),
+    ):
+        Project.open(tmp_path / "p").extraction_warnings(index, "a")
     assert not (tmp_path / "p" / INDEX).exists()
     with pytest.raises(OutputError, match="Cannot open"):
         FaceIndex.reading(tmp_path / "p" / INDEX)
@@ -195,7 +198,7 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
     options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64, every=2)
     finished(extract(options))
     project, out = Project.open(tmp_path / "p"), tmp_path / "out.mkv"
-    untaught(project.model / "main")
+    untaught(project.runs_folder / "main")
     turn = ConvertOptions(project=project.folder, output=out, device="cpu", quality=0)
     finished(convert(turn))
     before = decoded(out)
@@ -241,7 +244,7 @@ def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
     def refused(*_: object) -> None:
         raise OutputError("Cannot write here.")
 
-    with Answers(project, "cpu") as answers:
+    with PreviewServer(project, "cpu") as answers:
         with monkeypatch.context() as patch:
             patch.setattr(index_recovery, "_made_anew", refused)
             for _ in range(2):

@@ -22,7 +22,7 @@ from faceswap.events import Event, Notice
 from faceswap.faces.crops import CHUNK, crop_files
 from faceswap.faces.exclusion import EXCLUDED, exclude
 from faceswap.faces.index import FaceIndex
-from faceswap.faces.index_browser import Browser
+from faceswap.faces.index_browser import IndexBrowser
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.project.project import Project
@@ -52,15 +52,15 @@ def made(options: ExtractOptions) -> Project:
     """A project whose A was extracted; two of its crops are excluded, two deleted."""
     finished(extract(options))
     project = Project.open(options.project)
-    assert len(exclude(project.faces("a"), ["000000_0.png", "000023_5.png"])) == 2
-    (project.faces("a") / "000008_1.png").unlink()
-    (project.faces("a") / "000020_4.png").unlink()
+    assert len(exclude(project.crops_folder("a"), ["000000_0.png", "000023_5.png"])) == 2
+    (project.crops_folder("a") / "000008_1.png").unlink()
+    (project.crops_folder("a") / "000020_4.png").unlink()
     return project
 
 
 def crops(project: Project) -> dict[str, tuple[bytes, int]]:
     """All crops: what is in them, and when they changed."""
-    root = project.faces("a")
+    root = project.crops_folder("a")
     return {
         str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in root.rglob("*.png")
@@ -114,7 +114,7 @@ def other_tables(path: Path) -> None:
 
 def without_the_side(path: Path) -> None:
     with FaceIndex(path) as index:
-        index.forget("a")
+        index.delete_rows("a")
 
 
 LOSSES = [gone, emptied, garbled, cut_short, one_page_bad, without_tables, other_tables]
@@ -127,7 +127,7 @@ def test_a_lost_index_is_made_anew_from_the_crops(
     before, kept = look(made.folder), crops(made)
     loss(made.folder / INDEX)
     left = (made.folder / INDEX).read_bytes() if (made.folder / INDEX).exists() else b""
-    with made.reading() as index:
+    with made.open_index_read_only() as index:
         assert len(index.repairs) == 1
         assert f"{INDEX} {'had' if loss is without_the_side else 'was'} " in index.repairs[0]
         assert "anew from the crops (46 of A)" in index.repairs[0]
@@ -144,7 +144,7 @@ def test_a_lost_index_is_made_anew_from_the_crops(
         assert damaged.read_bytes() == left
     else:
         assert not damaged.exists()
-    with made.reading() as index:
+    with made.open_index_read_only() as index:
         assert index.repairs == ()
     # Extracting it again finds what no crop shows, and leaves the crops alone.
     events, summary = finished(extract(options))
@@ -159,7 +159,7 @@ def test_a_lost_index_is_made_anew_from_the_crops(
 def test_one_damaged_index_after_another_is_kept(made: Project) -> None:
     for number in range(1, 4):
         (made.folder / INDEX).write_bytes(b"damage %d" % number * 1000)
-        with made.index() as index:
+        with made.open_index() as index:
             assert f"kept as {INDEX}.damaged-{number}." in index.repairs[0]
         assert (made.folder / f"{INDEX}.damaged-{number}").read_bytes()[:8] == b"damage %d" % number
 
@@ -170,10 +170,10 @@ def test_what_a_killed_process_had_not_moved_from_its_log_is_not_lost(
     before = look(made.folder)
     copy = Project(tmp_path / "copy")
     with FaceIndex(made.folder / INDEX) as index:
-        index.start("b", {})
+        index.reset_side("b", {})
         shutil.copytree(made.folder, copy.folder)
     assert (copy.folder / f"{INDEX}-wal").stat().st_size
-    with copy.reading() as index:
+    with copy.open_index_read_only() as index:
         assert index.repairs == ()
         assert index.clip("b") is not None
     assert look(copy.folder) == before
@@ -190,11 +190,11 @@ def test_a_log_that_is_lost_takes_only_rows_with_it(
         frames, faces = index.frames("a"), list(index.faces("a"))
         clip = index.clip("a")
         assert clip is not None
-        index.start("a", clip.settings)
+        index.reset_side("a", clip.settings)
         state = {"next": 8, "tracker": {"frame": 8}}
         index.add("a", frames[:8], faces[:16], state)
     for name in ("000012_2.png", "000023_5.png"):
-        (done.faces("a") / name).unlink()
+        (done.crops_folder("a") / name).unlink()
     kept = crops(done)
     shutil.copytree(done.folder, half)
     events, summary = finished(extract(options))
@@ -204,7 +204,7 @@ def test_a_log_that_is_lost_takes_only_rows_with_it(
     # An older version did not note that the extraction had come to its end.
     older = Project.open(half)
     without_notes(older)
-    assert older.known("a").frames is None
+    assert older.extraction_record("a").frames is None
     finished(extract(options.model_copy(update={"project": half})))
     assert set(crops(older)) == set(kept)
 
@@ -218,15 +218,15 @@ def test_an_extraction_that_was_not_at_its_end_goes_on_after_the_crops(
             break
     with FaceIndex(made.folder / INDEX) as index:
         faces = [f for f in index.faces("a") if f.frame < 10 and f.frame != 5]
-    folder = project.faces("a")
+    folder = project.crops_folder("a")
     for path in crop_files(folder):
         path.unlink()
     for face in faces:
         for place in (folder, folder / EXCLUDED):
             place.mkdir(exist_ok=True)
             path = place.relative_to(folder) / str(face.crop)
-            if (made.faces("a") / path).exists():
-                shutil.copyfile(made.faces("a") / path, folder / path)
+            if (made.crops_folder("a") / path).exists():
+                shutil.copyfile(made.crops_folder("a") / path, folder / path)
     before = crops(project)
     (project.folder / INDEX).unlink()
     _, summary = finished(extract(options.model_copy(update={"project": project.folder})))
@@ -239,7 +239,7 @@ def test_an_extraction_that_was_not_at_its_end_goes_on_after_the_crops(
 
 def test_crops_of_older_versions_tell_enough(made: Project, options: ExtractOptions) -> None:
     before = look(made.folder)
-    for path in made.faces("a").rglob("*.png"):
+    for path in made.crops_folder("a").rglob("*.png"):
         with Image.open(path) as picture:
             record = json.loads(picture.info[CHUNK])
             for name in ("pts", "shot", "footage"):
@@ -250,7 +250,7 @@ def test_crops_of_older_versions_tell_enough(made: Project, options: ExtractOpti
     without_notes(made)
     kept = crops(made)
     (made.folder / INDEX).unlink()
-    with made.reading() as index:
+    with made.open_index_read_only() as index:
         assert [f.pts for f in index.frames("a")][:3] == [-1, -1, -1]
         assert index.count("a") == (FRAMES, 2 * FRAMES - 2, 6)
     finished(extract(options))
@@ -269,7 +269,7 @@ def test_shots_are_found_again_though_their_first_frame_has_no_crop(
     finished(extract(project_of))
     project = Project.open(options.project)
     (project.folder / INDEX).unlink()
-    with project.reading() as index:
+    with project.open_index_read_only() as index:
         cuts = [(f.frame, f.cut) for f in index.frames("a")]
     assert cuts == [(0, False), (4, False), (8, False), (12, True), (16, False), (20, True)]
 
@@ -279,11 +279,11 @@ def test_with_all_faces_on_crops_nothing_need_be_looked_for(
 ) -> None:
     finished(extract(options))
     project = Project.open(options.project)
-    exclude(project.faces("a"), ["000003_0.png"])
+    exclude(project.crops_folder("a"), ["000003_0.png"])
     before = look(project.folder)
     (project.folder / INDEX).unlink()
-    with project.reading() as index:
-        assert project.usable(index, "a", whole=True) == list(index.repairs)
+    with project.open_index_read_only() as index:
+        assert project.extraction_warnings(index, "a", whole=True) == list(index.repairs)
     assert look(project.folder)[2] == before[2]
     events, _ = finished(extract(options))
     assert "nothing to do" in said(events)
@@ -291,10 +291,10 @@ def test_with_all_faces_on_crops_nothing_need_be_looked_for(
 
 def test_lost_faces_are_not_passed_over_in_silence(made: Project) -> None:
     (made.folder / INDEX).unlink()
-    with made.reading() as index:
+    with made.open_index_read_only() as index:
         with pytest.raises(ProjectError, match=r"lost faces of A .* 'faceswap extract .*--side a"):
-            made.usable(index, "a", whole=True)
-        told = made.usable(index, "a")
+            made.extraction_warnings(index, "a", whole=True)
+        told = made.extraction_warnings(index, "a")
     assert "was gone" in told[0]
     assert "lost faces of A" in told[1]
 
@@ -304,10 +304,10 @@ def test_crops_that_tell_nothing_stand_in_no_way(
     content: bytes | None, made: Project, options: ExtractOptions, make_clip: MakeClip
 ) -> None:
     """Damaged ones, ones of the other side, ones of other footage."""
-    folder, before = made.faces("a"), look(made.folder)
+    folder, before = made.crops_folder("a"), look(made.folder)
     if content is None:
         finished(extract(options.model_copy(update={"side": "b"})))
-        shutil.copyfile(made.faces("b") / "000020_4.png", folder / "000020_4.png")
+        shutil.copyfile(made.crops_folder("b") / "000020_4.png", folder / "000020_4.png")
         other = options.model_copy(update={"video": make_clip(frames=30), "project": folder / "q"})
         finished(extract(other))
         shutil.copyfile(folder / "q" / "faces" / "a" / "000029_4.png", folder / "000029_4.png")
@@ -316,7 +316,7 @@ def test_crops_that_tell_nothing_stand_in_no_way(
         (folder / "000020_4.png").write_bytes(content)
     (made.folder / INDEX).unlink()
     kept = crops(made)
-    with made.reading() as index:
+    with made.open_index_read_only() as index:
         assert index.count("a")[1] == 2 * FRAMES - 2
     finished(extract(options))
     assert crops(made) == kept
@@ -325,14 +325,14 @@ def test_crops_that_tell_nothing_stand_in_no_way(
 
 def test_where_nothing_was_extracted_nothing_is_made_anew(tmp_path: Path) -> None:
     project = Project.open_or_make(tmp_path / "p")
-    project.faces("a").mkdir(parents=True)
-    (project.faces("a") / "000001_0.png").write_bytes(b"mine")
-    with project.reading() as index:
+    project.crops_folder("a").mkdir(parents=True)
+    (project.crops_folder("a") / "000001_0.png").write_bytes(b"mine")
+    with project.open_index_read_only() as index:
         assert index.repairs == ()
         assert index.clip("a") is None
     assert not (project.folder / INDEX).exists()
     (project.folder / INDEX).write_bytes(b"damage" * 1000)
-    with project.index() as index:
+    with project.open_index() as index:
         assert "it is begun anew" in index.repairs[0]
 
 
@@ -340,7 +340,7 @@ def test_an_index_of_a_newer_version_is_left_alone(made: Project) -> None:
     with closing(sqlite3.connect(made.folder / INDEX)) as db:
         db.execute("PRAGMA user_version = 99")
     before = (made.folder / INDEX).read_bytes()
-    for opened in (made.reading, made.index):
+    for opened in (made.open_index_read_only, made.open_index):
         with pytest.raises(ProjectError, match="newer version"):
             opened()
     assert (made.folder / INDEX).read_bytes() == before
@@ -351,7 +351,7 @@ def test_a_redo_after_a_loss_keeps_out_what_was_excluded_or_deleted(
 ) -> None:
     (made.folder / INDEX).unlink()
     finished(extract(options.model_copy(update={"redo": True, "size": 80})))
-    folder = made.faces("a")
+    folder = made.crops_folder("a")
     out = ["000000_0.png", "000008_1.png", "000020_4.png", "000023_5.png"]
     assert [path.name for path in crop_files(folder / EXCLUDED)] == out
 
@@ -367,10 +367,10 @@ def test_a_full_disk_leaves_the_damaged_index_where_it_is(
 
     monkeypatch.setattr(FaceIndex, "add", full)
     with pytest.raises(OutputError, match="full"):
-        made.index()
+        made.open_index()
     assert (made.folder / INDEX).read_bytes() == b"damage" * 1000
     monkeypatch.undo()
-    with made.index() as index:
+    with made.open_index() as index:
         assert index.count("a")[1] == 2 * FRAMES - 2
     left = {p.name for p in made.folder.iterdir()} - before
     assert left <= {f"{INDEX}.damaged-1", ".index.lock"}
@@ -379,4 +379,4 @@ def test_a_full_disk_leaves_the_damaged_index_where_it_is(
 def test_a_damaged_index_is_told_to_who_only_looks(made: Project) -> None:
     (made.folder / INDEX).write_bytes(b"damage" * 1000)
     with pytest.raises(DamagedIndexError, match="makes it anew from the crops"):
-        Browser(made.folder / INDEX).faces_at("a", 0)
+        IndexBrowser(made.folder / INDEX).faces_at("a", 0)

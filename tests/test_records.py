@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from faceswap.errors import OutputError
-from faceswap.training.metrics_log import Records, read_metrics, state_sentence
+from faceswap.training.metrics_log import MetricsLog, describe_progress, read_metrics
 
 
 def test_rows_are_on_disk_at_once_and_survive_a_cut_line(tmp_path: Path) -> None:
-    records = Records(tmp_path)
+    records = MetricsLog(tmp_path)
     records.add(20, 1.5, {"loss": 0.25})
     path = tmp_path / "metrics.jsonl"
     assert json.loads(path.read_text()) == {"step": 20, "seconds": 1.5, "loss": 0.25}
@@ -29,13 +29,13 @@ def rows(errors: list[float], minutes: float) -> list[dict[str, float]]:
 
 
 def test_the_sentence_says_how_it_goes() -> None:
-    assert state_sentence([{"step": 20, "seconds": 1, "loss": 0.3}]) == "quality not measured"
-    assert state_sentence(rows([0.2, 0.1], 1)) == "too early to tell"
-    better = state_sentence(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 5))
+    assert describe_progress([{"step": 20, "seconds": 1, "loss": 0.3}]) == "quality not measured"
+    assert describe_progress(rows([0.2, 0.1], 1)) == "too early to tell"
+    better = describe_progress(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 5))
     # 0.20 → 0.18 in two steps of five minutes.
     assert better == "still improving 10.0 % per 10 min"
-    assert state_sentence(rows([0.3, 0.1, 0.1, 0.1, 0.1, 0.1], 5)) == "flat since step 100"
-    worse = state_sentence(rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5))
+    assert describe_progress(rows([0.3, 0.1, 0.1, 0.1, 0.1, 0.1], 5)) == "flat since step 100"
+    worse = describe_progress(rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5))
     assert worse == "getting worse since step 200"
     for loss, how in (([6, 5, 4, 3, 2, 1], "overfitting"), ([1, 1, 1, 1, 2, 2], "getting worse")):
         between = [
@@ -43,9 +43,9 @@ def test_the_sentence_says_how_it_goes() -> None:
         ]
         measured = rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5)
         mixed = [row for pair in zip(between, measured, strict=True) for row in pair]
-        assert state_sentence(mixed) == f"{how} since step 200"
-    assert state_sentence(rows([0.3, 0.28, 0.20, 0.20, 0.18, 0.18], 0.1)) == "too early to tell"
-    quick = state_sentence(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 1))
+        assert describe_progress(mixed) == f"{how} since step 200"
+    assert describe_progress(rows([0.3, 0.28, 0.20, 0.20, 0.18, 0.18], 0.1)) == "too early to tell"
+    quick = describe_progress(rows([0.30, 0.28, 0.20, 0.20, 0.18, 0.18], 1))
     assert quick == "still improving 10.0 % per 2 min"
 
 
@@ -55,7 +55,7 @@ def test_a_full_disk_is_told_once_and_what_comes_later_is_written(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    records = Records(tmp_path)
+    records = MetricsLog(tmp_path)
     assert records.add(20, 1.0, {"loss": 0.3}) is None
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", full)
@@ -84,15 +84,15 @@ def test_a_disk_that_is_full_at_the_start_costs_no_history(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)
-        Records(tmp_path, 20).close()
+        MetricsLog(tmp_path, 20).close()
     assert path.read_text() == before
     assert not path.with_suffix(".part").exists()
-    Records(tmp_path, 20).close()
+    MetricsLog(tmp_path, 20).close()
     assert [row["step"] for row in read_metrics(path)] == [20]
 
 
 def test_a_board_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = Records(tmp_path)
+    records = MetricsLog(tmp_path)
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -106,7 +106,7 @@ def test_a_board_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_place_for_the_board_that_is_a_file_costs_the_board_only(tmp_path: Path) -> None:
     (tmp_path / "tensorboard").write_text("mine")
-    records = Records(tmp_path)
+    records = MetricsLog(tmp_path)
     problem = records.add(20, 1.0, {"loss": 0.3})
     assert problem is not None
     assert problem.startswith("TensorBoard gets nothing of this run: ")
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_is_an_output_error(
 ) -> None:
     (tmp_path / "run").write_text("mine")
     with pytest.raises(OutputError, match="Cannot make"):
-        Records(tmp_path / "run")
+        MetricsLog(tmp_path / "run")
     monkeypatch.setattr(os, "access", lambda *_: False)  # this may run as one who may all
     with pytest.raises(OutputError, match="Nothing can be written to"):
-        Records(tmp_path / "locked")
+        MetricsLog(tmp_path / "locked")

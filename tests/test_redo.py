@@ -20,10 +20,10 @@ from faceswap.errors import NoFaceError, ProjectError
 from faceswap.events import Event, Notice, Progress
 from faceswap.faces.crops import crop_files
 from faceswap.faces.exclusion import EXCLUDED, exclude, restore
-from faceswap.faces.tracking import Seen
+from faceswap.faces.tracking import TrackedFrame
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
-from faceswap.preview.server import Answers
+from faceswap.preview.server import PreviewServer
 from faceswap.project.project import Project
 
 FRAMES = 12
@@ -94,7 +94,7 @@ def test_the_old_faces_stay_until_a_stopped_redo_is_gone_on_with(
     first = next(event for event in events if isinstance(event, Progress))
     assert first.done == 5  # it had written four
     assert summary.crops == 4
-    assert names(made.faces("a")) == [f"{n:06}_{n // 10}.png" for n in range(0, FRAMES, 3)]
+    assert names(made.crops_folder("a")) == [f"{n:06}_{n // 10}.png" for n in range(0, FRAMES, 3)]
     assert sorted(p.name for p in (made.folder / "faces").iterdir()) == ["a"]
     assert made.generation("a") == 2
 
@@ -104,7 +104,7 @@ def test_who_presses_ctrl_c_is_told_that_the_old_faces_are_there(
 ) -> None:
     old = look(made.folder)
 
-    def pressed(tracker: StandIn, image: object) -> Seen:
+    def pressed(tracker: StandIn, image: object) -> TrackedFrame:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(StandIn, "update", pressed)
@@ -134,7 +134,7 @@ def test_a_plain_extraction_leaves_a_begun_redo_while_the_old_faces_are_complete
     events, _ = finished(extract(options))
     assert "nothing to do" in said(events)
     assert "go on with that by --redo" in said(events)
-    assert not list(made.faces("a").glob("*.part"))
+    assert not list(made.crops_folder("a").glob("*.part"))
     events, _ = finished(extract(changed(options, redo=True, every=3)))
     assert next(event for event in events if isinstance(event, Progress)).done == 9
 
@@ -153,7 +153,7 @@ def test_a_redo_without_a_face_changes_nothing(
     made: Project, options: ExtractOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = look(made.folder)
-    monkeypatch.setattr(StandIn, "update", lambda tracker, image: Seen((), False, 0))
+    monkeypatch.setattr(StandIn, "update", lambda tracker, image: TrackedFrame((), False, 0))
     with pytest.raises(NoFaceError, match=r"No face was found.*A's old faces stay in use\."):
         finished(extract(changed(options, redo=True)))
     assert look(made.folder) == old
@@ -163,7 +163,7 @@ def test_a_redo_without_a_face_changes_nothing(
 def test_what_was_out_of_training_stays_out_and_what_was_put_there_stays(
     made: Project, options: ExtractOptions
 ) -> None:
-    folder = made.faces("a")
+    folder = made.crops_folder("a")
     assert exclude(folder, ["000003_0.png"])
     (folder / "000005_0.png").unlink()
     (folder / "sorted").mkdir()
@@ -185,7 +185,7 @@ def test_what_was_out_of_training_stays_out_and_what_was_put_there_stays(
 def test_crops_that_are_all_lost_are_not_taken_for_ones_that_were_deleted(
     made: Project, options: ExtractOptions
 ) -> None:
-    shutil.rmtree(made.faces("a"))
+    shutil.rmtree(made.crops_folder("a"))
     _, summary = finished(extract(changed(options, redo=True)))
     assert summary.crops == FRAMES
 
@@ -194,7 +194,7 @@ def test_other_footage_takes_nothing_over(
     made: Project, options: ExtractOptions, make_clip: MakeClip
 ) -> None:
     other = make_clip(frames=FRAMES + 2)
-    exclude(made.faces("a"), ["000003_0.png"])
+    exclude(made.crops_folder("a"), ["000003_0.png"])
     with pytest.raises(ProjectError, match="other footage"):
         finished(extract(changed(options, video=other)))
     with closing(extract(changed(options, video=other, redo=True))) as job:
@@ -202,14 +202,14 @@ def test_other_footage_takes_nothing_over(
     assert made.video("a") == options.video
     finished(extract(changed(options, video=other, redo=True)))
     assert made.video("a") == other
-    assert names(made.faces("a"))[3] == "000003_0.png"
-    assert not (made.faces("a") / EXCLUDED).exists()
+    assert names(made.crops_folder("a"))[3] == "000003_0.png"
+    assert not (made.crops_folder("a") / EXCLUDED).exists()
 
 
 def test_crops_of_other_footage_are_not_overwritten(clip: Path, options: ExtractOptions) -> None:
     """As in a folder that was copied from elsewhere before anything was extracted."""
     project = Project.open_or_make(options.project)
-    folder = project.faces("a")
+    folder = project.crops_folder("a")
     folder.mkdir(parents=True)
     (folder / "000002_0.png").write_bytes(b"mine")
     _, summary = finished(extract(options))
@@ -242,9 +242,9 @@ def test_a_side_is_not_extracted_twice_at_once_and_all_else_goes_on(
             finished(extract(changed(options, redo=True)))
         project = Project.open(options.project)
         finished(extract(changed(options, side="b", video=make_clip(frames=9), redo=True)))
-        assert exclude(project.faces("b"), ["000002_0.png"])
+        assert exclude(project.crops_folder("b"), ["000002_0.png"])
         project.set_video("b", make_clip(frames=9))
-        with project.reading() as index:
+        with project.open_index_read_only() as index:
             assert index.count("a") == (4, 4, 1)
         frames_of(job, 100)
     assert len(names(options.project / "faces" / "a")) == FRAMES
@@ -286,7 +286,7 @@ def test_two_processes_extract_two_sides_at_once(
         _, words = process.communicate("go\n", timeout=100)
         assert process.returncode == 0, words
     assert look(both) == look(made.folder)
-    with Project.open(both).reading() as index:
+    with Project.open(both).open_index_read_only() as index:
         assert index.count("b") == index.count("a")
     assert names(both / "faces" / "b") == names(both / "faces" / "a")
 
@@ -294,9 +294,9 @@ def test_two_processes_extract_two_sides_at_once(
 def test_the_window_sees_the_face_that_a_redo_wrote_last(
     made: Project, options: ExtractOptions
 ) -> None:
-    with Answers(made.folder, "cpu") as answers:
+    with PreviewServer(made.folder, "cpu") as answers:
         assert answers.answer("last", {"side": "a"})["frame"] == FRAMES - 1
-        question = {"side": "a", "names": names(made.faces("a")), "seconds": 60}
+        question = {"side": "a", "names": names(made.crops_folder("a")), "seconds": 60}
         assert answers.answer("measure", question)["count"] == FRAMES
         with closing(extract(changed(options, redo=True, every=2))) as job:
             frames_of(job, 9)
@@ -308,5 +308,5 @@ def test_the_window_sees_the_face_that_a_redo_wrote_last(
         last = answers.answer("last", {"side": "a"})
         assert Path(str(last["path"])) == made.folder / "faces" / "a" / "000010_1.png"
         # What was measured of the crops before is not taken for what there is now.
-        folder = made.faces("a")
-        assert np.isnan(answers._measures.known(made.rows("a"), folder, names(folder))).all()
+        folder = made.crops_folder("a")
+        assert np.isnan(answers._measures.known(made.index_key("a"), folder, names(folder))).all()

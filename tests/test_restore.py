@@ -14,8 +14,8 @@ from faceswap.events import Notice
 from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance, repaired, save_picture
 from faceswap.jobs.restore import RestoreOptions, RestoreSummary, restore
 from faceswap.lab.framework.models import RepairConfig, build
-from faceswap.lab.restorer import Restorer, feather, starts
-from faceswap.training.checkpoint import weights_of, write_checkpoint
+from faceswap.lab.restorer import Restorer, blend_weights, tile_starts
+from faceswap.training.checkpoint import named_weights, write_checkpoint
 from faceswap.video.info import probe
 from faceswap.video.provenance import provenance_of
 
@@ -33,7 +33,7 @@ def saved(folder: Path, **changes: Any) -> Path:
     path = folder / "model.safetensors"
     config = model.config
     assert isinstance(config, RepairConfig)
-    weights = dict(weights_of(model, "ema"))
+    weights = dict(named_weights(model, "ema"))
     write_checkpoint(path, "lab-repair", config.model_dump(mode="json"), {}, weights)
     return path
 
@@ -52,11 +52,11 @@ def picture(tmp_path: Path) -> Path:
 
 def test_tiles_cover_everything_and_overlap() -> None:
     for length in (10, 64, 65, 100, 500):
-        first = starts(length, 64, 16)
+        first = tile_starts(length, 64, 16)
         assert first[0] == 0
         assert first[-1] + 64 >= length
         assert all(b - a <= 48 for a, b in itertools.pairwise(first))
-    assert float(feather(64, 40, 16).min()) > 0
+    assert float(blend_weights(64, 40, 16).min()) > 0
 
 
 def test_tiled_is_as_whole_where_the_net_sees_little(picture: Path) -> None:
@@ -223,6 +223,6 @@ def test_a_model_of_another_version_is_refused(picture: Path, tmp_path: Path) ->
     assert isinstance(config, RepairConfig)
     path, out = tmp_path / "model.safetensors", tmp_path / "out.png"
     known = config.model_dump(mode="json", exclude={"size"})
-    write_checkpoint(path, "lab-repair", known, {}, dict(weights_of(model, "ema")))
+    write_checkpoint(path, "lab-repair", known, {}, dict(named_weights(model, "ema")))
     with pytest.raises(CheckpointError, match="another version of faceswap"):
         finish(RestoreOptions(input=picture, model=path, output=out))

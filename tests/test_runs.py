@@ -20,10 +20,16 @@ from faceswap.project.project import Project
 from faceswap.training import checkpoint_saver, run_folder, snapshots
 from faceswap.training.checkpoint import read_checkpoint
 from faceswap.training.run_folder import RunFolder
-from faceswap.training.run_lock import held
-from faceswap.training.snapshots import SnapshotTimes, day_of, in_words, keep_snapshot, too_small
+from faceswap.training.run_lock import hold_run
+from faceswap.training.snapshots import (
+    SnapshotSchedule,
+    bytes_per_day,
+    disk_space_warning,
+    format_bytes,
+    keep_snapshot,
+)
 from faceswap.training.state import LoopConfig
-from faceswap.training.training_budget import Stretch
+from faceswap.training.training_budget import TrainingBudget
 
 
 def steps_in(folder: Path) -> list[int]:
@@ -55,7 +61,7 @@ def test_snapshots_come_by_hours_of_training_and_by_steps_and_stay(tmp_path: Pat
     assert steps_in(tmp_path / "snapshots") == [4, 8, 11, 12, 16, 20, 22, 24]
     assert [p.name for p in kept] == sorted(p.name for p in (tmp_path / "snapshots").iterdir())
     assert steps_in(tmp_path) == [20, 24]  # the first of these was the last seen to do well
-    numbers = read_checkpoint(kept[1]).numbers
+    numbers = read_checkpoint(kept[1]).metadata
     assert (numbers["step"], numbers["seconds"]) == (8, 7200)
 
 
@@ -103,12 +109,12 @@ def test_a_snapshot_that_cannot_be_kept_is_told(
 
 def test_they_come_where_they_would_have_without_a_stop() -> None:
     config = LoopConfig(snapshot_hours=2.0, snapshot_steps=100)
-    times = SnapshotTimes(config, 100, 7000.0)
+    times = SnapshotSchedule(config, 100, 7000.0)
     asked = [(100, 7000.0), (150, 7100.0), (199, 7201.0), (200, 7300.0)]
     assert [times.due(*at) for at in asked] == [False, False, True, True]
-    times.made(200, 7300.0)
+    times.output(200, 7300.0)
     assert not times.due(200, 7300.0)
-    assert not SnapshotTimes(LoopConfig(), 0, 0.0).due(10**6, 1e9)
+    assert not SnapshotSchedule(LoopConfig(), 0, 0.0).due(10**6, 1e9)
 
 
 class Disk(NamedTuple):
@@ -120,15 +126,15 @@ class Disk(NamedTuple):
 def test_a_disk_that_will_not_hold_a_day_is_told_once_there_is_a_save_to_go_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = LoopConfig(keep=3, snapshot_hours=1.0)
+    config = LoopConfig(keep_checkpoints=3, snapshot_hours=1.0)
     previews = 100_000_000
-    assert day_of(config, 10**9, speed=1.0) == 30 * 10**9 + previews
-    assert day_of(LoopConfig(snapshot_steps=8640), 10**9, speed=1.0) == 16 * 10**9 + previews
+    assert bytes_per_day(config, 10**9, speed=1.0) == 30 * 10**9 + previews
+    assert bytes_per_day(LoopConfig(snapshot_steps=8640), 10**9, speed=1.0) == 16 * 10**9 + previews
     monkeypatch.setattr(snapshots.shutil, "disk_usage", lambda _: Disk(1, 0, 10**9))
-    assert too_small(tmp_path, LoopConfig(), 10**6, 1.0) == ""
-    said = too_small(tmp_path, config, 10**9, 1.0)
+    assert disk_space_warning(tmp_path, LoopConfig(), 10**6, 1.0) == ""
+    said = disk_space_warning(tmp_path, config, 10**9, 1.0)
     assert said.startswith("A day of this training takes 30.1 GB of the disk, and 1.0 GB are free")
-    assert [in_words(n) for n in (999, 1234, 10**7, 2.5e9, 3e12)] == [
+    assert [format_bytes(n) for n in (999, 1234, 10**7, 2.5e9, 3e12)] == [
         *("999 bytes", "1.2 kB", "10.0 MB", "2.5 GB", "3.0 TB")
     ]
     monkeypatch.setattr(snapshots.shutil, "disk_usage", lambda _: Disk(1, 0, 10**6))
@@ -142,7 +148,7 @@ def test_a_disk_that_will_not_hold_a_day_is_told_once_there_is_a_save_to_go_by(
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run of 60 steps in a project, saved and shown every 10, measured best at 30."""
-    folder = draw_project(tmp_path / "p", 1).model / "main"
+    folder = draw_project(tmp_path / "p", 1).runs_folder / "main"
     task = Line()
     scores = {10: 0.2, 20: 0.3, 30: 0.9, 40: 0.5, 50: 0.5, 60: 0.6}
     loop = line_loop(
@@ -150,7 +156,7 @@ def run(tmp_path: Path) -> Path:
         task,
         save_steps=10,
         snapshot_steps=20,
-        keep=2,
+        keep_checkpoints=2,
         measure="likeness",
         report_steps=10,
         preview_seconds=1e-9,
@@ -189,10 +195,10 @@ def test_the_table_shows_what_a_run_is_and_takes(run: Path) -> None:
 
 
 def test_what_is_left_to_train_is_shown(tmp_path: Path) -> None:
-    folder = draw_project(tmp_path / "p", 1).model / "two words"
+    folder = draw_project(tmp_path / "p", 1).runs_folder / "two words"
     loop = line_loop(folder, steps=3)
     list(loop.run())
-    loop.state.notes["stretch"] = Stretch(first=0, since=0, minutes=60).model_dump()
+    loop.state.notes["stretch"] = TrainingBudget(first=0, since=0, minutes=60).model_dump()
     loop.state.seconds = 1200
     loop.save()
     assert "left to train: 40 of 60 minutes" in asked(folder)[1].text()
@@ -223,7 +229,7 @@ def test_rolling_back_sets_aside_what_is_newer_and_training_goes_on_from_there(r
 def test_what_was_kept_for_good_is_not_written_over(run: Path) -> None:
     kept = (run / "snapshots" / "step-000000040.safetensors").read_bytes()
     asked(run, roll_back="20")
-    list(resumed(run, steps=60, rate=0.01, snapshot_steps=20).run())
+    list(resumed(run, steps=60, learning_rate=0.01, snapshot_steps=20).run())
     assert steps_in(run / "snapshots") == [20, 40, 60]
     other = (run / "snapshots" / "step-000000040.safetensors").read_bytes()
     assert other != kept
@@ -270,7 +276,7 @@ def test_it_goes_forward_again_and_to_the_best(run: Path) -> None:
 
 
 def test_a_run_that_trains_and_a_damaged_save_are_left_alone(run: Path) -> None:
-    with held(run), pytest.raises(ProjectError, match="trained already"):
+    with hold_run(run), pytest.raises(ProjectError, match="trained already"):
         asked(run, roll_back="20")
     save = run / "snapshots" / "step-000000020.safetensors"
     save.write_bytes(save.read_bytes()[:-100])
@@ -283,7 +289,7 @@ def test_a_run_that_trains_and_a_damaged_save_are_left_alone(run: Path) -> None:
 def test_cleaning_frees_what_nobody_needs(run: Path) -> None:
     asked(run, roll_back="40")
     (run / "step-000000099.damaged").write_bytes(b"x" * 1000)
-    list(resumed(run, steps=50, save_steps=5, keep=9, measure="likeness").run())
+    list(resumed(run, steps=50, save_steps=5, keep_checkpoints=9, measure="likeness").run())
     assert steps_in(run) == [30, 40, 45, 50]
     before = bytes_on_disk(run)
     _, summary = asked(run, clean=True)
@@ -295,7 +301,7 @@ def test_cleaning_frees_what_nobody_needs(run: Path) -> None:
     assert not list(run.glob("*.damaged"))
     assert len(list((run / "previews").iterdir())) == run_folder.PREVIEWS_KEPT
     assert summary.freed == before - bytes_on_disk(run)
-    assert f"{in_words(summary.freed)} were freed." in summary.text()
+    assert f"{format_bytes(summary.freed)} were freed." in summary.text()
 
 
 def test_the_newest_that_can_be_read_is_never_cleaned_away(run: Path) -> None:
@@ -305,7 +311,7 @@ def test_the_newest_that_can_be_read_is_never_cleaned_away(run: Path) -> None:
     newest.write_bytes(copy[:-100])
     asked(run, clean=True)
     assert {30, 50, 60} == set(steps_in(run))
-    with held(run):
+    with hold_run(run):
         events, _ = asked(run, clean=True)
     assert any(
         "trains now; its saves are left" in e.message for e in events if isinstance(e, Notice)

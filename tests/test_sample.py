@@ -15,7 +15,7 @@ from faceswap.faces.face_regions import face_mask
 from faceswap.io.provenance import rendered
 from faceswap.jobs.sample import NAMES, SampleOptions, SampleSummary
 from faceswap.jobs.sample import sample as sample_job
-from faceswap.video.compare import sound_digests
+from faceswap.video.compare import audio_digests
 from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
@@ -56,7 +56,7 @@ def test_videos_are_as_announced(sample: Path) -> None:
         told = provenance_of(sample / name)
         assert told == rendered("tom" if name == "b.mp4" else "nora")
         assert "shows nobody" in told.text
-    sounds = [sound_digests(sample / name) for name in NAMES[:3]]
+    sounds = [audio_digests(sample / name) for name in NAMES[:3]]
     assert sounds[0] == sounds[2] != sounds[1]
 
 

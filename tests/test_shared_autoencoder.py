@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
-from faceswap.autoencoder.shared import Route, SharedAutoencoder
+from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
 
 
 def two_domains() -> SharedAutoencoder:
@@ -11,7 +11,7 @@ def two_domains() -> SharedAutoencoder:
     encoder = ConvEncoder(16, (8, 16), (3, 3))
     inter = DenseBottleneck(16 * 16, 8, 4, 16, upscale=False)
     decoders = {d: ConvDecoder(16, (8, 8)) for d in ("day", "night")}
-    routes = {d: Route(("both",), d) for d in decoders}
+    routes = {d: DecoderPath(("both",), d) for d in decoders}
     return SharedAutoencoder(encoder, {"both": inter}, decoders, routes)
 
 
@@ -36,7 +36,7 @@ def test_pairs_of_pictures_exchange_their_features() -> None:
 
 
 def test_joined_bottlenecks_run_once_and_keep_their_order() -> None:
-    routes = {"a": Route(("own", "both"), "d"), "b": Route(("both", "both"), "d")}
+    routes = {"a": DecoderPath(("own", "both"), "d"), "b": DecoderPath(("both", "both"), "d")}
 
     class Times(nn.Module):
         def __init__(self, factor: float) -> None:
@@ -61,7 +61,7 @@ def test_joined_bottlenecks_run_once_and_keep_their_order() -> None:
 
 def test_a_route_to_nowhere_is_refused() -> None:
     with pytest.raises(ValueError, match="route of 'a' names unknown parts"):
-        SharedAutoencoder(nn.Identity(), {}, {}, {"a": Route((), "gone")})
+        SharedAutoencoder(nn.Identity(), {}, {}, {"a": DecoderPath((), "gone")})
 
 
 def test_it_overfits_one_batch() -> None:

@@ -9,8 +9,8 @@ import torch
 from drawn_faces import draw_project
 
 from faceswap.errors import InputError, OutputError
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
-from faceswap.swap.training.face_set import FaceSet, read_sides, write_sides
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_set import FaceSet, read_face_sets, write_face_sets
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,13 +18,16 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceSet]:
     project = draw_project(tmp_path_factory.mktemp("project"), 20)
-    return {side: load_faces(project.faces(side), side, LoadConfig(64)) for side in ("a", "b")}
+    return {
+        side: load_faces(project.crops_folder(side), side, FaceLoadConfig(64))
+        for side in ("a", "b")
+    }
 
 
 def test_what_is_written_is_read(sides: dict[str, FaceSet], tmp_path: Path) -> None:
     path = tmp_path / "kit" / "faces.safetensors"
-    write_sides(path, sides, 8)
-    read = read_sides(path, 64)
+    write_face_sets(path, sides, 8)
+    read = read_face_sets(path, 64)
     assert list(read) == ["a", "b"]
     for side, faces in read.items():
         whole = sides[side]
@@ -32,32 +35,32 @@ def test_what_is_written_is_read(sides: dict[str, FaceSet], tmp_path: Path) -> N
         assert torch.equal(faces.training.pictures, whole.training.pictures[places])
         assert torch.equal(faces.training.maps, whole.training.maps[places])
         assert torch.equal(faces.training.weights, whole.training.weights[places])
-        assert torch.equal(faces.shapes.points, whole.shapes.points[places])
-        assert torch.equal(faces.shapes.gazes, whole.shapes.gazes[places])
-    write_sides(path, sides, 1000)
-    assert len(read_sides(path, 64)["a"].training) == len(sides["a"].training)
+        assert torch.equal(faces.landmarks.points, whole.landmarks.points[places])
+        assert torch.equal(faces.landmarks.gazes, whole.landmarks.gazes[places])
+    write_face_sets(path, sides, 1000)
+    assert len(read_face_sets(path, 64)["a"].training) == len(sides["a"].training)
 
 
 def test_pictures_come_at_the_size_asked_for(sides: dict[str, FaceSet], tmp_path: Path) -> None:
     path = tmp_path / "faces.safetensors"
-    write_sides(path, sides, 4)
-    large, small = read_sides(path, 64)["a"], read_sides(path, 32)["a"]
+    write_face_sets(path, sides, 4)
+    large, small = read_face_sets(path, 64)["a"], read_face_sets(path, 32)["a"]
     assert small.training.pictures.shape == (4, 3, 32, 32)
     assert small.training.maps.shape == (4, 3, 16, 16)
     assert small.training.pictures.dtype == torch.uint8
     means = [part.training.pictures.float().mean((2, 3)) for part in (large, small)]
     assert torch.allclose(*means, atol=1.5)
-    assert torch.equal(large.shapes.points, small.shapes.points)
+    assert torch.equal(large.landmarks.points, small.landmarks.points)
 
 
 def test_what_is_no_such_file_is_refused(sides: dict[str, FaceSet], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file of faces"):
-        read_sides(tmp_path / "none", 64)
+        read_face_sets(tmp_path / "none", 64)
     (tmp_path / "text").write_text("words")
     with pytest.raises(InputError, match="no file of faces"):
-        read_sides(tmp_path / "text", 64)
+        read_face_sets(tmp_path / "text", 64)
     with pytest.raises(OutputError, match="Cannot write"):
-        write_sides(tmp_path / "text" / "faces", sides, 4)
+        write_face_sets(tmp_path / "text" / "faces", sides, 4)
 
 
 def test_training_needs_nothing_that_reads_pictures_or_talks_to_people() -> None:

@@ -16,7 +16,7 @@ from small_runs import options as small
 from torch import Tensor, nn
 
 from faceswap import background
-from faceswap.background import Report
+from faceswap.background import ProgressReporter
 from faceswap.errors import FaceswapError
 from faceswap.events import Event, Notice
 from faceswap.faces.index import FaceRow
@@ -44,7 +44,7 @@ from faceswap.preview import session
 from faceswap.project import extraction, reextraction
 from faceswap.swap.compositing import face_placement
 from faceswap.swap.evaluation import evaluator
-from faceswap.swap.model import architectures, stats
+from faceswap.swap.model import loading, stats
 from faceswap.swap.training import face_loading, pair_sampler, task
 from faceswap.training import checkpoint, compilation, metrics_log
 from faceswap.training import loop as loop_module
@@ -59,7 +59,7 @@ class EnoughError(FaceswapError):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "PULSE", 0.01)
+    monkeypatch.setattr(background, "HEARTBEAT_SECONDS", 0.01)
 
 
 Job = Generator[Event, None, Any]
@@ -70,7 +70,7 @@ def training(folder: Path, clip: Path) -> Job:
 
 
 def pretraining(folder: Path, clip: Path) -> Job:
-    faces = draw_project(folder / "p", 16).faces("a")
+    faces = draw_project(folder / "p", 16).crops_folder("a")
     return pretrain_job.pretrain(
         PretrainOptions(folders=[faces], output=folder / "m.safetensors", steps=1, device="cpu")
     )
@@ -122,23 +122,23 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
     ("begin", "place", "name"),
     [
         (training, face_loading, "_prepare"),
-        (training, pair_sampler, "partners"),
+        (training, pair_sampler, "match_faces"),
         (training, task, "_tones"),
         (training, train_job, "_model"),
         (pretraining, face_loading, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, extract_job, "_tracker"),
-        (extracting, reextraction, "settle"),
-        (extracting, extraction, "begin"),
-        (converting, architectures, "newest_weights"),
+        (extracting, reextraction, "finish_reextraction"),
+        (extracting, extraction, "begin_extraction"),
+        (converting, loading, "newest_weights"),
         (evaluating, evaluator, "new_tracker"),
         (finding, landmarks_job, "_finder"),
         (restoring, restore_job, "_restorer"),
-        (previewing, session, "Studio"),
+        (previewing, session, "PreviewSession"),
         (looking, lab_data, "read_picture"),
-        (comparing, regularisation, "split"),
+        (comparing, regularisation, "split_data"),
         (lambda *_: doctor_job.doctor(DoctorOptions()), doctor_job, "_speed"),
-        (lambda *_: models(ModelsOptions()), stats, "facts"),
+        (lambda *_: models(ModelsOptions()), stats, "preset_stats"),
     ],
 )
 def test_a_job_is_heard_of_while_it_prepares(
@@ -179,13 +179,13 @@ def test_closing_a_job_ends_its_reading(
 ) -> None:
     gate = Gate(10**9)
     whole = getattr(place, name)
-    abandon = Report.abandon
+    abandon = ProgressReporter.abandon
 
     def slowly(*given: Any) -> Any:
         gate.arrive()
         return whole(*given)
 
-    def closed(report: Report) -> None:
+    def closed(report: ProgressReporter) -> None:
         abandon(report)
         gate.open()
 
@@ -195,9 +195,9 @@ def test_closing_a_job_ends_its_reading(
         gate.hear()
         if gate.passed >= 2:
             break
-    monkeypatch.setattr(Report, "abandon", closed)
+    monkeypatch.setattr(ProgressReporter, "abandon", closed)
     job.close()
-    assert not background.left_behind()
+    assert not background.any_left_running()
     assert gate.passed <= 4  # of 12 and of 32
 
 
@@ -221,10 +221,10 @@ def test_faces_are_placed_and_sound_is_hashed_by_parts(make_clip: MakeClip) -> N
     def report(done: float, total: float | None = None, /) -> None:
         told.append((done, total))
 
-    face_placement.placed_faces(Index(), "a", 64, 0.5, report)  # type: ignore[arg-type]
+    face_placement.place_faces(Index(), "a", 64, 0.5, report)  # type: ignore[arg-type]
     assert told == [(n, 120) for n in range(120)]
     told.clear()
-    compare.sound_digests(make_clip(frames=12), report)
+    compare.audio_digests(make_clip(frames=12), report)
     assert len(told) > 5
 
 
@@ -237,15 +237,15 @@ class Slow(Line):
 
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         self.gates["step"].arrive()
-        return super().losses(architectures, batch)
+        return super().losses(model, batch)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         self.gates["measure"].arrive()
-        return super().evaluate(architectures)
+        return super().evaluate(model)
 
     def preview(self, model: nn.Module, path: Path) -> None:
         self.gates["preview"].arrive()
-        super().preview(architectures, path)
+        super().preview(model, path)
 
 
 def test_training_is_heard_of_whatever_it_does(
@@ -278,13 +278,13 @@ def test_training_is_heard_of_whatever_it_does(
             return super().forward(x)
 
     def compiled(model: nn.Module) -> nn.Module:
-        assert isinstance(architectures, nn.Linear)
+        assert isinstance(model, nn.Linear)
         made = Compiled(3, 4, bias=False)
-        made.weight = architectures.weight
+        made.weight = model.weight
         return made
 
     monkeypatch.setattr(checkpoint, "save_file", save)
-    monkeypatch.setattr(compilation, "compiled", compiled)
+    monkeypatch.setattr(compilation, "compile_model", compiled)
     loop = line_loop(
         tmp_path,
         Slow(gates),
@@ -324,9 +324,9 @@ def test_a_slow_step_that_is_closed_is_taken_whole(tmp_path: Path) -> None:
     run = loop.run()
     next(run)  # a sign of life while the first step is under way
     assert loop.state.step == 0
-    abandon = Report.abandon
+    abandon = ProgressReporter.abandon
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Report, "abandon", lambda r: (abandon(r), gates["step"].open()))
+        patch.setattr(ProgressReporter, "abandon", lambda r: (abandon(r), gates["step"].open()))
         run.close()
     assert loop.state.step == 1
     assert checkpoint.newest_checkpoint(tmp_path).name == "step-000000001.safetensors"

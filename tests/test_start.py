@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from faceswap.graphics_cards import System, processor
+from faceswap.graphics_cards import System, cpu_build
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "start.py"
 HERE = sys.version_info[:2]
@@ -313,7 +313,7 @@ def test_cpu_is_remembered_and_taken_back_and_pytorch_goes_in_between(
 
 @pytest.mark.parametrize("name", ["win32", "darwin"])
 def test_cpu_elsewhere_is_the_default_build(name: str) -> None:
-    build = processor(no_card(name), "")
+    build = cpu_build(no_card(name), "")
     assert (build.label, build.pip(), build.version) == ("default", [], "")
 
 

@@ -9,11 +9,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.adversarial import AdversarialTask, Adversary, AdversaryConfig
-from faceswap.swap.training.config import Objective
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.adversarial import (
+    AdversarialConfig,
+    AdversarialTask,
+    AdversarialTrainer,
+)
+from faceswap.swap.training.config import ObjectiveConfig
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 CPU = torch.device("cpu")
 # What has to know values before it can go on; on a graphics card each waits for all that came
@@ -75,18 +79,18 @@ def test_the_watch_sees_what_waits() -> None:
 @pytest.mark.parametrize("optimiser", ["adamw", "adabelief", "lion"])
 def test_no_step_waits_for_the_device(optimiser: Any, tmp_path: Path) -> None:
     project = draw_project(tmp_path, 16)
-    sides = {s: load_faces(project.faces(s), s, LoadConfig(64)) for s in ("a", "b")}
+    sides = {s: load_faces(project.crops_folder(s), s, FaceLoadConfig(64)) for s in ("a", "b")}
     torch.manual_seed(0)
     model = SwapModel(SwapConfig(preset="quick", resolution=64))
     everything = dict.fromkeys(
         ["dssim", "ms_ssim", "mse", "laplacian", "frequency", "flip", "occlusion", "blur"], 0.5
     ) | {"noise": 0.05, "compression": 0.1}
-    adversary = Adversary(AdversaryConfig(0.1, begin=0.0, grow=0.1), CPU)
-    objective = Objective.model_validate(everything)
+    adversary = AdversarialTrainer(AdversarialConfig(0.1, begin=0.0, grow=0.1), CPU)
+    objective = ObjectiveConfig.model_validate(everything)
     task = AdversarialTask(sides, model.input_size, objective, CPU, adversary)
-    config = LoopConfig(batch=2, precision="fp32", optimiser=optimiser)
+    config = LoopConfig(batch_size=2, precision="fp32", optimiser=optimiser)
     state = TrainingState(model, config, "fp32", CPU, adversary)
-    stepper = Stepper(task, state, config)
+    stepper = TrainStepper(task, state, config)
     stepper.step(0.3)  # the first one makes the optimiser's state
     with Watch() as watch:
         stepper.step(0.3)

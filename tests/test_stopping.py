@@ -15,7 +15,7 @@ import torch
 from line_task import Line, line_loop, resumed
 
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
-from faceswap.training.signals import held_back
+from faceswap.training.signals import defer_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends the signals of Unix")
 
@@ -86,12 +86,12 @@ def test_a_request_waits_for_the_end_and_a_second_one_does_not() -> None:
     done = []
 
     def asked_once() -> None:
-        with held_back():
+        with defer_signals():
             interrupt()
             done.append("asked once")
 
     def asked_twice() -> None:
-        with held_back():
+        with defer_signals():
             interrupt()
             done.append("asked twice")
             interrupt()
@@ -108,8 +108,8 @@ def test_what_holds_back_inside_of_what_does_waits_for_both() -> None:
     done = []
 
     def asked() -> None:
-        with held_back():
-            with held_back():
+        with defer_signals():
+            with defer_signals():
                 interrupt()
                 done.append("inner")
             done.append("outer")
@@ -123,7 +123,7 @@ def test_other_threads_have_nothing_to_hold_back() -> None:
     done = []
 
     def work() -> None:
-        with held_back():
+        with defer_signals():
             done.append(True)
 
     thread = threading.Thread(target=work)

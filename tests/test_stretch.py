@@ -12,19 +12,32 @@ from torch import Tensor, nn
 from faceswap.errors import CheckpointError
 from faceswap.events import Notice, Progress
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.job_mark import Begun, begun_at, has_made, is_under_way, made, over
-from faceswap.training.loop import Loop
-from faceswap.training.training_budget import KEY, Stretch, Wish, known, next_stretch
+from faceswap.training.job_mark import (
+    Begun,
+    clear_job_mark,
+    has_made,
+    has_unfinished_job,
+    made,
+    mark_job_start,
+)
+from faceswap.training.loop import TrainingLoop
+from faceswap.training.training_budget import (
+    KEY,
+    RequestedEnd,
+    TrainingBudget,
+    next_budget,
+    stored_budget,
+)
 
-SIX = Stretch(first=100, since=60.0, minutes=6, steps=None)
+SIX = TrainingBudget(first=100, since=60.0, minutes=6, steps=None)
 
 
-def noted(stretch: Stretch | None) -> dict[str, Any]:
+def noted(stretch: TrainingBudget | None) -> dict[str, Any]:
     return {KEY: None if stretch is None else stretch.model_dump(mode="json")}
 
 
 def test_progress_is_that_of_the_end_that_comes_first() -> None:
-    both = Stretch(first=100, since=60.0, minutes=6, steps=200)
+    both = TrainingBudget(first=100, since=60.0, minutes=6, steps=200)
     assert SIX.progress(150, 60.0) == 0
     assert SIX.progress(150, 240.0) == 0.5
     assert both.progress(150, 60.0) == 0.5
@@ -38,12 +51,19 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
     ("last", "wish", "step", "seconds", "wanted", "told"),
     [
         # What was not finished goes on, with the same number or with none.
-        (SIX, Wish(), 150, 180.0, SIX, "Training goes on: 4 of 6 minutes are left."),
-        (SIX, Wish(minutes=6), 150, 180.0, SIX, "Training goes on: 4 of 6 minutes are left."),
+        (SIX, RequestedEnd(), 150, 180.0, SIX, "Training goes on: 4 of 6 minutes are left."),
+        (
+            SIX,
+            RequestedEnd(minutes=6),
+            150,
+            180.0,
+            SIX,
+            "Training goes on: 4 of 6 minutes are left.",
+        ),
         # Another number moves its end.
         (
             SIX,
-            Wish(minutes=10),
+            RequestedEnd(minutes=10),
             150,
             180.0,
             SIX.model_copy(update={"minutes": 10}),
@@ -51,7 +71,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
         ),
         (
             SIX,
-            Wish(minutes=1),
+            RequestedEnd(minutes=1),
             150,
             180.0,
             SIX.model_copy(update={"minutes": 1}),
@@ -60,75 +80,96 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
         ),
         (
             SIX,
-            Wish(steps=900),
+            RequestedEnd(steps=900),
             150,
             180.0,
-            Stretch(first=100, since=60.0, steps=900),
+            TrainingBudget(first=100, since=60.0, steps=900),
             "Training now ends at step 900, not after 6 minutes, counted from its begin.",
         ),
         # One that is over is followed by a new one, or by training without an end.
-        (SIX, Wish(minutes=6), 300, 420.0, Stretch(first=300, since=420.0, minutes=6), ""),
-        (SIX, Wish(steps=400), 300, 420.0, Stretch(first=300, since=420.0, steps=400), ""),
-        (SIX, Wish(), 300, 420.0, None, ""),
+        (
+            SIX,
+            RequestedEnd(minutes=6),
+            300,
+            420.0,
+            TrainingBudget(first=300, since=420.0, minutes=6),
+            "",
+        ),
+        (
+            SIX,
+            RequestedEnd(steps=400),
+            300,
+            420.0,
+            TrainingBudget(first=300, since=420.0, steps=400),
+            "",
+        ),
+        (SIX, RequestedEnd(), 300, 420.0, None, ""),
         # Without an end whatever was asked for.
         (
             SIX,
-            Wish(endless=True),
+            RequestedEnd(endless=True),
             150,
             180.0,
             None,
             "There is no end any more; 4 of 6 minutes were left.",
         ),
-        (SIX, Wish(endless=True), 300, 420.0, None, ""),
-        (None, Wish(minutes=2), 300, 420.0, Stretch(first=300, since=420.0, minutes=2), ""),
-        (None, Wish(), 300, 420.0, None, ""),
+        (SIX, RequestedEnd(endless=True), 300, 420.0, None, ""),
+        (
+            None,
+            RequestedEnd(minutes=2),
+            300,
+            420.0,
+            TrainingBudget(first=300, since=420.0, minutes=2),
+            "",
+        ),
+        (None, RequestedEnd(), 300, 420.0, None, ""),
     ],
 )
 def test_what_comes_of_a_wish(
-    last: Stretch | None,
-    wish: Wish,
+    last: TrainingBudget | None,
+    wish: RequestedEnd,
     step: int,
     seconds: float,
-    wanted: Stretch | None,
+    wanted: TrainingBudget | None,
     told: str,
 ) -> None:
-    assert next_stretch(noted(last), wish, step, seconds) == (wanted, told)
+    assert next_budget(noted(last), wish, step, seconds) == (wanted, told)
 
 
 def test_runs_of_before_are_counted_as_they_were() -> None:
-    found, _ = next_stretch({}, Wish(steps=400), 300, 420.0)
+    found, _ = next_budget({}, RequestedEnd(steps=400), 300, 420.0)
     assert found is not None
     assert found.progress(300, 420.0) == 0.75
-    assert next_stretch({}, Wish(minutes=1), 300, 420.0)[0] == Stretch(
+    assert next_budget({}, RequestedEnd(minutes=1), 300, 420.0)[0] == TrainingBudget(
         first=300, since=420.0, minutes=1
     )
     with pytest.raises(CheckpointError, match="another version"):
-        known({KEY: {"first": -3}})
+        stored_budget({KEY: {"first": -3}})
 
 
 def test_a_job_under_way_does_not_begin_its_training_anew(tmp_path: Path) -> None:
-    wish = Wish(minutes=6)
-    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=Begun(100, 60.0)) == (SIX, "")
+    wish = RequestedEnd(minutes=6)
+    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=Begun(100, 60.0)) == (SIX, "")
     # Nor that of a stretch which it went on with.
-    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=Begun(200, 240.0)) == (SIX, "")
+    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=Begun(200, 240.0)) == (SIX, "")
     # Of a job that began later it was no part.
-    assert next_stretch(noted(SIX), wish, 300, 420.0, begun_at=Begun(300, 420.0))[0] != SIX
-    assert not is_under_way(tmp_path)
-    assert begun_at(tmp_path, 100, 60.0) == (100, 60.0)
-    assert is_under_way(tmp_path)
-    assert begun_at(tmp_path, 300, 420.0) == (100, 60.0)
-    assert begun_at(tmp_path, 40, 20.0) == (40, 20.0)  # another run, or one that went back
+    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=Begun(300, 420.0))[0] != SIX
+    assert not has_unfinished_job(tmp_path)
+    assert mark_job_start(tmp_path, 100, 60.0) == (100, 60.0)
+    assert has_unfinished_job(tmp_path)
+    assert mark_job_start(tmp_path, 300, 420.0) == (100, 60.0)
+    assert mark_job_start(tmp_path, 40, 20.0) == (40, 20.0)  # another run, or one that went back
     assert made(tmp_path) is None
     has_made(tmp_path, tmp_path / "out.mp4")
     assert made(tmp_path) == tmp_path / "out.mp4"
-    assert begun_at(tmp_path, 50, 30.0) == (40, 20.0)
-    over(tmp_path)
-    over(tmp_path)
+    assert mark_job_start(tmp_path, 50, 30.0) == (40, 20.0)
+    clear_job_mark(tmp_path)
+    clear_job_mark(tmp_path)
     has_made(tmp_path, tmp_path / "out.mp4")
     assert made(tmp_path) is None
-    assert begun_at(tmp_path, 300, 420.0) == (300, 420.0)
+    assert mark_job_start(tmp_path, 300, 420.0) == (300, 420.0)
     (tmp_path / "underway.json").write_text('{"step": 7}')  # as versions of before wrote it
-    assert begun_at(tmp_path, 300, 420.0) == (7, 0.0)
+    assert mark_job_start(tmp_path, 300, 420.0) == (7, 0.0)
 
 
 class Timed(Line):
@@ -138,7 +179,7 @@ class Timed(Line):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.loop: Loop | None = None
+        self.loop: TrainingLoop | None = None
         self.seen: dict[float, tuple[float, float]] = {}
 
     def batch(self, count: int, generator: torch.Generator, progress: float) -> Any:
@@ -152,7 +193,7 @@ class Timed(Line):
         return super().losses(model, batch)
 
 
-def timed(folder: Path, **changes: Any) -> tuple[Timed, Loop]:
+def timed(folder: Path, **changes: Any) -> tuple[Timed, TrainingLoop]:
     task = Timed()
     settings = {"steps": None, "preview_seconds": 1e9, "save_seconds": 1e9} | changes
     loop = (resumed if any(folder.glob("step-*")) else line_loop)(folder, task, **settings)
@@ -161,7 +202,7 @@ def timed(folder: Path, **changes: Any) -> tuple[Timed, Loop]:
     return task, loop
 
 
-def run_until(loop: Loop, step: int) -> list[str]:
+def run_until(loop: TrainingLoop, step: int) -> list[str]:
     """Run until Ctrl-C comes in the step after ``step``, or to the end; what was noticed."""
     task, told = loop.task, []
     assert isinstance(task, Timed)
@@ -222,7 +263,7 @@ def test_another_number_moves_the_end_and_a_finished_one_is_begun_again(tmp_path
     run_until(loop, 85)
     assert {progress for progress, _ in task.seen.values()} == {0.0}
     assert len({rate for _, rate in task.seen.values()}) == 1
-    assert read_checkpoint(newest_checkpoint(tmp_path)).numbers["notes"][KEY] is None
+    assert read_checkpoint(newest_checkpoint(tmp_path)).metadata["notes"][KEY] is None
 
 
 def test_the_time_that_is_left_is_told_from_the_begin_of_the_stretch(tmp_path: Path) -> None:

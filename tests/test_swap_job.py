@@ -48,7 +48,7 @@ def test_two_videos_in_one_out_and_again_trains_on(sample: Path, tmp_path: Path)
     second, _ = runs.newest()
     assert first is not None
     assert second is not None
-    assert second.numbers["step"] > first.numbers["step"]
+    assert second.metadata["step"] > first.metadata["step"]
 
 
 def test_stopping_leaves_a_project_to_go_on_from(sample: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_stopping_leaves_a_project_to_go_on_from(sample: Path, tmp_path: Path) -
     assert not (tmp_path / "o.mp4").exists()
     newest, _ = CheckpointFolder(tmp_path / "o.faceswap" / "model" / "main").newest()
     assert newest is not None
-    assert newest.numbers["step"] >= 2
+    assert newest.metadata["step"] >= 2
 
 
 def test_the_same_footage_twice_is_refused(sample: Path, tmp_path: Path) -> None:

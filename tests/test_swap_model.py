@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceswap.autoencoder.meta_init import unfilled
+from faceswap.autoencoder.meta_init import without_initialisation
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.loading import common_weights, freeze, reuse
+from faceswap.swap.model.loading import freeze_part, load_matching_weights, shareable_weights
 from faceswap.swap.model.presets import KIND, PRESETS, Preset, SwapConfig, config_of
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
 from faceswap.training.state import LoopConfig, TrainingState
@@ -112,7 +112,7 @@ def saved(folder: Path, kind: str = KIND, resolution: int = 64) -> tuple[Path, T
     for parameter in state.averaged.parameters():
         parameter.mul_(0.9)
     path = folder / "step-000000001.safetensors"
-    write_checkpoint(path, kind, config.model_dump(), state.numbers(), state.tensors())
+    write_checkpoint(path, kind, config.model_dump(), state.metadata(), state.tensors())
     return path, state
 
 
@@ -135,10 +135,10 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_config_that_does_not_fit_its_weights_is_refused(tmp_path: Path) -> None:
     path, state = saved(tmp_path)
     other = PRESETS["classic"].model_dump()
-    write_checkpoint(path, KIND, other, state.numbers(), state.tensors())
+    write_checkpoint(path, KIND, other, state.metadata(), state.tensors())
     with pytest.raises(CheckpointError, match="another build"):
         SwapModel.load(path)
-    write_checkpoint(path, KIND, {"preset": "huge"}, state.numbers(), state.tensors())
+    write_checkpoint(path, KIND, {"preset": "huge"}, state.metadata(), state.tensors())
     with pytest.raises(CheckpointError, match="another build"):
         SwapModel.load(path)
 
@@ -155,13 +155,15 @@ def test_what_fits_of_another_model_is_taken_over(tmp_path: Path) -> None:
     torch.manual_seed(7)
     model = SwapModel(state.averaged.config)
     parts = ["encoder", "inters.both", "decoders.a", "decoders.b"]
-    assert reuse(model, read_checkpoint(path)) == parts
+    assert load_matching_weights(model, read_checkpoint(path)) == parts
     assert all(equal_parts(model, state.averaged, part, part) for part in parts)
     larger = SwapModel(SwapConfig.model_validate({"preset": "df", "resolution": 96} | SMALL))
-    assert "inters.both" not in reuse(larger, read_checkpoint(path))
+    assert "inters.both" not in load_matching_weights(larger, read_checkpoint(path))
     assert equal_parts(larger, state.averaged, "encoder", "encoder")
     with pytest.raises(CheckpointError, match="another shape than that of a quick 64 px"):
-        reuse(SwapModel(SwapConfig(preset="quick", resolution=64)), read_checkpoint(path))
+        load_matching_weights(
+            SwapModel(SwapConfig(preset="quick", resolution=64)), read_checkpoint(path)
+        )
 
 
 @pytest.mark.parametrize("preset", ["quick", "liae"])
@@ -170,9 +172,9 @@ def test_both_sides_start_from_a_model_of_many_people(preset: Preset, tmp_path: 
     config = SwapConfig.model_validate({"preset": preset, "resolution": 64} | SMALL)
     people = SwapModel(config)
     path = tmp_path / "people.safetensors"
-    write_checkpoint(path, KIND, config.model_dump(), {}, common_weights(people))
+    write_checkpoint(path, KIND, config.model_dump(), {}, shareable_weights(people))
     model = SwapModel(config)
-    taken = reuse(model, read_checkpoint(path))
+    taken = load_matching_weights(model, read_checkpoint(path))
     assert taken == ["encoder", *(f"decoders.{name}" for name in model.network.decoders)]
     people.half().float()
     for name in taken:
@@ -181,12 +183,12 @@ def test_both_sides_start_from_a_model_of_many_people(preset: Preset, tmp_path: 
 
 def test_frozen_parts_have_no_gradient() -> None:
     model = SwapModel(SwapConfig(preset="quick", resolution=64))
-    freeze(model, "nothing")
+    freeze_part(model, "nothing")
     assert all(p.requires_grad for p in model.parameters())
-    freeze(model, "encoder")
+    freeze_part(model, "encoder")
     assert not any(p.requires_grad for p in model.network.encoder.parameters())
     assert all(p.requires_grad for p in model.network.inters.parameters())
-    freeze(model, "shared")
+    freeze_part(model, "shared")
     assert not any(p.requires_grad for p in model.network.inters.parameters())
     assert all(p.requires_grad for p in model.network.decoders.parameters())
 
@@ -194,7 +196,7 @@ def test_frozen_parts_have_no_gradient() -> None:
 @pytest.mark.parametrize("preset", ["quick", "classic", "df", "liae"])
 def test_a_model_to_be_filled_draws_nothing_and_takes_no_memory(preset: Preset) -> None:
     before = torch.get_rng_state()
-    with unfilled():
+    with without_initialisation():
         model = SwapModel(config_of(preset))
     assert all(tensor.is_meta for tensor in model.state_dict().values())
     assert not list(model.buffers())  # what is not in a checkpoint would stay without values

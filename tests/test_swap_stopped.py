@@ -17,7 +17,7 @@ from faceswap.jobs import swap as module
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary
 from faceswap.jobs.swap import SwapOptions, swap
 from faceswap.jobs.train import train
-from faceswap.training.run_metadata import newest_header
+from faceswap.training.run_metadata import read_newest_header
 
 
 class StoppedError(Exception):
@@ -36,7 +36,7 @@ class Swapped:
         finished(train(small(self.project, steps=1)))
         patch.setattr(module, "_check", lambda *_: None)
         patch.setattr(module, "extract", lambda _: iter(()))
-        patch.setattr(module, "stage", self._stage)
+        patch.setattr(module, "as_stage", self._stage)
         patch.setattr(module, "convert", self._convert)
         patch.setattr(module, "_write_sheet", lambda *_: None)
         patch.setattr(module, "_frames_with_faces", lambda _: [])
@@ -57,7 +57,7 @@ class Swapped:
 
     @property
     def step(self) -> int:
-        return int(newest_header(self.project / "model" / "main")["numbers"]["step"])
+        return int(read_newest_header(self.project / "model" / "main")["numbers"]["step"])
 
     def run(self, broken: bool, **asked: Any) -> list[str]:
         self.broken = broken
@@ -134,10 +134,10 @@ def test_stopped_while_training_it_trains_what_is_left(
         if isinstance(event, Progress) and event.unit == "steps" and event.done > 1:
             break
     job.close()
-    stretch = newest_header(swapped.project / "model" / "main")["numbers"]["notes"]["stretch"]
+    stretch = read_newest_header(swapped.project / "model" / "main")["numbers"]["notes"]["stretch"]
     assert stretch == {"first": 1, "since": stretch["since"], "minutes": 50, "steps": None}
     swapped.run(False, steps=swapped.step + 1)
-    stretch = newest_header(swapped.project / "model" / "main")["numbers"]["notes"]["stretch"]
+    stretch = read_newest_header(swapped.project / "model" / "main")["numbers"]["notes"]["stretch"]
     assert (stretch["first"], stretch["minutes"]) == (1, None)
 
 

@@ -5,24 +5,24 @@ import pytest
 
 from faceswap.errors import OptionsError
 from faceswap.faces.align import face_similarity, invert, mean_face, transform
-from faceswap.synthetic.characters import CAST, identity
+from faceswap.synthetic.characters import CHARACTERS, character
 from faceswap.synthetic.expression import EXPRESSIONS, Expression, Rig
-from faceswap.synthetic.face_shape import sculpt
-from faceswap.synthetic.head_mesh import Figure, Pose, turned
+from faceswap.synthetic.face_shape import shape_head
+from faceswap.synthetic.head_mesh import HeadMesh, Pose, rotated
 from faceswap.synthetic.identity import Shape
 from faceswap.synthetic.landmarks import forehead_vertices, landmark_vertices
 from faceswap.synthetic.motion import talk
-from faceswap.synthetic.pair import composed, grown, perfect
-from faceswap.synthetic.rasteriser import fill, vertex_normals
+from faceswap.synthetic.pair import build_head, composite_face, perfect_swap
+from faceswap.synthetic.rasteriser import rasterise, vertex_normals
 from faceswap.synthetic.scene import LIGHTS, Camera, Scene
-from faceswap.synthetic.template_mesh import template
-from faceswap.synthetic.uv import chart_of, lid_margins, lip_borders, loft
+from faceswap.synthetic.template_mesh import template_mesh
+from faceswap.synthetic.uv import lid_margins, lip_borders, surface_point, uv_of
 from faceswap.synthetic.voice import hum
 
 
 @pytest.fixture(scope="module")
-def figure() -> Figure:
-    return grown(CAST["yuki"])
+def figure() -> HeadMesh:
+    return build_head(CHARACTERS["yuki"])
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def scene() -> Scene:
 
 
 def test_cast_has_clearly_different_people() -> None:
-    assert len(CAST) >= 6
-    shapes = [tuple(vars(person.shape).values()) for person in CAST.values()]
+    assert len(CHARACTERS) >= 6
+    shapes = [tuple(vars(person.shape).values()) for person in CHARACTERS.values()]
     for number, one in enumerate(shapes):
         for other in shapes[number + 1 :]:
             assert np.linalg.norm(np.subtract(one, other)) > 1.5
@@ -40,13 +40,13 @@ def test_cast_has_clearly_different_people() -> None:
 
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(OptionsError, match=r"nobody.*clara.*marcus"):
-        identity("nobody")
-    assert identity("Clara") is CAST["clara"]
+        character("nobody")
+    assert character("Clara") is CHARACTERS["clara"]
 
 
 def test_chart_inverts_the_loft() -> None:
     x, y = np.array([0.0, 3.1, -4.0, 5.5]), np.array([-9.0, 0.4, -3.0, 2.0])
-    places = loft(*chart_of(x, y))
+    places = surface_point(*uv_of(x, y))
     assert places[:, :2] == pytest.approx(np.stack([x, y], -1), abs=1e-3)
     assert (places[:, 2] > -7).all()
 
@@ -61,7 +61,7 @@ def test_lids_meet_at_the_canthi_and_lips_at_the_corners() -> None:
 
 
 def test_template_is_a_clean_symmetric_mesh() -> None:
-    t = template()
+    t = template_mesh()
     assert t.faces.min() == 0
     assert t.faces.max() == len(t.chart) - 1
     assert len(np.unique(np.sort(t.faces, 1), axis=0)) == len(t.faces)
@@ -75,10 +75,10 @@ def test_template_is_a_clean_symmetric_mesh() -> None:
 
 
 def test_landmarks_are_distinct_and_mirror_each_other() -> None:
-    spots = landmark_vertices(CAST["clara"].hairs)
+    spots = landmark_vertices(CHARACTERS["clara"].hairs)
     assert spots.shape == (68,)
     assert len(np.unique(spots)) == 68
-    rest = template().rest
+    rest = template_mesh().rest
     for left, right in ((0, 16), (36, 45), (39, 42), (48, 54), (17, 26), (31, 35)):
         assert rest[spots[left], 0] == pytest.approx(-rest[spots[right], 0], abs=0.2)
         assert rest[spots[left], 0] < 0
@@ -88,8 +88,8 @@ def test_landmarks_are_distinct_and_mirror_each_other() -> None:
 
 
 def test_landmarks_lie_where_the_labels_have_them() -> None:
-    spots = np.append(landmark_vertices(CAST["clara"].hairs), forehead_vertices())
-    rest = template().rest[spots, :2] * [1, -1]
+    spots = np.append(landmark_vertices(CHARACTERS["clara"].hairs), forehead_vertices())
+    rest = template_mesh().rest[spots, :2] * [1, -1]
     eyes = np.linalg.norm(rest[45] - rest[36])
     far = np.linalg.norm(
         rest - transform(invert(face_similarity(rest)), mean_face().points[:, :2]), axis=1
@@ -99,14 +99,14 @@ def test_landmarks_lie_where_the_labels_have_them() -> None:
     assert far[68:].max() < 0.05 * eyes
     assert np.abs(rest[27:31, 0]).max() < 0.01
     # The corners are the template's, whose mouth is a little narrower and whose lips are fuller.
-    lids, lips = template().lid_rings[0, 1], template().lip_rings[8]
-    assert rest[45, 0] == pytest.approx(template().rest[lids, 0].max())
-    assert rest[54, 0] == pytest.approx(template().rest[lips, 0].max())
+    lids, lips = template_mesh().lid_rings[0, 1], template_mesh().lip_rings[8]
+    assert rest[45, 0] == pytest.approx(template_mesh().rest[lids, 0].max())
+    assert rest[54, 0] == pytest.approx(template_mesh().rest[lips, 0].max())
 
 
 def test_blink_shuts_and_jaw_opens() -> None:
-    rig = Rig(sculpt(Shape()))
-    ring = template().lid_rings[0, 1]
+    rig = Rig(shape_head(Shape()))
+    ring = template_mesh().lid_rings[0, 1]
     middle = len(ring) // 4
 
     def eye(points: np.ndarray) -> float:
@@ -116,7 +116,7 @@ def test_blink_shuts_and_jaw_opens() -> None:
     assert eye(rig.moved(Expression(blink_left=1.0))) < 0.1 * opened
     assert eye(rig.moved(Expression(blink_right=1.0))) == pytest.approx(opened)
     assert eye(rig.moved(Expression(blink_left=-0.3))) > 1.2 * opened
-    spots = landmark_vertices(CAST["clara"].hairs)
+    spots = landmark_vertices(CHARACTERS["clara"].hairs)
     gaps = []
     for jaw in (0.0, 0.3, 0.6, 1.0):
         points = rig.moved(Expression(jaw=jaw))
@@ -127,7 +127,7 @@ def test_blink_shuts_and_jaw_opens() -> None:
 
 
 def test_smile_widens_and_pucker_narrows_the_mouth() -> None:
-    rig, spots = Rig(sculpt(Shape())), landmark_vertices(CAST["tom"].hairs)
+    rig, spots = Rig(shape_head(Shape())), landmark_vertices(CHARACTERS["tom"].hairs)
 
     def width(e: Expression) -> float:
         points = rig.moved(e)
@@ -140,17 +140,17 @@ def test_smile_widens_and_pucker_narrows_the_mouth() -> None:
 
 def test_turned_follows_the_documented_signs() -> None:
     nose = np.array([[0.0, 0.0, 1.0]])
-    assert turned(nose, 90, 0, 0) == pytest.approx(np.array([[1.0, 0, 0]]), abs=1e-9)
-    assert turned(nose, 0, 90, 0) == pytest.approx(np.array([[0, 1.0, 0]]), abs=1e-9)
+    assert rotated(nose, 90, 0, 0) == pytest.approx(np.array([[1.0, 0, 0]]), abs=1e-9)
+    assert rotated(nose, 0, 90, 0) == pytest.approx(np.array([[0, 1.0, 0]]), abs=1e-9)
     crown = np.array([[0.0, 1.0, 0.0]])
-    assert turned(crown, 0, 0, 90) == pytest.approx(np.array([[1.0, 0, 0]]), abs=1e-9)
+    assert rotated(crown, 0, 0, 90) == pytest.approx(np.array([[1.0, 0, 0]]), abs=1e-9)
 
 
 def _filled(screen: list[list[float]], faces: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     depth = np.full((10, 10), np.inf, np.float32)
     face = np.full((10, 10), -1, np.int32)
     count = len(screen)
-    fill(
+    rasterise(
         np.array(screen, np.float32),
         np.array(faces, np.int32),
         np.full(len(faces), -1, np.float32),
@@ -197,7 +197,7 @@ def test_projection_is_a_pinhole() -> None:
     assert at[2, :2] - at[0, :2] == pytest.approx(2 * (at[1, :2] - at[0, :2]))
 
 
-def test_frame_is_a_face_with_exact_points(figure: Figure, scene: Scene) -> None:
+def test_frame_is_a_face_with_exact_points(figure: HeadMesh, scene: Scene) -> None:
     frame = scene.frame(figure, Pose(), Expression())
     assert frame.picture.shape == (128, 128, 3)
     assert frame.picture.dtype == np.uint8
@@ -211,7 +211,7 @@ def test_frame_is_a_face_with_exact_points(figure: Figure, scene: Scene) -> None
     assert skin[0] > skin[1] > skin[2]
 
 
-def test_same_frame_twice_and_other_noise(figure: Figure, scene: Scene) -> None:
+def test_same_frame_twice_and_other_noise(figure: HeadMesh, scene: Scene) -> None:
     one = scene.frame(figure, Pose(5, 2, 1), EXPRESSIONS["smile"], 3)
     two = scene.frame(figure, Pose(5, 2, 1), EXPRESSIONS["smile"], 3)
     other = scene.frame(figure, Pose(5, 2, 1), EXPRESSIONS["smile"], 4)
@@ -221,7 +221,7 @@ def test_same_frame_twice_and_other_noise(figure: Figure, scene: Scene) -> None:
     assert 0.5 < difference.std() < 3
 
 
-def test_pose_and_expression_move_the_points(figure: Figure, scene: Scene) -> None:
+def test_pose_and_expression_move_the_points(figure: HeadMesh, scene: Scene) -> None:
     def nose_beside_eyes(pose: Pose) -> np.ndarray:
         points = scene.frame(figure, pose, Expression()).points
         return points[30] - (points[36] + points[45]) / 2
@@ -258,8 +258,8 @@ def test_talk_is_natural_and_repeats() -> None:
 
 
 def test_perfect_swap_is_b_with_the_tone_of_a() -> None:
-    a, b = CAST["nora"], CAST["tom"]
-    both = perfect(a, b)
+    a, b = CHARACTERS["nora"], CHARACTERS["tom"]
+    both = perfect_swap(a, b)
     assert both.skin.tone == a.skin.tone
     assert both.skin.iris == b.skin.iris
     assert both.shape.nose_width == b.shape.nose_width
@@ -269,10 +269,10 @@ def test_perfect_swap_is_b_with_the_tone_of_a() -> None:
     assert both.clothes == a.clothes
 
 
-def test_composed_keeps_the_frame_outside_the_mask(figure: Figure, scene: Scene) -> None:
+def test_composed_keeps_the_frame_outside_the_mask(figure: HeadMesh, scene: Scene) -> None:
     face = scene.frame(figure, Pose(), Expression())
     frame = np.full((128, 128, 3), 7, np.uint8)
-    mixed = composed(frame, face)
+    mixed = composite_face(frame, face)
     assert (mixed[:5] == 7).all()
     centre = face.points[30].astype(int)
     assert np.array_equal(mixed[centre[1], centre[0]], face.picture[centre[1], centre[0]])
@@ -289,11 +289,11 @@ def test_hum_follows_the_jaw() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(CAST))
+@pytest.mark.parametrize("name", list(CHARACTERS))
 def test_detector_finds_everyone_in_every_face(name: str) -> None:
     from faceswap.faces.detect import make_detector
 
-    detector, person = make_detector(), grown(CAST[name])
+    detector, person = make_detector(), build_head(CHARACTERS[name])
     scene = Scene((256, 256), LIGHTS["window"])
     for expression in EXPRESSIONS.values():
         for yaw in (-30, 0, 30):

@@ -12,12 +12,17 @@ from torch.nn import functional
 from faceswap.faces.crops import write_crop
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.config import CHANGES, LOSSES, Objective, strengths
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
+from faceswap.swap.training.config import (
+    AUGMENTATION_NAMES,
+    LOSS_NAMES,
+    ObjectiveConfig,
+    parse_strengths,
+)
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.losses import mask_loss, picture_losses
 from faceswap.swap.training.task import SwapBatch, SwapTask
-from faceswap.training.dataset import ImageSet
+from faceswap.training.dataset import ImageDataset
 
 CPU = torch.device("cpu")
 STILL = {
@@ -36,11 +41,11 @@ STILL = {
 @pytest.fixture(scope="module")
 def sides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FaceSet]:
     project = draw_project(tmp_path_factory.mktemp("project"), 40)
-    return {s: load_faces(project.faces(s), s, LoadConfig(64)) for s in ("a", "b")}
+    return {s: load_faces(project.crops_folder(s), s, FaceLoadConfig(64)) for s in ("a", "b")}
 
 
 def make_task(sides: dict[str, FaceSet], **changes: Any) -> SwapTask:
-    return SwapTask(sides, 32, Objective.model_validate(changes), CPU)
+    return SwapTask(sides, 32, ObjectiveConfig.model_validate(changes), CPU)
 
 
 def model() -> SwapModel:
@@ -86,8 +91,8 @@ def test_who_imitates_has_the_others_open_mouth(tmp_path: Path) -> None:
     project = draw_project(tmp_path, 40)
     for number in range(40):
         yaw = float(np.sin(number / 5))
-        write_crop(project.faces("b") / f"{number:06d}.png", *draw("b", yaw, 0.0, number))
-    speaking = {s: load_faces(project.faces(s), s, LoadConfig(64)) for s in ("a", "b")}
+        write_crop(project.crops_folder("b") / f"{number:06d}.png", *draw("b", yaw, 0.0, number))
+    speaking = {s: load_faces(project.crops_folder(s), s, FaceLoadConfig(64)) for s in ("a", "b")}
 
     def darkest(batch: SwapBatch) -> torch.Tensor:
         """How dark the middle of the mouth is in each face of B."""
@@ -101,7 +106,7 @@ def test_who_imitates_has_the_others_open_mouth(tmp_path: Path) -> None:
     assert batch.genuine.tolist() == [1.0, 0.0] * 8 + [0.0, 1.0] * 8
     assert batch.exchanged is not None
     assert 1 < batch.exchanged.sum() < 15
-    part = batch.part(1, 2)
+    part = batch.micro_batch(1, 2)
     assert part.exchanged is not None
     assert torch.equal(part.exchanged, batch.exchanged[8:])
     assert part.genuine.tolist() == [1.0, 0.0] * 4 + [0.0, 1.0] * 4
@@ -127,7 +132,7 @@ def test_pairs_exchange_codes_in_every_model(preset: str, sides: dict[str, FaceS
         {"preset": preset, "resolution": 64, "code": 32, "encoder": 8, "decoder": 8, "mask": 8}
     )
     net = SwapModel(config)
-    faces = {side: s.training.take(torch.arange(2))[0] for side, s in sides.items()}
+    faces = {side: s.training.gather(torch.arange(2))[0] for side, s in sides.items()}
     with torch.inference_mode():
         out = net(faces, torch.tensor([True, False]))
         swap, _ = net.network.translate(faces["a"][:1], "b")
@@ -179,7 +184,7 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
 
 def test_it_overfits_one_batch_and_the_measures_see_it(sides: dict[str, FaceSet]) -> None:
     few = {
-        side: FaceSet(few, few, s.shapes.at(torch.arange(2)))
+        side: FaceSet(few, few, s.landmarks.at(torch.arange(2)))
         for side, s in sides.items()
         for few in [s.training.subset(torch.arange(2))]
     }
@@ -212,15 +217,15 @@ def test_both_sides_count_the_same_however_many_are_held_out(sides: dict[str, Fa
         def reconstruct(self, faces: torch.Tensor, side: str) -> tuple[torch.Tensor, None]:
             return faces + (0.1 if side == "a" else 0.01), None
 
-    def whole(faces: ImageSet, count: int) -> ImageSet:
-        return ImageSet(
+    def whole(faces: ImageDataset, count: int) -> ImageDataset:
+        return ImageDataset(
             faces.pictures[:1].expand(count, -1, -1, -1),
             torch.full_like(faces.maps[:1], 255).expand(count, -1, -1, -1),
             torch.ones(count),
         )
 
     few = {
-        side: FaceSet(s.training, whole(s.training, count), s.shapes)
+        side: FaceSet(s.training, whole(s.training, count), s.landmarks)
         for (side, s), count in zip(sides.items(), (64, 3), strict=True)
     }
     found = make_task(few).evaluate(Wrong(SwapConfig(preset="quick", resolution=64)))
@@ -228,7 +233,7 @@ def test_both_sides_count_the_same_however_many_are_held_out(sides: dict[str, Fa
 
 
 def test_without_held_out_faces_nothing_is_claimed(sides: dict[str, FaceSet]) -> None:
-    bare = {side: FaceSet(s.training, None, s.shapes) for side, s in sides.items()}
+    bare = {side: FaceSet(s.training, None, s.landmarks) for side, s in sides.items()}
     assert make_task(bare).evaluate(model()) == {}
 
 
@@ -238,7 +243,7 @@ def test_the_preview_is_a_grid_of_fixed_faces(sides: dict[str, FaceSet], tmp_pat
     task.preview(net, tmp_path / "grid.png")
     picture = np.asarray(Image.open(tmp_path / "grid.png"))
     assert picture.shape == (64 * 6, 64 * 8, 3)
-    faces: ImageSet = sides["a"].training
+    faces: ImageDataset = sides["a"].training
     assert np.array_equal(picture[:64, :64], faces.pictures[0].permute(1, 2, 0).numpy())
     assert np.array_equal(picture[:64, -64:], faces.pictures[-1].permute(1, 2, 0).numpy())
     task.preview(net, tmp_path / "again.png")
@@ -253,8 +258,8 @@ def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
     name: str, sides: dict[str, FaceSet]
 ) -> None:
     weights = dict.fromkeys(["l1", "gradient", "ssim"], 0.0) | {name: 2.0}
-    objective = Objective.model_validate({"outside": 0.0, "features": 0.0} | weights)
-    pictures, maps = sides["a"].training.take(torch.arange(3))
+    objective = ObjectiveConfig.model_validate({"outside": 0.0, "features": 0.0} | weights)
+    pictures, maps = sides["a"].training.gather(torch.arange(3))
     made = (pictures * 0.9).requires_grad_(True)
     total, parts = picture_losses(objective, made, pictures, maps)
     assert total.item() == pytest.approx(2 * parts[name].item(), rel=1e-4)
@@ -264,39 +269,39 @@ def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
 
 
 def test_strengths_are_read_from_a_text_within_their_bounds() -> None:
-    assert strengths("", LOSSES) == {}
-    assert strengths(" dssim=1, l1 = 0.5 ", LOSSES) == {"dssim": 1.0, "l1": 0.5}
+    assert parse_strengths("", LOSS_NAMES) == {}
+    assert parse_strengths(" dssim=1, l1 = 0.5 ", LOSS_NAMES) == {"dssim": 1.0, "l1": 0.5}
     given = "rotation=10,cells=4+8,warp_end=0.5,color_transfer=0,outside=1"
-    assert strengths(given, CHANGES) == {
+    assert parse_strengths(given, AUGMENTATION_NAMES) == {
         "rotation": 10.0,
         "cells": (4, 8),
         "warp_end": 0.5,
         "color_transfer": 0.0,
         "outside": 1.0,
     }
-    assert strengths("cells=2", CHANGES) == {"cells": (2,)}
+    assert parse_strengths("cells=2", AUGMENTATION_NAMES) == {"cells": (2,)}
     wrongs = (
-        ("l1", LOSSES, "write it as l1=0.5"),
-        ("l1=much", LOSSES, "l1: Input should be a valid number"),
-        ("l1=-1", LOSSES, "l1: Input should be greater than or equal to 0"),
-        ("l1=nan", LOSSES, "l1: Input should be"),
-        ("l1=inf", LOSSES, "l1: Input should be a finite number"),
-        ("x=1", LOSSES, "there is no 'x'; there are l1, gradient"),
-        ("rotation=10", LOSSES, "there is no 'rotation'"),
-        ("l1=0,gradient=0,ssim=0,mask=1", LOSSES, "nothing would be learnt"),
-        ("cells=", CHANGES, "has no value"),
-        ("cells=4+0", CHANGES, "cells: Input should be greater"),
-        ("scale=2", CHANGES, "scale: Input should be less"),
-        ("warp=0.1", CHANGES, "there is no 'warp'"),
+        ("l1", LOSS_NAMES, "write it as l1=0.5"),
+        ("l1=much", LOSS_NAMES, "l1: Input should be a valid number"),
+        ("l1=-1", LOSS_NAMES, "l1: Input should be greater than or equal to 0"),
+        ("l1=nan", LOSS_NAMES, "l1: Input should be"),
+        ("l1=inf", LOSS_NAMES, "l1: Input should be a finite number"),
+        ("x=1", LOSS_NAMES, "there is no 'x'; there are l1, gradient"),
+        ("rotation=10", LOSS_NAMES, "there is no 'rotation'"),
+        ("l1=0,gradient=0,ssim=0,mask=1", LOSS_NAMES, "nothing would be learnt"),
+        ("cells=", AUGMENTATION_NAMES, "has no value"),
+        ("cells=4+0", AUGMENTATION_NAMES, "cells: Input should be greater"),
+        ("scale=2", AUGMENTATION_NAMES, "scale: Input should be less"),
+        ("warp=0.1", AUGMENTATION_NAMES, "there is no 'warp'"),
     )
     for text, names, reason in wrongs:
         with pytest.raises(ValueError, match=re.escape(reason)):
-            strengths(text, names)
+            parse_strengths(text, names)
 
 
 def test_every_strength_is_reached_by_an_option() -> None:
     own = {"warp", "features", "pairs", "flip", "occlusion"}
-    assert own | set(CHANGES) | set(LOSSES) == set(Objective.model_fields)
+    assert own | set(AUGMENTATION_NAMES) | set(LOSS_NAMES) == set(ObjectiveConfig.model_fields)
 
 
 def test_a_distortion_at_two_scales_adds_a_finer_one(sides: dict[str, FaceSet]) -> None:
@@ -319,7 +324,7 @@ def test_spoilt_inputs_keep_clean_targets(sides: dict[str, FaceSet]) -> None:
 
 
 def test_a_mask_that_is_right_costs_nothing_at_any_size(sides: dict[str, FaceSet]) -> None:
-    _, maps = sides["a"].training.take(torch.arange(2))
+    _, maps = sides["a"].training.gather(torch.arange(2))
     for size in (16, 32, 64):
         right = functional.interpolate(maps[:, :1], (size, size), mode="bilinear")
         if size == 16:

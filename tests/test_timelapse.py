@@ -13,7 +13,7 @@ from faceswap.video.reader import VideoReader
 
 def project_with_previews(folder: Path, count: int) -> Path:
     project = Project.open_or_make(folder)
-    previews = project.model / "main" / "previews"
+    previews = project.runs_folder / "main" / "previews"
     previews.mkdir(parents=True)
     for number in range(count):
         level = 40 + 40 * number

@@ -3,11 +3,11 @@ from typing import Any
 import pytest
 import torch
 
-from faceswap.training.device_timer import Clock
+from faceswap.training.device_timer import DeviceTimer
 
 
 def test_on_a_processor_it_is_its_clock() -> None:
-    clock = Clock(torch.device("cpu"))
+    clock = DeviceTimer(torch.device("cpu"))
     start = clock.now()
     torch.rand(100, 100)
     end = clock.now()
@@ -37,7 +37,7 @@ def test_on_a_card_it_waits_once_and_only_when_asked(monkeypatch: pytest.MonkeyP
             return other.at - self.at
 
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    clock = Clock(torch.device("cuda"))
+    clock = DeviceTimer(torch.device("cuda"))
     spans = [(clock.now(), clock.now()) for _ in range(3)]
     assert waited == []
     assert clock.total(spans) == pytest.approx(0.060)

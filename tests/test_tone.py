@@ -7,17 +7,22 @@ import pytest
 from numpy.testing import assert_allclose
 
 from faceswap.swap.compositing.color import ColorShift
-from faceswap.swap.compositing.color_smoothing import Tones, anchors_before, averaged, reach
-from faceswap.swap.compositing.swapper import Placed
+from faceswap.swap.compositing.color_smoothing import (
+    ColorHistory,
+    anchors_before,
+    exponential_average,
+    window_frames,
+)
+from faceswap.swap.compositing.swapper import AlignedFace
 
-NOWHERE = Placed(0, np.zeros((68, 2), np.float32), np.zeros((13, 2), np.float32), np.eye(2, 3))
+NOWHERE = AlignedFace(0, np.zeros((68, 2), np.float32), np.zeros((13, 2), np.float32), np.eye(2, 3))
 
 
 def shift(value: float) -> ColorShift:
     return ColorShift(np.array([value, 0, -value], np.float32))
 
 
-def face(frame: int, track: int = 0, shot: int = 0, *, anchor: bool = True) -> Placed:
+def face(frame: int, track: int = 0, shot: int = 0, *, anchor: bool = True) -> AlignedFace:
     return replace(NOWHERE, frame=frame, track=track, shot=shot, anchor=anchor)
 
 
@@ -33,38 +38,38 @@ def recursive(values: np.ndarray, steady: float) -> float:
 def test_what_lies_before_the_reach_hardly_counts(steady: float) -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(0, 1, 1500)
-    begin = len(values) - 1 - reach(steady)
+    begin = len(values) - 1 - window_frames(steady)
     seen = {n: shift(values[n]) for n in range(begin, len(values))}
-    off = averaged(seen, steady).offset[0] - recursive(values, steady)
+    off = exponential_average(seen, steady).offset[0] - recursive(values, steady)
     # Two percent of how far the oldest frame is from the average before it.
     assert abs(off) <= 0.0201 * abs(values[begin] - recursive(values[:begin], steady))
 
 
 def test_reaches_are_as_they_are_told() -> None:
-    assert [reach(steady) for steady in (0.0, 0.5, 0.9, 0.99)] == [0, 6, 38, 390]
+    assert [window_frames(steady) for steady in (0.0, 0.5, 0.9, 0.99)] == [0, 6, 38, 390]
 
 
 def test_between_anchors_a_shift_changes_evenly() -> None:
     every = np.concatenate([np.linspace(0, 8, 5), np.linspace(8, 2, 5)[1:], [3.0]])
     known = {n: shift(every[n]) for n in (0, 4, 8, 9)}
-    assert_allclose(averaged(known, 0.8).offset[0], recursive(every, 0.8), rtol=1e-5)
-    assert averaged({7: shift(3)}, 0.9).offset[0] == 3
-    assert averaged(known, 0).offset[0] == 3
+    assert_allclose(exponential_average(known, 0.8).offset[0], recursive(every, 0.8), rtol=1e-5)
+    assert exponential_average({7: shift(3)}, 0.9).offset[0] == 3
+    assert exponential_average(known, 0).offset[0] == 3
 
 
 def test_a_face_is_averaged_with_its_own_anchors_of_its_own_shot() -> None:
-    tones = Tones()
+    tones = ColorHistory()
     for other in (face(50, track=1), face(52, shot=40), face(10), face(53, anchor=False)):
         tones.add(other, shift(100))
-    assert tones.knows(face(50, track=1))
-    assert not tones.knows(face(50))
-    assert not tones.knows(face(53, anchor=False))
+    assert tones.has_shift(face(50, track=1))
+    assert not tones.has_shift(face(50))
+    assert not tones.has_shift(face(53, anchor=False))
     now = face(54)
-    assert tones.calm(now, shift(5), 0.9).offset[0] == 5
+    assert tones.smoothed_shift(now, shift(5), 0.9).offset[0] == 5
     tones.add(face(53), shift(15))
-    assert_allclose(tones.calm(now, shift(5), 0.9).offset[0], 14, rtol=1e-6)
-    tones.forget(54)
-    assert tones.calm(now, shift(5), 0.9).offset[0] == 5
+    assert_allclose(tones.smoothed_shift(now, shift(5), 0.9).offset[0], 14, rtol=1e-6)
+    tones.drop_before(54)
+    assert tones.smoothed_shift(now, shift(5), 0.9).offset[0] == 5
 
 
 def test_the_anchors_before_a_frame_are_those_that_count() -> None:

@@ -23,7 +23,7 @@ from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.training import face_loading
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.precision import choose
+from faceswap.training.precision import choose_precision
 
 CPU = torch.device("cpu")
 
@@ -57,10 +57,13 @@ def test_it_trains_in_what_this_machine_is_best_at(tmp_path: Path) -> None:
     folder = draw_project(tmp_path, 12).folder
     events, summary = finish(options(folder, precision="auto", steps=2))
     model = SwapModel.load(summary.model)
-    assert read_checkpoint(summary.model).numbers["precision"] == choose(model, CPU).precision
+    assert (
+        read_checkpoint(summary.model).metadata["precision"]
+        == choose_precision(model, CPU).precision
+    )
     assert not [n for n in notices(events) if "bfloat16" in n or "device" in n]
     _, by_name = finish(options(folder, name="half", precision="bf16", steps=1))
-    assert read_checkpoint(by_name.model).numbers["precision"] == "bf16"
+    assert read_checkpoint(by_name.model).metadata["precision"] == "bf16"
 
 
 def test_a_job_resumes_exactly(tmp_path: Path) -> None:
@@ -72,7 +75,7 @@ def test_a_job_resumes_exactly(tmp_path: Path) -> None:
             break
     job.close()
     checkpoint = read_checkpoint(newest_checkpoint(folder / "model" / "parts"))
-    assert checkpoint.numbers["step"] == 3
+    assert checkpoint.metadata["step"] == 3
     finish(options(folder, name="parts", steps=6))
     a, b = (
         read_checkpoint(newest_checkpoint(folder / "model" / name)).tensors
@@ -161,7 +164,7 @@ def test_a_new_run_starts_from_another_and_leaves_the_frozen_part(
     )
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert any("encoder, inters.both, decoders.a" in n for n in notices)
-    first, now = (read_checkpoint(s.model).part("ema") for s in (summary, second))
+    first, now = (read_checkpoint(s.model).tensors_under("ema") for s in (summary, second))
     encoder = [name for name in first if name.startswith("network.encoder.")]
     assert encoder
     assert all(torch.equal(first[name], now[name]) for name in encoder)
@@ -174,24 +177,24 @@ def test_crops_deleted_or_spoilt_while_it_trains_do_no_harm(tmp_path: Path) -> N
     for event in job:
         if isinstance(event, Saved):
             break
-    for number, path in enumerate(sorted(project.faces("a").iterdir())):
+    for number, path in enumerate(sorted(project.crops_folder("a").iterdir())):
         if number < 20:
             path.unlink()
         elif number < 25:
             path.write_bytes(path.read_bytes()[:100])
     list(job)
     # Begun again, it says what is gone, and goes on with what is left: too little here.
-    first = read_checkpoint(newest_checkpoint(project.model / "main")).numbers
+    first = read_checkpoint(newest_checkpoint(project.runs_folder / "main")).metadata
     assert first["step"] == 4
     events, summary = finish(options(project.folder, steps=6))
     assert summary.step == 6
     assert any(n.startswith("A: 5 crops left out") for n in notices(events))
-    for path in sorted(project.faces("a").iterdir())[:10]:
+    for path in sorted(project.crops_folder("a").iterdir())[:10]:
         path.unlink()
-    before = contents(project.model / "main")
+    before = contents(project.runs_folder / "main")
     with pytest.raises(NoFaceError, match="A has 10 usable faces"):
         finish(options(project.folder, steps=8))
-    assert contents(project.model / "main") == before
+    assert contents(project.runs_folder / "main") == before
 
 
 def test_crops_of_mixed_size_train(tmp_path: Path) -> None:
@@ -203,7 +206,7 @@ def test_crops_of_mixed_size_train(tmp_path: Path) -> None:
             record, points=record.points * scale, forehead=record.forehead * scale
         )
         sized = cv2.resize(image, (side, side)).astype(np.uint8)
-        write_crop(project.faces("b") / f"{900 + number:06d}.png", sized, scaled)
+        write_crop(project.crops_folder("b") / f"{900 + number:06d}.png", sized, scaled)
     events, summary = finish(options(project.folder))
     assert summary.step == 4
     assert any("B has 42 faces" in n for n in notices(events))
@@ -236,7 +239,7 @@ def test_faces_below_a_presence_are_left_out_as_asked(tmp_path: Path) -> None:
     project = draw_project(tmp_path)
     image, record = draw("a", 0.0, 0.5, 3)
     unsure = dataclasses.replace(record, presence=0.3)
-    write_crop(project.faces("a") / "000003.png", image, unsure)
+    write_crop(project.crops_folder("a") / "000003.png", image, unsure)
     for name, least, told in (("strict", 0.5, True), ("lax", 0.2, False)):
         events, _ = finish(options(project.folder, name=name, steps=1, min_presence=least))
         assert any("left out as uncertain" in n for n in notices(events)) == told
@@ -282,13 +285,13 @@ def test_faces_of_two_extractions_are_never_mixed(
     def changing(folder: Path, side: Any, *given: Any) -> Any:
         asked.append(folder)
         if len(asked) == 1:
-            known = dataclasses.replace(project.known("a"), generation=2)
-            project.note("a", tmp_path / "a.mp4", known)
-            shutil.copytree(folder, project.staging("a", 2))
+            known = dataclasses.replace(project.extraction_record("a"), generation=2)
+            project.record_extraction("a", tmp_path / "a.mp4", known)
+            shutil.copytree(folder, project.staging_folder("a", 2))
             raise NoFaceError("They were moved away meanwhile.")
         return load(folder, side, *given)
 
     monkeypatch.setattr(face_loading, "load_faces", changing)
     _, summary = finish(options(project.folder, steps=2))
     assert summary.step == 2
-    assert asked[1] == project.staging("a", 2)
+    assert asked[1] == project.staging_folder("a", 2)

@@ -12,7 +12,7 @@ from small_runs import contents, finish, notices, options
 
 from faceswap import cli
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.swap.training.options import LEARNING, TrainOptions
+from faceswap.swap.training.options import PRESET_DEFAULTS, TrainOptions
 from faceswap.training import batch_size_finder
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint, write_checkpoint
 
@@ -49,7 +49,7 @@ def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
     first |= {"changes": "cells=4+8,rotation=10", "min_presence": 0.2}
     late = {"adversarial": 0.1, "adversarial_begin": 0.2}
     _, one = finish(options(folder, name="long", steps=4, **first, **late))
-    begun = read_checkpoint(one.model).numbers["notes"]["begun"]
+    begun = read_checkpoint(one.model).metadata["notes"]["begun"]
     assert begun.items() >= (first | late | {"precision": "fp32"}).items()
     assert not begun.keys() & {"project", "name", "steps", "minutes", "device"}
     two = finish(TrainOptions(project=folder, name="long", steps=6, device="cpu"))[1]
@@ -63,9 +63,9 @@ def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
     assert [k for k, v in mine.tensors.items() if not torch.equal(v, said.tensors[k])] == []
     # What is changed on the way stays changed.
     _, four = finish(TrainOptions(project=folder, name="long", steps=7, device="cpu", batch=2))
-    assert read_checkpoint(four.model).numbers["notes"]["begun"]["batch"] == 2
+    assert read_checkpoint(four.model).metadata["notes"]["begun"]["batch"] == 2
     _, five = finish(TrainOptions(project=folder, name="long", steps=8, device="cpu"))
-    begun = read_checkpoint(five.model).numbers["notes"]["begun"]
+    begun = read_checkpoint(five.model).metadata["notes"]["begun"]
     assert (begun["batch"], begun["warp"]) == (2, 0.05)
     with pytest.raises(OptionsError, match="this one has no end"):
         finish(TrainOptions(project=folder, name="long", device="cpu"))
@@ -74,21 +74,21 @@ def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
 def rewritten(path: Path, **changes: Any) -> None:
     """The checkpoint ``path`` with another kind, config or numbers."""
     was = read_checkpoint(path)
-    parts = {"kind": was.kind, "config": was.config, "numbers": was.numbers} | changes
+    parts = {"kind": was.kind, "config": was.config, "numbers": was.metadata} | changes
     write_checkpoint(path, tensors=was.tensors, **parts)
 
 
 def test_a_run_of_before_options_were_remembered_goes_on(tmp_path: Path) -> None:
     folder = draw_project(tmp_path).folder
     _, summary = finish(options(folder, steps=2, optimiser="lion", seed=3))
-    numbers = read_checkpoint(summary.model).numbers
+    numbers = read_checkpoint(summary.model).metadata
     old = {"begun": {"seed": 3, "start_from": None, "fresh": False}}
     for notes in ({"notes": old}, {}):
         plain = {k: v for k, v in numbers.items() if k != "notes"}
         rewritten(summary.model, numbers=plain | notes)
         given = TrainOptions(project=folder, steps=numbers["step"] + 1, batch=2, device="cpu")
         _, summary = finish(given)
-        numbers = read_checkpoint(summary.model).numbers
+        numbers = read_checkpoint(summary.model).metadata
         assert numbers["optimiser"] == "Lion"
         assert numbers["notes"]["begun"]["resolution"] == 64
     with pytest.raises(CheckpointError, match="begun with --optimiser lion"):
@@ -100,7 +100,7 @@ def test_a_checkpoint_that_is_no_run_of_this_is_told_and_left_alone(tmp_path: Pa
     _, summary = finish(options(folder, steps=1))
     whole = summary.model.read_bytes()
     config = read_checkpoint(summary.model).config
-    numbers = read_checkpoint(summary.model).numbers
+    numbers = read_checkpoint(summary.model).metadata
     wrongs: tuple[tuple[dict[str, Any], str], ...] = (
         ({"kind": "lab"}, "model of the kind 'lab', not a swap model"),
         ({"config": config | {"colour": 1}}, "another build"),
@@ -125,7 +125,7 @@ def test_what_is_off_by_default_can_be_turned_off_again(tmp_path: Path) -> None:
     place = ["train", "--project", str(folder), "--device", "cpu"]
     for arguments, flipped in ((["--steps", "2"], True), (["--steps", "3", "--no-flip"], False)):
         assert cli.run([*place, *arguments]) == 0
-        numbers = read_checkpoint(newest_checkpoint(folder / "model" / "main")).numbers
+        numbers = read_checkpoint(newest_checkpoint(folder / "model" / "main")).metadata
         assert numbers["notes"]["begun"]["flip"] == flipped
 
 
@@ -168,7 +168,7 @@ def test_what_may_change_on_resume_may(tmp_path: Path) -> None:
     changed = {"batch": 3, "rate": 1e-4, "losses": "mse=1", "freeze": "encoder", "warp": 0.05}
     changed["pairs"] = False
     _, summary = finish(options(folder, steps=4, precision="fp32", **changed))
-    numbers = read_checkpoint(summary.model).numbers
+    numbers = read_checkpoint(summary.model).metadata
     assert numbers["step"] == 4
     assert numbers["precision"] == "fp32"
     # The seed it was begun with stays its own.
@@ -187,10 +187,10 @@ def test_a_rate_that_was_found_stays_and_changes_nothing_else(tmp_path: Path) ->
     folder = draw_project(tmp_path).folder
     events, summary = finish(options(folder, name="found", find_rate=True, steps=3))
     found = read_checkpoint(summary.model)
-    rate = found.numbers["notes"]["found"]["rate"]
+    rate = found.metadata["notes"]["found"]["rate"]
     assert any(f"learning rate is {rate:.2g}" in n for n in notices(events))
     _, named = finish(options(folder, name="named", rate=rate, steps=3))
-    assert rate != LEARNING["quick"][0]
+    assert rate != PRESET_DEFAULTS["quick"][0]
     tensors = read_checkpoint(named.model).tensors
     assert tensors.keys() == found.tensors.keys()
     assert [k for k, v in tensors.items() if not torch.equal(v, found.tensors[k])] == []
@@ -218,11 +218,11 @@ def test_the_batch_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield 2
         return 3
 
-    monkeypatch.setattr(batch_size_finder, "fastest_batch", search)
+    monkeypatch.setattr(batch_size_finder, "fastest_batch_size", search)
     for steps in (2, 3):
         events, summary = finish(options(folder, batch="auto", steps=steps))
         assert any("takes 3 faces at a time" in n for n in notices(events)) == (steps == 2)
     assert len(searched) == 1
-    assert read_checkpoint(summary.model).numbers["notes"]["found"] == {"batch": 3}
+    assert read_checkpoint(summary.model).metadata["notes"]["found"] == {"batch": 3}
     with pytest.raises(ValidationError):
         options(folder, batch="many")

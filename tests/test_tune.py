@@ -18,33 +18,40 @@ from faceswap.errors import CheckpointError, InputError, OptionsError, OutputErr
 from faceswap.events import Event, Metrics, Notice
 from faceswap.jobs.train import _tuner, train
 from faceswap.jobs.tune import TuneOptions, tune
-from faceswap.swap.training.options import TUNED, TrainOptions, now_with
+from faceswap.swap.training.options import TUNABLE, TrainOptions, apply_tuning
 from faceswap.swap.training.task import SwapTask
 from faceswap.training import checkpoint
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.distributed import Group
-from faceswap.training.live_tuning import Inbox, Tuning, ask, made, read, take
+from faceswap.training.distributed import ProcessGroup
+from faceswap.training.live_tuning import (
+    Inbox,
+    TuningChange,
+    clear_request,
+    parse_request,
+    request_change,
+    take_request,
+)
 from faceswap.training.state import LoopConfig
 
 
 def test_a_request_is_taken_once_and_not_lost(tmp_path: Path) -> None:
-    assert take(tmp_path) == ""
-    ask(tmp_path, {"rate": 1e-3})
-    ask(tmp_path, {"batch": 4, "rate": 2e-3})
-    assert read(take(tmp_path)) == {"rate": 2e-3, "batch": 4}
+    assert take_request(tmp_path) == ""
+    request_change(tmp_path, {"rate": 1e-3})
+    request_change(tmp_path, {"batch": 4, "rate": 2e-3})
+    assert parse_request(take_request(tmp_path)) == {"rate": 2e-3, "batch": 4}
     # What was taken and not done is taken again; what comes meanwhile waits.
-    ask(tmp_path, {"batch": 8})
-    assert read(take(tmp_path)) == {"rate": 2e-3, "batch": 4}
-    made(tmp_path)
-    assert read(take(tmp_path)) == {"batch": 8}
-    made(tmp_path)
-    assert take(tmp_path) == ""
+    request_change(tmp_path, {"batch": 8})
+    assert parse_request(take_request(tmp_path)) == {"rate": 2e-3, "batch": 4}
+    clear_request(tmp_path)
+    assert parse_request(take_request(tmp_path)) == {"batch": 8}
+    clear_request(tmp_path)
+    assert take_request(tmp_path) == ""
     assert list(tmp_path.iterdir()) == []
     for damaged in ("{", "[1]"):
         with pytest.raises(InputError, match="cannot be read"):
-            read(damaged)
+            parse_request(damaged)
     with pytest.raises(OutputError, match="Cannot write"):
-        ask(tmp_path / "none", {})
+        request_change(tmp_path / "none", {})
 
 
 class Tuned(Line):
@@ -57,17 +64,17 @@ class Tuned(Line):
     def losses(self, model: Any, batch: Any) -> dict[str, Tensor]:
         found = super().losses(model, batch)
         if self.calls in self._asks:
-            ask(self._folder, self._asks[self.calls])
+            request_change(self._folder, self._asks[self.calls])
         return {"loss": self.scale * found["loss"]}
 
-    def tuned(self, values: Any, config: Any) -> Tuning:
+    def tuned(self, values: Any, config: Any) -> TuningChange:
         if values.get("scale") == 0:
             raise OptionsError("Nothing would be learnt.")
         self.scale = values.get("scale", self.scale)
         known = {k: v for k, v in values.items() if k in ("rate", "batch", "minutes", "steps")}
         if known.keys() & {"minutes", "steps"}:
             known = {"minutes": None, "steps": None, "endless": False} | known
-        return Tuning(replace(config, **known), {"scale": self.scale}, values, f"{values}")
+        return TuningChange(replace(config, **known), {"scale": self.scale}, values, f"{values}")
 
 
 def tuned_loop(folder: Path, asks: dict[int, dict[str, Any]], **changes: Any) -> Any:
@@ -100,15 +107,15 @@ def test_a_change_is_made_at_the_next_report_and_saved(tmp_path: Path) -> None:
         "From step 40 on: {'rate': 0.01, 'batch': 4}."
     ]
     # In a save at once, so that a run that is killed does not forget it; then it is done with.
-    assert read_checkpoint(tmp_path / "step-000000040.safetensors").numbers["notes"]["begun"] == {
+    assert read_checkpoint(tmp_path / "step-000000040.safetensors").metadata["notes"]["begun"] == {
         "rate": 0.01,
         "batch": 4,
     }
-    assert take(tmp_path) == ""
+    assert take_request(tmp_path) == ""
 
 
 def test_other_losses_are_learnt_anew(tmp_path: Path) -> None:
-    loop, events = tuned(tmp_path, {45: {"scale": 1e3}}, steps=200, rate=1e-4, warmup=1)
+    loop, events = tuned(tmp_path, {45: {"scale": 1e3}}, steps=200, learning_rate=1e-4, warmup=1)
     assert loop.state.learnt_from == 60
     assert loop.state.skipped == 0
     assert len([e for e in events if isinstance(e, Notice)]) == 1
@@ -133,7 +140,7 @@ def test_what_cannot_be_is_told_and_training_goes_on(tmp_path: Path) -> None:
     assert [e.message for e in events if isinstance(e, Notice)] == [
         "What was asked of the run is not done. Nothing would be learnt."
     ]
-    assert take(tmp_path) == ""
+    assert take_request(tmp_path) == ""
     (tmp_path / "tune.json").write_text("{")
     _, events = tuned(tmp_path, {}, steps=60)
     assert "cannot be read" in next(e.message for e in events if isinstance(e, Notice))
@@ -155,36 +162,36 @@ def test_what_was_done_is_asked_for_until_it_is_saved(
     for event in loop.run():
         said += [event.message] if isinstance(event, Notice) else []
         if loop.state.step == 40 and full[0]:
-            assert json.loads(take(tmp_path)) == {"batch": 2}  # a kill would lose nothing
+            assert json.loads(take_request(tmp_path)) == {"batch": 2}  # a kill would lose nothing
             full[0] = False
             loop.save()
     assert sum("From step" in n for n in said) == 1  # and it is done once
-    assert take(tmp_path) == ""
+    assert take_request(tmp_path) == ""
 
 
 def test_a_run_that_did_not_train_takes_it_when_it_goes_on(tmp_path: Path) -> None:
     tuned(tmp_path, {}, steps=20)
-    ask(tmp_path, {"batch": 2})
+    request_change(tmp_path, {"batch": 2})
     loop, _ = tuned(tmp_path, {}, steps=30)
     assert loop.task.sizes == [2] * 10
 
 
 def test_only_what_can_be_is_changed() -> None:
     now = TrainOptions(project=Path("p"), minutes=5, steps=9, losses="mse=1")
-    changed = now_with(now, {"rate": 0.1, "minutes": 7})
+    changed = apply_tuning(now, {"rate": 0.1, "minutes": 7})
     assert (changed.rate, changed.minutes, changed.steps) == (0.1, 7, None)
     assert changed.losses == "mse=1"
-    assert now_with(now, {"losses": ""}).losses == ""
+    assert apply_tuning(now, {"losses": ""}).losses == ""
     for values, words in (
         ({"seed": 3}, "seed can't be changed"),
         ({"rate": 2}, "--rate: Input should be less"),
         ({"losses": "hinge=1"}, "--losses: there is no 'hinge'"),
     ):
         with pytest.raises(OptionsError, match=words):
-            now_with(now, values)
+            apply_tuning(now, values)
     # Declared once: the command takes exactly these, as 'train' has them.
-    assert set(TuneOptions.model_fields) == {"project", "name", *TUNED}
-    for name in TUNED:
+    assert set(TuneOptions.model_fields) == {"project", "name", *TUNABLE}
+    for name in TUNABLE:
         mine, theirs = TuneOptions.model_fields[name], TrainOptions.model_fields[name]
         assert (mine.annotation, mine.description) == (theirs.annotation, theirs.description)
 
@@ -214,7 +221,7 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
         "The run 'main' is asked for --rate 0.0005, --batch 1, --losses mse=1, --steps 21: it says"
     )
     assert "From step 20 on: --rate 0.0005, --batch 1, --losses mse=1, --steps 21." in told
-    numbers = read_checkpoint(newest_checkpoint(project / "model" / "main")).numbers
+    numbers = read_checkpoint(newest_checkpoint(project / "model" / "main")).metadata
     assert numbers["step"] == 21
     begun = numbers["notes"]["begun"]
     assert (begun["rate"], begun["batch"], begun["losses"]) == (5e-4, 1, "mse=1")
@@ -224,7 +231,7 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
     assert tasks[0].objective.warp == 0.05
     # Gone on with, the run is as it was asked to be.
     _, summary_again = finish(TrainOptions(project=project, steps=22, device="cpu"))
-    numbers = read_checkpoint(summary_again.model).numbers
+    numbers = read_checkpoint(summary_again.model).metadata
     assert numbers["notes"]["begun"]["losses"] == "mse=1"
     assert numbers["learnt_from"] == 20
 
@@ -240,7 +247,7 @@ def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
     classic: Any = SimpleNamespace(preset="classic", learns_masks=False)
     task: Any = SimpleNamespace(objective="as it was")
     learnt: Any = {"a": SimpleNamespace(training=range(9))}
-    change = _tuner(TrainOptions(project=project), task, classic, learnt, Group(0, 2))
+    change = _tuner(TrainOptions(project=project), task, classic, learnt, ProcessGroup(0, 2))
     for values, words in (
         ({"losses": "mask=1"}, "The preset classic learns no mask"),
         ({"batch": 3}, "a batch that 2 can share"),
@@ -249,5 +256,5 @@ def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
         with pytest.raises(OptionsError, match=words):
             change(values, LoopConfig())
         assert task.objective == "as it was"
-    assert change({"losses": "mse=1"}, LoopConfig(rate=0.3)).config.rate == 0.3
+    assert change({"losses": "mse=1"}, LoopConfig(learning_rate=0.3)).config.learning_rate == 0.3
     assert task.objective.mse == 1

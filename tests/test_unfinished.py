@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from made_clips import MakeClip
 
-from faceswap.video.partial_output import remove_abandoned, unfinished
+from faceswap.video.partial_output import partial_path, remove_abandoned
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter
 
@@ -69,7 +69,7 @@ def test_what_another_writes_stays(make_clip: MakeClip, tmp_path: Path) -> None:
 def test_only_unfinished_videos_of_that_name_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "a*.mp4"
     names = ("ab.mp4", ".ab.0123abcd.part.mp4", ".a*.0123abcd.part.mkv", ".a*.mine.part.mp4")
-    for part in (*(tmp_path / name for name in names), unfinished(path)):
+    for part in (*(tmp_path / name for name in names), partial_path(path)):
         part.touch()
         aged(part)
     remove_abandoned(path)

@@ -11,7 +11,7 @@ from faceswap.autoencoder.variational import (
     kl_divergence,
     negative_elbo,
     reconstruction_nats,
-    warmed,
+    warmed_up_beta,
 )
 
 
@@ -46,8 +46,8 @@ def test_elbo_of_several_samples_beta_and_free_bits() -> None:
     free, _, same = negative_elbo(raw, q, x, free_bits=1.0)
     assert free.item() >= told.item() + 4.0 - 1e-4  # four numbers, a nat each at least
     assert torch.equal(same, kl)
-    assert [warmed(2.0, p, 0.5) for p in (0.0, 0.25, 0.5, 1.0)] == [0.0, 1.0, 2.0, 2.0]
-    assert warmed(2.0, 0.0, 0.0) == 2.0
+    assert [warmed_up_beta(2.0, p, 0.5) for p in (0.0, 0.25, 0.5, 1.0)] == [0.0, 1.0, 2.0, 2.0]
+    assert warmed_up_beta(2.0, 0.0, 0.0) == 2.0
 
 
 def test_it_learns_one_batch_by_heart() -> None:

@@ -12,25 +12,33 @@ from driving import finished
 from gates import Gate, heard
 
 from faceswap import background
-from faceswap.background import Abandoned, Paced, Report, loaded, steadily, waited, whole
+from faceswap.background import (
+    Abandoned,
+    BackgroundWorker,
+    ProgressReporter,
+    generator_in_background,
+    import_in_background,
+    in_background,
+    uninterruptible,
+)
 from faceswap.errors import InputError
 from faceswap.events import Event, Notice, Progress
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "PULSE", 0.01)
+    monkeypatch.setattr(background, "HEARTBEAT_SECONDS", 0.01)
 
 
 def test_work_that_is_over_at_once_is_not_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "PULSE", 20.0)
-    assert finished(waited("add", lambda _: 1 + 1)) == ([], 2)
+    monkeypatch.setattr(background, "HEARTBEAT_SECONDS", 20.0)
+    assert finished(in_background("add", lambda _: 1 + 1)) == ([], 2)
 
 
 def test_while_it_works_it_says_how_far_it_is() -> None:
     gate = Gate()
 
-    def work(report: Report) -> str:
+    def work(report: ProgressReporter) -> str:
         for number in range(5):
             report(number, 5)
             gate.arrive()
@@ -38,7 +46,7 @@ def test_while_it_works_it_says_how_far_it_is() -> None:
         gate.open()
         return "done"
 
-    events, made = heard(waited("work", work, "pears"), gate)
+    events, made = heard(in_background("work", work, "pears"), gate)
     assert made == "done"
     told = [event for event in events if isinstance(event, Progress)]
     assert {(e.stage, e.unit, e.total) for e in told[:3]} == {("work", "pears", 5)}
@@ -48,14 +56,14 @@ def test_while_it_works_it_says_how_far_it_is() -> None:
 def test_of_what_was_told_the_end_is_told_too() -> None:
     shown, over = threading.Event(), threading.Event()
 
-    def work(report: Report) -> None:
+    def work(report: ProgressReporter) -> None:
         report(7, 8)
         shown.wait(20)
         report.begin("more", "apples")
         over.wait(20)
 
     told: list[tuple[str, float, float | None]] = []
-    for event in waited("work", work):
+    for event in in_background("work", work):
         assert isinstance(event, Progress)
         told.append((event.stage, event.done, event.total))
         (over if event.stage == "more" else shown).set()
@@ -65,24 +73,24 @@ def test_of_what_was_told_the_end_is_told_too() -> None:
 
 
 def test_what_goes_wrong_there_goes_wrong_here() -> None:
-    def work(_: Report) -> None:
+    def work(_: ProgressReporter) -> None:
         raise InputError("no such file")
 
     with pytest.raises(InputError, match="no such file"):
-        finished(waited("work", work))
+        finished(in_background("work", work))
 
-    def asked(_: Report) -> None:
+    def asked(_: ProgressReporter) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        finished(waited("work", asked))
+        finished(in_background("work", asked))
 
 
 def test_work_ends_at_its_next_report_when_the_job_is_closed() -> None:
     done: list[int] = []
     ended = threading.Event()
 
-    def work(report: Report) -> None:
+    def work(report: ProgressReporter) -> None:
         try:
             for number in range(10**9):
                 report(number)
@@ -90,11 +98,11 @@ def test_work_ends_at_its_next_report_when_the_job_is_closed() -> None:
         finally:
             ended.set()
 
-    job = waited("work", work)
+    job = in_background("work", work)
     next(job)
     job.close()
     assert ended.is_set()
-    assert not background.left_behind()
+    assert not background.any_left_running()
 
 
 def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
@@ -102,15 +110,15 @@ def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
 ) -> None:
     wait, ended = threading.Event(), threading.Event()
 
-    def work(_: Report) -> None:
-        with whole():
+    def work(_: ProgressReporter) -> None:
+        with uninterruptible():
             wait.wait(20)
         ended.set()
 
-    job = waited("work", work)
+    job = in_background("work", work)
     next(job)
-    monkeypatch.setattr(background, "PATIENCE", 0.1)
-    timer = threading.Timer(3 * background.PATIENCE, wait.set)
+    monkeypatch.setattr(background, "GRACE_SECONDS", 0.1)
+    timer = threading.Timer(3 * background.GRACE_SECONDS, wait.set)
     timer.start()
     job.close()
     assert ended.is_set()
@@ -118,11 +126,11 @@ def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
     # Asked a second time, it does not wait, and knows of what goes on.
     hold = threading.Event()
 
-    def held(_: Report) -> None:
-        with whole():
+    def held(_: ProgressReporter) -> None:
+        with uninterruptible():
             hold.wait(20)
 
-    twice = waited("work", held)
+    twice = in_background("work", held)
     next(twice)
 
     def pressed(_: float) -> None:
@@ -132,21 +140,21 @@ def test_what_must_be_whole_is_waited_for_and_what_cannot_end_is_not(
         patch.setattr(threading.Thread, "join", lambda thread, seconds=None: pressed(0.0))
         with pytest.raises(KeyboardInterrupt):
             twice.close()
-    assert background.left_behind()
+    assert background.any_left_running()
     hold.set()
-    while background.left_behind():
+    while background.any_left_running():
         pass
     stuck = threading.Event()
-    deaf = waited("work", lambda _: stuck.wait(20))
+    deaf = in_background("work", lambda _: stuck.wait(20))
     next(deaf)
     deaf.close()
-    assert background.left_behind()
+    assert background.any_left_running()
     stuck.set()
-    while background.left_behind():
+    while background.any_left_running():
         pass
 
 
-def steps(report: Report) -> Generator[Event, None, int]:
+def steps(report: ProgressReporter) -> Generator[Event, None, int]:
     try:
         for number in range(4):
             yield Notice(message=str(number))
@@ -160,18 +168,18 @@ closed: list[str] = []
 
 def test_a_job_in_another_thread_stands_still_between_its_events() -> None:
     closed.clear()
-    job = steadily("steps", steps)
+    job = generator_in_background("steps", steps)
     seen = [event.message for event in job if isinstance(event, Notice)]
     assert seen == ["0", "1", "2", "3"]
     assert closed == ["steps"]
     begun: list[int] = []
 
-    def slow(_: Report) -> Iterator[Event]:
+    def slow(_: ProgressReporter) -> Iterator[Event]:
         for number in range(3):
             begun.append(number)
             yield Notice(message=str(number))
 
-    half = steadily("slow", slow)  # type: ignore[arg-type]
+    half = generator_in_background("slow", slow)  # type: ignore[arg-type]
     while not isinstance(next(half), Notice):
         pass
     assert begun == [0]
@@ -180,14 +188,14 @@ def test_a_job_in_another_thread_stands_still_between_its_events() -> None:
 
 
 def test_what_fails_while_it_is_closed_is_told() -> None:
-    def job(_: Report) -> Generator[Event, None, None]:
+    def job(_: ProgressReporter) -> Generator[Event, None, None]:
         try:
             while True:
                 yield Notice(message="on")
         finally:
             raise InputError("the last save failed")
 
-    running = steadily("job", job)
+    running = generator_in_background("job", job)
     next(running)
     with pytest.raises(InputError, match="the last save failed"):
         running.close()
@@ -195,22 +203,22 @@ def test_what_fails_while_it_is_closed_is_told() -> None:
 
 def test_parts_are_waited_for_in_one_thread() -> None:
     gate, alive = Gate(1), Notice(message="alive")
-    with Paced(lambda: alive) as paced:
+    with BackgroundWorker(lambda: alive) as paced:
         assert heard(paced(gate.arrive), gate)[0]
         where = {finished(paced(threading.get_ident))[1] for _ in range(3)}
         assert len(where) == 1
         assert where != {threading.get_ident()}
-    assert not background.left_behind()
-    with Paced(lambda: alive) as paced:
+    assert not background.any_left_running()
+    with BackgroundWorker(lambda: alive) as paced:
         with pytest.raises(ZeroDivisionError):
             finished(paced(lambda: 1 // 0))
         assert finished(paced(lambda: 1)) == ([], 1)
 
 
 def test_a_library_that_is_missing_is_said_as_python_says_it() -> None:
-    finished(loaded("load", "json", "email.message"))
+    finished(import_in_background("load", "json", "email.message"))
     with pytest.raises(ModuleNotFoundError, match="no_such_library"):
-        finished(loaded("load", "no_such_library"))
+        finished(import_in_background("load", "no_such_library"))
 
 
 def test_nothing_catches_that_work_is_deserted() -> None:

@@ -18,7 +18,14 @@ from faceswap.errors import AssetError
 from faceswap.events import Progress
 from faceswap.faces import downloads as module
 from faceswap.faces.detect import make_detector
-from faceswap.faces.downloads import DOWNLOADS, Weights, checked, fetch, folder, paths_of
+from faceswap.faces.downloads import (
+    DOWNLOADS,
+    WeightsFile,
+    download_weights,
+    folder,
+    verify_weights,
+    weights_paths,
+)
 from faceswap.faces.landmarks import make_landmarker
 from faceswap.jobs.doctor import _downloads
 from faceswap.jobs.extract import ExtractOptions, extract
@@ -64,7 +71,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub" / "checkpoints"
 
 
-def offer(monkeypatch: pytest.MonkeyPatch, url: str, name: str = "sfd") -> Weights:
+def offer(monkeypatch: pytest.MonkeyPatch, url: str, name: str = "sfd") -> WeightsFile:
     """Let ``name`` be downloaded from ``url``, and expect the content of /whole."""
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     one = replace(DOWNLOADS[name][0], url=url, sha256=sha256)
@@ -97,7 +104,7 @@ def test_a_download_is_shown_kept_and_not_done_twice(
     place: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = offer(monkeypatch, f"{server}/whole")
-    events = list(fetch("sfd", "centerface", "builtin"))
+    events = list(download_weights("sfd", "centerface", "builtin"))
     assert all(isinstance(event, Progress) for event in events)
     last = events[-1]
     assert isinstance(last, Progress)
@@ -106,8 +113,8 @@ def test_a_download_is_shown_kept_and_not_done_twice(
     assert last.total == pytest.approx(0.7)
     assert left(place) == [one.file]
     offer(monkeypatch, f"{server}/gone")
-    assert list(fetch("sfd")) == []
-    assert [path.read_bytes() for path in paths_of("sfd")] == [CONTENT]
+    assert list(download_weights("sfd")) == []
+    assert [path.read_bytes() for path in weights_paths("sfd")] == [CONTENT]
     assert next(f for f in _downloads() if f.title == "sfd").level == "fine"
 
 
@@ -143,13 +150,13 @@ def test_what_does_not_come_whole_leaves_nothing(
 ) -> None:
     offer(monkeypatch, f"{server}{path}")
     with pytest.raises(AssetError, match=rf"{reason}.*check the connection.*centerface"):
-        list(fetch("sfd"))
+        list(download_weights("sfd"))
     assert left(place) == []
 
 
 def test_stopping_leaves_nothing(place: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, f"{server}/whole")
-    with closing(fetch("sfd")) as job:
+    with closing(download_weights("sfd")) as job:
         next(job)
         assert left(place)
     assert left(place) == []
@@ -163,7 +170,7 @@ def test_a_full_disk_is_told(place: Path, server: str, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(module.os, "fsync", full)
     with pytest.raises(AssetError, match=r"disk of .* is full"):
-        list(fetch("sfd"))
+        list(download_weights("sfd"))
     assert left(place) == []
 
 
@@ -200,10 +207,10 @@ def test_a_missing_package_is_told_before_anything_is_downloaded(
 def keep(place: Path, monkeypatch: pytest.MonkeyPatch, name: str, *paths: Path) -> None:
     """Let ``paths`` be what ``name`` needs."""
     found = tuple(
-        Weights(path.name, "", hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths
+        WeightsFile(path.name, "", hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths
     )
     monkeypatch.setitem(DOWNLOADS, name, found)
-    checked(name)
+    verify_weights(name)
 
 
 def test_face_alignment_loads_the_checked_files(

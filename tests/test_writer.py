@@ -81,7 +81,7 @@ def test_other_containers(make_clip: MakeClip, tmp_path: Path, suffix: str) -> N
     times -= times[0] if suffix == ".mkv" else 0
     assert times == pytest.approx([f.time for f in VideoReader(path)])
     assert [entry[-1] for entry in sounds(result.path)] == [entry[-1] for entry in sounds(path)]
-    assert provenance.is_labelled(result.path)
+    assert provenance.is_marked_synthetic(result.path)
 
 
 @pytest.mark.parametrize("size", [(97, 75), (96, 75), (97, 76)])
@@ -131,14 +131,14 @@ def test_ten_bits_hdr_and_pictures_without_yuv(make_clip: MakeClip, tmp_path: Pa
 
 def test_the_result_says_that_it_is_synthetic(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip()
-    assert not provenance.is_labelled(path)
+    assert not provenance.is_marked_synthetic(path)
     first = copy(path, tmp_path / "one.mp4", metadata={"made with": "größe 1", "comment": "mine"})
     with av.open(str(first.path)) as container:
         entries = dict(container.metadata)
     assert entries[provenance.SOURCE_TYPE_KEY] == SWAPPED.code
     assert entries["made with"] == "größe 1"
     assert entries["comment"] == f"{SWAPPED.text} mine"
-    assert provenance.is_labelled(first.path)
+    assert provenance.is_marked_synthetic(first.path)
     again = copy(first.path, tmp_path / "two.mp4")
     assert again.info.metadata["comment"] == entries["comment"]
     assert again.info.metadata["made with"] == "größe 1"
@@ -148,7 +148,7 @@ def test_what_was_done_before_is_told_too(make_clip: MakeClip, tmp_path: Path) -
     path, quiet = make_clip(), repaired("denoise")
     clean = copy(path, tmp_path / "clean.mp4", made=quiet).path
     assert provenance.provenance_of(clean) == quiet
-    assert not provenance.is_labelled(clean)
+    assert not provenance.is_marked_synthetic(clean)
     swapped = copy(clean, tmp_path / "swapped.mkv").path
     assert provenance.provenance_of(swapped) == Provenance(
         f"{SWAPPED.text} {quiet.text}", SWAPPED.code

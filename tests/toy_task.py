@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.step import Stepper, portion_start
+from faceswap.training.step import TrainStepper, micro_batch_start
 
 CPU = torch.device("cpu")
 
@@ -19,8 +19,8 @@ class Pairs:
     x: Tensor
     y: Tensor
 
-    def part(self, index: int, count: int) -> "Pairs":
-        start, end = (portion_start(i, count, len(self.x)) for i in (index, index + 1))
+    def micro_batch(self, index: int, count: int) -> "Pairs":
+        start, end = (micro_batch_start(i, count, len(self.x)) for i in (index, index + 1))
         return Pairs(self.x[start:end], self.y[start:end])
 
 
@@ -50,10 +50,10 @@ class Product:
         path.write_bytes(b"picture")
 
 
-def make_stepper(task: Product, **changes: object) -> Stepper:
+def make_stepper(task: Product, **changes: object) -> TrainStepper:
     """A stepper of ``task`` on a linear model that starts from nothing learnt."""
     torch.manual_seed(0)
-    settings: dict[str, object] = {"batch": 8, "rate": 1e-3, "precision": "fp32"}
+    settings: dict[str, object] = {"batch_size": 8, "learning_rate": 1e-3, "precision": "fp32"}
     config = LoopConfig(**(settings | changes))  # type: ignore[arg-type]
     state = TrainingState(nn.Linear(3, 4, bias=False), config, "fp32", CPU)
-    return Stepper(task, state, config)
+    return TrainStepper(task, state, config)

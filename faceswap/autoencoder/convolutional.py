@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from faceswap.autoencoder.blocks import ActivationName, activation, start_convolution_
-from faceswap.autoencoder.interface import Autoencoder, Count, PictureConfig, Squash
+from faceswap.autoencoder.interface import Autoencoder, Count, OutputActivation, PictureConfig
 
 
 class ConvConfig(PictureConfig):
@@ -19,10 +19,10 @@ class ConvConfig(PictureConfig):
 
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 8, 8)
     kind: Literal["pool", "strided"] = "pool"
-    numbers: int | None = Field(default=None, ge=1)
+    latent_dim: int | None = Field(default=None, ge=1)
     dense: int = Field(default=0, ge=0)
     active: ActivationName = "relu"
-    squash: Squash = "sigmoid"
+    squash: OutputActivation = "sigmoid"
 
     @model_validator(mode="after")
     def _check(self) -> "ConvConfig":
@@ -32,7 +32,7 @@ class ConvConfig(PictureConfig):
                 f"pictures of {smallest} pixels cannot be halved {len(self.widths)} times; "
                 "use fewer widths or larger pictures"
             )
-        if self.dense and self.numbers is None:
+        if self.dense and self.latent_dim is None:
             raise ValueError("a dense layer needs a code of a given length after it")
         return self
 
@@ -56,7 +56,7 @@ class ConvAutoencoder(Autoencoder):
             sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
         map_shape = (config.widths[-1], *sizes[-1])
         flat = map_shape[0] * map_shape[1] * map_shape[2]
-        super().__init__(config.shape, config.numbers or flat, config.squash)
+        super().__init__(config.shape, config.latent_dim or flat, config.squash)
         self.config, self.map_shape = config, map_shape
         down: list[nn.Module] = []
         up: list[nn.Module] = []
@@ -70,7 +70,7 @@ class ConvAutoencoder(Autoencoder):
         self.shrink, self.grow = self._bottleneck(flat, config)
 
     @property
-    def level(self) -> Tensor:
+    def output_bias(self) -> Tensor:
         """(C,)."""
         last = self.up[-1].bias
         assert isinstance(last, Tensor)
@@ -104,10 +104,10 @@ class ConvAutoencoder(Autoencoder):
         ]
 
     def _bottleneck(self, flat: int, config: ConvConfig) -> tuple[nn.Module, nn.Module]:
-        if config.numbers is None:
+        if config.latent_dim is None:
             return nn.Identity(), nn.Identity()
         middle = config.dense
-        sizes = [flat, middle, config.numbers] if middle else [flat, config.numbers]
+        sizes = [flat, middle, config.latent_dim] if middle else [flat, config.latent_dim]
         shrink: list[nn.Module] = []
         grow: list[nn.Module] = []
         for a, b in itertools.pairwise(sizes):
@@ -124,7 +124,7 @@ class ConvAutoencoder(Autoencoder):
         code: Tensor = self.shrink(self.down(x).flatten(1))
         return code
 
-    def raw(self, code: Tensor) -> Tensor:
+    def decode_logits(self, code: Tensor) -> Tensor:
         """(N, code) → (N, C, H, W)."""
         out: Tensor = self.up(self.grow(code).view(-1, *self.map_shape))
         return out

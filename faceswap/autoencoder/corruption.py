@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from faceswap.device_support import COUNTS, able, anywhere, dice_on_processor
+from faceswap.device_support import COUNTS, cpu_generator, supports, with_cpu_fallback
 
 
 def _even(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
@@ -32,12 +32,12 @@ def salt_and_pepper(x: Tensor, share: float, generator: Generator) -> Tensor:
 
 def poisson(x: Tensor, peak: float, generator: Generator) -> Tensor:
     """Count photons, ``peak`` of them where the picture is white."""
-    dice = generator if able(COUNTS, x.device) else dice_on_processor(generator)
-    counted = anywhere(COUNTS, lambda mean: torch.poisson(mean, generator=dice), x * peak)
+    dice = generator if supports(COUNTS, x.device) else cpu_generator(generator)
+    counted = with_cpu_fallback(COUNTS, lambda mean: torch.poisson(mean, generator=dice), x * peak)
     return (counted / peak).clamp(0, 1)
 
 
-def hidden_rows(x: Tensor, generator: Generator, rows: int = 2) -> Tensor:
+def row_masks(x: Tensor, generator: Generator, rows: int = 2) -> Tensor:
     """Masks of ``rows`` full rows; the first is drawn from 0 to H − rows − 1 (0 to 25 of 28)."""
     n, _, h, w = x.shape
     first = torch.randint(0, h - rows, (n, 1, 1, 1), generator=generator, device=generator.device)
@@ -45,7 +45,9 @@ def hidden_rows(x: Tensor, generator: Generator, rows: int = 2) -> Tensor:
     return ((place >= first) & (place < first + rows)).float().expand(n, 1, h, w)
 
 
-def rectangles(x: Tensor, generator: Generator, least: float = 0.2, most: float = 0.5) -> Tensor:
+def rectangle_masks(
+    x: Tensor, generator: Generator, least: float = 0.2, most: float = 0.5
+) -> Tensor:
     """Masks of one rectangle each, its sides this share of the picture's."""
     n, _, h, w = x.shape
     size = _even((n, 2, 1, 1), least, most, generator)
@@ -59,7 +61,7 @@ def rectangles(x: Tensor, generator: Generator, least: float = 0.2, most: float 
     return (inside[0] & inside[1]).float()
 
 
-def strokes(x: Tensor, generator: Generator, count: int = 3, width: float = 0.05) -> Tensor:
+def stroke_masks(x: Tensor, generator: Generator, count: int = 3, width: float = 0.05) -> Tensor:
     """Masks of ``count`` bent strokes each; width: half the stroke's, as a share of the side."""
     n, _, h, w = x.shape
     y = ((torch.arange(h, device=x.device) + 0.5) / h).view(1, -1, 1)
@@ -76,13 +78,13 @@ def strokes(x: Tensor, generator: Generator, count: int = 3, width: float = 0.05
     return total[:, None]
 
 
-def holes(x: Tensor, generator: Generator) -> Tensor:
+def inpainting_masks(x: Tensor, generator: Generator) -> Tensor:
     """Masks for inpainting: rectangles for half of the pictures, strokes for the others."""
     box = _even((len(x), 1, 1, 1), 0, 1, generator) < 0.5
-    return torch.where(box, rectangles(x, generator), strokes(x, generator))
+    return torch.where(box, rectangle_masks(x, generator), stroke_masks(x, generator))
 
 
-def reduced(x: Tensor, factor: int) -> Tensor:
+def downsampled(x: Tensor, factor: int) -> Tensor:
     """``factor`` times smaller by averaging, then as large as before by bicubic interpolation.
 
     Raises ValueError when ``factor`` does not divide the sides.
@@ -94,7 +96,7 @@ def reduced(x: Tensor, factor: int) -> Tensor:
     return functional.interpolate(small, (h, w), mode="bicubic", align_corners=False).clamp(0, 1)
 
 
-def displaced(x: Tensor, most: int, generator: Generator) -> Tensor:
+def shifted(x: Tensor, most: int, generator: Generator) -> Tensor:
     """Move each picture by up to ``most`` pixels along each axis; what comes in is black."""
     n, _, h, w = x.shape
     by = torch.randint(-most, most + 1, (n, 2), generator=generator, device=generator.device)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.blocks import ActivationName, activation, start_convolution_
-from faceswap.autoencoder.interface import Autoencoder, Count, PictureConfig, Squash
+from faceswap.autoencoder.interface import Autoencoder, Count, OutputActivation, PictureConfig
 
 
 class DenseConfig(PictureConfig):
@@ -21,7 +21,7 @@ class DenseConfig(PictureConfig):
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (32,)
     hidden: ActivationName = "relu"
     code_active: ActivationName = "none"
-    squash: Squash = "sigmoid"
+    squash: OutputActivation = "sigmoid"
     tied: bool = False
 
 
@@ -66,7 +66,7 @@ class DenseAutoencoder(Autoencoder):
         self.hidden, self.code_active = activation(config.hidden), activation(config.code_active)
 
     @property
-    def level(self) -> Tensor:
+    def output_bias(self) -> Tensor:
         """(C · H · W,)."""
         level: Tensor = self.biases[0]
         return level
@@ -96,7 +96,7 @@ class DenseAutoencoder(Autoencoder):
             h = self.encode_layer(number, h)
         return h
 
-    def raw(self, code: Tensor) -> Tensor:
+    def decode_logits(self, code: Tensor) -> Tensor:
         """(N, code) → (N, C, H, W)."""
         h = code
         for number in reversed(range(self.depth)):

@@ -28,7 +28,7 @@ class PatchDiscriminator(nn.Sequential):
         to_channels_last(self)
 
 
-def wants_real(answers: Tensor) -> Tensor:
+def generator_loss(answers: Tensor) -> Tensor:
     """How far ``answers`` about made pictures are from 1: what the maker minimises.
 
     Source of both: Mao et al., "Least squares generative adversarial networks", ICCV 2017.
@@ -36,7 +36,7 @@ def wants_real(answers: Tensor) -> Tensor:
     return (answers.float() - 1).square().mean()
 
 
-def tells_apart(real: Tensor, made: Tensor, weights: Tensor | None = None) -> Tensor:
+def discriminator_loss(real: Tensor, made: Tensor, weights: Tensor | None = None) -> Tensor:
     """Half of how far answers about real pictures are from 1 and those about made ones from 0.
 
     weights (N,): how much each of the N real pictures counts; all the same without.

@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-Squash = Literal["sigmoid", "none"]
+OutputActivation = Literal["sigmoid", "none"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -38,7 +38,9 @@ class Autoencoder(nn.Module, ABC):
     nothing does. Subclasses give ``encode``, ``raw`` and ``level``.
     """
 
-    def __init__(self, shape: tuple[int, int, int], code: int, squash: Squash = "sigmoid") -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], code: int, squash: OutputActivation = "sigmoid"
+    ) -> None:
         super().__init__()
         self.shape, self.code, self.squash = shape, code, squash
 
@@ -47,15 +49,15 @@ class Autoencoder(nn.Module, ABC):
         """Pictures (N, C, H, W) → codes (N, code)."""
 
     @abstractmethod
-    def raw(self, code: Tensor) -> Tensor:
+    def decode_logits(self, code: Tensor) -> Tensor:
         """Codes (N, code) → pictures (N, C, H, W) before they are squashed."""
 
     @property
     @abstractmethod
-    def level(self) -> Tensor:
+    def output_bias(self) -> Tensor:
         """The biases of the last layer, of any shape, which ``raw`` is shifted by."""
 
-    def begin_at(self, mean: float) -> None:
+    def init_output_bias(self, mean: float) -> None:
         """Let a new model make pictures of this mean brightness.
 
         Where pictures are mostly dark, one that begins at middle grey is pushed down with all its
@@ -64,18 +66,18 @@ class Autoencoder(nn.Module, ABC):
         if self.squash == "sigmoid":
             mean = min(max(mean, 0.01), 0.99)
             mean = math.log(mean / (1 - mean))
-        nn.init.constant_(self.level, mean)
+        nn.init.constant_(self.output_bias, mean)
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes (N, code) → pictures (N, C, H, W), float32."""
-        raw = self.raw(code).float()
+        raw = self.decode_logits(code).float()
         return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) → the same as the code remembers them."""
         return self.decode(self.encode(x))
 
-    def check(self, x: Tensor) -> None:
+    def check_shape(self, x: Tensor) -> None:
         """Raises ValueError when the pictures ``x`` have not the shape of this network."""
         if tuple(x.shape[1:]) != self.shape:
             raise ValueError(

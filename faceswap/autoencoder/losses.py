@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from faceswap.device_support import SPECTRA, anywhere
+from faceswap.device_support import SPECTRA, with_cpu_fallback
 
 _C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper for a range of 1
 
@@ -21,7 +21,7 @@ def mse(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).square().mean()
 
 
-def decibels(error: Tensor) -> Tensor:
+def psnr_from_mse(error: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, 100 at most, of mean squared differences of any shape."""
     return -10 * error.clamp(min=1e-10).log10()
 
@@ -29,7 +29,7 @@ def decibels(error: Tensor) -> Tensor:
 def psnr(x: Tensor, y: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, mean over the pictures; that of all pictures taken as
     one is ``decibels(mse(x, y))``."""
-    return decibels((x - y).square().flatten(1).mean(1)).mean()
+    return psnr_from_mse((x - y).square().flatten(1).mean(1)).mean()
 
 
 def ssim_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:
@@ -193,7 +193,7 @@ def focal_frequency(x: Tensor, y: Tensor, alpha: float = 1.0) -> Tensor:
     Source: Jiang et al., "Focal frequency loss for image reconstruction and synthesis",
     ICCV 2021, equations 7 and 8 (orthonormal transform, weights scaled to a maximum of 1).
     """
-    distance = anywhere(SPECTRA, _spectrum, x.float() - y.float())
+    distance = with_cpu_fallback(SPECTRA, _spectrum, x.float() - y.float())
     weight = distance.detach().sqrt() ** alpha
     weight = weight / weight.amax((-2, -1), keepdim=True).clamp(min=1e-12)
     loss: Tensor = (weight * distance).mean()

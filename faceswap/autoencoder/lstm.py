@@ -4,15 +4,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from faceswap.autoencoder.interface import Autoencoder, PictureConfig, Squash
+from faceswap.autoencoder.interface import Autoencoder, OutputActivation, PictureConfig
 
 
 class LstmConfig(PictureConfig):
     """Pictures (C, H, W) are read as H rows of C·W values. hidden: units of each LSTM."""
 
     hidden: int = Field(default=128, ge=1)
-    numbers: int = Field(default=32, ge=1)
-    squash: Squash = "sigmoid"
+    latent_dim: int = Field(default=32, ge=1)
+    squash: OutputActivation = "sigmoid"
 
 
 class LstmAutoencoder(Autoencoder):
@@ -22,13 +22,13 @@ class LstmAutoencoder(Autoencoder):
     """
 
     def __init__(self, config: LstmConfig) -> None:
-        super().__init__(config.shape, config.numbers, config.squash)
+        super().__init__(config.shape, config.latent_dim, config.squash)
         self.config = config
         row, hidden = config.shape[0] * config.shape[2], config.hidden
         self.reader = nn.LSTM(row, hidden, batch_first=True, bidirectional=True)
-        self.shrink = nn.Linear(2 * hidden, config.numbers)
-        self.begin = nn.Linear(config.numbers, 2 * hidden)
-        self.grow = nn.Linear(config.numbers, hidden)
+        self.shrink = nn.Linear(2 * hidden, config.latent_dim)
+        self.begin = nn.Linear(config.latent_dim, 2 * hidden)
+        self.grow = nn.Linear(config.latent_dim, hidden)
         self.place = nn.Parameter(0.1 * torch.randn(config.shape[1], hidden))
         self.writer = nn.LSTM(hidden, hidden, batch_first=True)
         self.row = nn.Linear(hidden, row)
@@ -36,7 +36,7 @@ class LstmAutoencoder(Autoencoder):
             _start_lstm_(layer)
 
     @property
-    def level(self) -> Tensor:
+    def output_bias(self) -> Tensor:
         """(C · W,)."""
         return self.row.bias
 
@@ -46,7 +46,7 @@ class LstmAutoencoder(Autoencoder):
         code: Tensor = self.shrink(torch.cat([*last], 1))
         return code
 
-    def raw(self, code: Tensor) -> Tensor:
+    def decode_logits(self, code: Tensor) -> Tensor:
         """(N, code) → (N, C, H, W)."""
         c, h, w = self.shape
         said = self.grow(code)[:, None] + self.place

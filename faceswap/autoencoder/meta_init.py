@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 
 @contextmanager
-def unfilled() -> Iterator[None]:
+def without_initialisation() -> Iterator[None]:
     """What is made inside has parameters that have a shape and no memory, on the meta device.
 
     They are to be replaced, by ``load_state_dict(…, assign=True)``. Drawing values to start from

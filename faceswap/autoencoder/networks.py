@@ -19,7 +19,7 @@ from faceswap.autoencoder.blocks import (
     Upscale,
     start_convolution_,
 )
-from faceswap.device_support import layout
+from faceswap.device_support import memory_format
 
 Decoded = tuple[Tensor, Tensor | None]
 """An image (N, C, H, W) and, where it is learnt, a mask (N, 1, H, W), both in [0, 1]."""
@@ -110,7 +110,7 @@ class DenseBottleneck(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         """The code (N, code) → (N, outputs, t, t)."""
         grown = self.grow(code).view(-1, *self.shape)
-        grown = grown.contiguous(memory_format=layout(grown.device))
+        grown = grown.contiguous(memory_format=memory_format(grown.device))
         out: Tensor = self.upscale(grown)
         return out
 

@@ -10,7 +10,7 @@ from faceswap.autoencoder.networks import Decoded
 
 
 @dataclass(frozen=True)
-class Route:
+class DecoderPath:
     """How one domain goes from features to pictures.
 
     inters: the bottlenecks whose outputs are joined, in order. decoder: which decoder follows.
@@ -36,7 +36,7 @@ class SharedAutoencoder(nn.Module):
         encoder: nn.Module,
         inters: Mapping[str, nn.Module],
         decoders: Mapping[str, nn.Module],
-        routes: Mapping[str, Route],
+        routes: Mapping[str, DecoderPath],
     ) -> None:
         super().__init__()
         for domain, route in routes.items():

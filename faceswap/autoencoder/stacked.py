@@ -10,7 +10,7 @@ from faceswap.autoencoder.dense import DenseAutoencoder
 from faceswap.autoencoder.interface import Autoencoder
 
 
-class Stage(nn.Module):
+class LayerAutoencoder(nn.Module):
     """One layer of a deep autoencoder as an autoencoder of what the layers below it make.
 
     The layers share their weights with ``whole``; only those of this stage learn. What is saved
@@ -47,7 +47,7 @@ class Stage(nn.Module):
         return again, h
 
 
-def release(whole: DenseAutoencoder) -> None:
+def unfreeze_layers(whole: DenseAutoencoder) -> None:
     """Let all layers learn again, for fine-tuning."""
     whole.requires_grad_(True)
 

@@ -5,7 +5,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.interface import Autoencoder, PictureConfig, Squash
+from faceswap.autoencoder.interface import Autoencoder, OutputActivation, PictureConfig
 
 
 class PatchConfig(PictureConfig):
@@ -15,8 +15,8 @@ class PatchConfig(PictureConfig):
     width: int = Field(default=64, ge=2)
     layers: int = Field(default=2, ge=1)
     heads: int = Field(default=4, ge=1)
-    numbers: int = Field(default=32, ge=1)
-    squash: Squash = "sigmoid"
+    latent_dim: int = Field(default=32, ge=1)
+    squash: OutputActivation = "sigmoid"
 
     @model_validator(mode="after")
     def _check(self) -> "PatchConfig":
@@ -37,7 +37,7 @@ class PatchAutoencoder(Autoencoder):
     """
 
     def __init__(self, config: PatchConfig) -> None:
-        super().__init__(config.shape, config.numbers, config.squash)
+        super().__init__(config.shape, config.latent_dim, config.squash)
         self.config = config
         c, h, w = config.shape
         self.count = (h // config.patch) * (w // config.patch)
@@ -47,7 +47,10 @@ class PatchAutoencoder(Autoencoder):
         self.places = nn.Parameter(0.02 * torch.randn(1, self.count, width))
         self.places_out = nn.Parameter(0.02 * torch.randn(1, self.count, width))
         self.reader, self.writer = self._layers(), self._layers()
-        self.shrink, self.grow = nn.Linear(width, config.numbers), nn.Linear(config.numbers, width)
+        self.shrink, self.grow = (
+            nn.Linear(width, config.latent_dim),
+            nn.Linear(config.latent_dim, width),
+        )
 
     def _layers(self) -> nn.Sequential:
         config = self.config
@@ -69,7 +72,7 @@ class PatchAutoencoder(Autoencoder):
         )
 
     @property
-    def level(self) -> Tensor:
+    def output_bias(self) -> Tensor:
         """(C · patch²,)."""
         return self.unembed.bias
 
@@ -81,7 +84,7 @@ class PatchAutoencoder(Autoencoder):
         code: Tensor = self.shrink(self.reader(tokens)[:, 0])
         return code
 
-    def raw(self, code: Tensor) -> Tensor:
+    def decode_logits(self, code: Tensor) -> Tensor:
         """(N, code) → (N, C, H, W)."""
         p = self.config.patch
         tokens = self.writer(self.grow(code)[:, None] + self.places_out)

@@ -12,7 +12,7 @@ from faceswap.autoencoder.blocks import Residual, activation, start_convolution_
 from faceswap.autoencoder.interface import Count
 
 
-class RestoringConfig(BaseModel):
+class UNetConfig(BaseModel):
     """inputs: channels given; channels: made. widths: of the full size and of each halving.
     blocks: residual blocks at the lowest size. masked: whether the last input channel is 1 where
     something is missing, see ``with_holes``; the rest stays as it is. standardised: whether each
@@ -30,7 +30,7 @@ class RestoringConfig(BaseModel):
     standardised: bool = False
 
 
-class RestoringNet(nn.Module):
+class UNet(nn.Module):
     """Halvings, doublings, and a shortcut between each pair of the same size.
 
     Source: Ronneberger et al., "U-Net", MICCAI 2015, with sums for joins. It gives what to add to
@@ -39,7 +39,7 @@ class RestoringNet(nn.Module):
     on logits, or on standardised values.
     """
 
-    def __init__(self, config: RestoringConfig) -> None:
+    def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
         widths = config.widths

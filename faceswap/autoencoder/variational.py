@@ -48,9 +48,9 @@ class VariationalAutoencoder(Autoencoder):
             start_convolution_(layer, gain)
 
     @property
-    def level(self) -> Tensor:
+    def output_bias(self) -> Tensor:
         """The body's."""
-        return self.body.level
+        return self.body.output_bias
 
     def posterior(self, x: Tensor, text: Tensor | None = None) -> Posterior:
         """Pictures (N, C, H, W), and texts (N, T) of words from 1 on → the distribution of z."""
@@ -70,16 +70,16 @@ class VariationalAutoencoder(Autoencoder):
         """(N, C, H, W) → μ (N, K); for a conditional model use ``posterior``."""
         return self.posterior(x).mean
 
-    def raw(self, code: Tensor, text: Tensor | None = None) -> Tensor:
+    def decode_logits(self, code: Tensor, text: Tensor | None = None) -> Tensor:
         """z (N, K), and texts (N, T) → pictures (N, C, H, W) before they are squashed."""
         h = self.grow(code)
         if self.say is not None:
             h = h + self.say(self._checked(text)).sum(1)
-        return self.body.raw(torch.relu(h))
+        return self.body.decode_logits(torch.relu(h))
 
     def decode(self, code: Tensor, text: Tensor | None = None) -> Tensor:
         """z (N, K), and texts (N, T) → pictures (N, C, H, W)."""
-        raw = self.raw(code, text).float()
+        raw = self.decode_logits(code, text).float()
         return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
 
     def forward(  # type: ignore[override]  # training needs dice, and gives more than pictures
@@ -89,7 +89,7 @@ class VariationalAutoencoder(Autoencoder):
         known = self.posterior(x, text)
         z = known.sample(noise).flatten(0, 1)
         said = None if text is None else text.repeat(len(noise), *[1] * (text.dim() - 1))
-        return self.raw(z, said), known
+        return self.decode_logits(z, said), known
 
 
 def kl_divergence(q: Posterior) -> Tensor:
@@ -111,7 +111,7 @@ def reconstruction_nats(raw: Tensor, x: Tensor, likelihood: Likelihood) -> Tenso
     return each.flatten(1).sum(1)
 
 
-def warmed(beta: float, progress: float, warmup: float) -> float:
+def warmed_up_beta(beta: float, progress: float, warmup: float) -> float:
     """β at ``progress`` of the run, 0 to 1: it rises evenly over the first ``warmup`` of it."""
     return beta if warmup <= 0 else beta * min(1.0, progress / warmup)
 

@@ -13,7 +13,7 @@ Told = tuple[Literal["wrong", "optional", "fine"], str, str]
 """How it is, what was found, and what to do."""
 
 
-def built_for() -> str:
+def build_target() -> str:
     """What the PyTorch that is installed computes on besides the processor."""
     import torch
 
@@ -24,7 +24,7 @@ def built_for() -> str:
     return "Apple graphics" if torch.backends.mps.is_built() else "the processor only"
 
 
-def about_card(card: "Card", best: "Build") -> Told:
+def describe_card(card: "Card", best: "Build") -> Told:
     """A card of the system, and whether the installed PyTorch goes with it.
 
     best: what ``faceswap.graphics_cards.choose`` takes for the cards of the system.
@@ -37,20 +37,24 @@ def about_card(card: "Card", best: "Build") -> Told:
     other = torch.version.hip if card.maker == "NVIDIA" else torch.version.cuda
     if not mine and other and torch.cuda.is_available():
         advice = "a PyTorch serves the cards of one maker."
-        return "optional", f"{card} is not used: PyTorch computes on {built_for()}", advice
+        return "optional", f"{card} is not used: PyTorch computes on {build_target()}", advice
     if mine and torch.cuda.is_available():
         return "fine", str(card), ""
     if best.label == "cpu" or (best.label == "default" and sys.platform == "win32"):
         return "optional", f"{card} is not used: {best.why}", "the processor does the work."
     if _set_up_with("processor"):
         value = f"{card} is not used: it was set up with --cpu"
-        return "optional", value, f"to use it, {to_change(best)}"
+        return "optional", value, f"to use it, {reinstall_command(best)}"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", os.environ.get("HIP_VISIBLE_DEVICES"))
     if mine and hidden is not None and hidden.strip() in ("", "-1"):
         advice = "to use it, unset CUDA_VISIBLE_DEVICES and HIP_VISIBLE_DEVICES."
         return "optional", f"{card} is hidden", advice
     why = "and the two do not go together" if mine else "so that it is not used"
-    return "wrong", f"{card}, but PyTorch is built for {built_for()}, {why}", to_change(best)
+    return (
+        "wrong",
+        f"{card}, but PyTorch is built for {build_target()}, {why}",
+        reinstall_command(best),
+    )
 
 
 def _apple(card: "Card", best: "Build") -> Told:
@@ -58,7 +62,9 @@ def _apple(card: "Card", best: "Build") -> Told:
 
     if torch.backends.mps.is_available():
         return "fine", str(card), ""
-    advice = "a newer macOS is needed." if torch.backends.mps.is_built() else to_change(best)
+    advice = (
+        "a newer macOS is needed." if torch.backends.mps.is_built() else reinstall_command(best)
+    )
     return "wrong", f"{card}, but PyTorch does not use it", advice
 
 
@@ -75,7 +81,7 @@ def miscounts(device: str) -> str:
     return "" if torch.allclose(made, rows @ rows, atol=0.02) else "its results are wrong"
 
 
-def to_change(best: "Build") -> str:
+def reinstall_command(best: "Build") -> str:
     """The command that gets the PyTorch that fits the card."""
     from faceswap.graphics_cards import NEWEST
 

@@ -28,9 +28,9 @@ def try_video() -> str:
     import numpy as np
 
     from faceswap.errors import InputError
-    from faceswap.video.compare import sound_digests
+    from faceswap.video.compare import audio_digests
     from faceswap.video.reader import VideoReader
-    from faceswap.video.test_audio import SOUND_RATE, new_video, write_sound
+    from faceswap.video.test_audio import SOUND_RATE, new_video, write_test_audio
     from faceswap.video.writer import VideoWriter
 
     count, rate = 5, 25
@@ -42,7 +42,7 @@ def try_video() -> str:
     ]
     with tempfile.TemporaryDirectory(prefix="faceswap-doctor-") as folder:
         sound, path = Path(folder) / "sound.mp4", Path(folder) / "trial.mp4"
-        write_sound(sound, np.zeros(SOUND_RATE * count // rate, np.float32))
+        write_test_audio(sound, np.zeros(SOUND_RATE * count // rate, np.float32))
         with VideoWriter(path, new_video(sound, 64, 48, count, rate)) as writer:
             for number, image in enumerate(images):
                 writer.write(image, number, 1)
@@ -54,7 +54,7 @@ def try_video() -> str:
             for frame, image in zip(frames, images, strict=True)
         ):
             raise InputError("Other frames than were written came back.")
-        if sound_digests(path) != sound_digests(sound):
+        if audio_digests(path) != audio_digests(sound):
             raise InputError("Other sound than was written came back.")
     return f"{count} frames with sound written and read"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from faceswap.faces.align import invert, transform
-from faceswap.faces.crops import FaceRecord, crop_place, read_record
+from faceswap.faces.crops import FaceRecord, parse_crop_name, read_record
 from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index_schema import FaceRow, FrameRow
 
@@ -17,7 +17,7 @@ _LARGEST = 2**63
 
 
 @dataclass(frozen=True)
-class Remains:
+class RecoveredRows:
     """The rows that a side's crops, excluded ones too, tell of.
 
     last: the last frame of which there is a crop, be it damaged, or -1.
@@ -32,15 +32,15 @@ def named_crops(folder: Path) -> Iterator[Path]:
     """The files in ``folder``, and in its folder of excluded ones, that are named as crops are."""
     for place in (folder, folder / EXCLUDED):
         if place.is_dir():
-            yield from (path for path in place.iterdir() if crop_place(path.name))
+            yield from (path for path in place.iterdir() if parse_crop_name(path.name))
 
 
-def any_remains(folder: Path, side: str, footage: str | None) -> bool:
+def has_recoverable_rows(folder: Path, side: str, footage: str | None) -> bool:
     """Whether one of the crops in ``folder`` tells of ``side``; see ``remains``."""
     return any(_tells(path.name, read_record(path), side, footage) for path in named_crops(folder))
 
 
-def remains(folder: Path, side: str, footage: str | None) -> Remains:
+def recover_rows(folder: Path, side: str, footage: str | None) -> RecoveredRows:
     """What the crops in ``folder`` tell of ``side``, whose footage has this fingerprint.
 
     Crops of another side or of other footage, and those of other names than extraction gives,
@@ -53,7 +53,7 @@ def remains(folder: Path, side: str, footage: str | None) -> Remains:
     last = -1
     with ThreadPoolExecutor(4) as pool:
         for name, record in zip(paths, pool.map(read_record, paths.values()), strict=True):
-            place = crop_place(name)
+            place = parse_crop_name(name)
             if place is not None and record is None:
                 last = max(last, place[0])
             if record is None or not _tells(name, record, side, footage):
@@ -64,7 +64,7 @@ def remains(folder: Path, side: str, footage: str | None) -> Remains:
             stamps[record.frame] = (pts if abs(pts) < _LARGEST else -1, record.time)
             shots[record.frame] = record.shot or 0
     faces.sort(key=lambda face: (face.frame, face.track))
-    return Remains(list(_frames(stamps, shots)), faces, last)
+    return RecoveredRows(list(_frames(stamps, shots)), faces, last)
 
 
 def _tells(name: str, record: FaceRecord | None, side: str, footage: str | None) -> bool:
@@ -72,7 +72,7 @@ def _tells(name: str, record: FaceRecord | None, side: str, footage: str | None)
         record is not None
         and record.side == side
         and record.footage in (None, footage)
-        and (record.frame, record.track) == crop_place(name)
+        and (record.frame, record.track) == parse_crop_name(name)
         # its matrix leads back to the frame
         and abs(float(np.linalg.det(record.matrix[:, :2]))) > 1e-9
     )

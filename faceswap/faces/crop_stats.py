@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.exclusion import EXCLUDED
-from faceswap.faces.index_browser import measure
+from faceswap.faces.index_browser import measure_crop
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS measures (
     side TEXT, name TEXT, changed INTEGER, blur REAL, brightness REAL, PRIMARY KEY (side, name)
@@ -30,7 +30,7 @@ def _changes(folder: Path) -> dict[str, int]:
         return {}
 
 
-class Measures:
+class CropStats:
     """What was measured of a project's crops; kept in memory where its folder is read-only."""
 
     def __init__(self, project: Path) -> None:
@@ -75,7 +75,7 @@ class Measures:
             if not path.is_file():
                 path = folder / EXCLUDED / name
             changed = path.stat().st_mtime_ns if path.is_file() else 0
-            rows.append((side, name, changed, *measure(path)))
+            rows.append((side, name, changed, *measure_crop(path)))
             if time.monotonic() > until:
                 break
         db = self._open()

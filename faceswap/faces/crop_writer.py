@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.faces.crops import crop_name, cropped_face, own_side, read_record, write_crop
+from faceswap.faces.crops import crop_face, crop_name, native_crop_size, read_record, write_crop
 from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.face import Face
 from faceswap.faces.index_schema import FaceRow, FrameRow
@@ -18,7 +18,7 @@ _AHEAD = 8
 
 
 @dataclass(frozen=True)
-class Cropping:
+class CropSettings:
     """How the faces of a side are cut out.
 
     folder: where to. size: the largest side of a crop in pixels. every: crops are of every
@@ -39,7 +39,7 @@ class Cropping:
 class CropWriter:
     """Cuts faces out and writes them; a crop that is there, be it excluded, stays as it is."""
 
-    def __init__(self, cropping: Cropping, shot: int = 0) -> None:
+    def __init__(self, cropping: CropSettings, shot: int = 0) -> None:
         """shot: the frame with which the shot began that the next frame is in."""
         self._cropping, self._shot = cropping, shot
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="crops")
@@ -84,8 +84,8 @@ class CropWriter:
         how = self._cropping
         if _there(path):
             return
-        size = own_side(face.points, how.size)
-        image, record = cropped_face(
+        size = native_crop_size(face.points, how.size)
+        image, record = crop_face(
             picture, face, size, side=how.side, frame=row.frame, time=row.time
         )
         write_crop(path, image, replace(record, pts=row.pts, shot=shot, footage=how.footage))

@@ -129,7 +129,9 @@ def sharpness(crop: NDArray[np.uint8]) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
-def cut_out(frame: NDArray[np.uint8], matrix: NDArray[np.float64], side: int) -> NDArray[np.uint8]:
+def warp_crop(
+    frame: NDArray[np.uint8], matrix: NDArray[np.float64], side: int
+) -> NDArray[np.uint8]:
     """The crop (side, side, 3) that ``matrix``, frame → crop, cuts out of ``frame``.
 
     Outside the frame its edge is repeated. Where the crop is much smaller than the face, the
@@ -178,7 +180,7 @@ def crop_bounds(
     return max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1))
 
 
-def own_side(points: NDArray[np.float32], most: int) -> int:
+def native_crop_size(points: NDArray[np.float32], most: int) -> int:
     """Side in pixels of a crop that shows a face, points (68, 2), as large as its frame does.
 
     Rounded up to a multiple of 16, not below 64, where nothing would be left to see, and not
@@ -189,12 +191,12 @@ def own_side(points: NDArray[np.float32], most: int) -> int:
     return min(most, max(64, 16 * math.ceil(min(side, most) / 16)))
 
 
-def cropped_face(
+def crop_face(
     picture: NDArray[np.uint8], face: Face, size: int, *, side: str, frame: int, time: float = 0.0
 ) -> tuple[NDArray[np.uint8], FaceRecord]:
     """The aligned crop (size, size, 3) of a face in ``picture`` (H, W, 3), with its record."""
     matrix = crop_matrix(face_similarity(face.points), size)
-    image = cut_out(picture, matrix, size)
+    image = warp_crop(picture, matrix, size)
     return image, FaceRecord(
         side=side,
         frame=frame,
@@ -254,7 +256,7 @@ def crop_name(frame: int, track: int) -> str:
     return f"{frame:06}_{track}.png"
 
 
-def crop_place(name: str) -> tuple[int, int] | None:
+def parse_crop_name(name: str) -> tuple[int, int] | None:
     """Frame and track in a name that ``crop_name`` made; None for any other name."""
     found = _NAME.fullmatch(name)
     return (int(found[1]), int(found[2])) if found else None

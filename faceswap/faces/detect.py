@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, mean_face, transform
-from faceswap.faces.downloads import paths_of
+from faceswap.faces.downloads import weights_paths
 from faceswap.faces.face import Detection, Detector, Frame, Points
 
-__all__ = ["DETECTORS", "CenterFace", "FaceAlignmentDetector", "guess_points", "make_detector"]
+__all__ = ["DETECTORS", "CenterFace", "FaceAlignmentDetector", "initial_landmarks", "make_detector"]
 
 DETECTORS = ("centerface", "sfd", "blazeface", "yunet", "retinaface", "scrfd")
 _LONG_SIDE = 640
@@ -133,7 +133,7 @@ def _load_boxes(name: str, device: str) -> _Boxes:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if name in ("yunet", "scrfd") and device == "mps":
         device = "cpu"
-    files = [str(path) for path in paths_of(name)]
+    files = [str(path) for path in weights_paths(name)]
     # Told where its files are, face-alignment loads them as tensors alone (`weights_only`).
     given = dict(zip(("path_to_detector", "path_to_anchor"), files, strict=False))
     try:
@@ -153,7 +153,7 @@ _BOX_IN_FACE = np.array([[-0.80, -1.0], [0.80, -1.0], [-0.80, 0.90], [0.80, 0.90
 """Corners of a detector's box, forehead to chin, in face space (see `align`)."""
 
 
-def guess_points(detection: Detection) -> Points:
+def initial_landmarks(detection: Detection) -> Points:
     """Where the 68 points (68, 2) of a detected face roughly are: the mean face laid on it."""
     mean = mean_face().points[:68, :2]
     if detection.keypoints is not None:

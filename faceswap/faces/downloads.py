@@ -28,7 +28,7 @@ _BLOCK = 2**18  # bytes; 90 MB are then some 350 steps that can each be shown an
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightsFile:
     """A file: its name on disk, where it comes from, and its SHA-256."""
 
     file: str
@@ -43,28 +43,28 @@ _BLAZE = (
 _YUNET = "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download/v0.1.0/"
 
-DOWNLOADS: dict[str, tuple[Weights, ...]] = {
+DOWNLOADS: dict[str, tuple[WeightsFile, ...]] = {
     "sfd": (
-        Weights(
+        WeightsFile(
             "s3fd-619a316812.pth",
             f"{_BULAT}s3fd-619a316812.pth",
             "619a31681264d3f7f7fc7a16a42cbbe8b23f31a256f75a366e5a1bcd59b33543",
         ),
     ),
     "blazeface": (
-        Weights(
+        WeightsFile(
             "blazeface.pth",
             f"{_BLAZE}blazeface.pth",
             "54ecff653feaaaf1f7d44b6aff28fd2fc50e483a4e847563b6dd261369c43ba4",
         ),
-        Weights(
+        WeightsFile(
             "anchors.npy",
             f"{_BLAZE}anchors.npy",
             "a10bb2fb93ab54ca426d6c750bfc3aad685028a16dcf231357d03694f261fd95",
         ),
     ),
     "yunet": (
-        Weights(
+        WeightsFile(
             "face_detection_yunet_2023mar.onnx",
             f"{_YUNET}face_detection_yunet_2023mar.onnx",
             "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
@@ -73,21 +73,21 @@ DOWNLOADS: dict[str, tuple[Weights, ...]] = {
     # face-alignment takes the next two from places whose files nobody has stated a sum of; these
     # are the same networks' weights from places of which it is known.
     "retinaface": (
-        Weights(
+        WeightsFile(
             "detection_mobilenet0.25_Final.pth",
             f"{_FACEXLIB}detection_mobilenet0.25_Final.pth",
             "2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
         ),
     ),
     "scrfd": (
-        Weights(
+        WeightsFile(
             "det_2.5g.onnx",
             "https://huggingface.co/immich-app/buffalo_m/resolve/main/detection/model.onnx",
             "041f73f47371333d1d17a6fee6c8ab4e6aecabefe398ff32cca4e2d5eaee0af9",
         ),
     ),
     "fan": (
-        Weights(
+        WeightsFile(
             "2DFAN4-11f355bf06.pth.tar",  # face-alignment looks for it under this name
             f"{_BULAT}2DFAN4-11f355bf06.pth.tar",
             "11f355bf0693120222f5955ce3f9dc8fb5763ebb30a47d7906e509490d32e4aa",
@@ -110,7 +110,7 @@ def folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def fetch(*names: str) -> Generator[Event, None, None]:
+def download_weights(*names: str) -> Generator[Event, None, None]:
     """Download what the detectors and landmarkers of these ``names`` need and is not there.
 
     Yields Progress in MB. Raises AssetError when a package is missing, a file cannot be had, or one
@@ -129,20 +129,20 @@ def fetch(*names: str) -> Generator[Event, None, None]:
             if not (folder() / weights.file).exists():
                 yield from _download(name, weights)
     for name in names:
-        checked(name)
+        verify_weights(name)
 
 
-def paths_of(name: str) -> list[Path]:
+def weights_paths(name: str) -> list[Path]:
     """The files of a detector or landmarker, checked; downloaded first where they are missing.
 
     Raises AssetError as ``fetch`` does.
     """
-    for _ in fetch(name):
+    for _ in download_weights(name):
         pass
     return [folder() / weights.file for weights in DOWNLOADS[name]]
 
 
-def checked(name: str) -> None:
+def verify_weights(name: str) -> None:
     """Raise AssetError when a file of ``name`` is missing or has another SHA-256 than stated."""
     for weights in DOWNLOADS.get(name, ()):
         path = folder() / weights.file
@@ -161,7 +161,7 @@ def checked(name: str) -> None:
             )
 
 
-def _download(name: str, weights: Weights) -> Generator[Event, None, None]:
+def _download(name: str, weights: WeightsFile) -> Generator[Event, None, None]:
     """Download a file under a name of its own; it gets its name when its SHA-256 is right."""
     part = folder() / f".{weights.file}.{uuid.uuid4().hex[:8]}.part"
     digest = hashlib.sha256()
@@ -202,7 +202,7 @@ def _download(name: str, weights: Weights) -> Generator[Event, None, None]:
             part.unlink(missing_ok=True)
 
 
-def _by_hand(name: str, weights: Weights) -> str:
+def _by_hand(name: str, weights: WeightsFile) -> str:
     return f"put {weights.file} into {folder()} by hand, or use {_instead(name)}"
 
 

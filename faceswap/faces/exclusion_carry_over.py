@@ -13,7 +13,7 @@ _NEAR = 0.5
 """How far the middles of two faces may be apart to be one, in widths of the old one."""
 
 
-def left_out(
+def previously_excluded(
     old: Iterable[FaceRow], every: int, kept: Collection[str], new: Iterable[FaceRow]
 ) -> list[str]:
     """The names of the crops of ``new`` whose faces were out of training before.

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faceswap.options import Device, Options, ProjectFolder, Show, Side
+from faceswap.options import Device, Options, Presentation, ProjectFolder, Side
 
 DetectorName = Annotated[
     Literal["centerface", "sfd", "blazeface", "yunet", "retinaface", "scrfd"],
@@ -28,16 +28,18 @@ class ExtractOptions(Options):
     """Find, track, align and cut out the faces of one clip."""
 
     video: Annotated[
-        Path, Show(positional=True, common=True), Field(description="The footage to read.")
+        Path, Presentation(positional=True, common=True), Field(description="The footage to read.")
     ]
     project: ProjectFolder
     side: Annotated[
         Side,
-        Show(common=True),
+        Presentation(common=True),
         Field(description="a: the footage to be changed; b: the face to be put on it."),
     ]
     every: Annotated[
-        int, Show(common=True), Field(ge=1, description="Cut out the faces of every N-th frame.")
+        int,
+        Presentation(common=True),
+        Field(ge=1, description="Cut out the faces of every N-th frame."),
     ] = 1
     size: Annotated[
         int,
@@ -54,7 +56,7 @@ class ExtractOptions(Options):
     ] = 0
     max_faces: Annotated[
         int,
-        Show(common=True),
+        Presentation(common=True),
         Field(ge=1, le=16, description="Follow at most so many faces at once, largest first."),
     ] = 1
     detector: DetectorName = "centerface"

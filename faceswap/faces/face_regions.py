@@ -35,12 +35,12 @@ def mouth_mask(points: Points, size: tuple[int, int]) -> Mask:
     return _hull(_grown(points[_MOUTH], 1.15), size)
 
 
-def mouth_inside(points: Points, size: tuple[int, int]) -> Mask:
+def mouth_interior_mask(points: Points, size: tuple[int, int]) -> Mask:
     """What is between the lips, of ``size`` (H, W)."""
     return _hull(points[_MOUTH_INSIDE], size)
 
 
-def features_mask(points: Points, size: tuple[int, int]) -> Mask:
+def inner_face_mask(points: Points, size: tuple[int, int]) -> Mask:
     """Everything between the brows and the mouth, with a wide margin, of ``size`` (H, W)."""
     inner = points[17:]
     centre = inner.mean(0)

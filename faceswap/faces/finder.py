@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from faceswap.faces.align import head_pose
-from faceswap.faces.detect import guess_points
+from faceswap.faces.detect import initial_landmarks
 from faceswap.faces.face import (
     Box,
     Detection,
@@ -22,9 +22,9 @@ from faceswap.faces.face import (
     box_of,
 )
 
-__all__ = ["PRESENT", "find_faces", "overlap", "search"]
+__all__ = ["PRESENCE_THRESHOLD", "find_faces", "overlap", "detect_and_refine"]
 
-PRESENT = 0.5
+PRESENCE_THRESHOLD = 0.5
 """Presence from which a face counts as one."""
 _PASSES = 2
 _SAME = 0.4
@@ -44,12 +44,12 @@ def find_faces(
     down and to both sides. min_face: faces less wide than so many pixels are left out.
     """
     frame = as_frame(frame)
-    found = search(frame, landmarker, detector, turned=True)
+    found = detect_and_refine(frame, landmarker, detector, turned=True)
     found = [face for face in found if face.box[2] - face.box[0] >= min_face]
     return [replace(face, track=number) for number, face in enumerate(found[:max_faces])]
 
 
-def search(
+def detect_and_refine(
     frame: Frame,
     landmarker: Landmarker,
     detector: Detector,
@@ -63,7 +63,7 @@ def search(
     """
     detections = detector.detect(frame)
     fresh = [one for one in detections if all(overlap(one.box, box) < _SAME for box in known)]
-    faces = _refined(frame, landmarker, fresh, [guess_points(one) for one in fresh])
+    faces = _refined(frame, landmarker, fresh, [initial_landmarks(one) for one in fresh])
     if turned and not faces and not known and frame.size:
         for quarters in (2, 1, 3):
             faces = _search_turned(frame, landmarker, detector, quarters)
@@ -79,7 +79,7 @@ def _search_turned(
     view = np.ascontiguousarray(np.rot90(frame, quarters))
     detections = detector.detect(view)
     undo = _unturn(frame.shape[0], frame.shape[1], quarters)
-    guesses = [undo(guess_points(one)) for one in detections]
+    guesses = [undo(initial_landmarks(one)) for one in detections]
     return _refined(frame, landmarker, detections, guesses)
 
 
@@ -106,7 +106,11 @@ def _refined(
     for detection, answer in zip(detections, answers, strict=True):
         face = face_from(answer, score=detection.score)
         doubled = any(overlap(face.box, other.box) > _SAME for other in faces)
-        if answer.presence >= PRESENT and plausible(answer.points, frame) and not doubled:
+        if (
+            answer.presence >= PRESENCE_THRESHOLD
+            and plausible(answer.points, frame)
+            and not doubled
+        ):
             faces.append(face)
     return faces
 

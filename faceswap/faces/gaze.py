@@ -10,7 +10,7 @@ from faceswap.faces.face_regions import EYES
 _FINEST = 24  # pixels of an eye's width to work at
 
 
-def iris_places(image: Frame, points: Points) -> NDArray[np.float32]:
+def iris_offsets(image: Frame, points: Points) -> NDArray[np.float32]:
     """How far the irises are from the middles of the eyes, x and y in eye widths: (2,).
 
     image (H, W, 3), points (68, 2) in its pixels. The mean of both eyes; along the line of the

@@ -26,14 +26,14 @@ from faceswap.faces.index_schema import (
     face_row,
     face_values,
 )
-from faceswap.io.database import in_memory, open_to_read, open_to_write, told
+from faceswap.io.database import in_memory, open_to_read, open_to_write, sqlite_errors
 
-__all__ = ["Clip", "FaceIndex", "FaceRow", "FrameRow", "staged"]
+__all__ = ["Clip", "FaceIndex", "FaceRow", "FrameRow", "staged_key"]
 
 FORMAT = 1
 
 
-def staged(side: str, generation: int) -> str:
+def staged_key(side: str, generation: int) -> str:
     """The name of a side's rows while they are not yet in the place of those before."""
     return f"{side}.new-{generation}"
 
@@ -120,7 +120,7 @@ class FaceIndex:
     def check(self) -> None:
         """Read all of it; raises DamagedIndexError when it is not an index, or a damaged one."""
         self._version()
-        with told(self._path):
+        with sqlite_errors(self._path):
             for table, columns in COLUMNS.items():
                 self._db.execute(f"SELECT {columns} FROM {table} LIMIT 0")
             (said,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
@@ -130,7 +130,7 @@ class FaceIndex:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """What is read here is of one moment, whatever others write meanwhile."""
-        with told(self._path):
+        with sqlite_errors(self._path):
             self._db.execute("BEGIN")
         try:
             yield
@@ -157,16 +157,16 @@ class FaceIndex:
         generation = self._generations.get(side, 1)
         if generation == 1:
             return side
-        name = staged(side, generation)
+        name = staged_key(side, generation)
         return name if self._row("SELECT 1 FROM clips WHERE side = ?", name) else side
 
     def stages(self, side: str) -> list[str]:
         """The names of all rows of ``side`` that are staged, finished or not."""
-        with told(self._path):
+        with sqlite_errors(self._path):
             rows = self._db.execute("SELECT side FROM clips ORDER BY side").fetchall()
-        return [name for (name,) in rows if name.startswith(staged(side, 0)[:-1])]
+        return [name for (name,) in rows if name.startswith(staged_key(side, 0)[:-1])]
 
-    def start(
+    def reset_side(
         self, side: str, settings: dict[str, Any], state: dict[str, Any] | None = None
     ) -> None:
         """Forget all about ``side`` and begin anew with ``settings``."""
@@ -175,12 +175,12 @@ class FaceIndex:
             values = (side, json.dumps(settings), json.dumps(state or {}))
             db.execute("INSERT INTO clips VALUES (?, ?, ?, 0)", values)
 
-    def forget(self, side: str) -> None:
+    def delete_rows(self, side: str) -> None:
         """Remove all rows of ``side``."""
         with self._transaction():
             self._delete(side)
 
-    def replace(self, side: str, other: str) -> None:
+    def promote_staged(self, side: str, other: str) -> None:
         """Put the rows of ``other`` in the place of those of ``side``."""
         with self._transaction() as db:
             self._delete(side)
@@ -201,7 +201,7 @@ class FaceIndex:
         the last batches, which the extraction then makes again.
         """
         if complete:
-            with told(self._path):
+            with sqlite_errors(self._path):
                 self._db.execute("PRAGMA synchronous = FULL")
         with self._transaction() as db:
             db.executemany(
@@ -219,7 +219,7 @@ class FaceIndex:
 
     def frames(self, side: str) -> list[FrameRow]:
         """All frames looked at, in order."""
-        with told(self._path):
+        with sqlite_errors(self._path):
             rows = self._db.execute(
                 "SELECT frame, pts, time, cut FROM frames WHERE side = ? ORDER BY frame",
                 (self.key(side),),
@@ -233,7 +233,7 @@ class FaceIndex:
 
     def faces(self, side: str) -> Iterator[FaceRow]:
         """All faces, by frame, then by track."""
-        with told(self._path):
+        with sqlite_errors(self._path):
             rows = self._db.execute(
                 "SELECT frame, track, points, forehead, presence, yaw, pitch, roll, crop"
                 " FROM faces WHERE side = ? ORDER BY frame, track",
@@ -242,9 +242,9 @@ class FaceIndex:
             for row in rows:
                 yield face_row(self._path, *row)
 
-    def crops_of(self, rows: str) -> set[str]:
+    def crop_names(self, rows: str) -> set[str]:
         """The names of all crops in the rows of exactly this name, staged or not."""
-        with told(self._path):
+        with sqlite_errors(self._path):
             found = self._db.execute(
                 "SELECT crop FROM faces WHERE side = ? AND crop IS NOT NULL", (rows,)
             )
@@ -260,7 +260,7 @@ class FaceIndex:
         return (frames[0], *faces)
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
-        with told(self._path):
+        with sqlite_errors(self._path):
             row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
             return row
 
@@ -270,7 +270,7 @@ class FaceIndex:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with told(self._path):
+        with sqlite_errors(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -13,7 +13,7 @@ from PIL import Image
 from faceswap.faces.crops import CHUNK, FaceRecord, read_record
 from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index import FaceIndex
-from faceswap.io.database import open_to_read, told
+from faceswap.io.database import open_to_read, sqlite_errors
 
 COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")
 """What ``FaceTable.values`` holds; blur and brightness are NaN until measured."""
@@ -22,7 +22,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class SeenFace:
+class BrowsedFace:
     """One face of one frame: points float32 (68, 2) in frame pixels."""
 
     track: int
@@ -39,7 +39,7 @@ class FaceTable:
 
 
 @dataclass(frozen=True)
-class Spans:
+class ClipSpans:
     """A clip along its frames, spans being (first, last).
 
     tracks: where each face is. low: where it is seen with a presence below the limit. gaps:
@@ -53,7 +53,7 @@ class Spans:
     cuts: list[int]
 
 
-class Browser:
+class IndexBrowser:
     """Reads an index while others write it.
 
     rows: under which name the rows of a side are found, where that is not the side's own; see
@@ -71,14 +71,14 @@ class Browser:
             self._instead.close()
         self._instead = index
 
-    def faces_at(self, side: str, frame: int) -> list[SeenFace]:
+    def faces_at(self, side: str, frame: int) -> list[BrowsedFace]:
         """The faces of one frame, by track; empty where there is no index yet."""
         rows = self._rows(
             "SELECT track, presence, points FROM faces WHERE side = ? AND frame = ? ORDER BY track",
             (side, frame),
         )
         return [
-            SeenFace(track, presence, np.frombuffer(points, np.float32).reshape(-1, 2))
+            BrowsedFace(track, presence, np.frombuffer(points, np.float32).reshape(-1, 2))
             for track, presence, points in rows
         ]
 
@@ -102,7 +102,7 @@ class Browser:
             return False, 0, 0, 0
         return bool(complete[0][0]), frames[0][0], faces[0][0], faces[0][1]
 
-    def spans(self, side: str, limit: float) -> Spans:
+    def spans(self, side: str, limit: float) -> ClipSpans:
         """The whole clip along its frames; faces of a presence below ``limit`` count as low."""
         looked = self._rows("SELECT frame, cut FROM frames WHERE side = ? ORDER BY frame", (side,))
         seen: dict[int, list[int]] = {}
@@ -115,11 +115,11 @@ class Browser:
             if presence < limit:
                 low.setdefault(track, []).append(frame)
         shown = {frame for frames in seen.values() for frame in frames}
-        return Spans(
+        return ClipSpans(
             frames=looked[-1][0] + 1 if looked else 0,
-            tracks={track: joined(frames) for track, frames in sorted(seen.items())},
-            low={track: joined(frames) for track, frames in sorted(low.items())},
-            gaps=joined([frame for frame, _ in looked if frame not in shown]),
+            tracks={track: to_spans(frames) for track, frames in sorted(seen.items())},
+            low={track: to_spans(frames) for track, frames in sorted(low.items())},
+            gaps=to_spans([frame for frame, _ in looked if frame not in shown]),
             cuts=[frame for frame, cut in looked if cut and frame],
         )
 
@@ -155,7 +155,7 @@ class Browser:
             return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
         if not self._path.is_file():
             return []
-        with closing(open_to_read(self._path)) as db, told(self._path):
+        with closing(open_to_read(self._path)) as db, sqlite_errors(self._path):
             if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
                 return []  # the first extraction is about to make the tables
             return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
@@ -167,7 +167,7 @@ class Browser:
         return rows if found else side
 
 
-def measure(path: Path) -> tuple[float, float]:
+def measure_crop(path: Path) -> tuple[float, float]:
     """Blur (higher is sharper) and mean brightness (0 to 1) of a crop; NaN where unreadable."""
     try:
         with Image.open(path) as picture:
@@ -178,7 +178,7 @@ def measure(path: Path) -> tuple[float, float]:
         return float("nan"), float("nan")
 
 
-def joined(frames: Sequence[int]) -> list[Span]:
+def to_spans(frames: Sequence[int]) -> list[Span]:
     """Ascending frames as spans (first, last) of consecutive ones."""
     spans: list[Span] = []
     for frame in frames:

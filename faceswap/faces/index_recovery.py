@@ -12,7 +12,7 @@ from typing import Any
 
 from faceswap.errors import DamagedIndexError, OutputError
 from faceswap.faces.index import FaceIndex
-from faceswap.io.atomic import locked, remove_parts
+from faceswap.io.atomic import file_lock, remove_partial_files
 
 LOCK = ".index.lock"
 
@@ -21,7 +21,7 @@ _WAIT = 120.0
 
 
 @dataclass(frozen=True)
-class Known:
+class ExtractionRecord:
     """What is known of a side besides its crops in ``folder``.
 
     settings: what it was extracted with. frames, faces: how many there are; None where the
@@ -36,7 +36,7 @@ class Known:
     generation: int = 1
 
 
-def open_index(path: Path, sides: Mapping[str, Known], *, write: bool) -> FaceIndex:
+def open_index(path: Path, sides: Mapping[str, ExtractionRecord], *, write: bool) -> FaceIndex:
     """The index at ``path`` of these sides; ``repairs`` says so when it had to be made anew.
 
     To be read it is made anew in memory where ``path`` cannot be written. Raises as FaceIndex.
@@ -46,7 +46,7 @@ def open_index(path: Path, sides: Mapping[str, Known], *, write: bool) -> FaceIn
         return _opened(path, sides, write)
     busy = f"{path} is being made anew by another program; try again in a minute."
     try:
-        with locked(path.with_name(LOCK), _WAIT, busy):
+        with file_lock(path.with_name(LOCK), _WAIT, busy):
             wrong = _wrong(path, sides)
             said = () if wrong is None else _made_anew(path, sides, wrong)
     except OutputError:
@@ -60,7 +60,7 @@ def open_index(path: Path, sides: Mapping[str, Known], *, write: bool) -> FaceIn
     return index
 
 
-def unwritten_from(known: Known, last: int) -> int:
+def first_unwritten_frame(known: ExtractionRecord, last: int) -> int:
     """The first frame whose crops may yet be to be written; ``last``: of the last crop."""
     return known.frames if known.frames is not None else last + 1
 
@@ -74,7 +74,7 @@ class _Wrong:
     replace: bool
 
 
-def _wrong(path: Path, sides: Mapping[str, Known]) -> _Wrong | None:
+def _wrong(path: Path, sides: Mapping[str, ExtractionRecord]) -> _Wrong | None:
     said, lost = "was gone", list(sides)
     try:
         if path.is_file():
@@ -85,13 +85,13 @@ def _wrong(path: Path, sides: Mapping[str, Known]) -> _Wrong | None:
                     said, lost = "had lost a side", [s for s in sides if index.clip(s) is None]
     except DamagedIndexError as error:
         return _Wrong(f"was damaged ({error.__cause__ or error})", tuple(sides), replace=True)
-    from faceswap.faces.crop_recovery import any_remains
+    from faceswap.faces.crop_recovery import has_recoverable_rows
 
-    lost = [s for s in lost if any_remains(sides[s].folder, s, sides[s].footage)]
+    lost = [s for s in lost if has_recoverable_rows(sides[s].folder, s, sides[s].footage)]
     return _Wrong(said, tuple(lost), replace=said != "had lost a side") if lost else None
 
 
-def _opened(path: Path, sides: Mapping[str, Known], write: bool) -> FaceIndex:
+def _opened(path: Path, sides: Mapping[str, ExtractionRecord], write: bool) -> FaceIndex:
     if write:
         return FaceIndex(path, _generations(sides))
     if not path.is_file():
@@ -103,15 +103,15 @@ def _opened(path: Path, sides: Mapping[str, Known], write: bool) -> FaceIndex:
     return FaceIndex.in_memory(path)
 
 
-def _generations(sides: Mapping[str, Known]) -> dict[str, int]:
+def _generations(sides: Mapping[str, ExtractionRecord]) -> dict[str, int]:
     return {side: known.generation for side, known in sides.items()}
 
 
-def _made_anew(path: Path, sides: Mapping[str, Known], wrong: _Wrong) -> tuple[str, ...]:
+def _made_anew(path: Path, sides: Mapping[str, ExtractionRecord], wrong: _Wrong) -> tuple[str, ...]:
     if not wrong.replace:
         with FaceIndex(path) as index:
             return (_sentence(path, wrong, _fill(index, sides, wrong.sides)),)
-    remove_parts(path.parent, f"{path.name}.*.part*")
+    remove_partial_files(path.parent, f"{path.name}.*.part*")
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     with FaceIndex(part) as index:
         counts = _fill(index, sides, wrong.sides)
@@ -124,19 +124,21 @@ def _made_anew(path: Path, sides: Mapping[str, Known], wrong: _Wrong) -> tuple[s
     return (_sentence(path, wrong, counts) + where,)
 
 
-def _fill(index: FaceIndex, sides: Mapping[str, Known], names: tuple[str, ...]) -> dict[str, int]:
+def _fill(
+    index: FaceIndex, sides: Mapping[str, ExtractionRecord], names: tuple[str, ...]
+) -> dict[str, int]:
     """Write what the crops of these sides tell; how many do."""
-    from faceswap.faces.crop_recovery import remains
+    from faceswap.faces.crop_recovery import recover_rows
 
     counts = {}
     for side in names:
         known = sides[side]
-        found = remains(known.folder, side, known.footage)
+        found = recover_rows(known.folder, side, known.footage)
         if not found.faces:
             continue
-        state = {"written": unwritten_from(known, found.last)}
+        state = {"written": first_unwritten_frame(known, found.last)}
         settings = {**known.settings, **({"footage": known.footage} if known.footage else {})}
-        index.start(side, settings, state)
+        index.reset_side(side, settings, state)
         # With all the faces that there ever were, nothing of the footage need be looked at again.
         whole = len(found.faces) == known.faces
         index.add(side, found.frames, found.faces, state, complete=whole)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CROP_SIZE", "NET_POINTS", "Heads", "LandmarkNet", "NetOutput"]
+__all__ = ["CROP_SIZE", "NET_POINTS", "HeadOutputs", "LandmarkNet", "NetOutput"]
 
 CROP_SIZE = 112
 """Side of the network's input in pixels."""
@@ -37,7 +37,7 @@ class NetOutput(NamedTuple):
     """(N,) logit of "this crop shows a face roughly where the crop expects one"."""
 
 
-class Heads(NamedTuple):
+class HeadOutputs(NamedTuple):
     """The two answers before they are blended, for the training loss."""
 
     mapped: Tensor
@@ -165,7 +165,7 @@ class LandmarkNet(nn.Module):
         self.grid: Tensor
         self.blend: Tensor
 
-    def heads(self, crops: Tensor) -> Heads:
+    def heads(self, crops: Tensor) -> HeadOutputs:
         """Both answers for crops (N, 1, 112, 112), any linear grey scale."""
         mean = crops.mean((1, 2, 3), keepdim=True)
         contrast = (crops - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
@@ -182,7 +182,7 @@ class LandmarkNet(nn.Module):
             regressed = self.regress(vector.float())
         regressed = regressed.reshape(-1, NET_POINTS, 3) * (CROP_SIZE / 4)
         regressed = regressed + regressed.new_tensor([CROP_SIZE / 2, CROP_SIZE / 2, 0.0])
-        return Heads(mapped, regressed, self.present(vector).float()[:, 0], vector)
+        return HeadOutputs(mapped, regressed, self.present(vector).float()[:, 0], vector)
 
     def forward(self, crops: Tensor) -> NetOutput:
         """Blended answer for crops (N, 1, 112, 112) in [0, 1]."""

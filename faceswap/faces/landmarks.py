@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from faceswap.assets import asset_path
-from faceswap.device_support import layout
+from faceswap.device_support import memory_format
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, invert, mean_face, transform, upright_matrix
-from faceswap.faces.downloads import paths_of
+from faceswap.faces.downloads import weights_paths
 from faceswap.faces.face import Frame, Landmarker, Landmarks, Points, box_of
 from faceswap.faces.landmark_net import CROP_SIZE, LandmarkNet
 
@@ -95,7 +95,7 @@ class BuiltinLandmarker:
     def __init__(self, device: str = "auto", path: Path | None = None) -> None:
         self._device = _device(device)
         net = load_net(path or asset_path(_ASSET)).to(self._device)
-        self._net = net.to(memory_format=layout(self._device))  # type: ignore[call-overload]
+        self._net = net.to(memory_format=memory_format(self._device))  # type: ignore[call-overload]
         if self._device.type == "cpu":
             net.pack()
 
@@ -181,12 +181,14 @@ class FanLandmarker:
             placed = np.asarray(face, np.float32)[:, :2]
             # Sure peaks are near 0.8, background's below 0.3.
             presence = 1 / (1 + math.exp(-12 * (float(np.mean(np.asarray(score))) - 0.4)))
-            located.append(Landmarks(placed, forehead_of(placed), presence))
+            located.append(Landmarks(placed, estimate_forehead(placed), presence))
         return located
 
 
 def _load_fan(device: str) -> _Fan:
-    paths_of("fan")  # face-alignment looks for the file where this puts it, and loads tensors alone
+    weights_paths(
+        "fan"
+    )  # face-alignment looks for the file where this puts it, and loads tensors alone
     try:
         import face_alignment
 
@@ -205,7 +207,7 @@ def _load_fan(device: str) -> _Fan:
     return net
 
 
-def forehead_of(points: Points) -> Points:
+def estimate_forehead(points: Points) -> Points:
     """Forehead (13, 2) for points (68, 2): the mean face's, laid on brows, eyes and nose."""
     mean = mean_face().points
     upper = slice(17, 48)
@@ -220,7 +222,7 @@ def _detector_box(points: Points) -> tuple[float, float, float, float]:
 
 
 def _nothing(guess: Points) -> Landmarks:
-    return Landmarks(guess.astype(np.float32), forehead_of(guess), 0.0)
+    return Landmarks(guess.astype(np.float32), estimate_forehead(guess), 0.0)
 
 
 def _device(name: str) -> torch.device:

@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 from faceswap.errors import ProjectError
 from faceswap.faces.align import upright_matrix
 from faceswap.faces.face import Detector, Face, Frame, Landmarker, Landmarks, Points, as_frame
-from faceswap.faces.finder import PRESENT, face_from, overlap, plausible, search
+from faceswap.faces.finder import (
+    PRESENCE_THRESHOLD,
+    detect_and_refine,
+    face_from,
+    overlap,
+    plausible,
+)
 
-__all__ = ["Seen", "Tracker"]
+__all__ = ["TrackedFrame", "Tracker"]
 
 _CUT_SHARE = 0.35
 _CUT_LEVEL = 18.0
@@ -27,7 +33,7 @@ _FAR = 0.05
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrackedFrame:
     """One frame's faces, in the order of their tracks.
 
     cut: a new shot begins with this frame, every track is new. dropped: faces left out because
@@ -76,7 +82,7 @@ class Tracker:
         self._dropped = 0
         self._thumb: NDArray[np.uint8] | None = None
 
-    def update(self, image: Frame) -> Seen:
+    def update(self, image: Frame) -> TrackedFrame:
         """The faces of the clip's next frame (H, W, 3)."""
         frame = as_frame(image)
         cut = self._cut(frame)
@@ -99,7 +105,7 @@ class Tracker:
         self._tracks = [
             replace(track, points=placed.get(track.number, track.points)) for track in self._tracks
         ]
-        return Seen(tuple(faces), cut, self._dropped)
+        return TrackedFrame(tuple(faces), cut, self._dropped)
 
     def state(self) -> dict[str, Any]:
         """Everything the next frame depends on, as JSON data."""
@@ -152,7 +158,7 @@ class Tracker:
                 answers[row] = answer
         faces: list[Face] = []
         for track, answer in zip(tracks, answers, strict=True):
-            if answer.presence < PRESENT or not plausible(answer.points, frame):
+            if answer.presence < PRESENCE_THRESHOLD or not plausible(answer.points, frame):
                 continue
             face = face_from(answer, score=track.score, track=track.number)
             if all(overlap(face.box, other.box) < _DOUBLE for other in faces):
@@ -169,7 +175,9 @@ class Tracker:
     def _look(self, frame: Frame, followed: list[Face], *, turned: bool) -> list[Face]:
         """Faces the detector finds beside those followed, as lost tracks found or new ones."""
         known = [face.box for face in followed]
-        found = search(frame, self._landmarker, self._detector, known=known, turned=turned)
+        found = detect_and_refine(
+            frame, self._landmarker, self._detector, known=known, turned=turned
+        )
         found = [face for face in found if face.box[2] - face.box[0] >= self._min_face]
         room = max(self._max_faces - len(followed), 0)
         self._dropped = max(len(found) - room, 0)

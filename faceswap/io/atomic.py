@@ -24,7 +24,7 @@ _TRIES = 100 if os.name == "nt" else 1
 
 
 @contextmanager
-def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
+def file_lock(path: Path, wait: float, busy: str) -> Iterator[None]:
     """Hold the lock file ``path``, waiting up to ``wait`` seconds for it.
 
     The system lets go of it with the process, whatever ends that; the file itself stays, as
@@ -48,7 +48,7 @@ def locked(path: Path, wait: float, busy: str) -> Iterator[None]:
         lock.release()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``, which holds all of it or what it held before.
 
     It is on the disk when this returns. Raises OutputError when it cannot be written.
@@ -60,7 +60,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         replace_file(part, path)
-        flush_folder(path.parent)
+        fsync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -91,7 +91,7 @@ def free_name(path: Path) -> Path:
     return free
 
 
-def flush_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
     """Make the disk hold the names in ``folder``; Windows writes them through by itself."""
     if os.name == "nt":
         return
@@ -102,7 +102,7 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def flush_files(folder: Path) -> None:
+def fsync_files(folder: Path) -> None:
     """Make the disk hold all files that were written to ``folder`` and the folders in it.
 
     Linux does that for a whole disk at once; flushing each of many small files takes far longer.
@@ -126,7 +126,7 @@ def _flush_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def remove_parts(folder: Path, pattern: str = "*.part") -> None:
+def remove_partial_files(folder: Path, pattern: str = "*.part") -> None:
     """Remove what a killed process had begun to write in ``folder``, while no other writes."""
     for part in folder.glob(pattern):
         with suppress(OSError):

@@ -28,7 +28,7 @@ _BROKEN = (
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def sqlite_errors(path: Path) -> Iterator[None]:
     """Raise what SQLite raises here as a sentence about ``path``.
 
     ProjectError when another program does not let go of it, OutputError when the disk is full or
@@ -48,7 +48,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
     Raises as ``told``.
     """
-    with told(path):
+    with sqlite_errors(path):
         # Statements and transactions are ours alone; threads take turns.
         db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
         try:
@@ -66,7 +66,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     Raises as ``told``.
     """
     uri = path.absolute().as_uri()
-    with told(path):
+    with sqlite_errors(path):
         try:
             return _opened(f"{uri}?mode=ro")
         except sqlite3.OperationalError as error:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceswap.faces.crops import CHUNK
-from faceswap.io.file_types import PICTURES
-from faceswap.video.orientation import UPRIGHT, exif_turn, turned
+from faceswap.io.file_types import PICTURE_SUFFIXES
+from faceswap.video.orientation import UPRIGHT, apply_orientation, exif_orientation
 
 Array = NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ _PAPER = 255
 
 def picture_files(folder: Path) -> list[Path]:
     """What looks like a picture in ``folder``, by name; nothing where there is no such folder."""
-    return sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURES)
+    return sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
 
 
 def read_picture(path: Path, behind: int = _PAPER) -> Array | None:
@@ -34,12 +34,12 @@ def read_picture(path: Path, behind: int = _PAPER) -> Array | None:
             warnings.simplefilter("ignore")  # of large pictures, and of odd tags
             with Image.open(path) as picture:
                 values = _values(picture, behind)
-                turn = exif_turn(picture)
+                turn = exif_orientation(picture)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001  (what is damaged fails in many ways, deep inside Pillow)
         return None
-    return turned(values, turn or UPRIGHT)
+    return apply_orientation(values, turn or UPRIGHT)
 
 
 def _values(picture: Image.Image, behind: int) -> Array:
@@ -66,14 +66,14 @@ def _eight_bits(picture: Image.Image) -> Array:
     return np.asarray((values * (255 / full)).clip(0, 255).round(), np.uint8)
 
 
-def square(picture: Array, size: int) -> Array:
+def center_square(picture: Array, size: int) -> Array:
     """The middle of a picture (H, W[, 3]), scaled to (size, size[, 3])."""
-    part = middle(picture)
+    part = center_crop(picture)
     how = cv2.INTER_AREA if len(part) > size else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
 
 
-def middle(picture: Array) -> Array:
+def center_crop(picture: Array) -> Array:
     """The largest square in the middle of a picture (H, W[, ...])."""
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -81,7 +81,7 @@ def middle(picture: Array) -> Array:
     return picture[top : top + side, left : left + side]
 
 
-def is_crop(path: Path) -> bool:
+def is_face_crop(path: Path) -> bool:
     """Whether a picture that can be read is a face that was cut out of a film or a picture."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

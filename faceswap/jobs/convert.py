@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from faceswap.background import Paced, Report, loaded, waited
+from faceswap.background import (
+    BackgroundWorker,
+    ProgressReporter,
+    import_in_background,
+    in_background,
+)
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
-from faceswap.options import Device, Overwrite, ProjectFolder, Show
-from faceswap.swap.compositing.options import Look
+from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
+from faceswap.swap.compositing.options import BlendOptions
 
 if TYPE_CHECKING:
     import torch
 
     from faceswap.project.project import Project
-    from faceswap.swap.compositing.swapper import Placed
+    from faceswap.swap.compositing.swapper import AlignedFace
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.video.reader import Frame
 
 
-class ConvertOptions(Look):
+class ConvertOptions(BlendOptions):
     """Put B's face on A's footage with a trained model."""
 
     project: ProjectFolder
     output: Annotated[
         Path | None,
-        Show(short="-o", common=True),
+        Presentation(short="-o", common=True),
         Field(description="The video to write; by default out/NAME.mp4 in the project."),
     ] = None
     name: Annotated[str, Field(description="Which training run's model to use.")] = "main"
@@ -69,23 +74,23 @@ def convert(
 
     project = Project.open(options.project)
     yield Progress(stage="convert", done=0)
-    yield from loaded(
+    yield from import_in_background(
         "convert", "faceswap.swap.compositing.swapper", "faceswap.swap.compositing.face_placement"
     )
     from faceswap.io.provenance import SWAPPED
     from faceswap.swap.compositing.swapper import Swapper
     from faceswap.training import job_mark
     from faceswap.training.precision import pick_device
-    from faceswap.video.prefetch import ahead
+    from faceswap.video.prefetch import prefetch
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
-    output = options.output or project.out / f"{options.name}.mp4"
+    output = options.output or project.output_folder / f"{options.name}.mp4"
     if options.output is None:
-        _make(project.out)
+        _make(project.output_folder)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
     device = pick_device(options.device)
-    model, places, problems = yield from waited(
+    model, places, problems = yield from in_background(
         "load", lambda report: _placed(options, project, device, report), "faces"
     )
     for problem in problems:
@@ -102,11 +107,11 @@ def convert(
             made=SWAPPED,
         ) as out,
         Swapper(model, device, options) as swapper,
-        closing(ahead(footage.frames(), 2 * options.batch)) as frames,
-        Paced(meter.progress) as paced,
+        closing(prefetch(footage.frames(), 2 * options.batch)) as frames,
+        BackgroundWorker(meter.progress) as paced,
     ):
         for batch in _batches(frames, options.batch):
-            swapper.forget(before=batch[0].index)
+            swapper.drop_history(before=batch[0].index)
             faces = [places.get(frame.index, []) for frame in batch]
             pictures = [frame.image for frame in batch]
             images = yield from paced(partial(swapper.swap, pictures, faces))
@@ -116,14 +121,16 @@ def convert(
             progress = meter.add(len(batch))
             if progress:
                 yield progress
-        yield from waited("convert", lambda _: out.finish(), sign=meter.progress)
+        yield from in_background("convert", lambda _: out.finish(), sign=meter.progress)
     yield meter.finished()
     if footage.damage:
         yield Notice(message=footage.damage)
     yield Saved(what="swapped video", path=output)
     if not part:
         with suppress(OSError):  # of a project that is for reading only
-            job_mark.over(project.folder)  # a swap that was stopped before this is finished now
+            job_mark.clear_job_mark(
+                project.folder
+            )  # a swap that was stopped before this is finished now
     return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
 
 
@@ -139,16 +146,16 @@ def _make(folder: Path) -> None:
 
 
 def _placed(
-    options: ConvertOptions, project: "Project", device: "torch.device", report: Report
-) -> "tuple[SwapModel, dict[int, list[Placed]], list[str]]":
+    options: ConvertOptions, project: "Project", device: "torch.device", report: ProgressReporter
+) -> "tuple[SwapModel, dict[int, list[AlignedFace]], list[str]]":
     """The model, where it puts faces, and what is to be told of both."""
-    from faceswap.swap.compositing.face_placement import placed_faces
+    from faceswap.swap.compositing.face_placement import place_faces
     from faceswap.swap.model.loading import newest_model
 
-    model, _, problems = newest_model(project.model / options.name, device)
-    with project.reading() as index, index.snapshot():
-        problems += project.usable(index, "a", whole=True)
-        places, _ = placed_faces(index, "a", model.resolution, options.smooth, report)
+    model, _, problems = newest_model(project.runs_folder / options.name, device)
+    with project.open_index_read_only() as index, index.snapshot():
+        problems += project.extraction_warnings(index, "a", whole=True)
+        places, _ = place_faces(index, "a", model.resolution, options.alignment_smoothing, report)
     return model, places, problems
 
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from faceswap.background import loaded
+from faceswap.background import import_in_background
 from faceswap.errors import OutputError
-from faceswap.events import Event, Notice, Preview, Summary, stage
+from faceswap.events import Event, Notice, Preview, Summary, as_stage
 from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.sample import NAMES, SampleOptions, sample
 from faceswap.jobs.swap import RUN, SwapOptions, swap
-from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.options import Device, Options, Overwrite, Presentation
 from faceswap.swap.training.options import PresetName
 
 
@@ -21,17 +21,17 @@ class DemoOptions(Options):
 
     folder: Annotated[
         Path,
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(description="Where clips, project, swap and report go; made when missing."),
     ] = Path("demo")
     steps: Annotated[
         int,
-        Show(common=True),
+        Presentation(common=True),
         Field(ge=1, description="Steps to train; 1,200 are enough to see mouth, eyes and gaze."),
     ] = 1200
     minutes: Annotated[
         float,
-        Show(common=True),
+        Presentation(common=True),
         Field(gt=0, description="Time after which training ends in any case, on slow machines."),
     ] = 10
     preset: PresetName = "quick"
@@ -74,7 +74,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
 
     folder = options.folder
     output, report = folder / "swap.mp4", folder / "report.png"
-    if output.exists() and not options.overwrite and not job_mark.is_under_way(folder):
+    if output.exists() and not options.overwrite and not job_mark.has_unfinished_job(folder):
         raise OutputError(f"{output} exists; add --overwrite to train on and replace it.")
     if all((folder / name).is_file() for name in NAMES):
         yield Notice(message=f"The clips in {folder} are taken as they are.")
@@ -82,10 +82,10 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
         rendering = SampleOptions(
             folder=folder, seconds=options.seconds, size=options.size, seed=options.seed
         )
-        yield from stage("render", sample(rendering))
+        yield from as_stage("render", sample(rendering))
     a, b, truth = (folder / name for name in NAMES[:3])
     project = folder / "project"
-    yield from loaded("extract A", "faceswap.training.checkpoint_header")
+    yield from import_in_background("extract A", "faceswap.training.checkpoint_header")
     goal = _goal(options, project)
     yield Notice(
         message=f"Training goes on until step {goal:,}, or for {options.minutes:g} minutes where "
@@ -105,7 +105,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
             overwrite=True,
         )
     )
-    measured = yield from stage(
+    measured = yield from as_stage(
         "evaluate",
         evaluate(
             EvaluateOptions(
@@ -119,7 +119,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
             )
         ),
     )
-    job_mark.over(folder)
+    job_mark.clear_job_mark(folder)
     yield Preview(path=report, caption="How good the swap is, over time")
     return DemoSummary(
         output=output,
@@ -133,12 +133,12 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
 
 def _goal(options: DemoOptions, project: Path) -> int:
     """The step until which to train: so many more than the demo that is under way began with."""
-    from faceswap.training.job_mark import begun_at
-    from faceswap.training.run_metadata import newest_header
+    from faceswap.training.job_mark import mark_job_start
+    from faceswap.training.run_metadata import read_newest_header
 
-    numbers = newest_header(project / "model" / RUN).get("numbers", {})
+    numbers = read_newest_header(project / "model" / RUN).get("numbers", {})
     step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
-    begun = begun_at(options.folder, step, seconds)
+    begun = mark_job_start(options.folder, step, seconds)
     if seconds - begun.seconds >= 60 * options.minutes:
         return step  # its time was up
     return begun.step + options.steps
@@ -147,10 +147,10 @@ def _goal(options: DemoOptions, project: Path) -> int:
 def _trained(project: Path, goal: int) -> str:
     """How far the training came, in a sentence."""
     from faceswap.training.metrics_log import read_metrics
-    from faceswap.training.run_metadata import newest_header
+    from faceswap.training.run_metadata import read_newest_header
 
     run = project / "model" / RUN
-    numbers = newest_header(run)["numbers"]
+    numbers = read_newest_header(run)["numbers"]
     rows = [row for row in read_metrics(run / "metrics.jsonl") if "held-out SSIM" in row]
     quality = f"; held-out SSIM {rows[-1]['held-out SSIM']:.3f}" if rows else ""
     told = f"Trained {numbers['step']:,} steps in {numbers['seconds'] / 60:.1f} minutes{quality}."

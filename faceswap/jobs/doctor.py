@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceswap.background import Report, waited
+from faceswap.background import ProgressReporter, in_background
 from faceswap.errors import AssetError, FaceswapError
 from faceswap.events import Event, Progress, Summary
-from faceswap.options import Options, Show
+from faceswap.options import Options, Presentation
 
 Level = Literal["wrong", "optional", "fine"]
 
@@ -39,7 +39,7 @@ class DoctorOptions(Options):
 
     folder: Annotated[
         Path,
-        Show(common=True),
+        Presentation(common=True),
         Field(description="Where projects are to lie: its disk is looked at."),
     ] = Path(".")
 
@@ -107,14 +107,14 @@ def doctor(options: DoctorOptions) -> Generator[Event, None, DoctorSummary]:
     for number, (name, check) in enumerate(checks):
         yield Progress(stage="doctor", done=number, total=len(checks), unit="checks")
         try:
-            findings += yield from waited("doctor", partial(_findings, check), "checks")
+            findings += yield from in_background("doctor", partial(_findings, check), "checks")
         except Exception as error:  # noqa: BLE001  (packages that do not fit fail in any way)
             findings.append(_wrong(name, f"cannot be looked at ({error})", _SETUP))
     yield Progress(stage="doctor", done=len(checks), total=len(checks), unit="checks")
     return DoctorSummary(findings=tuple(findings))
 
 
-def _findings(check: Callable[[], Iterator[Finding]], report: Report) -> list[Finding]:
+def _findings(check: Callable[[], Iterator[Finding]], report: ProgressReporter) -> list[Finding]:
     return list(check())
 
 
@@ -196,16 +196,21 @@ def _packages() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    from faceswap.device_support import EVERYTHING, limits
-    from faceswap.diagnostics.graphics import about_card, built_for, miscounts, to_change
-    from faceswap.graphics_cards import cards, choose, this_system
+    from faceswap.device_support import EVERYTHING, fallback_notice
+    from faceswap.diagnostics.graphics import (
+        build_target,
+        describe_card,
+        miscounts,
+        reinstall_command,
+    )
+    from faceswap.graphics_cards import choose_build, find_cards, this_system
 
     system = this_system()
-    found = cards(system)
-    yield _fine("PyTorch", f"{torch.__version__}, built for {built_for()}")
-    best = choose(found, system, sys.version_info[:2])
+    found = find_cards(system)
+    yield _fine("PyTorch", f"{torch.__version__}, built for {build_target()}")
+    best = choose_build(found, system, sys.version_info[:2])
     for card in found:
-        level, value, advice = about_card(card, best)
+        level, value, advice = describe_card(card, best)
         yield Finding(level=level, title="graphics card", value=value, advice=advice)
     if not found:
         yield _fine("graphics card", "none that PyTorch computes on")
@@ -218,9 +223,9 @@ def _devices() -> Iterator[Finding]:
             size = f"{about.name}, {about.total_memory / _GIGABYTE:.0f} GB, "
         wrong = miscounts(name)
         if wrong:
-            yield _wrong(name, f"{size}does not compute ({wrong})", to_change(best))
+            yield _wrong(name, f"{size}does not compute ({wrong})", reinstall_command(best))
         else:
-            lacking = " ".join(n.message for n in limits(torch.device(name), EVERYTHING))
+            lacking = " ".join(n.message for n in fallback_notice(torch.device(name), EVERYTHING))
             yield _fine(name, f"{size}computes" + (f". {lacking}" if lacking else ""))
     yield _fine(
         "cpu", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
@@ -231,16 +236,18 @@ def _speed() -> Iterator[Finding]:
     """One training step of a convolution in both precisions, on the device that auto takes."""
     import torch
 
-    from faceswap.device_support import layout
-    from faceswap.training.bf16_support import able
+    from faceswap.device_support import memory_format
+    from faceswap.training.bf16_support import supports_bf16
     from faceswap.training.precision import Precision, autocast, fastest_precision, pick_device
 
     device = pick_device("auto")
     layer = torch.nn.Conv2d(64, 128, 3, padding=1).to(device)
-    x = torch.zeros(8, 64, 32, 32, device=device).to(memory_format=layout(device))
+    x = torch.zeros(8, 64, 32, 32, device=device).to(memory_format=memory_format(device))
     flops = 3 * 2 * 8 * 32 * 32 * 64 * 128 * 9  # forward, and twice that backward
     rates: list[str] = []
-    names: tuple[Precision, ...] = ("fp32", "bf16") if able("convolution", device) else ("fp32",)
+    names: tuple[Precision, ...] = (
+        ("fp32", "bf16") if supports_bf16("convolution", device) else ("fp32",)
+    )
     for precision in names:
         best = float("inf")
         end = time.perf_counter() + 0.15
@@ -330,7 +337,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _downloads() -> Iterator[Finding]:
-    from faceswap.faces.downloads import DOWNLOADS, PACKAGES, checked, folder
+    from faceswap.faces.downloads import DOWNLOADS, PACKAGES, folder, verify_weights
 
     for name, files in DOWNLOADS.items():
         use = "--landmarks" if name == "fan" else "--detector"
@@ -343,7 +350,7 @@ def _downloads() -> Iterator[Finding]:
             yield _optional(name, "not downloaded", advice)
         else:
             try:
-                checked(name)
+                verify_weights(name)
             except AssetError as error:
                 yield _wrong(name, "its weights are not the right ones", str(error))
             else:

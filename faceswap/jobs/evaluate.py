@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from faceswap.background import Paced, Report, loaded, waited
+from faceswap.background import (
+    BackgroundWorker,
+    ProgressReporter,
+    import_in_background,
+    in_background,
+)
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Notice, Preview, Progress, Saved, Summary
-from faceswap.options import Options, Overwrite, Show
+from faceswap.options import Options, Overwrite, Presentation
 
 if TYPE_CHECKING:
-    from faceswap.swap.evaluation.evaluator import Average, Yardstick
+    from faceswap.swap.evaluation.evaluator import AverageFace, SwapEvaluator
     from faceswap.swap.evaluation.metrics import Picture
     from faceswap.video.reader import VideoReader
 
@@ -26,17 +31,21 @@ class EvaluateOptions(Options):
     """Measure a swap: against A, and against the truth where there is one."""
 
     a: Annotated[
-        Path, Show(positional=True, common=True), Field(description="The footage that was changed.")
+        Path,
+        Presentation(positional=True, common=True),
+        Field(description="The footage that was changed."),
     ]
     b: Annotated[
         Path,
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(description="The footage whose face was put on it."),
     ]
-    out: Annotated[Path, Show(positional=True, common=True), Field(description="The swapped one.")]
+    out: Annotated[
+        Path, Presentation(positional=True, common=True), Field(description="The swapped one.")
+    ]
     truth: Annotated[
         Path | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(description="The perfect swap, as faceswap sample renders it."),
     ] = None
     json_file: Annotated[
@@ -44,7 +53,7 @@ class EvaluateOptions(Options):
     ] = None
     report: Annotated[
         Path | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(description="Draw curves over time and the worst frames into this PNG."),
     ] = None
     overwrite: Overwrite = False
@@ -78,13 +87,13 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     for path, suffix in ((options.json_file, ".json"), (options.report, ".png")):
         _check_output(path, suffix, options.overwrite)
     yield Progress(stage="measure", done=0)
-    yield from loaded(
+    yield from import_in_background(
         "load", "faceswap.swap.evaluation.evaluator", "faceswap.swap.evaluation.report"
     )
     from contextlib import ExitStack
 
-    from faceswap.swap.evaluation.evaluator import Yardstick, known_points
-    from faceswap.swap.evaluation.report import table
+    from faceswap.swap.evaluation.evaluator import SwapEvaluator, read_ground_truth
+    from faceswap.swap.evaluation.report import metrics_table
     from faceswap.video.reader import VideoReader
 
     with ExitStack() as stack:
@@ -96,21 +105,25 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
         }
         VideoReader(options.b).close()
         # Without decoding, as a rule; but all packets of each are looked at.
-        counts = yield from waited("load", lambda _: _counts(readers), "packets")
+        counts = yield from in_background("load", lambda _: _counts(readers), "packets")
         yield from _unlike(readers, counts)
-        yard = yield from waited("load", lambda _: Yardstick(), "models")
+        yard = yield from in_background("load", lambda _: SwapEvaluator(), "models")
         truth = options.truth
         if truth is not None:
-            yard.known = yield from waited("load", lambda _: known_points(truth), "frames")
+            yard.known = yield from in_background(
+                "load", lambda _: read_ground_truth(truth), "frames"
+            )
             yard.average = yield from _average(options.b)
         yield from _measure(yard, readers, min(counts.values()))
-        checks = yield from waited(
+        checks = yield from in_background(
             "compare", lambda report: _checks(options, readers, report), "packets"
         )
-        values, rows = yard.result(), yard.rows()
-        text = table(values, rows, checks)
+        values, rows = yard.compute(), yard.rows()
+        text = metrics_table(values, rows, checks)
         if options.report is not None:
-            yield from waited("draw", lambda report: _draw(options, yard, text, report), "frames")
+            yield from in_background(
+                "draw", lambda report: _draw(options, yard, text, report), "frames"
+            )
             yield Saved(what="report", path=options.report)
             yield Preview(path=options.report, caption="Curves over time and the worst frames")
     summary = EvaluateSummary(
@@ -124,7 +137,7 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     )
     if options.json_file is not None:
         path = options.json_file
-        yield from waited("write", lambda _: _write_json(path, summary, yard), "figures")
+        yield from in_background("write", lambda _: _write_json(path, summary, yard), "figures")
         yield Saved(what="figures", path=options.json_file)
     return summary
 
@@ -163,35 +176,35 @@ def _unlike(
             )
 
 
-def _average(video: Path) -> "Generator[Event, None, Average | None]":
+def _average(video: Path) -> "Generator[Event, None, AverageFace | None]":
     from faceswap.swap.evaluation.evaluator import average_face
 
-    def looked(report: Report) -> "Average | None":
+    def looked(report: ProgressReporter) -> "AverageFace | None":
         for number, found in enumerate(average_face(video)):
             if found is not None:
                 return found
             report(number + 1)
         return None
 
-    found = yield from waited("faces of B", looked, "frames")
+    found = yield from in_background("faces of B", looked, "frames")
     if found is None:
         yield Notice(message=f"No face was found in {video.name}; its mean face is left out.")
     return found
 
 
 def _measure(
-    yard: "Yardstick", readers: "dict[str, VideoReader]", frames: int
+    yard: "SwapEvaluator", readers: "dict[str, VideoReader]", frames: int
 ) -> Generator[Event, None, None]:
     from contextlib import ExitStack, closing
 
     size = (readers["A"].info.width, readers["A"].info.height)
     meter = Meter("measure", frames)
     with ExitStack() as stack:
-        paced = stack.enter_context(Paced(meter.progress))
+        paced = stack.enter_context(BackgroundWorker(meter.progress))
         passes = [stack.enter_context(closing(reader.frames())) for reader in readers.values()]
         for together in zip(*passes, strict=False):
             pictures = [_fitted(frame.image, size) for frame in together]
-            yield from paced(partial(yard.add, *pictures))
+            yield from paced(partial(yard.update, *pictures))
             if event := meter.add():
                 yield event
     yield meter.finished()
@@ -211,23 +224,25 @@ def _fitted(picture: "Picture", size: tuple[int, int]) -> "Picture":
 
 
 def _checks(
-    options: EvaluateOptions, readers: "dict[str, VideoReader]", report: Report
+    options: EvaluateOptions, readers: "dict[str, VideoReader]", report: ProgressReporter
 ) -> dict[str, bool]:
-    from faceswap.video.compare import same_times, sound_digests
+    from faceswap.video.compare import audio_digests, same_timestamps
 
     a, out = readers["A"], readers["the swap"]
     return {
         "same size": (a.info.width, a.info.height) == (out.info.width, out.info.height),
         "same number of frames": len(a.timestamps()) == len(out.timestamps()),
-        "same timestamps": same_times(a, out),
-        "same sound": sound_digests(options.a, report) == sound_digests(options.out, report),
+        "same timestamps": same_timestamps(a, out),
+        "same sound": audio_digests(options.a, report) == audio_digests(options.out, report),
     }
 
 
-def _draw(options: EvaluateOptions, yard: "Yardstick", text: str, report: Report) -> None:
+def _draw(
+    options: EvaluateOptions, yard: "SwapEvaluator", text: str, report: ProgressReporter
+) -> None:
     from faceswap.io.provenance import REPORT, save_picture
     from faceswap.swap.evaluation.evaluator import MEAN_FACE, SWAP, UNCHANGED
-    from faceswap.swap.evaluation.report import picture, worst
+    from faceswap.swap.evaluation.report import draw_report, worst_frames
 
     against = {n: yard.curve(f"PSNR of {n}") for n in (SWAP, UNCHANGED, MEAN_FACE)}
     plots = [("PSNR against the truth inside the face, dB", against)]
@@ -238,14 +253,14 @@ def _draw(options: EvaluateOptions, yard: "Yardstick", text: str, report: Report
         measure, lowest, unit = yard.curve(f"PSNR of {SWAP}"), True, "dB against the truth"
     else:
         measure, lowest, unit = yard.curve("seam"), False, "colour difference at the seam"
-    shown = worst(measure, WORST, max(2, yard.frames // 12), lowest=lowest)
+    shown = worst_frames(measure, WORST, max(2, yard.frames // 12), lowest=lowest)
     rows = []
     for number, pictures in zip(shown, _frames(options, shown, report), strict=True):
         names = ("A", "the swap", "the truth")[: len(pictures)]
         rows.append(
             (f"frame {number}: {measure[number]:.1f} {unit}   ({', '.join(names)})", pictures)
         )
-    page = picture(f"{options.out.name}: evaluation", text, plots, rows)
+    page = draw_report(f"{options.out.name}: evaluation", text, plots, rows)
     assert options.report is not None
     try:
         save_picture(page, options.report, REPORT)
@@ -256,7 +271,7 @@ def _draw(options: EvaluateOptions, yard: "Yardstick", text: str, report: Report
 
 
 def _frames(
-    options: EvaluateOptions, numbers: Sequence[int], report: Report
+    options: EvaluateOptions, numbers: Sequence[int], report: ProgressReporter
 ) -> "list[list[Picture]]":
     """Those frames of A, the swap and, where there is one, the truth, in A's size."""
     from faceswap.video.reader import VideoReader
@@ -275,7 +290,7 @@ def _frames(
     return found
 
 
-def _write_json(path: Path, summary: EvaluateSummary, yard: "Yardstick") -> None:
+def _write_json(path: Path, summary: EvaluateSummary, yard: "SwapEvaluator") -> None:
     document: dict[str, Any] = summary.model_dump(mode="json", exclude={"table"})
     document["curves"] = {
         name: [None if value != value else round(value, 5) for value in curve]

@@ -8,17 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from faceswap.background import Paced, Report, loaded, waited, whole
+from faceswap.background import (
+    BackgroundWorker,
+    ProgressReporter,
+    import_in_background,
+    in_background,
+    uninterruptible,
+)
 from faceswap.events import Event, Meter, Notice, Summary
 from faceswap.faces.extract_options import DetectorName, ExtractOptions, LandmarksName
 from faceswap.options import Side
 
 if TYPE_CHECKING:
-    from faceswap.faces.crop_writer import Cropping
+    from faceswap.faces.crop_writer import CropSettings
     from faceswap.faces.index import Clip, FaceIndex, FaceRow
-    from faceswap.faces.index_recovery import Known
+    from faceswap.faces.index_recovery import ExtractionRecord
     from faceswap.faces.tracking import Tracker
-    from faceswap.project.extraction import Work
+    from faceswap.project.extraction import ExtractionWork
     from faceswap.project.project import Project
     from faceswap.video.reader import Frame, VideoReader
 
@@ -51,30 +57,30 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     Killed or stopped at any moment and started again, it goes on where it was. With --redo the
     old faces are there until all new ones are.
     """
-    yield from loaded("extract", "faceswap.video.reader", "faceswap.project.project")
+    yield from import_in_background("extract", "faceswap.video.reader", "faceswap.project.project")
     from faceswap.errors import NoFaceError
-    from faceswap.faces.downloads import fetch
+    from faceswap.faces.downloads import download_weights
     from faceswap.project.project import Project
     from faceswap.video.reader import VideoReader
 
     with VideoReader(options.video, tolerate_damage=True) as video:
-        yield from loaded("extract", "faceswap.training.precision")
+        yield from import_in_background("extract", "faceswap.training.precision")
         from faceswap.training.precision import pick_device
 
         pick_device(options.device)  # which says what there is
-        yield from fetch(options.detector, options.landmarks)
+        yield from download_weights(options.detector, options.landmarks)
         project = Project.open_or_make(options.project)
         options = _as_before(project, options)
         if options.redo or not (yield from _done(project, options)):
-            with project.extracting(options.side):
+            with project.hold_side(options.side):
                 yield from _extract(project, options, video)
         if video.damage:
             yield Notice(message=video.damage)
-    with project.reading() as index:
+    with project.open_index_read_only() as index:
         frames, faces, tracks = index.count(options.side)
     if not faces:
         raise NoFaceError(_no_face(options))
-    folder = project.faces(options.side)
+    folder = project.crops_folder(options.side)
     return ExtractSummary(
         side=options.side,
         frames=frames,
@@ -105,7 +111,7 @@ def _as_before(project: "Project", options: ExtractOptions) -> ExtractOptions:
     """The options with those that were not given as the side was begun with."""
     if options.redo:
         return options
-    with project.reading() as index:
+    with project.open_index_read_only() as index:
         clip = index.clip(options.side)
     old = clip.settings if clip else {}
     left = {name for name in _SETTINGS if name in old} - options.model_fields_set
@@ -117,7 +123,7 @@ def _done(project: "Project", options: ExtractOptions) -> Generator[Event, None,
     # Leftovers of a killed extraction may be all there is to do.
     if project.leftovers(options.side) and os.access(project.folder, os.W_OK):
         return False
-    with (yield from _filed(project.reading)) as index:
+    with (yield from _filed(project.open_index_read_only)) as index:
         yield from _repairs(index)
         clip = index.clip(options.side)
         if clip is None or not clip.complete:
@@ -130,15 +136,15 @@ def _nothing_to_do(
     project: "Project", index: "FaceIndex", options: ExtractOptions, clip: "Clip"
 ) -> Generator[Event, None, None]:
     from faceswap.errors import OutputError
-    from faceswap.project.extraction import check_same
+    from faceswap.project.extraction import check_same_extraction
 
     side, video = options.side, options.video
-    check_same(project, side, video, _settings(options), clip)
+    check_same_extraction(project, side, video, _settings(options), clip)
     project.set_video(side, video)
-    if clip.written is None and project.known(side).frames is None:
+    if clip.written is None and project.extraction_record(side).frames is None:
         # An older version, or a kill, left this out; without it less can be rebuilt some day.
         with suppress(OutputError):
-            project.note(side, video, _known(project, options, index.count(side)))
+            project.record_extraction(side, video, _known(project, options, index.count(side)))
     yield Notice(message=f"{video.name} was extracted before; nothing to do.")
     if index.stages(side):
         yield Notice(message="It was begun to be extracted anew; go on with that by --redo.")
@@ -148,28 +154,28 @@ def _extract(
     project: "Project", options: ExtractOptions, video: "VideoReader"
 ) -> Generator[Event, None, None]:
     """Extract the side, which is held, from where it was left."""
-    from faceswap.project.extraction import begin_anew, in_the_way
-    from faceswap.project.reextraction import settle
+    from faceswap.project.extraction import begin_reextraction, has_foreign_crops
+    from faceswap.project.reextraction import finish_reextraction
 
     side = options.side
-    with (yield from _filed(project.index)) as index:
+    with (yield from _filed(project.open_index)) as index:
         yield from _repairs(index)
         clip = index.clip(side)
-        blocked = yield from _filed(lambda: in_the_way(project, index, side))
+        blocked = yield from _filed(lambda: has_foreign_crops(project, index, side))
         anew = (options.redo and clip is not None) or blocked
         # What was begun of new faces stays while there are old ones to go on with meanwhile.
         keep = project.generation(side) + 1 if anew or (clip and clip.complete) else 0
-        yield from _filed(lambda: settle(project, index, side, keep))
+        yield from _filed(lambda: finish_reextraction(project, index, side, keep))
         if not anew:
             yield from _own(project, index, options, video)
             return
         lost = clip is not None and clip.written is not None and not clip.complete
-        if clip and lost and project.is_video(side, options.video):
+        if clip and lost and project.is_same_video(side, options.video):
             # Which crops were deleted by hand can be told once all faces are known again.
             old = {name: v for name, v in clip.settings.items() if name in _SETTINGS}
             yield from _own(project, index, options.model_copy(update=old), video)
         work = yield from _filed(
-            lambda: begin_anew(project, index, side, options.video, _settings(options))
+            lambda: begin_reextraction(project, index, side, options.video, _settings(options))
         )
         yield from _anew(project, index, options, video, work)
 
@@ -178,11 +184,11 @@ def _own(
     project: "Project", index: "FaceIndex", options: ExtractOptions, video: "VideoReader"
 ) -> Generator[Event, None, None]:
     """Extract what is missing of the side's own generation."""
-    from faceswap.project.extraction import begin
+    from faceswap.project.extraction import begin_extraction
 
     side = options.side
     work = yield from _filed(
-        lambda: begin(project, index, side, options.video, _settings(options), _BATCH)
+        lambda: begin_extraction(project, index, side, options.video, _settings(options), _BATCH)
     )
     if work.clip.complete:
         yield from _nothing_to_do(project, index, options, work.clip)
@@ -193,7 +199,7 @@ def _own(
             "through for them, and its crops stay as they are."
         )
     yield from _frames(index, options, video, work)
-    project.note(side, options.video, _known(project, options, index.count(side)))
+    project.record_extraction(side, options.video, _known(project, options, index.count(side)))
 
 
 def _anew(
@@ -201,11 +207,15 @@ def _anew(
     index: "FaceIndex",
     options: ExtractOptions,
     video: "VideoReader",
-    work: "Work",
+    work: "ExtractionWork",
 ) -> Generator[Event, None, None]:
     """Extract the side's next generation and put it in the place of the one before."""
     from faceswap.errors import NoFaceError, OutputError
-    from faceswap.project.reextraction import carry_over, settle, switch
+    from faceswap.project.reextraction import (
+        activate_generation,
+        carry_over_exclusions,
+        finish_reextraction,
+    )
 
     side, name = options.side, options.side.upper()
     assert work.generation is not None
@@ -214,34 +224,36 @@ def _anew(
         if not work.clip.complete:
             yield from _frames(index, options, video, work)
         if not index.count(work.rows)[1]:
-            yield from _filed(lambda: settle(project, index, side))
+            yield from _filed(lambda: finish_reextraction(project, index, side))
             raise NoFaceError(f"{_no_face(options)} {name}'s old faces stay in use.")
         out = 0
-        if project.is_video(side, options.video):
+        if project.is_same_video(side, options.video):
             generation = work.generation
-            out = yield from _filed(lambda: carry_over(project, index, side, generation))
+            out = yield from _filed(lambda: carry_over_exclusions(project, index, side, generation))
         known = _known(project, options, index.count(work.rows))
         known = replace(known, folder=work.folder, generation=work.generation)
-        yield from _filed(lambda: switch(project, side, options.video, known))
+        yield from _filed(lambda: activate_generation(project, side, options.video, known))
     except KeyboardInterrupt:
         if project.generation(side) != work.generation:
             yield Notice(message=f"{name}'s old faces are as they were, and stay in use.")
         raise
     try:
-        with (yield from _filed(project.index)) as renewed:
-            yield from _filed(lambda: settle(project, renewed, side))
+        with (yield from _filed(project.open_index)) as renewed:
+            yield from _filed(lambda: finish_reextraction(project, renewed, side))
     except OutputError as error:
         yield Notice(message=f"{name}'s new faces are in use. {error}")
     if out:
         yield Notice(message=f"{out:,} faces are excluded, as they were out of training before.")
 
 
-def _known(project: "Project", options: ExtractOptions, count: tuple[int, int, int]) -> "Known":
+def _known(
+    project: "Project", options: ExtractOptions, count: tuple[int, int, int]
+) -> "ExtractionRecord":
     """What the project is told of a side that is complete."""
-    from faceswap.faces.index_recovery import Known
+    from faceswap.faces.index_recovery import ExtractionRecord
 
-    return Known(
-        project.faces(options.side),
+    return ExtractionRecord(
+        project.crops_folder(options.side),
         settings=_settings(options),
         frames=count[0],
         faces=count[1],
@@ -252,11 +264,11 @@ def _known(project: "Project", options: ExtractOptions, count: tuple[int, int, i
 def _filed(work: Callable[[], T]) -> Generator[Event, None, T]:
     """What ``work`` with a project's files gives: it takes long where there are many faces."""
 
-    def there(_: Report) -> T:
-        with whole():
+    def there(_: ProgressReporter) -> T:
+        with uninterruptible():
             return work()
 
-    return (yield from waited("files", there))
+    return (yield from in_background("files", there))
 
 
 def _repairs(index: "FaceIndex") -> Generator[Event, None, None]:
@@ -272,16 +284,16 @@ def _no_face(options: ExtractOptions) -> str:
 
 
 def _frames(
-    index: "FaceIndex", options: ExtractOptions, video: "VideoReader", work: "Work"
+    index: "FaceIndex", options: ExtractOptions, video: "VideoReader", work: "ExtractionWork"
 ) -> Generator[Event, None, None]:
     """Go through the frames from where the clip's state says, a batch at a time."""
     from faceswap.faces.crop_writer import CropWriter
     from faceswap.faces.index import FrameRow
-    from faceswap.video.prefetch import ahead
+    from faceswap.video.prefetch import prefetch
 
     start = work.clip.next or 0
     meter = Meter("extract", total=video.info.frames or None, start=start)
-    tracker = yield from waited("extract", lambda _: _tracker(options), sign=meter.progress)
+    tracker = yield from in_background("extract", lambda _: _tracker(options), sign=meter.progress)
     if start:
         tracker.restore(work.clip.state["tracker"])
     lost = {name: v for name, v in work.clip.state.items() if name in ("written", "sure")}
@@ -289,9 +301,9 @@ def _frames(
     faces: list[FaceRow] = []
     crowded = 0
     with (
-        closing(ahead(video.frames(start), 8)) as frames,
+        closing(prefetch(video.frames(start), 8)) as frames,
         CropWriter(_cropping(options, work), index.last_cut(work.rows)) as crops,
-        Paced(meter.progress) as paced,
+        BackgroundWorker(meter.progress) as paced,
     ):
 
         def looked_at(frame: "Frame") -> "tuple[FrameRow, list[FaceRow], bool]":
@@ -323,10 +335,10 @@ def _frames(
         )
 
 
-def _cropping(options: ExtractOptions, work: "Work") -> "Cropping":
-    from faceswap.faces.crop_writer import Cropping
+def _cropping(options: ExtractOptions, work: "ExtractionWork") -> "CropSettings":
+    from faceswap.faces.crop_writer import CropSettings
 
-    return Cropping(
+    return CropSettings(
         work.folder,
         options.side,
         options.size,

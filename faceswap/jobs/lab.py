@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from faceswap.background import Report, steadily
+from faceswap.background import ProgressReporter, generator_in_background
 from faceswap.events import Event, Progress, Summary
-from faceswap.lab.registry import USES, UseName
-from faceswap.options import Device, Options, Show
+from faceswap.lab.registry import TASKS, TaskName
+from faceswap.options import Device, Options, Presentation
 
 if TYPE_CHECKING:
-    from faceswap.lab.framework.run import Run, Settings
+    from faceswap.lab.framework.run import TaskFunction, TaskSettings
 
 
-_USES = "What to do:\n\n" + "\n".join(f"* **{name}**: {use.text}." for name, use in USES.items())
+_USES = "What to do:\n\n" + "\n".join(f"* **{name}**: {use.text}." for name, use in TASKS.items())
 
 
 class LabOptions(Options):
     """Use autoencoders for more than faces: denoise, search, generate, and more."""
 
     use: Annotated[
-        UseName,
-        Show(positional=True, common=True, told=True),
+        TaskName,
+        Presentation(positional=True, common=True, choices_in_help=True),
         Field(description=_USES),
     ]
     data: Annotated[
         list[Path] | None,
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(
             description="A folder of pictures (one folder in it for each class), of MNIST's IDX "
             "files, or a project; by default the digits that come with scikit-learn. translate "
@@ -39,22 +39,22 @@ class LabOptions(Options):
     ] = None
     output: Annotated[
         Path | None,
-        Show(short="-o", common=True),
+        Presentation(short="-o", common=True),
         Field(description="Folder of the models, the figure and its numbers; by default lab/USE."),
     ] = None
     steps: Annotated[
         int | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(ge=1, description="Train each model for so many steps; else as many as it needs."),
     ] = None
     minutes: Annotated[
         float | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(gt=0, description="Train each model for so long, instead of a number of steps."),
     ] = None
     text: Annotated[
         str | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(
             min_length=1,
             description="For caption: what to draw, a class and how, such as 'thick 7 left'.",
@@ -77,7 +77,7 @@ class LabOptions(Options):
         float | None,
         Field(
             gt=0,
-            description="; ".join(f"{n}: {u.strength}" for n, u in USES.items() if u.strength)
+            description="; ".join(f"{n}: {u.strength}" for n, u in TASKS.items() if u.strength)
             + ".",
         ),
     ] = None
@@ -86,12 +86,12 @@ class LabOptions(Options):
 
     @model_validator(mode="after")
     def _check(self) -> "LabOptions":
-        use = USES[self.use]
+        use = TASKS[self.use]
         if self.data and len(self.data) > len(use.inputs):
             raise ValueError(f"{self.use} takes at most {len(use.inputs)} inputs, not so many")
         if self.steps is not None and self.minutes is not None:
             raise ValueError("give --steps or --minutes, not both")
-        for name in use.without_meaning:
+        for name in use.ignored_options:
             if getattr(self, name) is not None:
                 raise ValueError(f"--{name} means nothing to {self.use}")
         return self
@@ -118,12 +118,14 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     Every use trains what it needs, measures it on pictures set aside, and ends with a figure, its
     numbers and a sentence. Stopped and started again, it goes on from its last save.
     """
-    from faceswap.device_support import LAB, limits
+    from faceswap.device_support import LAB, fallback_notice
     from faceswap.training.precision import pick_device
 
     yield Progress(stage=options.use, done=0, unit="pictures")
-    yield from limits(pick_device(options.device), LAB)
-    result = yield from steadily(options.use, lambda report: _use(options, report), "pictures")
+    yield from fallback_notice(pick_device(options.device), LAB)
+    result = yield from generator_in_background(
+        options.use, lambda report: _use(options, report), "pictures"
+    )
     return LabSummary(
         use=options.use,
         figures=result.figures,
@@ -133,12 +135,12 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     )
 
 
-def _use(options: LabOptions, report: Report) -> "Run":
+def _use(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
     """The use that was asked for; what it reads, it tells ``report``."""
-    from faceswap.lab.framework.run import Settings
+    from faceswap.lab.framework.run import TaskSettings
     from faceswap.training.precision import pick_device
 
-    settings = Settings(
+    settings = TaskSettings(
         folder=options.output or Path("lab") / options.use,
         data=tuple(options.data or ()),
         text=options.text,
@@ -154,7 +156,7 @@ def _use(options: LabOptions, report: Report) -> "Run":
     return (yield from functions()[options.use](settings))
 
 
-def functions() -> "dict[UseName, Callable[[Settings], Run]]":
+def functions() -> "dict[TaskName, Callable[[TaskSettings], TaskFunction]]":
     """What does each use."""
     from faceswap.lab.tasks import (
         anomaly,
@@ -172,7 +174,7 @@ def functions() -> "dict[UseName, Callable[[Settings], Run]]":
     )
 
     return {
-        "family": comparison.family,
+        "family": comparison.compare_architectures,
         "reconstruct": bottleneck.reconstruct,
         "codes": bottleneck.compare_codes,
         "rate": bottleneck.rate,
@@ -180,7 +182,7 @@ def functions() -> "dict[UseName, Callable[[Settings], Run]]":
         "sequence": bottleneck.sequence,
         "transformer": bottleneck.transformer,
         "stacked": classification.stacked,
-        "restraint": regularisation.restraint,
+        "restraint": regularisation.compare_regularisers,
         "denoise": restoration.denoise,
         "occlusion": restoration.occlusion,
         "inpaint": restoration.inpaint,
@@ -194,8 +196,8 @@ def functions() -> "dict[UseName, Callable[[Settings], Run]]":
         "attributes": latent_space.attributes,
         "retrieve": search.retrieve,
         "anomaly": anomaly.anomaly,
-        "series": time_series.series,
+        "series": time_series.time_series,
         "classify": classification.classify,
         "translate": translation.translate,
-        "sound": audio.sound,
+        "sound": audio.denoise_audio,
     }

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from faceswap.background import Paced, loaded, waited
+from faceswap.background import BackgroundWorker, import_in_background, in_background
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
-from faceswap.io.file_types import PICTURES
+from faceswap.io.file_types import PICTURE_SUFFIXES
 from faceswap.jobs.extract import DetectorName, LandmarksName
-from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.options import Device, Options, Overwrite, Presentation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +27,12 @@ class LandmarksOptions(Options):
 
     footage: Annotated[
         Path,
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(description="The video or picture to read."),
     ]
     out: Annotated[
         Path,
-        Show(short="-o", common=True),
+        Presentation(short="-o", common=True),
         Field(
             description="The .npz file to write: time (frames,), points (frames, faces, 68, 2), "
             "forehead (frames, faces, 13, 2), presence (frames, faces), pose (frames, faces, 3: "
@@ -41,7 +41,7 @@ class LandmarksOptions(Options):
     ]
     draw: Annotated[
         Path | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(
             description="Also write the footage with points, box and pose drawn on it: a video, "
             "or a .png for a picture."
@@ -49,7 +49,7 @@ class LandmarksOptions(Options):
     ] = None
     max_faces: Annotated[
         int,
-        Show(common=True),
+        Presentation(common=True),
         Field(ge=1, le=16, description="Follow at most so many faces at once, largest first."),
     ] = 4
     min_face: Annotated[
@@ -81,22 +81,22 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
     """Find the landmarks of every frame's faces; a picture's are found without a past."""
     _check(options)
     yield Progress(stage="landmarks", done=0)
-    yield from loaded("landmarks", "faceswap.video.writer", "faceswap.faces.tracking")
-    from faceswap.faces.downloads import fetch
+    yield from import_in_background("landmarks", "faceswap.video.writer", "faceswap.faces.tracking")
+    from faceswap.faces.downloads import download_weights
     from faceswap.video.reader import VideoReader
 
     times: list[float] = []
     seen: list[tuple[Face, ...]] = []
     with VideoReader(options.footage, tolerate_damage=True) as video:
-        yield from loaded("landmarks", "faceswap.training.precision")
+        yield from import_in_background("landmarks", "faceswap.training.precision")
         from faceswap.training.precision import pick_device
 
         pick_device(options.device)  # which says what there is
-        yield from fetch(options.detector, options.landmarks)
+        yield from download_weights(options.detector, options.landmarks)
         yield from _frames(options, video, times, seen)
         if video.damage:
             yield Notice(message=video.damage)
-    yield from waited("landmarks", lambda _: _write(options.out, times, seen))
+    yield from in_background("landmarks", lambda _: _write(options.out, times, seen))
     yield Saved(what="landmarks", path=options.out)
     return LandmarksSummary(
         frames=len(times),
@@ -120,7 +120,7 @@ def _check(options: LandmarksOptions) -> None:
             raise OutputError(f"There is no folder {path.absolute().parent}; make it first.")
         if path.exists() and not options.overwrite:
             raise OutputError(f"{path} exists already; use --overwrite or another name.")
-    if options.draw is not None and options.draw.suffix.lower() in PICTURES:
+    if options.draw is not None and options.draw.suffix.lower() in PICTURE_SUFFIXES:
         check_picture_name(options.draw)
 
 
@@ -135,10 +135,10 @@ def _frames(
     from faceswap.video.writer import VideoWriter
 
     still = video.info.still
-    find = yield from waited("landmarks", lambda _: _finder(options, still=still), "models")
+    find = yield from in_background("landmarks", lambda _: _finder(options, still=still), "models")
     meter = Meter("landmarks", total=video.info.frames or None)
     with ExitStack() as stack:
-        paced = stack.enter_context(Paced(meter.progress))
+        paced = stack.enter_context(BackgroundWorker(meter.progress))
         writer = None
         if options.draw is not None and not still:
             writer = stack.enter_context(
@@ -157,7 +157,7 @@ def _frames(
                 yield progress
         if writer is not None:
             drawn = writer
-            yield from waited("landmarks", lambda _: drawn.finish(), sign=meter.progress)
+            yield from in_background("landmarks", lambda _: drawn.finish(), sign=meter.progress)
     yield meter.progress()
     if options.draw is not None:
         yield Saved(what="drawing", path=options.draw)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceswap.background import loaded, waited
+from faceswap.background import import_in_background, in_background
 from faceswap.events import Event, Progress, Summary
 from faceswap.options import Options
 
@@ -63,10 +63,12 @@ def models(options: ModelsOptions) -> Generator[Event, None, ModelsSummary]:
     come on top.
     """
     yield Progress(stage="models", done=0, unit="models")
-    yield from loaded("models", "faceswap.swap.model.stats")
-    from faceswap.swap.model.stats import facts
+    yield from import_in_background("models", "faceswap.swap.model.stats")
+    from faceswap.swap.model.stats import preset_stats
 
-    rows = yield from waited(
-        "models", lambda _: facts(options.batch, options.resolution, options.variant), "models"
+    rows = yield from in_background(
+        "models",
+        lambda _: preset_stats(options.batch, options.resolution, options.variant),
+        "models",
     )
     return ModelsSummary(models=[ModelFacts.model_validate(row) for row in rows])

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from faceswap.background import Paced, Report, loaded, waited, whole
+from faceswap.background import (
+    BackgroundWorker,
+    ProgressReporter,
+    import_in_background,
+    in_background,
+    uninterruptible,
+)
 from faceswap.errors import InputError, OptionsError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
-from faceswap.notifications import notified
-from faceswap.options import Device, Notify, Options, Overwrite, Show, Steps
-from faceswap.swap.training.options import LEARNING, OptimiserName, PresetName
+from faceswap.notifications import with_notifications
+from faceswap.options import Device, Notify, Options, Overwrite, Presentation, Steps
+from faceswap.swap.training.options import PRESET_DEFAULTS, OptimiserName, PresetName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.swap.training.face_set import FaceSet
     from faceswap.training.checkpoint import Checkpoint
-    from faceswap.training.loop import Loop
+    from faceswap.training.loop import TrainingLoop
 
 _CROP = 256
 _SMALLEST = 48
@@ -34,7 +40,7 @@ class PretrainOptions(Options):
 
     folders: Annotated[
         list[Path],
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(
             min_length=1,
             description="Folders of faces: crops that 'extract' made, or any pictures, in which "
@@ -42,7 +48,7 @@ class PretrainOptions(Options):
         ),
     ]
     output: Annotated[
-        Path, Show(short="-o", common=True), Field(description="The model file to write.")
+        Path, Presentation(short="-o", common=True), Field(description="The model file to write.")
     ]
     run: Annotated[
         Path | None,
@@ -53,7 +59,9 @@ class PretrainOptions(Options):
     ] = None
     preset: PresetName = "quick"
     minutes: Annotated[
-        float | None, Show(common=True), Field(gt=0, description="Train for so long, then stop.")
+        float | None,
+        Presentation(common=True),
+        Field(gt=0, description="Train for so long, then stop."),
     ] = None
     steps: Steps = None
     batch: Annotated[
@@ -97,30 +105,30 @@ def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary
     the end, which must be named.
     """
     about = {"RUN": str((options.run or options.output).absolute())}
-    return (yield from notified(_pretrain(options), options.notify, about))
+    return (yield from with_notifications(_pretrain(options), options.notify, about))
 
 
 def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary]:
     _check(options)
     yield Progress(stage="pretrain", done=0, unit="steps")
-    yield from loaded(
+    yield from import_in_background(
         "load", "faceswap.training.loop", "faceswap.swap.training.task", "faceswap.faces.finder"
     )
-    from faceswap.training.run_lock import held
+    from faceswap.training.run_lock import hold_run
 
     folder = options.run or options.output.with_suffix(".pretrain")
-    with held(folder):
+    with hold_run(folder):
         return (yield from _learn(options, folder))
 
 
 def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, PretrainSummary]:
     """Pretrain in the run's ``folder``, which is held."""
-    from faceswap.device_support import TRAINING, limits
-    from faceswap.swap.training.face_loading import LoadConfig, load_all
+    from faceswap.device_support import TRAINING, fallback_notice
+    from faceswap.swap.training.face_loading import FaceLoadConfig, load_face_folders
     from faceswap.training import job_mark
     from faceswap.training.precision import pick_device
 
-    model, checkpoint, found, problems = yield from waited(
+    model, checkpoint, found, problems = yield from in_background(
         "load", lambda _: _model(options, folder), "saves"
     )
     for problem in problems:
@@ -128,15 +136,15 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
     folders = yield from _cropped(options.folders, folder / "faces")
     device = pick_device(options.device)
 
-    def prepared(report: Report) -> "tuple[Loop, FaceSet]":
-        people = load_all(folders, "b", LoadConfig(model.resolution), report)
+    def prepared(report: ProgressReporter) -> "tuple[TrainingLoop, FaceSet]":
+        people = load_face_folders(folders, "b", FaceLoadConfig(model.resolution), report)
         report.begin("load", "faces")
         return _loop(options, folder, model, people, found, device, report), people
 
-    loop, people = yield from waited("load", prepared, "faces")
+    loop, people = yield from in_background("load", prepared, "faces")
     for problem in people.problems:
         yield Notice(message=problem)
-    yield from limits(device, TRAINING)
+    yield from fallback_notice(device, TRAINING)
     if checkpoint is not None:
         loop.resume(checkpoint)
         loop.state.notes["found"] = found
@@ -144,11 +152,13 @@ def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, Pre
     with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
         yield from events
     with closing(
-        loop.run(job_mark.begun_at(folder, loop.state.step, loop.state.seconds))
+        loop.run(job_mark.mark_job_start(folder, loop.state.step, loop.state.seconds))
     ) as events:
         yield from events
-    yield from waited("pretrain", lambda _: _write(options.output, loop, len(people.training)))
-    job_mark.over(folder)
+    yield from in_background(
+        "pretrain", lambda _: _write(options.output, loop, len(people.training))
+    )
+    job_mark.clear_job_mark(folder)
     yield Saved(what="model", path=options.output)
     return PretrainSummary(output=options.output, faces=len(people.training), step=loop.state.step)
 
@@ -160,42 +170,42 @@ def _loop(
     people: "FaceSet",
     found: Mapping[str, float],
     device: "torch.device",
-    report: Report,
-) -> "Loop":
+    report: ProgressReporter,
+) -> "TrainingLoop":
     from faceswap.swap.model.presets import KIND
-    from faceswap.swap.training.config import Objective
+    from faceswap.swap.training.config import ObjectiveConfig
     from faceswap.swap.training.task import SwapTask
-    from faceswap.training.loop import Loop
+    from faceswap.training.loop import TrainingLoop
     from faceswap.training.state import LoopConfig
 
     # Any face may be seen in a mirror here, and the colours of a photograph are chance.
-    objective = Objective(flip=0.5, brightness=0.1, tint=0.08)
+    objective = ObjectiveConfig(flip=0.5, brightness=0.1, tint=0.08)
     config = LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
-        batch=int(found.get("batch", 32 if options.batch == "auto" else options.batch)),
+        batch_size=int(found.get("batch", 32 if options.batch == "auto" else options.batch)),
         optimiser=options.optimiser,
-        rate=LEARNING[options.preset][0],
+        learning_rate=PRESET_DEFAULTS[options.preset][0],
         seed=options.seed,
         measure="held-out SSIM",
-        noun="faces",
+        unit_name="faces",
     )
     task = SwapTask({"b": people}, model.input_size, objective, device, report)
-    return Loop(task, model, config, folder, KIND, model.config.model_dump(), device)
+    return TrainingLoop(task, model, config, folder, KIND, model.config.model_dump(), device)
 
 
-def _write(path: Path, loop: "Loop", faces: int) -> None:
+def _write(path: Path, loop: "TrainingLoop", faces: int) -> None:
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.swap.model.loading import common_weights
+    from faceswap.swap.model.loading import shareable_weights
     from faceswap.swap.model.presets import KIND
     from faceswap.training.checkpoint import write_checkpoint
 
     averaged = loop.state.averaged
     assert isinstance(averaged, SwapModel)
     numbers = {"step": loop.state.step, "faces": faces}
-    with whole():
+    with uninterruptible():
         write_checkpoint(
-            path, KIND, averaged.config.model_dump(), numbers, common_weights(averaged)
+            path, KIND, averaged.config.model_dump(), numbers, shareable_weights(averaged)
         )
 
 
@@ -223,10 +233,10 @@ def _model(
     from faceswap.swap.model.loading import config_from
     from faceswap.swap.model.presets import config_of
     from faceswap.training.checkpoint import CheckpointFolder
-    from faceswap.training.run_metadata import run_numbers
+    from faceswap.training.run_metadata import read_run_metadata
 
     config = config_of(options.preset, options.resolution, options.variant)
-    checkpoint, problems = CheckpointFolder(folder).go_on()
+    checkpoint, problems = CheckpointFolder(folder).load_for_resume()
     found: dict[str, float] = {}
     if checkpoint is not None:
         if config_from(checkpoint) != config:
@@ -234,7 +244,7 @@ def _model(
                 f"The run in {folder} is of another model; name another folder with --run."
             )
         # A batch that is now asked for as a number counts more than one that was found.
-        found = run_numbers(checkpoint).notes.found if options.batch == "auto" else {}
+        found = read_run_metadata(checkpoint).notes.found if options.batch == "auto" else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         return SwapModel(config), checkpoint, found, problems
@@ -242,7 +252,7 @@ def _model(
 
 def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list[Path]]:
     """Folders of crops, those among ``folders`` and one of the faces found in all others."""
-    from faceswap.faces.crops import cropped_face, read_crop, write_crop
+    from faceswap.faces.crops import crop_face, read_crop, write_crop
     from faceswap.faces.detect import make_detector
     from faceswap.faces.finder import find_faces
     from faceswap.faces.landmarks import make_landmarker
@@ -263,13 +273,13 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
             found.append(folder)
     if not pictures:
         return found
-    landmarker, detector = yield from waited(
+    landmarker, detector = yield from in_background(
         "find faces", lambda _: (make_landmarker(), make_detector()), "models"
     )
     into.mkdir(parents=True, exist_ok=True)
     meter = Meter("find faces", len(pictures), "pictures")
     look = partial(find_faces, landmarker=landmarker, detector=detector, min_face=_SMALLEST)
-    with Paced(meter.progress) as paced:
+    with BackgroundWorker(meter.progress) as paced:
         for number, path in enumerate(pictures):
             done = into / f"{number:06d}.done"
             if not done.exists():
@@ -278,7 +288,7 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
                     yield Notice(message=f"{path} cannot be read and is left out.")
                 else:
                     for face in (yield from paced(partial(look, image))):
-                        crop, record = cropped_face(image, face, _CROP, side="b", frame=number)
+                        crop, record = crop_face(image, face, _CROP, side="b", frame=number)
                         write_crop(into / f"{number:06d}_{face.track}.png", crop, record)
                 done.touch()
             if progress := meter.add():

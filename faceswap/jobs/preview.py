@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from faceswap.background import waited
+from faceswap.background import in_background
 from faceswap.errors import FaceswapError, InputError, OptionsError
 from faceswap.events import Answer, Event, Notice, Preview, Progress, Summary
-from faceswap.options import Device, Overwrite, ProjectFolder, Show
-from faceswap.swap.compositing.options import Look
+from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
+from faceswap.swap.compositing.options import BlendOptions
 
 if TYPE_CHECKING:
-    from faceswap.preview.server import Answers
-    from faceswap.preview.session import Studio
+    from faceswap.preview.server import PreviewServer
+    from faceswap.preview.session import PreviewSession
 
 
 GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
 """Questions whose answers grow with the clip, its faces or the run, and so go to a file."""
 
 
-class PreviewOptions(Look):
+class PreviewOptions(BlendOptions):
     """Show a frame of A as conversion writes it, or answer questions about a project."""
 
     project: ProjectFolder
     frame: Annotated[
-        int, Show(common=True), Field(ge=0, description="Which frame of A, counted from 0.")
+        int, Presentation(common=True), Field(ge=0, description="Which frame of A, counted from 0.")
     ] = 0
     output: Annotated[
-        Path | None, Show(short="-o", common=True), Field(description="The picture to write.")
+        Path | None,
+        Presentation(short="-o", common=True),
+        Field(description="The picture to write."),
     ] = None
     name: Annotated[str, Field(description="Which training run's model to use.")] = "main"
     serve: Annotated[
@@ -80,9 +82,9 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
         raise OptionsError("Give either a picture to write with -o, or --serve.")
     if options.output is not None:
         return (yield from _one(options, options.output))
-    from faceswap.preview.server import Answers
+    from faceswap.preview.server import PreviewServer
 
-    with Answers(options.project, options.device) as answers:
+    with PreviewServer(options.project, options.device) as answers:
         return (yield from _serve(answers))
 
 
@@ -94,7 +96,7 @@ def _one(options: PreviewOptions, output: Path) -> Generator[Event, None, Previe
     if output.exists() and not options.overwrite:
         raise OutputError(f"{output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
-    made = yield from waited("preview", lambda _: _written(options, output), "pictures")
+    made = yield from in_background("preview", lambda _: _written(options, output), "pictures")
     for problem in made.problems:
         yield Notice(message=problem)
     yield Preview(path=output, caption=f"frame {made.frame} with B's face")
@@ -112,9 +114,9 @@ class _Written(NamedTuple):
 
 def _written(options: PreviewOptions, output: Path) -> _Written:
     """Write the frame that was asked for."""
-    from faceswap.preview.session import Studio, write_picture
+    from faceswap.preview.session import PreviewSession, write_picture
 
-    with Studio(options.project, options.device) as studio:
+    with PreviewSession(options.project, options.device) as studio:
         _check_frame(options, studio)
         made = studio.swapped(options.frame, options.name, options)
         write_picture(output, made.image)
@@ -122,7 +124,7 @@ def _written(options: PreviewOptions, output: Path) -> _Written:
         return _Written(made.frame, made.faces, nearest, tuple(studio.notices))
 
 
-def _check_frame(options: PreviewOptions, studio: "Studio") -> None:
+def _check_frame(options: PreviewOptions, studio: "PreviewSession") -> None:
     """Raise InputError when A has no frame of the number that is asked for."""
     from faceswap.project.project import Project
 
@@ -137,7 +139,7 @@ def _check_frame(options: PreviewOptions, studio: "Studio") -> None:
         )
 
 
-def _serve(answers: "Answers") -> Generator[Event, None, PreviewSummary]:
+def _serve(answers: "PreviewServer") -> Generator[Event, None, PreviewSummary]:
     count = 0
     for line in sys.stdin:
         if line.strip():
@@ -147,14 +149,14 @@ def _serve(answers: "Answers") -> Generator[Event, None, PreviewSummary]:
     return PreviewSummary(answered=count)
 
 
-def _notices(answers: "Answers") -> Generator[Event, None, None]:
+def _notices(answers: "PreviewServer") -> Generator[Event, None, None]:
     """What was found out about the project meanwhile, each sentence once."""
     told, answers.studio.notices = answers.studio.notices, []
     for sentence in told:
         yield Notice(message=sentence)
 
 
-def _answer(answers: "Answers", line: str) -> Answer:
+def _answer(answers: "PreviewServer", line: str) -> Answer:
     """Answer one question; whatever is wrong with it, the next one is answered too."""
     number = 0
     try:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from faceswap.background import Paced, loaded, waited
+from faceswap.background import BackgroundWorker, import_in_background, in_background
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Progress, Saved, Summary
-from faceswap.io.file_types import PICTURES
-from faceswap.options import Device, Options, Overwrite, Show
+from faceswap.io.file_types import PICTURE_SUFFIXES
+from faceswap.options import Device, Options, Overwrite, Presentation
 
 if TYPE_CHECKING:
     from faceswap.lab.restorer import Restorer
@@ -22,21 +22,23 @@ class RestoreOptions(Options):
 
     input: Annotated[
         Path,
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(description="The picture or video to repair."),
     ]
     model: Annotated[
         Path,
-        Show(common=True),
+        Presentation(common=True),
         Field(
             description="What to repair with: a model that 'lab' trained by denoise, occlusion, "
             "inpaint, superres or colourise; its file or its folder, such as lab/denoise/denoise."
         ),
     ]
-    output: Annotated[Path, Show(short="-o", common=True), Field(description="The file to write.")]
+    output: Annotated[
+        Path, Presentation(short="-o", common=True), Field(description="The file to write.")
+    ]
     mask: Annotated[
         Path | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(description="For inpaint: a picture that is white where something is missing."),
     ] = None
     tile: Annotated[
@@ -71,19 +73,21 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     Large pictures are taken tile by tile, and holes filled at the size that the model learnt at. A
     video keeps its times, sound and metadata. The result says in its metadata what was done to it.
     """
-    still = options.output.suffix.lower() in PICTURES
+    still = options.output.suffix.lower() in PICTURE_SUFFIXES
     if still:
         _check_picture(options)
     yield Progress(stage="restore", done=0)
-    yield from loaded("restore", "faceswap.lab.restorer", "faceswap.lab.framework.run")
+    yield from import_in_background(
+        "restore", "faceswap.lab.restorer", "faceswap.lab.framework.run"
+    )
     from faceswap.video.info import probe
 
     if options.mask is not None:
-        from faceswap.device_support import RESTORING, limits
+        from faceswap.device_support import RESTORING, fallback_notice
         from faceswap.training.precision import pick_device
 
-        yield from limits(pick_device(options.device), RESTORING)
-    restorer = yield from waited("restore", lambda _: _restorer(options), "models")
+        yield from fallback_notice(pick_device(options.device), RESTORING)
+    restorer = yield from in_background("restore", lambda _: _restorer(options), "models")
     info = probe(options.input)
     if info.still != still:
         kind, other = ("picture", ".png") if info.still else ("video", ".mp4")
@@ -132,7 +136,7 @@ def _picture(
     from faceswap.io.provenance import picture_provenance, repaired, save_picture
     from faceswap.video.reader import read_image
 
-    image = yield from waited(
+    image = yield from in_background(
         "restore", lambda report: restorer.restore(read_image(options.input), report), "tiles"
     )
     made = repaired(restorer.config.use).after(picture_provenance(options.input))
@@ -163,14 +167,14 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
         made = repaired(restorer.config.use)
         with (
             VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer,
-            Paced(meter.progress) as paced,
+            BackgroundWorker(meter.progress) as paced,
         ):
             for frame in video.frames():
                 image = yield from paced(partial(restorer.restore, frame.image))
                 writer.write(image, frame.pts, frame.duration)
                 if progress := meter.add():
                     yield progress
-            yield from waited("restore", lambda _: writer.finish(), sign=meter.progress)
+            yield from in_background("restore", lambda _: writer.finish(), sign=meter.progress)
         yield meter.finished()
     yield Saved(what="video", path=options.output)
     return RestoreSummary(output=options.output, frames=int(meter.done))

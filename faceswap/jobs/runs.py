@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceswap.background import loaded, waited
+from faceswap.background import import_in_background, in_background
 from faceswap.errors import CheckpointError, OptionsError, ProjectError
 from faceswap.events import Event, Notice, Summary
-from faceswap.options import Options, ProjectFolder, Show
+from faceswap.options import Options, Presentation, ProjectFolder
 from faceswap.swap.training.options import RunName
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class RunsOptions(Options):
     ] = None
     roll_back: Annotated[
         str | None,
-        Show(common=True),
+        Presentation(common=True),
         Field(
             pattern=r"^(best|\d+)$",
             description="Go back to the save or snapshot of this step, or to the best one. What is "
@@ -35,7 +35,7 @@ class RunsOptions(Options):
     ] = None
     clean: Annotated[
         bool,
-        Show(common=True),
+        Presentation(common=True),
         Field(
             description="Remove what was set aside, all previews but ten, and all saves but the "
             "newest, the best and the last good one. Snapshots stay."
@@ -71,7 +71,7 @@ class RunsSummary(Summary):
 
     def text(self) -> str:
         """A table."""
-        from faceswap.training.snapshots import in_words
+        from faceswap.training.snapshots import format_bytes
 
         wide = max([10, *(len(run.name) for run in self.runs)]) + 2
         head = f"{'run':<{wide}}{'preset':<9}{'step':>10}{'trained':>10}{'quality':>9}"
@@ -81,16 +81,18 @@ class RunsSummary(Summary):
             hours, minutes = divmod(round(run.seconds / 60), 60)
             lines.append(
                 f"{run.name:<{wide}}{run.preset:<9}{run.step:>10,}{f'{hours}:{minutes:02} h':>10}"
-                f"{quality:>9}{len(run.saves):>7}{in_words(sum(run.disk.values())):>10}"
+                f"{quality:>9}{len(run.saves):>7}{format_bytes(sum(run.disk.values())):>10}"
             )
-            parts = ", ".join(f"{name} {in_words(size)}" for name, size in run.disk.items() if size)
+            parts = ", ".join(
+                f"{name} {format_bytes(size)}" for name, size in run.disk.items() if size
+            )
             lines.append(f"  {parts or 'nothing on the disk'}")
             if run.snapshots:
                 lines.append(f"  snapshots of the steps {', '.join(map(str, run.snapshots))}")
             if run.left:
                 lines.append(f"  left to train: {run.left}")
         if self.freed:
-            lines.append(f"{in_words(self.freed)} were freed.")
+            lines.append(f"{format_bytes(self.freed)} were freed.")
         return "\n".join(lines)
 
 
@@ -101,8 +103,8 @@ def runs(options: RunsOptions) -> Generator[Event, None, RunsSummary]:
     """
     from faceswap.project.project import Project
 
-    model = Project.open(options.project).model
-    yield from loaded("runs", "faceswap.training.run_folder")
+    model = Project.open(options.project).runs_folder
+    yield from import_in_background("runs", "faceswap.training.run_folder")
     folders = _folders(model, options)
     if options.roll_back is not None:
         yield from _roll_back(_single(folders), options.roll_back)
@@ -112,7 +114,7 @@ def runs(options: RunsOptions) -> Generator[Event, None, RunsSummary]:
     if options.clean:
         for run in folders:
             freed += yield from _clean(run)
-    facts = yield from waited("runs", lambda _: [_facts(run) for run in folders])
+    facts = yield from in_background("runs", lambda _: [_facts(run) for run in folders])
     return RunsSummary(runs=facts, freed=freed)
 
 
@@ -137,9 +139,9 @@ def _single(folders: "list[RunFolder]") -> "RunFolder":
 
 
 def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
-    from faceswap.training.run_lock import held
+    from faceswap.training.run_lock import hold_run
 
-    with held(run.folder):
+    with hold_run(run.folder):
         if where == "best":
             best = run.best()
             if best is None:
@@ -149,41 +151,41 @@ def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
             step = int(best.stem.removeprefix("step-"))
         else:
             step = int(where)
-        yield from waited("roll back", lambda _: run.roll_back(step))
+        yield from in_background("roll back", lambda _: run.roll_back(step))
     yield Notice(
         message=f"The run {run.folder.name!r} is at step {step:,}; what was newer is set aside."
     )
 
 
 def _remove_snapshot(run: "RunFolder", step: int) -> int:
-    from faceswap.training.run_lock import held
+    from faceswap.training.run_lock import hold_run
 
-    with held(run.folder):
+    with hold_run(run.folder):
         return run.remove_snapshot(step)
 
 
 def _clean(run: "RunFolder") -> Generator[Event, None, int]:
-    from faceswap.training.run_lock import held
+    from faceswap.training.run_lock import hold_run
 
     with ExitStack() as stack:
         saves = True
         try:
-            stack.enter_context(held(run.folder))
+            stack.enter_context(hold_run(run.folder))
         except ProjectError:
             saves = False
             yield Notice(message=f"The run {run.folder.name!r} trains now; its saves are left.")
-        return (yield from waited("clean", lambda _: run.clean(saves=saves)))
+        return (yield from in_background("clean", lambda _: run.clean(saves=saves)))
 
 
 def _facts(run: "RunFolder") -> RunFacts:
     from faceswap.training.run_folder import score_of
-    from faceswap.training.run_metadata import newest_header
-    from faceswap.training.training_budget import known
+    from faceswap.training.run_metadata import read_newest_header
+    from faceswap.training.training_budget import stored_budget
 
-    header = newest_header(run.folder)
+    header = read_newest_header(run.folder)
     numbers: dict[str, Any] = header.get("numbers", {})
     step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
-    stretch = known(numbers.get("notes", {}))
+    stretch = stored_budget(numbers.get("notes", {}))
     unfinished = stretch is not None and stretch.progress(step, seconds) < 1
     best = run.best()
     return RunFacts(

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from faceswap.background import Paced, loaded, waited
+from faceswap.background import BackgroundWorker, import_in_background, in_background
 from faceswap.errors import OptionsError, OutputError
 from faceswap.events import Event, Meter, Progress, Saved, Summary
-from faceswap.options import Options, Overwrite, Show
+from faceswap.options import Options, Overwrite, Presentation
 
 LightName = Literal["window", "studio", "evening", "overcast"]
 
@@ -25,20 +25,26 @@ class SampleOptions(Options):
 
     folder: Annotated[
         Path,
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(description="Where a.mp4, b.mp4, truth.mp4 and truth.json go; made when missing."),
     ]
     a: Annotated[
-        str, Show(common=True), Field(description="Whose footage is changed: a name of the cast.")
+        str,
+        Presentation(common=True),
+        Field(description="Whose footage is changed: a name of the cast."),
     ] = "nora"
     b: Annotated[
-        str, Show(common=True), Field(description="Whose face is put on it: a name of the cast.")
+        str,
+        Presentation(common=True),
+        Field(description="Whose face is put on it: a name of the cast."),
     ] = "tom"
     seconds: Annotated[
-        float, Show(common=True), Field(ge=0, le=600, description="Length of each clip.")
+        float, Presentation(common=True), Field(ge=0, le=600, description="Length of each clip.")
     ] = 6.0
     size: Annotated[
-        int, Show(common=True), Field(description="Width and height in pixels; even, 64 or more.")
+        int,
+        Presentation(common=True),
+        Field(description="Width and height in pixels; even, 64 or more."),
     ] = 384
     rate: Annotated[int, Field(ge=1, le=120, description="Frames per second.")] = 25
     seed: Annotated[
@@ -76,30 +82,30 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     """
     frames = _checked(options)
     yield Progress(stage="render", done=0, total=2 * frames)
-    yield from loaded("render", "faceswap.synthetic.pair", "faceswap.video.writer")
+    yield from import_in_background("render", "faceswap.synthetic.pair", "faceswap.video.writer")
     import time
 
-    from faceswap.synthetic.characters import identity
-    from faceswap.synthetic.pair import Clip, document, perfect
+    from faceswap.synthetic.characters import character
+    from faceswap.synthetic.pair import Clip, ground_truth_json, perfect_swap
 
     started = time.monotonic()
-    a, b = identity(options.a), identity(options.b)
+    a, b = character(options.a), character(options.b)
     with _workplace(options) as place:
         meter = Meter("render", 2 * frames)
         size, rate, seed = options.size, options.rate, options.seed
-        first = yield from waited(
+        first = yield from in_background(
             "render",
-            lambda _: Clip(a, size, frames, rate, seed, options.light_a, perfect(a, b)),
+            lambda _: Clip(a, size, frames, rate, seed, options.light_a, perfect_swap(a, b)),
             sign=meter.progress,
         )
         records = {"a": (yield from _film(options, place, first, "a", meter))}
-        second = yield from waited(
+        second = yield from in_background(
             "render",
             lambda _: Clip(b, size, frames, rate, seed + 1, options.light_b),
             sign=meter.progress,
         )
         records["b"] = yield from _film(options, place, second, "b", meter)
-        text = document(_settings(options, a.name, b.name, frames), records)
+        text = ground_truth_json(_settings(options, a.name, b.name, frames), records)
         try:
             (place / "truth.json").write_text(text, encoding="utf-8")
         except OSError as error:
@@ -170,12 +176,12 @@ def _film(
     from faceswap.io.provenance import rendered
     from faceswap.synthetic.pair import shot_record
     from faceswap.synthetic.voice import hum
-    from faceswap.video.test_audio import SOUND_RATE, new_video, write_sound
+    from faceswap.video.test_audio import SOUND_RATE, new_video, write_test_audio
     from faceswap.video.writer import VideoWriter
 
     sound = place / f"{side}-sound.mp4"
     pitch = 118.0 if side == "a" else 165.0
-    write_sound(sound, hum(clip.moments, options.rate, pitch, SOUND_RATE))
+    write_test_audio(sound, hum(clip.moments, options.rate, pitch, SOUND_RATE))
     like = new_video(sound, options.size, options.size, len(clip.moments), options.rate)
     names = ("a.mp4", "truth.mp4") if side == "a" else ("b.mp4",)
     records: list[dict[str, Any]] = []
@@ -191,7 +197,7 @@ def _film(
             )
             for name in names
         ]
-        paced = stack.enter_context(Paced(meter.progress))
+        paced = stack.enter_context(BackgroundWorker(meter.progress))
         shots = clip.shots(options.workers or os.cpu_count() or 1)
         while (shot := (yield from paced(lambda: next(shots, None)))) is not None:
             number = len(records)

@@ -6,15 +6,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from faceswap.background import Reports, loaded, unheard, waited
+from faceswap.background import ReportProgress, import_in_background, in_background, no_report
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Notice, Preview, Progress, Summary, stage
+from faceswap.events import Event, Notice, Preview, Progress, Summary, as_stage
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
 from faceswap.jobs.train import train
-from faceswap.notifications import notified
-from faceswap.options import Device, Notify, Overwrite, Show, Side, Steps
-from faceswap.swap.compositing.options import Look
+from faceswap.notifications import with_notifications
+from faceswap.options import Device, Notify, Overwrite, Presentation, Side, Steps
+from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.training.options import PresetName, TrainOptions
 
 SHEET_FRAMES = 8
@@ -22,21 +22,25 @@ RUN = "main"
 """The training run of a swap."""
 
 
-class SwapOptions(Look):
+class SwapOptions(BlendOptions):
     """Put the face of B on the footage of A: extract, train and convert in one."""
 
     a: Annotated[
-        Path, Show(positional=True, common=True), Field(description="The footage to be changed.")
+        Path,
+        Presentation(positional=True, common=True),
+        Field(description="The footage to be changed."),
     ]
     b: Annotated[
         Path,
-        Show(positional=True, common=True),
+        Presentation(positional=True, common=True),
         Field(description="Footage of the face to be put on it."),
     ]
-    output: Annotated[Path, Show(short="-o", common=True), Field(description="The video to write.")]
+    output: Annotated[
+        Path, Presentation(short="-o", common=True), Field(description="The video to write.")
+    ]
     minutes: Annotated[
         float,
-        Show(common=True),
+        Presentation(common=True),
         Field(gt=0, description="Time to train; more is better, and more can be added later."),
     ] = 30
     steps: Steps = None
@@ -82,19 +86,19 @@ def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
     """
     project = options.project or options.output.with_suffix(".faceswap")
     about = {"PROJECT": str(project.absolute()), "RUN": RUN}
-    return (yield from notified(_swap(options, project), options.notify, about))
+    return (yield from with_notifications(_swap(options, project), options.notify, about))
 
 
 def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSummary]:
     from faceswap.training import job_mark
 
     yield Progress(stage="extract A", done=0)
-    yield from loaded("extract A", "faceswap.video.writer", "faceswap.training.loop")
+    yield from import_in_background("extract A", "faceswap.video.writer", "faceswap.training.loop")
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    yield from waited("extract A", lambda _: _check(options, sheet, job_mark.made(project)))
+    yield from in_background("extract A", lambda _: _check(options, sheet, job_mark.made(project)))
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
-        yield from stage(
+        yield from as_stage(
             f"extract {side.upper()}",
             extract(
                 ExtractOptions(
@@ -107,9 +111,9 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                 )
             ),
         )
-    yield from stage("train", _trained(options, project))
-    look = options.model_dump(include=set(Look.model_fields))
-    converted = yield from stage(
+    yield from as_stage("train", _trained(options, project))
+    look = options.model_dump(include=set(BlendOptions.model_fields))
+    converted = yield from as_stage(
         "convert",
         convert(
             ConvertOptions(
@@ -123,13 +127,13 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
         ),
     )
     job_mark.has_made(project, options.output)
-    yield from waited(
+    yield from in_background(
         "convert",
         lambda report: _write_sheet(
             options.a, options.output, _frames_with_faces(project), sheet, report
         ),
     )
-    job_mark.over(project)
+    job_mark.clear_job_mark(project)
     yield Preview(path=sheet, caption="A and the swap, side by side")
     return SwapSummary(
         output=options.output,
@@ -160,17 +164,17 @@ def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
 def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
     """Train, but not once more what was trained for a conversion that did not come to its end."""
     from faceswap.training import job_mark
-    from faceswap.training.run_metadata import newest_header
-    from faceswap.training.training_budget import Wish, next_stretch
+    from faceswap.training.run_metadata import read_newest_header
+    from faceswap.training.training_budget import RequestedEnd, next_budget
 
-    numbers = newest_header(project / "model" / RUN).get("numbers", {})
+    numbers = read_newest_header(project / "model" / RUN).get("numbers", {})
     step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
-    begun = job_mark.begun_at(project, step, seconds)
+    begun = job_mark.mark_job_start(project, step, seconds)
     given = options.model_fields_set
-    wish = Wish(options.minutes if "minutes" in given else None, options.steps)
-    stretch, _ = next_stretch(numbers.get("notes", {}), wish, step, seconds, begun)
+    wish = RequestedEnd(options.minutes if "minutes" in given else None, options.steps)
+    stretch, _ = next_budget(numbers.get("notes", {}), wish, step, seconds, begun)
     if stretch is None:
-        wish = Wish(options.minutes)
+        wish = RequestedEnd(options.minutes)
     elif stretch.progress(step, seconds) >= 1:
         yield Notice(
             message=f"Training was done before, until step {step:,}; what is left is to convert."
@@ -188,12 +192,12 @@ def _frames_with_faces(project: Path) -> list[int]:
     from faceswap.project.project import Project
     from faceswap.swap.evaluation.contact_sheet import pick_frames
 
-    with Project.open(project).reading() as index:
+    with Project.open(project).open_index_read_only() as index:
         return pick_frames(sorted({face.frame for face in index.faces("a")}), SHEET_FRAMES)
 
 
 def _write_sheet(
-    a: Path, out: Path, frames: Sequence[int], sheet: Path, report: Reports = unheard
+    a: Path, out: Path, frames: Sequence[int], sheet: Path, report: ReportProgress = no_report
 ) -> None:
     from faceswap.io.provenance import SHEET, save_picture
     from faceswap.swap.evaluation.contact_sheet import contact_sheet

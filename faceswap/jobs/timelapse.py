@@ -6,17 +6,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from faceswap.background import loaded, waited
+from faceswap.background import import_in_background, in_background
 from faceswap.errors import InputError
 from faceswap.events import Event, Meter, Saved, Summary
-from faceswap.options import Options, Overwrite, ProjectFolder, Show
+from faceswap.options import Options, Overwrite, Presentation, ProjectFolder
 
 
 class TimelapseOptions(Options):
     """Make a video of a training run's previews."""
 
     project: ProjectFolder
-    output: Annotated[Path, Show(short="-o", common=True), Field(description="The video to write.")]
+    output: Annotated[
+        Path, Presentation(short="-o", common=True), Field(description="The video to write.")
+    ]
     name: Annotated[str, Field(description="Name of the run.")] = "main"
     rate: Annotated[int, Field(ge=1, le=60, description="Previews shown each second.")] = 10
     overwrite: Overwrite = False
@@ -35,7 +37,9 @@ class TimelapseSummary(Summary):
 
 def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSummary]:
     """Make a video of a training run's previews."""
-    yield from loaded("timelapse", "faceswap.project.project", "faceswap.video.writer")
+    yield from import_in_background(
+        "timelapse", "faceswap.project.project", "faceswap.video.writer"
+    )
     import dataclasses
 
     import numpy as np
@@ -46,7 +50,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
     from faceswap.video.test_audio import new_video
     from faceswap.video.writer import VideoWriter
 
-    folder = Project.open(options.project).model / options.name / "previews"
+    folder = Project.open(options.project).runs_folder / options.name / "previews"
     files = sorted(folder.glob("step-*.png"))
     if not files:
         raise InputError(
@@ -65,7 +69,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
             writer.write(np.asarray(scaled), number, 1)
             if progress := meter.add():
                 yield progress
-        yield from waited("timelapse", lambda _: writer.finish(), sign=meter.progress)
+        yield from in_background("timelapse", lambda _: writer.finish(), sign=meter.progress)
     yield meter.progress()
     yield Saved(what="time-lapse", path=options.output)
     return TimelapseSummary(output=options.output, pictures=len(files))

@@ -5,13 +5,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from faceswap.background import Report, loaded, waited
+from faceswap.background import ProgressReporter, import_in_background, in_background
 from faceswap.events import Event, Notice, Progress, Summary
-from faceswap.notifications import notified
+from faceswap.notifications import with_notifications
 from faceswap.options import Side
-from faceswap.swap.training.config import CHANGES, LOSSES, Objective, strengths
+from faceswap.swap.training.config import (
+    AUGMENTATION_NAMES,
+    LOSS_NAMES,
+    ObjectiveConfig,
+    parse_strengths,
+)
 from faceswap.swap.training.option_checks import check_alone, check_end, check_masks, check_rate
-from faceswap.swap.training.options import LEARNING, TrainOptions, gone_on_with, now_with, said_of
+from faceswap.swap.training.options import (
+    PRESET_DEFAULTS,
+    TrainOptions,
+    apply_tuning,
+    describe_options,
+    resume_options,
+)
 from faceswap.training.job_mark import Begun
 
 if TYPE_CHECKING:
@@ -19,14 +30,14 @@ if TYPE_CHECKING:
 
     from faceswap.project.project import Project
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.swap.training.adversarial import Adversary
-    from faceswap.swap.training.face_loading import LoadConfig
+    from faceswap.swap.training.adversarial import AdversarialTrainer
+    from faceswap.swap.training.face_loading import FaceLoadConfig
     from faceswap.swap.training.face_set import FaceSet
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import Checkpoint
-    from faceswap.training.distributed import Group
+    from faceswap.training.distributed import ProcessGroup
     from faceswap.training.live_tuning import Tuner
-    from faceswap.training.loop import Loop
+    from faceswap.training.loop import TrainingLoop
     from faceswap.training.state import LoopConfig
 
 
@@ -65,7 +76,7 @@ def train(
     """
     # begun_at: where a job began of which this is a part; see training/underway.py.
     about = {"PROJECT": str(options.project.absolute()), "RUN": options.name}
-    return (yield from notified(_train(options, begun_at), options.notify, about))
+    return (yield from with_notifications(_train(options, begun_at), options.notify, about))
 
 
 def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, None, TrainSummary]:
@@ -74,14 +85,16 @@ def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, No
     project = Project.open(options.project)
     check_rate(options)
     yield Progress(stage="train", done=0, unit="steps")
-    yield from loaded("load", "faceswap.training.loop", "faceswap.swap.training.adversarial")
-    from faceswap.training.distributed import joined
+    yield from import_in_background(
+        "load", "faceswap.training.loop", "faceswap.swap.training.adversarial"
+    )
+    from faceswap.training.distributed import join_process_group
     from faceswap.training.precision import pick_device
-    from faceswap.training.run_lock import held
+    from faceswap.training.run_lock import hold_run
 
     with (
-        joined(pick_device(options.device)) as (group, device),
-        held(project.model / options.name, leads=group.leads),
+        join_process_group(pick_device(options.device)) as (group, device),
+        hold_run(project.runs_folder / options.name, leads=group.is_main),
     ):
         return (yield from _learn(options, project, group, device, begun_at))
 
@@ -89,19 +102,19 @@ def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, No
 def _learn(
     options: TrainOptions,
     project: "Project",
-    group: "Group",
+    group: "ProcessGroup",
     device: "torch.device",
     begun_at: Begun | None,
 ) -> Generator[Event, None, TrainSummary]:
     """Train, as one of ``group``, the run that it holds."""
-    from faceswap.device_support import TRAINING, limits
+    from faceswap.device_support import TRAINING, fallback_notice
 
-    made = yield from waited(
+    made = yield from in_background(
         "load", lambda report: _prepared(options, project, group, device, begun_at, report), "faces"
     )
     for problem in made.problems:
         yield Notice(message=problem)
-    yield from limits(device, TRAINING)
+    yield from fallback_notice(device, TRAINING)
     loop = made.loop
     wanted = {"batch": made.options.batch == "auto", "rate": made.options.find_rate}
     with closing(
@@ -112,13 +125,13 @@ def _learn(
     with closing(loop.run(begun_at)) as events:
         yield from events
     rate = loop.taken / max(1e-9, loop.state.seconds - seconds)
-    return (yield from waited("train", lambda _: _summary(loop, rate)))
+    return (yield from in_background("train", lambda _: _summary(loop, rate)))
 
 
 class _Prepared(NamedTuple):
     """A run that can begin, what it found for itself before, and what is to be told."""
 
-    loop: "Loop"
+    loop: "TrainingLoop"
     options: TrainOptions
     found: Mapping[str, float]
     problems: Sequence[str]
@@ -127,32 +140,32 @@ class _Prepared(NamedTuple):
 def _prepared(
     options: TrainOptions,
     project: "Project",
-    group: "Group",
+    group: "ProcessGroup",
     device: "torch.device",
     begun_at: Begun | None,
-    report: Report,
+    report: ProgressReporter,
 ) -> _Prepared:
     """The run as far as it is, with the faces that it learns from."""
     from faceswap.swap.model.presets import KIND
     from faceswap.swap.training.adversarial import AdversarialTask
-    from faceswap.swap.training.face_loading import LoadConfig
+    from faceswap.swap.training.face_loading import FaceLoadConfig
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import CheckpointFolder
-    from faceswap.training.loop import Loop
-    from faceswap.training.precision import choose
-    from faceswap.training.threads import use_device
+    from faceswap.training.loop import TrainingLoop
+    from faceswap.training.precision import choose_precision
+    from faceswap.training.threads import set_current_device
 
-    use_device(device)
-    folder = project.model / options.name
-    checkpoint, problems = CheckpointFolder(folder).go_on(leads=group.leads)
+    set_current_device(device)
+    folder = project.runs_folder / options.name
+    checkpoint, problems = CheckpointFolder(folder).load_for_resume(leads=group.is_main)
     options, found = _gone_on(options, checkpoint)
     check_end(options, checkpoint, begun_at)
     check_alone(options, found, group)
     model, told = _model(options, checkpoint)
     problems += told
     loop_config = _loop_config(options, found)
-    choose(model, device, loop_config.precision)  # whether it can be, before long work
-    config = LoadConfig(
+    choose_precision(model, device, loop_config.precision)  # whether it can be, before long work
+    config = FaceLoadConfig(
         model.resolution, options.min_presence, options.min_sharpness, options.balanced
     )
     learnt = {}
@@ -165,7 +178,7 @@ def _prepared(
         task = SwapTask(learnt, model.input_size, objective, device, report)
     else:
         task = AdversarialTask(learnt, model.input_size, objective, device, adversary, report)
-    loop = Loop(
+    loop = TrainingLoop(
         task,
         model,
         loop_config,
@@ -174,32 +187,34 @@ def _prepared(
         model.config.model_dump(),
         device,
         group,
-        begun=options.remembered(),
+        begun=options.run_options(),
         losses=_compared(options, objective, learnt),
         companion=adversary,
         tuner=_tuner(options, task, model, learnt, group),
     )
     if checkpoint is not None:
         loop.resume(checkpoint)
-        loop.state.notes |= {"begun": options.remembered(), "found": found}
+        loop.state.notes |= {"begun": options.run_options(), "found": found}
     left_out = [problem for faces in learnt.values() for problem in faces.problems]
     return _Prepared(loop, options, found, [*problems, *told, *left_out])
 
 
-def _faces(project: "Project", side: Side, config: "LoadConfig", report: Report) -> "FaceSet":
+def _faces(
+    project: "Project", side: Side, config: "FaceLoadConfig", report: ProgressReporter
+) -> "FaceSet":
     """The faces of a side, all of one extraction, though another may end meanwhile."""
     from faceswap.errors import NoFaceError
     from faceswap.swap.training.face_loading import load_faces
 
     while True:
-        before = project.generation(side), project.faces(side)
+        before = project.generation(side), project.crops_folder(side)
         try:
             found = load_faces(before[1], side, config, report)
         except NoFaceError:
-            if before == (project.generation(side), project.faces(side)):
+            if before == (project.generation(side), project.crops_folder(side)):
                 raise
             continue
-        if before == (project.generation(side), project.faces(side)):
+        if before == (project.generation(side), project.crops_folder(side)):
             return found
 
 
@@ -208,21 +223,24 @@ def _tuner(
     task: "SwapTask",
     model: "SwapModel",
     learnt: "Mapping[str, FaceSet]",
-    group: "Group",
+    group: "ProcessGroup",
 ) -> "Tuner":
     """What makes the changes to ``task`` that are asked for by 'tune'; it has ``options``."""
     from dataclasses import replace
 
     from faceswap.errors import OptionsError
-    from faceswap.training.live_tuning import Tuning
+    from faceswap.training.live_tuning import TuningChange
 
     now = options
 
-    def tuned(values: Mapping[str, Any], config: "LoopConfig") -> Tuning:
+    def tuned(values: Mapping[str, Any], config: "LoopConfig") -> TuningChange:
         nonlocal now
-        changed = now_with(now, values)
+        changed = apply_tuning(now, values)
         check_masks(changed, model)
-        rate, batch = values.get("rate", config.rate), values.get("batch", config.batch)
+        rate, batch = (
+            values.get("rate", config.learning_rate),
+            values.get("batch", config.batch_size),
+        )
         if not isinstance(rate, float) or not isinstance(batch, int) or batch % group.size:
             raise OptionsError(
                 f"A rate of {rate} and a batch of {batch} can't be gone on with; give numbers, and "
@@ -232,15 +250,15 @@ def _tuner(
         ends = {"minutes", "steps"} & values.keys()
         new = replace(
             config,
-            rate=rate,
-            batch=batch,
+            learning_rate=rate,
+            batch_size=batch,
             minutes=changed.minutes if ends else config.minutes,
             steps=changed.steps if ends else config.steps,
             endless=config.endless and not ends,
         )
         now, task.objective = changed, objective
         compared = _compared(changed, objective, learnt)
-        return Tuning(new, compared, changed.remembered(), said_of(values))
+        return TuningChange(new, compared, changed.run_options(), describe_options(values))
 
     return tuned
 
@@ -250,14 +268,14 @@ def _gone_on(
 ) -> tuple[TrainOptions, dict[str, float]]:
     """The options as the run has them, and the batch and rate that it found for itself."""
     from faceswap.swap.model.loading import config_from
-    from faceswap.training.run_metadata import run_numbers
+    from faceswap.training.run_metadata import read_run_metadata
 
     if checkpoint is None:
         return options, {}
-    numbers = run_numbers(checkpoint)
-    asked = {name for name in options.given() if getattr(options, name) != "auto"}
+    numbers = read_run_metadata(checkpoint)
+    asked = {name for name in options.explicitly_set() if getattr(options, name) != "auto"}
     found = {name: value for name, value in numbers.notes.found.items() if name not in asked}
-    return gone_on_with(options, numbers, config_from(checkpoint)), found
+    return resume_options(options, numbers, config_from(checkpoint)), found
 
 
 def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[SwapModel, list[str]]":
@@ -265,7 +283,7 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
     import torch
 
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.swap.model.loading import config_from, freeze
+    from faceswap.swap.model.loading import config_from, freeze_part
     from faceswap.swap.model.presets import config_of
 
     if checkpoint is None:
@@ -277,12 +295,12 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
         model = SwapModel(config)
     check_masks(options, model)
     told = _done(options, checkpoint) if checkpoint is not None else _start(model, options)
-    freeze(model, options.freeze)
+    freeze_part(model, options.freeze)
     return model, told
 
 
 def _done(options: TrainOptions, checkpoint: "Checkpoint") -> list[str]:
-    step = checkpoint.numbers["step"]
+    step = checkpoint.metadata["step"]
     if options.steps is None or step < options.steps:
         return []
     return [
@@ -294,29 +312,33 @@ def _done(options: TrainOptions, checkpoint: "Checkpoint") -> list[str]:
 def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     """Give a new run's model the weights that it starts from; what to tell of that."""
     from faceswap.assets import asset_path
-    from faceswap.swap.model.loading import reuse
+    from faceswap.swap.model.loading import load_matching_weights
     from faceswap.swap.model.presets import PRESETS
     from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 
     path = options.start_from
     if path is not None:
-        taken = reuse(model, read_checkpoint(newest_checkpoint(path) if path.is_dir() else path))
+        taken = load_matching_weights(
+            model, read_checkpoint(newest_checkpoint(path) if path.is_dir() else path)
+        )
         return [f"Starting from {path}: {', '.join(taken)} taken over."]
     if not options.fresh and model.config == PRESETS["quick"]:
-        reuse(model, read_checkpoint(asset_path("quick.safetensors")))
+        load_matching_weights(model, read_checkpoint(asset_path("quick.safetensors")))
     return []
 
 
-def _adversary(options: TrainOptions, device: "torch.device", group: "Group") -> "Adversary | None":
-    from faceswap.swap.training.adversarial import Adversary, AdversaryConfig
+def _adversary(
+    options: TrainOptions, device: "torch.device", group: "ProcessGroup"
+) -> "AdversarialTrainer | None":
+    from faceswap.swap.training.adversarial import AdversarialConfig, AdversarialTrainer
 
     if options.adversarial == 0:
         return None
-    config = AdversaryConfig(options.adversarial, options.adversarial_begin, seed=options.seed)
-    return Adversary(config, device, group)
+    config = AdversarialConfig(options.adversarial, options.adversarial_begin, seed=options.seed)
+    return AdversarialTrainer(config, device, group)
 
 
-def _objective(options: TrainOptions) -> Objective:
+def _objective(options: TrainOptions) -> ObjectiveConfig:
     plain = {
         "warp": options.warp,
         "features": options.features,
@@ -327,12 +349,14 @@ def _objective(options: TrainOptions) -> Objective:
         "noise": 0.05 * options.degrade,
         "compression": 0.1 * options.degrade,
     }
-    changes = strengths(options.changes, CHANGES)
-    return Objective.model_validate(plain | changes | strengths(options.losses, LOSSES))
+    changes = parse_strengths(options.changes, AUGMENTATION_NAMES)
+    return ObjectiveConfig.model_validate(
+        plain | changes | parse_strengths(options.losses, LOSS_NAMES)
+    )
 
 
 def _compared(
-    options: TrainOptions, objective: Objective, learnt: "Mapping[str, FaceSet]"
+    options: TrainOptions, objective: ObjectiveConfig, learnt: "Mapping[str, FaceSet]"
 ) -> dict[str, Any]:
     """What losses depend on besides the model: those of other values can't be compared."""
     return {
@@ -345,32 +369,32 @@ def _compared(
 def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfig":
     from faceswap.training.state import LoopConfig
 
-    rate, faces = LEARNING[options.preset]
+    rate, faces = PRESET_DEFAULTS[options.preset]
     batch = faces if options.batch in (None, "auto") else options.batch
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
         endless=options.endless,
-        batch=int(found.get("batch", batch)),
+        batch_size=int(found.get("batch", batch)),
         optimiser=options.optimiser,
-        rate=found.get("rate", options.rate or rate),
+        learning_rate=found.get("rate", options.rate or rate),
         seed=options.seed,
         precision=None if options.precision == "auto" else options.precision,
         compile=options.compile,
         preview_seconds=options.preview_seconds,
         save_seconds=60 * options.save_minutes,
         save_steps=options.save_steps,
-        keep=options.keep,
+        keep_checkpoints=options.keep,
         snapshot_hours=options.snapshot_hours,
         snapshot_steps=options.snapshot_steps,
         measure="held-out SSIM",
-        noun="faces",
-        per_unit=2,
+        unit_name="faces",
+        samples_per_item=2,
     )
 
 
-def _summary(loop: "Loop", faces_per_second: float) -> TrainSummary:
-    from faceswap.training.metrics_log import read_metrics, state_sentence
+def _summary(loop: "TrainingLoop", faces_per_second: float) -> TrainSummary:
+    from faceswap.training.metrics_log import describe_progress, read_metrics
 
     rows = read_metrics(loop.folder / "metrics.jsonl")
     last = {name: value for row in rows for name, value in row.items()}
@@ -382,5 +406,5 @@ def _summary(loop: "Loop", faces_per_second: float) -> TrainSummary:
         psnr=last.get("held-out PSNR"),
         ssim=last.get("held-out SSIM"),
         skipped=int(loop.state.skipped),
-        state=state_sentence(rows),
+        state=describe_progress(rows),
     )

@@ -9,7 +9,7 @@ from faceswap.errors import CheckpointError, OptionsError
 from faceswap.events import Event, Saved, Summary
 from faceswap.options import Options, ProjectFolder, Steps, flag_of
 from faceswap.swap.training.options import (
-    TUNED,
+    TUNABLE,
     Batch,
     Changes,
     Losses,
@@ -17,7 +17,7 @@ from faceswap.swap.training.options import (
     Rate,
     RunName,
     TrainOptions,
-    said_of,
+    describe_options,
 )
 
 
@@ -43,7 +43,7 @@ class TuneSummary(Summary):
     def text(self) -> str:
         """One sentence for a person."""
         return (
-            f"The run {self.run!r} is asked for {said_of(self.asked)}: it says so when it has "
+            f"The run {self.run!r} is asked for {describe_options(self.asked)}: it says so when it has "
             "changed, or does so when it goes on."
         )
 
@@ -55,13 +55,13 @@ def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
     it goes on. What is not given stays.
     """
     from faceswap.project.project import Project
-    from faceswap.training.live_tuning import ask
+    from faceswap.training.live_tuning import request_change
 
-    folder = Project.open(options.project).model / options.name
-    asked: dict[str, Any] = options.model_dump(include=set(TUNED) & options.model_fields_set)
+    folder = Project.open(options.project).runs_folder / options.name
+    asked: dict[str, Any] = options.model_dump(include=set(TUNABLE) & options.model_fields_set)
     asked = {name: value for name, value in asked.items() if value is not None}
     if not asked:
-        flags = ", ".join(flag_of(TrainOptions, name) for name in TUNED)
+        flags = ", ".join(flag_of(TrainOptions, name) for name in TUNABLE)
         raise OptionsError(f"Nothing is asked for; give one of {flags}.")
     if asked.get("batch") == "auto":
         raise OptionsError("A run that trains can't look for its batch; give --batch a number.")
@@ -69,6 +69,6 @@ def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
         raise CheckpointError(
             f"There is no run {options.name!r} in {options.project}; begin it by 'faceswap train'."
         )
-    ask(folder, asked)
+    request_change(folder, asked)
     yield Saved(what="request", path=folder)
     return TuneSummary(run=options.name, asked=asked)

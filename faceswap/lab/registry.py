@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from faceswap.io.file_types import PICTURES, VIDEOS
+from faceswap.io.file_types import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
-UseName = Literal[
+TaskName = Literal[
     "family",
     "reconstruct",
     "codes",
@@ -46,17 +46,17 @@ GROUPS: dict[Group, str] = {
 
 
 @dataclass(frozen=True)
-class Input:
+class TaskInput:
     """What a use can be given. files: the endings of files that will do; folder: whether a folder
     will."""
 
     name: str
-    files: tuple[str, ...] = VIDEOS
+    files: tuple[str, ...] = VIDEO_SUFFIXES
     folder: bool = True
 
 
 @dataclass(frozen=True)
-class Use:
+class LabTaskInfo:
     """text: what it does, in a few words. inputs: what it can be given, in order; without: what it
     takes when nothing is. strength: what that number means to it, empty where it means nothing.
     code: whether the length of the code can be chosen; size: whether the side of the pictures can;
@@ -66,7 +66,7 @@ class Use:
 
     text: str
     group: Group
-    inputs: tuple[Input, ...] = (Input("pictures"),)
+    inputs: tuple[TaskInput, ...] = (TaskInput("pictures"),)
     without: str = "bundled digits"
     strength: str = ""
     code: bool = True
@@ -76,7 +76,7 @@ class Use:
     masked: bool = False
 
     @property
-    def without_meaning(self) -> tuple[str, ...]:
+    def ignored_options(self) -> tuple[str, ...]:
         """The options that mean nothing to it."""
         taken = {
             "code": self.code,
@@ -87,65 +87,67 @@ class Use:
         return tuple(name for name, means in taken.items() if not means)
 
 
-USES: dict[UseName, Use] = {
-    "family": Use("autoencoders of every kind side by side", "compress"),
-    "reconstruct": Use("a convolutional autoencoder against PCA", "compress"),
-    "codes": Use("codes of 2, 5, 16 and 32 numbers side by side", "compress", code=False),
-    "rate": Use("bytes against error, beside JPEG", "compress"),
-    "scatter": Use("pictures on a plane, beside PCA", "compress", code=False),
-    "sequence": Use("an LSTM autoencoder, row by row", "compress"),
-    "transformer": Use("a Transformer autoencoder over patches", "compress"),
-    "stacked": Use("layer after layer, then all together, then with labels", "compress"),
-    "restraint": Use(
+TASKS: dict[TaskName, LabTaskInfo] = {
+    "family": LabTaskInfo("autoencoders of every kind side by side", "compress"),
+    "reconstruct": LabTaskInfo("a convolutional autoencoder against PCA", "compress"),
+    "codes": LabTaskInfo("codes of 2, 5, 16 and 32 numbers side by side", "compress", code=False),
+    "rate": LabTaskInfo("bytes against error, beside JPEG", "compress"),
+    "scatter": LabTaskInfo("pictures on a plane, beside PCA", "compress", code=False),
+    "sequence": LabTaskInfo("an LSTM autoencoder, row by row", "compress"),
+    "transformer": LabTaskInfo("a Transformer autoencoder over patches", "compress"),
+    "stacked": LabTaskInfo("layer after layer, then all together, then with labels", "compress"),
+    "restraint": LabTaskInfo(
         "sparse, contractive and denoising codes", "compress", strength="weight of the penalties"
     ),
-    "denoise": Use(
+    "denoise": LabTaskInfo(
         "remove noise",
         "repair",
         strength="standard deviation of the noise",
         code=False,
         repairs=True,
     ),
-    "occlusion": Use("look behind two white rows", "repair", code=False, repairs=True),
-    "inpaint": Use("fill holes", "repair", code=False, repairs=True, masked=True),
-    "superres": Use(
+    "occlusion": LabTaskInfo("look behind two white rows", "repair", code=False, repairs=True),
+    "inpaint": LabTaskInfo("fill holes", "repair", code=False, repairs=True, masked=True),
+    "superres": LabTaskInfo(
         "bring back detail", "repair", strength="2 or 4 times", code=False, repairs=True
     ),
-    "colourise": Use("colours from grey", "repair", code=False, repairs=True),
-    "shift": Use("move a picture back to its place", "repair", strength="pixels"),
-    "vae": Use("a variational autoencoder, measured in nats", "compress"),
-    "generate": Use("pictures from random codes", "make"),
-    "caption": Use("pictures as a text says", "make", told=True),
-    "interpolate": Use("from one picture to another", "make"),
-    "attributes": Use(
+    "colourise": LabTaskInfo("colours from grey", "repair", code=False, repairs=True),
+    "shift": LabTaskInfo("move a picture back to its place", "repair", strength="pixels"),
+    "vae": LabTaskInfo("a variational autoencoder, measured in nats", "compress"),
+    "generate": LabTaskInfo("pictures from random codes", "make"),
+    "caption": LabTaskInfo("pictures as a text says", "make", told=True),
+    "interpolate": LabTaskInfo("from one picture to another", "make"),
+    "attributes": LabTaskInfo(
         "edit strokes, or the smile and turn of faces", "make", strength="the slider's end"
     ),
-    "retrieve": Use(
-        "find pictures like another", "find", (Input("pictures"), Input("query", PICTURES))
+    "retrieve": LabTaskInfo(
+        "find pictures like another",
+        "find",
+        (TaskInput("pictures"), TaskInput("query", PICTURE_SUFFIXES)),
     ),
-    "anomaly": Use(
+    "anomaly": LabTaskInfo(
         "find what does not belong",
         "find",
-        (Input("normal pictures"), Input("pictures or a video")),
+        (TaskInput("normal pictures"), TaskInput("pictures or a video")),
     ),
-    "series": Use(
+    "series": LabTaskInfo(
         "find faults in a series of readings",
         "find",
-        (Input("CSV file", (".csv",), folder=False),),
+        (TaskInput("CSV file", (".csv",), folder=False),),
         "made-up sensors",
         size=False,
     ),
-    "classify": Use("tell classes with few labels", "find"),
-    "translate": Use(
+    "classify": LabTaskInfo("tell classes with few labels", "find"),
+    "translate": LabTaskInfo(
         "A's pictures as if of B",
         "make",
-        (Input("A"), Input("B"), Input("truth")),
+        (TaskInput("A"), TaskInput("B"), TaskInput("truth")),
         "digits by night",
     ),
-    "sound": Use(
+    "sound": LabTaskInfo(
         "denoise sound",
         "repair",
-        (Input("WAV file", (".wav",), folder=False),),
+        (TaskInput("WAV file", (".wav",), folder=False),),
         "made-up sounds",
         "dB of the test",
         code=False,

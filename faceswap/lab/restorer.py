@@ -10,11 +10,11 @@ from torch.nn import functional
 
 from faceswap.autoencoder.losses import luma
 from faceswap.autoencoder.unet import with_holes
-from faceswap.background import Reports, unheard
-from faceswap.device_support import AREAS, anywhere
+from faceswap.background import ReportProgress, no_report
+from faceswap.device_support import AREAS, with_cpu_fallback
 from faceswap.errors import OptionsError
 from faceswap.lab.framework.models import RepairConfig
-from faceswap.training.precision import half_precision
+from faceswap.training.precision import model_autocast
 
 Image = NDArray[np.uint8]
 
@@ -56,7 +56,7 @@ class Restorer:
         return round(self.config.strength) if self.config.use == "superres" else 1
 
     @torch.inference_mode()
-    def restore(self, frame: Image, report: Reports = unheard) -> Image:
+    def restore(self, frame: Image, report: ReportProgress = no_report) -> Image:
         """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3). report: hears of each tile."""
         x = torch.from_numpy(frame.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
         seen, planes = self._seen(x)
@@ -96,36 +96,36 @@ class Restorer:
         ratio = self.config.size / min(height, width)
         size = (round(height * ratio), round(width * ratio))
         share, small = (
-            anywhere(AREAS, partial(functional.interpolate, size=size, mode="area"), t)
+            with_cpu_fallback(AREAS, partial(functional.interpolate, size=size, mode="area"), t)
             for t in (1 - hole, x * (1 - hole))
         )
         small = small / share.clamp(min=1e-3)
-        with half_precision(self.model, x.device):
+        with model_autocast(self.model, x.device):
             made = self.model(with_holes(small, (share < 0.5).to(x)))
         large = functional.interpolate(made, (height, width), mode="bicubic", align_corners=False)
         rest = with_holes(x - large, hole)[:, :-1]
         return torch.where(hole > 0, large + rest, x)
 
-    def _tiled(self, x: Tensor, report: Reports) -> Tensor:
+    def _tiled(self, x: Tensor, report: ReportProgress) -> Tensor:
         """The net over (N, I, H, W), tile by tile: (N, C, H, W)."""
         height, width = x.shape[2:]
         total = x.new_zeros(len(x), self.config.channels, height, width)
         weights = x.new_zeros(1, 1, height, width)
-        tops, lefts = (starts(side, self.tile, self.overlap) for side in (height, width))
+        tops, lefts = (tile_starts(side, self.tile, self.overlap) for side in (height, width))
         for row, top in enumerate(tops):
             for column, left in enumerate(lefts):
                 report(row * len(lefts) + column, len(tops) * len(lefts))
                 part = x[:, :, top : top + self.tile, left : left + self.tile]
-                window = feather(part.shape[2], part.shape[3], self.overlap).to(x)
+                window = blend_weights(part.shape[2], part.shape[3], self.overlap).to(x)
                 place = (..., slice(top, top + self.tile), slice(left, left + self.tile))
-                with half_precision(self.model, x.device):
+                with model_autocast(self.model, x.device):
                     made = self.model(part)
                 total[place] += made * window
                 weights[place] += window
         return total / weights
 
 
-def starts(length: int, tile: int, overlap: int) -> list[int]:
+def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     """Where tiles begin that cover ``length``, each overlapping the one before by ``overlap``
     or more; the last ends at the end."""
     if length <= tile:
@@ -134,7 +134,7 @@ def starts(length: int, tile: int, overlap: int) -> list[int]:
     return [*range(0, length - tile, step), length - tile]
 
 
-def feather(height: int, width: int, overlap: int) -> Tensor:
+def blend_weights(height: int, width: int, overlap: int) -> Tensor:
     """Weights (1, 1, height, width) that rise from nearly 0 at the edges over ``overlap``."""
 
     def ramp(length: int) -> Tensor:

@@ -16,14 +16,14 @@ from faceswap.errors import (
     OptionsError,
     OutputError,
 )
-from faceswap.faces.crop_stats import Measures
+from faceswap.faces.crop_stats import CropStats
 from faceswap.faces.exclusion import EXCLUDED, exclude, restore
-from faceswap.faces.index import staged
-from faceswap.faces.index_browser import COLUMNS, Browser
+from faceswap.faces.index import staged_key
+from faceswap.faces.index_browser import COLUMNS, IndexBrowser
 from faceswap.options import Side
-from faceswap.preview.session import Studio, encoded
+from faceswap.preview.session import PreviewSession, encode_jpeg
 from faceswap.project.project import Project
-from faceswap.swap.compositing.options import Look
+from faceswap.swap.compositing.options import BlendOptions
 
 Values = dict[str, JsonValue]
 
@@ -31,14 +31,14 @@ LOW_PRESENCE = 0.6
 """A face seen with less than this is worth a look."""
 
 
-class Answers:
+class PreviewServer:
     """Answers questions about the project in a folder, which need not exist at first."""
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self._folder = folder
-        self.studio = Studio(folder, device)
-        self._browser = Browser(folder / "index.sqlite", Project(folder).rows)
-        self._measures = Measures(folder)
+        self.studio = PreviewSession(folder, device)
+        self._browser = IndexBrowser(folder / "index.sqlite", Project(folder).index_key)
+        self._measures = CropStats(folder)
         self._told: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class Answers:
     def on_relink(self, side: Side, path: str) -> Values:
         """Say where a side's footage is now; it must be the same file."""
         project = Project.open(self._folder)
-        if not project.is_video(side, Path(path)):
+        if not project.is_same_video(side, Path(path)):
             raise InputError(
                 f"{Path(path).name} is other footage than {side.upper()} was made of; make a new "
                 "project for it."
@@ -83,9 +83,13 @@ class Answers:
         self._mend(project)
         sides: Values = {"a": self._side(project, "a"), "b": self._side(project, "b")}
         runs: list[JsonValue] = [
-            _run(folder) for folder in _folders(project.model) if any(folder.glob("step-*"))
+            _run(folder) for folder in _folders(project.runs_folder) if any(folder.glob("step-*"))
         ]
-        out = sorted(project.out.glob("*.*"), key=_changed) if project.out.is_dir() else []
+        out = (
+            sorted(project.output_folder.glob("*.*"), key=_changed)
+            if project.output_folder.is_dir()
+            else []
+        )
         videos: list[JsonValue] = [
             str(p) for p in out if p.suffix.lower() in (".mp4", ".mov", ".mkv", ".m4v")
         ]
@@ -94,12 +98,12 @@ class Answers:
     def _mend(self, project: Project) -> None:
         """Have an index that is lost made anew, in memory where it can't be on disk."""
         self._browser.read_instead(None)
-        index = project.reading()
+        index = project.open_index_read_only()
         if not index.repairs:
             index.close()
             return
         try:
-            with project.index() as made:
+            with project.open_index() as made:
                 self.studio.notices += made.repairs
         except OutputError:
             if index.repairs != self._told:
@@ -139,7 +143,7 @@ class Answers:
             "frames": footage.reader.info.frames,
             "rate": float(footage.reader.info.rate),
             "size": [found.image.shape[1], found.image.shape[0]],
-            "image": _text(encoded(found.image, width, height)),
+            "image": _text(encode_jpeg(found.image, width, height)),
             "faces": faces,
         }
 
@@ -147,10 +151,10 @@ class Answers:
         self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
     ) -> Values:
         """A frame of A with B's face, as conversion makes it where ``look`` is asked for."""
-        options = Look(**look)
+        options = BlendOptions(**look)
         began = time.perf_counter()
         made = self.studio.swapped(frame, run, options)
-        picture = _text(encoded(made.image, width, height))
+        picture = _text(encode_jpeg(made.image, width, height))
         return {
             "frame": made.frame,
             "image": picture,
@@ -173,19 +177,19 @@ class Answers:
         """The face that a running extraction wrote last."""
         project = Project(self._folder)
         anew = project.generation(side) + 1
-        folder = project.staging(side, anew)
-        last = self._browser.last_seen(staged(side, anew))
+        folder = project.staging_folder(side, anew)
+        last = self._browser.last_seen(staged_key(side, anew))
         if last is None:
-            folder, last = project.faces(side), self._browser.last_seen(side)
+            folder, last = project.crops_folder(side), self._browser.last_seen(side)
         return {} if last is None else {"frame": last[0], "path": str(folder / last[1])}
 
     def on_faces(self, side: Side) -> Values:
         """All crops: names by line, and base64 of float32 (N, columns)."""
         project = Project.open(self._folder)
-        folder = project.faces(side)
+        folder = project.crops_folder(side)
         table = self._browser.table(side, folder)
         place = COLUMNS.index("blur")
-        known = self._measures.known(project.rows(side), folder, table.names)
+        known = self._measures.known(project.index_key(side), folder, table.names)
         table.values[:, place : place + 2] = known
         return {
             "folder": str(folder),
@@ -198,22 +202,24 @@ class Answers:
     def on_measure(self, side: Side, names: list[str], seconds: float = 0.25) -> Values:
         """Blur and brightness of the first of ``names``, as many as fit into ``seconds``."""
         project = Project.open(self._folder)
-        values = self._measures.measure(project.rows(side), project.faces(side), names, seconds)
+        values = self._measures.measure(
+            project.index_key(side), project.crops_folder(side), names, seconds
+        )
         return {"count": len(values), "values": _text(np.array(values, np.float32).tobytes())}
 
     def on_exclude(self, side: Side, names: list[str]) -> Values:
         """Take crops out of training."""
-        moved = exclude(Project.open(self._folder).faces(side), names)
+        moved = exclude(Project.open(self._folder).crops_folder(side), names)
         return {"moved": list[JsonValue](moved)}
 
     def on_restore(self, side: Side, names: list[str]) -> Values:
         """Bring excluded crops back."""
-        moved = restore(Project.open(self._folder).faces(side), names)
+        moved = restore(Project.open(self._folder).crops_folder(side), names)
         return {"moved": list[JsonValue](moved)}
 
     def on_metrics(self, run: str, points: int = 2000) -> Values:
         """The curves of a run, thinned, its state in plain language and its previews."""
-        from faceswap.training.metrics_log import read_metrics, state_sentence
+        from faceswap.training.metrics_log import describe_progress, read_metrics
 
         folder = self._folder / "model" / run
         rows = read_metrics(folder / "metrics.jsonl")
@@ -226,7 +232,7 @@ class Answers:
         seconds = rows[-1]["seconds"] if rows else 0.0
         return {
             "series": series,
-            "state": state_sentence(rows),
+            "state": describe_progress(rows),
             "previews": previews,
             "seconds": seconds,
         }
@@ -236,14 +242,14 @@ class Answers:
 
         Without a batch it is the preset's own.
         """
-        from faceswap.preview.step_cost import estimate
+        from faceswap.preview.step_cost import estimate_step_cost
         from faceswap.swap.model.presets import PRESETS
-        from faceswap.swap.training.options import LEARNING
+        from faceswap.swap.training.options import PRESET_DEFAULTS
 
         known = next((name for name in PRESETS if name == preset), None)
         if known is None:
             raise OptionsError(f"There is no preset {preset!r}.")
-        return dict(estimate(known, batch or LEARNING[known][1]))
+        return dict(estimate_step_cost(known, batch or PRESET_DEFAULTS[known][1]))
 
     def on_snapshot(self, run: str) -> Values:
         """Keep a copy of a run's newest checkpoint that later saves do not push out."""
@@ -267,7 +273,7 @@ class Answers:
         except FaceswapError as error:
             known["problem"] = str(error)
         complete, frames, faces, tracks = self._browser.summary(side)
-        folder = project.faces(side)
+        folder = project.crops_folder(side)
         return known | {
             "complete": complete,
             "looked_at": frames,

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from faceswap.errors import InputError, OutputError
 from faceswap.project.project import Project
-from faceswap.swap.compositing.options import Look
+from faceswap.swap.compositing.options import BlendOptions
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from faceswap.swap.compositing.color_smoothing import Tones
-    from faceswap.swap.compositing.swapper import Placed, Swapper
+    from faceswap.swap.compositing.color_smoothing import ColorHistory
+    from faceswap.swap.compositing.swapper import AlignedFace, Swapper
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.video.reader import Frame
 
@@ -37,7 +37,7 @@ _FACES_KEPT = 16
 _Mark = tuple[str, int, int, int]
 
 
-class Footage:
+class FrameReader:
     """Frames of one video by number; the next ones come cheaply."""
 
     def __init__(self, path: Path) -> None:
@@ -96,7 +96,7 @@ class Footage:
             back *= 2
 
 
-class Remembering:
+class CachedModel:
     """A model that answers the same question twice for the price of once.
 
     While only the blending changes, the network's picture of a face stays the same.
@@ -130,7 +130,7 @@ class Remembering:
 
 
 @dataclass(frozen=True)
-class Swapped:
+class PreviewFrame:
     """A frame of A with B's face.
 
     frame: its number, the last one's where the clip is shorter than was asked for. image: uint8
@@ -148,21 +148,21 @@ class _Loaded:
 
     path: Path
     seen: tuple[_Mark, ...]
-    model: Remembering
+    model: CachedModel
     device: "torch.device"
 
 
-class Studio:
+class PreviewSession:
     """A project's pictures; holds the videos and the model open between them."""
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.folder, self._device = folder, device
-        self._footage: dict[tuple[Path, int], Footage] = {}
+        self._footage: dict[tuple[Path, int], FrameReader] = {}
         self._loaded: _Loaded | None = None
-        self._places: dict[int, list[Placed]] = {}
+        self._places: dict[int, list[AlignedFace]] = {}
         self._placed_for: tuple[object, ...] = ()
         self.notices: list[str] = []
-        self._tones: Tones | None = None
+        self._tones: ColorHistory | None = None
         self._tones_for: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
@@ -172,7 +172,7 @@ class Studio:
         for footage in self._footage.values():
             footage.close()
 
-    def footage(self, path: Path) -> Footage:
+    def footage(self, path: Path) -> FrameReader:
         """The video at ``path``, opened; raises InputError when it cannot be."""
         # A file that a job wrote anew is another one, though the open one can still be read.
         which = path, path.stat().st_mtime_ns if path.exists() else 0
@@ -180,7 +180,7 @@ class Studio:
         if known is None:
             while len(self._footage) >= 4:
                 self._footage.pop(next(iter(self._footage))).close()
-            known = self._footage[which] = Footage(path)
+            known = self._footage[which] = FrameReader(path)
         return known
 
     def release(self, path: Path) -> None:
@@ -188,22 +188,22 @@ class Studio:
         for which in [which for which in self._footage if which[0] == path]:
             self._footage.pop(which).close()
 
-    def swapped(self, number: int, run: str, look: Look) -> Swapped:
+    def swapped(self, number: int, run: str, look: BlendOptions) -> PreviewFrame:
         """Frame ``number`` of A with B's face, as conversion with this ``look`` writes it.
 
         ``notices`` grows by what the user should know. Raises ProjectError, InputError or
         CheckpointError where footage or model are missing.
         """
-        from faceswap.swap.compositing.color_smoothing import Tones
+        from faceswap.swap.compositing.color_smoothing import ColorHistory
         from faceswap.swap.compositing.swapper import Swapper
 
         project = Project.open(self.folder)
         footage = self.footage(project.video("a"))
-        loaded = self._load(project.model / run)
-        self._place(project, loaded.model.resolution, look.smooth)
-        which = (loaded.path, loaded.seen, self._placed_for, look.outline)
+        loaded = self._load(project.runs_folder / run)
+        self._place(project, loaded.model.resolution, look.alignment_smoothing)
+        which = (loaded.path, loaded.seen, self._placed_for, look.mask_outline)
         if self._tones is None or which != self._tones_for:
-            self._tones, self._tones_for = Tones(), which
+            self._tones, self._tones_for = ColorHistory(), which
         with Swapper(loaded.model, loaded.device, look, self._tones) as swapper:
             # Frames before come first: the footage is then gone through once.
             self._learn(swapper, footage, number, look)
@@ -212,20 +212,22 @@ class Studio:
                 self._learn(swapper, footage, frame.index, look)
             faces = self._places.get(frame.index, [])
             image = swapper.swap([frame.image], [faces])[0]
-        return Swapped(frame.index, image, len(faces))
+        return PreviewFrame(frame.index, image, len(faces))
 
     def nearest_face(self, number: int) -> int | None:
         """The frame nearest to ``number`` of those in which faces are known, after a swap."""
         return min(self._places, key=lambda frame: abs(frame - number), default=None)
 
-    def _learn(self, swapper: "Swapper", footage: Footage, number: int, look: Look) -> None:
+    def _learn(
+        self, swapper: "Swapper", footage: FrameReader, number: int, look: BlendOptions
+    ) -> None:
         """Learn the tones of the frames before ``number`` that count for those in it."""
         from faceswap.swap.compositing.color_smoothing import anchors_before
 
         assert self._tones is not None
         work = {
-            before: [face for face in faces if not self._tones.knows(face)]
-            for before, faces in anchors_before(self._places, number, look.steady).items()
+            before: [face for face in faces if not self._tones.has_shift(face)]
+            for before, faces in anchors_before(self._places, number, look.color_smoothing).items()
         }
         work = {before: faces for before, faces in work.items() if faces}
         if work:
@@ -233,7 +235,7 @@ class Studio:
         numbers = [*work]
         for start in range(0, len(numbers), _AT_A_TIME):
             some = numbers[start : start + _AT_A_TIME]
-            swapper.learn([footage.frame(n).image for n in some], [work[n] for n in some])
+            swapper.measure_colors([footage.frame(n).image for n in some], [work[n] for n in some])
 
     def _load(self, run: Path) -> _Loaded:
         """The newest model of ``run``; nothing is read where its files are as they were."""
@@ -251,18 +253,18 @@ class Studio:
             device = pick_device(self._device)
             model, path, problems = newest_model(run, device)
             seen = since(path)
-            self._loaded = _Loaded(path, seen, Remembering(model), device)
+            self._loaded = _Loaded(path, seen, CachedModel(model), device)
             self.notices += problems
         return self._loaded
 
     def _place(self, project: Project, resolution: int, smooth: float) -> None:
-        from faceswap.swap.compositing.face_placement import placed_faces
+        from faceswap.swap.compositing.face_placement import place_faces
 
-        key = (resolution, smooth, project.rows("a"), self._state())
+        key = (resolution, smooth, project.index_key("a"), self._state())
         if key != self._placed_for:
-            with project.reading() as opened, opened.snapshot():
-                self.notices += project.usable(opened, "a")
-                self._places, _ = placed_faces(opened, "a", resolution, smooth)
+            with project.open_index_read_only() as opened, opened.snapshot():
+                self.notices += project.extraction_warnings(opened, "a")
+                self._places, _ = place_faces(opened, "a", resolution, smooth)
             self._placed_for = (*key[:3], self._state())
 
     def _state(self) -> tuple[int, ...]:
@@ -279,7 +281,7 @@ def _mark(path: Path) -> _Mark:
     return str(path), known.st_size, known.st_mtime_ns, known.st_ino
 
 
-def encoded(image: Image, width: int = 0, height: int = 0) -> bytes:
+def encode_jpeg(image: Image, width: int = 0, height: int = 0) -> bytes:
     """``image`` as JPEG, scaled down to fit ``width`` × ``height`` where these are given."""
     import cv2
 

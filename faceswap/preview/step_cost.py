@@ -4,16 +4,16 @@ import time
 
 import torch
 
-from faceswap.device_support import moved
+from faceswap.device_support import to_device
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import Preset, config_of
 from faceswap.swap.model.stats import step_memory
-from faceswap.training.precision import fastest_precision, half_precision, pick_device
+from faceswap.training.precision import fastest_precision, model_autocast, pick_device
 
 _FACES = 4
 
 
-def estimate(preset: Preset, batch: int, device: str = "auto") -> dict[str, float]:
+def estimate_step_cost(preset: Preset, batch: int, device: str = "auto") -> dict[str, float]:
     """Seconds a step and mebibytes, for ``batch`` faces a side.
 
     The time is measured on a few faces; the memory is that of all tensors there are at once in a
@@ -21,12 +21,12 @@ def estimate(preset: Preset, batch: int, device: str = "auto") -> dict[str, floa
     """
     where = pick_device(device)
     config = config_of(preset)
-    model = moved(SwapModel(config), where)
+    model = to_device(SwapModel(config), where)
     faces = torch.rand(_FACES, 3, config.resolution, config.resolution, device=where)
 
     def seconds() -> float:
         began = time.perf_counter()
-        with half_precision(model, where):
+        with model_autocast(model, where):
             (a, _), (b, _) = model({"a": faces, "b": faces}).values()
         torch.autograd.backward(a.float().mean() + b.float().mean())
         if where.type == "cuda":
@@ -36,7 +36,7 @@ def estimate(preset: Preset, batch: int, device: str = "auto") -> dict[str, floa
     seconds()  # what is made once is made in the first step
     return {
         "seconds": seconds() * batch / _FACES,
-        "memory": step_memory(config, batch, fastest_precision(where)).most / 2**20,
+        "memory": step_memory(config, batch, fastest_precision(where)).peak / 2**20,
         "parameters": sum(p.numel() for p in model.parameters()) / 1e6,
         "resolution": config.resolution,
     }

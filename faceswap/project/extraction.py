@@ -8,15 +8,15 @@ from typing import Any
 
 from faceswap.errors import OutputError, ProjectError
 from faceswap.faces.crop_recovery import named_crops
-from faceswap.faces.crops import crop_place
-from faceswap.faces.index import Clip, FaceIndex, staged
-from faceswap.faces.index_recovery import Known, unwritten_from
+from faceswap.faces.crops import parse_crop_name
+from faceswap.faces.index import Clip, FaceIndex, staged_key
+from faceswap.faces.index_recovery import ExtractionRecord, first_unwritten_frame
 from faceswap.options import Side
 from faceswap.project.project import Project, fingerprint
 
 
 @dataclass(frozen=True)
-class Work:
+class ExtractionWork:
     """What is to be extracted: the rows and the folder it goes to, and the clip as it is so far.
 
     generation: the one that takes the place of the side's own at the end; None where the rows
@@ -29,12 +29,12 @@ class Work:
     generation: int | None = None
 
 
-def check_same(
+def check_same_extraction(
     project: Project, side: Side, video: Path, settings: Mapping[str, Any], clip: Clip
 ) -> None:
     """Raise ProjectError when ``clip`` is of other footage or was made with other settings."""
     name = side.upper()
-    if clip.footage not in (None, fingerprint(video)) or not project.is_video(side, video):
+    if clip.footage not in (None, fingerprint(video)) or not project.is_same_video(side, video):
         raise ProjectError(
             f"{name} in {project.folder} is other footage; replace it by "
             f"'faceswap extract --side {side} --redo', or name another project."
@@ -48,80 +48,80 @@ def check_same(
         )
 
 
-def begin(
+def begin_extraction(
     project: Project,
     index: FaceIndex,
     side: Side,
     video: Path,
     settings: Mapping[str, Any],
     batch: int,
-) -> Work:
+) -> ExtractionWork:
     """Begin to extract a side, or go on with it.
 
     batch: frames whose crops may have been written without their rows. Raises ProjectError as
     ``check_same``, OutputError when the project cannot be written.
     """
-    clip, folder = index.clip(side), project.faces(side)
+    clip, folder = index.clip(side), project.crops_folder(side)
     noted = {**settings, "footage": fingerprint(video)}
     if clip is None:
-        known = Known(folder, settings=settings, generation=project.generation(side))
-        project.note(side, video, known)
+        known = ExtractionRecord(folder, settings=settings, generation=project.generation(side))
+        project.record_extraction(side, video, known)
         _make(folder)
-        index.start(side, noted)
-        return Work(side, folder, Clip(noted, {}, complete=False))
-    check_same(project, side, video, settings, clip)
+        index.reset_side(side, noted)
+        return ExtractionWork(side, folder, Clip(noted, {}, complete=False))
+    check_same_extraction(project, side, video, settings, clip)
     project.set_video(side, video)
     if clip.complete:
-        return Work(side, folder, clip)
-    lost = _lost(project.known(side), clip, batch)
+        return ExtractionWork(side, folder, clip)
+    lost = _lost(project.extraction_record(side), clip, batch)
     if lost and clip.next is None:
-        index.start(side, noted, lost)
+        index.reset_side(side, noted, lost)
         clip = Clip(noted, {}, complete=False)
-    return Work(side, folder, replace(clip, state=clip.state | lost))
+    return ExtractionWork(side, folder, replace(clip, state=clip.state | lost))
 
 
-def begin_anew(
+def begin_reextraction(
     project: Project, index: FaceIndex, side: Side, video: Path, settings: Mapping[str, Any]
-) -> Work:
+) -> ExtractionWork:
     """Begin to extract a side's next generation, or go on with it where that broke off.
 
     Raises OutputError when the project cannot be written.
     """
     generation = project.generation(side) + 1
-    rows, folder = staged(side, generation), project.staging(side, generation)
+    rows, folder = staged_key(side, generation), project.staging_folder(side, generation)
     noted = {**settings, "footage": fingerprint(video)}
     clip = index.clip_of(rows)
     if clip is None or clip.settings != noted or not folder.is_dir():
         # In this order: whatever a kill leaves of it is begun anew again.
-        index.forget(rows)
+        index.delete_rows(rows)
         try:
             if folder.exists():
                 shutil.rmtree(folder)
         except OSError as error:
             raise OutputError(f"Cannot remove {folder}: {error.strerror or error}.") from error
         _make(folder)
-        index.start(rows, noted)
+        index.reset_side(rows, noted)
         clip = Clip(noted, {}, complete=False)
-    return Work(rows, folder, clip, generation)
+    return ExtractionWork(rows, folder, clip, generation)
 
 
-def in_the_way(project: Project, index: FaceIndex, side: Side) -> bool:
+def has_foreign_crops(project: Project, index: FaceIndex, side: Side) -> bool:
     """Whether crops of other footage, named as ours would be, lie where a side is to begin."""
-    return index.clip(side) is None and any(named_crops(project.faces(side)))
+    return index.clip(side) is None and any(named_crops(project.crops_folder(side)))
 
 
-def _lost(known: Known, clip: Clip, batch: int) -> dict[str, Any]:
+def _lost(known: ExtractionRecord, clip: Clip, batch: int) -> dict[str, Any]:
     """What must be known to go on with a clip of which rows were lost; empty if none were.
 
     written: see ``Clip``. sure: the crops were made with the settings that are known.
     """
     if clip.written is not None:
         return {"written": clip.written, "sure": clip.state.get("sure", "every" in clip.settings)}
-    places = (crop_place(path.name) for path in named_crops(known.folder))
+    places = (parse_crop_name(path.name) for path in named_crops(known.folder))
     last = max((place[0] for place in places if place), default=-1)
     if known.frames is None and last < (clip.next or 0) + batch:
         return {}
-    return {"written": unwritten_from(known, last), "sure": True}
+    return {"written": first_unwritten_frame(known, last), "sure": True}
 
 
 def _make(folder: Path) -> None:

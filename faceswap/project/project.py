@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.errors import InputError, OutputError, ProjectError
-from faceswap.faces.index import FaceIndex, staged
-from faceswap.faces.index_recovery import Known, open_index
-from faceswap.io.atomic import locked
+from faceswap.faces.index import FaceIndex, staged_key
+from faceswap.faces.index_recovery import ExtractionRecord, open_index
+from faceswap.io.atomic import file_lock
 from faceswap.options import Side
-from faceswap.project.settings_file import NAME, SettingsFile, is_ours
+from faceswap.project.settings_file import NAME, SettingsFile, is_project_file
 
 STAGING = ".new"
 """Folder in ``faces`` in which a side is extracted anew until all of it is there."""
@@ -67,7 +67,7 @@ class Project:
         project = cls(folder)
         try:
             # Another process that makes the same project puts its settings there first.
-            if folder.is_dir() and any(not is_ours(path) for path in folder.iterdir()):
+            if folder.is_dir() and any(not is_project_file(path) for path in folder.iterdir()):
                 if (folder / NAME).is_file():
                     return cls.open(folder)
                 raise ProjectError(
@@ -79,17 +79,17 @@ class Project:
         project._file.make()
         return cls.open(folder)
 
-    def faces(self, side: Side) -> Path:
+    def crops_folder(self, side: Side) -> Path:
         """Folder of one side's crops."""
         generation = self.generation(side)
         if generation > 1:
             # New ones that are complete, but not yet moved to their place.
-            new = self.staging(side, generation)
+            new = self.staging_folder(side, generation)
             if new.is_dir():
                 return new
         return self.folder / "faces" / side
 
-    def staging(self, side: str, generation: int) -> Path:
+    def staging_folder(self, side: str, generation: int) -> Path:
         """Where the crops of a side's next generation are made."""
         return self.folder / "faces" / STAGING / f"{side}-{generation}"
 
@@ -98,42 +98,42 @@ class Project:
         entry = self._file.side(side)
         return int(entry.get("generation", 1)) if entry else 1
 
-    def rows(self, side: str) -> str:
+    def index_key(self, side: str) -> str:
         """The name of a side's rows in the index until they are moved to the side's own."""
         generation = self.generation(side)
-        return staged(side, generation) if generation > 1 else side
+        return staged_key(side, generation) if generation > 1 else side
 
     @property
     def _file(self) -> SettingsFile:
         return SettingsFile(self.folder)
 
     @property
-    def model(self) -> Path:
+    def runs_folder(self) -> Path:
         """Folder of the training runs."""
         return self.folder / "model"
 
     @property
-    def out(self) -> Path:
+    def output_folder(self) -> Path:
         """Folder of conversions for which no other place was named."""
         return self.folder / "out"
 
-    def index(self) -> FaceIndex:
+    def open_index(self) -> FaceIndex:
         """The index, opened to be written; the caller closes it.
 
         Where it was lost or damaged it was made anew, of which its ``repairs`` tell.
         """
         return open_index(self.folder / "index.sqlite", self._known(), write=True)
 
-    def reading(self) -> FaceIndex:
+    def open_index_read_only(self) -> FaceIndex:
         """As ``index``, but nothing is changed, and the folder may be read-only."""
         return open_index(self.folder / "index.sqlite", self._known(), write=False)
 
-    def known(self, side: Side) -> Known:
+    def extraction_record(self, side: Side) -> ExtractionRecord:
         """What is known of a side besides its index."""
         return self._known()[side]
 
     @contextmanager
-    def extracting(self, side: Side) -> Iterator[None]:
+    def hold_side(self, side: Side) -> Iterator[None]:
         """Hold a side, so that no other process extracts it meanwhile.
 
         The system lets go of it with the process. All else can be done with the project. Raises
@@ -143,7 +143,7 @@ class Project:
             f"The faces of {side.upper()} in {self.folder} are being extracted already; wait for "
             "that or stop it."
         )
-        with locked(self.folder / f".extract-{side}.lock", 0, busy):
+        with file_lock(self.folder / f".extract-{side}.lock", 0, busy):
             yield
 
     def leftovers(self, side: Side) -> bool:
@@ -151,17 +151,17 @@ class Project:
         faces, generation = self.folder / "faces", self.generation(side)
         return (
             bool(self._file.leftovers())
-            or self.staging(side, generation).is_dir()
+            or self.staging_folder(side, generation).is_dir()
             or any(faces.glob(f"{OLD}/{side}-*"))
             or any(faces.glob(f"{side}/*.part"))
         )
 
-    def tidy(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove what killed processes had begun to write to the settings.
 
         Raises OutputError when the folder cannot be written.
         """
-        self._file.tidy()
+        self._file.remove_leftovers()
 
     def video(self, side: Side) -> Path:
         """The footage of one side.
@@ -192,9 +192,9 @@ class Project:
         if entry.get("fingerprint") != named["fingerprint"]:
             named |= dict.fromkeys(("settings", "frames", "faces"))  # they were the other's
         if any(entry.get(name) != value for name, value in named.items()):
-            self._file.note(side, named)
+            self._file.update_side(side, named)
 
-    def note(self, side: Side, path: Path, known: Known) -> None:
+    def record_extraction(self, side: Side, path: Path, known: ExtractionRecord) -> None:
         """Say of what footage a side is and what is known of it, all or nothing."""
         noted: dict[str, Any] = {
             "video": str(path.absolute()),
@@ -204,14 +204,16 @@ class Project:
             "faces": known.faces,
             "generation": known.generation if known.generation > 1 else None,
         }
-        self._file.note(side, noted)
+        self._file.update_side(side, noted)
 
-    def is_video(self, side: Side, path: Path) -> bool:
+    def is_same_video(self, side: Side, path: Path) -> bool:
         """Whether ``path`` holds the footage that was named for ``side``, wherever it lies."""
         entry = self._file.side(side)
         return entry is not None and bool(entry["fingerprint"] == fingerprint(path))
 
-    def usable(self, index: FaceIndex, side: Side, *, whole: bool = False) -> list[str]:
+    def extraction_warnings(
+        self, index: FaceIndex, side: Side, *, whole: bool = False
+    ) -> list[str]:
         """What to say of the faces that ``index`` knows of a side, as they are to be used.
 
         Raises ProjectError when there are none, they are of other footage than the side's or,
@@ -242,14 +244,14 @@ class Project:
             said.append(f"The faces of {name} are not all extracted yet; {again} goes on.")
         return said
 
-    def _known(self) -> dict[str, Known]:
+    def _known(self) -> dict[str, ExtractionRecord]:
         sides: tuple[Side, ...] = ("a", "b")
         return {side: self._known_of(side) for side in sides}
 
-    def _known_of(self, side: Side) -> Known:
+    def _known_of(self, side: Side) -> ExtractionRecord:
         entry = self._file.side(side) or {}
-        return Known(
-            self.faces(side),
+        return ExtractionRecord(
+            self.crops_folder(side),
             entry.get("fingerprint"),
             dict(entry.get("settings", {})),
             entry.get("frames"),

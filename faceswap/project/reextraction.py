@@ -13,22 +13,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from faceswap.errors import OutputError
-from faceswap.faces.crops import crop_files, crop_place
+from faceswap.faces.crops import crop_files, parse_crop_name
 from faceswap.faces.exclusion import EXCLUDED, exclude, restore
-from faceswap.faces.exclusion_carry_over import left_out
-from faceswap.faces.index import FaceIndex, staged
-from faceswap.faces.index_recovery import Known
-from faceswap.io.atomic import flush_files, flush_folder, remove_parts
+from faceswap.faces.exclusion_carry_over import previously_excluded
+from faceswap.faces.index import FaceIndex, staged_key
+from faceswap.faces.index_recovery import ExtractionRecord
+from faceswap.io.atomic import fsync_files, fsync_folder, remove_partial_files
 from faceswap.options import Side
 from faceswap.project.project import OLD, STAGING, Project
 
 
-def carry_over(project: Project, index: FaceIndex, side: Side, generation: int) -> int:
+def carry_over_exclusions(project: Project, index: FaceIndex, side: Side, generation: int) -> int:
     """Exclude those new faces that were excluded or deleted before; how many.
 
     Raises OutputError when the folder cannot be written.
     """
-    old, new = project.faces(side), project.staging(side, generation)
+    old, new = project.crops_folder(side), project.staging_folder(side, generation)
     clip = index.clip(side)
     every = int(clip.settings.get("every", 1)) if clip else 1
     kept = {path.name for path in crop_files(old)}
@@ -37,24 +37,26 @@ def carry_over(project: Project, index: FaceIndex, side: Side, generation: int) 
     again = [path.name for path in crop_files(new / EXCLUDED)]
     if again:  # of a try that broke off
         restore(new, again)
-    names = left_out(index.faces(side), every, kept, index.faces(staged(side, generation)))
+    names = previously_excluded(
+        index.faces(side), every, kept, index.faces(staged_key(side, generation))
+    )
     return len(exclude(new, names)) if names else 0
 
 
-def switch(project: Project, side: Side, video: Path, known: Known) -> None:
+def activate_generation(project: Project, side: Side, video: Path, known: ExtractionRecord) -> None:
     """Make the generation that is ready in ``known.folder`` the side's own; see ``settle``.
 
     Raises OutputError when the project cannot be written; then the old one stays.
     """
     try:
-        flush_files(known.folder)  # the old crops are not deleted before the new ones are safe
-        flush_folder(known.folder)
+        fsync_files(known.folder)  # the old crops are not deleted before the new ones are safe
+        fsync_folder(known.folder)
     except OSError as error:
         raise OutputError(f"Cannot write {known.folder}: {error.strerror or error}.") from error
-    project.note(side, video, known)
+    project.record_extraction(side, video, known)
 
 
-def settle(project: Project, index: FaceIndex, side: Side, keep: int = 0) -> None:
+def finish_reextraction(project: Project, index: FaceIndex, side: Side, keep: int = 0) -> None:
     """Move a side's new generation to its place, and remove what is left of broken off work.
 
     keep: a generation that is being made. What was put among the old crops by hand is put among
@@ -63,10 +65,10 @@ def settle(project: Project, index: FaceIndex, side: Side, keep: int = 0) -> Non
     """
     generation = project.generation(side)
     faces = project.folder / "faces"
-    here, new = faces / side, project.staging(side, generation)
+    here, new = faces / side, project.staging_folder(side, generation)
     old = faces / OLD / f"{side}-{generation}"
-    rows = staged(side, generation)
-    project.tidy()
+    rows = staged_key(side, generation)
+    project.remove_leftovers()
     try:
         if new.is_dir():
             if here.exists():
@@ -77,10 +79,10 @@ def settle(project: Project, index: FaceIndex, side: Side, keep: int = 0) -> Non
             _keep_others(gone, here, _made_by_us(index, side, rows))
             _remove(gone)
         if index.key(side) == rows:
-            index.replace(side, rows)
+            index.promote_staged(side, rows)
         _discard(faces, index, side, keep)
         for folder in (here, here / EXCLUDED, faces / STAGING / f"{side}-{keep}"):
-            remove_parts(folder)
+            remove_partial_files(folder)
     except OSError as error:
         raise OutputError(f"Cannot tidy up {faces}: {error.strerror or error}.") from error
 
@@ -88,8 +90,8 @@ def settle(project: Project, index: FaceIndex, side: Side, keep: int = 0) -> Non
 def _discard(faces: Path, index: FaceIndex, side: Side, keep: int) -> None:
     """Remove what was made of generations that never came to their end."""
     for name in index.stages(side):
-        if name != staged(side, keep):
-            index.forget(name)
+        if name != staged_key(side, keep):
+            index.delete_rows(name)
     for folder in (faces / STAGING).glob(f"{side}-*"):
         if folder.name != f"{side}-{keep}":
             shutil.rmtree(folder)
@@ -101,12 +103,12 @@ def _discard(faces: Path, index: FaceIndex, side: Side, keep: int) -> None:
 def _made_by_us(index: FaceIndex, side: Side, rows: str) -> Callable[[str], bool]:
     """Whether a file among the old crops is one that extraction made."""
     if index.key(side) != rows:  # the old rows were lost
-        return lambda name: name.endswith(".part") or crop_place(name) is not None
-    names, clip = index.crops_of(side), index.clip_of(side)
+        return lambda name: name.endswith(".part") or parse_crop_name(name) is not None
+    names, clip = index.crop_names(side), index.clip_of(side)
     first = None if clip is None or clip.complete else clip.next
 
     def ours(name: str) -> bool:
-        place = crop_place(name)
+        place = parse_crop_name(name)
         beyond = place is not None and first is not None and place[0] >= first
         return name in names or beyond or name.endswith(".part")
 

@@ -14,7 +14,7 @@ from typing import Any
 import tomli_w
 
 from faceswap.errors import ProjectError
-from faceswap.io.atomic import locked, remove_parts, write_whole
+from faceswap.io.atomic import file_lock, remove_partial_files, write_atomically
 from faceswap.options import Side
 
 FORMAT = 1
@@ -24,7 +24,7 @@ _WAIT = 20.0
 """Seconds to wait for another write, of which each takes milliseconds."""
 
 
-def is_ours(path: Path) -> bool:
+def is_project_file(path: Path) -> bool:
     """Whether a file is one that making a project begins with."""
     return path.name.startswith(NAME) or path.name == _LOCK
 
@@ -82,7 +82,7 @@ class SettingsFile:
             raise ProjectError(f"{self.path} is damaged: what it says of {side} cannot be read.")
         return entry
 
-    def note(self, side: Side, values: dict[str, Any]) -> None:
+    def update_side(self, side: Side, values: dict[str, Any]) -> None:
         """Change what is said of one side, whatever others change meanwhile; None removes.
 
         Raises OutputError when it cannot be written, ProjectError as ``read`` and when another
@@ -99,11 +99,11 @@ class SettingsFile:
         """What killed processes, or ones that write now, had begun to write."""
         return list(self.folder.glob(f"{NAME}.*.part"))
 
-    def tidy(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove what killed processes had begun to write; raises as ``note``."""
         if self.leftovers():
             with self._writing():
-                remove_parts(self.folder, f"{NAME}.*.part")
+                remove_partial_files(self.folder, f"{NAME}.*.part")
 
     def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
         with self._writing():
@@ -117,8 +117,8 @@ class SettingsFile:
             f"{self.path} is being written by another program, which does not come to an end; "
             "try again."
         )
-        with locked(self.folder / _LOCK, _WAIT, busy):
+        with file_lock(self.folder / _LOCK, _WAIT, busy):
             yield
 
     def _write(self, settings: dict[str, Any]) -> None:
-        write_whole(self.path, tomli_w.dumps(settings).encode())
+        write_atomically(self.path, tomli_w.dumps(settings).encode())

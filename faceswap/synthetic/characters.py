@@ -4,15 +4,15 @@ from faceswap.errors import OptionsError
 from faceswap.synthetic.identity import Hairs, Identity, Shape, Skin
 
 
-def identity(name: str) -> Identity:
+def character(name: str) -> Identity:
     """The member of the cast called ``name``, in any case.
 
     Raises OptionsError for an unknown name.
     """
-    found = CAST.get(name.lower())
+    found = CHARACTERS.get(name.lower())
     if found is None:
         raise OptionsError(
-            f"No rendered head is called {name!r}. The known ones are: {', '.join(CAST)}."
+            f"No rendered head is called {name!r}. The known ones are: {', '.join(CHARACTERS)}."
         )
     return found
 
@@ -385,5 +385,5 @@ _CAST = (
     ),
 )
 
-CAST: dict[str, Identity] = {person.name: person for person in _CAST}
+CHARACTERS: dict[str, Identity] = {person.name: person for person in _CAST}
 """The named heads."""

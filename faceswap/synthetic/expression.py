@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from faceswap.synthetic.face_shape import Head, bell, seated, smooth_step
-from faceswap.synthetic.template_mesh import template
+from faceswap.synthetic.face_shape import NeutralHead, bell, fit_lids_to_eyes, smooth_step
+from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import MOUTH_CORNER, STOMION, Array
 
 JAW_PIVOT = np.array([0.0, -1.2, -8.0])
@@ -54,9 +54,9 @@ EXPRESSIONS: dict[str, Expression] = {
 class Rig:
     """Moves one head. Made once per person; ``moved`` is called per frame."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: NeutralHead) -> None:
         self.head = head
-        t = template()
+        t = template_mesh()
         x, y = t.rest[:, 0], t.rest[:, 1]
         self._fields = _fields(x, y)
         self._jaw = _jaw_weights()
@@ -75,7 +75,7 @@ class Rig:
 
     def moved(self, e: Expression) -> Array:
         """The vertices (N, 3) with expression ``e``."""
-        t = template()
+        t = template_mesh()
         amounts = {
             "smile": max(e.smile, 0.0),
             "sad": max(-e.smile, 0.0),
@@ -100,7 +100,7 @@ class Rig:
             lower = (0.1 * max(shut, 0.0) + 0.22 * e.squint * (1 - max(shut, 0.0))) * self._gap
             move = np.where(t.lid_upper, upper, lower) * self._lid
             points[:, 1] += np.where(t.rest[:, 0] * side > 0, move, 0.0)
-        return seated(self.head, points)
+        return fit_lids_to_eyes(self.head, points)
 
 
 def turned_x(points: Array, pivot: Array, angle: Array | float) -> Array:
@@ -117,7 +117,7 @@ def turned_x(points: Array, pivot: Array, angle: Array | float) -> Array:
 
 def _jaw_weights() -> Array:
     """How far each vertex goes along with the jaw: 1 the lower lip and chin, 0 the skull."""
-    t = template()
+    t = template_mesh()
     ax, y = np.abs(t.rest[:, 0]), t.rest[:, 1]
     above = y - STOMION - np.maximum(0, ax - MOUTH_CORNER) * 1.0
     soft = 0.16 + 0.8 * np.maximum(0, ax - 2.0)
@@ -132,7 +132,7 @@ def _jaw_weights() -> Array:
 
 def _fields(x: Array, y: Array) -> dict[str, Array]:
     """Displacements (N, 3) of the linear parts of an expression at full strength."""
-    t = template()
+    t = template_mesh()
     ax, sign = np.abs(x), np.sign(x)
     front = smooth_step(-7.0, -3.0, t.rest[:, 2])
     up = np.where(t.lip_upper, 1.0, 0.0)

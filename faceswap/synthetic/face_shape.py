@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.synthetic.identity import Shape
-from faceswap.synthetic.template_mesh import Template, template
+from faceswap.synthetic.template_mesh import Template, template_mesh
 from faceswap.synthetic.uv import EYE, EYE_RADIUS, MOUTH_CORNER, STOMION, Array
 
 
 @dataclass(frozen=True)
-class Head:
+class NeutralHead:
     """A neutral head. points (N, 3) run over the template's vertices; eyes (2, 3): the centres
     of the left and the right eyeball; lid_seat (N,): how firmly the eyeball holds a vertex;
     lid_height (N,): how far above the eyeball it lies, in centimetres."""
@@ -45,9 +45,9 @@ def _dome(x: Array, y: Array, centre: tuple[float, float, float], radii: Array) 
     return np.asarray(np.where(d < 1, centre[2] + radii[2] * np.sqrt(np.maximum(0, 1 - d)), -50.0))
 
 
-def sculpt(shape: Shape) -> Head:
+def shape_head(shape: Shape) -> NeutralHead:
     """The neutral head of a person with this ``shape``."""
-    t = template()
+    t = template_mesh()
     x, y = t.rest[:, 0], t.rest[:, 1]
     ax = np.abs(x)
     points = t.rest.copy()
@@ -62,8 +62,8 @@ def sculpt(shape: Shape) -> Head:
     eyes[:, 0] *= 1 + 0.055 * shape.eye_spacing
     _move_features(points, t, ax, y, shape)
     seat, height = _lid_seat(t, shape)
-    head = Head(points, eyes, seat, height)
-    return Head(seated(head, points), eyes, seat, height)
+    head = NeutralHead(points, eyes, seat, height)
+    return NeutralHead(fit_lids_to_eyes(head, points), eyes, seat, height)
 
 
 def _relief(ax: Array, y: Array, shape: Shape) -> Array:
@@ -174,7 +174,7 @@ def _lid_seat(t: Template, shape: Shape) -> tuple[Array, Array]:
     return seat, height - np.clip(fold, 0, 0.2)
 
 
-def seated(head: Head, points: Array) -> Array:
+def fit_lids_to_eyes(head: NeutralHead, points: Array) -> Array:
     """``points`` (N, 3) with the lids laid onto the eyeballs."""
     out = points.copy()
     held: NDArray[np.intp] = np.flatnonzero(head.lid_seat > 0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faceswap.synthetic.head_parts import Part, grid_faces
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
-from faceswap.synthetic.uv import CHART, Array, lip_borders
+from faceswap.synthetic.uv import UV_RANGE, Array, lip_borders
 
 _LINE_S = (0.0, 2.5, 4.2, 5.5, 6.5, 7.3, 8.1, 8.9, 9.7, 10.6, 12.0, 15.0, 22.0)
 _LINE_V = (6.0, 6.2, 6.5, 5.9, 4.4, 3.0, 1.4, -1.6, -2.2, 1.6, 0.2, -5.5, -6.8)
@@ -89,9 +89,9 @@ def hair_density(
     """How dense hair is at each texel of the chart (H, W): the mask combed with strands."""
     hairs = person.hairs
     rows, columns = size
-    scale = columns / (CHART[1] - CHART[0])
-    s = CHART[0] + (np.arange(columns) + 0.5) / scale
-    v = CHART[3] - (np.arange(rows) + 0.5) / scale
+    scale = columns / (UV_RANGE[1] - UV_RANGE[0])
+    s = UV_RANGE[0] + (np.arange(columns) + 0.5) / scale
+    v = UV_RANGE[3] - (np.arange(rows) + 0.5) / scale
     wobble = fractal_noise(rng, size, 22, 3) * np.float32(0.28)
     mask = scalp(hairs.style, np.broadcast_to(s, size), v[:, None] + wobble)
     if hairs.style in ("cropped", "curly"):
@@ -181,7 +181,7 @@ def shells(person: Identity, chart: Array, place: Array) -> list[Shells]:
     return found
 
 
-def falls(person: Identity) -> list[Part]:
+def long_hair_sheets(person: Identity) -> list[Part]:
     """Sheets of long hair around the head, seen from both sides; a bun; or nothing."""
     style = person.hairs.style
     if style == "bun":

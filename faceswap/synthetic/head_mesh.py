@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from faceswap.faces.align import face_similarity
 from faceswap.synthetic import head_parts
 from faceswap.synthetic.expression import JAW_PIVOT, JAW_RANGE, Expression, Rig, turned_x
-from faceswap.synthetic.face_shape import sculpt, smooth_step
-from faceswap.synthetic.hair import falls, shells
+from faceswap.synthetic.face_shape import shape_head, smooth_step
+from faceswap.synthetic.hair import long_hair_sheets, shells
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.landmarks import forehead_vertices, landmark_vertices
 from faceswap.synthetic.rasteriser import F32, I32, vertex_normals
 from faceswap.synthetic.shading import EYE, HAIR, SKIN, WET
-from faceswap.synthetic.skin_texture import Atlas, paint, patch_texel, texel
-from faceswap.synthetic.template_mesh import template
+from faceswap.synthetic.skin_texture import Atlas, paint_skin, patch_texel, texel
+from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import Array, Index
 
 NECK = np.array([0.0, -9.5, -8.0])
@@ -42,13 +42,13 @@ class Mesh:
     normals: F32
 
 
-class Figure:
+class HeadMesh:
     """One person; making it takes about a second, ``mesh`` some milliseconds."""
 
     def __init__(self, person: Identity) -> None:
         self.person = person
-        self.atlas: Atlas = paint(person)
-        self.rig = Rig(sculpt(person.shape))
+        self.atlas: Atlas = paint_skin(person)
+        self.rig = Rig(shape_head(person.shape))
         self._parts: list[tuple[str, head_parts.Part]] = []
         self._build()
         self.landmarks = landmark_vertices(person.hairs)
@@ -57,7 +57,7 @@ class Figure:
         self._size, self._height = 1.0, 0.0
 
     def _build(self) -> None:
-        t, person = template(), self.person
+        t, person = template_mesh(), self.person
         count = len(t.chart)
         self._faces: list[Index] = [t.faces]
         self._materials = [np.full(len(t.faces), SKIN, np.int8)]
@@ -87,7 +87,7 @@ class Figure:
                 SKIN,
             )
         self._grow()
-        for number, part in enumerate(falls(person)):
+        for number, part in enumerate(long_hair_sheets(person)):
             fine = 0.2 if person.hairs.style == "bun" else 0.42
             self._add(f"fall_{number}", part, "strands", HAIR, fine, person.hairs.colour)
         self.faces: I32 = np.concatenate(self._faces).astype(np.int32)
@@ -121,7 +121,7 @@ class Figure:
     def _grow(self) -> None:
         """Add the shells of hair and beard."""
         self._shell_sources: list[tuple[slice, Index, Array]] = []
-        t, hairs = template(), self.person.hairs
+        t, hairs = template_mesh(), self.person.hairs
         for growth in shells(self.person, t.chart, t.rest):
             kept = t.faces[(growth.mask[t.faces] > 0.01).any(1)]
             used, faces = np.unique(kept, return_inverse=True)
@@ -141,7 +141,7 @@ class Figure:
                 self._top += len(used)
 
     def _skin_tint(self) -> Array:
-        t = template()
+        t = template_mesh()
         tint = np.ones((len(t.chart), 3))
         inside = np.clip(-t.lip / 0.9, 0, 1) * (t.lip < 0)
         tint *= 1 - inside[:, None] * [0.86, 0.95, 0.95]
@@ -157,7 +157,7 @@ class Figure:
     def _welded(self, count: int) -> I32:
         """Which vertices share a normal: those on both sides of the chart's seam."""
         weld = np.arange(len(self.uv), dtype=np.int32)
-        chart = template().chart
+        chart = template_mesh().chart
         for here in np.flatnonzero(chart[:count, 0] >= 21.99):
             same = np.flatnonzero(
                 (chart[:count, 0] <= -21.99) & (chart[:count, 1] == chart[here, 1])
@@ -168,7 +168,7 @@ class Figure:
     def _turn_shares(self) -> Array:
         """How far each vertex goes along with the head: 1 the head, 0 the shoulders."""
         share = np.ones(len(self.uv))
-        share[self._slices["head"]] = smooth_step(-19.5, -12.5, template().chart[:, 1])
+        share[self._slices["head"]] = smooth_step(-19.5, -12.5, template_mesh().chart[:, 1])
         for name, part in self._parts:
             if name.startswith("fall"):
                 share[self._slices[name]] = smooth_step(-19.0, -9.0, part.points[:, 1])
@@ -185,7 +185,7 @@ class Figure:
         for name, part in self._parts:
             if name.startswith("eye"):
                 number = 0 if name.endswith("left") else 1
-                place = turned(part.points, -expression.gaze_yaw, expression.gaze_pitch, 0.0)
+                place = rotated(part.points, -expression.gaze_yaw, expression.gaze_pitch, 0.0)
                 points[self._slices[name]] = place + self.rig.head.eyes[number]
             elif name.startswith("lash"):
                 points[self._slices[name]] = self._lash(head, 0 if name.endswith("left") else 1)
@@ -193,7 +193,9 @@ class Figure:
                 points[self._slices[name]] = turned_x(part.points, JAW_PIVOT, jaw)
             else:
                 points[self._slices[name]] = part.points
-        skin = vertex_normals(head.astype(np.float32), template().faces, self._weld[: len(head)])
+        skin = vertex_normals(
+            head.astype(np.float32), template_mesh().faces, self._weld[: len(head)]
+        )
         for where, used, lift in self._shell_sources:
             points[where] = head[used] + skin[used] * lift[:, None]
         points = self._posed(points, pose)
@@ -201,7 +203,7 @@ class Figure:
         normals = vertex_normals(single, self._once, self._weld)
         return Mesh(single, normals)
 
-    def align_with(self, other: "Figure") -> None:
+    def align_with(self, other: "HeadMesh") -> None:
         """Scale and raise the head so that alignment puts both faces at one place, at rest."""
         self._size, self._height = 1.0, 0.0
         theirs, mine = (face_similarity(f.front()) for f in (other, self))
@@ -222,11 +224,11 @@ class Figure:
         share = self._turn
         away = (points - NECK) * (1 + (self._size - 1) * share[:, None])
         away[:, 1] += self._height * share
-        moved = turned(away, pose.yaw * share, pose.pitch * share, pose.roll * share)
+        moved = rotated(away, pose.yaw * share, pose.pitch * share, pose.roll * share)
         return np.asarray(moved + NECK + share[:, None] * np.array(pose.shift))
 
     def _lash(self, head: Array, number: int) -> Array:
-        t = template()
+        t = template_mesh()
         ring = t.lid_rings[number, 1][: t.lid_rings.shape[2] // 2 + 1]
         base = head[ring]
         away = base - self.rig.head.eyes[number]
@@ -241,7 +243,7 @@ class Figure:
         strip = np.concatenate([base + away * 0.01, base + away * length * taper])
         return strip
 
-    def open_sky(self, share: Array) -> None:
+    def set_ambient_occlusion(self, share: Array) -> None:
         """Take over how much of the sky each vertex (N,) sees, for the ambient light."""
         occlusion = 0.12 + 0.88 * np.asarray(share) ** 0.8
         # Measured with the mouth shut, when no light comes in at all.
@@ -250,12 +252,12 @@ class Figure:
         self.occlusion = occlusion.astype(np.float32)
 
     @property
-    def casters(self) -> I32:
+    def shadow_casters(self) -> I32:
         """Faces that throw a shadow: everything but the thin outer hairs."""
         return self._once
 
 
-def turned(points: Array, yaw: Array | float, pitch: Array | float, roll: Array | float) -> Array:
+def rotated(points: Array, yaw: Array | float, pitch: Array | float, roll: Array | float) -> Array:
     """``points`` (N, 3) turned by degrees as in ``Pose``, each one number or (N,)."""
     a, b, c = np.deg2rad(yaw), np.deg2rad(-np.asarray(pitch)), np.deg2rad(-np.asarray(roll))
     x, y, z = points[:, 0], points[:, 1], points[:, 2]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faceswap.faces.align import mean_face
 from faceswap.synthetic.identity import Hairs
-from faceswap.synthetic.template_mesh import template
+from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import Array
 
 _CHIN = (0.0, -11.05)
@@ -34,7 +34,7 @@ def _mean_spots() -> Array:
 @cache
 def _skin_vertices() -> NDArray[np.int32]:
     """Vertices that points may lie on: the finely meshed front, without the inner rims."""
-    t = template()
+    t = template_mesh()
     ok = (np.abs(t.chart[:, 0]) < 9.5) & (t.lid_gap > -0.01) & (t.lip > -0.01)
     return np.flatnonzero(ok).astype(np.int32)
 
@@ -45,7 +45,7 @@ def _nearest(places: Array, *, middle: bool = False) -> NDArray[np.int32]:
     middle: of those in the plane of symmetry only.
     """
     allowed = _skin_vertices()
-    seen = template().rest[allowed, :2]
+    seen = template_mesh().rest[allowed, :2]
     if middle:
         on = np.abs(seen[:, 0]) < 0.02
         allowed, seen = allowed[on], seen[on]
@@ -55,7 +55,7 @@ def _nearest(places: Array, *, middle: bool = False) -> NDArray[np.int32]:
 
 def landmark_vertices(hairs: Hairs) -> NDArray[np.int32]:
     """The vertices (68,) of the iBUG points of a person with such brows."""
-    t, spots = template(), _mean_spots()
+    t, spots = template_mesh(), _mean_spots()
     brow = np.array(_BROW)
     along = (-brow[:, 0] - 1.25) / 4.45
     arch = 0.28 * hairs.brow_arch * np.sin(np.pi * np.clip(along * 1.15 - 0.15, 0, 1)) ** 2

@@ -34,10 +34,10 @@ from numpy.typing import NDArray
 
 from faceswap import __version__
 from faceswap.faces.face_regions import face_mask
-from faceswap.synthetic.head_mesh import Figure
+from faceswap.synthetic.head_mesh import HeadMesh
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.motion import Moment, talk
-from faceswap.synthetic.scene import LIGHTS, Camera, Frame, Scene, settle
+from faceswap.synthetic.scene import LIGHTS, Camera, Frame, Scene, bake_ambient_occlusion
 
 Picture = NDArray[np.uint8]
 
@@ -45,7 +45,7 @@ FORMAT = 1
 """Version of ``truth.json``."""
 
 
-def perfect(a: Identity, b: Identity) -> Identity:
+def perfect_swap(a: Identity, b: Identity) -> Identity:
     """The person a perfect swap of B onto A shows; see the module."""
     hairs = replace(b.hairs, style=a.hairs.style, colour=a.hairs.colour)
     shape = replace(b.shape, ear_size=a.shape.ear_size, neck_width=a.shape.neck_width)
@@ -53,10 +53,10 @@ def perfect(a: Identity, b: Identity) -> Identity:
     return replace(toned, name=f"{b.name} on {a.name}", shape=shape, hairs=hairs, clothes=a.clothes)
 
 
-def grown(person: Identity) -> Figure:
+def build_head(person: Identity) -> HeadMesh:
     """A figure of ``person``, ready to be drawn."""
-    figure = Figure(person)
-    settle(figure)
+    figure = HeadMesh(person)
+    bake_ambient_occlusion(figure)
     return figure
 
 
@@ -85,8 +85,8 @@ class Clip:
     ) -> None:
         self.person = person
         self.moments = talk(seed, frames, rate)
-        self._figure = grown(person)
-        self._swapped = grown(swapped) if swapped else None
+        self._figure = build_head(person)
+        self._swapped = build_head(swapped) if swapped else None
         if self._swapped is not None:
             self._swapped.align_with(self._figure)
         self._scene = Scene((size, size), LIGHTS[light], Camera(), background=seed, seed=seed)
@@ -98,7 +98,7 @@ class Clip:
         if self._swapped is None:
             return Shot(moment, frame)
         other = self._scene.frame(self._swapped, moment.pose, moment.expression, number)
-        return Shot(moment, frame, composed(frame.picture, other), other)
+        return Shot(moment, frame, composite_face(frame.picture, other), other)
 
     def shots(self, workers: int = 2) -> Iterator[Shot]:
         """All frames in order, drawn ahead by ``workers`` threads."""
@@ -116,7 +116,7 @@ class Clip:
                     future.cancel()
 
 
-def composed(frame: Picture, face: Frame) -> Picture:
+def composite_face(frame: Picture, face: Frame) -> Picture:
     """``face`` inside its face mask, laid into ``frame`` (H, W, 3) with a soft edge."""
     mask = face_mask(face.points, face.forehead, (frame.shape[0], frame.shape[1]))
     soft = max(1.0, frame.shape[0] / 300)
@@ -146,7 +146,7 @@ def shot_record(shot: Shot) -> dict[str, Any]:
     return record
 
 
-def document(settings: dict[str, Any], clips: dict[str, list[dict[str, Any]]]) -> str:
+def ground_truth_json(settings: dict[str, Any], clips: dict[str, list[dict[str, Any]]]) -> str:
     """The text of ``truth.json``."""
     head = {"format": FORMAT, "faceswap": __version__, **settings}
     return json.dumps({**head, "clips": clips}, separators=(",", ":")) + "\n"

@@ -24,7 +24,7 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 @compiled
-def fill(
+def rasterise(
     screen: F32, faces: I32, level: F32, uv: F32, cut: F32, depth: F32, face: I32, weights: F32
 ) -> None:
     """Draw ``faces`` (M, 3) into the buffers, nearest first.
@@ -82,7 +82,7 @@ def fill(
 
 
 @compiled
-def fill_depth(screen: F32, faces: I32, depth: F32) -> None:
+def rasterise_depth(screen: F32, faces: I32, depth: F32) -> None:
     """Draw the depth alone, without perspective and from both sides: for shadows."""
     height, width = depth.shape
     for m in range(faces.shape[0]):
@@ -139,7 +139,7 @@ def vertex_normals(points: F32, faces: I32, weld: I32) -> F32:
 
 
 @compiled
-def reduce(fine: F32, q: int, out: F32) -> None:
+def downsample(fine: F32, q: int, out: F32) -> None:
     """Tone ``fine`` (H·q, W·q, 4), linear + alpha, and average it into ``out`` (H, W, 4).
 
     The curve is a gentle shoulder for the highlights; the colours come out times alpha.

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.synthetic.expression import Expression
-from faceswap.synthetic.head_mesh import Figure, Mesh, Pose
+from faceswap.synthetic.head_mesh import HeadMesh, Mesh, Pose
 from faceswap.synthetic.noise import fractal_noise
-from faceswap.synthetic.rasteriser import F32, fill, fill_depth, reduce
+from faceswap.synthetic.rasteriser import F32, downsample, rasterise, rasterise_depth
 from faceswap.synthetic.shading import shade
 from faceswap.synthetic.uv import Array
 
@@ -104,7 +104,7 @@ def backdrop(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
     return np.asarray(shaded, np.float32)
 
 
-def settle(figure: Figure, directions: int = 48) -> None:
+def bake_ambient_occlusion(figure: HeadMesh, directions: int = 48) -> None:
     """Work out how much open sky each vertex of ``figure`` sees, at rest, into its occlusion."""
     mesh = figure.mesh(Pose(), Expression())
     total = np.zeros(len(mesh.points))
@@ -121,7 +121,7 @@ def settle(figure: Figure, directions: int = 48) -> None:
         open_sky = screen[:, 2] <= depth[place[:, 1], place[:, 0]] + 0.45
         total += cosine * open_sky
         weight += cosine
-    figure.open_sky(total / weight)
+    figure.set_ambient_occlusion(total / weight)
 
 
 def _shadow_matrix(way: Array, size: int) -> Array:
@@ -136,14 +136,14 @@ def _shadow_matrix(way: Array, size: int) -> Array:
     return np.concatenate([turn, move[:, None]], 1)
 
 
-def _seen_from(way: Array, mesh: Mesh, figure: Figure, size: int) -> tuple[F32, F32]:
+def _seen_from(way: Array, mesh: Mesh, figure: HeadMesh, size: int) -> tuple[F32, F32]:
     matrix = _shadow_matrix(way, size)
     # Written out: the order in which a matrix product adds depends on threads and memory.
     x, y, z = mesh.points.T.astype(np.float64)
     rows = [m[0] * x + m[1] * y + m[2] * z + m[3] for m in matrix]
     screen = np.stack(rows, -1).astype(np.float32)
     depth = np.full((size, size), np.inf, np.float32)
-    fill_depth(screen, figure.casters, depth)
+    rasterise_depth(screen, figure.shadow_casters, depth)
     return depth, screen
 
 
@@ -173,7 +173,7 @@ class Scene:
         y = (height - 1) / 2 - focal * (points[:, 1] - self.camera.centre[1]) / distance
         return np.stack([x, y, distance], -1).astype(np.float32)
 
-    def frame(self, figure: Figure, pose: Pose, expression: Expression, number: int = 0) -> Frame:
+    def frame(self, figure: HeadMesh, pose: Pose, expression: Expression, number: int = 0) -> Frame:
         """Draw ``figure``; ``number`` seeds the camera's noise."""
         mesh = figure.mesh(pose, expression)
         screen = self.project(mesh.points)
@@ -188,7 +188,7 @@ class Scene:
         visible = inside & (seen[:, 2] <= depth[place[:, 1], place[:, 0]] + 0.6)
         return Frame(picture, seen[:68, :2], seen[68:, :2], visible)
 
-    def _drawn(self, figure: Figure, mesh: Mesh, screen: F32) -> tuple[F32, F32]:
+    def _drawn(self, figure: HeadMesh, mesh: Mesh, screen: F32) -> tuple[F32, F32]:
         q = self.quality
         rows, columns = self.size[0] * q, self.size[1] * q
         fine = screen.copy()
@@ -197,7 +197,7 @@ class Scene:
         face = np.full((rows, columns), -1, np.int32)
         weights = np.zeros((rows, columns, 2), np.float32)
         atlas = figure.atlas
-        fill(fine, figure.faces, figure.level, figure.uv, atlas.cut, depth, face, weights)
+        rasterise(fine, figure.faces, figure.level, figure.uv, atlas.cut, depth, face, weights)
         key = np.array(self.light.key)
         shadow, _ = _seen_from(key, mesh, figure, _SHADOW)
         out = np.zeros((rows, columns, 4), np.float32)
@@ -237,7 +237,7 @@ class Scene:
         """From linear light to a frame: averaging, lens, gamma, noise."""
         q, (height, width) = self.quality, self.size
         mean = np.empty((height, width, 4), np.float32)
-        reduce(fine, q, mean)
+        downsample(fine, q, mean)
         linear = mean[..., :3] + self._behind * (1 - mean[..., 3:])
         if self.camera.softness > 0:
             linear = cv2.GaussianBlur(linear, (0, 0), self.camera.softness * height)
@@ -253,7 +253,7 @@ def _toned(linear: F32) -> F32:
     return np.asarray(x * (1 + x / 4) / (1 + 0.55 * x), np.float32)
 
 
-def turned_light(light: Light, degrees: float) -> Light:
+def rotate_light(light: Light, degrees: float) -> Light:
     """``light`` with its key moved around the vertical axis."""
     a = np.deg2rad(degrees)
     x, y, z = light.key

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
 from faceswap.synthetic.uv import (
-    CHART,
     MOUTH_CORNER,
     STOMION,
+    UV_RANGE,
     Array,
-    chart_of,
     lid_margins,
     lip_borders,
+    uv_of,
 )
 
 Floats = NDArray[np.floating]
@@ -44,7 +44,7 @@ class Canvas:
     @property
     def scale(self) -> float:
         """Texels per centimetre."""
-        return float(self.albedo.shape[1] / (CHART[1] - CHART[0]))
+        return float(self.albedo.shape[1] / (UV_RANGE[1] - UV_RANGE[0]))
 
     def front(self) -> tuple[Image, Image, Image]:
         """|x|, y and whether (1) or not (0) the texel is on the front half."""
@@ -157,8 +157,8 @@ def lips(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 
 def _texels(c: Canvas, x: Array, y: Array) -> NDArray[np.int32]:
     """Chart texels (N, 2), in eighths, of the places seen at (x, y)."""
-    s, v = chart_of(x, y)
-    place = np.stack([(s - CHART[0]) * c.scale, (CHART[3] - v) * c.scale], -1)
+    s, v = uv_of(x, y)
+    place = np.stack([(s - UV_RANGE[0]) * c.scale, (UV_RANGE[3] - v) * c.scale], -1)
     return np.asarray(np.round(place * 8), np.int32)
 
 
@@ -273,8 +273,8 @@ def clothes(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     """A plain top with a round neck, knitted."""
     size = (c.shine.shape[0], c.shine.shape[1])
     rows = np.arange(size[0], dtype=np.float32)[:, None]
-    v = CHART[3] - rows / c.scale
-    s = CHART[0] + np.arange(size[1], dtype=np.float32)[None] / c.scale
+    v = UV_RANGE[3] - rows / c.scale
+    s = UV_RANGE[0] + np.arange(size[1], dtype=np.float32)[None] / c.scale
     edge = -17.6 - 2.2 * np.exp(-((s / 4.5) ** 2))
     cloth = _ramp(0.0, -0.12, np.broadcast_to(v, size) - edge)
     knit = 1 + 0.12 * np.sin(s * 34) * np.sin(v * 26) + 0.08 * fractal_noise(rng, size, 90, 3)

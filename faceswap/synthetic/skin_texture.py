@@ -14,11 +14,11 @@ from faceswap.synthetic import skin_details
 from faceswap.synthetic.hair import hair_density, strands
 from faceswap.synthetic.identity import Colour, Identity
 from faceswap.synthetic.noise import Image, fractal_noise
-from faceswap.synthetic.uv import CHART, Array, loft
+from faceswap.synthetic.uv import UV_RANGE, Array, surface_point
 
 SCALE = 32
 """Texels per centimetre of the chart."""
-HEAD_SIZE = (round((CHART[3] - CHART[2]) * SCALE), round((CHART[1] - CHART[0]) * SCALE))
+HEAD_SIZE = (round((UV_RANGE[3] - UV_RANGE[2]) * SCALE), round((UV_RANGE[1] - UV_RANGE[0]) * SCALE))
 PATCHES = {
     "eye": (HEAD_SIZE[1], 0, 256, 256),
     "strands": (HEAD_SIZE[1], 256, 256, 512),
@@ -44,7 +44,7 @@ class Atlas:
 
 def texel(chart: Array) -> Array:
     """Texture coordinates (N, 2) in texels of chart points (N, 2)."""
-    return np.stack([(chart[:, 0] - CHART[0]) * SCALE, (CHART[3] - chart[:, 1]) * SCALE], -1)
+    return np.stack([(chart[:, 0] - UV_RANGE[0]) * SCALE, (UV_RANGE[3] - chart[:, 1]) * SCALE], -1)
 
 
 def patch_texel(name: str, uv: Array) -> Array:
@@ -54,7 +54,7 @@ def patch_texel(name: str, uv: Array) -> Array:
     return np.asarray(inner + np.array([column, row]))
 
 
-def paint(person: Identity) -> Atlas:
+def paint_skin(person: Identity) -> Atlas:
     """The atlas of ``person``, the same for the same person."""
     rng = np.random.default_rng(person.seed)
     colour = np.zeros((*ATLAS_SIZE, 4), np.float32)
@@ -88,9 +88,9 @@ def _places() -> NDArray[np.float32]:
     """Where each texel of the chart lies on the unsculpted head: (H, W, 3)."""
     rows, columns = HEAD_SIZE
     # Every fourth texel is enough: the loft is smooth at this scale.
-    s = CHART[0] + (np.arange(0, columns, 4) + 1.5) / SCALE
-    v = CHART[3] - (np.arange(0, rows, 4) + 1.5) / SCALE
-    grid = loft(np.tile(s, len(v)), np.repeat(v, len(s))).reshape(len(v), len(s), 3)
+    s = UV_RANGE[0] + (np.arange(0, columns, 4) + 1.5) / SCALE
+    v = UV_RANGE[3] - (np.arange(0, rows, 4) + 1.5) / SCALE
+    grid = surface_point(np.tile(s, len(v)), np.repeat(v, len(s))).reshape(len(v), len(s), 3)
     fine = cv2.resize(grid.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
     return np.asarray(fine, np.float32)
 

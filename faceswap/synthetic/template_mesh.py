@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from faceswap.synthetic.uv import (
-    CHART,
     MOUTH_CORNER,
     STOMION,
+    UV_RANGE,
     Array,
     Index,
-    chart_of,
     lid_margins,
     lip_borders,
-    loft,
+    surface_point,
+    uv_of,
 )
 
 _LID_POINTS = 40
@@ -95,14 +95,14 @@ def _background(blocked: Array) -> Array:
     """Chart points of the regular part: dense on the face, clear of ``blocked`` (K, 2)."""
     rows: list[Array] = []
     for step, region in ((0.2, 2), (0.36, 1), (0.85, 0)):
-        for number, v in enumerate(np.arange(CHART[2], CHART[3] + 1e-6, step)):
-            s = np.arange(CHART[0], CHART[1] + 1e-6, step) + step * 0.5 * (number % 2)
+        for number, v in enumerate(np.arange(UV_RANGE[2], UV_RANGE[3] + 1e-6, step)):
+            s = np.arange(UV_RANGE[0], UV_RANGE[1] + 1e-6, step) + step * 0.5 * (number % 2)
             front = ((np.abs(s) < 9.5) & (v > -13.2) & (v < 7.6)).astype(int)
             front += (np.abs(s) < 2.5) & (v > -5.4) & (v < 1.0)
-            keep = s[(front == region) & (np.abs(s) < CHART[1] - 0.3)]
+            keep = s[(front == region) & (np.abs(s) < UV_RANGE[1] - 0.3)]
             rows.append(np.stack([keep, np.full_like(keep, v)], -1))
-    seam = np.arange(CHART[2], CHART[3] + 1e-6, 0.8)
-    for side in CHART[:2]:
+    seam = np.arange(UV_RANGE[2], UV_RANGE[3] + 1e-6, 0.8)
+    for side in UV_RANGE[:2]:
         rows.append(np.stack([np.full_like(seam, side), seam], -1))
     points = np.concatenate(rows)
     near = np.empty(len(points))
@@ -134,7 +134,7 @@ def _strip(outer: Index, inner: Index) -> Index:
 
 
 @cache
-def template() -> Template:
+def template_mesh() -> Template:
     """The template, made once."""
     loops: list[tuple[Array, Array]] = []
     for mirror in (1.0, -1.0):
@@ -143,7 +143,7 @@ def template() -> Template:
             loops.append((x * mirror, y))
     for level in (*_LIP_RINGS, *(1 + gap for gap in _LIP_OUTER)):
         loops.append(_lip_loop(level))
-    charts = [np.stack(chart_of(x, y), -1) for x, y in loops]
+    charts = [np.stack(uv_of(x, y), -1) for x, y in loops]
     ringed = np.concatenate(charts)
     chart = np.concatenate([ringed, _background(ringed)])
     faces = Delaunay(chart).simplices.astype(np.int32)
@@ -186,7 +186,7 @@ def _with_rims(chart: Array, faces: Index, lids: int) -> Template:
         lip_rims.insert(0, rim)
         outer, top = rim, top + m
     whole = np.concatenate([chart, *extra])
-    rest = loft(whole[:, 0], whole[:, 1])
+    rest = surface_point(whole[:, 0], whole[:, 1])
     return _described(
         whole,
         rest,

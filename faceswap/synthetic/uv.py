@@ -16,10 +16,10 @@ from scipy.interpolate import PchipInterpolator
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
 
-CHART = (-22.0, 22.0, -26.0, 14.0)
+UV_RANGE = (-22.0, 22.0, -26.0, 14.0)
 """The chart's extent: s from, s to, v from, v to."""
 
-_RADIUS = CHART[1] / np.pi
+_RADIUS = UV_RANGE[1] / np.pi
 
 # v, front (y, z), side (x, y, z), back (y, z)
 _RINGS = np.array(
@@ -59,10 +59,10 @@ STOMION = -6.9
 MOUTH_CORNER = 2.55
 
 
-def loft(s: Array, v: Array) -> Array:
+def surface_point(s: Array, v: Array) -> Array:
     """Points (N, 3) of the unsculpted head at chart coordinates s, v, each (N,)."""
     t = np.asarray(s, np.float64) / _RADIUS
-    yf, zf, w, ys, zs, yb, zb = np.moveaxis(_PROFILE(np.clip(v, CHART[2], CHART[3])), -1, 0)
+    yf, zf, w, ys, zs, yb, zb = np.moveaxis(_PROFILE(np.clip(v, UV_RANGE[2], UV_RANGE[3])), -1, 0)
     front = np.cos(t) >= 0
     # How boxy a ring's front is: 2 is an ellipse, less draws the chin to a point.
     boxy = np.interp(v, [-15, -12, -10.5, -5], [2.0, 1.75, 1.8, 2.2])
@@ -74,15 +74,15 @@ def loft(s: Array, v: Array) -> Array:
     return np.stack([x, y, z], -1)
 
 
-def chart_of(x: Array, y: Array) -> tuple[Array, Array]:
+def uv_of(x: Array, y: Array) -> tuple[Array, Array]:
     """Chart coordinates of the points of the head's front that are seen at (x, y)."""
     x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
     s, v = x.copy(), y.copy()
     step = 1e-4
     for _ in range(30):
-        here = loft(s, v)
-        ds = (loft(s + step, v) - here)[..., :2] / step
-        dv = (loft(s, v + step) - here)[..., :2] / step
+        here = surface_point(s, v)
+        ds = (surface_point(s + step, v) - here)[..., :2] / step
+        dv = (surface_point(s, v + step) - here)[..., :2] / step
         ex, ey = x - here[..., 0], y - here[..., 1]
         det = ds[..., 0] * dv[..., 1] - ds[..., 1] * dv[..., 0]
         det = np.where(np.abs(det) < 1e-3, 1e-3, det)

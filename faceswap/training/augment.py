@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from faceswap.device_support import EDGES, MEDIANS, able, anywhere
+from faceswap.device_support import EDGES, MEDIANS, supports, with_cpu_fallback
 
 _YCBCR = torch.tensor(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
@@ -69,14 +69,14 @@ def inverse(linear: Tensor) -> Tensor:
     return turned.view_as(linear)
 
 
-def centres(size: int, device: torch.device) -> Tensor:
+def pixel_centers(size: int, device: torch.device) -> Tensor:
     """Coordinates (size,) of the middles of a row's pixels."""
     return (torch.arange(size, device=device) * 2 + 1) / size - 1
 
 
 def affine_grid(theta: Tensor, size: int) -> Tensor:
     """Sampling grid (N, size, size, 2) of the matrices ``theta`` (N, 2, 3)."""
-    along = centres(size, theta.device)[:, None]
+    along = pixel_centers(size, theta.device)[:, None]
     rows = theta[:, None, :, 1] * along + theta[:, None, :, 2]
     columns = theta[:, None, :, 0] * along
     # A sum over rows and columns: torch's own, a product for each pixel, takes three times as long.
@@ -106,17 +106,17 @@ def random_warp(
 
 def sample(pictures: Tensor, grid: Tensor) -> Tensor:
     """``pictures`` (N, C, H, W) through ``grid`` (N, h, w, 2): (N, C, h, w); edges are repeated."""
-    repeated = able(EDGES, pictures.device)
+    repeated = supports(EDGES, pictures.device)
     return functional.grid_sample(
         pictures,
-        grid if repeated else kept_inside(grid, pictures),
+        grid if repeated else clamp_grid(grid, pictures),
         mode="bilinear",
         padding_mode="border" if repeated else "zeros",
         align_corners=False,
     )
 
 
-def kept_inside(grid: Tensor, pictures: Tensor) -> Tensor:
+def clamp_grid(grid: Tensor, pictures: Tensor) -> Tensor:
     """``grid`` (N, h, w, 2) with what points outside of ``pictures`` (N, C, H, W) moved to the
     nearest pixel's middle, which is what a bilinear sample of repeated edges sees."""
     height, width = pictures.shape[-2:]
@@ -133,10 +133,10 @@ def skin_tone(pictures: Tensor, mask: Tensor) -> Tensor:
     matrix, _ = _ycbcr(pictures.device, pictures.dtype)
     channels = torch.einsum("dc,nchw->ndhw", matrix, pictures).flatten(2)
     inside = channels.masked_fill(mask.flatten(2) < 0.5, torch.nan)
-    return anywhere(MEDIANS, lambda x: x.nanmedian(2).values, inside).nan_to_num()
+    return with_cpu_fallback(MEDIANS, lambda x: x.nanmedian(2).values, inside).nan_to_num()
 
 
-def color_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
+def skin_tone_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
     """Matrices (N, 3, 4) that give pictures of the skin tone ``own`` the tone ``wanted`` (N, 3).
 
     strength (N,): 0 leaves the picture alone, 1 goes all the way. After Reinhard et al., "Color
@@ -183,7 +183,7 @@ def apply_color(pictures: Tensor, matrix: Tensor) -> Tensor:
     return flat.clamp_(0, 1).view_as(pictures)
 
 
-def drag_field(start: Tensor, end: Tensor, size: int) -> Tensor:
+def displacement_field(start: Tensor, end: Tensor, size: int) -> Tensor:
     """Where to sample so that what is at ``start`` comes to lie at ``end``, both (N, K, 2).
 
     Offsets (N, size, size, 2) to be added to a sampling grid. Between the points they are means
@@ -191,7 +191,7 @@ def drag_field(start: Tensor, end: Tensor, size: int) -> Tensor:
     interpolation function for irregularly-spaced data", 1968); far from all they fade. Edges that
     meet at ``end`` pull at the same places both ways: what was between them hardly closes.
     """
-    along = centres(size, end.device)
+    along = pixel_centers(size, end.device)
     lattice = torch.cartesian_prod(along, along).flip(-1)
     apart = (lattice * lattice).sum(-1)[:, None] + (end * end).sum(-1)[:, None]
     apart = torch.baddbmm(apart, lattice.expand(len(end), -1, -1), end.transpose(1, 2), alpha=-2)
@@ -200,7 +200,7 @@ def drag_field(start: Tensor, end: Tensor, size: int) -> Tensor:
     return offsets.view(len(end), size, size, 2)
 
 
-def resized_field(field: Tensor, size: int) -> Tensor:
+def resize_field(field: Tensor, size: int) -> Tensor:
     """Offsets (N, s, s, 2) at another size, bilinear.
 
     Two products, as torch's own enlargement of two planes takes three times as long.

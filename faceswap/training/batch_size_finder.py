@@ -10,17 +10,17 @@ from torch import Tensor
 from faceswap.errors import TrainingError
 from faceswap.events import Event, Notice, Progress
 from faceswap.training.memory import (
-    device_free,
-    memory_free,
-    memory_used,
+    free_device_memory,
+    free_memory,
     ran_out_of_memory,
     release_memory,
+    used_memory,
 )
-from faceswap.training.memory_estimate import kept_bytes
+from faceswap.training.memory_estimate import saved_activation_bytes
 from faceswap.training.precision import autocast
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
-MOST = 512
+MAX_BATCH = 512
 _SPARE = 1 / 8  # of what fits on a card, for measures, previews and what a run comes to need late
 _GAIN = 1.05  # times the throughput, below which twice the batch is not worth its memory
 
@@ -28,7 +28,7 @@ Trial = Callable[[int], float]
 """Seconds of a step with a batch of that many; raises torch.OutOfMemoryError where none fits."""
 
 
-def find_batch(stepper: Stepper) -> Generator[Event, None, int]:
+def find_batch_size(stepper: TrainStepper) -> Generator[Event, None, int]:
     """The batch that suits this model and device; the state is afterwards what it was.
 
     On a graphics card the largest that fits, by trial, beginning with the one that is foretold to,
@@ -42,12 +42,12 @@ def find_batch(stepper: Stepper) -> Generator[Event, None, int]:
         once, each = _kept_or_unknown(stepper)
         state.restore(before)
         if device.type == "cpu":
-            search = fastest_batch(
-                lambda n: _seconds(stepper, n), lambda: memory_used(device), _room
+            search = fastest_batch_size(
+                lambda n: _seconds(stepper, n), lambda: used_memory(device), _room
             )
         else:
-            first = foretold_batch(once, each, device_free(device))
-            search = largest_batch(lambda n: _seconds(stepper, n), first=first)
+            first = estimated_batch_size(once, each, free_device_memory(device))
+            search = largest_batch_size(lambda n: _seconds(stepper, n), first=first)
         while True:
             try:
                 count = next(search)
@@ -58,19 +58,19 @@ def find_batch(stepper: Stepper) -> Generator[Event, None, int]:
                 break
             finally:
                 state.restore(before)
-            yield Progress(stage="find batch", done=count, unit=stepper.config.noun)
+            yield Progress(stage="find batch", done=count, unit=stepper.config.unit_name)
     finally:
-        stepper.forget()
+        stepper.reset_sums()
     kept = (once + each * batch) / 2**20
     told = f"; a step keeps {kept:,.0f} MiB of what its layers make" if each else ""
-    yield Notice(message=f"Training takes {batch} {stepper.config.noun} at a time{told}.")
+    yield Notice(message=f"Training takes {batch} {stepper.config.unit_name} at a time{told}.")
     return batch
 
 
-def _kept_or_unknown(stepper: Stepper) -> tuple[int, int]:
+def _kept_or_unknown(stepper: TrainStepper) -> tuple[int, int]:
     """As ``kept_each``; nothing where two do not fit, so that one is tried first."""
     try:
-        return kept_each(stepper)
+        return saved_bytes_per_sample(stepper)
     except RuntimeError as error:
         if not ran_out_of_memory(error):
             raise
@@ -78,7 +78,7 @@ def _kept_or_unknown(stepper: Stepper) -> tuple[int, int]:
     return 0, 0
 
 
-def kept_each(stepper: Stepper) -> tuple[int, int]:
+def saved_bytes_per_sample(stepper: TrainStepper) -> tuple[int, int]:
     """Bytes that a step keeps for its way back whatever the batch, and for each one of a batch.
 
     Told by the ways forward of a batch of one and of two, which fit where any training does.
@@ -93,13 +93,13 @@ def kept_each(stepper: Stepper) -> tuple[int, int]:
             with autocast(state.generator.device, state.precision):
                 return task.losses(state.model, batch)["loss"]
 
-        return kept_bytes(forward, known)
+        return saved_activation_bytes(forward, known)
 
     one, two = kept(1), kept(2)
     return 2 * one - two, two - one
 
 
-def foretold_batch(once: int, each: int, free: int | None, most: int = MOST) -> int:
+def estimated_batch_size(once: int, each: int, free: int | None, most: int = MAX_BATCH) -> int:
     """The batch, a power of two, that should fit into ``free`` bytes; 1 where that is unknown.
 
     The way back makes gradients beside what was kept, and a library its own buffers: half as much
@@ -111,7 +111,9 @@ def foretold_batch(once: int, each: int, free: int | None, most: int = MOST) -> 
     return int(2 ** (min(most, max(1, room)).bit_length() - 1))
 
 
-def largest_batch(trial: Trial, most: int = MOST, first: int = 1) -> Generator[int, None, int]:
+def largest_batch_size(
+    trial: Trial, most: int = MAX_BATCH, first: int = 1
+) -> Generator[int, None, int]:
     """The largest batch up to ``most`` that ``trial`` gets through, to about a sixteenth.
 
     first: the size to begin with. Yields each size tried. Raises TrainingError when not even 1
@@ -135,11 +137,11 @@ def largest_batch(trial: Trial, most: int = MOST, first: int = 1) -> Generator[i
     return fits
 
 
-def fastest_batch(
+def fastest_batch_size(
     trial: Trial,
     used: Callable[[], int],
     room: Callable[[], int | None],
-    most: int = MOST,
+    most: int = MAX_BATCH,
 ) -> Generator[int, None, int]:
     """The smallest batch whose pictures per second are within 5 % of the best measured.
 
@@ -183,14 +185,16 @@ def _fits(trial: Trial, size: int) -> bool:
     return True
 
 
-def _seconds(stepper: Stepper, size: int, steps: int = 2) -> float:
+def _seconds(stepper: TrainStepper, size: int, steps: int = 2) -> float:
     """Time of the fastest of some steps with ``size`` pictures, after one to warm up."""
-    trial = Stepper(stepper.task, stepper.state, replace(stepper.config, batch=size), stepper.group)
+    trial = TrainStepper(
+        stepper.task, stepper.state, replace(stepper.config, batch_size=size), stepper.group
+    )
     best = float("inf")
     try:
         for number in range(steps + 1):
             started = time.perf_counter()
-            trial.take(0.0, None)
+            trial.train_step(0.0, None)
             float(trial.state.norm)  # waits for the device
             if number:
                 best = min(best, time.perf_counter() - started)
@@ -204,5 +208,5 @@ def _seconds(stepper: Stepper, size: int, steps: int = 2) -> float:
 
 
 def _room() -> int | None:
-    free = memory_free()
+    free = free_memory()
     return None if free is None else free * 3 // 4

@@ -33,7 +33,7 @@ def _of_itself(layer: nn.Module, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Kind:
+class LayerKind:
     """A kind of layer. classes: those of torch.nn that are of it. make: a tiny one; shape: of an
     input for it; work: how it is called."""
 
@@ -43,30 +43,30 @@ class Kind:
     work: Callable[[nn.Module, Tensor], Tensor] = _plainly
 
 
-KINDS: dict[str, Kind] = {
-    "convolution": Kind(
+KINDS: dict[str, LayerKind] = {
+    "convolution": LayerKind(
         (nn.Conv1d, nn.Conv2d, nn.Conv3d), lambda: nn.Conv2d(4, 4, 3, padding=1), (2, 4, 6, 6)
     ),
-    "transposed convolution": Kind(
+    "transposed convolution": LayerKind(
         (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
         lambda: nn.ConvTranspose2d(4, 4, 3, 2, 1),
         (2, 4, 5, 5),
     ),
-    "linear": Kind((nn.Linear, nn.Bilinear), lambda: nn.Linear(4, 4), (3, 4)),
-    "attention": Kind(
+    "linear": LayerKind((nn.Linear, nn.Bilinear), lambda: nn.Linear(4, 4), (3, 4)),
+    "attention": LayerKind(
         (nn.MultiheadAttention,),
         lambda: nn.MultiheadAttention(4, 2, batch_first=True),
         (2, 3, 4),
         _of_itself,
     ),
-    "LSTM": Kind(
+    "LSTM": LayerKind(
         (nn.LSTM,),
         lambda: nn.LSTM(4, 4, batch_first=True, bidirectional=True),
         (2, 3, 4),
         _over_time,
     ),
-    "GRU": Kind((nn.GRU,), lambda: nn.GRU(4, 4, batch_first=True), (2, 3, 4), _over_time),
-    "RNN": Kind((nn.RNN,), lambda: nn.RNN(4, 4, batch_first=True), (2, 3, 4), _over_time),
+    "GRU": LayerKind((nn.GRU,), lambda: nn.GRU(4, 4, batch_first=True), (2, 3, 4), _over_time),
+    "RNN": LayerKind((nn.RNN,), lambda: nn.RNN(4, 4, batch_first=True), (2, 3, 4), _over_time),
 }
 """Whatever of torch.nn autocast computes in bfloat16, by the name that users are told."""
 
@@ -74,7 +74,7 @@ ALWAYS = frozenset({"convolution", "linear"})
 """What models do besides what their layers show: losses, judges, weights that layers share."""
 
 
-def kinds_of(model: nn.Module) -> tuple[str, ...]:
+def layer_kinds(model: nn.Module) -> tuple[str, ...]:
     """The names of the kinds of layers in ``model``, and those in ``ALWAYS``."""
     classes = {type(module) for module in model.modules()}
     return tuple(
@@ -84,15 +84,15 @@ def kinds_of(model: nn.Module) -> tuple[str, ...]:
     )
 
 
-def lacking(model: nn.Module, device: torch.device) -> tuple[str, ...]:
+def unsupported_layers(model: nn.Module, device: torch.device) -> tuple[str, ...]:
     """The kinds of layers of ``model`` that ``device`` can't compute in bfloat16."""
-    return tuple(name for name in kinds_of(model) if not able(name, device))
+    return tuple(name for name in layer_kinds(model) if not supports_bf16(name, device))
 
 
 @cache
 @torch.inference_mode(False)
 @torch.enable_grad()
-def able(name: str, device: torch.device) -> bool:
+def supports_bf16(name: str, device: torch.device) -> bool:
     """Whether ``device`` computes the kind ``name`` in bfloat16: forwards, backwards and without
     gradients, with about the values of float32. Tried once, in a few milliseconds."""
     kind = KINDS[name]
@@ -112,7 +112,7 @@ def able(name: str, device: torch.device) -> bool:
     return all(_alike(f.float().cpu(), w) for f, w in zip(found, wanted, strict=True))
 
 
-def _answers(kind: Kind, layer: nn.Module, x: Tensor, *, half: bool) -> list[Tensor]:
+def _answers(kind: LayerKind, layer: nn.Module, x: Tensor, *, half: bool) -> list[Tensor]:
     """What a layer makes of ``x`` and all gradients, and what it makes without any."""
     x = x.detach().requires_grad_()
     with torch.autocast(x.device.type, torch.bfloat16, enabled=half):

@@ -28,9 +28,9 @@ from faceswap.training.checkpoint_verification import (
     FORMAT,
     HEADER,
     checksum_of,
-    header_of,
-    metadata_of,
-    tensors_of,
+    file_metadata,
+    parse_header,
+    verified_tensors,
 )
 
 _NAME = re.compile(r"step-(\d{9})\.safetensors")
@@ -47,10 +47,10 @@ class Checkpoint:
     path: Path
     kind: str
     config: dict[str, Any]
-    numbers: dict[str, Any]
+    metadata: dict[str, Any]
     tensors: dict[str, Tensor]
 
-    def part(self, name: str) -> dict[str, Tensor]:
+    def tensors_under(self, name: str) -> dict[str, Tensor]:
         """The tensors under ``name/``, without that prefix."""
         prefix = name + "/"
         return {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
@@ -80,7 +80,7 @@ def write_checkpoint(
     written = part / path.name
     try:
         part.mkdir(exist_ok=True)
-        save_file(plain, written, metadata=metadata_of(header))
+        save_file(plain, written, metadata=file_metadata(header))
         # Readable by whom the user's umask says, as the folder is; safetensors leaves it private.
         os.chmod(written, part.stat().st_mode & 0o666)
         _flush(written)
@@ -104,8 +104,8 @@ def read_checkpoint(path: Path, *, weights: bool = False) -> Checkpoint:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = header_of(path, file.metadata() or {})
-            tensors = tensors_of(path, file, header, weights)
+            header = parse_header(path, file.metadata() or {})
+            tensors = verified_tensors(path, file, header, weights)
         return Checkpoint(path, header["kind"], header["config"], header["numbers"], tensors)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no model file {path}.") from error
@@ -194,7 +194,7 @@ class CheckpointFolder:
             )
         return None, problems
 
-    def go_on(self, *, leads: bool = True) -> tuple[Checkpoint | None, list[str]]:
+    def load_for_resume(self, *, leads: bool = True) -> tuple[Checkpoint | None, list[str]]:
         """As ``newest``, to train on from: what is newer is set aside, and it is said where to.
 
         Removes what a killed save left behind. leads: whether this is the process that may change
@@ -209,10 +209,10 @@ class CheckpointFolder:
             if problems:
                 problems.append(f"The run goes on from step {step:,}.")
             if leads:
-                self.set_aside(newer_than=step)
+                self.quarantine(newer_than=step)
         return checkpoint, problems
 
-    def set_aside(self, newer_than: int) -> None:
+    def quarantine(self, newer_than: int) -> None:
         """Rename the checkpoints of steps after ``newer_than``, so that none is gone on from.
 
         They are kept as ``….damaged``, the last ``keep`` of them.
@@ -287,7 +287,7 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def weights_of(module: torch.nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
+def named_weights(module: torch.nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
     """The state of ``module`` as named tensors under ``prefix/``."""
     for name, tensor in module.state_dict().items():
         yield f"{prefix}/{name}", tensor

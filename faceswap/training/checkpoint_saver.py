@@ -6,16 +6,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from faceswap.background import whole
+from faceswap.background import uninterruptible
 from faceswap.errors import OutputError
 from faceswap.events import Event, Notice, Saved
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.run_metadata import header_of
-from faceswap.training.snapshots import SNAPSHOTS, SnapshotTimes, keep_snapshot, too_small
+from faceswap.training.run_metadata import read_header
+from faceswap.training.snapshots import (
+    SNAPSHOTS,
+    SnapshotSchedule,
+    disk_space_warning,
+    keep_snapshot,
+)
 from faceswap.training.state import LoopConfig, TrainingState
 
 
-class Keeper:
+class CheckpointSaver:
     """Writes the saves of one run.
 
     checkpoints: its files. saved_step: the step that is on disk. busy: whether a save is being
@@ -31,7 +36,7 @@ class Keeper:
         model_config: Mapping[str, Any],
         clock: Callable[[], float],
     ) -> None:
-        self.checkpoints = CheckpointFolder(folder, config.keep)
+        self.checkpoints = CheckpointFolder(folder, config.keep_checkpoints)
         self.saved_step = -1
         self.busy = False
         self._folder, self._state, self._config = folder, state, config
@@ -42,9 +47,9 @@ class Keeper:
         """Count from now on, the run being where it is."""
         self._saved_at = self._clock()
         last = self._snapshot_files()[-1:]
-        numbers = header_of(last[0]).get("numbers", {}) if last else {}
+        numbers = read_header(last[0]).get("numbers", {}) if last else {}
         step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
-        self._snapshots = SnapshotTimes(self._config, step, seconds)
+        self._snapshots = SnapshotSchedule(self._config, step, seconds)
 
     def went_back(self) -> None:
         """The run went back to a save: what was kept since is of a stretch that went wrong.
@@ -77,12 +82,12 @@ class Keeper:
 
         score: how good its model was found to be, where it was measured.
         """
-        state, numbers = self._state, self._state.numbers()
+        state, numbers = self._state, self._state.metadata()
         if score is not None:
             numbers["score"] = score
         self.busy = True
         try:
-            with whole():
+            with uninterruptible():
                 path = self.checkpoints.save(
                     state.step,
                     self._kind,
@@ -96,7 +101,7 @@ class Keeper:
         self._saved_at, self.saved_step = self._clock(), state.step
         return Saved(what="model", path=path)
 
-    def save_or_say(self, score: float | None) -> Event:
+    def try_save(self, score: float | None) -> Event:
         """Write a checkpoint, or tell why not."""
         try:
             return self.save(score)
@@ -106,22 +111,22 @@ class Keeper:
             stands = f"{files[-1].name} stands" if files else "nothing is saved yet"
             return Notice(message=f"{error} Training goes on; {stands}.", trouble=True)
 
-    def snapshot_or_say(self) -> Event:
+    def try_snapshot(self) -> Event:
         """Keep the save of this step for good, or tell why not."""
         try:
             kept = keep_snapshot(self.checkpoints.path(self._state.step))
-            self._snapshots.made(self._state.step, self._state.seconds)
+            self._snapshots.output(self._state.step, self._state.seconds)
             return Saved(what="snapshot", path=kept)
         except OutputError as error:
             return Notice(message=f"{error} Training goes on.", trouble=True)
 
-    def room(self) -> Notice | None:
+    def disk_space_notice(self) -> Notice | None:
         """Once there is a save to go by, and only once: a warning if a day of them will not fit."""
         if self._room_told or not (files := self.checkpoints.files()):
             return None
         self._room_told = True
         speed = self._state.step / max(1e-9, self._state.seconds)
         with suppress(OSError):  # of a file that is gone meanwhile there is nothing to say
-            told = too_small(self._folder, self._config, files[-1].stat().st_size, speed)
+            told = disk_space_warning(self._folder, self._config, files[-1].stat().st_size, speed)
             return Notice(message=told) if told else None
         return None

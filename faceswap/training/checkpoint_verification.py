@@ -24,13 +24,13 @@ HEADER = "faceswap"
 _CHECKSUM = "faceswap.crc32"
 
 
-def metadata_of(header: Mapping[str, Any]) -> dict[str, str]:
+def file_metadata(header: Mapping[str, Any]) -> dict[str, str]:
     """A file's metadata, with the header in it."""
     text = json.dumps(header)
     return {HEADER: text, _CHECKSUM: str(zlib.crc32(text.encode()))}
 
 
-def header_of(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+def parse_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     """The header of the file ``path``.
 
     Raises CheckpointError when it is damaged, NewerCheckpointError when it is from a newer version,
@@ -48,7 +48,7 @@ def header_of(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return header
 
 
-class Opened(Protocol):
+class OpenedFile(Protocol):
     """What ``safe_open``, which says nothing of its types, gives."""
 
     def keys(self) -> list[str]:
@@ -58,8 +58,8 @@ class Opened(Protocol):
         """A tensor, mapped into memory: what isn't looked at isn't read."""
 
 
-def tensors_of(
-    path: Path, file: Opened, header: Mapping[str, Any], weights: bool
+def verified_tensors(
+    path: Path, file: OpenedFile, header: Mapping[str, Any], weights: bool
 ) -> dict[str, Tensor]:
     """All tensors, or the weights alone, verified; those that are not asked for are not read.
 

@@ -7,14 +7,14 @@ from collections.abc import Generator
 import torch
 
 from faceswap.events import Event, Notice, Progress
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 _WORTH = 1.05  # times faster, to make up for what compiling itself takes
 _STEPS = 10
 _MINUTES = 20.0  # a shorter run is over before compiling has paid
 
 
-def choose_compiled(stepper: Stepper) -> Generator[Event, None, None]:
+def choose_compilation(stepper: TrainStepper) -> Generator[Event, None, None]:
     """Let ``stepper`` use a compiled model, as its config's ``compile`` says.
 
     auto: on a graphics card, in a run that is not short, whichever is measured to be faster.
@@ -33,7 +33,7 @@ def choose_compiled(stepper: Stepper) -> Generator[Event, None, None]:
     before = state.snapshot()
     try:
         plainly = _seconds(stepper, _STEPS) if config.compile == "auto" else float("inf")
-        stepper.model = compiled(plain)
+        stepper.model = compile_model(plain)
         try:
             seconds = _seconds(stepper, _STEPS if config.compile == "auto" else 1)
         except (
@@ -50,16 +50,16 @@ def choose_compiled(stepper: Stepper) -> Generator[Event, None, None]:
             yield Notice(message="The model is not compiled: that would not make it faster.")
     finally:
         state.restore(before)
-        stepper.forget()
+        stepper.reset_sums()
 
 
-def compiled(model: torch.nn.Module, backend: str = "inductor") -> torch.nn.Module:
+def compile_model(model: torch.nn.Module, backend: str = "inductor") -> torch.nn.Module:
     """``model`` compiled at its first call, sharing its weights."""
     made: torch.nn.Module = torch.compile(model, backend=backend, dynamic=False)  # type: ignore[assignment]
     return made
 
 
-def _seconds(stepper: Stepper, steps: int) -> float:
+def _seconds(stepper: TrainStepper, steps: int) -> float:
     """Time of a step, the first ``steps`` of twice as many left out."""
     with warnings.catch_warnings():
         # The compiler's advice is for those who write models.
@@ -68,6 +68,6 @@ def _seconds(stepper: Stepper, steps: int) -> float:
             if number == steps:
                 float(stepper.state.norm)  # waits for the device
                 started = time.perf_counter()
-            stepper.take(0.0, None)
+            stepper.train_step(0.0, None)
         float(stepper.state.norm)
     return (time.perf_counter() - started) / steps

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-BUDGET = 4 << 30
+MEMORY_BUDGET = 4 << 30
 """Bytes a set may take in memory; a larger one lies in a temporary file mapped into it."""
 
 
-def allocate(
-    shape: tuple[int, ...], budget: int = BUDGET, folder: Path | None = None
+def allocate_pictures(
+    shape: tuple[int, ...], budget: int = MEMORY_BUDGET, folder: Path | None = None
 ) -> NDArray[np.uint8]:
     """An array to fill with pictures; above ``budget`` bytes a mapped temporary file.
 
@@ -32,7 +32,7 @@ def allocate(
 
 
 @dataclass(frozen=True)
-class ImageSet:
+class ImageDataset:
     """Pictures, maps that belong to them, and how often each is drawn.
 
     pictures: uint8 (N, C, H, W). maps: uint8 (N, M, h, w), any further planes, possibly
@@ -55,7 +55,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def draw(self, count: int, generator: Generator) -> Tensor:
+    def sample_indices(self, count: int, generator: Generator) -> Tensor:
         """Places (count,) of random pictures, by weight, with replacement."""
         # Never a single one: older versions of PyTorch draw that in another way, which waits for
         # a graphics card.
@@ -63,38 +63,38 @@ class ImageSet:
         drawn = torch.multinomial(self.weights, several, replacement=True, generator=generator)
         return drawn[:count]
 
-    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
+    def gather(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """The pictures and maps at ``places`` as floats in [0, 1], where the weights are."""
         places, device = places.to(self.pictures.device), self.weights.device
         pictures, maps = self.pictures[places].to(device), self.maps[places].to(device)
         return pictures.float().div_(255), maps.float().div_(255)
 
-    def subset(self, places: Tensor) -> "ImageSet":
+    def subset(self, places: Tensor) -> "ImageDataset":
         """A set of the pictures at ``places`` (K,) only."""
-        return ImageSet(self.pictures[places], self.maps[places], self.weights[places])
+        return ImageDataset(self.pictures[places], self.maps[places], self.weights[places])
 
-    def portions(self, size: int) -> Iterator[Tensor]:
+    def index_batches(self, size: int) -> Iterator[Tensor]:
         """The places of all pictures in order, ``size`` at a time."""
         for start in range(0, len(self), size):
             end = min(len(self), start + size)
             yield torch.arange(start, end, device=self.pictures.device)
 
-    def to(self, device: torch.device) -> "ImageSet":
+    def to(self, device: torch.device) -> "ImageDataset":
         """The set on ``device``, where it fits into half of the free memory.
 
         Where not, its pictures stay where they are and go there as they are taken.
         """
         free = _free(device)
         if free is not None and self.pictures.numel() + self.maps.numel() > free // 2:
-            return ImageSet(self.pictures, self.maps, self.weights.to(device))
-        return ImageSet(self.pictures.to(device), self.maps.to(device), self.weights.to(device))
+            return ImageDataset(self.pictures, self.maps, self.weights.to(device))
+        return ImageDataset(self.pictures.to(device), self.maps.to(device), self.weights.to(device))
 
 
 def _free(device: torch.device) -> int | None:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
 
 
-APART = 1.0
+HELD_OUT_GAP = 1.0
 """Seconds between a picture that is held out and the nearest that is trained on: what is nearer
 in a film is nearly the same picture, and a model that learns it by heart would seem to do well."""
 
@@ -105,13 +105,13 @@ _FEWEST = 40  # pictures of which some are held out
 class Role(IntEnum):
     """What a picture is for."""
 
-    TRAINED = 0
+    TRAINING = 0
     HELD_OUT = 1
-    BETWEEN = 2
+    GAP = 2
     """Too near to what is held out to be trained on."""
 
 
-def roles(
+def split_roles(
     seconds: NDArray[np.float64],
     sources: NDArray[np.int_],
     share: float = 0.05,
@@ -137,7 +137,7 @@ def roles(
         held[order[places]] = True
         near = _near(held, seconds, sources) & ~held
         if near.sum() <= _LOST * count:
-            found[held], found[near] = Role.HELD_OUT, Role.BETWEEN
+            found[held], found[near] = Role.HELD_OUT, Role.GAP
             break
     return found
 
@@ -164,11 +164,11 @@ def _near(
         behind = times[np.minimum(after, len(times) - 1)]
         distance = np.minimum(np.abs(seconds[mine] - before), np.abs(behind - seconds[mine]))
         # Timestamps are rounded: what is a second away may be a little less.
-        near[mine] = distance < APART - 1e-6
+        near[mine] = distance < HELD_OUT_GAP - 1e-6
     return near
 
 
-def balance(
+def balanced_weights(
     attributes: NDArray[np.float64], bins: int = 8, most: float = 4.0
 ) -> NDArray[np.float32]:
     """Weights (N,) that draw rare values of ``attributes`` (N, K) more often.

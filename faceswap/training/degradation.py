@@ -59,7 +59,7 @@ def _cosines(like: Tensor) -> Tensor:
     return rows
 
 
-def occluders(count: int, size: int, probability: float, generator: Generator) -> Tensor:
+def random_occluders(count: int, size: int, probability: float, generator: Generator) -> Tensor:
     """Where something stands in front: (count, 1, size, size), 0 or 1 with soft edges.
 
     Half are turned rectangles, half blobs; each picture has one with ``probability``.

@@ -10,7 +10,7 @@ Mark = Any
 """A moment: seconds as a float, or on a graphics card an event in its stream of work."""
 
 
-class Clock:
+class DeviceTimer:
     """Marks moments; how far they are apart is only asked when somebody wants to know.
 
     A graphics card works off what it was given long after the call has returned, so the

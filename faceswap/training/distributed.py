@@ -19,18 +19,18 @@ from faceswap.errors import OptionsError
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """Which of how many processes this is; the one of rank 0 alone writes."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that writes and tells."""
         return self.rank == 0
 
-    def wrapped(self, model: nn.Module) -> nn.Module:
+    def wrap_model(self, model: nn.Module) -> nn.Module:
         """``model``, so that its gradients become the mean over all processes."""
         if self.size == 1:
             return model
@@ -38,7 +38,7 @@ class Group:
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         return nn.parallel.DistributedDataParallel(model)
 
-    def agreed(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The leader's ``value``, for all: clocks differ, and nobody may stop alone."""
         if self.size == 1:
             return value
@@ -48,23 +48,23 @@ class Group:
         distributed.broadcast(held, 0)
         return float(held)
 
-    def told(self, text: str) -> str:
+    def broadcast_text(self, text: str) -> str:
         """The leader's ``text``, for all."""
         if self.size == 1:
             return text
         data = text.encode()
-        count = int(self.agreed(len(data)))
+        count = int(self.broadcast(len(data)))
         if not count:
             return ""
         held = torch.zeros(count, dtype=torch.uint8)
-        if self.leads:
+        if self.is_main:
             held = torch.frombuffer(bytearray(data), dtype=torch.uint8)
         if distributed.get_backend() == "nccl":
             held = held.cuda()
         distributed.broadcast(held, 0)
         return bytes(held.tolist()).decode()
 
-    def mean(self, values: Tensor) -> Tensor:
+    def all_reduce_mean(self, values: Tensor) -> Tensor:
         """The mean of ``values`` over all processes, each of which must ask."""
         if self.size == 1:
             return values
@@ -72,20 +72,20 @@ class Group:
         distributed.all_reduce(total)
         return total / self.size
 
-    def everyone(self, yes: bool, device: torch.device) -> bool:
+    def all_agree(self, yes: bool, device: torch.device) -> bool:
         """Whether ``yes`` holds in all processes, each of which must ask; ``device``: its own."""
-        return float(self.mean(torch.tensor(float(yes), device=device))) == 1
+        return float(self.all_reduce_mean(torch.tensor(float(yes), device=device))) == 1
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
+def join_process_group(device: torch.device) -> Iterator[tuple[ProcessGroup, torch.device]]:
     """Join the group that torchrun started, if it did: the group, and this process's device.
 
     Raises OptionsError when what it should have told is not there.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Group(), device
+        yield ProcessGroup(), device
         return
     missing = [n for n in ("RANK", "MASTER_ADDR", "MASTER_PORT") if n not in os.environ]
     if missing:
@@ -98,6 +98,6 @@ def joined(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Group(distributed.get_rank(), size), device
+        yield ProcessGroup(distributed.get_rank(), size), device
     finally:
         distributed.destroy_process_group()

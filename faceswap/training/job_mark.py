@@ -24,7 +24,7 @@ class Begun(NamedTuple):
     seconds: float
 
 
-def begun_at(folder: Path, step: int, seconds: float) -> Begun:
+def mark_job_start(folder: Path, step: int, seconds: float) -> Begun:
     """Where the run was when the job began that is under way: where it is, if none is, from now on.
 
     step, seconds: where the run is. Raises OutputError when the mark cannot be written.
@@ -36,7 +36,7 @@ def begun_at(folder: Path, step: int, seconds: float) -> Begun:
     return Begun(step, seconds)
 
 
-def is_under_way(folder: Path) -> bool:
+def has_unfinished_job(folder: Path) -> bool:
     """Whether a job that left its mark in ``folder`` has not come to its end."""
     return (folder / _MARK).is_file()
 
@@ -75,6 +75,6 @@ def _write(folder: Path, values: Mapping[str, Any]) -> None:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
-def over(folder: Path) -> None:
+def clear_job_mark(folder: Path) -> None:
     """The job is done; the next one is another."""
     (folder / _MARK).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.events import Event, Meter, Notice
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 LOW, HIGH = 1e-6, 1.0
 STEPS = 100
@@ -18,15 +18,15 @@ _RUINED = 4.0  # times the lowest smoothed loss, from where on nothing more is t
 _MEMORY = 0.9  # of the running mean that tells so
 
 
-def find_rate(
-    stepper: Stepper, steps: int = STEPS, low: float = LOW, high: float = HIGH
+def find_learning_rate(
+    stepper: TrainStepper, steps: int = STEPS, low: float = LOW, high: float = HIGH
 ) -> Generator[Event, None, float | None]:
     """The learning rate that suits the present data and model; see ``suggested_rate``.
 
     Weights, optimiser, random state and counters are afterwards what they were. None where the
     loss fell at no rate. Of several processes all find what the first one does.
     """
-    state, full = stepper.state, stepper.config.rate
+    state, full = stepper.state, stepper.config.learning_rate
     before = state.snapshot()
     meter = Meter("find rate", steps, "steps")
     rates = [low * (high / low) ** (i / max(1, steps - 1)) for i in range(steps)]
@@ -34,8 +34,8 @@ def find_rate(
     smooth, lowest = 0.0, math.inf
     try:
         for number, rate in enumerate(rates):
-            found = stepper.take(rate / full, None)["loss"]
-            loss = stepper.group.agreed(float(found))
+            found = stepper.train_step(rate / full, None)["loss"]
+            loss = stepper.group.broadcast(float(found))
             smooth = _MEMORY * smooth + (1 - _MEMORY) * loss
             corrected = smooth / (1 - _MEMORY ** (number + 1))
             if not math.isfinite(corrected) or (number > 10 and corrected > _RUINED * lowest):
@@ -46,10 +46,10 @@ def find_rate(
                 yield event
     finally:
         state.restore(before)
-        stepper.forget()
+        stepper.reset_sums()
     while stepper.notices:
         yield stepper.notices.pop(0)
-    rate_found = suggested_rate(rates[: len(losses)], losses)
+    rate_found = suggest_learning_rate(rates[: len(losses)], losses)
     if rate_found is None:
         yield Notice(message=f"The loss fell at no learning rate; it stays {full:.2g}.")
     else:
@@ -59,7 +59,7 @@ def find_rate(
     return rate_found
 
 
-def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float | None:
+def suggest_learning_rate(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     """Half of that of ``rates`` (N,) at which the smoothed losses (N,) are lowest.
 
     Beyond it they no longer fall: twice the rate of a step that goes straight to the bottom of a
@@ -69,11 +69,11 @@ def suggested_rate(rates: Sequence[float], losses: Sequence[float]) -> float | N
     """
     if len(losses) < 10:
         return None
-    lowest = int(smoothed(np.asarray(losses), width=len(losses) / 20).argmin())
+    lowest = int(gaussian_smooth(np.asarray(losses), width=len(losses) / 20).argmin())
     return float(rates[lowest]) / 2 if lowest > 0 else None
 
 
-def smoothed(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+def gaussian_smooth(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     """A Gaussian mean over ``values`` (N,) of standard deviation ``width`` places.
 
     Looks both ways, so that the curve is not shifted as a running mean shifts it.

@@ -14,28 +14,28 @@ from typing import Any
 
 from faceswap.errors import FaceswapError, InputError, OutputError
 from faceswap.events import Notice
-from faceswap.training.distributed import Group
+from faceswap.training.distributed import ProcessGroup
 from faceswap.training.state import LoopConfig
 
 _ASKED, _TAKEN = "tune.json", "tune.taken.json"
 
 
 @dataclass(frozen=True)
-class Tuning:
+class TuningChange:
     """How a run goes on. losses, begun: as ``Loop`` was made with. said: what has changed."""
 
     config: LoopConfig
-    losses: Mapping[str, Any]
-    begun: Mapping[str, Any]
-    said: str
+    loss_config: Mapping[str, Any]
+    run_options: Mapping[str, Any]
+    description: str
 
 
-Tuner = Callable[[Mapping[str, Any], LoopConfig], Tuning]
+Tuner = Callable[[Mapping[str, Any], LoopConfig], TuningChange]
 """What comes of a request and the present config; changes the task. Raises FaceswapError when it
 can't be; then nothing has changed."""
 
 
-def ask(folder: Path, values: Mapping[str, Any]) -> None:
+def request_change(folder: Path, values: Mapping[str, Any]) -> None:
     """Ask the run in ``folder`` for ``values``, besides what it was asked for and did not take yet.
 
     Raises OutputError when that cannot be written.
@@ -52,7 +52,7 @@ def ask(folder: Path, values: Mapping[str, Any]) -> None:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
-def take(folder: Path) -> str:
+def take_request(folder: Path) -> str:
     """What the run in ``folder`` is asked for, as JSON; empty where that is nothing.
 
     Stays there under another name until ``made``; only then the next request is taken.
@@ -65,7 +65,7 @@ def take(folder: Path) -> str:
     return ""
 
 
-def made(folder: Path) -> None:
+def clear_request(folder: Path) -> None:
     """What was taken is done with."""
     with suppress(OSError):
         (folder / _TAKEN).unlink(missing_ok=True)
@@ -77,19 +77,19 @@ class Inbox:
     What was taken is done with when the run is saved with it: until then a kill loses nothing.
     """
 
-    def __init__(self, folder: Path, group: Group, tuner: Tuner) -> None:
+    def __init__(self, folder: Path, group: ProcessGroup, tuner: Tuner) -> None:
         self._folder, self._group, self._tuner = folder, group, tuner
         self._text, self._step = "", 0
 
-    def next(self, config: LoopConfig) -> "tuple[Mapping[str, Any], Tuning] | Notice | None":
+    def next(self, config: LoopConfig) -> "tuple[Mapping[str, Any], TuningChange] | Notice | None":
         """The values that are asked for, and what they come to; why not; None for nothing."""
-        text = take(self._folder) if self._group.leads else ""
-        text = self._group.told("" if text == self._text else text)
+        text = take_request(self._folder) if self._group.is_main else ""
+        text = self._group.broadcast_text("" if text == self._text else text)
         if not text:
             return None
         self._text = text
         try:
-            values = read(text)
+            values = parse_request(text)
             return values, self._tuner(values, config)
         except FaceswapError as error:
             self._forget()
@@ -106,11 +106,11 @@ class Inbox:
 
     def _forget(self) -> None:
         self._text = ""
-        if self._group.leads:
-            made(self._folder)
+        if self._group.is_main:
+            clear_request(self._folder)
 
 
-def read(text: str) -> dict[str, Any]:
+def parse_request(text: str) -> dict[str, Any]:
     """The values in what ``take`` gave; raises InputError when it is damaged."""
     try:
         values = json.loads(text)

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 from faceswap.events import Notice
 from faceswap.training.state import TrainingState
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 PATIENCE = 10  # bad steps between two looks that make a run a bad one
 _TWICE = 2  # looks in a row at losses far above what they were, which do so too
 _RECOVERED = 5000  # steps without anything bad, after which a rate that was halved is doubled
 
 
-class Watch:
+class LossMonitor:
     """Looks at the losses of a run's steps; the run then goes back, or its rate is doubled."""
 
-    def __init__(self, state: TrainingState, stepper: Stepper) -> None:
+    def __init__(self, state: TrainingState, stepper: TrainStepper) -> None:
         self._state, self._stepper = state, stepper
         self._far_above = 0  # looks in a row at which the losses were
 
-    def went_wrong(self, losses: Mapping[str, float]) -> bool:
+    def has_diverged(self, losses: Mapping[str, float]) -> bool:
         """Whether the steps since the last look were bad; if not, learn from their ``losses``."""
         state, took = self._state, self._stepper
         if float(took.left_out) >= min(PATIENCE, took.summed):
             return True
-        if state.level.far_above(losses["loss"]):
+        if state.level.is_spike(losses["loss"]):
             self._far_above += 1
             return self._far_above >= _TWICE
         self._far_above = 0
@@ -33,7 +33,7 @@ class Watch:
         state.good = state.step
         return False
 
-    def recovered(self) -> Notice | None:
+    def raise_rate_again(self) -> Notice | None:
         """Take half of a halving back when the run has done well for long."""
         state = self._state
         if state.rate_scale >= 1 or state.step - state.set_back < _RECOVERED:
@@ -44,7 +44,7 @@ class Watch:
             f"{state.rate_scale:g} of the learning rate."
         )
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """The run went back."""
         self._far_above = 0
 
@@ -62,7 +62,7 @@ _NOISE = 20.0  # times the mean rise; that is about 0.4 standard deviations of w
 
 
 @dataclass
-class Level:
+class LossStatistics:
     """Running means over the losses that were added.
 
     mean: of the losses. rise: of how far each was above the mean, 0 where it was below, so that
@@ -73,7 +73,7 @@ class Level:
     rise: float = 0.0
     count: int = 0
 
-    def far_above(self, loss: float) -> bool:
+    def is_spike(self, loss: float) -> bool:
         """Whether ``loss`` is out of all proportion to those before.
 
         More than three times their mean, and more than noise or a slow climb explain.
@@ -91,12 +91,12 @@ class Level:
         self.mean += weight * (loss - self.mean)
         self.count += 1
 
-    def numbers(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, float]:
         """Its state, as JSON values."""
         return {"mean": self.mean, "rise": self.rise, "count": self.count}
 
     @classmethod
-    def of(cls, numbers: Mapping[str, float]) -> "Level":
+    def from_dict(cls, numbers: Mapping[str, float]) -> "LossStatistics":
         """The one that ``numbers()`` described; a new one of nothing."""
         return cls(
             float(numbers.get("mean", 0.0)),

@@ -14,7 +14,7 @@ _MEMINFO = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
 
 
-def memory_used(device: torch.device) -> int:
+def used_memory(device: torch.device) -> int:
     """Bytes: on a graphics card the most allocated so far, else this process's resident set."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -30,7 +30,7 @@ def memory_used(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def memory_free(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int | None:
+def free_memory(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int | None:
     """Bytes that this machine, or the container it runs in, still has; None where unknown.
 
     meminfo, container: where Linux says so.
@@ -47,16 +47,16 @@ def memory_free(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int |
     return min(found, default=None)
 
 
-def device_free(device: torch.device) -> int | None:
+def free_device_memory(device: torch.device) -> int | None:
     """Bytes that tensors on ``device`` can still take; None where unknown."""
     if device.type != "cuda":
-        return memory_free()
+        return free_memory()
     free, _ = torch.cuda.mem_get_info(device)
     held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return free + held
 
 
-def in_portions(work: Callable[[int], T], most: int) -> T:
+def in_micro_batches(work: Callable[[int], T], most: int) -> T:
     """``work(most)``, or with half as many at a time and so on, while memory runs out.
 
     Raises what ``work`` does, an error about memory when not even 1 fits.

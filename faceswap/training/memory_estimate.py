@@ -17,15 +17,15 @@ from torch.utils._pytree import tree_leaves
 
 
 @dataclass(frozen=True)
-class Forecast:
+class MemoryEstimate:
     """Bytes. kept: what the way forward leaves for the way back, weights not counted. most: of
     all tensors made on both ways and alive at once, gradients of the weights among them."""
 
-    kept: int
-    most: int
+    saved: int
+    peak: int
 
 
-def kept_bytes(forward: Callable[[], Tensor], known: Iterable[Tensor]) -> int:
+def saved_activation_bytes(forward: Callable[[], Tensor], known: Iterable[Tensor]) -> int:
     """Bytes that ``forward`` leaves for the way back from its result, but for those ``known``.
 
     Tensors that share memory count once. known: what is there anyway, such as the weights.
@@ -45,7 +45,7 @@ def kept_bytes(forward: Callable[[], Tensor], known: Iterable[Tensor]) -> int:
     return total
 
 
-def forecast(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> Forecast:
+def estimate_memory(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> MemoryEstimate:
     """What ``forward`` and the way back from the scalar it gives take; sets gradients.
 
     To be called among fake tensors, where it costs nothing but time.
@@ -57,9 +57,9 @@ def forecast(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> Foreca
             result.append(forward())
             return result[0]
 
-        kept = kept_bytes(run, weights)
+        kept = saved_activation_bytes(run, weights)
         torch.autograd.backward(result.pop())
-    return Forecast(kept, living.most)
+    return MemoryEstimate(kept, living.most)
 
 
 class _Living(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -17,7 +17,7 @@ OVERFITTING = "overfitting"
 """How the sentence begins of a run that learns its faces by heart."""
 
 
-class Records:
+class MetricsLog:
     """Writes named numbers to ``metrics.jsonl`` and to TensorBoard event files in a folder.
 
     first: the step the run goes on from; what was recorded after it, by a run that was killed
@@ -35,7 +35,7 @@ class Records:
         self._path = folder / "metrics.jsonl"
         self._failing = False
         self._untold: str | None = None
-        cut_records(self._path, first)
+        truncate_metrics(self._path, first)
         try:
             self._board = _tensorboard(folder / "tensorboard", first)
         except OSError as error:
@@ -82,7 +82,7 @@ class Records:
                 self._board.close()
 
 
-def cut_records(path: Path, step: int) -> None:
+def truncate_metrics(path: Path, step: int) -> None:
     """Take what is later than ``step``, and lines cut short, out of a ``metrics.jsonl``."""
     if not path.is_file():
         return
@@ -99,7 +99,7 @@ def cut_records(path: Path, step: int) -> None:
             part.unlink()
 
 
-class Unrecorded:
+class NoMetricsLog:
     """What processes that do not lead write: nothing."""
 
     def add(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
@@ -128,7 +128,7 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return rows
 
 
-def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SSIM") -> str:
+def describe_progress(rows: Sequence[Mapping[str, float]], name: str = "held-out SSIM") -> str:
     """How the run does, in plain language, from the rows that hold ``name`` (larger is better).
 
     Of the last hour and a half, the error 1 − value of the last third is set against that of the

@@ -8,10 +8,10 @@ from torch import nn
 
 from faceswap.events import Event, Notice, Preview
 from faceswap.training.memory import ran_out_of_memory
-from faceswap.training.metrics_log import OVERFITTING, read_metrics, state_sentence
+from faceswap.training.metrics_log import OVERFITTING, describe_progress, read_metrics
 from faceswap.training.state import TrainingState
 
-PREVIEWS = 200
+MAX_PREVIEWS = 200
 """At most so many previews of a run are kept."""
 
 _FAR_WORSE = 3.0  # times the error of the best model, as the losses in level.py
@@ -19,7 +19,7 @@ _FALLEN = 0.1  # of the measure: three times hardly any error is still hardly an
 _IN_A_ROW = 2  # measures, that one odd one is no alarm
 
 
-class Shown(Protocol):
+class EvaluationTask(Protocol):
     """What can be measured and shown."""
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
@@ -29,20 +29,20 @@ class Shown(Protocol):
         """Write a picture that shows how ``model`` does."""
 
 
-class Looks:
+class ModelEvaluator:
     """Measures and shows the averaged model of one run.
 
     measure: the task's measure that is larger the better the model is, if there is one.
     """
 
     def __init__(
-        self, task: Shown, state: TrainingState, folder: Path, measure: str | None
+        self, task: EvaluationTask, state: TrainingState, folder: Path, measure: str | None
     ) -> None:
         self._task, self._state, self._folder, self._measure = task, state, folder, measure
         self._loss: dict[str, float] = {}
         self._rows: list[dict[str, float]] = []
         for row in read_metrics(folder / "metrics.jsonl"):
-            self.learnt(row)
+            self.add_losses(row)
             if measure in row:
                 self._rows.append({**self._loss, **row})
         self._overfits = False
@@ -60,12 +60,12 @@ class Looks:
         """How good the model of this step was found to be, where it was measured."""
         return None if self.due else self._score
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """The run went back: what was measured at a step is not of the model that is at it now."""
         self._step, self._bad = -1, 0
         self._rows = [row for row in self._rows if row["step"] <= self._state.step]
 
-    def values(self) -> dict[str, float] | Notice:
+    def measure(self) -> dict[str, float] | Notice:
         """What the task measures now, or why that can't be."""
         self._step, self._score = self._state.step, None
         try:
@@ -78,11 +78,11 @@ class Looks:
                 trouble=True,
             )
 
-    def learnt(self, means: Mapping[str, float]) -> None:
+    def add_losses(self, means: Mapping[str, float]) -> None:
         """What the losses were over the steps since this was told last."""
         self._loss = {"loss": means["loss"]} if "loss" in means else self._loss
 
-    def told(self, values: dict[str, float]) -> tuple[str, Notice | None]:
+    def report(self, values: dict[str, float]) -> tuple[str, Notice | None]:
         """How the run does by ``values`` of this step, in a sentence; an alarm when that is ill."""
         state, name = self._state, self._measure
         if name is None or name not in values:
@@ -90,7 +90,7 @@ class Looks:
         self._score = values[name]
         alarm = self._alarm(values[name])
         self._rows.append({**self._loss, "step": state.step, "seconds": state.seconds, **values})
-        sentence = state_sentence(self._rows, name)
+        sentence = describe_progress(self._rows, name)
         return sentence, alarm or self._by_heart(sentence)
 
     def _by_heart(self, sentence: str) -> Notice | None:
@@ -121,7 +121,7 @@ class Looks:
             trouble=True,
         )
 
-    def picture(self) -> Event:
+    def write_preview(self) -> Event:
         """Write a preview; it, or why there is none."""
         state = self._state
         path = self._folder / "previews" / f"step-{state.step:09d}.png"
@@ -143,6 +143,6 @@ class Looks:
 def _thin(folder: Path) -> None:
     """Remove every other preview when there are too many, so that a week of them fits."""
     files = sorted(folder.glob("step-*.png"))
-    if len(files) > PREVIEWS:
+    if len(files) > MAX_PREVIEWS:
         for path in files[1:-1:2]:
             path.unlink(missing_ok=True)

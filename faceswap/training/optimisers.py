@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from faceswap.device_support import FUSED_STEPS, able
+from faceswap.device_support import FUSED_STEPS, supports
 
 OptimiserName = Literal["adamw", "adabelief", "lion"]
 
@@ -114,7 +114,7 @@ def make_optimiser(
     wanted = [p for p in params if p.requires_grad]
     match name:
         case "adamw":
-            fused = all(able(FUSED_STEPS, device) for device in {p.device for p in wanted})
+            fused = all(supports(FUSED_STEPS, device) for device in {p.device for p in wanted})
             return AdamW(wanted, rate, betas=(0.9, 0.99), weight_decay=decay, fused=fused)
         case "adabelief":
             return AdaBelief(wanted, rate, weight_decay=decay)
@@ -122,7 +122,7 @@ def make_optimiser(
             return Lion(wanted, rate / 3, weight_decay=3 * decay)
 
 
-def take_step(optimiser: Optimizer, bad: Tensor) -> None:
+def optimiser_step(optimiser: Optimizer, bad: Tensor) -> None:
     """One step from the gradients, left out where ``bad`` (one float) is 1."""
     if _counts_aside(optimiser):
         if not float(bad):  # waits for the device
@@ -143,7 +143,7 @@ def _counts_aside(optimiser: Optimizer) -> bool:
     return isinstance(optimiser, AdamW) and not optimiser.defaults["fused"]
 
 
-def average_(averaged: nn.Module, module: nn.Module, step: int, decay: float) -> None:
+def update_ema_(averaged: nn.Module, module: nn.Module, step: int, decay: float) -> None:
     """Move the averaged weights towards the present ones, in place.
 
     The horizon is a tenth of the steps so far until it reaches 1 / (1 − decay), so that early

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from faceswap.errors import OptionsError
-from faceswap.training.bf16_support import able, lacking
-from faceswap.training.distributed import Group
-from faceswap.training.threads import use_real_cores
+from faceswap.training.bf16_support import supports_bf16, unsupported_layers
+from faceswap.training.distributed import ProcessGroup
+from faceswap.training.threads import use_physical_cores
 
 Precision = Literal["bf16", "fp32"]
 
@@ -36,7 +36,7 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepare(device: torch.device) -> None:
+def configure_device(device: torch.device) -> None:
     """Let ``device`` compute as fast as it can where nobody sees the difference.
 
     On a graphics card what stays float32 is multiplied in TF32, and the fastest kernels for the
@@ -49,7 +49,7 @@ def prepare(device: torch.device) -> None:
         torch.backends.cudnn.benchmark = True
     else:
         keep_freed_memory()
-        use_real_cores()
+        use_physical_cores()
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
@@ -57,43 +57,47 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def half_precision(model: nn.Module, device: torch.device) -> torch.autocast:
+def model_autocast(model: nn.Module, device: torch.device) -> torch.autocast:
     """A context in which ``model``'s matrix work is done in what ``choose`` says."""
-    return autocast(device, choose(model, device).precision)
+    return autocast(device, choose_precision(model, device).precision)
 
 
 @dataclass(frozen=True)
-class Choice:
+class PrecisionChoice:
     """What a model is computed in. reason: why not in bfloat16, where its layers are to blame."""
 
     precision: Precision
     reason: str = ""
 
 
-def choose(model: nn.Module, device: torch.device, asked: Precision | None = None) -> Choice:
+def choose_precision(
+    model: nn.Module, device: torch.device, asked: Precision | None = None
+) -> PrecisionChoice:
     """What ``model`` is computed in on ``device``: the faster of what all its layers can be
     computed in, unless one is ``asked`` for.
 
     Raises OptionsError when bfloat16 is asked for and some layers can't be.
     """
     if asked is None and not _by_choice(device):
-        return Choice("fp32")
-    found = possible(model, device, asked or "bf16")
+        return PrecisionChoice("fp32")
+    found = usable_precision(model, device, asked or "bf16")
     if found.reason and asked is not None:
         raise OptionsError(f"{_layers_to_blame(model, device)}; use --precision auto or fp32.")
-    return Choice(fastest_precision(device)) if asked is None and not found.reason else found
+    return (
+        PrecisionChoice(fastest_precision(device)) if asked is None and not found.reason else found
+    )
 
 
-def possible(model: nn.Module, device: torch.device, wanted: Precision) -> Choice:
+def usable_precision(model: nn.Module, device: torch.device, wanted: Precision) -> PrecisionChoice:
     """``wanted``, or float32 where ``device`` can't compute some of ``model``'s layers in it."""
-    if wanted == "fp32" or not lacking(model, device):
-        return Choice(wanted)
+    if wanted == "fp32" or not unsupported_layers(model, device):
+        return PrecisionChoice(wanted)
     blame = _layers_to_blame(model, device)
-    return Choice("fp32", f"{blame}; all of this model is computed in float32.")
+    return PrecisionChoice("fp32", f"{blame}; all of this model is computed in float32.")
 
 
 def _layers_to_blame(model: nn.Module, device: torch.device) -> str:
-    names = " and ".join(lacking(model, device))
+    names = " and ".join(unsupported_layers(model, device))
     layers = f"{names[0].upper()}{names[1:]} layers"
     return f"{layers} can't be computed in bfloat16 on this machine's {device.type}"
 
@@ -112,7 +116,7 @@ def fastest_precision(device: torch.device) -> Precision:
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if not _by_choice(device) or not able("convolution", device):
+    if not _by_choice(device) or not supports_bf16("convolution", device):
         return "fp32"
     names: tuple[Precision, ...] = ("bf16", "fp32")
     best = dict.fromkeys(names, float("inf"))
@@ -156,9 +160,13 @@ def keep_freed_memory() -> None:
     mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def agreed_on(choice: Choice, group: Group, device: torch.device) -> Choice:
+def agree_on_precision(
+    choice: PrecisionChoice, group: ProcessGroup, device: torch.device
+) -> PrecisionChoice:
     """``choice``, or float32 where not all of several processes take bfloat16."""
     half = choice.precision == "bf16"
-    if group.everyone(half, device) == half:
+    if group.all_agree(half, device) == half:
         return choice
-    return Choice("fp32", "Not all processes can compute in bfloat16, so all compute in float32.")
+    return PrecisionChoice(
+        "fp32", "Not all processes can compute in bfloat16, so all compute in float32."
+    )

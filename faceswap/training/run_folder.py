@@ -21,11 +21,11 @@ from typing import Any
 
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.training.checkpoint import CheckpointFolder, read_checkpoint
-from faceswap.training.metrics_log import cut_records
-from faceswap.training.run_metadata import header_of
-from faceswap.training.snapshots import SNAPSHOTS, give_name
+from faceswap.training.metrics_log import truncate_metrics
+from faceswap.training.run_metadata import read_header
+from faceswap.training.snapshots import SNAPSHOTS, link_or_copy
 
-ASIDE = "aside"
+QUARANTINE = "aside"
 PREVIEWS_KEPT = 10
 """So many of the newest previews are left when a run is cleaned."""
 
@@ -44,9 +44,9 @@ class RunFolder:
         """Saves that are kept for good, oldest first."""
         return _named(self.folder / SNAPSHOTS, _SAVE)
 
-    def asides(self) -> list[Path]:
+    def quarantined(self) -> list[Path]:
         """Folders of what was set aside, the last first."""
-        folder = self.folder / ASIDE
+        folder = self.folder / QUARANTINE
         found = [p for p in folder.iterdir() if p.name.isdecimal()] if folder.is_dir() else []
         return sorted(found, key=lambda path: int(path.name), reverse=True)
 
@@ -60,7 +60,7 @@ class RunFolder:
         """Bytes by part; what two names share counts once."""
         seen: set[tuple[int, int]] = set()
         damaged = self.folder.rglob("*.damaged")
-        aside = [*_files(self.folder / ASIDE), *damaged]
+        aside = [*_files(self.folder / QUARANTINE), *damaged]
         return {
             "saves": _size(self.saves.files(), seen),
             "snapshots": _size(self.snapshots(), seen),
@@ -80,14 +80,14 @@ class RunFolder:
         chosen = self._save_of(step)
         read_checkpoint(chosen)  # a damaged one is no place to go back to
         goal, records = self.saves.path(step), self.folder / "metrics.jsonl"
-        asides = self.asides()
-        aside = self.folder / ASIDE / str(int(asides[0].name) + 1 if asides else 1)
+        asides = self.quarantined()
+        aside = self.folder / QUARANTINE / str(int(asides[0].name) + 1 if asides else 1)
         try:
             aside.mkdir(parents=True)
             if records.is_file():
                 shutil.copyfile(records, aside / records.name)
             if chosen != goal:
-                give_name(chosen, goal)
+                link_or_copy(chosen, goal)
             came_from = chosen.parent.parent if chosen.parent.name == SNAPSHOTS else chosen.parent
             if came_from in asides:  # with the curves that led to it
                 with suppress(FileNotFoundError):
@@ -98,7 +98,7 @@ class RunFolder:
                     if _step(path) <= step:
                         (self.folder / SNAPSHOTS).mkdir(exist_ok=True)
                         os.replace(path, self.folder / SNAPSHOTS / path.name)
-            cut_records(records, step)
+            truncate_metrics(records, step)
             previews = self.folder / "previews"
             for path in (*self.saves.files(), *self.snapshots(), *_named(previews, _PICTURE)):
                 if _step(path) > step:
@@ -109,7 +109,7 @@ class RunFolder:
             raise OutputError(f"Cannot change {self.folder}: {error.strerror or error}.") from error
 
     def _save_of(self, step: int) -> Path:
-        asides = [place for aside in self.asides() for place in (aside, aside / SNAPSHOTS)]
+        asides = [place for aside in self.quarantined() for place in (aside, aside / SNAPSHOTS)]
         places = (self.folder, self.folder / SNAPSHOTS, *asides)
         name = self.saves.path(step).name
         for place in places:
@@ -127,7 +127,7 @@ class RunFolder:
         saves: all saves besides, but the newest that can be read, the newest of a step at which
         the run did well, and the best one. Raises CheckpointError when none can be read.
         """
-        put = [p for p in _files(self.folder / ASIDE) if p.parent.name != SNAPSHOTS]
+        put = [p for p in _files(self.folder / QUARANTINE) if p.parent.name != SNAPSHOTS]
         aside = [*put, *self.folder.rglob("*.damaged")]
         old = _named(self.folder / "previews", _PICTURE)[:-PREVIEWS_KEPT]
         gone = [*aside, *old]
@@ -137,11 +137,11 @@ class RunFolder:
         for path in gone:
             with suppress(OSError):
                 path.unlink()
-        for folder in sorted((self.folder / ASIDE).rglob("*"), reverse=True):
+        for folder in sorted((self.folder / QUARANTINE).rglob("*"), reverse=True):
             with suppress(OSError):  # of one that holds a snapshot
                 folder.rmdir()
         with suppress(OSError):
-            (self.folder / ASIDE).rmdir()
+            (self.folder / QUARANTINE).rmdir()
         return freed
 
     def _needed(self) -> set[Path]:
@@ -149,7 +149,7 @@ class RunFolder:
         files = self.saves.files()
         if newest is None:
             return set(files)
-        good = int(newest.numbers.get("good", newest.numbers["step"]))
+        good = int(newest.metadata.get("good", newest.metadata["step"]))
         best = self.best()
         # What is newer could not be read: no reason to remove it without being asked.
         kept = [path for path in files if _step(path) >= _step(newest.path)]
@@ -175,7 +175,7 @@ class RunFolder:
 
 def score_of(path: Path) -> float | None:
     """How good the model in a save was found to be, where that was measured."""
-    score: Any = header_of(path).get("numbers", {}).get("score")
+    score: Any = read_header(path).get("numbers", {}).get("score")
     return float(score) if isinstance(score, int | float) else None
 
 

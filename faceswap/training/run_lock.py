@@ -8,11 +8,11 @@ from filelock import FileLock, Timeout
 
 from faceswap.errors import OutputError, ProjectError
 
-LOCK = ".lock"
+LOCK_NAME = ".lock"
 
 
 @contextmanager
-def held(folder: Path, *, leads: bool = True) -> Iterator[None]:
+def hold_run(folder: Path, *, leads: bool = True) -> Iterator[None]:
     """Hold the run in ``folder``, which is made, so that no other process changes it.
 
     The system lets go of it with the process, whatever ends that. A folder in which nothing was
@@ -23,7 +23,7 @@ def held(folder: Path, *, leads: bool = True) -> Iterator[None]:
     if not leads:
         yield
         return
-    path = folder / LOCK
+    path = folder / LOCK_NAME
     lock = FileLock(path, timeout=0)
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
@@ -45,7 +45,7 @@ def held(folder: Path, *, leads: bool = True) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if folder in made and [p.name for p in folder.iterdir()] == [LOCK]:
+        if folder in made and [p.name for p in folder.iterdir()] == [LOCK_NAME]:
             with suppress(OSError):
                 path.unlink()
                 for empty in made:

@@ -11,7 +11,7 @@ from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
 from faceswap.training.precision import Precision
 
 
-class Notes(BaseModel):
+class RunNotes(BaseModel):
     """begun: the options the run has, by name, JSON values. found: the batch and the learning rate
     that it found for itself."""
 
@@ -21,7 +21,7 @@ class Notes(BaseModel):
     found: dict[str, float] = Field(default_factory=dict)
 
 
-class RunNumbers(BaseModel):
+class RunMetadata(BaseModel):
     """The counters of a run, as ``TrainingState.numbers`` writes them."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,22 +31,22 @@ class RunNumbers(BaseModel):
     rate_scale: float = Field(gt=0)
     precision: Precision
     optimiser: str
-    notes: Notes = Notes()
+    notes: RunNotes = RunNotes()
 
 
-def run_numbers(checkpoint: Checkpoint) -> RunNumbers:
+def read_run_metadata(checkpoint: Checkpoint) -> RunMetadata:
     """What ``checkpoint`` says of its run.
 
     Raises CheckpointError when it holds a model, but no run that can go on.
     """
     try:
-        numbers = RunNumbers.model_validate(checkpoint.numbers)
+        numbers = RunMetadata.model_validate(checkpoint.metadata)
     except ValidationError as error:
         raise CheckpointError(
             f"{checkpoint.path} holds no run that can go on; begin a new one with --name, and "
             "start it from this file by --from."
         ) from error
-    missing = {"generator", "skipped", "norm"} - checkpoint.part("state").keys()
+    missing = {"generator", "skipped", "norm"} - checkpoint.tensors_under("state").keys()
     if missing:
         raise CheckpointError(f"{checkpoint.path} is damaged: it lacks the run's random state.")
     return numbers
@@ -55,7 +55,7 @@ def run_numbers(checkpoint: Checkpoint) -> RunNumbers:
 _LONGEST = 1 << 24  # bytes of a header; more is no save of ours
 
 
-def header_of(path: Path) -> dict[str, Any]:
+def read_header(path: Path) -> dict[str, Any]:
     """Kind, config and numbers of the save at ``path``; empty where it can't be read."""
     try:
         with open(path, "rb") as file:
@@ -68,7 +68,7 @@ def header_of(path: Path) -> dict[str, Any]:
         return {}
 
 
-def newest_header(folder: Path) -> dict[str, Any]:
+def read_newest_header(folder: Path) -> dict[str, Any]:
     """That of the newest save in ``folder`` that has one; empty where none has."""
-    found = (header_of(path) for path in reversed(CheckpointFolder(folder).files()))
+    found = (read_header(path) for path in reversed(CheckpointFolder(folder).files()))
     return next((header for header in found if header), {})

@@ -6,27 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from faceswap.background import whole
+from faceswap.background import uninterruptible
 
-ASKING = tuple(
+STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
 )
 """What asks a job to stop: Ctrl-C, and what systems and windows send; SIGBREAK is Windows'."""
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """Let what is ``ASKING`` wait for the end of what is done here; a second one does not wait.
 
     Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Python tells
     the main thread alone; where another one does the work, the main one waits for it to end.
     """
     if threading.current_thread() is not threading.main_thread():
-        with whole():
+        with uninterruptible():
             yield
         return
     # None is a handler that was not set from Python, which could not be put back.
-    before = {n: handler for n in ASKING if (handler := signal.getsignal(n)) is not None}
+    before = {n: handler for n in STOP_SIGNALS if (handler := signal.getsignal(n)) is not None}
     waiting: list[int] = []
 
     def put_back() -> None:

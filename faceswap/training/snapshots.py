@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faceswap.errors import OutputError
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.model_evaluation import PREVIEWS
+from faceswap.training.model_evaluation import MAX_PREVIEWS
 from faceswap.training.state import LoopConfig
 
 SNAPSHOTS = "snapshots"
@@ -26,13 +26,13 @@ def keep_snapshot(save: Path) -> Path:
     goal = save.parent / SNAPSHOTS / save.name
     try:
         goal.parent.mkdir(exist_ok=True)
-        give_name(save, goal)
+        link_or_copy(save, goal)
     except OSError as error:
         raise OutputError(f"Cannot keep a snapshot: {error.strerror or error}.") from error
     return goal
 
 
-def give_name(path: Path, goal: Path) -> None:
+def link_or_copy(path: Path, goal: Path) -> None:
     """Let ``path`` be called ``goal`` as well, which appears whole; a copy where it can't be."""
     part = goal.with_suffix(".part")
     part.unlink(missing_ok=True)
@@ -44,7 +44,7 @@ def give_name(path: Path, goal: Path) -> None:
     part.unlink(missing_ok=True)  # what has both names already is not replaced, and keeps both
 
 
-class SnapshotTimes:
+class SnapshotSchedule:
     """When the next one is due, by the run's own steps and seconds of training.
 
     So that a run that was stopped and goes on makes them where it would have without.
@@ -53,7 +53,7 @@ class SnapshotTimes:
     def __init__(self, config: LoopConfig, step: int, seconds: float) -> None:
         """step, seconds: of the last one that was made, or of a run's begin."""
         self.config = config
-        self.made(step, seconds)
+        self.output(step, seconds)
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether one is, of that step."""
@@ -61,7 +61,7 @@ class SnapshotTimes:
         due = by_step is not None and step > self._step and step % by_step == 0
         return due or self._spans(seconds) > self._span
 
-    def made(self, step: int, seconds: float) -> None:
+    def output(self, step: int, seconds: float) -> None:
         """One was made, of that step."""
         self._step, self._span = step, self._spans(seconds)
 
@@ -70,33 +70,33 @@ class SnapshotTimes:
         return 0 if hours is None else int(seconds / (3600 * hours))
 
 
-def day_of(config: LoopConfig, size: int, speed: float) -> int:
+def bytes_per_day(config: LoopConfig, size: int, speed: float) -> int:
     """Bytes that a day of training takes, with saves of ``size`` and ``speed`` steps a second."""
-    saves = float(config.keep + _BESIDES)
+    saves = float(config.keep_checkpoints + _BESIDES)
     if config.snapshot_hours is not None:
         saves += 24 / config.snapshot_hours
     if config.snapshot_steps is not None:
         saves += speed * _DAY / config.snapshot_steps
-    return round(saves * size) + PREVIEWS * _PREVIEW
+    return round(saves * size) + MAX_PREVIEWS * _PREVIEW
 
 
-def too_small(folder: Path, config: LoopConfig, size: int, speed: float) -> str:
+def disk_space_warning(folder: Path, config: LoopConfig, size: int, speed: float) -> str:
     """What to tell when the disk of a run does not hold a day of it; "" where it does.
 
     size: bytes of a save. What of it is on the disk already counts as there.
     """
-    needed = day_of(config, size, speed)
+    needed = bytes_per_day(config, size, speed)
     taken = sum(path.stat().st_size for path in CheckpointFolder(folder).files())
     free = shutil.disk_usage(folder).free
     if needed - min(taken, needed) <= free:
         return ""
     return (
-        f"A day of this training takes {in_words(needed)} of the disk, and {in_words(free)} are "
+        f"A day of this training takes {format_bytes(needed)} of the disk, and {format_bytes(free)} are "
         f"free in {folder}; make room, keep fewer saves by --keep, or make fewer snapshots."
     )
 
 
-def in_words(size: float) -> str:
+def format_bytes(size: float) -> str:
     """Bytes, such as 1.2 GB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:

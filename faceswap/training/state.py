@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from faceswap.device_support import moved
+from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError
-from faceswap.training.checkpoint import Checkpoint, weights_of
-from faceswap.training.loss_monitor import Level
+from faceswap.training.checkpoint import Checkpoint, named_weights
+from faceswap.training.loss_monitor import LossStatistics
 from faceswap.training.optimisers import OptimiserName, make_optimiser, state_device
 from faceswap.training.precision import Precision
 
 Compile = Literal["auto", "on", "off"]
 
 
-class Companion(Protocol):
+class AuxiliaryModel(Protocol):
     """Something that learns beside the model, by gradients of the same losses."""
 
     def zero_grad(self) -> None:
@@ -56,12 +56,12 @@ class LoopConfig:
     steps: int | None = None
     minutes: float | None = None
     endless: bool = False
-    batch: int = 16
+    batch_size: int = 16
     optimiser: OptimiserName = "adamw"
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     warmup: int = 50
-    clip: float = 1.0
-    decay: float = 0.999
+    gradient_clip: float = 1.0
+    weight_decay: float = 0.999
     seed: int = 0
     precision: Precision | None = None
     compile: Compile = "off"
@@ -69,12 +69,12 @@ class LoopConfig:
     preview_seconds: float = 60.0
     save_seconds: float = 300.0
     save_steps: int | None = None
-    keep: int = 3
+    keep_checkpoints: int = 3
     snapshot_hours: float | None = None
     snapshot_steps: int | None = None
     measure: str | None = None
-    noun: str = "pictures"
-    per_unit: int = 1
+    unit_name: str = "pictures"
+    samples_per_item: int = 1
 
 
 class TrainingState:
@@ -94,13 +94,13 @@ class TrainingState:
         config: LoopConfig,
         precision: Precision,
         device: torch.device,
-        companion: Companion | None = None,
+        companion: AuxiliaryModel | None = None,
     ) -> None:
-        self.model = moved(model, device).train()
+        self.model = to_device(model, device).train()
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self.optimiser: Optimizer = make_optimiser(
-            config.optimiser, self.parameters.values(), config.rate
+            config.optimiser, self.parameters.values(), config.learning_rate
         )
         self._seed = config.seed
         self.generator = torch.Generator(device).manual_seed(config.seed)
@@ -112,11 +112,11 @@ class TrainingState:
         self.seconds = 0.0
         self.rate_scale = 1.0
         self.set_back = self.learnt_from = self.good = 0
-        self.level = Level()
+        self.level = LossStatistics()
         self.skipped = torch.zeros((), device=device)
         self.norm = torch.zeros((), device=device)
 
-    def numbers(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """The counters, as JSON values."""
         return {
             "step": self.step,
@@ -125,7 +125,7 @@ class TrainingState:
             "set_back": self.set_back,
             "learnt_from": self.learnt_from,
             "good": self.good,
-            "level": self.level.numbers(),
+            "level": self.level.as_dict(),
             "precision": self.precision,
             "optimiser": type(self.optimiser).__name__,
             "notes": dict(self.notes),
@@ -133,8 +133,8 @@ class TrainingState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that is a tensor, by its name in the checkpoint."""
-        named = dict(weights_of(self.model, "model"))
-        named.update(weights_of(self.averaged, "ema"))
+        named = dict(named_weights(self.model, "model"))
+        named.update(named_weights(self.averaged, "ema"))
         for name, parameter in self.parameters.items():
             for key, value in self.optimiser.state.get(parameter, {}).items():
                 named[f"optimiser/{name}/{key}"] = value
@@ -149,7 +149,7 @@ class TrainingState:
     def snapshot(self) -> Checkpoint:
         """A copy of everything, for ``restore`` to come back to after a trial."""
         tensors = {name: value.detach().clone() for name, value in self.tensors().items()}
-        return Checkpoint(Path("trial"), "", {}, self.numbers(), tensors)
+        return Checkpoint(Path("trial"), "", {}, self.metadata(), tensors)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become what ``checkpoint`` holds.
@@ -157,7 +157,7 @@ class TrainingState:
         Raises CheckpointError when it is of another architecture or optimiser; the state may
         then be half changed and must not be used.
         """
-        numbers = checkpoint.numbers
+        numbers = checkpoint.metadata
         mine = type(self.optimiser).__name__
         if numbers["optimiser"] != mine:
             raise CheckpointError(
@@ -165,14 +165,14 @@ class TrainingState:
                 "can't be changed in the middle of a run: begin a new one with --name."
             )
         try:
-            self.model.load_state_dict(checkpoint.part("model"))
-            self.averaged.load_state_dict(checkpoint.part("ema"))
+            self.model.load_state_dict(checkpoint.tensors_under("model"))
+            self.averaged.load_state_dict(checkpoint.tensors_under("ema"))
         except RuntimeError as error:
             raise CheckpointError(
                 f"{checkpoint.path} holds another architecture than this run's."
             ) from error
         self.optimiser.state.clear()
-        for name, value in checkpoint.part("optimiser").items():
+        for name, value in checkpoint.tensors_under("optimiser").items():
             parameter_name, _, key = name.rpartition("/")
             parameter = self.parameters.get(parameter_name)
             if parameter is None:
@@ -181,7 +181,7 @@ class TrainingState:
             self.optimiser.state[parameter][key] = torch.empty_like(
                 like, dtype=value.dtype, device=state_device(self.optimiser, parameter, key)
             ).copy_(value)
-        state = checkpoint.part("state")
+        state = checkpoint.tensors_under("state")
         self._draw_on(state["generator"], int(numbers["step"]))
         self.skipped.copy_(state["skipped"])
         self.norm.copy_(state["norm"])
@@ -191,11 +191,11 @@ class TrainingState:
         self.set_back = int(numbers.get("set_back", 0))
         self.learnt_from = int(numbers.get("learnt_from", 0))
         self.good = int(numbers.get("good", self.step))
-        self.level = Level.of(numbers.get("level", {}))
+        self.level = LossStatistics.from_dict(numbers.get("level", {}))
         self.notes = dict(numbers.get("notes", {}))
         # Asked for by name, it counts; else the run stays exact on another machine too.
         self.precision = self._asked_precision or numbers["precision"]
-        companion = checkpoint.part("companion")
+        companion = checkpoint.tensors_under("companion")
         if self.companion is not None and companion:
             self.companion.restore(companion)
 
@@ -210,8 +210,8 @@ class TrainingState:
         else:
             self.generator.manual_seed(self._seed + step)
 
-    def learn_anew(self) -> None:
+    def reset_loss_statistics(self) -> None:
         """Forget what size gradients and losses have: they are of something else from now on."""
         self.learnt_from = self.step
         self.norm.zero_()
-        self.level = Level()
+        self.level = LossStatistics()

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 
 from faceswap.errors import TrainingError
 from faceswap.events import Notice
-from faceswap.training.device_timer import Clock, Mark
-from faceswap.training.distributed import Group
-from faceswap.training.learning_rate_schedule import rate_factor, set_rate
+from faceswap.training.device_timer import DeviceTimer, Mark
+from faceswap.training.distributed import ProcessGroup
+from faceswap.training.learning_rate_schedule import learning_rate_factor, set_learning_rate
 from faceswap.training.memory import ran_out_of_memory, release_memory
-from faceswap.training.optimisers import average_, take_step
+from faceswap.training.optimisers import optimiser_step, update_ema_
 from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
 
-SPIKE = 10.0
+SPIKE_FACTOR = 10.0
 """A gradient so many times its running mean is taken for an accident."""
 _SETTLED = 50  # steps after which the running mean means something
 
@@ -24,11 +24,11 @@ _SETTLED = 50  # steps after which the running mean means something
 class Batch(Protocol):
     """What a task draws at once."""
 
-    def part(self, index: int, count: int) -> Any:
+    def micro_batch(self, index: int, count: int) -> Any:
         """The ``index``-th of ``count`` portions, which begins at ``portion_start``."""
 
 
-def portion_start(index: int, count: int, size: int) -> int:
+def micro_batch_start(index: int, count: int, size: int) -> int:
     """Where the ``index``-th of ``count`` portions of a batch of ``size`` begins.
 
     Their sizes differ by one at most; that after the last begins at ``size``.
@@ -36,7 +36,7 @@ def portion_start(index: int, count: int, size: int) -> int:
     return index * size // count
 
 
-class Objective(Protocol):
+class BatchTask(Protocol):
     """What is minimised."""
 
     def batch(self, count: int, generator: torch.Generator, progress: float) -> Batch:
@@ -46,7 +46,7 @@ class Objective(Protocol):
         """Named scalar losses of ``model``, called once; the one minimised is ``"loss"``."""
 
 
-class Stepper:
+class TrainStepper:
     """Takes steps and counts what they cost.
 
     parts: in how many portions a batch is taken. sums: totals of the losses over the ``summed``
@@ -57,32 +57,32 @@ class Stepper:
 
     def __init__(
         self,
-        task: Objective,
+        task: BatchTask,
         state: TrainingState,
         config: LoopConfig,
-        group: Group = Group(),  # noqa: B008  (it is frozen)
+        group: ProcessGroup = ProcessGroup(),  # noqa: B008  (it is frozen)
     ) -> None:
         self.task, self.state, self.config, self.group = task, state, config, group
-        self.model = group.wrapped(state.model)
+        self.model = group.wrap_model(state.model)
         self.parts = 1
         self.torn = False
-        self._clock = Clock(state.generator.device)
+        self._clock = DeviceTimer(state.generator.device)
         self.notices: list[Notice] = []
         self._said: set[str] = set()
-        self.forget()
+        self.reset_sums()
 
-    def tell(self, message: str) -> None:
+    def add_notice(self, message: str) -> None:
         """Say ``message``, if there is one, when the run goes on, and only once."""
         if message and message not in self._said:
             self._said.add(message)
             self.notices.append(Notice(message=message))
 
-    def told(self) -> Iterator[Notice]:
+    def take_notices(self) -> Iterator[Notice]:
         """What there is to be said, each once."""
         while self.notices:
             yield self.notices.pop(0)
 
-    def forget(self) -> None:
+    def reset_sums(self) -> None:
         """Begin the sums anew."""
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
@@ -100,7 +100,7 @@ class Stepper:
         """The part of ``seconds`` that went into the batches; waits for the device."""
         return self._clock.total(self._batches)
 
-    def means(self) -> dict[str, float]:
+    def mean_losses(self) -> dict[str, float]:
         """Of the losses since ``forget``, over the steps that count and over all processes.
 
         Waits for the device, and for the other processes, each of which must ask. Empty where no
@@ -109,19 +109,21 @@ class Stepper:
         counting = self.summed - float(self.left_out)
         if counting < 1:
             return {}
-        totals = self.group.mean(torch.stack([value.float() for value in self.sums.values()]))
+        totals = self.group.all_reduce_mean(
+            torch.stack([value.float() for value in self.sums.values()])
+        )
         return dict(zip(self.sums, (totals / counting).tolist(), strict=True))
 
     def step(self, progress: float | None) -> None:
         """One optimiser step on one batch, in as many parts as the memory demands."""
-        factor = rate_factor(self.state.step, self.config.warmup, progress)
-        self.take(factor * self.state.rate_scale, progress)
+        factor = learning_rate_factor(self.state.step, self.config.warmup, progress)
+        self.train_step(factor * self.state.rate_scale, progress)
 
-    def take(self, factor: float, progress: float | None) -> dict[str, Tensor]:
+    def train_step(self, factor: float, progress: float | None) -> dict[str, Tensor]:
         """A step at ``factor`` times the full rate; its losses."""
         state = self.state
         started = self._clock.now()
-        set_rate(state.optimiser, factor)
+        set_learning_rate(state.optimiser, factor)
         losses = self._fitting_gradients(progress or 0.0)
         bad = self._learn()
         state.step += 1
@@ -136,7 +138,7 @@ class Stepper:
         self._steps.append((started, self._clock.now()))
         return losses
 
-    def replayable(self, progress: float) -> dict[str, Tensor]:
+    def graph_step(self, progress: float) -> dict[str, Tensor]:
         """The work of a step and nothing besides, at the present rate; its losses.
 
         Asks the device nothing, so that a graphics card can be given it once and replay it. What
@@ -144,7 +146,7 @@ class Stepper:
         is not counted, and memory that runs out is an error.
         """
         self._clear()
-        batch = self.task.batch(self.config.batch, self.state.generator, progress)
+        batch = self.task.batch(self.config.batch_size, self.state.generator, progress)
         losses = self._descend(batch)
         self._learn()
         self.torn = False
@@ -159,7 +161,7 @@ class Stepper:
     def _learn(self) -> Tensor:
         """Change the weights by the gradients there are; 1 where that was left out, else 0."""
         parameters = self.state.parameters.values()
-        norm = nn.utils.clip_grad_norm_(parameters, self.config.clip)
+        norm = nn.utils.clip_grad_norm_(parameters, self.config.gradient_clip)
         self.torn = True
         bad = self._judge(norm)
         self._change(bad)
@@ -169,10 +171,10 @@ class Stepper:
         """Change the weights by their gradients, but not where ``bad`` is 1."""
         state = self.state
         try:
-            take_step(state.optimiser, bad)
+            optimiser_step(state.optimiser, bad)
             if state.companion is not None:
                 state.companion.step(bad)
-            average_(state.averaged, state.model, state.step, self.config.decay)
+            update_ema_(state.averaged, state.model, state.step, self.config.weight_decay)
         except RuntimeError as error:
             if not ran_out_of_memory(error):
                 raise
@@ -199,7 +201,7 @@ class Stepper:
         """As ``_descend``, on the next batch."""
         self._clear()
         started = self._clock.now()
-        batch = self.task.batch(self.config.batch, self.state.generator, progress)
+        batch = self.task.batch(self.config.batch_size, self.state.generator, progress)
         self._batches.append((started, self._clock.now()))
         return self._descend(batch)
 
@@ -210,11 +212,13 @@ class Stepper:
         portions = self.parts * self.group.size
         for number in range(self.parts):
             index = self.group.rank * self.parts + number
-            start, end = (portion_start(i, portions, config.batch) for i in (index, index + 1))
+            start, end = (
+                micro_batch_start(i, portions, config.batch_size) for i in (index, index + 1)
+            )
             # Of the batch of this process, over all of which the gradients become means.
-            share = (end - start) * self.group.size / config.batch
+            share = (end - start) * self.group.size / config.batch_size
             with autocast(state.generator.device, state.precision):
-                losses = self.task.losses(self.model, batch.part(index, portions))
+                losses = self.task.losses(self.model, batch.micro_batch(index, portions))
             torch.autograd.backward(losses["loss"] * share)
             for name, value in losses.items():
                 part = value.detach() * share
@@ -225,7 +229,7 @@ class Stepper:
         """1 for a step to leave out, else 0, told and counted without asking the device."""
         state = self.state
         known = state.step - state.learnt_from
-        ceiling = state.norm * SPIKE if known > _SETTLED else torch.full_like(norm, 1e30)
+        ceiling = state.norm * SPIKE_FACTOR if known > _SETTLED else torch.full_like(norm, 1e30)
         bad = (~torch.isfinite(norm) | (norm > ceiling)).float()
         limited = torch.nan_to_num(norm, nan=0.0, posinf=0.0).clamp(max=ceiling)
         limited = torch.where(torch.isfinite(norm), limited, state.norm)
@@ -234,18 +238,18 @@ class Stepper:
         state.skipped += bad
         return bad
 
-    def fit_parts(self) -> None:
+    def fit_micro_batches(self) -> None:
         """Take no more parts than a batch has pictures, which may be fewer than it had."""
-        self.parts = min(self.parts, self.config.batch // self.group.size)
+        self.parts = min(self.parts, self.config.batch_size // self.group.size)
 
     def _part_more(self) -> None:
         """Take the batch in about twice as many parts from here on."""
-        mine = self.config.batch // self.group.size
+        mine = self.config.batch_size // self.group.size
         if self.group.size > 1:
             # One alone can't take more parts: the others wait for its gradients part by part.
             raise TrainingError(
                 "Memory ran out, and several processes can't make their parts of a batch smaller "
-                f"while they run; use a --batch of less than {self.config.batch}."
+                f"while they run; use a --batch of less than {self.config.batch_size}."
             )
         if self.parts == mine:
             raise TrainingError(
@@ -256,7 +260,7 @@ class Stepper:
         release_memory()
         self.notices.append(
             Notice(
-                message=f"Out of memory: each batch of {self.config.batch} is now taken in "
+                message=f"Out of memory: each batch of {self.config.batch_size} is now taken in "
                 f"{self.parts} parts; the result stays the same."
             )
         )

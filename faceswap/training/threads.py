@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import torch
 
-from faceswap.background import Report, Sign, steadily
+from faceswap.background import Heartbeat, ProgressReporter, generator_in_background
 from faceswap.events import Event
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 _CONTAINER = Path("/sys/fs/cgroup")
 
 
-def use_real_cores() -> None:
+def use_physical_cores() -> None:
     """Compute with one thread per real core, unless OMP_NUM_THREADS says how many.
 
     PyTorch takes as many as there are processors; two of them that share a core's multipliers
@@ -22,12 +22,12 @@ def use_real_cores() -> None:
     """
     if "OMP_NUM_THREADS" in os.environ:
         return
-    count = real_cores()
+    count = physical_core_count()
     if count is not None and count != torch.get_num_threads():
         torch.set_num_threads(count)
 
 
-def use_device(device: torch.device) -> None:
+def set_current_device(device: torch.device) -> None:
     """Make ``device`` the present one of this thread, as each has its own.
 
     One without a number is whichever is present already; PyTorch refuses to set that.
@@ -36,7 +36,7 @@ def use_device(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
-def real_cores(
+def physical_core_count(
     topology: Path = _TOPOLOGY, container: Path = _CONTAINER, allowed: set[int] | None = None
 ) -> int | None:
     """Cores that this process may use, hyperthreads not counted; None where nobody says.
@@ -66,10 +66,10 @@ def real_cores(
 T = TypeVar("T")
 
 
-class Aside:
+class DeviceThread:
     """Does work on ``device`` in a thread of its own; ``sign`` is what is told meanwhile."""
 
-    def __init__(self, stage: str, device: torch.device, sign: Sign) -> None:
+    def __init__(self, stage: str, device: torch.device, sign: Heartbeat) -> None:
         self._stage, self._device, self._sign = stage, device, sign
 
     def __call__(self, work: Callable[[], T]) -> Generator[Event, None, T]:
@@ -82,12 +82,15 @@ class Aside:
         return (yield from self.steadily(self._stage, alone, self._sign))
 
     def steadily(
-        self, stage: str, job: Callable[[], Generator[Event, None, T]], sign: Sign | None = None
+        self,
+        stage: str,
+        job: Callable[[], Generator[Event, None, T]],
+        sign: Heartbeat | None = None,
     ) -> Generator[Event, None, T]:
         """What the generator ``job`` returns, and its events; see ``waiting.steadily``."""
 
-        def there(_: Report) -> Generator[Event, None, T]:
-            use_device(self._device)
+        def there(_: ProgressReporter) -> Generator[Event, None, T]:
+            set_current_device(self._device)
             return (yield from job())
 
-        return (yield from steadily(stage, there, "steps", sign))
+        return (yield from generator_in_background(stage, there, "steps", sign))

@@ -18,7 +18,7 @@ KEY = "stretch"
 """Its name among a run's notes; None there is a run that was trained without an end."""
 
 
-class Stretch(BaseModel):
+class TrainingBudget(BaseModel):
     """What was asked for at a time.
 
     first, since: the run's step and its seconds of training when it began. It ends minutes after
@@ -63,7 +63,7 @@ class Stretch(BaseModel):
 
 
 @dataclass(frozen=True)
-class Wish:
+class RequestedEnd:
     """How long to train now; with no end named, as was asked before. endless: without any end."""
 
     minutes: float | None = None
@@ -76,11 +76,11 @@ class Wish:
         return self.minutes is not None or self.steps is not None
 
 
-def known(notes: Mapping[str, Any]) -> Stretch | None:
+def stored_budget(notes: Mapping[str, Any]) -> TrainingBudget | None:
     """The last stretch of the run with these notes; raises CheckpointError when it is none."""
     try:
         found = notes.get(KEY)
-        return None if found is None else Stretch.model_validate(found)
+        return None if found is None else TrainingBudget.model_validate(found)
     except ValidationError as error:
         raise CheckpointError(
             "The run was made by another version of faceswap: what it was asked to do cannot be "
@@ -88,16 +88,20 @@ def known(notes: Mapping[str, Any]) -> Stretch | None:
         ) from error
 
 
-def next_stretch(
-    notes: Mapping[str, Any], wish: Wish, step: int, seconds: float, begun_at: Begun | None = None
-) -> tuple[Stretch | None, str]:
+def next_budget(
+    notes: Mapping[str, Any],
+    wish: RequestedEnd,
+    step: int,
+    seconds: float,
+    begun_at: Begun | None = None,
+) -> tuple[TrainingBudget | None, str]:
     """What a run with these notes, at that step, does on ``wish``; what to tell of it, or "".
 
     A stretch that is not over goes on, where another end is named with that one; one that is over
     is followed by a new one. None is training without an end. begun_at: where a job of
     several parts began that is under way; what it trained at is not over before the job.
     """
-    last = known(notes)
+    last = stored_budget(notes)
     if wish.endless:
         dropped = last is not None and last.progress(step, seconds) < 1
         told = f"There is no end any more; {last.left(step, seconds)} were left." if last else ""
@@ -107,7 +111,7 @@ def next_stretch(
             return None, ""
         # Runs of before stretches were counted in steps from their beginning.
         old = KEY not in notes and wish.minutes is None
-        return Stretch(first=0 if old else step, since=seconds, **_ends(wish)), ""
+        return TrainingBudget(first=0 if old else step, since=seconds, **_ends(wish)), ""
     moved = last.model_copy(update=_ends(wish)) if wish.ends else last
     if moved == last:
         left = 0 < last.progress(step, seconds) < 1
@@ -118,7 +122,7 @@ def next_stretch(
     return moved, told
 
 
-def _open(last: Stretch, step: int, seconds: float, begun_at: Begun | None) -> bool:
+def _open(last: TrainingBudget, step: int, seconds: float, begun_at: Begun | None) -> bool:
     if last.progress(step, seconds) < 1:
         return True
     # One that the job began, or one that was begun before and that the job went on with.
@@ -127,5 +131,5 @@ def _open(last: Stretch, step: int, seconds: float, begun_at: Begun | None) -> b
     )
 
 
-def _ends(wish: Wish) -> dict[str, Any]:
+def _ends(wish: RequestedEnd) -> dict[str, Any]:
     return {"minutes": wish.minutes, "steps": wish.steps}

@@ -10,7 +10,7 @@ from av.packet import Packet
 from av.stream import Discard
 
 from faceswap.errors import InputError, OutputError
-from faceswap.video.pyav import fraction, open_input, plain_entries
+from faceswap.video.pyav import fraction, open_input, printable_metadata
 
 
 class AudioCopy:
@@ -46,7 +46,7 @@ class AudioCopy:
                 f"The sound of {path.name} ({codec}) cannot be kept in this kind of file; "
                 "name the output .mkv."
             ) from error
-        copy.metadata.update(plain_entries(stream.metadata))
+        copy.metadata.update(printable_metadata(stream.metadata))
         copy.disposition = stream.disposition
         return copy
 

@@ -14,7 +14,7 @@ from av.video.reformatter import (
 )
 
 from faceswap.video.info import Colour, VideoInfo
-from faceswap.video.orientation import turned
+from faceswap.video.orientation import apply_orientation
 
 Image = npt.NDArray[np.uint8]
 
@@ -29,7 +29,7 @@ def _threads(width: int, height: int) -> int:
     return 1 if width * height < 500_000 else min(4, os.cpu_count() or 1)
 
 
-class ToRgb:
+class YuvToRgb:
     """Turns the decoded pictures of one video into upright frames."""
 
     def __init__(self, info: VideoInfo) -> None:
@@ -59,10 +59,10 @@ class ToRgb:
             threads=_threads(width, height),
         )
         image: Image = np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
-        return turned(image, self._turn)
+        return apply_orientation(image, self._turn)
 
 
-class FromRgb:
+class RgbToYuv:
     """Turns frames into pictures of one YUV format and colour."""
 
     def __init__(self, pixel_format: str, colour: Colour) -> None:

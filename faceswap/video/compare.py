@@ -6,13 +6,13 @@ from pathlib import Path
 import av.error
 import numpy as np
 
-from faceswap.background import Reports, unheard
+from faceswap.background import ReportProgress, no_report
 from faceswap.errors import InputError
 from faceswap.video.pyav import open_input
 from faceswap.video.reader import VideoReader
 
 
-def sound_digests(path: Path, report: Reports = unheard) -> list[str]:
+def audio_digests(path: Path, report: ReportProgress = no_report) -> list[str]:
     """SHA-256 of the sound packets of each audio stream of the file at ``path``.
 
     report: hears of each packet. Raises InputError when it cannot be read.
@@ -31,7 +31,7 @@ def sound_digests(path: Path, report: Reports = unheard) -> list[str]:
         raise InputError(f"The sound of {path.name} cannot be read.") from error
 
 
-def same_times(first: VideoReader, second: VideoReader) -> bool:
+def same_timestamps(first: VideoReader, second: VideoReader) -> bool:
     """Whether both have the same number of frames, each shown at the same time.
 
     Half a millisecond of difference is forgiven: some containers round to milliseconds.

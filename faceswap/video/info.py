@@ -21,8 +21,13 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from faceswap.errors import InputError
-from faceswap.video.orientation import UPRIGHT, Turn, exif_turn, matrix_turn
-from faceswap.video.pyav import fraction, open_input, plain, plain_entries
+from faceswap.video.orientation import (
+    UPRIGHT,
+    Orientation,
+    display_matrix_orientation,
+    exif_orientation,
+)
+from faceswap.video.pyav import fraction, open_input, printable, printable_metadata
 
 UNSPECIFIED = 2
 """The tag with which a stream leaves matrix, primaries or transfer open."""
@@ -112,7 +117,7 @@ class VideoInfo:
     path: Path
     width: int
     height: int
-    turn: Turn
+    turn: Orientation
     time_base: Fraction
     rate: Fraction
     start: int
@@ -208,7 +213,7 @@ def probe(path: Path) -> VideoInfo:
             sample_aspect=aspect if aspect > 0 else Fraction(1),
             still=still,
             audio=_audio(container),
-            metadata=plain_entries(container.metadata),
+            metadata=printable_metadata(container.metadata),
         )
 
 
@@ -241,7 +246,7 @@ def _audio(container: InputContainer) -> tuple[AudioInfo, ...]:
             codec=stream.codec_context.name if stream.codec_context else "unknown",
             rate=stream.codec_context.sample_rate if stream.codec_context else 0,
             channels=stream.codec_context.channels if stream.codec_context else 0,
-            language=plain(stream.language) if stream.language else None,
+            language=printable(stream.language) if stream.language else None,
             start=stream.start_time or 0,
             time_base=fraction(stream.time_base) or _TIME_BASE,
         )
@@ -254,7 +259,7 @@ def _colour(frame: VideoFrame) -> Colour:
     return Colour(frame.colorspace, frame.color_primaries, frame.color_trc, full)
 
 
-def _turn(frame: VideoFrame, picture: Path | None) -> Turn:
+def _turn(frame: VideoFrame, picture: Path | None) -> Orientation:
     """How to turn frames upright; ``picture`` is the file where it is a still one."""
     turn = None if picture is None else _camera_turn(picture)
     if turn is not None:
@@ -267,15 +272,15 @@ def _turn(frame: VideoFrame, picture: Path | None) -> Turn:
         # is all but whether the frame is mirrored.
         return _QUARTERS.get(round(frame.rotation / 90) % 4, UPRIGHT)
     matrix = data.get(SideDataType.DISPLAYMATRIX)
-    return UPRIGHT if matrix is None else matrix_turn(bytes(matrix))
+    return UPRIGHT if matrix is None else display_matrix_orientation(bytes(matrix))
 
 
-def _camera_turn(path: Path) -> Turn | None:
+def _camera_turn(path: Path) -> Orientation | None:
     """What a picture's EXIF says; None where Pillow cannot read what libav may."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its size
         try:
             with Image.open(path) as picture:
-                return exif_turn(picture)
+                return exif_orientation(picture)
         except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
             return None

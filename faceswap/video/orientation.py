@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Turn = tuple[bool, bool, bool]
+Orientation = tuple[bool, bool, bool]
 """Transpose, flip x and flip y, applied in this order."""
 
-UPRIGHT: Turn = (False, False, False)
+UPRIGHT: Orientation = (False, False, False)
 
 _ORIENTATION_TAG = 0x0112
-_ORIENTATIONS: dict[int, Turn] = {
+_ORIENTATIONS: dict[int, Orientation] = {
     2: (False, True, False),
     3: (False, True, True),
     4: (False, False, True),
@@ -27,7 +27,7 @@ _ORIENTATIONS: dict[int, Turn] = {
 _FLIPS = {(True, False): 1, (False, True): 0, (True, True): -1}
 
 
-def turned(image: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
+def apply_orientation(image: NDArray[np.uint8], turn: Orientation) -> NDArray[np.uint8]:
     """A picture (H, W[, C]) after ``turn``; itself where there is nothing to do."""
     transpose, *flips = turn
     if transpose:
@@ -37,7 +37,7 @@ def turned(image: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
     return image
 
 
-def exif_turn(picture: Image.Image) -> Turn | None:
+def exif_orientation(picture: Image.Image) -> Orientation | None:
     """What undoes the way a camera was held, by a picture's EXIF; None where it says nothing.
 
     Of a TIFF that Pillow has loaded it says nothing: that is upright by then.
@@ -51,7 +51,7 @@ def exif_turn(picture: Image.Image) -> Turn | None:
     return _ORIENTATIONS.get(orientation, UPRIGHT) if isinstance(orientation, int) else None
 
 
-def matrix_turn(data: bytes) -> Turn:
+def display_matrix_orientation(data: bytes) -> Orientation:
     """What a display matrix [[a, b], [c, d]] (x' = ax + cy, y' = bx + dy) does, as libav holds it:
     nine int32."""
     a, b, _, c, d = struct.unpack("=5i", data[:20])

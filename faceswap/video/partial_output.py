@@ -16,12 +16,12 @@ _YOUNG = 60.0
 """Seconds: a file is held a moment after it is made, so that one so young may yet be held."""
 
 
-def unfinished(path: Path) -> Path:
+def partial_path(path: Path) -> Path:
     """A hidden name beside ``path``, of the same ending, for it until it is finished."""
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
 
 
-def make_held(path: Path) -> FileIO | None:
+def create_held(path: Path) -> FileIO | None:
     """Make ``path`` and hold it until the answer is closed or the process ends.
 
     None where the system does not let others remove an open file anyway, or the disk knows no

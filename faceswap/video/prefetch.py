@@ -8,7 +8,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+def prefetch(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     """The ``items``, made by a thread that is at most ``depth`` of them ahead.
 
     What the thread raises is raised here. Closing the generator stops the thread and waits for

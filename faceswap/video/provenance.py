@@ -9,13 +9,13 @@ from pathlib import Path
 
 from faceswap.io.provenance import SYNTHETIC, Provenance
 from faceswap.video.info import opened
-from faceswap.video.pyav import plain_entries
+from faceswap.video.pyav import printable_metadata
 
 COMMENT_KEY = "comment"
 SOURCE_TYPE_KEY = "digital_source_type"
 
 
-def labelled(metadata: Mapping[str, str], made: Provenance) -> dict[str, str]:
+def with_provenance(metadata: Mapping[str, str], made: Provenance) -> dict[str, str]:
     """The ``metadata`` with what ``made`` says; a comment that was there follows it."""
     told = made.after(provenance(metadata))
     keys = (COMMENT_KEY, SOURCE_TYPE_KEY)
@@ -36,10 +36,10 @@ def provenance_of(path: Path | str) -> Provenance:
     Raises InputError when it is not a video.
     """
     with opened(Path(path)) as (container, _):
-        return provenance(plain_entries(container.metadata))
+        return provenance(printable_metadata(container.metadata))
 
 
-def is_labelled(path: Path | str) -> bool:
+def is_marked_synthetic(path: Path | str) -> bool:
     """Whether the video at ``path`` says that it is synthetic.
 
     Raises InputError when it is not a video.

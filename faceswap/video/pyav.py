@@ -44,11 +44,11 @@ def fraction(value: Rational | None) -> Fraction | None:
     return Fraction(value.numerator, value.denominator)
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """A text of PyAV's that can be printed and written: U+FFFD for each byte that is not UTF-8."""
     return text.encode("utf-8", _UNDECODED).decode("utf-8", "replace")
 
 
-def plain_entries(metadata: Mapping[str, str]) -> dict[str, str]:
+def printable_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Metadata of a container or stream with ``plain`` keys and values."""
-    return {plain(key): plain(value) for key, value in metadata.items()}
+    return {printable(key): printable(value) for key, value in metadata.items()}

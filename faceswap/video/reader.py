@@ -27,7 +27,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from faceswap.errors import InputError
-from faceswap.video.color import Image, ToRgb
+from faceswap.video.color import Image, YuvToRgb
 from faceswap.video.info import VideoInfo, opened, probe, stream_duration
 
 
@@ -124,7 +124,7 @@ class VideoReader:
         return max(0, int(np.searchsorted(stamps, int(ticks), side="right")) - 1)
 
     def _pass(self, start: int, stop: int | None, step: int) -> Generator[Frame, None, None]:
-        convert = ToRgb(self.info)
+        convert = YuvToRgb(self.info)
         decoded = self._decoded(start)
         try:
             for index, (picture, pts, duration) in enumerate(decoded, start):

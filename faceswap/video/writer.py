@@ -24,15 +24,15 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from faceswap.background import whole
+from faceswap.background import uninterruptible
 from faceswap.errors import OutputError
 from faceswap.io.atomic import free_name, replace_file
 from faceswap.io.provenance import SWAPPED, Provenance
 from faceswap.video.audio import AudioCopy
-from faceswap.video.color import FromRgb, Image
+from faceswap.video.color import Image, RgbToYuv
 from faceswap.video.info import Colour, VideoInfo
-from faceswap.video.partial_output import make_held, remove_abandoned, unfinished
-from faceswap.video.provenance import labelled
+from faceswap.video.partial_output import create_held, partial_path, remove_abandoned
+from faceswap.video.provenance import with_provenance
 from faceswap.video.pyav import fraction
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -68,7 +68,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, source: Path | No
         raise OutputError(
             f"The disk of {path.parent} is full ({free / 2**20:.1f} MB left); free some space."
         )
-    trial = unfinished(path)
+    trial = partial_path(path)
     try:
         trial.touch(exist_ok=False)
         trial.unlink()
@@ -118,19 +118,19 @@ class VideoWriter:
         self.path = check_output(path, overwrite=overwrite, source=like.path)
         self._like, self._overwrite = like, overwrite
         remove_abandoned(self.path)
-        self._partial = unfinished(self.path)
+        self._partial = partial_path(self.path)
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
         self._done = False
         self._sound: AudioCopy | None = None
         try:
-            self._held = make_held(self._partial)
+            self._held = create_held(self._partial)
         except OSError as error:
             raise _output_error(self.path, error) from error
         entries = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
         entries |= dict(metadata or {})
         with self._errors():
-            self._container = self._open(labelled(entries, made))
+            self._container = self._open(with_provenance(entries, made))
             try:
                 self._stream = self._add_video(crf, preset, repeatable)
                 if audio and like.audio:
@@ -138,7 +138,7 @@ class VideoWriter:
             except BaseException:
                 self.close()
                 raise
-        self._picture = FromRgb(self._stream.codec_context.pix_fmt or "", self._colour)
+        self._picture = RgbToYuv(self._stream.codec_context.pix_fmt or "", self._colour)
 
     def __enter__(self) -> Self:
         return self
@@ -180,7 +180,7 @@ class VideoWriter:
         Not interrupted once begun. Raises OutputError when there is no space, or nothing was
         written.
         """
-        with whole():
+        with uninterruptible():
             return self._finish()
 
     def _finish(self) -> Path:

@@ -20,21 +20,21 @@ from PySide6.QtCore import QObject, Signal
 from faceswap.errors import OutputError
 from faceswap.event_log import LogReader, metrics_in
 from faceswap.events import Failed, Finished, Line, Metrics, Notice, Progress, Stopped, parse
-from faceswap.options import Options, flag_of, show_of
+from faceswap.options import Options, flag_of, presentation_of
 from gui.ipc import processes
 from gui.ipc.processes import Process
 
 State = Literal["running", "finished", "failed", "stopped"]
 
 COMMAND = (processes.interpreter(sys.executable), "-m", "faceswap")
-PATIENCE = 30.0
+GRACE_SECONDS = 30.0
 """Seconds that a job has to save what it holds after it was asked to stop."""
 
 _TAIL = 1 << 18
 """Bytes at the end of the log of a job that is over that tell how it ended and its last notices."""
 
 
-class Record(BaseModel):
+class JobRecord(BaseModel):
     """What is kept of a run on disk, beside what it wrote.
 
     process: None in records of versions that kept its number alone, which may be another's now.
@@ -60,7 +60,7 @@ class Job(QObject):
     changed = Signal()
     ended = Signal()
 
-    def __init__(self, folder: Path, record: Record, parent: QObject | None = None) -> None:
+    def __init__(self, folder: Path, record: JobRecord, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.folder, self.record = folder, record
         self.state: State = "running"
@@ -122,7 +122,7 @@ class Job(QObject):
 
         Whether there is more to be read at once.
         """
-        look = self._log.look()
+        look = self._log.read_new()
         if look.again:
             self.notices = []
         latest: Progress | None = None
@@ -136,7 +136,7 @@ class Job(QObject):
             self.arrived.emit(latest)
         if self.running and not alive and look.at_end:
             self._take(self._last_word(look.cut))
-        elif self.running and self.stopping and time.monotonic() - self.stopping > PATIENCE:
+        elif self.running and self.stopping and time.monotonic() - self.stopping > GRACE_SECONDS:
             processes.end(self.record.process)
         if look.lines or not self.running:
             self.changed.emit()
@@ -146,7 +146,7 @@ class Job(QObject):
 
     def skip_to_end(self) -> None:
         """Leave out all but the end of a long log; what it says there is what counts."""
-        self._log.skip(_TAIL)
+        self._log.skip_to_tail(_TAIL)
 
     def _take(self, line: Line) -> None:
         if isinstance(line, Notice):
@@ -190,7 +190,7 @@ def start(
     Raises OutputError when the folder cannot be written or the process cannot be started.
     """
     arguments = [*command.split(), *arguments_of(options)]
-    record = Record(
+    record = JobRecord(
         command=command,
         arguments=arguments,
         options=options.model_dump(mode="json", exclude_unset=True),
@@ -219,7 +219,7 @@ def start(
 def load(folder: Path) -> Job | None:
     """The job recorded in ``folder``, as far as it is; None where there is none."""
     try:
-        record = Record.model_validate_json((folder / "record.json").read_bytes())
+        record = JobRecord.model_validate_json((folder / "record.json").read_bytes())
     except (OSError, ValidationError):
         return None
     job = Job(folder, record)
@@ -235,7 +235,7 @@ def arguments_of(options: Options) -> list[str]:
     """What was given, as arguments of the command line."""
     arguments: list[str] = []
     for name, field in type(options).model_fields.items():
-        value, undone = getattr(options, name), show_of(type(options), name).undone
+        value, undone = getattr(options, name), presentation_of(type(options), name).negatable
         if value is None or name not in options.model_fields_set:
             continue
         if value is False and field.default is False and not undone:

@@ -14,7 +14,7 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel
 
-Way = Literal["terminate", "kill", "ctrl-break"]
+StopMethod = Literal["terminate", "kill", "ctrl-break"]
 
 _SAME = 0.05
 """Seconds by which the system's word on one beginning may differ: it counts in hundredths."""
@@ -111,15 +111,15 @@ def alive(process: Process | None) -> bool:
 
 def ask_to_stop(process: Process | None) -> None:
     """Ask ``process`` to save what it has and stop."""
-    _send(process, way(sys.platform, ask=True))
+    _send(process, stop_method(sys.platform, ask=True))
 
 
 def end(process: Process | None) -> None:
     """End ``process`` at once."""
-    _send(process, way(sys.platform, ask=False))
+    _send(process, stop_method(sys.platform, ask=False))
 
 
-def way(platform: str, *, ask: bool) -> Way:
+def stop_method(platform: str, *, ask: bool) -> StopMethod:
     """How a process is asked to stop, or ended, on ``platform``.
 
     Windows knows no signals: to terminate is to end at once there. What can ask is the console,
@@ -137,7 +137,7 @@ def _reap() -> None:
     _asking[:] = [child for child in _asking if child.poll() is None]
 
 
-def _send(process: Process | None, how: Way) -> None:
+def _send(process: Process | None, how: StopMethod) -> None:
     """Send it if ``process`` still runs; that it ends by itself in between is no trouble."""
     if process is None:
         return

@@ -17,16 +17,16 @@ from faceswap.events import Answer, Failed, Notice, parse
 from gui.ipc.job_runner import COMMAND
 
 Values = dict[str, Any]
-Done = Callable[[Values], None]
-Sorry = Callable[[str], None]
+OnResult = Callable[[Values], None]
+OnError = Callable[[str], None]
 
 
 @dataclass
 class _Question:
     do: str
     values: Values
-    done: Done
-    sorry: Sorry | None
+    done: OnResult
+    sorry: OnError | None
     channel: str | None
 
 
@@ -38,7 +38,7 @@ PATIENCE_MS = 1500
 """Milliseconds that a process has to end by itself."""
 
 
-def wait_for_the_leaving() -> None:
+def wait_for_ending_processes() -> None:
     """Wait for processes that were asked to end; those that do not in time are ended."""
     for process in list(_leaving):
         if not process.waitForFinished(PATIENCE_MS):
@@ -53,7 +53,7 @@ def _gone(process: QProcess) -> None:
         process.deleteLater()
 
 
-class Link(QObject):
+class RpcClient(QObject):
     """Asks questions and hands the answers on, in the order asked.
 
     Questions on one channel supersede each other: while one is under way only the newest of
@@ -77,12 +77,12 @@ class Link(QObject):
         self._said = b""
         self._last_words = ""
 
-    def ask(
+    def request(
         self,
         do: str,
-        done: Done,
+        done: OnResult,
         *,
-        sorry: Sorry | None = None,
+        sorry: OnError | None = None,
         channel: str | None = None,
         **values: Any,
     ) -> None:

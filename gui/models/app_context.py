@@ -7,14 +7,14 @@ from typing import Any
 from PySide6.QtCore import QFileSystemWatcher, QLockFile, QObject, QSysInfo, QTimer, Signal
 
 from gui.ipc.job_runner import COMMAND
-from gui.ipc.rpc_client import Link, wait_for_the_leaving
-from gui.models.job_list import JobList
+from gui.ipc.rpc_client import RpcClient, wait_for_ending_processes
+from gui.models.job_list import JobListModel
 from gui.models.settings import Settings
 
 LOCK = "window.lock"
 
 
-class Session(QObject):
+class ProjectSession(QObject):
     """One open project: what is in it, and the line to the process that shows it.
 
     changed: ``info`` was read anew. lost: the project is no longer there, with a sentence.
@@ -28,7 +28,7 @@ class Session(QObject):
     ) -> None:
         super().__init__(parent)
         self.folder = folder
-        self.link = Link(folder, program, self)
+        self.link = RpcClient(folder, program, self)
         self.info: dict[str, Any] = {}
         self.read_only = ""
         self._lock = QLockFile(str(folder / LOCK))
@@ -62,11 +62,11 @@ class Session(QObject):
             self.open()
             done()
 
-        self.link.ask("make", made, sorry=sorry, a=str(a), b=str(b))
+        self.link.request("make", made, sorry=sorry, a=str(a), b=str(b))
 
     def refresh(self) -> None:
         """Read anew what there is."""
-        self.link.ask("project", self._read, sorry=self.lost.emit, channel="project")
+        self.link.request("project", self._read, sorry=self.lost.emit, channel="project")
 
     def side(self, side: str) -> dict[str, Any]:
         """What is known of one side; empty until it was read."""
@@ -102,7 +102,7 @@ class Session(QObject):
         self.changed.emit()
 
 
-class Desk(QObject):
+class AppContext(QObject):
     """What every page works with: the open project, the jobs, the settings, and the window.
 
     opened: another project, or none, is open. notice: tell the user a sentence, of the kind
@@ -122,12 +122,12 @@ class Desk(QObject):
     ) -> None:
         super().__init__(parent)
         self.settings, self.program = settings, program
-        self.jobs = JobList(settings.jobs, program, self)
-        self.session: Session | None = None
-        self.viewer = Link(settings.folder / "no project", program, self)
+        self.jobs = JobListModel(settings.jobs, program, self)
+        self.session: ProjectSession | None = None
+        self.viewer = RpcClient(settings.folder / "no project", program, self)
         self.viewer.trouble.connect(lambda text: self.notice.emit(text, "warn"))
 
-    def adopt(self, session: Session) -> None:
+    def set_session(self, session: ProjectSession) -> None:
         """Make ``session`` the open project."""
         if self.session is not None:
             self.session.close()
@@ -149,11 +149,11 @@ class Desk(QObject):
                 self.tr("There is no project in %1.").replace("%1", str(folder)), "bad"
             )
             return
-        session = Session(folder, self.program)
+        session = ProjectSession(folder, self.program)
         session.open()
-        self.adopt(session)
+        self.set_session(session)
 
-    def leave(self) -> None:
+    def close_project(self) -> None:
         """Close the open project."""
         session, self.session = self.session, None
         if session is not None:
@@ -163,9 +163,9 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Close everything but the running jobs."""
-        self.leave()
+        self.close_project()
         self.viewer.close()
-        wait_for_the_leaving()
+        wait_for_ending_processes()
         self.jobs.close()
         self.settings.sync()
 
@@ -174,7 +174,7 @@ class Desk(QObject):
         if session is None:
             return
         if not (session.folder / "project.toml").is_file():
-            self.leave()
+            self.close_project()
             sentence = self.tr(
                 "The project %1 was moved or deleted; open it from where it is now."
             ).replace("%1", session.folder.name)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 DOUBTFUL = 0.6
-ASIDE = 35.0
+EXCLUDED_FOLDER = 35.0
 
 
-class FaceTable:
+class FaceTableModel:
     """The answer to the question ``faces``; empty without one."""
 
     def __init__(self, values: dict[str, Any] | None = None) -> None:
@@ -89,7 +89,7 @@ class FaceTable:
             case "doubtful":
                 return self._column("presence") < DOUBTFUL
             case "side":
-                return yaw > ASIDE
+                return yaw > EXCLUDED_FOLDER
             case "frontal":
-                return yaw < ASIDE / 2
+                return yaw < EXCLUDED_FOLDER / 2
         return np.ones(len(self.names), np.bool_)

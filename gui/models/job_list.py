@@ -15,7 +15,7 @@ _KEPT = 100
 _EVERY_MS = 100
 
 
-class JobList(QObject):
+class JobListModel(QObject):
     """The jobs recorded in a folder, newest first; those that run are read ten times a second."""
 
     added = Signal(object)

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QSize, QTimer, Signal
 
-from gui.ipc.rpc_client import Link, Values
+from gui.ipc.rpc_client import RpcClient, Values
 
 
 class Player(QObject):
@@ -21,7 +21,7 @@ class Player(QObject):
     def __init__(self, channel: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._channel = channel
-        self._link: Link | None = None
+        self._link: RpcClient | None = None
         self._what: dict[str, Any] = {}
         self.size = QSize(960, 540)
         self.frame, self.frames, self.rate = 0, 1, 25.0
@@ -32,7 +32,9 @@ class Player(QObject):
         self._tick.timeout.connect(self._next)
         self._waiting = False
 
-    def open(self, link: Link | None, frames: int = 1, rate: float = 25.0, **what: Any) -> None:
+    def open(
+        self, link: RpcClient | None, frames: int = 1, rate: float = 25.0, **what: Any
+    ) -> None:
         """Show another clip: ``what`` is side="a", side="b" or path=…."""
         self.pause()
         self._link, self._what = link, what
@@ -45,7 +47,7 @@ class Player(QObject):
         if self._link is None:
             return
         self._waiting = True
-        self._link.ask(
+        self._link.request(
             "frame",
             self._show,
             sorry=self._sorry,

@@ -7,14 +7,14 @@ from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QImageReader, QPainter, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu
 
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.widgets import icons, theme
 
 
-class RecentList(QListWidget):
+class RecentProjectsList(QListWidget):
     """Recent projects; Enter or a double click opens one."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__()
         self._desk = desk
         self.setIconSize(QSize(96, 54))

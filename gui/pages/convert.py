@@ -11,16 +11,16 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.convert import ConvertOptions
-from faceswap.swap.compositing.options import Look
+from faceswap.swap.compositing.options import BlendOptions
 from gui.ipc.job_runner import Job
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.models.player import Player
 from gui.pages.page import Page
 from gui.widgets import elements, icons
-from gui.widgets.canvas import Canvas, Wipe
+from gui.widgets.canvas import Canvas, WipeCompare
 from gui.widgets.elements import button, card, column, label, row
-from gui.widgets.job_status_bar import JobStrip
-from gui.widgets.options_form import Form, sentence_of
+from gui.widgets.job_status_bar import JobStatusBar
+from gui.widgets.options_form import OptionsForm, sentence_of
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
 
@@ -30,16 +30,16 @@ class ConvertPage(Page):
 
     name = "convert"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__(desk)
-        self.wipe = Wipe(self.tr("A"), self.tr("swap"))
+        self.wipe = WipeCompare(self.tr("A"), self.tr("swap"))
         self.result = Canvas()
         self.timeline = Timeline()
         self.player = Player("result", self)
-        self.strip = JobStrip()
-        self.look = Form(Look)
-        rest = (*Look.model_fields, "project", "output", "name", "overwrite")
-        self.export_form = Form(ConvertOptions, without=rest)
+        self.strip = JobStatusBar()
+        self.look = OptionsForm(BlendOptions)
+        rest = (*BlendOptions.model_fields, "project", "output", "name", "overwrite")
+        self.export_form = OptionsForm(ConvertOptions, without=rest)
         self._clip = self._model = ""
         self._output: Path | None = None
         self._build()
@@ -57,12 +57,12 @@ class ConvertPage(Page):
             return
         output = Path(self.place.text()).expanduser()
         question = self.tr("%1 exists already.").replace("%1", output.name)
-        if output.exists() and not elements.sure(self, question, self.tr("Replace it")):
+        if output.exists() and not elements.confirm(self, question, self.tr("Replace it")):
             return
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
             # Windows can't replace a file that is open.
-            session.link.ask("release", lambda _: None, path=str(output))
+            session.link.request("release", lambda _: None, path=str(output))
             options = self.export_form.options(
                 project=session.folder,
                 output=output,
@@ -93,7 +93,7 @@ class ConvertPage(Page):
             )
         self.player.toggle()
 
-    def opened(self) -> None:
+    def on_project_changed(self) -> None:
         self.player.open(None)
         self.strip.follow(None)
         self._clip, self._model, self._output = "", "", None
@@ -103,11 +103,11 @@ class ConvertPage(Page):
         self.place.clear()
         self.look.set_values({})
 
-    def refreshed(self) -> None:
+    def on_project_refreshed(self) -> None:
         if self.isVisible():
             self._fill()
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         self._model = ""
         self._fill()
 
@@ -133,14 +133,14 @@ class ConvertPage(Page):
         if self._clip != side["video"]:
             self._clip = side["video"]
             self.timeline.set_frame(self.timeline.frames // 3)
-            session.link.ask("spans", self.timeline.set_spans, channel="spans", side="a")
+            session.link.request("spans", self.timeline.set_spans, channel="spans", side="a")
         model = f"{side['video']} {[(run['name'], run['step']) for run in session.runs()]}"
         if model != self._model and self.stack.currentWidget() is self.wipe:
             self._model = model
             self._ask_both()
         self._follow()
 
-    def left(self) -> None:
+    def on_leave(self) -> None:
         self.player.pause()
 
     def _build(self) -> None:
@@ -188,7 +188,7 @@ class ConvertPage(Page):
             label(self.tr("The video says in its metadata that it is synthetic."), "small", True),
             gap=GAP,
         )
-        return elements.panel(376, look, export)
+        return elements.side_panel(376, look, export)
 
     def _tell(self) -> None:
         session = self.session
@@ -209,7 +209,7 @@ class ConvertPage(Page):
         self.player.pause()
         self.stack.setCurrentWidget(self.wipe)
         size = self.wipe.pixels()
-        session.link.ask(
+        session.link.request(
             "frame",
             self._show_before,
             sorry=self.wipe.say,
@@ -228,7 +228,7 @@ class ConvertPage(Page):
             return
         self.stack.setCurrentWidget(self.wipe)
         size: QSize = self.wipe.pixels()
-        session.link.ask(
+        session.link.request(
             "swap",
             self._show_after,
             sorry=self._no_swap,
@@ -241,17 +241,17 @@ class ConvertPage(Page):
         )
 
     def _show_before(self, values: dict[str, Any]) -> None:
-        self.wipe.show_image(elements.picture(values["image"]))
+        self.wipe.show_image(elements.decode_picture(values["image"]))
         said = self.tr("frame %1, %2 s").replace("%1", f"{values['frame']:,}")
         self.clock.setText(said.replace("%2", f"{values['time']:.2f}"))
 
     def _show_after(self, values: dict[str, Any]) -> None:
-        self.wipe.show_second(elements.picture(values["image"]))
+        self.wipe.show_second(elements.decode_picture(values["image"]))
         self.hint.setText("" if values["faces"] else self.tr("No face to swap in this frame."))
 
     def _no_swap(self, sentence: str) -> None:
         self.wipe.show_second(QImage())
-        self.hint.setText(elements.brief(sentence))
+        self.hint.setText(elements.shorten(sentence))
         self.hint.setToolTip(sentence)
 
     def _reset(self) -> None:
@@ -272,11 +272,11 @@ class ConvertPage(Page):
             self._tell()
 
     def _played(self, values: dict[str, Any]) -> None:
-        self.result.show_image(elements.picture(values["image"]))
+        self.result.show_image(elements.decode_picture(values["image"]))
         self.timeline.set_frame(values["frame"])
         self.clock.setText(f"{values['time']:.2f} s")
 
-    def tint(self) -> None:
+    def on_theme_changed(self) -> None:
         self._playing(self.player.playing)
 
     def _playing(self, playing: bool) -> None:

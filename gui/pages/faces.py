@@ -10,12 +10,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoCommand, QUndoStack
 from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
 
-from gui.models.app_context import Desk
-from gui.models.face_table import FaceTable
+from gui.models.app_context import AppContext
+from gui.models.face_table import FaceTableModel
 from gui.pages.page import Page
 from gui.widgets.elements import button, label, row
 from gui.widgets.theme import GAP
-from gui.widgets.thumbnail_grid import Grid
+from gui.widgets.thumbnail_grid import ThumbnailGrid
 
 
 class _Move(QUndoCommand):
@@ -38,11 +38,11 @@ class FacesPage(Page):
 
     name = "faces"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__(desk)
         self.side = "a"
-        self.grid = Grid()
-        self.table = FaceTable()
+        self.grid = ThumbnailGrid()
+        self.table = FaceTableModel()
         self.undo = QUndoStack(self)
         self._measuring = False
         self._crops: tuple[Any, ...] = ()
@@ -79,20 +79,20 @@ class FacesPage(Page):
                     self.grid.move_item(item, str(self.table.path(item)), out)
                 self._arrange(keep=True)
 
-        session.link.ask("exclude" if out else "restore", moved, side=side, names=names)
+        session.link.request("exclude" if out else "restore", moved, side=side, names=names)
 
-    def opened(self) -> None:
+    def on_project_changed(self) -> None:
         self.grid.set_items([], np.zeros(0, np.bool_))
-        self.table = FaceTable()
+        self.table = FaceTableModel()
         self.undo.clear()
         self.side, self._crops, self._measuring = "a", (), False
         self._tell()
 
-    def refreshed(self) -> None:
+    def on_project_refreshed(self) -> None:
         if self.isVisible():
             self._load()
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         for name, segment in self.segments.items():
             segment.setChecked(name == self.side)
         if self.session is not None and self.session.info:
@@ -100,10 +100,10 @@ class FacesPage(Page):
         self.grid.setFocus()
 
     @property
-    def settled(self) -> bool:
+    def is_ready(self) -> bool:
         return not self.grid.wanted
 
-    def left(self) -> None:
+    def on_leave(self) -> None:
         self.grid.close_pool()
 
     def _build(self) -> None:
@@ -152,7 +152,7 @@ class FacesPage(Page):
         self.back = button(self.tr("Restore"), self.restore, "", "Ins")
         self.undo_button = button(self.tr("Undo"), self.undo.undo, "", "Ctrl+Z")
         self.redo_button = button(self.tr("Redo"), self.undo.redo, "", "Ctrl+Shift+Z")
-        everything = button(self.tr("Select all"), self.grid.pick_all, "", "Ctrl+A")
+        everything = button(self.tr("Select all"), self.grid.select_all, "", "Ctrl+A")
         self.open_frame = button(
             self.tr("Show in footage"),
             self._open_picked,
@@ -184,10 +184,10 @@ class FacesPage(Page):
         state = (self.side, info["crops"] + info["excluded"], info["complete"])
         if state != self._crops:
             self._crops = state
-            session.link.ask("faces", self._show, channel="faces", side=self.side)
+            session.link.request("faces", self._show, channel="faces", side=self.side)
 
     def _show(self, values: dict[str, Any]) -> None:
-        self.table = FaceTable(values)
+        self.table = FaceTableModel(values)
         self.grid.set_items(self.table.paths(), self.table.excluded.copy())
         self._arrange()
         self._measure()
@@ -218,7 +218,7 @@ class FacesPage(Page):
             self._measuring = False
             self.desk.notice.emit(sentence, "warn")
 
-        session.link.ask("measure", measured, sorry=failed, side=self.side, names=names)
+        session.link.request("measure", measured, sorry=failed, side=self.side, names=names)
 
     def _arrange(self, keep: bool = False) -> None:
         order = self.table.order(self.sort.currentData(), self.filter.currentData())
@@ -229,13 +229,13 @@ class FacesPage(Page):
         self._tell()
 
     def _push(self, out: bool) -> None:
-        picked: NDArray[np.int64] = self.grid.picked()
+        picked: NDArray[np.int64] = self.grid.selected_items()
         names = [self.table.names[i] for i in picked if bool(self.table.excluded[i]) != out]
         if names and self.writable:
             self.undo.push(_Move(self, self.side, names, out))
 
     def _tell(self) -> None:
-        picked = self.grid.picked()
+        picked = self.grid.selected_items()
         excluded = int(self.table.excluded.sum())
         total = len(self.table.names)
         said = self.tr("%1 faces, %2 excluded, %3 selected")
@@ -252,7 +252,7 @@ class FacesPage(Page):
         self.open_frame.setEnabled(len(picked) > 0)
 
     def _open_picked(self) -> None:
-        picked = self.grid.picked()
+        picked = self.grid.selected_items()
         if len(picked):
             self._open_frame(int(picked[0]))
 

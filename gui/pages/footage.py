@@ -12,14 +12,14 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 from faceswap.errors import OutputError
 from faceswap.jobs.extract import ExtractOptions
 from gui.ipc.job_runner import Job
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.models.player import Player
 from gui.pages.page import Page
 from gui.widgets import elements, icons
 from gui.widgets.canvas import FaceCanvas
 from gui.widgets.elements import button, card, column, label, row
-from gui.widgets.job_status_bar import JobStrip
-from gui.widgets.options_form import Form, sentence_of
+from gui.widgets.job_status_bar import JobStatusBar
+from gui.widgets.options_form import OptionsForm, sentence_of
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
 
@@ -29,7 +29,7 @@ class FootagePage(Page):
 
     name = "footage"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__(desk)
         self.side = "a"
         self._goal: int | None = None
@@ -37,8 +37,8 @@ class FootagePage(Page):
         self.canvas = FaceCanvas()
         self.timeline = Timeline()
         self.player = Player("footage", self)
-        self.strip = JobStrip()
-        self.form = Form(ExtractOptions, without=("video", "project", "side", "redo"))
+        self.strip = JobStatusBar()
+        self.form = OptionsForm(ExtractOptions, without=("video", "project", "side", "redo"))
         self._last = QTimer(self)
         self._last.setInterval(1000)
         self._last.timeout.connect(self._ask_last)
@@ -68,7 +68,7 @@ class FootagePage(Page):
             "what was excluded stays excluded."
         )
         question = question.replace("%1", self.side.upper())
-        if info["complete"] and not elements.sure(self, question, self.tr("Find them again")):
+        if info["complete"] and not elements.confirm(self, question, self.tr("Find them again")):
             return
         try:
             options = self.form.options(
@@ -84,7 +84,7 @@ class FootagePage(Page):
             return
         self._follow()
 
-    def opened(self) -> None:
+    def on_project_changed(self) -> None:
         self.player.open(None)
         self.strip.follow(None)
         self.canvas.say("")
@@ -92,17 +92,17 @@ class FootagePage(Page):
         self.last_face.hide()
         self.side, self._clip, self._goal = "a", ("", ""), None
 
-    def refreshed(self) -> None:
+    def on_project_refreshed(self) -> None:
         if self.isVisible():
             self._open()
             self._follow()
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         if self.session is not None and self.session.info:
             self._open()
             self._follow()
 
-    def left(self) -> None:
+    def on_leave(self) -> None:
         self.player.pause()
         self._last.stop()
 
@@ -158,7 +158,7 @@ class FootagePage(Page):
             row(self.find_button, None, self.replace),
             gap=2 * GAP,
         )
-        return elements.panel(376, inside)
+        return elements.side_panel(376, inside)
 
     def _open(self) -> None:
         session = self.session
@@ -181,7 +181,7 @@ class FootagePage(Page):
             self._goal = None
         else:
             self.player.frames = frames
-        session.link.ask("spans", self.timeline.set_spans, channel="spans", side=self.side)
+        session.link.request("spans", self.timeline.set_spans, channel="spans", side=self.side)
 
     def _tell(self, info: dict[str, Any]) -> None:
         """Say what is known of the faces, and what the button will do."""
@@ -232,9 +232,9 @@ class FootagePage(Page):
             return
         place = job.record.arguments.index("--side") + 1
         side = job.record.arguments[place]
-        session.link.ask("last", self._show_last, channel="last", side=side)
+        session.link.request("last", self._show_last, channel="last", side=side)
         if side == self.side:
-            session.link.ask("spans", self.timeline.set_spans, channel="spans", side=side)
+            session.link.request("spans", self.timeline.set_spans, channel="spans", side=side)
 
     def _show_last(self, values: dict[str, Any]) -> None:
         image = QImage(values.get("path", ""))
@@ -253,7 +253,7 @@ class FootagePage(Page):
 
     def _show(self, values: dict[str, Any]) -> None:
         self.player.size = self.canvas.pixels()
-        image = elements.picture(values["image"])
+        image = elements.decode_picture(values["image"])
         self.canvas.show_frame(image, QSize(*values["size"]), values["faces"])
         self.timeline.set_frame(values["frame"])
         said = self.tr("frame %1 of %2, %3 s")
@@ -266,7 +266,7 @@ class FootagePage(Page):
                 small = image.scaledToHeight(108, Qt.TransformationMode.SmoothTransformation)
                 self.desk.settings.keep_thumbnail(session.folder, small)
 
-    def tint(self) -> None:
+    def on_theme_changed(self) -> None:
         self._played(self.player.playing)
 
     def _played(self, playing: bool) -> None:
@@ -281,4 +281,4 @@ class FootagePage(Page):
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Where is the clip now?"))
         session = self.session
         if name and session is not None:
-            session.link.ask("relink", lambda _: session.refresh(), side=self.side, path=name)
+            session.link.request("relink", lambda _: session.refresh(), side=self.side, path=name)

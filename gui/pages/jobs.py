@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QPlainTex
 
 from faceswap.errors import OutputError
 from gui.ipc.job_runner import Job
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.pages.page import Page
 from gui.widgets import elements, theme
 from gui.widgets.elements import button, card, label, row
@@ -24,14 +24,14 @@ class JobsPage(Page):
 
     name = "jobs"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__(desk)
         self._build()
         desk.jobs.added.connect(lambda job: self._fill())
         desk.jobs.changed.connect(self._update)
         self.list.currentItemChanged.connect(lambda *_: self._show())
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         self._fill()
         self.list.setFocus()
 
@@ -161,7 +161,7 @@ class JobsPage(Page):
         self.title.setText(job.record.title)
         self.state.setText(self._state(job))
         elements.set_role(self.state, "bad" if job.state == "failed" else "muted")
-        self.message.setText(elements.brief(job.message))
+        self.message.setText(elements.shorten(job.message))
         self.message.setVisible(bool(job.message))
         self.command.setText(job.command_line())
         self.command.setCursorPosition(0)

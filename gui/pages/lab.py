@@ -13,20 +13,20 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
 from faceswap.jobs.lab import LabOptions
-from faceswap.lab.registry import USES, UseName
+from faceswap.lab.registry import TASKS, TaskName
 from gui.ipc.job_runner import Job
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.models.settings import work_folder
 from gui.pages.page import Page
 from gui.widgets import elements
-from gui.widgets.canvas import Figure
+from gui.widgets.canvas import PictureView
 from gui.widgets.elements import button, card, column, label, row
-from gui.widgets.job_status_bar import JobStrip
-from gui.widgets.options_form import Form, sentence_of
-from gui.widgets.path_picker import PathList, PathPick
+from gui.widgets.job_status_bar import JobStatusBar
+from gui.widgets.options_form import OptionsForm, sentence_of
+from gui.widgets.path_picker import PathList, PathPicker
 from gui.widgets.plots import Curves
-from gui.widgets.repair_panel import BeforeAfter, RepairCard
-from gui.widgets.task_list import UseList, sentence_case
+from gui.widgets.repair_panel import BeforeAfter, RepairPanel
+from gui.widgets.task_list import TaskList, sentence_case
 from gui.widgets.theme import GAP
 
 _STATE = "lab/entered"
@@ -37,17 +37,17 @@ class LabPage(Page):
 
     name = "lab"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__(desk)
         self._entered: dict[str, dict[str, Any]] = {}
         self._job: Job | None = None
-        self._use: UseName = "denoise"
+        self._use: TaskName = "denoise"
         self._looked_at: Path | None = None
-        self.uses = UseList()
-        self.figure = Figure(self.tr("What the lab makes"))
+        self.uses = TaskList()
+        self.figure = PictureView(self.tr("What the lab makes"))
         self.compare = BeforeAfter(desk)
-        self.repair = RepairCard(desk)
-        self.strip = JobStrip()
+        self.repair = RepairPanel(desk)
+        self.strip = JobStatusBar()
         self.curves = Curves(
             {self.tr("Loss"): "loss", self.tr("Pictures per second"): "pictures/s"}
         )
@@ -60,7 +60,7 @@ class LabPage(Page):
         desk.jobs.added.connect(lambda job: self._follow())
 
     @property
-    def use(self) -> UseName:
+    def use(self) -> TaskName:
         """The use on show."""
         return self._use
 
@@ -70,7 +70,7 @@ class LabPage(Page):
         given: Path = self.form.value("output") or self._suggested()
         return given.absolute()
 
-    def choose(self, use: UseName) -> None:
+    def choose(self, use: TaskName) -> None:
         """Show another use, as it was left."""
         if use == self._use:
             return
@@ -97,10 +97,10 @@ class LabPage(Page):
         """Give the picture the whole page."""
         self._set_large(True)
 
-    def opened(self) -> None:
+    def on_project_changed(self) -> None:
         self._tell()
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         if self.folder != self._looked_at:
             self._look()
             return
@@ -108,16 +108,16 @@ class LabPage(Page):
         if self.stack.currentWidget() is self.figure:
             self._show_figure()
 
-    def left(self) -> None:
+    def on_leave(self) -> None:
         self._entered[self._use] = self.form.values()
         text = json.dumps({"use": self._use, "entered": self._entered}, default=str)
         self.desk.settings.set_state(_STATE, QByteArray(text.encode()))
 
-    def tint(self) -> None:
+    def on_theme_changed(self) -> None:
         self.curves.tint()
 
     @property
-    def settled(self) -> bool:
+    def is_ready(self) -> bool:
         return self.curves.ready
 
     def _build(self) -> None:
@@ -153,20 +153,20 @@ class LabPage(Page):
         self._place = column(self.form)
         self.own = button(self.tr("Use this project's faces"), self._take_own, "link", "Ctrl+O")
         made = card(self.heading, self._place, row(self.go, None, self.own), gap=GAP)
-        return elements.panel(38 * GAP, made, self.repair)
+        return elements.side_panel(38 * GAP, made, self.repair)
 
-    def _make_form(self) -> Form:
+    def _make_form(self) -> OptionsForm:
         """Only what means something to the use."""
-        use = USES[self._use]
-        without = ["use", *use.without_meaning]
+        use = TASKS[self._use]
+        without = ["use", *use.ignored_options]
         picks = [
-            PathPick(sentence_case(given.name), given.files, given.folder) for given in use.inputs
+            PathPicker(sentence_case(given.name), given.files, given.folder) for given in use.inputs
         ]
         nothing = QCoreApplication.translate("lab", use.without)
         picks[0].set_hint(self.tr("empty: %1").replace("%1", nothing))
-        self.output = PathPick(self.tr("Kept in the folder"), folder=True)
-        paths: dict[str, PathPick | PathList] = {"data": PathList(picks), "output": self.output}
-        form = Form(LabOptions, without, paths=paths, helps={"strength": use.strength})
+        self.output = PathPicker(self.tr("Kept in the folder"), folder=True)
+        paths: dict[str, PathPicker | PathList] = {"data": PathList(picks), "output": self.output}
+        form = OptionsForm(LabOptions, without, paths=paths, helps={"strength": use.strength})
         form.changed.connect(self._changed)
         return form
 
@@ -186,7 +186,7 @@ class LabPage(Page):
             self.form.set_values(self.form.values() | {"data": [self.session.folder]})
 
     def _name_it(self) -> None:
-        self.heading.setText(sentence_case(USES[self._use].text))
+        self.heading.setText(sentence_case(TASKS[self._use].text))
         self.heading.setToolTip(f"faceswap lab {self._use}")
 
     def _look(self) -> None:
@@ -233,7 +233,7 @@ class LabPage(Page):
         self.go.setEnabled(self._job is None)
         self.form.setEnabled(not self._learning)
         self.repair.set_model(self._use, self.folder / self._use, self._job is None)
-        self.own.setVisible(self.session is not None and USES[self._use].inputs[0].folder)
+        self.own.setVisible(self.session is not None and TASKS[self._use].inputs[0].folder)
         some = self._shown_file() is not None
         for widget in (self.file, self.open_folder):
             widget.setVisible(some)
@@ -325,7 +325,7 @@ class LabPage(Page):
         self.form.set_values(self._entered.get(self._use, {}))
         self.uses.select(self._use)
         self._name_it()
-        if use in USES:
+        if use in TASKS:
             self.uses.select(use)
             self.choose(use)
 

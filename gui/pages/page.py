@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from gui.models.app_context import Desk, Session
+from gui.models.app_context import AppContext, ProjectSession
 from gui.widgets.theme import GAP
 
 
@@ -11,7 +11,7 @@ class Page(QWidget):
 
     name = ""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__()
         self.setObjectName("page")
         self.desk = desk
@@ -20,7 +20,7 @@ class Page(QWidget):
         self.body.setSpacing(2 * GAP)
 
     @property
-    def session(self) -> Session | None:
+    def session(self) -> ProjectSession | None:
         """The open project."""
         return self.desk.session
 
@@ -29,22 +29,22 @@ class Page(QWidget):
         """Whether a project is open and may be changed from this window."""
         return self.session is not None and not self.session.read_only
 
-    def opened(self) -> None:
+    def on_project_changed(self) -> None:
         """Another project, or none, is open."""
 
-    def refreshed(self) -> None:
+    def on_project_refreshed(self) -> None:
         """What is known of the project was read anew."""
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         """The page came to the front."""
 
-    def left(self) -> None:
+    def on_leave(self) -> None:
         """Another page came to the front."""
 
-    def tint(self) -> None:
+    def on_theme_changed(self) -> None:
         """The scheme is another: draw what is not in the style sheet anew."""
 
     @property
-    def settled(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether all that the page loads by itself is there."""
         return True

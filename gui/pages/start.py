@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QLineEdit, QWidget
 
 from faceswap.commands import JOBS, options_of
 from faceswap.errors import OutputError
-from gui.models.app_context import Desk, Session
-from gui.models.recent_projects import RecentList
+from gui.models.app_context import AppContext, ProjectSession
+from gui.models.recent_projects import RecentProjectsList
 from gui.models.settings import work_folder
 from gui.pages.page import Page
 from gui.widgets import elements
@@ -22,10 +22,10 @@ class StartPage(Page):
 
     name = "start"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__(desk)
         self._name_touched = False
-        self._making: Session | None = None
+        self._making: ProjectSession | None = None
         self.zones = {
             "a": DropZone("a", self.tr("A: the footage that is changed"), self._drop_text()),
             "b": DropZone("b", self.tr("B: the face that is put on it"), self._drop_text()),
@@ -39,7 +39,7 @@ class StartPage(Page):
         self.place.textEdited.connect(self._touched)
         self.make_button = button(self.tr("Create project"), self.make, "primary", "Ctrl+Return")
         self.make_button.setEnabled(False)
-        self.recent = RecentList(desk)
+        self.recent = RecentProjectsList(desk)
         self.body.addWidget(label(self.tr("Two videos in, one out"), "title"))
         left = column(self._new_project(), self._way(), gap=3 * GAP)
         left.setStretch(0, 1)
@@ -63,21 +63,23 @@ class StartPage(Page):
             zone.refuse(sentence)
             self._check()
 
-        self.desk.viewer.ask("frame", seen, sorry=refused, path=str(path), width=520, height=280)
+        self.desk.viewer.request(
+            "frame", seen, sorry=refused, path=str(path), width=520, height=280
+        )
 
     def make(self) -> None:
         """Make the project and open it."""
         a, b = self.zones["a"].path, self.zones["b"].path
         if a is None or b is None or self._making is not None:
             return
-        session = Session(Path(self.place.text()).expanduser(), self.desk.program)
+        session = ProjectSession(Path(self.place.text()).expanduser(), self.desk.program)
         self._making = session
         self.make_button.setEnabled(False)
 
         def done() -> None:
             self._making = None
             self._check()
-            self.desk.adopt(session)
+            self.desk.set_session(session)
             self.desk.go.emit("footage")
 
         def sorry(sentence: str) -> None:
@@ -119,13 +121,13 @@ class StartPage(Page):
 
         running.ended.connect(ended)
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         self.recent.fill()
 
-    def opened(self) -> None:
+    def on_project_changed(self) -> None:
         self.recent.fill()
 
-    def tint(self) -> None:
+    def on_theme_changed(self) -> None:
         self.recent.fill()
 
     def open_folder(self) -> None:

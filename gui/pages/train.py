@@ -7,17 +7,17 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
-from faceswap.swap.training.options import LEARNING, TrainOptions
+from faceswap.swap.training.options import PRESET_DEFAULTS, TrainOptions
 from gui.ipc.job_runner import Job
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.pages.page import Page
 from gui.widgets import elements
 from gui.widgets.elements import button, card, column, label, row
-from gui.widgets.job_status_bar import JobStrip
-from gui.widgets.options_form import Form, sentence_of
+from gui.widgets.job_status_bar import JobStatusBar
+from gui.widgets.options_form import OptionsForm, sentence_of
 from gui.widgets.plots import Curves
 from gui.widgets.theme import GAP
-from gui.widgets.training_previews import Previews
+from gui.widgets.training_previews import TrainingPreviews
 
 
 class TrainPage(Page):
@@ -25,13 +25,13 @@ class TrainPage(Page):
 
     name = "train"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__(desk)
         self._run = ""
         self._job: Job | None = None
         self._costs: dict[str, str] = {}
         self._has: dict[str, Any] = {}
-        self.previews = Previews()
+        self.previews = TrainingPreviews()
         self.curves = Curves(
             {
                 self.tr("Loss"): "loss",
@@ -39,8 +39,8 @@ class TrainPage(Page):
                 self.tr("Faces per second"): "faces/s",
             }
         )
-        self.strip = JobStrip()
-        self.form = Form(TrainOptions, without=("project", "preset", "name"))
+        self.strip = JobStatusBar()
+        self.form = OptionsForm(TrainOptions, without=("project", "preset", "name"))
         self._build()
         self.strip.finished.connect(self._ended)
         desk.jobs.added.connect(lambda job: self._follow())
@@ -77,9 +77,9 @@ class TrainPage(Page):
             said = self.tr("A snapshot is kept as %1.").replace("%1", values["path"])
             self.desk.notice.emit(said, "good")
 
-        session.link.ask("snapshot", kept, run=self._run)
+        session.link.request("snapshot", kept, run=self._run)
 
-    def opened(self) -> None:
+    def on_project_changed(self) -> None:
         self._run = ""
         self.strip.follow(None)
         self._watch(None)
@@ -88,18 +88,18 @@ class TrainPage(Page):
         self.curves.set_all({})
         self.state.setText("")
 
-    def tint(self) -> None:
+    def on_theme_changed(self) -> None:
         self.curves.tint()
 
     @property
-    def settled(self) -> bool:
+    def is_ready(self) -> bool:
         return self.curves.ready
 
-    def refreshed(self) -> None:
+    def on_project_refreshed(self) -> None:
         if self.isVisible():
-            self.shown()
+            self.on_show()
 
-    def shown(self) -> None:
+    def on_show(self) -> None:
         session = self.session
         if session is None or not session.info:
             return
@@ -107,7 +107,7 @@ class TrainPage(Page):
         self._follow()
         self._tell()
         if self._run:
-            session.link.ask("metrics", self._show_metrics, channel="metrics", run=self._run)
+            session.link.request("metrics", self._show_metrics, channel="metrics", run=self._run)
 
     def _build(self) -> None:
         self.state = label("", "muted")
@@ -156,7 +156,7 @@ class TrainPage(Page):
             gap=GAP,
         )
         self._show_cost()
-        return elements.panel(376, self.setup)
+        return elements.side_panel(376, self.setup)
 
     def _choice(self, preset: str, name: str, text: str) -> QPushButton:
         choice = elements.Choice(name, text)
@@ -183,8 +183,8 @@ class TrainPage(Page):
             self._costs[preset] = sentence
             self._show_cost()
 
-        batch = self.form.value("batch") or LEARNING[preset][1]
-        self.desk.viewer.ask("estimate", measured, sorry=failed, preset=preset, batch=batch)
+        batch = self.form.value("batch") or PRESET_DEFAULTS[preset][1]
+        self.desk.viewer.request("estimate", measured, sorry=failed, preset=preset, batch=batch)
 
     def _show_cost(self) -> None:
         preset = self.preset
@@ -221,13 +221,13 @@ class TrainPage(Page):
         self.keep.setEnabled(known is not None and self.writable)
         if ask and known is not None and name != self._run:
             self._run = name
-            session.link.ask("metrics", self._show_metrics, channel="metrics", run=name)
+            session.link.request("metrics", self._show_metrics, channel="metrics", run=name)
 
     def _rebase(self, options: dict[str, Any]) -> None:
         """Show what the chosen run has; what is entered stays until that is something else."""
         if options != self._has:
             self._has = options
-            self.form.rebase(options)
+            self.form.set_defaults(options)
 
     def _tell(self) -> None:
         session = self.session
@@ -272,7 +272,7 @@ class TrainPage(Page):
             case Preview():
                 self.previews.add(str(line.path))
                 if self.session is not None:
-                    self.session.link.ask(
+                    self.session.link.request(
                         "metrics", self._show_state, channel="metrics", run=self._run
                     )
             case Saved() if self.session is not None:

@@ -45,7 +45,7 @@ class Canvas(QWidget):
 
     def say(self, hint: str) -> None:
         """Show a sentence instead of a picture."""
-        self.image, self._hint = QImage(), elements.brief(hint)
+        self.image, self._hint = QImage(), elements.shorten(hint)
         self.update()
 
     def show_image(self, image: QImage) -> None:
@@ -88,7 +88,7 @@ class Canvas(QWidget):
         painter.drawImage(place, self.image)
 
 
-class Figure(Canvas):
+class PictureView(Canvas):
     """A picture from a file; pressed: by the mouse, Enter or Space, to see it larger."""
 
     pressed = Signal()
@@ -161,7 +161,7 @@ class FaceCanvas(Canvas):
                 painter.drawEllipse(point, 1.6, 1.6)
 
 
-class Wipe(Canvas):
+class WipeCompare(Canvas):
     """Two pictures of one frame: the first left of the divider, the second right of it.
 
     The divider follows the mouse, and the arrow keys when the widget has the focus.

@@ -14,12 +14,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout
 
-from faceswap.io.file_types import VIDEOS
+from faceswap.io.file_types import VIDEO_SUFFIXES
 from gui.widgets import elements
 from gui.widgets.elements import label
 from gui.widgets.theme import GAP
 
-_VIDEOS = " ".join(f"*{ending}" for ending in VIDEOS)
+_VIDEOS = " ".join(f"*{ending}" for ending in VIDEO_SUFFIXES)
 
 
 class DropZone(QFrame):
@@ -62,7 +62,7 @@ class DropZone(QFrame):
         """Show the first picture of ``path``."""
         self.path = path
         ratio = self.devicePixelRatioF()
-        image = elements.picture(values["image"]).scaled(
+        image = elements.decode_picture(values["image"]).scaled(
             QSize(round(260 * ratio), round(140 * ratio)),
             Qt.AspectRatioMode.KeepAspectRatio,
             Qt.TransformationMode.SmoothTransformation,

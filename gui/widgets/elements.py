@@ -107,7 +107,7 @@ def widget_of(layout: QLayout) -> QWidget:
     return made
 
 
-def panel(width: int, *items: QWidget | QLayout | None) -> QScrollArea:
+def side_panel(width: int, *items: QWidget | QLayout | None) -> QScrollArea:
     """``items`` below each other at the side of a page; they scroll where they do not fit."""
     made = QScrollArea()
     made.setWidgetResizable(True)
@@ -135,7 +135,7 @@ class Choice(QPushButton):
         self.setLayout(box)
 
 
-def sure(parent: QWidget, question: str, yes: str) -> bool:
+def confirm(parent: QWidget, question: str, yes: str) -> bool:
     """Whether the user wants what ``question`` asks; ``yes`` says what will be done."""
     box = QMessageBox(QMessageBox.Icon.Question, "faceswap", question, parent=parent)
     agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
@@ -146,13 +146,13 @@ def sure(parent: QWidget, question: str, yes: str) -> bool:
     return agreed
 
 
-def brief(text: str) -> str:
+def shorten(text: str) -> str:
     """The first line of ``text``, cut where it would crowd out everything else."""
     first = text.strip().partition("\n")[0]
     return first if len(first) <= _BRIEF else first[: _BRIEF - 1] + "…"
 
 
-def picture(text: str) -> QImage:
+def decode_picture(text: str) -> QImage:
     """The picture in base64 ``text``; a null one where it cannot be decoded."""
     return QImage.fromData(QByteArray.fromBase64(QByteArray(text.encode())))
 

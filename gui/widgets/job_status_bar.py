@@ -9,7 +9,7 @@ from gui.widgets import elements
 from gui.widgets.theme import GAP
 
 
-class JobStrip(QFrame):
+class JobStatusBar(QFrame):
     """A bar, the numbers and a button that stops; hidden while nothing runs."""
 
     finished = Signal(object)

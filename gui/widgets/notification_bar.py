@@ -7,7 +7,7 @@ from gui.widgets import elements
 from gui.widgets.theme import GAP
 
 
-class Banner(QFrame):
+class NotificationBar(QFrame):
     """A notice below the header; good news goes by itself, the rest stays until closed."""
 
     def __init__(self) -> None:
@@ -35,10 +35,10 @@ class Banner(QFrame):
         """What it says; empty when it is not shown."""
         return "" if self.isHidden() else self._text.text()
 
-    def say(self, text: str, kind: str) -> None:
+    def show_message(self, text: str, kind: str) -> None:
         """Show ``text``; ``kind`` is "good", "warn" or "bad"."""
         elements.set_role(self._text, kind)
-        self._text.setText(elements.brief(text))
+        self._text.setText(elements.shorten(text))
         self._text.setToolTip(text)
         self.show()
         if kind == "good":

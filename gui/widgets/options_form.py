@@ -26,9 +26,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from faceswap.options import Options, show_of
+from faceswap.options import Options, presentation_of
 from gui.widgets.elements import button, label, row, widget_of
-from gui.widgets.path_picker import PathList, PathPick
+from gui.widgets.path_picker import PathList, PathPicker
 from gui.widgets.theme import GAP
 
 _LARGE = 2**31 - 1
@@ -116,7 +116,7 @@ class _Decimal(QDoubleSpinBox):
         return text.rstrip("0").removesuffix(self.locale().decimalPoint())
 
 
-class Form(QWidget):
+class OptionsForm(QWidget):
     """The options of ``model`` but for ``without``, which the page sets itself.
 
     paths: editors for options that are paths, where the page knows more about them than their
@@ -130,7 +130,7 @@ class Form(QWidget):
         model: type[Options],
         without: Collection[str] = (),
         more: bool = True,
-        paths: Mapping[str, PathPick | PathList] | None = None,
+        paths: Mapping[str, PathPicker | PathList] | None = None,
         helps: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class Form(QWidget):
         self._calm = _CalmWheel(self)
         self.editors: dict[str, QWidget] = {}
         names = [name for name in model.model_fields if name not in without]
-        common = [name for name in names if show_of(model, name).common]
+        common = [name for name in names if presentation_of(model, name).common]
         rest = [name for name in names if name not in common]
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -171,7 +171,7 @@ class Form(QWidget):
         for name, editor in self.editors.items():
             _write(editor, values.get(name, self._defaults[name]))
 
-    def rebase(self, values: dict[str, Any]) -> None:
+    def set_defaults(self, values: dict[str, Any]) -> None:
         """Show ``values``, and take them for the defaults: what something has that is gone on with.
 
         Options that are absent have the defaults of the model.
@@ -217,7 +217,7 @@ class Form(QWidget):
                     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                     widget.installEventFilter(self._calm)
             self.editors[name] = editor
-            if isinstance(editor, PathPick | PathList):  # they name themselves
+            if isinstance(editor, PathPicker | PathList):  # they name themselves
                 grid.addWidget(editor, place, 0, 1, 2)
                 continue
             text = label(title(name))
@@ -282,8 +282,8 @@ class Form(QWidget):
         return spin
 
 
-def _path_editor(kind: Any, name: str, hint: str) -> PathPick | PathList:
-    pick = PathPick(name, hint=hint)
+def _path_editor(kind: Any, name: str, hint: str) -> PathPicker | PathList:
+    pick = PathPicker(name, hint=hint)
     return PathList([pick]) if get_origin(kind) is list else pick
 
 
@@ -336,7 +336,7 @@ def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
 
 def _read(editor: QWidget) -> Any:
     match editor:
-        case Slider() | PathPick() | PathList():
+        case Slider() | PathPicker() | PathList():
             return editor.value()
         case QComboBox():
             return editor.currentData()
@@ -354,7 +354,7 @@ def _write(editor: QWidget, value: Any) -> None:
     match editor:
         case Slider():
             editor.set_value(float(value))
-        case PathPick() | PathList():
+        case PathPicker() | PathList():
             editor.set_value(value)
         case QComboBox():
             editor.setCurrentIndex(max(0, editor.findData(value)))

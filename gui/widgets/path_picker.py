@@ -11,7 +11,7 @@ from gui.widgets import elements
 from gui.widgets.theme import GAP
 
 
-class PathPick(QWidget):
+class PathPicker(QWidget):
     """One path: of a folder, of a file that ends as one of ``files`` does, or of either.
 
     save: it is a file that is yet to be written. hint: what holds when nothing is entered.
@@ -110,7 +110,7 @@ class PathList(QWidget):
 
     changed = Signal()
 
-    def __init__(self, picks: Sequence[PathPick]) -> None:
+    def __init__(self, picks: Sequence[PathPicker]) -> None:
         super().__init__()
         self.picks = tuple(picks)
         self.setLayout(elements.column(*self.picks))

@@ -18,7 +18,7 @@ _MODULE = "pyqtgraph"
 _loading: list[threading.Thread] = []
 
 
-def warm_up() -> None:
+def preload_plotting() -> None:
     """Load the plotting library in a thread, so that the page that needs it opens at once."""
     if not _loading and _MODULE not in sys.modules:
         thread = threading.Thread(target=importlib.import_module, args=(_MODULE,), daemon=True)
@@ -73,7 +73,7 @@ class Curves(QWidget):
         self._draw_later.setInterval(250)
         self._draw_later.timeout.connect(self.draw)
         self.hide()
-        warm_up()
+        preload_plotting()
         self._wait = QTimer(self)
         self._wait.setInterval(30)
         self._wait.timeout.connect(self._build)

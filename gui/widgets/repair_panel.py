@@ -9,34 +9,34 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSlider, QWidget
 
 from faceswap.errors import OutputError
-from faceswap.io.file_types import PICTURES, VIDEOS
+from faceswap.io.file_types import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from faceswap.jobs.restore import RestoreOptions
-from faceswap.lab.registry import USES, UseName
-from gui.models.app_context import Desk
+from faceswap.lab.registry import TASKS, TaskName
+from gui.models.app_context import AppContext
 from gui.widgets import elements
-from gui.widgets.canvas import Wipe
+from gui.widgets.canvas import WipeCompare
 from gui.widgets.elements import button, card, column, label, row
-from gui.widgets.options_form import Form, sentence_of
-from gui.widgets.path_picker import PathList, PathPick
+from gui.widgets.options_form import OptionsForm, sentence_of
+from gui.widgets.path_picker import PathList, PathPicker
 
 
-class RepairCard(QWidget):
+class RepairPanel(QWidget):
     """Asks for a file and repairs it with the model of one use."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__()
         self._desk = desk
-        self._use: UseName = "denoise"
+        self._use: TaskName = "denoise"
         self._model = Path()
-        self.input = PathPick(self.tr("Picture or video"), (*PICTURES, *VIDEOS))
-        self.holes = PathPick(self.tr("White where something is missing"), PICTURES)
-        self.output = PathPick(self.tr("File to write"), save=True)
-        paths: dict[str, PathPick | PathList] = {
+        self.input = PathPicker(self.tr("Picture or video"), (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES))
+        self.holes = PathPicker(self.tr("White where something is missing"), PICTURE_SUFFIXES)
+        self.output = PathPicker(self.tr("File to write"), save=True)
+        paths: dict[str, PathPicker | PathList] = {
             "input": self.input,
             "mask": self.holes,
             "output": self.output,
         }
-        self.form = Form(RestoreOptions, without=("model", "overwrite"), paths=paths)
+        self.form = OptionsForm(RestoreOptions, without=("model", "overwrite"), paths=paths)
         self.go = button(self.tr("Repair"), self.start, "primary", "Ctrl+Shift+Return")
         self.setLayout(
             column(
@@ -49,11 +49,11 @@ class RepairCard(QWidget):
         )
         self.input.changed.connect(self._suggest)
 
-    def set_model(self, use: UseName, model: Path, ready: bool) -> None:
+    def set_model(self, use: TaskName, model: Path, ready: bool) -> None:
         """Repair with ``model`` from now on; ``ready``: no job is under way with it."""
         self._use, self._model = use, model
-        self.setVisible(USES[use].repairs and any(model.glob("step-*.safetensors")))
-        self.holes.setVisible(USES[use].masked)
+        self.setVisible(TASKS[use].repairs and any(model.glob("step-*.safetensors")))
+        self.holes.setVisible(TASKS[use].masked)
         self.go.setEnabled(ready)
         self._suggest()
 
@@ -63,14 +63,14 @@ class RepairCard(QWidget):
         if given is None or output is None:
             self._desk.notice.emit(self.tr("Choose a picture or a video first."), "warn")
             return
-        if USES[self._use].masked and self.holes.value() is None:
+        if TASKS[self._use].masked and self.holes.value() is None:
             self._desk.notice.emit(self.tr("Show first where something is missing."), "warn")
             return
         question = self.tr("%1 exists already.").replace("%1", output.name)
-        if output.exists() and not elements.sure(self, question, self.tr("Replace it")):
+        if output.exists() and not elements.confirm(self, question, self.tr("Replace it")):
             return
         fixed: dict[str, Any] = {"output": output, "overwrite": output.exists()}
-        if not USES[self._use].masked:
+        if not TASKS[self._use].masked:
             fixed["mask"] = None
         try:
             options = self.form.options(model=self._model, **fixed)
@@ -84,7 +84,7 @@ class RepairCard(QWidget):
         given = self.input.value()
         if given is None:
             return None
-        ending = ".png" if given.suffix.lower() in PICTURES else ".mp4"
+        ending = ".png" if given.suffix.lower() in PICTURE_SUFFIXES else ".mp4"
         return given.with_name(f"{given.stem} {self._use}{ending}")
 
     def _suggest(self) -> None:
@@ -94,11 +94,11 @@ class RepairCard(QWidget):
 class BeforeAfter(QWidget):
     """Two files with a wipe between them; a slider goes through the frames of videos."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: AppContext) -> None:
         super().__init__()
         self._desk = desk
         self.files: tuple[Path, Path] | None = None
-        self.wipe = Wipe(self.tr("before"), self.tr("after"))
+        self.wipe = WipeCompare(self.tr("before"), self.tr("after"))
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName(self.tr("Frame"))
         self.slider.valueChanged.connect(self._ask)
@@ -121,7 +121,7 @@ class BeforeAfter(QWidget):
         assert self.files is not None
         size = self.wipe.pixels()
         for path, shown in zip(self.files, (self._show_before, self._show_after), strict=True):
-            self._desk.viewer.ask(
+            self._desk.viewer.request(
                 "frame",
                 shown,
                 sorry=self.wipe.say,
@@ -133,9 +133,9 @@ class BeforeAfter(QWidget):
             )
 
     def _show_before(self, values: dict[str, Any]) -> None:
-        self.wipe.show_image(elements.picture(values["image"]))
+        self.wipe.show_image(elements.decode_picture(values["image"]))
         self.slider.setMaximum(values["frames"] - 1)
         self.slider.setVisible(values["frames"] > 1)
 
     def _show_after(self, values: dict[str, Any]) -> None:
-        self.wipe.show_second(elements.picture(values["image"]))
+        self.wipe.show_second(elements.decode_picture(values["image"]))

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from faceswap.lab.registry import GROUPS, USES, UseName
+from faceswap.lab.registry import GROUPS, TASKS, TaskName
 from gui.widgets.theme import GAP
 
 _USE = Qt.ItemDataRole.UserRole
@@ -39,7 +39,7 @@ class _Wrapped(QStyledItemDelegate):
         return QSize(room.width(), lines.height() + (20 if head else 12))
 
 
-class UseList(QListWidget):
+class TaskList(QListWidget):
     """All uses by what they are for; chosen: the user went to another."""
 
     chosen = Signal(str)
@@ -56,7 +56,7 @@ class UseList(QListWidget):
         for group, name in GROUPS.items():
             head = QListWidgetItem(QCoreApplication.translate("lab", name), self)
             head.setFlags(Qt.ItemFlag.NoItemFlags)
-            for use, known in USES.items():
+            for use, known in TASKS.items():
                 if known.group == group:
                     item = QListWidgetItem(sentence_case(known.text), self)
                     item.setData(_USE, use)
@@ -65,10 +65,10 @@ class UseList(QListWidget):
         self.currentItemChanged.connect(self._changed)
 
     @property
-    def use(self) -> UseName:
+    def use(self) -> TaskName:
         """The chosen one."""
         item = self.currentItem()
-        chosen: UseName = item.data(_USE) if item is not None else "denoise"
+        chosen: TaskName = item.data(_USE) if item is not None else "denoise"
         return chosen
 
     def select(self, use: str) -> None:

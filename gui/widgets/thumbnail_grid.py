@@ -32,7 +32,9 @@ class _Bridge(QObject):
 class _Load(QRunnable):
     """Reads one picture in a thread, unless it has gone out of sight meanwhile."""
 
-    def __init__(self, item: int, path: str, size: int, grid: "Grid", bridge: _Bridge) -> None:
+    def __init__(
+        self, item: int, path: str, size: int, grid: "ThumbnailGrid", bridge: _Bridge
+    ) -> None:
         super().__init__()
         self._item, self._path, self._size = item, path, size
         self._wanted, self._bridge = grid.wanted, bridge
@@ -47,7 +49,7 @@ class _Load(QRunnable):
         self._bridge.loaded.emit(self._item, image, tried)
 
 
-class Grid(QAbstractScrollArea):
+class ThumbnailGrid(QAbstractScrollArea):
     """Square pictures in rows; click, Ctrl and Shift, drag and the keyboard select.
 
     Items are numbers; ``order`` is the sequence in which they are shown.
@@ -102,16 +104,16 @@ class Grid(QAbstractScrollArea):
         self._paths[item] = path
         self.dimmed[item] = dimmed
 
-    def picked(self) -> NDArray[np.int64]:
+    def selected_items(self) -> NDArray[np.int64]:
         """The selected items."""
         return np.flatnonzero(self.chosen)
 
-    def pick_all(self) -> None:
+    def select_all(self) -> None:
         """Select everything shown."""
         self.chosen[self.order] = True
         self._picked()
 
-    def pick_none(self) -> None:
+    def select_none(self) -> None:
         """Select nothing."""
         self.chosen[:] = False
         self._picked()
@@ -172,7 +174,7 @@ class Grid(QAbstractScrollArea):
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         place = self._place_at(event)
         if place is None:
-            self.pick_none()
+            self.select_none()
             return
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:

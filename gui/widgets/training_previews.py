@@ -5,7 +5,7 @@ from PySide6.QtGui import QImage, QImageReader, QMouseEvent, QPainter
 from PySide6.QtWidgets import QLabel, QSlider, QStackedWidget, QWidget
 
 from gui.widgets import elements
-from gui.widgets.canvas import Canvas, Wipe
+from gui.widgets.canvas import Canvas, WipeCompare
 from gui.widgets.theme import GAP
 
 ROWS = ("A", "A→A", "A→B", "B", "B→B", "B→A")
@@ -57,13 +57,13 @@ class PreviewGrid(Canvas):
             self.pressed.emit(int(share * self.image.width()) // self.side)
 
 
-class Previews(QWidget):
+class TrainingPreviews(QWidget):
     """The newest grid, an enlarged face with a wipe from A to the swap, and a slider back."""
 
     def __init__(self) -> None:
         super().__init__()
         self.grid = PreviewGrid()
-        self.wipe = Wipe(self.tr("A"), self.tr("swap"))
+        self.wipe = WipeCompare(self.tr("A"), self.tr("swap"))
         self._paths: list[str] = []
         self._column = 0
         self._stack = QStackedWidget()

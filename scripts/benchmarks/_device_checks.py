@@ -17,12 +17,12 @@ from benchmarks._device_forms import stepper_of
 from benchmarks._device_plan import Plan, guarded
 from benchmarks._measuring import model_config
 from faceswap.swap.model.presets import KIND, SwapConfig
-from faceswap.swap.training.face_set import read_sides
+from faceswap.swap.training.face_set import read_face_sets
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
-from faceswap.training.learning_rate_schedule import rate_factor
-from faceswap.training.precision import autocast, fastest_precision, prepare
-from faceswap.training.step import Stepper
+from faceswap.training.learning_rate_schedule import learning_rate_factor
+from faceswap.training.precision import autocast, configure_device, fastest_precision
+from faceswap.training.step import TrainStepper
 
 TITLE = "Right: the device against the processor"
 CPU = torch.device("cpu")
@@ -68,7 +68,7 @@ def checks(plan: Plan) -> Iterator[Found]:
 def exactly(device: torch.device) -> None:
     """Let the device compute float32 as float32, and the same each time."""
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # without it, products may vary
-    prepare(device)
+    configure_device(device)
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
@@ -149,7 +149,7 @@ class _SameDraws(TorchFunctionMode):
         return func(*onto, **kwargs).to(given.device)
 
 
-def _batches(there: Stepper, here: Stepper) -> float:
+def _batches(there: TrainStepper, here: TrainStepper) -> float:
     """Share of the faces that come out otherwise when the same is drawn on both."""
     made = []
     for stepper in (there, here):
@@ -167,7 +167,7 @@ def _batches(there: Stepper, here: Stepper) -> float:
     return float((apart.amax(0) > SAME).float().mean())
 
 
-def _passes(name: str, there: Stepper, here: Stepper) -> Iterator[Found]:
+def _passes(name: str, there: TrainStepper, here: TrainStepper) -> Iterator[Found]:
     """Pictures, losses and gradients of one batch on both."""
     found = [_pass(stepper, half=False) for stepper in (there, here)]
     pictures, losses, slopes = zip(*found, strict=True)
@@ -178,13 +178,15 @@ def _passes(name: str, there: Stepper, here: Stepper) -> Iterator[Found]:
     yield _told(name, "gradients", _error(*slopes), BACKWARD)
 
 
-def _halves(name: str, there: Stepper, here: Stepper) -> Iterator[Found]:
+def _halves(name: str, there: TrainStepper, here: TrainStepper) -> Iterator[Found]:
     """What the device makes in bfloat16, against the processor's float32."""
     (halved, _, _), (whole, _, _) = _pass(there, half=True), _pass(here, half=False)
     yield _told(name, "pictures and masks in bfloat16", _error(halved, whole), HALF)
 
 
-def _pass(stepper: Stepper, half: bool) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
+def _pass(
+    stepper: TrainStepper, half: bool
+) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
     """What the model makes, its losses, and the gradients of its weights."""
     state, task = stepper.state, stepper.task
     batch = _own(stepper).at(0)
@@ -197,21 +199,21 @@ def _pass(stepper: Stepper, half: bool) -> tuple[list[Tensor], dict[str, Tensor]
     return [x.detach() for x in made if x is not None], losses, slopes
 
 
-def _resumed(saved: Stepper, into: Stepper) -> float:
+def _resumed(saved: TrainStepper, into: TrainStepper) -> float:
     """Relative error of the next loss after ``into`` took over what ``saved`` is."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "step-000000001.safetensors"
         state = saved.state
-        write_checkpoint(path, KIND, {}, state.numbers(), state.tensors())
+        write_checkpoint(path, KIND, {}, state.metadata(), state.tensors())
         into.state.restore(read_checkpoint(path))
     _own(into).number = _own(saved).number
     return _error([_loss(into)], [_loss(saved)])
 
 
-def _loss(stepper: Stepper) -> Tensor:
+def _loss(stepper: TrainStepper) -> Tensor:
     """The loss of a step, taken at the rate that a run has there."""
-    factor = rate_factor(stepper.state.step, stepper.config.warmup, _PROGRESS)
-    return stepper.take(factor, _PROGRESS)["loss"]
+    factor = learning_rate_factor(stepper.state.step, stepper.config.warmup, _PROGRESS)
+    return stepper.train_step(factor, _PROGRESS)["loss"]
 
 
 class _Fixed(SwapTask):
@@ -234,9 +236,11 @@ class _Fixed(SwapTask):
         return self.at(self.number)
 
 
-def _steppers(plan: Plan, config: SwapConfig, device: torch.device) -> tuple[Stepper, Stepper]:
+def _steppers(
+    plan: Plan, config: SwapConfig, device: torch.device
+) -> tuple[TrainStepper, TrainStepper]:
     """The same in float32 on ``device`` and on the processor, with the processor's batches."""
-    sides = read_sides(Path(plan.faces), config.resolution)
+    sides = read_face_sets(Path(plan.faces), config.resolution)
     there, here = (
         stepper_of(config, sides, _BATCH, "fp32", where, _Fixed) for where in (device, CPU)
     )
@@ -247,7 +251,7 @@ def _steppers(plan: Plan, config: SwapConfig, device: torch.device) -> tuple[Ste
     return there, here
 
 
-def _own(stepper: Stepper) -> _Fixed:
+def _own(stepper: TrainStepper) -> _Fixed:
     assert isinstance(stepper.task, _Fixed)
     return stepper.task
 

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from benchmarks._measuring import timed
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.config import Objective
+from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
-from faceswap.swap.training.options import LEARNING
+from faceswap.swap.training.options import PRESET_DEFAULTS
 from faceswap.swap.training.task import SwapTask
-from faceswap.training.compilation import compiled
+from faceswap.training.compilation import compile_model
 from faceswap.training.precision import Precision
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 PROGRESS = 0.3
 """How far the run is said to be: distortions are whole and nothing is warming up."""
@@ -53,7 +53,7 @@ class Form(Protocol):
         """How much of a step, which takes so many seconds, goes into its batch."""
 
 
-def prepared(name: str, stepper: Stepper) -> None:
+def prepared(name: str, stepper: TrainStepper) -> None:
     """Make ``stepper`` one that takes its steps in the form ``name``, which is no graph."""
     if name == EAGER:
         for module in (stepper.state.model, stepper.state.averaged):
@@ -61,7 +61,7 @@ def prepared(name: str, stepper: Stepper) -> None:
     if name == COMPILED:
         # A processor's compiler takes minutes to make code of a model; tracing it does not.
         on_card = stepper.state.generator.device.type == "cuda"
-        stepper.model = compiled(stepper.model, "inductor" if on_card else "aot_eager")
+        stepper.model = compile_model(stepper.model, "inductor" if on_card else "aot_eager")
 
 
 def stepper_of(
@@ -71,13 +71,18 @@ def stepper_of(
     precision: Precision,
     device: torch.device,
     kind: type[SwapTask] = SwapTask,
-) -> Stepper:
+) -> TrainStepper:
     """What ``train`` would step with, on ``sides``; the same each time."""
     torch.manual_seed(0)
     model = SwapModel(config)
-    task = kind(sides, model.input_size, Objective(), device)
-    settings = LoopConfig(batch=batch, rate=LEARNING[config.preset][0], noun="faces", per_unit=2)
-    return Stepper(task, TrainingState(model, settings, precision, device), settings)
+    task = kind(sides, model.input_size, ObjectiveConfig(), device)
+    settings = LoopConfig(
+        batch_size=batch,
+        learning_rate=PRESET_DEFAULTS[config.preset][0],
+        unit_name="faces",
+        samples_per_item=2,
+    )
+    return TrainStepper(task, TrainingState(model, settings, precision, device), settings)
 
 
 def to_plain_layout(model: SwapModel) -> None:
@@ -99,7 +104,7 @@ class Stepped:
     """A stepper's own steps. warming: how many are taken at once, in which kernels are looked for
     and code is made; they do not count for anything."""
 
-    def __init__(self, name: str, stepper: Stepper, warming: int) -> None:
+    def __init__(self, name: str, stepper: TrainStepper, warming: int) -> None:
         self.name = name
         self._stepper = stepper
         self._losses: dict[str, Tensor] = {}
@@ -107,11 +112,11 @@ class Stepped:
             self.step()
         # Not from the start: how large gradients are is learnt in the first steps.
         stepper.state.step = SETTLED
-        stepper.forget()
+        stepper.reset_sums()
 
     def step(self) -> None:
         """See ``Form``."""
-        self._losses = self._stepper.take(1.0, PROGRESS)
+        self._losses = self._stepper.train_step(1.0, PROGRESS)
 
     def loss(self) -> Tensor:
         """See ``Form``."""
@@ -128,7 +133,7 @@ class Replayed:
     Making it raises RuntimeError where the step asks the device anything.
     """
 
-    def __init__(self, name: str, stepper: Stepper) -> None:
+    def __init__(self, name: str, stepper: TrainStepper) -> None:
         self.name = name
         self._stepper = stepper
         # Its counters are on the device already; PyTorch wants to be told.
@@ -138,7 +143,7 @@ class Replayed:
         self._graph = _recorded(self._work, stepper.state.generator)
 
     def _work(self) -> None:
-        self._losses.update(self._stepper.replayable(PROGRESS))
+        self._losses.update(self._stepper.graph_step(PROGRESS))
 
     def step(self) -> None:
         """See ``Form``."""
@@ -154,7 +159,7 @@ class Replayed:
         kept: list[object] = []
 
         def draw() -> None:
-            kept[:] = [stepper.task.batch(stepper.config.batch, generator, PROGRESS)]
+            kept[:] = [stepper.task.batch(stepper.config.batch_size, generator, PROGRESS)]
 
         alone = _recorded(draw, generator)
         return timed(alone.replay, generator.device, seconds=0.1).seconds / seconds

@@ -17,7 +17,7 @@ from benchmarks._device_forms import PROGRESS, stepper_of
 from benchmarks._device_plan import Plan
 from benchmarks._measuring import timed
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.face_set import read_sides
+from faceswap.swap.training.face_set import read_face_sets
 
 _SHOWN = 12
 
@@ -62,10 +62,10 @@ def _found(
     plan: Plan, config: SwapConfig, device: torch.device
 ) -> dict[Layer, tuple[nn.Module, int]]:
     """Each kind of layer that a step goes through, one of it, and how often it does."""
-    sides = read_sides(Path(plan.faces), config.resolution)
+    sides = read_face_sets(Path(plan.faces), config.resolution)
     stepper = stepper_of(config, sides, plan.batch(config), "fp32", device)
     model = stepper.state.model
-    batch: Any = stepper.task.batch(stepper.config.batch, stepper.state.generator, PROGRESS)
+    batch: Any = stepper.task.batch(stepper.config.batch_size, stepper.state.generator, PROGRESS)
     found: dict[Layer, tuple[nn.Module, int]] = {}
 
     def seen(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -8,7 +8,7 @@ import torch
 from benchmarks._apart import Found, sentence
 from benchmarks._measuring import wait
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.options import LEARNING
+from faceswap.swap.training.options import PRESET_DEFAULTS
 from faceswap.training.precision import Precision
 
 LEFT_OUT = "Left out or failed"
@@ -64,7 +64,7 @@ class Plan:
 
     def batch(self, config: SwapConfig) -> int:
         """Faces a side in a step."""
-        own = 1 if self.reduced else LEARNING[config.preset][1]
+        own = 1 if self.reduced else PRESET_DEFAULTS[config.preset][1]
         return self.faces_a_side or own
 
     def narrowed(self, config: SwapConfig) -> SwapConfig:

@@ -14,7 +14,7 @@ from benchmarks._apart import Apart, Failed, Found, Part, Row
 from benchmarks._device_plan import DONE, LEFT_OUT, MODELS, Plan, failed, left_out
 from benchmarks._measuring import matrix_rate, model_config, timed
 from faceswap.swap.model.stats import step_memory
-from faceswap.training.precision import Precision, fastest_precision, prepare
+from faceswap.training.precision import Precision, configure_device, fastest_precision
 
 Tables = dict[str, list[Row]]
 
@@ -64,7 +64,7 @@ def found_out(plan: Plan) -> Iterator[Found]:
 def machine(device_name: str) -> Iterator[Found]:
     """What the device is, and what it reaches at best."""
     device = torch.device(device_name)
-    prepare(device)
+    configure_device(device)
     row: Row = {
         "device": device_name,
         "torch": torch.__version__,
@@ -166,7 +166,7 @@ class _Course:
         threads = max(1, (os.cpu_count() or 1) // len(self._names))
         for name in self._names:
             config = model_config(name)
-            room -= 1.5 * step_memory(config, plan.batch(config), precision).most
+            room -= 1.5 * step_memory(config, plan.batch(config), precision).peak
             if room < 0:
                 break
             self._warming[name] = Apart(_device_speed.warm, plan, name, threads)

@@ -32,10 +32,10 @@ from benchmarks._measuring import Timed, model_config, seconds_of, timed, wait
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.model.stats import step_memory
-from faceswap.swap.training.face_set import read_sides
-from faceswap.training.memory import memory_used
-from faceswap.training.precision import autocast, prepare
-from faceswap.training.step import Stepper
+from faceswap.swap.training.face_set import read_face_sets
+from faceswap.training.memory import used_memory
+from faceswap.training.precision import autocast, configure_device
+from faceswap.training.step import TrainStepper
 
 SPEED, SWAPS = "Training", "Swapping, without reading, blending and writing"
 
@@ -46,7 +46,7 @@ def warm(plan: Plan, name: str, threads: int) -> Iterator[Found]:
 
     inductor.compile_threads = threads
     device = torch.device(plan.device)
-    prepare(device)
+    configure_device(device)
     stepper = _stepper(plan, plan.narrowed(model_config(name)), device)
     prepared(COMPILED, stepper)
     Stepped(COMPILED, stepper, plan.warming)
@@ -61,7 +61,7 @@ def measure(plan: Plan, names: Sequence[str], rate: float) -> Iterator[Found]:
     in the format trained in.
     """
     device = torch.device(plan.device)
-    prepare(device)
+    configure_device(device)
     warnings.simplefilter("ignore")  # the compiler's advice is for those who write models
     for name in names:
         config = plan.narrowed(model_config(name))
@@ -91,15 +91,15 @@ def measured(plan: Plan, config: SwapConfig, rate: float) -> Iterator[Found]:
     _tidy(device)
 
 
-def _stepper(plan: Plan, config: SwapConfig, device: torch.device) -> Stepper:
-    sides = read_sides(Path(plan.faces), config.resolution)
+def _stepper(plan: Plan, config: SwapConfig, device: torch.device) -> TrainStepper:
+    sides = read_face_sets(Path(plan.faces), config.resolution)
     return stepper_of(config, sides, plan.batch(config), plan.precision, device)
 
 
-def _flops(stepper: Stepper, device: torch.device) -> float:
+def _flops(stepper: TrainStepper, device: torch.device) -> float:
     """FLOP of a batch's way forward and back."""
     task, state = stepper.task, stepper.state
-    batch = task.batch(stepper.config.batch, state.generator, PROGRESS)
+    batch = task.batch(stepper.config.batch_size, state.generator, PROGRESS)
     with FlopCounterMode(display=False) as counter:
         with autocast(device, state.precision):
             loss = task.losses(stepper.model, batch)["loss"]
@@ -113,7 +113,7 @@ class _Course:
     def __init__(self, plan: Plan, config: SwapConfig, device: torch.device, rate: float) -> None:
         self._plan, self._config, self._device = plan, config, device
         self._least = _flops(_stepper(plan, config, device), device) / rate
-        self._foretold = step_memory(config, plan.batch(config), plan.precision).most / 2**20
+        self._foretold = step_memory(config, plan.batch(config), plan.precision).peak / 2**20
         self._seconds: dict[str, float] = {}
 
     def kind(self, name: str) -> Iterator[Found]:
@@ -135,7 +135,7 @@ class _Course:
         torch.cuda.reset_peak_memory_stats(self._device)
         yield from self._one(graph, lambda: Replayed(graph, stepper), stepper)
 
-    def _one(self, name: str, make: Callable[[], Form], stepper: Stepper) -> Iterator[Found]:
+    def _one(self, name: str, make: Callable[[], Form], stepper: TrainStepper) -> Iterator[Found]:
         """One form of ``stepper``, and where its time goes if it is the fastest so far."""
         plan, device = self._plan, self._device
         forms: list[Form] = []
@@ -173,7 +173,7 @@ class _Course:
             "× channels last": None if last is None else last / found.seconds,
             "of matrix rate, %": 100 * self._least / found.seconds,
             "batch, %": 100 * form.batch_share(found.seconds),
-            "MiB": memory_used(self._device) / 2**20 if self._device.type == "cuda" else None,
+            "MiB": used_memory(self._device) / 2**20 if self._device.type == "cuda" else None,
             "foretold MiB": self._foretold,
             "loss": float(form.loss()),
             "steps": found.steps,

@@ -15,7 +15,7 @@ from faceswap.jobs.restore import RestoreOptions
 from faceswap.jobs.sample import SampleOptions, sample
 from faceswap.options import Options
 from faceswap.swap.training.options import TrainOptions
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.models.settings import Settings
 from gui.window import Window
 
@@ -57,7 +57,7 @@ def while_jobs_run(app: QApplication, folder: Path) -> list[Row]:
     project.mkdir()
     (project / "project.toml").write_text("format = 1\n")
     store = QSettings(str(folder / "jobs.ini"), QSettings.Format.IniFormat)
-    desk = Desk(Settings(store, folder / "jobs"))
+    desk = AppContext(Settings(store, folder / "jobs"))
     window = Window(desk)
     window.show()
     desk.open(project)
@@ -83,7 +83,7 @@ def while_jobs_run(app: QApplication, folder: Path) -> list[Row]:
 
 def _row(app: QApplication, window: Window, watch: Watch, page: str, options: Options) -> Row:
     window.go(page)
-    while not window.page.settled:
+    while not window.page.is_ready:
         app.processEvents()
     name = type(options).__name__.removesuffix("Options").lower()
     watch.begin()

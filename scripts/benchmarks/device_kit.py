@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from benchmarks.device import KIT, Rows
 from faceswap.faces.align import head_pose
-from faceswap.faces.crops import FaceRecord, cropped_face, write_crop
+from faceswap.faces.crops import FaceRecord, crop_face, write_crop
 from faceswap.faces.face import Face, box_of
-from faceswap.swap.training.face_loading import LoadConfig, load_faces
-from faceswap.swap.training.face_set import write_sides
-from faceswap.synthetic.characters import identity
+from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_set import write_face_sets
+from faceswap.synthetic.characters import character
 from faceswap.synthetic.pair import Clip
 from faceswap.synthetic.scene import Frame
 
@@ -59,17 +59,17 @@ def write_faces(path: Path, count: int) -> None:
             crops = Path(folder) / side
             crops.mkdir()
             # Some are held out; so many more are drawn.
-            clip = Clip(identity(name), _SIZE, round(1.1 * count) + 4, _RATE, number + 1, light)
+            clip = Clip(character(name), _SIZE, round(1.1 * count) + 4, _RATE, number + 1, light)
             for place, shot in enumerate(clip.shots()):
                 image, record = _crop(shot.frame, side, place)
                 write_crop(crops / f"{place:06d}.png", image, record)
-            sides[side] = load_faces(crops, side, LoadConfig(RESOLUTION))
-        write_sides(path, sides, count)
+            sides[side] = load_faces(crops, side, FaceLoadConfig(RESOLUTION))
+        write_face_sets(path, sides, count)
 
 
 def _crop(frame: Frame, side: str, number: int) -> tuple[NDArray[np.uint8], FaceRecord]:
     face = Face(frame.points, frame.forehead, 1.0, head_pose(frame.points), box_of(frame.points))
-    return cropped_face(frame.picture, face, RESOLUTION, side=side, frame=number)
+    return crop_face(frame.picture, face, RESOLUTION, side=side, frame=number)
 
 
 def fetch(site: Path, python: str, platform: str) -> None:

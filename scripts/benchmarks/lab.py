@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks._jobs import done
 from faceswap.jobs.lab import LabOptions, lab
-from faceswap.lab.registry import UseName
+from faceswap.lab.registry import TaskName
 
 Row = dict[str, str | int | float | None]
 Figures = dict[str, Any]
@@ -120,7 +120,7 @@ def classify(f: Figures) -> list[Row]:
     return rows
 
 
-CLAIMS: dict[UseName, Callable[[Figures], list[Row]]] = {
+CLAIMS: dict[TaskName, Callable[[Figures], list[Row]]] = {
     "reconstruct": reconstruct,
     "vae": vae,
     "denoise": denoise,

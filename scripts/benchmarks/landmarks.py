@@ -30,7 +30,7 @@ from faceswap.faces.face import Landmarker
 from faceswap.faces.landmarks import load_net, make_landmarker
 from faceswap.faces.smoothing import smooth
 from faceswap.faces.tracking import Tracker
-from faceswap.synthetic.characters import CAST
+from faceswap.synthetic.characters import CHARACTERS
 from faceswap.video.reader import VideoReader
 
 Matrix = NDArray[np.float64]
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
         for clip in options.clips:
             truth = labels[clip][: options.frames, KEPT, :2].astype(np.float32)
             rows.append(measure(landmarker, options.shared / "clips" / f"{clip}.mp4", truth))
-        for head in CAST:
+        for head in CHARACTERS:
             row = follow(landmarker, head, min(CAST_FRAMES, options.frames))
             cast.append({"landmarker": name, **row})
     if options.peers:

@@ -16,7 +16,7 @@ from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.sample import SampleOptions, sample
 from faceswap.jobs.train import train
-from faceswap.lab.framework.figure import Block, beside, curves, page, write_png
+from faceswap.lab.framework.figure import Block, curves, page, side_by_side, write_png
 from faceswap.swap.training.options import TrainOptions
 
 Row = dict[str, str | int | float | None]
@@ -96,4 +96,4 @@ def plot(rows: list[Row]) -> Block:
             point = (float(row["minutes"] or 1), float(row[metric] or 0))
             lines.setdefault(str(row["answer"]), []).append(point)
         panels.append(curves(f"{metric} inside the face", lines, "minutes", unit, 620, log_x=True))
-    return page("Swap against the truth", [beside(*panels)])
+    return page("Swap against the truth", [side_by_side(*panels)])

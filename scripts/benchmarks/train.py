@@ -14,24 +14,24 @@ from benchmarks._measuring import matrix_rate, model_config, seconds_of, wait
 from faceswap.faces.align import mean_face
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.model.stats import facts_of
-from faceswap.swap.training.config import Objective
+from faceswap.swap.model.stats import model_stats
+from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
-from faceswap.swap.training.options import LEARNING
-from faceswap.swap.training.pair_matching import Shapes
+from faceswap.swap.training.options import PRESET_DEFAULTS
+from faceswap.swap.training.pair_matching import LandmarkSet
 from faceswap.swap.training.task import SwapTask
-from faceswap.training.compilation import compiled
-from faceswap.training.dataset import ImageSet
-from faceswap.training.memory import memory_used
+from faceswap.training.compilation import compile_model
+from faceswap.training.dataset import ImageDataset
+from faceswap.training.memory import used_memory
 from faceswap.training.precision import (
     Precision,
     autocast,
+    configure_device,
     fastest_precision,
     pick_device,
-    prepare,
 )
 from faceswap.training.state import LoopConfig, TrainingState
-from faceswap.training.step import Stepper
+from faceswap.training.step import TrainStepper
 
 Row = dict[str, str | int | float | None]
 Rows = list[Row]
@@ -53,14 +53,14 @@ def run(arguments: list[str]) -> dict[str, Rows]:
     parser.add_argument("--profile", action="store_true", help="tell what our steps spend time on")
     options = parser.parse_args(arguments)
     device = pick_device(options.device)
-    prepare(device)
+    configure_device(device)
     names = ["quick", "classic"] + (["df:128", "df:256"] if device.type == "cuda" else [])
     half = fastest_precision(device) == "bf16"
     rate = matrix_rate(device, torch.bfloat16 if half else torch.float32) / 1e9
     tables: dict[str, Rows] = {}
     speeds: Rows = []
     for config in options.preset or [model_config(name) for name in names]:
-        batch = options.batch or LEARNING[config.preset][1]
+        batch = options.batch or PRESET_DEFAULTS[config.preset][1]
         speeds += _compare(config, batch, options.steps, options.rounds, device, rate)
         if options.profile:
             title = f"Where the time of our step goes, {config.text()}"
@@ -84,7 +84,7 @@ def _compare(
     kinds["ours"] = lambda: ours.step(0.3)
     if device.type == "cuda":
         faster = _ours(config, batch, device)
-        faster.model = compiled(faster.model)
+        faster.model = compile_model(faster.model)
         kinds["ours, compiled"] = lambda: faster.step(0.3)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(rounds):
@@ -94,7 +94,7 @@ def _compare(
     rates = {name: 2 * batch / statistics.median(t) for name, t in times.items()}
     best = {name: 2 * batch / min(t) for name, t in times.items()}
     step_seconds = statistics.median(times["ours"])
-    cost = facts_of(config.preset, config, batch)["cost"]
+    cost = model_stats(config.preset, config, batch)["cost"]
     return [
         {
             "model": config.text(),
@@ -139,13 +139,15 @@ def _bare(
     return step
 
 
-def _ours(config: SwapConfig, batch: int, device: torch.device) -> Stepper:
+def _ours(config: SwapConfig, batch: int, device: torch.device) -> TrainStepper:
     torch.manual_seed(0)
     model = SwapModel(config)
-    task = SwapTask({"a": _noise(model), "b": _noise(model)}, model.input_size, Objective(), device)
-    settings = LoopConfig(batch=batch)
+    task = SwapTask(
+        {"a": _noise(model), "b": _noise(model)}, model.input_size, ObjectiveConfig(), device
+    )
+    settings = LoopConfig(batch_size=batch)
     state = TrainingState(model, settings, fastest_precision(device), device)
-    return Stepper(task, state, replace(settings, noun="faces"))
+    return TrainStepper(task, state, replace(settings, noun="faces"))
 
 
 def _noise(model: SwapModel, count: int = 64) -> FaceSet:
@@ -153,16 +155,16 @@ def _noise(model: SwapModel, count: int = 64) -> FaceSet:
     pictures = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8)
     maps = torch.full((count, 3, side // 2, side // 2), 255, dtype=torch.uint8)
     points = torch.from_numpy(mean_face().points[:, :2]).float().repeat(count, 1, 1)
-    shapes = Shapes(points, torch.randn(count, 2), torch.zeros(count, 2))
-    return FaceSet(ImageSet(pictures, maps, torch.ones(count)), None, shapes)
+    shapes = LandmarkSet(points, torch.randn(count, 2), torch.zeros(count, 2))
+    return FaceSet(ImageDataset(pictures, maps, torch.ones(count)), None, shapes)
 
 
-def _data_share(ours: Stepper, step_seconds: float) -> float:
+def _data_share(ours: TrainStepper, step_seconds: float) -> float:
     """Per cent of a step that drawing and changing a batch takes."""
     times = []
     for _ in range(8):
         start = time.perf_counter()
-        ours.task.batch(ours.config.batch, ours.state.generator, 0.3)
+        ours.task.batch(ours.config.batch_size, ours.state.generator, 0.3)
         wait(ours.state.generator.device)
         times.append(time.perf_counter() - start)
     return 100 * statistics.median(times) / step_seconds
@@ -190,12 +192,12 @@ def _report_memory(
     device: str,
     threads: int,
 ) -> None:
-    prepare(torch.device(device))
+    configure_device(torch.device(device))
     torch.set_num_threads(threads)
     ours = _ours(config, batch, torch.device(device))
     for _ in range(3):
         ours.step(0.3)
-    pipe.send(float(memory_used(torch.device(device))))
+    pipe.send(float(used_memory(torch.device(device))))
 
 
 def _profile(config: SwapConfig, batch: int, steps: int, device: torch.device) -> Rows:

@@ -26,15 +26,15 @@ from PySide6.QtWidgets import QApplication, QWidget
 from benchmarks._held import AIM, while_jobs_run
 from faceswap.events import Metrics
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
-from faceswap.preview.server import Answers
+from faceswap.preview.server import PreviewServer
 from gui.app import make_app
-from gui.ipc.job_runner import Job, Record
-from gui.models.app_context import Desk
-from gui.models.face_table import FaceTable
+from gui.ipc.job_runner import Job, JobRecord
+from gui.models.app_context import AppContext
+from gui.models.face_table import FaceTableModel
 from gui.models.settings import Settings
 from gui.widgets.plots import Curves
-from gui.widgets.thumbnail_grid import Grid
-from gui.widgets.training_previews import ROWS, Previews
+from gui.widgets.thumbnail_grid import ThumbnailGrid
+from gui.widgets.training_previews import ROWS, TrainingPreviews
 from gui.window import Window
 
 Row = dict[str, str | int | float | None]
@@ -98,12 +98,12 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
     """Asking for, showing and scrolling through ``count`` crops of 256 pixels."""
     make_crowd(project, count)
     began = time.perf_counter()
-    with Answers(project) as answers:
+    with PreviewServer(project) as answers:
         answer = answers.answer("faces", {"side": "a"})
     asked = time.perf_counter() - began
     began = time.perf_counter()
-    table = FaceTable(answer)
-    grid = Grid()
+    table = FaceTableModel(answer)
+    grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())
     grid.set_order(table.order("yaw", "all"))
@@ -151,7 +151,7 @@ def make_crowd(project: Path, count: int) -> None:
         rows.append(FaceRow(number, 0, points, forehead, 0.9, pose, crop))
     frames = [FrameRow(number, number, number / 25, False) for number in range(count)]
     with FaceIndex(project / "index.sqlite") as index:
-        index.start("a", {})
+        index.reset_side("a", {})
         index.add("a", frames, rows, {}, complete=True)
 
 
@@ -195,7 +195,7 @@ def job(app: QApplication, folder: Path, count: int) -> Row:
     with open(folder / "events.jsonl", "w", encoding="utf-8") as file:
         for step in range(count):
             file.write(Metrics(step=step, values={"loss": 1 / (step + 1)}).model_dump_json() + "\n")
-    record = Record(command="train", arguments=[], options={}, title="", project=None, started=0)
+    record = JobRecord(command="train", arguments=[], options={}, title="", project=None, started=0)
     read = Job(folder, record)
     plots = Curves({"Loss": "loss"})
     read.arrived.connect(lambda line: plots.add(line.step, line.values))
@@ -214,7 +214,7 @@ def job(app: QApplication, folder: Path, count: int) -> Row:
 
 def previews(app: QApplication, folder: Path, count: int) -> list[Row]:
     """What the process holds while ``count`` previews are shown, one enlarged all the time."""
-    shown = Previews()
+    shown = TrainingPreviews()
     shown.resize(900, 500)
     shown.show()
     shown.enlarge(1)
@@ -241,7 +241,7 @@ def pages(app: QApplication, folder: Path) -> list[Row]:
     project.mkdir()
     (project / "project.toml").write_text("format = 1\n")
     store = QSettings(str(folder / "pages.ini"), QSettings.Format.IniFormat)
-    desk = Desk(Settings(store, folder / "pages"))
+    desk = AppContext(Settings(store, folder / "pages"))
     window = Window(desk)
     window.show()
     desk.open(project)

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.landmarks import CAST_FRAMES, TARGETS, Row, measure
 
 from faceswap.faces.landmarks import BuiltinLandmarker, load_net
-from faceswap.synthetic.characters import CAST
+from faceswap.synthetic.characters import CHARACTERS
 from landmarker.characters import follow
 from landmarker.data import KEPT
 
@@ -139,7 +139,9 @@ def write_card(
         texture=100 * figures["texture_refused"],
         remarks=_REMARKS,
         table=_table(clip_rows(landmarker, Path(str(options["data"])).parent), _CLIP_COLUMNS),
-        cast=_table([dict(follow(landmarker, head, CAST_FRAMES)) for head in CAST], _CAST_COLUMNS),
+        cast=_table(
+            [dict(follow(landmarker, head, CAST_FRAMES)) for head in CHARACTERS], _CAST_COLUMNS
+        ),
         cast_frames=CAST_FRAMES,
         **{key: options[key] for key in _OPTIONS},
         **{key: figures[key] for key in ("inner", "inner_median", "jaw", "forehead")},

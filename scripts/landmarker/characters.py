@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceswap.faces.detect import CenterFace
 from faceswap.faces.face import Landmarker
 from faceswap.faces.tracking import Tracker
-from faceswap.synthetic.characters import CAST
+from faceswap.synthetic.characters import CHARACTERS
 from faceswap.synthetic.pair import Clip
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ def follow(landmarker: Landmarker, name: str, frames: int) -> dict[str, str | fl
     r: correlation of the opening with the exact one; slope: how much of its change is seen; shut:
     the opening seen in the frames where the lips are shut, in % of the eye distance.
     """
-    clip = Clip(CAST[name], _SIZE, frames, _RATE, _SEED, _LIGHT)
+    clip = Clip(CHARACTERS[name], _SIZE, frames, _RATE, _SEED, _LIGHT)
     tracker = Tracker(landmarker, CenterFace())
     exact, seen = [], []
     for shot in clip.shots(workers=1):
@@ -51,7 +51,7 @@ def follow(landmarker: Landmarker, name: str, frames: int) -> dict[str, str | fl
     seen_mouth, seen_lids = opening(guess, MOUTH), opening(guess, LIDS)
     return {
         "head": name,
-        "beard": CAST[name].hairs.beard,
+        "beard": CHARACTERS[name].hairs.beard,
         "inner": float(error[:, 17:].mean()),
         "mouth r": float(np.corrcoef(mouth, seen_mouth)[0, 1]),
         "mouth slope": _slope(mouth, seen_mouth),

@@ -22,8 +22,8 @@ from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.head_mesh import Pose
 from faceswap.synthetic.identity import Beard, Colour, Hair, Hairs, Identity, Shape, Skin
 from faceswap.synthetic.motion import Moment, talk
-from faceswap.synthetic.pair import grown
-from faceswap.synthetic.scene import LIGHTS, Camera, Light, Scene, turned_light
+from faceswap.synthetic.pair import build_head
+from faceswap.synthetic.scene import LIGHTS, Camera, Light, Scene, rotate_light
 from landmarker.data import Floats, Gray
 
 PICTURE = 224
@@ -75,7 +75,7 @@ def _drawn(people: int, frames: int, seed: int, workers: int) -> dict[str, NDArr
 def pictures_of(number: int, frames: int, seed: int) -> tuple[Gray, Floats, NDArray[np.bool_]]:
     """`frames` pictures of made-up person `number`: images, points, visible."""
     rng = np.random.default_rng((seed, number, 401))
-    figure = grown(person(rng, number))
+    figure = build_head(person(rng, number))
     images, points, visible = [], [], []
     for count, moment in enumerate(_moments(rng, frames, number)):
         scene = Scene(
@@ -189,7 +189,7 @@ def expression(rng: np.random.Generator) -> Expression:
 
 def _light(rng: np.random.Generator) -> Light:
     names = sorted(LIGHTS)
-    light = turned_light(LIGHTS[names[int(rng.integers(len(names)))]], float(rng.normal(0, 35)))
+    light = rotate_light(LIGHTS[names[int(rng.integers(len(names)))]], float(rng.normal(0, 35)))
     strength = float(np.exp(rng.normal(0, 0.3)))
     red, green, blue = light.key_colour
     return replace(light, key_colour=(red * strength, green * strength, blue * strength))

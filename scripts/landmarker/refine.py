@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from faceswap.faces.align import mean_face, upright_matrix
-from faceswap.faces.landmark_net import Heads, LandmarkNet
+from faceswap.faces.landmark_net import HeadOutputs, LandmarkNet
 from landmarker.augment import (
     TEXTURES,
     Augmenter,
@@ -222,7 +222,7 @@ class Calm(nn.Module):
         return distance(again, first).mean(), as_one.mean()
 
 
-def loss_of(heads: Heads, batch: Mixed, calm: Calm, quiet: float) -> dict[str, Tensor]:
+def loss_of(heads: HeadOutputs, batch: Mixed, calm: Calm, quiet: float) -> dict[str, Tensor]:
     """Weighted parts of the loss; quiet: the weight of calm."""
     exact, points = torch.as_tensor(batch.exact), torch.as_tensor(batch.points)
     rendered, faces = len(exact), len(exact) + len(points)

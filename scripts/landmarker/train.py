@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from faceswap.faces.landmark_net import CROP_SIZE, Heads, LandmarkNet
+from faceswap.faces.landmark_net import CROP_SIZE, HeadOutputs, LandmarkNet
 from faceswap.faces.landmarks import load_net
 from landmarker.augment import TEXTURES, Augmenter, Batch, Batches, textures
 from landmarker.card import write_card
@@ -42,13 +42,13 @@ class Student(nn.Module):
         self.net = LandmarkNet()
         self.dense = nn.Linear(self.net.vector.out_features, DENSE * 3)
 
-    def forward(self, crops: Tensor) -> tuple[Heads, Tensor]:
+    def forward(self, crops: Tensor) -> tuple[HeadOutputs, Tensor]:
         heads = self.net.heads(crops)
         dense = self.dense(heads.vector).float().reshape(-1, DENSE, 3) * (CROP_SIZE / 4)
         return heads, dense + dense.new_tensor([CROP_SIZE / 2, CROP_SIZE / 2, 0.0])
 
 
-def loss_of(heads: Heads, dense: Tensor, points: Tensor, face: Tensor) -> dict[str, Tensor]:
+def loss_of(heads: HeadOutputs, dense: Tensor, points: Tensor, face: Tensor) -> dict[str, Tensor]:
     """Weighted parts of the loss. points: (P, 478, 3) of the P faces that open the batch."""
     count = len(points)
     kept = points[:, KEPT]

@@ -19,9 +19,9 @@ from faceswap.graphics_cards import (
     NEWEST,
     Build,
     System,
-    cards,
-    choose,
-    processor,
+    choose_build,
+    cpu_build,
+    find_cards,
     this_system,
 )
 
@@ -161,13 +161,13 @@ def wanted_build(system: System, version: tuple[int, ...], alone: bool, configur
     """The PyTorch to ask for: for the processor ``alone``, as pip is ``configured``, or for the
     card that the system has."""
     if alone:
-        build = processor(system, "--cpu asks for it")
+        build = cpu_build(system, "--cpu asks for it")
         pinned = f"{NEWEST}+cpu" if build.folder else ""
         return Build(build.folder, pinned, build.why)
     if configured:
         why = f"pip is configured here ({configured}), and what it finds is taken"
         return Build(AS_CONFIGURED, "", why)
-    return choose(cards(system), system, version)
+    return choose_build(find_cards(system), system, version)
 
 
 def pip_arguments(build: Build, configured: str) -> list[str]:

@@ -23,7 +23,7 @@ from walker import Walker
 from gui.app import make_app
 from gui.ipc import processes
 from gui.ipc.job_runner import COMMAND
-from gui.models.app_context import Desk
+from gui.models.app_context import AppContext
 from gui.models.settings import Settings
 from gui.widgets import plots
 from gui.window import Window
@@ -94,9 +94,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(settings: Settings, wait: Wait) -> Iterator[Desk]:
+def desk(settings: Settings, wait: Wait) -> Iterator[AppContext]:
     """A desk whose jobs and answers come from the stand-in."""
-    made = Desk(settings, FAKE)
+    made = AppContext(settings, FAKE)
     yield made
     for job in made.jobs.running():
         processes.end(job.record.process)
@@ -107,7 +107,7 @@ def desk(settings: Settings, wait: Wait) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def window(desk: Desk) -> Iterator[Window]:
+def window(desk: AppContext) -> Iterator[Window]:
     """The window, shown."""
     made = Window(desk)
     made.resize(1280, 800)
@@ -129,7 +129,7 @@ def walker(
     """A new window, as at the first start."""
     # Compiled kernels are kept for the next time, so they are no temporary files.
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
-    desk = Desk(settings, COMMAND)
+    desk = AppContext(settings, COMMAND)
     window = Window(desk)
     window.resize(1280, 800)
     window.show()

@@ -13,11 +13,11 @@ from stand_in import Wait
 
 from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
-from faceswap.preview.server import Answers
-from gui.models.face_table import FaceTable
+from faceswap.preview.server import PreviewServer
+from gui.models.face_table import FaceTableModel
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
-from gui.widgets.thumbnail_grid import Grid
+from gui.widgets.thumbnail_grid import ThumbnailGrid
 from gui.window import Window
 
 MANY = 50_000
@@ -56,7 +56,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         faces.append(FaceRow(number, 0, points, forehead, 0.9, pose, name))
     frames = [FrameRow(number, number, number / 25, False) for number in range(MANY)]
     with FaceIndex(project / "index.sqlite") as index:
-        index.start("a", {})
+        index.reset_side("a", {})
         index.add("a", frames, faces, {}, complete=True)
     return project
 
@@ -84,7 +84,7 @@ def test_what_is_excluded_is_out_of_training_and_comes_back(
     wait(lambda: len(names(folder)) == 7)
     page.filter.setCurrentIndex(page.filter.findData("out"))
     wait(lambda: len(page.grid.order) == 3)
-    page.grid.pick_all()
+    page.grid.select_all()
     page.restore()
     wait(lambda: names(folder) == everything)
     wait(lambda: len(page.grid.order) == 0)
@@ -114,7 +114,7 @@ def test_a_face_leads_to_its_frame(
 
 
 def test_a_file_that_is_gone_leaves_an_empty_square(qapp: QApplication, wait: Wait) -> None:
-    grid = Grid()
+    grid = ThumbnailGrid()
     grid.resize(400, 300)
     grid.set_items(["/nowhere/1.png"], np.zeros(1, np.bool_))
     grid.show()
@@ -128,10 +128,10 @@ def test_a_file_that_is_gone_leaves_an_empty_square(qapp: QApplication, wait: Wa
 def test_of_fifty_thousand_faces_only_those_in_sight_are_read(
     crowd: Path, qapp: QApplication, wait: Wait
 ) -> None:
-    with Answers(crowd) as answers:
+    with PreviewServer(crowd) as answers:
         answer = answers.answer("faces", {"side": "a"})
-    table = FaceTable(answer)
-    grid = Grid()
+    table = FaceTableModel(answer)
+    grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())
     grid.set_order(table.order("yaw", "all"))

@@ -10,16 +10,16 @@ from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QSlider, 
 from faceswap.commands import JOBS, options_of
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.lab import LabOptions
-from faceswap.options import show_of
-from faceswap.swap.compositing.options import Look
+from faceswap.options import presentation_of
+from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.training.options import TrainOptions
-from gui.widgets.options_form import Form, Slider
+from gui.widgets.options_form import OptionsForm, Slider
 
 
 @pytest.mark.parametrize("name", list(JOBS))
 def test_every_job_has_a_form(name: str, qapp: QApplication) -> None:
     model = options_of(JOBS[name])
-    form = Form(model)
+    form = OptionsForm(model)
     assert set(form.editors) == set(model.model_fields)
     required = {n for n, f in model.model_fields.items() if f.is_required()}
     assert set(form.values()) <= required
@@ -27,12 +27,12 @@ def test_every_job_has_a_form(name: str, qapp: QApplication) -> None:
         assert editor.accessibleName(), option
         assert (model.model_fields[option].description or "") in editor.toolTip()
         hidden = form.rest.isAncestorOf(editor)
-        assert hidden != show_of(model, option).common
+        assert hidden != presentation_of(model, option).common
     form.deleteLater()
 
 
 def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> None:
-    form = Form(TrainOptions, without=("project",))
+    form = OptionsForm(TrainOptions, without=("project",))
     form.set_values({"minutes": 12.5, "optimiser": "lion", "flip": True, "batch": 8})
     options = form.options(project=tmp_path)
     assert options == TrainOptions(
@@ -44,22 +44,22 @@ def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> 
 
 
 def test_what_a_run_has_takes_the_place_of_the_defaults(qapp: QApplication) -> None:
-    form = Form(TrainOptions, without=("project",))
+    form = OptionsForm(TrainOptions, without=("project",))
     form.set_values({"warp": 0.05})
     has = {"warp": 0.15, "flip": True, "batch": 12, "rate": 0.000123456, "start_from": "p.x"}
-    form.rebase(has | {"unheard_of": 1})
+    form.set_defaults(has | {"unheard_of": 1})
     assert form.values() == {}
     assert (form.value("warp"), form.value("flip"), form.value("batch")) == (0.15, True, 12)
     form.set_values({"warp": 0.1, "flip": False})
     assert form.values() == {"warp": 0.1, "flip": False}
-    form.rebase({})
+    form.set_defaults({})
     assert form.values() == {}
     assert form.value("warp") == 0.1
     form.deleteLater()
 
 
 def test_small_numbers_are_taken_as_they_are(qapp: QApplication) -> None:
-    form = Form(LabOptions, without=("use",))
+    form = OptionsForm(LabOptions, without=("use",))
     spin = form.editors["strength"]
     assert isinstance(spin, QDoubleSpinBox)
     for value, shown in ((0.25, "0.25"), (1e-5, "0.00001"), (20.0, "20"), (100.5, "100.5")):
@@ -70,7 +70,7 @@ def test_small_numbers_are_taken_as_they_are(qapp: QApplication) -> None:
 
 
 def test_paths_are_lists_or_single_ones(qapp: QApplication, tmp_path: Path) -> None:
-    form = Form(LabOptions, without=("use",))
+    form = OptionsForm(LabOptions, without=("use",))
     form.set_values({"data": [str(tmp_path)], "output": str(tmp_path / "out")})
     assert form.values() == {"data": [tmp_path], "output": tmp_path / "out"}
     form.set_values({"output": "~/out"})
@@ -79,8 +79,8 @@ def test_paths_are_lists_or_single_ones(qapp: QApplication, tmp_path: Path) -> N
 
 
 def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> None:
-    form = Form(Look)
-    for name, field in Look.model_fields.items():
+    form = OptionsForm(BlendOptions)
+    for name, field in BlendOptions.model_fields.items():
         assert isinstance(form.editors[name], Slider) == (field.annotation is float), name
     grow = form.editors["grow"]
     assert isinstance(grow, Slider)
@@ -88,13 +88,13 @@ def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> 
     form.changed.connect(lambda: told.append(None))
     for place in (0, 1000):
         grow.slider.setValue(place)
-        assert abs(Look(**form.values()).grow) == 0.3
+        assert abs(BlendOptions(**form.values()).mask_dilate) == 0.3
     assert len(told) == 2
     form.deleteLater()
 
 
 def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
-    form = Form(Look)
+    form = OptionsForm(BlendOptions)
     outline = form.editors["outline"]
     assert isinstance(outline, QComboBox)
     assert [outline.itemText(i) for i in range(outline.count())] == ["A", "B"]
@@ -106,7 +106,7 @@ def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
 
 
 def test_the_wheel_scrolls_and_changes_nothing(qapp: QApplication) -> None:
-    form = Form(Look)
+    form = OptionsForm(BlendOptions)
     form.show()
     for editor in (form.editors["grow"].findChild(QSlider), form.editors["outline"]):
         assert isinstance(editor, QWidget)
@@ -130,6 +130,6 @@ def test_the_wheel_scrolls_and_changes_nothing(qapp: QApplication) -> None:
 
 
 def test_options_of_conversion_leave_the_look_to_the_sliders(qapp: QApplication) -> None:
-    form = Form(ConvertOptions, without=tuple(Look.model_fields))
-    assert not set(form.editors) & set(Look.model_fields)
+    form = OptionsForm(ConvertOptions, without=tuple(BlendOptions.model_fields))
+    assert not set(form.editors) & set(BlendOptions.model_fields)
     form.deleteLater()

@@ -11,8 +11,8 @@ from stand_in import FAKE, Wait, drop
 from walker import Walker
 
 from faceswap.jobs.lab import LabOptions
-from faceswap.lab.registry import GROUPS, USES
-from gui.models.app_context import Desk
+from faceswap.lab.registry import GROUPS, TASKS
+from gui.models.app_context import AppContext
 from gui.models.settings import Settings
 from gui.pages.jobs import JobsPage
 from gui.pages.lab import LabPage
@@ -54,8 +54,8 @@ def pictures(folder: Path, level: int, count: int = 12) -> Path:
 
 def test_every_use_has_a_form_of_what_means_something_to_it(window: Window) -> None:
     page = lab_page(window)  # no project is open
-    assert {use.group for use in USES.values()} == set(GROUPS)
-    for name, use in USES.items():
+    assert {use.group for use in TASKS.values()} == set(GROUPS)
+    for name, use in TASKS.items():
         page.uses.select(name)
         assert page.use == name
         means = {"code": use.code, "size": use.size, "strength": bool(use.strength)}
@@ -103,7 +103,7 @@ def test_what_is_entered_is_kept_for_each_use_and_for_the_next_window(
     assert page.form.values() == {"steps": 7, "strength": 0.25, "output": tmp_path / "here"}
     page.uses.select("retrieve")
     window.go("jobs")
-    desk = Desk(settings, FAKE)
+    desk = AppContext(settings, FAKE)
     other = Window(desk)
     again = lab_page(other)
     assert again.use == again.uses.use == "retrieve"
@@ -160,7 +160,7 @@ def test_a_window_that_is_opened_again_shows_the_curve_so_far(
     page.uses.select("denoise")
     assert page.curves.series["loss"].points[0][:20].tolist() == list(range(1, 21))
     window.go("jobs")
-    desk = Desk(settings, FAKE)
+    desk = AppContext(settings, FAKE)
     other = Window(desk)
     again = lab_page(other)
     wait(lambda: len(again.curves.series["loss"].points[0]) > 40)
@@ -221,7 +221,7 @@ def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
     window: Window, work: Path, wait: Wait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = lab_page(window)
-    for name, use in USES.items():
+    for name, use in TASKS.items():
         (work / "lab" / name / name).mkdir(parents=True)
         (work / "lab" / name / name / "step-000000001.safetensors").touch()
         page.uses.select(name)

@@ -7,82 +7,82 @@ from typing import Any
 import pytest
 from stand_in import FAKE, Wait
 
-from gui.ipc.rpc_client import Link, wait_for_the_leaving
+from gui.ipc.rpc_client import RpcClient, wait_for_ending_processes
 
 
 @pytest.fixture
 def link(project: Path) -> Any:
-    made = Link(project, FAKE)
+    made = RpcClient(project, FAKE)
     yield made
     made.close()
-    wait_for_the_leaving()
+    wait_for_ending_processes()
     made.deleteLater()
 
 
-def test_answers_come_to_who_asked(link: Link, wait: Wait) -> None:
+def test_answers_come_to_who_asked(link: RpcClient, wait: Wait) -> None:
     answers: list[Any] = []
-    link.ask("echo", answers.append, word="ä")
-    link.ask("echo", answers.append, word="b")
+    link.request("echo", answers.append, word="ä")
+    link.request("echo", answers.append, word="b")
     wait(lambda: len(answers) == 2)
     assert [a["given"]["word"] for a in answers] == ["ä", "b"]
 
 
 def test_long_answers_lie_in_files_that_do_not_stay(
-    link: Link, project: Path, wait: Wait, tmp_path: Path
+    link: RpcClient, project: Path, wait: Wait, tmp_path: Path
 ) -> None:
     answers: list[Any] = []
-    link.ask("faces", answers.append, side="a")
+    link.request("faces", answers.append, side="a")
     wait(lambda: answers)
     assert len(answers[0]["names"].split("\n")) == 10
     (folder,) = (tmp_path / "temporary files").iterdir()
     assert not list(folder.iterdir())
     shutil.rmtree(folder)
     said: list[str] = []
-    link.ask("faces", answers.append, sorry=said.append, side="a")
+    link.request("faces", answers.append, sorry=said.append, side="a")
     wait(lambda: said)
     assert "No such file" in said[0]
     assert len(answers) == 1
 
 
-def test_on_a_channel_only_the_newest_waits(link: Link, wait: Wait) -> None:
+def test_on_a_channel_only_the_newest_waits(link: RpcClient, wait: Wait) -> None:
     answers: list[Any] = []
     for number in range(100):
-        link.ask("echo", answers.append, channel="slider", number=number)
+        link.request("echo", answers.append, channel="slider", number=number)
     wait(lambda: not link.busy)
     assert [a["given"]["number"] for a in answers] == [0, 99]
 
 
-def test_a_failure_is_a_sentence(link: Link, wait: Wait) -> None:
+def test_a_failure_is_a_sentence(link: RpcClient, wait: Wait) -> None:
     said: list[str] = []
-    link.ask("frame", lambda _: None, sorry=said.append, path="/x/notes.txt")
+    link.request("frame", lambda _: None, sorry=said.append, path="/x/notes.txt")
     wait(lambda: said)
     assert said == ["notes.txt is not a video."]
 
 
-def test_what_the_process_notices_is_told(link: Link, wait: Wait) -> None:
+def test_what_the_process_notices_is_told(link: RpcClient, wait: Wait) -> None:
     said: list[str] = []
     link.trouble.connect(said.append)
     answers: list[Any] = []
-    link.ask("remark", answers.append)
+    link.request("remark", answers.append)
     wait(lambda: answers)
     assert said == ["A save is damaged."]
 
 
-def test_a_process_that_dies_is_told_and_started_again(link: Link, wait: Wait) -> None:
+def test_a_process_that_dies_is_told_and_started_again(link: RpcClient, wait: Wait) -> None:
     said: list[str] = []
     link.trouble.connect(said.append)
-    link.ask("die", lambda _: None)
-    link.ask("echo", lambda _: None)
+    link.request("die", lambda _: None)
+    link.request("echo", lambda _: None)
     wait(lambda: len(said) == 2)
     assert "ended" in said[0]
     answers: list[Any] = []
-    link.ask("echo", answers.append)
+    link.request("echo", answers.append)
     wait(lambda: answers)
 
 
 def test_a_program_that_is_missing_is_told(project: Path, wait: Wait) -> None:
-    broken = Link(project, (str(project / "none"),))
+    broken = RpcClient(project, (str(project / "none"),))
     said: list[str] = []
-    broken.ask("echo", lambda _: None, sorry=said.append)
+    broken.request("echo", lambda _: None, sorry=said.append)
     wait(lambda: said)
     broken.close()

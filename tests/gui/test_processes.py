@@ -11,9 +11,9 @@ import pytest
 from stand_in import FAKE, Wait
 
 from gui.ipc import ctrl_break, job_runner, processes
-from gui.ipc.job_runner import Record
-from gui.ipc.processes import Process, Way
-from gui.models.job_list import JobList
+from gui.ipc.job_runner import JobRecord
+from gui.ipc.processes import Process, StopMethod
+from gui.models.job_list import JobListModel
 
 # Its command line says faceswap, as an editor's does that has our file open.
 STRANGER = (sys.executable, "-c", "input() # faceswap", "faceswap")
@@ -93,7 +93,7 @@ def test_a_job_whose_number_went_to_another_has_ended(
     folder = tmp_path / "jobs" / "1"
     folder.mkdir(parents=True)
     process = stranger.model_copy(update={"created": stranger.created - 100})
-    record = Record(
+    record = JobRecord(
         command="train", arguments=[], options={}, title="Old", project=None, started=1.0,
         process=process if known else None,
     )  # fmt: skip
@@ -103,7 +103,7 @@ def test_a_job_whose_number_went_to_another_has_ended(
         assert str(stranger.pid) in text
     (folder / "record.json").write_text(text)
     (folder / "events.jsonl").write_text('{"kind":"progress","stage":"train","done":3}\n')
-    jobs = JobList(tmp_path / "jobs", FAKE)
+    jobs = JobListModel(tmp_path / "jobs", FAKE)
     job = jobs.jobs[0]
     assert job.state == "failed"
     assert ("ended from outside" if known else "An older version started") in job.message
@@ -123,12 +123,12 @@ def test_a_job_that_runs_outlives_a_hundred_later_ones(tmp_path: Path, wait: Wai
         folder = place / f"{number:020}"
         folder.mkdir()
         ended = Process(pid=1, created=0, booted=0)
-        record = Record(
+        record = JobRecord(
             command="train", arguments=[], options={}, title=f"{number}", project=None, started=1.0,
             process=ended if number else processes.start(sleep, place / "errors.txt"),
         )  # fmt: skip
         (folder / "record.json").write_text(record.model_dump_json())
-    jobs = JobList(place, FAKE)
+    jobs = JobListModel(place, FAKE)
     running = jobs.running()
     assert [job.record.title for job in running] == ["0"]
     assert running[0].folder.is_dir()
@@ -136,7 +136,7 @@ def test_a_job_that_runs_outlives_a_hundred_later_ones(tmp_path: Path, wait: Wai
     processes.end(running[0].record.process)
     wait(lambda: not jobs.running())
     jobs.close()
-    assert len(JobList(place, FAKE).jobs) == 100
+    assert len(JobListModel(place, FAKE).jobs) == 100
     assert sorted(p.name for p in place.iterdir())[:2] == [f"{2:020}", f"{3:020}"]
     assert (place / "not ours").is_dir()
 
@@ -151,15 +151,15 @@ def test_a_job_that_runs_outlives_a_hundred_later_ones(tmp_path: Path, wait: Wai
         ("win32", False, "kill"),
     ],
 )
-def test_stop_asks_first_on_every_system(platform: str, ask: bool, expected: Way) -> None:
-    assert processes.way(platform, ask=ask) == expected
+def test_stop_asks_first_on_every_system(platform: str, ask: bool, expected: StopMethod) -> None:
+    assert processes.stop_method(platform, ask=ask) == expected
 
 
 def test_on_windows_stop_presses_break_and_ends_nothing(
     stranger: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pressed: list[Process] = []
-    monkeypatch.setattr(processes, "way", lambda *_, ask: "ctrl-break" if ask else "kill")
+    monkeypatch.setattr(processes, "stop_method", lambda *_, ask: "ctrl-break" if ask else "kill")
     monkeypatch.setattr(processes, "_press_break", pressed.append)
     processes.ask_to_stop(stranger)
     processes.ask_to_stop(stranger.model_copy(update={"created": 5.0}))

@@ -14,11 +14,11 @@ from faceswap.jobs.extract import ExtractOptions
 from faceswap.swap.training.options import TrainOptions
 from gui.ipc import job_runner, processes
 from gui.ipc.job_runner import Job
-from gui.models.app_context import Desk
-from gui.models.job_list import JobList
+from gui.models.app_context import AppContext
+from gui.models.job_list import JobListModel
 
 
-def start(desk: Desk, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: Path) -> Job:
+def start(desk: AppContext, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: Path) -> Job:
     monkeypatch.setenv("FAKE_JOB", behaviour)
     return desk.jobs.start("train", TrainOptions(project=project, steps=100), "Train", project)
 
@@ -47,7 +47,7 @@ def test_the_command_line_can_be_pasted(tmp_path: Path) -> None:
 
 
 def test_a_job_tells_its_events_and_its_end(
-    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = start(desk, "finish", monkeypatch, project)
     seen: list[object] = []
@@ -71,7 +71,7 @@ def test_a_job_tells_its_events_and_its_end(
 def test_a_job_that_fails_says_why(
     behaviour: str,
     said: str,
-    desk: Desk,
+    desk: AppContext,
     wait: Wait,
     project: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,11 +85,11 @@ def test_a_job_that_fails_says_why(
 
 
 def test_a_result_of_a_mebibyte_is_read_to_its_end(
-    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = start(desk, "long", monkeypatch, project)
     wait(lambda: not job.running)
-    later = JobList(desk.settings.jobs, FAKE).jobs[0]
+    later = JobListModel(desk.settings.jobs, FAKE).jobs[0]
     for seen in (job, later):
         assert (seen.state, seen.message) == ("finished", "Long.")
         assert isinstance(seen.outcome, Finished)
@@ -97,11 +97,11 @@ def test_a_result_of_a_mebibyte_is_read_to_its_end(
 
 
 def test_a_result_that_was_cut_short_is_told(
-    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = start(desk, "cut", monkeypatch, project)
     wait(lambda: not job.running)
-    later = JobList(desk.settings.jobs, FAKE).jobs[0]
+    later = JobListModel(desk.settings.jobs, FAKE).jobs[0]
     for seen in (job, later):
         assert seen.state == "failed"
         assert "ended in the middle of a message" in seen.message
@@ -110,18 +110,18 @@ def test_a_result_that_was_cut_short_is_told(
     log = job.folder / "events.jsonl"
     whole = Finished(summary={}, text="Whole.").model_dump_json()
     log.write_text(log.read_text().rpartition("\n")[0] + "\n" + whole)  # but for its last byte
-    assert JobList(desk.settings.jobs, FAKE).jobs[0].message == "Whole."
+    assert JobListModel(desk.settings.jobs, FAKE).jobs[0].message == "Whole."
 
 
 def test_a_log_stays_small_while_the_window_is_closed(
-    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_LOG", "65536")
     job = start(desk, "burst", monkeypatch, project)
     desk.jobs.close()
     wait(lambda: not processes.alive(job.record.process))
     assert job.events.stat().st_size < 65536
-    found = JobList(desk.settings.jobs, FAKE).jobs[0]
+    found = JobListModel(desk.settings.jobs, FAKE).jobs[0]
     assert (found.state, found.message) == ("finished", "All done.")
     assert found.progress is not None
     assert [notice.message for notice in found.notices] == ["Something odd."]
@@ -137,9 +137,9 @@ def test_a_log_stays_small_while_the_window_is_closed(
 
 @pytest.mark.parametrize("behaviour", ["hang", "stubborn"])
 def test_stop_asks_first_and_ends_then(
-    behaviour: str, desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    behaviour: str, desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_runner, "PATIENCE", 0.5)
+    monkeypatch.setattr(job_runner, "GRACE_SECONDS", 0.5)
     job = start(desk, behaviour, monkeypatch, project)
     wait(lambda: job.progress is not None)
     job.stop()
@@ -149,12 +149,12 @@ def test_stop_asks_first_and_ends_then(
 
 
 def test_a_job_goes_on_without_the_window_and_is_found_again(
-    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = start(desk, "hang", monkeypatch, project)
     wait(lambda: job.progress is not None)
     desk.jobs.close()
-    later = JobList(desk.settings.jobs, FAKE)
+    later = JobListModel(desk.settings.jobs, FAKE)
     found = later.jobs[0]
     assert found.running
     assert found.record == job.record
@@ -163,11 +163,11 @@ def test_a_job_goes_on_without_the_window_and_is_found_again(
     found.stop()
     wait(lambda: not found.running)
     later.close()
-    assert JobList(desk.settings.jobs, FAKE).jobs[0].state == "stopped"
+    assert JobListModel(desk.settings.jobs, FAKE).jobs[0].state == "stopped"
 
 
 def test_a_job_is_run_again_with_the_same_options(
-    desk: Desk, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = start(desk, "fail", monkeypatch, project)
     wait(lambda: not job.running)

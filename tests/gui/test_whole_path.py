@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from stand_in import drop
 from walker import Walker
 
-from faceswap.video.provenance import is_labelled
+from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import VideoReader
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
@@ -103,7 +103,7 @@ def _convert(walker: Walker, sample: Path, project: Path) -> None:
     assert page.wipe.divider < 0.5
     output = project / "out" / "swap.mp4"
     walker.run(page.start)
-    assert is_labelled(output)
+    assert is_marked_synthetic(output)
     with VideoReader(output) as made, VideoReader(sample / "a.mp4") as given:
         assert sum(1 for _ in made) == sum(1 for _ in given)
     walker.click(page.play_button)

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 from stand_in import FAKE, Wait, drop
 
-from faceswap.event_log import LogReader, Look
+from faceswap.event_log import LogChunk, LogReader
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.extract import ExtractOptions
 from faceswap.jobs.lab import LabOptions
@@ -25,7 +25,7 @@ from faceswap.options import Options
 from faceswap.swap.training.options import TrainOptions
 from gui.app import CONSENT, ask_consent
 from gui.ipc import processes, rpc_client
-from gui.models.app_context import LOCK, Desk
+from gui.models.app_context import LOCK, AppContext
 from gui.models.settings import Settings
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
@@ -152,7 +152,7 @@ def test_a_second_window_only_looks(
     window: Window, project: Path, wait: Wait, tmp_path: Path
 ) -> None:
     opened(window, project, wait)
-    second = Desk(Settings(window.desk.settings._store, tmp_path / "other"), FAKE)
+    second = AppContext(Settings(window.desk.settings._store, tmp_path / "other"), FAKE)
     other = Window(second)
     opened(other, project, wait)
     assert "another window" in other.banner.text
@@ -224,12 +224,12 @@ def test_leaving_a_project_does_not_wait_for_its_process(
     opened(window, project, wait)
     session = window.desk.session
     assert session is not None
-    session.link.ask("stubborn", lambda _: None)
-    session.link.ask("wait", lambda _: None, seconds=30)
+    session.link.request("stubborn", lambda _: None)
+    session.link.request("wait", lambda _: None, seconds=30)
     wait(lambda: len(session.link._asked) == 1)
-    window.desk.leave()
+    window.desk.close_project()
     assert rpc_client._leaving  # had it been waited for, it would have been ended
-    rpc_client.wait_for_the_leaving()
+    rpc_client.wait_for_ending_processes()
     assert not rpc_client._leaving
 
 
@@ -261,7 +261,7 @@ def test_a_read_only_folder_is_only_looked_at(
         assert isinstance(faces, FacesPage)
         assert not footage.find_button.isEnabled()
         wait(lambda: len(faces.grid.order) == 10)
-        faces.grid.pick_all()
+        faces.grid.select_all()
         assert not faces.out.isEnabled()
     finally:
         project.chmod(0o755)
@@ -297,8 +297,8 @@ def test_closing_ends_the_preview_process_whatever_it_does(
     opened(window, project, wait)
     session = window.desk.session
     assert session is not None
-    session.link.ask("stubborn", lambda _: None)
-    session.link.ask("wait", lambda _: None, seconds=30)
+    session.link.request("stubborn", lambda _: None)
+    session.link.request("wait", lambda _: None, seconds=30)
     wait(lambda: len(session.link._asked) == 1)
     process = processes.look_up(session.link._process.processId())
     assert processes.alive(process)
@@ -344,9 +344,9 @@ def test_much_that_a_job_says_is_taken_in_pieces_and_drawn_now_and_then(
     turns: list[int] = []
     drawings: list[int] = []
     turn = [0]
-    look, draw = LogReader.look, page.curves.draw
+    look, draw = LogReader.read_new, page.curves.draw
 
-    def counted(reader: LogReader) -> Look:
+    def counted(reader: LogReader) -> LogChunk:
         found = look(reader)
         if found.lines:
             pieces.append(len(found.lines))
@@ -357,7 +357,7 @@ def test_much_that_a_job_says_is_taken_in_pieces_and_drawn_now_and_then(
         drawings.append(len(page.curves.series["loss"].points[0]))
         draw()
 
-    monkeypatch.setattr(LogReader, "look", counted)
+    monkeypatch.setattr(LogReader, "read_new", counted)
     page.curves._draw_later.timeout.disconnect()
     page.curves._draw_later.timeout.connect(drawn)
     others = QTimer()
@@ -401,7 +401,7 @@ def test_a_run_that_goes_on_shows_what_it_has(
     assert page.form.value("warp") == 0.05
     assert page.form.values() == {}
     page.form.set_values({"warp": 0.1})
-    page.shown()  # something new was told: what was entered stays
+    page.on_show()  # something new was told: what was entered stays
     assert page.form.values() == {"warp": 0.1}
     page.run.setCurrentText("another")
     assert page.form.value("warp") == 0.1
@@ -421,7 +421,7 @@ def test_a_message_without_end_crowds_out_nothing(
     endless = "This model cannot be made: " + "network.decoders.a.layers.0.1.weight, " * 200
     page._no_swap(endless)
     page.wipe.say(endless)
-    window.banner.say(endless, "bad")
+    window.banner.show_message(endless, "bad")
     qapp.processEvents()
     assert window.size() == size
     assert window.minimumSizeHint().width() <= size.width()

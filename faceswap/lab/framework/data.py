@@ -14,17 +14,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceswap.background import Reports, unheard
+from faceswap.background import ReportProgress, no_report
 from faceswap.errors import InputError
-from faceswap.io.pictures import is_crop, middle, picture_files, read_picture, square
+from faceswap.io.pictures import (
+    center_crop,
+    center_square,
+    is_face_crop,
+    picture_files,
+    read_picture,
+)
 from faceswap.lab.framework.idx import idx_files, read_idx
-from faceswap.training.dataset import ImageSet
+from faceswap.training.dataset import ImageDataset
 
 _NAMED = 5  # so many file names in a message
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PictureSet:
     """images: uint8 (N, C, H, W). labels: int64 (N,), or None where nobody knows; classes names
     them. files: where each came from, where they were files. notices: what the user should know.
     film: whether neighbours are nearly equal, as those of a film are.
@@ -59,9 +65,9 @@ class Pictures:
             )
         return self.labels
 
-    def subset(self, places: Tensor) -> "Pictures":
+    def subset(self, places: Tensor) -> "PictureSet":
         """Those at ``places`` (K,)."""
-        return Pictures(
+        return PictureSet(
             self.images[places],
             None if self.labels is None else self.labels[places],
             self.classes,
@@ -69,11 +75,11 @@ class Pictures:
             film=self.film,
         )
 
-    def image_set(self) -> ImageSet:
+    def image_set(self) -> ImageDataset:
         """For training; the maps are the labels, int32, as there may be more than a byte holds."""
         labels = self.labels if self.labels is not None else torch.zeros(len(self))
         maps = labels.to(torch.int32).view(-1, 1, 1, 1)
-        return ImageSet(self.images, maps, torch.ones(len(self)))
+        return ImageDataset(self.images, maps, torch.ones(len(self)))
 
 
 def fingerprint(*tensors: Tensor) -> int:
@@ -88,12 +94,12 @@ def fingerprint(*tensors: Tensor) -> int:
 class Split:
     """Eight tenths to learn from, one tenth to choose by, one tenth to measure on."""
 
-    training: Pictures
-    validation: Pictures
-    test: Pictures
+    training: PictureSet
+    validation: PictureSet
+    test: PictureSet
 
 
-def split(pictures: Pictures, seed: int) -> Split:
+def split_data(pictures: PictureSet, seed: int) -> Split:
     """Divide by chance; raises InputError when there are fewer than 10 pictures.
 
     A film is divided by stretches: the neighbour of a picture learnt by heart is no test.
@@ -118,13 +124,13 @@ def split_places(count: int, seed: int, *, film: bool = False) -> tuple[Tensor, 
 _STRETCHES = 4  # of a film to choose by, and as many to measure on
 
 
-def load(
+def load_pictures(
     path: Path | None,
     size: int | None = None,
     channels: int | None = None,
     most: int = 50_000,
-    report: Reports = unheard,
-) -> Pictures:
+    report: ReportProgress = no_report,
+) -> PictureSet:
     """Pictures of what ``path`` is: a folder of IDX files, pictures or classes, a project, a video.
 
     size: side of the pictures; by default 28 for digits and 64 for others. channels: 1 or 3; by
@@ -144,19 +150,21 @@ def load(
     return _as_wanted(pictures, size, channels)
 
 
-def load_query(path: Path, shape: tuple[int, int, int], report: Reports = unheard) -> Pictures:
+def load_query(
+    path: Path, shape: tuple[int, int, int], report: ReportProgress = no_report
+) -> PictureSet:
     """One picture, or a folder of them, as pictures of ``shape`` (C, S, S); raises InputError."""
     if path.is_dir():
-        return load(path, shape[2], shape[0], report=report)
+        return load_pictures(path, shape[2], shape[0], report=report)
     picture = read_picture(path)
     if picture is None:
         raise InputError(f"{path} is no picture that can be read.")
     pile = _Pile(shape[2], shape[0])
     pile.add(picture)
-    return Pictures(torch.from_numpy(pile.images()), files=(path,), notices=pile.notices())
+    return PictureSet(torch.from_numpy(pile.images()), files=(path,), notices=pile.notices())
 
 
-def _as_wanted(pictures: Pictures, size: int | None, channels: int | None) -> Pictures:
+def _as_wanted(pictures: PictureSet, size: int | None, channels: int | None) -> PictureSet:
     images = pictures.images
     c, h, w = pictures.shape
     if size is not None and (h, w) != (size, size):
@@ -175,7 +183,7 @@ def _as_wanted(pictures: Pictures, size: int | None, channels: int | None) -> Pi
     return replace(pictures, images=images)
 
 
-def _bundled() -> Pictures:
+def _bundled() -> PictureSet:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -184,14 +192,14 @@ def _bundled() -> Pictures:
         for picture in digits.images
     ]
     images = (np.clip(np.stack(large), 0, 1) * 255).round().astype(np.uint8)
-    return Pictures(
+    return PictureSet(
         torch.from_numpy(images)[:, None],
         torch.from_numpy(digits.target.astype(np.int64)),
         tuple("0123456789"),
     )
 
 
-def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> Pictures:
+def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> PictureSet:
     images, labels, notices = [], [], []
     for path, beside in files.items():
         one = read_idx(path, 3)
@@ -210,9 +218,9 @@ def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> Pictures:
         raise InputError(f"The IDX files in {folder} have no pictures.")
     _, height, width = every.shape
     if height != width:
-        every = middle(every.transpose(1, 2, 0)).transpose(2, 0, 1)
+        every = center_crop(every.transpose(1, 2, 0)).transpose(2, 0, 1)
         notices.append(f"The pictures have {width} × {height} pixels; their middle is taken.")
-    pictures = Pictures(torch.from_numpy(every[:, None].copy()), notices=tuple(notices))
+    pictures = PictureSet(torch.from_numpy(every[:, None].copy()), notices=tuple(notices))
     if len(labels) < len(images):
         return replace(pictures, notices=(*notices, *_without_labels(folder, files)))
     known = np.concatenate(labels).astype(np.int64)
@@ -230,7 +238,9 @@ def _without_labels(folder: Path, files: Mapping[Path, Path | None]) -> Iterator
         )
 
 
-def _folder(path: Path, size: int, channels: int | None, most: int, report: Reports) -> Pictures:
+def _folder(
+    path: Path, size: int, channels: int | None, most: int, report: ReportProgress
+) -> PictureSet:
     root = path / "faces" if (path / "project.toml").is_file() else path
     classes, notices = _classes(root)
     files = [file for group in classes.values() for file in group]
@@ -255,13 +265,13 @@ def _folder(path: Path, size: int, channels: int | None, most: int, report: Repo
         names = _listed([files[n].name for n in bad])
         notices.append(f"Cannot be read and are left out: {names}.")
     labelled = len(classes) > 1
-    return Pictures(
+    return PictureSet(
         torch.from_numpy(pile.images()),
         torch.tensor([labels[n] for n in good]) if labelled else None,
         tuple(classes) if labelled else (),
         tuple(files[n] for n in good),
         tuple(notices),
-        film=is_crop(files[good[0]]),
+        film=is_face_crop(files[good[0]]),
     )
 
 
@@ -303,7 +313,7 @@ class _Pile:
         """Keep the middle of (H, W) or (H, W, 3)."""
         self._kinds.add(picture.ndim)
         self._shapes.add((picture.shape[0], picture.shape[1]))
-        self._squares.append(square(picture, self._size))
+        self._squares.append(center_square(picture, self._size))
 
     def images(self) -> NDArray[np.uint8]:
         """All pictures (N, C, size, size), taken off the pile, as both may not fit into memory."""
@@ -336,7 +346,7 @@ class _Pile:
         return tuple(notices)
 
 
-def _video(path: Path, size: int, most: int, report: Reports) -> Pictures:
+def _video(path: Path, size: int, most: int, report: ReportProgress) -> PictureSet:
     from faceswap.video.reader import VideoReader
 
     pile = _Pile(size, 3)
@@ -344,7 +354,7 @@ def _video(path: Path, size: int, most: int, report: Reports) -> Pictures:
         for frame in video.frames(0, most):
             report(frame.index, video.info.frames or None)
             pile.add(frame.image)
-    return Pictures(torch.from_numpy(pile.images()), notices=pile.notices(), film=True)
+    return PictureSet(torch.from_numpy(pile.images()), notices=pile.notices(), film=True)
 
 
 def _listed(names: Sequence[str]) -> str:

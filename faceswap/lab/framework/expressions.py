@@ -21,7 +21,7 @@ ATTRIBUTES = ("open mouth", "smile", "open eyes", "turned to the right", "lookin
 _OF_HEAD = slice(3, 5)
 
 
-def known_faces(files: Sequence[Path]) -> list[tuple[int, FaceRecord]]:
+def read_face_records(files: Sequence[Path]) -> list[tuple[int, FaceRecord]]:
     """Side in pixels and record of each crop, in the order of ``files``; none of them unless all
     are crops of faceswap."""
     found = []
@@ -34,7 +34,7 @@ def known_faces(files: Sequence[Path]) -> list[tuple[int, FaceRecord]]:
     return found
 
 
-def expression(points: NDArray[np.float32], pose: tuple[float, float, float]) -> Values:
+def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float, float]) -> Values:
     """What a face with points (68, 2) and this pose in degrees does: (5,), see ATTRIBUTES.
 
     The mouth's opening, and for a smile its width and how near its corners are to the nose, in
@@ -58,7 +58,7 @@ def expression(points: NDArray[np.float32], pose: tuple[float, float, float]) ->
     )
 
 
-def apart_from_pose(values: Values) -> Values:
+def without_pose(values: Values) -> Values:
     """Values (N, 5) of ``expression`` without what the head's pose explains of the first three.
 
     A face that looks up has its mouth nearer to its nose, and is not smiling for that; and a
@@ -72,7 +72,7 @@ def apart_from_pose(values: Values) -> Values:
     return left
 
 
-class ExpressionMeter:
+class ExpressionMeasurer:
     """Measures small pictures of known faces by the landmarker, again after they were edited.
 
     faces: side and record of the crop that each picture came from.
@@ -88,5 +88,7 @@ class ExpressionMeter:
         values = []
         for frame, guess in zip(rgb(x), self._guesses, strict=True):
             seen = self._landmarker.locate(frame, [guess.astype(np.float32)])[0]
-            values.append(expression(seen.points, head_pose(seen.points, seen.depth))[place])
+            values.append(
+                expression_attributes(seen.points, head_pose(seen.points, seen.depth))[place]
+            )
         return torch.tensor(values)

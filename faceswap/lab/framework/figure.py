@@ -266,7 +266,7 @@ def page(title: str, blocks: Sequence[Block], sentence: str = "") -> Block:
     return np.asarray(out, np.uint8)
 
 
-def beside(*blocks: Block) -> Block:
+def side_by_side(*blocks: Block) -> Block:
     """Blocks side by side, their tops level."""
     height = max(block.shape[0] for block in blocks)
     parts = []

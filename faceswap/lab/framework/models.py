@@ -11,10 +11,10 @@ from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
-from faceswap.autoencoder.shared import Route, SharedAutoencoder
+from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
 from faceswap.autoencoder.stacked import Classifier
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
-from faceswap.autoencoder.unet import RestoringConfig, RestoringNet
+from faceswap.autoencoder.unet import UNet, UNetConfig
 from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.errors import OptionsError
 
@@ -50,7 +50,7 @@ class TranslatingConfig(BaseModel):
     widths: Annotated[tuple[int, ...], Field(min_length=1)] = (32, 64)
 
 
-class RepairConfig(RestoringConfig):
+class RepairConfig(UNetConfig):
     """use: what it repairs, "sound" by its spectrograms. strength: of what spoilt what it learnt
     from; size: side of the pictures it learnt from, where holes are filled.
     """
@@ -74,15 +74,15 @@ def translator(config: TranslatingConfig) -> SharedAutoencoder:
     code = DenseBottleneck(inputs, config.numbers, encoder.lowest, inner, upscale=False)
     widths = config.widths[::-1]
     decoders = {d: ConvDecoder(inner, widths, channels=config.channels) for d in "ab"}
-    routes = {d: Route(("both",), d) for d in "ab"}
+    routes = {d: DecoderPath(("both",), d) for d in "ab"}
     model = SharedAutoencoder(encoder, {"both": code}, decoders, routes)
     to_channels_last(model)
     return model
 
 
-def restorer(config: RepairConfig) -> RestoringNet:
+def restorer(config: RepairConfig) -> UNet:
     """Its weights lie as convolutions on a processor are fastest: 1.4 times for faces."""
-    net = RestoringNet(config)
+    net = UNet(config)
     to_channels_last(net)
     return net
 
@@ -155,7 +155,7 @@ def body_for(shape: tuple[int, int, int], numbers: int | None, dense: int = 0) -
         height=None if height == width else height,
         widths=tuple(widths),
         kind="strided",
-        numbers=numbers,
+        latent_dim=numbers,
         dense=dense,
     )
 
@@ -174,5 +174,5 @@ def patches_for(shape: tuple[int, int, int], numbers: int) -> PatchConfig:
         height=height,
         size=width,
         patch=patch,
-        numbers=fitting(numbers, shape),
+        latent_dim=fitting(numbers, shape),
     )

@@ -13,28 +13,28 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from faceswap.autoencoder.interface import Autoencoder
-from faceswap.background import Reports, unheard
-from faceswap.device_support import moved
+from faceswap.background import ReportProgress, no_report
+from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.events import Event, Notice, Preview, Saved
-from faceswap.lab.framework.data import Pictures, load
+from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.figure import Block, page, write_png
 from faceswap.lab.framework.models import KINDS, build, model_name
-from faceswap.lab.framework.training_task import LabTask
-from faceswap.lab.registry import USES, UseName
+from faceswap.lab.framework.training_task import PictureTask
+from faceswap.lab.registry import TASKS, TaskName
 from faceswap.training import job_mark
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
-from faceswap.training.loop import Loop, Task
+from faceswap.training.loop import TrainingLoop, TrainingTask
 from faceswap.training.precision import Precision
-from faceswap.training.run_lock import held
+from faceswap.training.run_lock import hold_run
 from faceswap.training.state import LoopConfig
 
-Run = Generator[Event, None, "Result"]
+TaskFunction = Generator[Event, None, "TaskResult"]
 """What every use is: it yields events and returns its result."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class TaskSettings:
     """What a use is told. data: its inputs. folder: where models, figure and numbers go. None
     leaves a choice to the use: code, the length of the code; size, the side of the pictures;
     steps or minutes, how long each of its models trains; strength, of what spoils the pictures;
@@ -51,15 +51,17 @@ class Settings:
     text: str | None = None
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    report: Reports = unheard
+    report: ReportProgress = no_report
 
-    def pictures(self, channels: int | None = None) -> Pictures:
+    def pictures(self, channels: int | None = None) -> PictureSet:
         """The pictures of the first input, or the bundled digits; see ``data.load``."""
-        return load(self.data[0] if self.data else None, self.size, channels, report=self.report)
+        return load_pictures(
+            self.data[0] if self.data else None, self.size, channels, report=self.report
+        )
 
 
 @dataclass(frozen=True)
-class Result:
+class TaskResult:
     """What a use found: numbers by name, one sentence, and where figure and numbers lie.
 
     json: also holds what was found of each picture, which may be many.
@@ -71,14 +73,14 @@ class Result:
     json: Path
 
 
-def notices(*found: Pictures) -> Generator[Event, None, None]:
+def notices(*found: PictureSet) -> Generator[Event, None, None]:
     """What was done to the pictures when they were read."""
     for pictures in found:
         for message in pictures.notices:
             yield Notice(message=message)
 
 
-class DataTask(Task, Protocol):
+class DataTask(TrainingTask, Protocol):
     """A task that knows what it learns from."""
 
     fingerprint: int
@@ -87,7 +89,7 @@ class DataTask(Task, Protocol):
 def train(
     task: DataTask,
     config: BaseModel,
-    settings: Settings,
+    settings: TaskSettings,
     name: str,
     steps: int,
     batch: int = 64,
@@ -107,8 +109,8 @@ def train(
     """
     folder = settings.folder / name
     kind = model_name(config)
-    with held(folder):
-        checkpoint, problems = CheckpointFolder(folder).go_on()
+    with hold_run(folder):
+        checkpoint, problems = CheckpointFolder(folder).load_for_resume()
         for problem in problems:
             yield Notice(message=problem)
         if checkpoint is not None and (
@@ -123,22 +125,22 @@ def train(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
                 model = build(config)
-            if isinstance(model, Autoencoder) and isinstance(task, LabTask):
-                model.begin_at(task.mean)
+            if isinstance(model, Autoencoder) and isinstance(task, PictureTask):
+                model.init_output_bias(task.mean)
         total = None if settings.minutes is not None else settings.steps or steps
-        loop = Loop(
+        loop = TrainingLoop(
             task,
             model,
             LoopConfig(
                 steps=total,
                 minutes=settings.minutes,
-                batch=batch,
-                rate=rate,
+                batch_size=batch,
+                learning_rate=rate,
                 seed=settings.seed,
                 precision=precision,
-                decay=0.999,
+                weight_decay=0.999,
                 preview_seconds=30,
-                keep=1,
+                keep_checkpoints=1,
             ),
             folder,
             kind,
@@ -149,13 +151,13 @@ def train(
             loop.resume(checkpoint)
         checkpoint = None  # which maps a file that later saves remove
         with closing(
-            loop.run(job_mark.begun_at(folder, loop.state.step, loop.state.seconds))
+            loop.run(job_mark.mark_job_start(folder, loop.state.step, loop.state.seconds))
         ) as events:
             yield from events
         return loop.state.averaged
 
 
-def fewer(steps: int, shape: tuple[int, int, int]) -> int:
+def scaled_steps(steps: int, shape: tuple[int, int, int]) -> int:
     """Steps for pictures of ``shape`` (C, H, W) that take about as long as ``steps`` of digits'.
 
     Large pictures come with nearly equal neighbours and need fewer; never less than a fifth.
@@ -163,7 +165,7 @@ def fewer(steps: int, shape: tuple[int, int, int]) -> int:
     return max(steps // 5, min(steps, steps * 32 * 32 // (shape[1] * shape[2])))
 
 
-class LearntFrom(BaseModel):
+class TrainingSource(BaseModel):
     """What a run learns from: a number that tells data apart, and what spoils or restrains it."""
 
     fingerprint: int
@@ -175,7 +177,7 @@ def _check_data(folder: Path, fingerprint: int, strength: float | None, *, resum
     path = folder / "data.json"
     if resumed and path.is_file():
         try:
-            known = LearntFrom.model_validate_json(path.read_bytes())
+            known = TrainingSource.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise CheckpointError(
                 f"{path} is damaged, and so nobody knows what the model has learnt from; give "
@@ -195,7 +197,7 @@ def _check_data(folder: Path, fingerprint: int, strength: float | None, *, resum
     part = path.with_suffix(".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        learnt = LearntFrom(fingerprint=fingerprint, strength=strength)
+        learnt = TrainingSource(fingerprint=fingerprint, strength=strength)
         part.write_text(learnt.model_dump_json(), encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
@@ -221,27 +223,27 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
             f"{path} was made by another version of faceswap; train it again with 'faceswap lab'."
         ) from error
     try:
-        model.load_state_dict(checkpoint.part("ema"))
+        model.load_state_dict(checkpoint.tensors_under("ema"))
     except RuntimeError as error:
         raise CheckpointError(f"{path} holds another architecture than it says.") from error
-    return moved(model, device).eval()
+    return to_device(model, device).eval()
 
 
 def finish(
-    settings: Settings,
-    use: UseName,
+    settings: TaskSettings,
+    use: TaskName,
     blocks: list[Block],
     figures: dict[str, Any],
     sentence: str,
     each: dict[str, list[Any]] | None = None,
-) -> Run:
+) -> TaskFunction:
     """Write the figure and the numbers, tell of them, and return the result.
 
     figures: as many for few pictures as for many. each: lists that grow with the pictures; they
     are written with the numbers and told nowhere else.
     """
     png, numbers = settings.folder / f"{use}.png", settings.folder / f"{use}.json"
-    write_png(png, page(f"{use}: {USES[use].text}", blocks, sentence))
+    write_png(png, page(f"{use}: {TASKS[use].text}", blocks, sentence))
     try:
         document = {"use": use, "sentence": sentence, "figures": figures, "each": each or {}}
         text = json.dumps(document, indent=1, allow_nan=False)
@@ -251,7 +253,7 @@ def finish(
     # What was trained for this is told of now: the next time is another.
     for path in settings.folder.iterdir():
         if path.is_dir():
-            job_mark.over(path)
+            job_mark.clear_job_mark(path)
     yield Saved(what="figures", path=numbers)
     yield Preview(path=png, caption=use)
-    return Result(figures, sentence, png, numbers)
+    return TaskResult(figures, sentence, png, numbers)

@@ -10,19 +10,19 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.interface import Autoencoder
-from faceswap.autoencoder.stacked import Stage
+from faceswap.autoencoder.stacked import LayerAutoencoder
 from faceswap.autoencoder.variational import (
     Likelihood,
     VariationalAutoencoder,
     negative_elbo,
-    warmed,
+    warmed_up_beta,
 )
-from faceswap.device_support import BICUBIC, anywhere
-from faceswap.lab.framework.data import Pictures, fingerprint
+from faceswap.device_support import BICUBIC, with_cpu_fallback
+from faceswap.lab.framework.data import PictureSet, fingerprint
 from faceswap.lab.framework.figure import sheet, write_png
 from faceswap.training import augment
 
-Spoil = Callable[[Tensor, Generator], Tensor]
+Corrupt = Callable[[Tensor, Generator], Tensor]
 """Pictures (N, C, H, W) → what the model sees of them, possibly with a mask as last channel."""
 
 Losses = dict[str, Tensor]
@@ -36,10 +36,10 @@ class LabBatch:
     inputs: Tensor
     targets: Tensor
     labels: Tensor
-    dice: Tensor
+    noise: Tensor
     progress: float
 
-    def part(self, index: int, count: int) -> "LabBatch":
+    def micro_batch(self, index: int, count: int) -> "LabBatch":
         """The ``index``-th of ``count`` equal portions."""
         n = len(self.targets)
         mine = slice(index * n // count, (index + 1) * n // count)
@@ -47,22 +47,22 @@ class LabBatch:
             self.inputs[mine],
             self.targets[mine],
             self.labels[mine],
-            self.dice[mine],
+            self.noise[mine],
             self.progress,
         )
 
 
-class Aim(Protocol):
+class LossFunction(Protocol):
     """What is learnt of a batch."""
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
         """Named scalars, the one minimised under ``"loss"``."""
 
-    def made(self, model: nn.Module, batch: LabBatch) -> Tensor:
+    def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
         """What ``model`` makes of the batch, to be shown: (n, C, H, W)."""
 
 
-def as_it_is(x: Tensor, generator: Generator) -> Tensor:
+def no_corruption(x: Tensor, generator: Generator) -> Tensor:
     """Nothing is spoilt."""
     return x
 
@@ -93,7 +93,7 @@ class Jitter:
             grid = grid + bent - still
         if not self.sharp:
             return augment.sample(x, grid)
-        return anywhere(BICUBIC, _bicubic, x, grid).clamp(0, 1)
+        return with_cpu_fallback(BICUBIC, _bicubic, x, grid).clamp(0, 1)
 
 
 def _bicubic(x: Tensor, grid: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ DIGITS = Jitter(rotation=10, scale=0.1, shift=0.04, warp=0.08)
 """What a digit survives and stays the same digit."""
 
 
-def relit(x: Tensor, generator: Generator, *, negative: bool = False) -> Tensor:
+def random_relighting(x: Tensor, generator: Generator, *, negative: bool = False) -> Tensor:
     """Pictures (N, C, H, W) in another light: gain, offset and colour by chance, and half of
     them as negatives where asked for."""
     n, c = x.shape[:2]
@@ -121,7 +121,7 @@ def relit(x: Tensor, generator: Generator, *, negative: bool = False) -> Tensor:
     return (x * gain + offset).clamp(0, 1)
 
 
-class LabTask:
+class PictureTask:
     """Draws pictures, spoils them, and asks an aim for the losses; a training.loop.Task.
 
     jitter changes pictures and targets alike, and spoil what the model sees.
@@ -129,12 +129,12 @@ class LabTask:
 
     def __init__(
         self,
-        training: Pictures,
-        held_out: Pictures,
-        aim: Aim,
+        training: PictureSet,
+        held_out: PictureSet,
+        aim: LossFunction,
         device: torch.device,
-        spoil: Spoil = as_it_is,
-        jitter: Spoil | None = None,
+        spoil: Corrupt = no_corruption,
+        jitter: Corrupt | None = None,
         dice: int = 0,
     ) -> None:
         self.fingerprint = fingerprint(
@@ -178,7 +178,7 @@ class LabTask:
     def _held(self, size: int) -> list[LabBatch]:
         generator = torch.Generator(self._device).manual_seed(1)
         batches = []
-        for places in self._held_out.portions(size):
+        for places in self._held_out.index_batches(size):
             x, labels = _taken(self._held_out.pictures[places], self._held_out.maps[places])
             batches.append(self._batch(x, labels, generator, 1.0))
         return batches
@@ -187,14 +187,14 @@ class LabTask:
     def preview(self, model: nn.Module, path: Path) -> None:
         """What the model sees, makes and should make, of eight held-out pictures."""
         batch = self._held(8)[0]
-        made = self._aim.made(model, batch)
+        made = self._aim.output(model, batch)
         channels = made.shape[1]
-        rows = [("seen", visible(batch.inputs, channels)), ("made", made)]
+        rows = [("seen", visible_channels(batch.inputs, channels)), ("made", made)]
         rows.append(("wanted", batch.targets))
         write_png(path, sheet(rows))
 
 
-def visible(inputs: Tensor, channels: int) -> Tensor:
+def visible_channels(inputs: Tensor, channels: int) -> Tensor:
     """What of a model's input is a picture."""
     return inputs[:, :channels] if inputs.shape[1] > channels else inputs
 
@@ -204,7 +204,7 @@ def _taken(pictures: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Repeat:
+class ReconstructionLoss:
     """Make the targets of the inputs. loss: of the squared differences or the absolute ones.
 
     penalty, where there is one, is added: it takes the model, the batch and the code.
@@ -228,14 +228,14 @@ class Repeat:
         loss = mse if self.loss == "mse" else d.abs().mean()
         return {"loss": loss + sum(extra.values()), "mse": mse, **extra}
 
-    def made(self, model: nn.Module, batch: LabBatch) -> Tensor:
+    def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
         """The model's answer."""
         made: Tensor = model(batch.inputs)
         return made
 
 
 @dataclass(frozen=True)
-class Vary:
+class ElboLoss:
     """−ELBO of a variational autoencoder, KL weighed with β after a warm-up.
 
     words: labels to texts (n, T) for conditional models.
@@ -249,10 +249,10 @@ class Vary:
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
         """All in nats; "-ELBO" is the true one, with β = 1."""
         assert isinstance(model, VariationalAutoencoder)
-        dice = batch.dice.view(len(batch.dice), -1, model.latents).transpose(0, 1)
+        dice = batch.noise.view(len(batch.noise), -1, model.latents).transpose(0, 1)
         text = None if self.words is None else self.words(batch)
         raw, q = model(batch.inputs, dice, text)
-        beta = warmed(self.beta, batch.progress, self.warmup)
+        beta = warmed_up_beta(self.beta, batch.progress, self.warmup)
         likelihood: Likelihood = "bernoulli" if model.squash == "sigmoid" else "gaussian"
         loss, told, kl = negative_elbo(
             raw,
@@ -266,14 +266,14 @@ class Vary:
         pixels = batch.targets[0].numel()
         return {"loss": loss / pixels, "-ELBO": told + kl, "reconstruction": told, "KL": kl}
 
-    def made(self, model: nn.Module, batch: LabBatch) -> Tensor:
+    def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
         """What the mean of each picture's distribution decodes to."""
         assert isinstance(model, VariationalAutoencoder)
         text = None if self.words is None else self.words(batch)
         return model.decode(model.posterior(batch.inputs, text).mean, text)
 
 
-class Tell:
+class ClassificationLoss:
     """Cross-entropy of a classifier."""
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
@@ -282,24 +282,24 @@ class Tell:
         right = (logits.argmax(1) == batch.labels).float().mean()
         return {"loss": functional.cross_entropy(logits, batch.labels), "accuracy": right}
 
-    def made(self, model: nn.Module, batch: LabBatch) -> Tensor:
+    def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
         """Pictures that were told right; the others are darkened."""
         right = model(batch.inputs).argmax(1) == batch.labels
         return batch.targets * torch.where(right, 1.0, 0.3).view(-1, 1, 1, 1)
 
 
-class OneLayer:
+class LayerwiseLoss:
     """Greedy pre-training of one layer; see ``stacked.Stage``."""
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
         """The mean squared difference of what the layer remembers from its input."""
-        assert isinstance(model, Stage)
+        assert isinstance(model, LayerAutoencoder)
         again, wanted = model(batch.inputs)
         return {"loss": (again - wanted).square().mean()}
 
-    def made(self, model: nn.Module, batch: LabBatch) -> Tensor:
+    def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
         """What the whole makes, with layers above still untrained left out."""
-        assert isinstance(model, Stage)
+        assert isinstance(model, LayerAutoencoder)
         whole, h = model.whole, batch.inputs.flatten(1)
         for number in range(model.number + 1):
             h = whole.encode_layer(number, h)

@@ -18,11 +18,18 @@ from faceswap.autoencoder.variational import (
 )
 from faceswap.errors import InputError
 from faceswap.events import Event, Notice
-from faceswap.lab.framework.data import Pictures, Split, load, split
+from faceswap.lab.framework.data import PictureSet, Split, load_pictures, split_data
 from faceswap.lab.framework.figure import curves, sheet
 from faceswap.lab.framework.models import VariationalConfig, body_for, fitting
-from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.framework.training_task import Jitter, LabTask, Vary
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    finish,
+    notices,
+    scaled_steps,
+    train,
+)
+from faceswap.lab.framework.training_task import ElboLoss, Jitter, PictureTask
 from faceswap.lab.tasks.bottleneck import decoded, encoded, jitter_for
 
 QUANTILE = 0.95
@@ -42,7 +49,7 @@ def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.flo
     error, surprise = [], []
     for part in torch.split(x, 200):
         q = model.posterior(part)
-        raw = model.raw(q.mean)
+        raw = model.decode_logits(q.mean)
         error.append((torch.sigmoid(raw) - part).square().flatten(1).mean(1))
         nats = reconstruction_nats(raw, part, "bernoulli")
         own = functional.binary_cross_entropy(part, part, reduction="none").flatten(1).sum(1)
@@ -54,7 +61,7 @@ def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.flo
 
 
 def normal_model(
-    settings: Settings, parts: Split, name: str, steps: int, jitter: Jitter
+    settings: TaskSettings, parts: Split, name: str, steps: int, jitter: Jitter
 ) -> Generator[Event, None, VariationalAutoencoder]:
     """A model of what is normal."""
     channels, height, width = parts.training.shape
@@ -65,21 +72,21 @@ def normal_model(
         body = body_for(parts.training.shape, 256)
     latents = fitting(settings.code or 12, parts.training.shape)
     config = VariationalConfig(body=body, latents=latents)
-    task = LabTask(
+    task = PictureTask(
         parts.training,
         parts.validation,
-        Vary(warmup=0.1),
+        ElboLoss(warmup=0.1),
         settings.device,
         jitter=jitter,
         dice=config.latents,
     )
-    steps = fewer(steps, parts.training.shape)
+    steps = scaled_steps(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps, rate=1e-3)
     assert isinstance(model, VariationalAutoencoder)
     return model
 
 
-def anomaly(settings: Settings) -> Run:
+def anomaly(settings: TaskSettings) -> TaskFunction:
     """Each class in turn is normal and all others are not; or the first input is normal, and
     the second, pictures or a video, is looked at."""
     if len(settings.data) > 1:
@@ -87,7 +94,7 @@ def anomaly(settings: Settings) -> Run:
     pictures = settings.pictures()
     yield from notices(pictures)
     pictures.known_labels("anomaly")
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     x = parts.test.floats().to(settings.device)
     labels = parts.test.known_labels("anomaly").numpy()
     each: dict[str, dict[str, float]] = {}
@@ -143,7 +150,7 @@ def _usual(parts: Split) -> tuple[list[int], list[int]]:
     return known, few
 
 
-def _parts(split: Split) -> tuple[Pictures, Pictures, Pictures]:
+def _parts(split: Split) -> tuple[PictureSet, PictureSet, PictureSet]:
     return split.training, split.validation, split.test
 
 
@@ -175,12 +182,14 @@ def heat_map(x: Tensor, made: Tensor) -> Tensor:
     return torch.cat([heat, heat - 1, heat - 2], 1).clamp(0, 1)
 
 
-def _watch(settings: Settings) -> Run:
+def _watch(settings: TaskSettings) -> TaskFunction:
     """What in the second input is unlike the first; numbers of pictures count from 1."""
     normal = settings.pictures()
-    looked = load(settings.data[1], normal.shape[1], normal.shape[0], report=settings.report)
+    looked = load_pictures(
+        settings.data[1], normal.shape[1], normal.shape[0], report=settings.report
+    )
     yield from notices(normal, looked)
-    parts = split(normal, settings.seed)
+    parts = split_data(normal, settings.seed)
     mild = Jitter(shift=0.02, scale=0.02)
     model = yield from normal_model(settings, parts, "watch", 3000, mild)
     limit = threshold(scores(model, parts.validation.floats().to(settings.device))["squared error"])

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.unet import RestoringNet
-from faceswap.device_support import dice_on_processor
+from faceswap.autoencoder.unet import UNet
+from faceswap.device_support import cpu_generator
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
 from faceswap.io.provenance import repaired
 from faceswap.lab.framework.data import fingerprint
 from faceswap.lab.framework.figure import curves, sheet, write_png
 from faceswap.lab.framework.models import RepairConfig
-from faceswap.lab.framework.run import Run, Settings, finish, train
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
 from faceswap.lab.framework.training_task import Losses
 
 RATE = 8000
@@ -39,7 +39,7 @@ def spectrogram(sound: Tensor) -> Tensor:
     return torch.stft(sound, WINDOW, HOP, window=window, return_complex=True)
 
 
-def sounded(spectrum: Tensor, length: int) -> Tensor:
+def inverse_spectrogram(spectrum: Tensor, length: int) -> Tensor:
     """Sounds (N, length) of spectra (N, 129, T)."""
     window = torch.hann_window(WINDOW, device=spectrum.device)
     return torch.istft(spectrum, WINDOW, HOP, window=window, length=length)
@@ -56,7 +56,7 @@ def cleaned(model: nn.Module, noisy: Tensor) -> Tensor:
     """Sounds (N, L) without what ``model`` takes for noise; the phase stays the noisy one's."""
     spectrum = spectrogram(noisy)
     gain = functional.pad(gains(model, as_picture(spectrum)), (0, 0, 0, 1), mode="replicate")
-    return sounded(spectrum * gain[:, 0], noisy.shape[1])
+    return inverse_spectrogram(spectrum * gain[:, 0], noisy.shape[1])
 
 
 def gains(model: nn.Module, levels: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def snr(sound: Tensor, clean: Tensor) -> float:
     return float(10 * (clean.square().sum() / noise).log10())
 
 
-def made_sounds(count: int, seconds: float, generator: Generator) -> Tensor:
+def synthetic_sounds(count: int, seconds: float, generator: Generator) -> Tensor:
     """Clean sounds (count, L): chords of decaying tones for half, speech-like ones for half."""
     length = int(seconds * RATE)
     t = torch.arange(length) / RATE
@@ -120,25 +120,25 @@ def _voice(count: int, t: Tensor, generator: Generator) -> Tensor:
 
 
 @dataclass(frozen=True)
-class SoundBatch:
+class AudioBatch:
     """levels (n, 1, 128, T) of noisy sound; gain (n, 1, 128, T) wanted; weight of each place."""
 
     levels: Tensor
     gain: Tensor
     weight: Tensor
 
-    def part(self, index: int, count: int) -> "SoundBatch":
+    def micro_batch(self, index: int, count: int) -> "AudioBatch":
         """The ``index``-th of ``count`` equal portions."""
         n = len(self.levels)
         mine = slice(index * n // count, (index + 1) * n // count)
-        return SoundBatch(self.levels[mine], self.gain[mine], self.weight[mine])
+        return AudioBatch(self.levels[mine], self.gain[mine], self.weight[mine])
 
-    def to(self, device: torch.device) -> "SoundBatch":
+    def to(self, device: torch.device) -> "AudioBatch":
         """The same on ``device``."""
-        return SoundBatch(*(part.to(device) for part in (self.levels, self.gain, self.weight)))
+        return AudioBatch(*(part.to(device) for part in (self.levels, self.gain, self.weight)))
 
 
-class SoundTask:
+class AudioTask:
     """Made or given sounds with noise of 0 to 15 dB; a training.loop.Task.
 
     What is learnt is the gain of each place that leaves the sound and takes the noise (Wiener).
@@ -148,13 +148,13 @@ class SoundTask:
         self.fingerprint = fingerprint(sounds)
         self._sounds, self._held_out, self._noise = sounds, held_out, noise
 
-    def batch(self, count: int, generator: Generator, progress: float) -> SoundBatch:
+    def batch(self, count: int, generator: Generator, progress: float) -> AudioBatch:
         """``count`` stretches of half a second with noise; made on the processor, where the
         sounds are, and given to the device of ``generator``."""
-        made = self._noisy(self._sounds, count, dice_on_processor(generator))
+        made = self._noisy(self._sounds, count, cpu_generator(generator))
         return made.to(generator.device)
 
-    def _noisy(self, sounds: Tensor, count: int, generator: Generator) -> SoundBatch:
+    def _noisy(self, sounds: Tensor, count: int, generator: Generator) -> AudioBatch:
         length = RATE // 2
         which = torch.randint(len(sounds), (count,), generator=generator)
         first = torch.randint(sounds.shape[1] - length + 1, (count,), generator=generator)
@@ -166,9 +166,9 @@ class SoundTask:
         # In proportion to what an error costs in the sound itself.
         weight = seen.abs().square()
         weight = weight / weight.mean((1, 2), keepdim=True).clamp(min=1e-9)
-        return SoundBatch(as_picture(spectrogram(noisy)), gain[:, None], weight[:, None])
+        return AudioBatch(as_picture(spectrogram(noisy)), gain[:, None], weight[:, None])
 
-    def losses(self, model: nn.Module, batch: SoundBatch) -> Losses:
+    def losses(self, model: nn.Module, batch: AudioBatch) -> Losses:
         """Squared error of the sound, and a little of the gain, where nothing is heard."""
         d = (gains(model, batch.levels) - batch.gain).square()
         return {"loss": (d * batch.weight).mean() + 0.1 * d.mean()}
@@ -202,14 +202,14 @@ def with_noise(clean: Tensor, ratio: float | None, generator: Generator) -> Tens
     return clean + noise * size * 10 ** (-level / 20)
 
 
-def sound(settings: Settings) -> Run:
+def denoise_audio(settings: TaskSettings) -> TaskFunction:
     """Denoise sound: made tones and speech-like ones, or a WAV file, which is then cleaned.
 
     strength: the signal-to-noise ratio in dB that is tested, 5 by default.
     """
     ratio = 5.0 if settings.strength is None else settings.strength
     generator = torch.Generator().manual_seed(settings.seed)
-    sounds = made_sounds(240, 2.0, generator)
+    sounds = synthetic_sounds(240, 2.0, generator)
     given = None
     if settings.data:
         given, rate, channels = read_wav(settings.data[0])
@@ -220,9 +220,9 @@ def sound(settings: Settings) -> Run:
                 f"{RATE:,} Hz and one channel, and what it cleans comes back so."
             )
     config = RepairConfig(use="sound", widths=(12, 24, 48, 64))
-    task = SoundTask(sounds[48:], sounds[:24], None)
+    task = AudioTask(sounds[48:], sounds[:24], None)
     model = yield from train(task, config, settings, "sound", 1200, batch=8, precision=None)
-    assert isinstance(model, RestoringNet)
+    assert isinstance(model, UNet)
     clean = sounds[24:48]
     noisy = with_noise(clean, ratio, generator)
     with torch.no_grad():
@@ -240,7 +240,7 @@ def sound(settings: Settings) -> Run:
             noisy[first::2], clean[first::2]
         )
     # Equally loud or quiet, for comparing.
-    heard = quiet_enough(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
+    heard = normalised_peak(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
     told = {"noisy": _NOISY, "cleaned": f"{_NOISY} {repaired('sound').text}", "true": _TRUE}
     for (name, words), one in zip(told.items(), heard, strict=True):
         write_wav(settings.folder / f"{name}.wav", one, RATE, words)
@@ -253,7 +253,7 @@ def sound(settings: Settings) -> Run:
         with torch.no_grad():
             own = cleaned(model, torch.from_numpy(given)[None])[0]
         target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
-        write_wav(target, quiet_enough(own.numpy())[0], RATE, repaired("sound").text)
+        write_wav(target, normalised_peak(own.numpy())[0], RATE, repaired("sound").text)
         sentence += f" The given sound, cleaned, is {target}."
     # The loudest 40 ms of one sound: more would be too fine to see.
     first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80
@@ -294,7 +294,7 @@ def resampled(sound: Wave, old: int, new: int) -> Wave:
     return np.asarray(resample_poly(sound, new, old), np.float32) if old != new else sound
 
 
-def quiet_enough(*sounds: Wave) -> list[Wave]:
+def normalised_peak(*sounds: Wave) -> list[Wave]:
     """Sounds (L,), all made quieter by the same factor if any leaves −1 to 1."""
     most = max(1.0, *(float(np.abs(one).max()) for one in sounds))
     return [one / np.float32(most) for one in sounds]

@@ -19,31 +19,40 @@ from faceswap.autoencoder.lstm import LstmConfig
 from faceswap.autoencoder.transformer import PatchConfig
 from faceswap.errors import OptionsError
 from faceswap.events import Event
-from faceswap.lab.framework.data import Pictures, Split, split
-from faceswap.lab.framework.figure import Block, beside, curves, plane, rgb, sheet
+from faceswap.lab.framework.data import PictureSet, Split, split_data
+from faceswap.lab.framework.figure import Block, curves, plane, rgb, sheet, side_by_side
 from faceswap.lab.framework.models import body_for, fitting, patches_for
-from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.framework.training_task import DIGITS, Jitter, LabTask, Repeat
-from faceswap.lab.registry import UseName
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    finish,
+    notices,
+    scaled_steps,
+    train,
+)
+from faceswap.lab.framework.training_task import DIGITS, Jitter, PictureTask, ReconstructionLoss
+from faceswap.lab.registry import TaskName
 
 LENGTHS = (2, 5, 16, 32)
 
 
-def jitter_for(pictures: Pictures) -> Jitter:
+def jitter_for(pictures: PictureSet) -> Jitter:
     """Changes of pictures that make the few there are enough."""
     if pictures.shape[0] == 1:
         return DIGITS
     return Jitter(rotation=5, scale=0.05, shift=0.03, flip=0.5)
 
 
-def learn(
-    settings: Settings, parts: Split, numbers: int, name: str, steps: int
+def train_autoencoder(
+    settings: TaskSettings, parts: Split, numbers: int, name: str, steps: int
 ) -> Generator[Event, None, Autoencoder]:
     """A convolutional autoencoder with a code of so many numbers, trained."""
     config = body_for(parts.training.shape, numbers, 256)
     jitter = jitter_for(parts.training)
-    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
-    steps = fewer(steps, parts.training.shape)
+    task = PictureTask(
+        parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
+    )
+    steps = scaled_steps(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps)
     assert isinstance(model, Autoencoder)
     return model
@@ -61,7 +70,7 @@ def decoded(model: Autoencoder, codes: Tensor) -> Tensor:
     return torch.cat([model.decode(part) for part in torch.split(codes, 256)])
 
 
-def principal(training: Tensor, numbers: int) -> PCA:
+def fit_pca(training: Tensor, numbers: int) -> PCA:
     """PCA with so many components of pictures (N, C, H, W)."""
     flat = training.flatten(1).cpu().numpy()
     # Of pictures that are all alike it cannot say which share of their variance it explains.
@@ -69,22 +78,22 @@ def principal(training: Tensor, numbers: int) -> PCA:
         return PCA(min(numbers, *flat.shape), random_state=0).fit(flat)
 
 
-def through_pca(pca: PCA, x: Tensor) -> Tensor:
+def reconstruct_by_pca(pca: PCA, x: Tensor) -> Tensor:
     """Pictures as their principal components remember them."""
     flat = pca.inverse_transform(pca.transform(x.flatten(1).cpu().numpy()))
     return torch.from_numpy(flat).to(x).view_as(x)
 
 
-def reconstruct(settings: Settings) -> Run:
+def reconstruct(settings: TaskSettings) -> TaskFunction:
     """A convolutional autoencoder against PCA with as many numbers, 32 by default."""
     pictures = settings.pictures()
     yield from notices(pictures)
     numbers = settings.code or 32
-    parts = split(pictures, settings.seed)
-    model = yield from learn(settings, parts, numbers, "reconstruct", 4500)
+    parts = split_data(pictures, settings.seed)
+    model = yield from train_autoencoder(settings, parts, numbers, "reconstruct", 4500)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))
-    linear = through_pca(principal(training, numbers), x)
+    linear = reconstruct_by_pca(fit_pca(training, numbers), x)
     ours, theirs = float(mse(made, x)), float(mse(linear, x))
     figures = {"numbers": numbers, "test MSE": ours, "test MSE of PCA": theirs}
     sentence = (
@@ -95,17 +104,17 @@ def reconstruct(settings: Settings) -> Run:
     return (yield from finish(settings, "reconstruct", [sheet(rows)], figures, sentence))
 
 
-def compare_codes(settings: Settings) -> Run:
+def compare_codes(settings: TaskSettings) -> TaskFunction:
     """Codes of 2, 5, 16 and 32 numbers side by side, and PCA's error beside."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     rows, ours, theirs = [("pictures", x[:12])], [], []
     for numbers in LENGTHS:
-        model = yield from learn(settings, parts, numbers, f"codes-{numbers}", 1500)
+        model = yield from train_autoencoder(settings, parts, numbers, f"codes-{numbers}", 1500)
         made = decoded(model, encoded(model, x))
-        linear = through_pca(principal(training, numbers), x)
+        linear = reconstruct_by_pca(fit_pca(training, numbers), x)
         ours.append((float(numbers), float(mse(made, x))))
         theirs.append((float(numbers), float(mse(linear, x))))
         rows.append((f"{numbers} numbers, MSE {ours[-1][1]:.4f}", made[:12]))
@@ -134,15 +143,15 @@ def compare_codes(settings: Settings) -> Run:
     return (yield from finish(settings, "codes", [sheet(rows), plot], figures, sentence))
 
 
-def rate(settings: Settings) -> Run:
+def rate(settings: TaskSettings) -> TaskFunction:
     """Bytes against error: rounded, packed codes, and JPEG of the same pictures on one sheet."""
     pictures = settings.pictures()
     yield from notices(pictures)
     if pictures.shape[1] % 4:
         raise OptionsError("Give --size as a multiple of 4, as JPEG works in blocks.")
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     numbers = settings.code or 32
-    model = yield from learn(settings, parts, numbers, "rate", 2500)
+    model = yield from train_autoencoder(settings, parts, numbers, "rate", 2500)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     known = encoded(model, training)
     # Numbers that are the same for all pictures have no spread to be rounded by.
@@ -151,7 +160,7 @@ def rate(settings: Settings) -> Run:
     shown = {}
     for step in (0.125, 0.25, 0.5, 1.0, 2.0):
         whole = (codes / (spread * step)).round()
-        size = packed(whole.cpu().numpy()) / len(x)
+        size = entropy_coded(whole.cpu().numpy()) / len(x)
         made = decoded(model, whole * spread * step)
         mine.append((size, float(mse(made, x))))
         shown[size] = made
@@ -189,7 +198,7 @@ def rate(settings: Settings) -> Run:
     return (yield from finish(settings, "rate", [sheet(rows), plot], figures, sentence))
 
 
-def packed(whole: NDArray[np.float32]) -> int:
+def entropy_coded(whole: NDArray[np.float32]) -> int:
     """Bytes of whole numbers (N, K), column after column, as zlib packs them."""
     small = np.clip(whole, -128, 127).astype(np.int8)
     return len(zlib.compress(np.ascontiguousarray(small.T).tobytes(), 9))
@@ -223,23 +232,23 @@ def at_rate(line: list[tuple[float, float]], size: float) -> float | None:
     return float(np.interp(size, [a for a, _ in ordered], [b for _, b in ordered]))
 
 
-def scatter(settings: Settings) -> Run:
+def scatter(settings: TaskSettings) -> TaskFunction:
     """Pictures on a plane: by a code of two numbers, and by the first two principal components."""
     from sklearn.neighbors import KNeighborsClassifier
 
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
-    model = yield from learn(settings, parts, 2, "scatter", 4000)
+    parts = split_data(pictures, settings.seed)
+    model = yield from train_autoencoder(settings, parts, 2, "scatter", 4000)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
-    pca = principal(training, 2)
+    pca = fit_pca(training, 2)
     planes = {
         "autoencoder": (encoded(model, training).cpu().numpy(), encoded(model, x).cpu().numpy()),
         "PCA": tuple(pca.transform(t.flatten(1).cpu().numpy()) for t in (training, x)),
     }
     labels = None if parts.test.labels is None else parts.test.labels.numpy()
     figures: dict[str, Any] = {"test MSE": float(mse(decoded(model, encoded(model, x)), x))}
-    figures["test MSE of PCA"] = float(mse(through_pca(pca, x), x))
+    figures["test MSE of PCA"] = float(mse(reconstruct_by_pca(pca, x), x))
     blocks, said = [], []
     for name, (known, points) in planes.items():
         title = name
@@ -257,19 +266,21 @@ def scatter(settings: Settings) -> Run:
         f"{figures['test MSE of PCA']:.4f} of PCA"
         + (f"; ten neighbours on the plane tell the class, {' and '.join(said)}." if said else ".")
     )
-    return (yield from finish(settings, "scatter", [beside(*blocks)], figures, sentence))
+    return (yield from finish(settings, "scatter", [side_by_side(*blocks)], figures, sentence))
 
 
-def sequence(settings: Settings) -> Run:
+def sequence(settings: TaskSettings) -> TaskFunction:
     """An LSTM autoencoder that reads and writes pictures row by row."""
     pictures = settings.pictures()
     channels, height, width = pictures.shape
     numbers = fitting(settings.code or 32, pictures.shape)
-    config = LstmConfig(channels=channels, height=height, size=width, hidden=160, numbers=numbers)
+    config = LstmConfig(
+        channels=channels, height=height, size=width, hidden=160, latent_dim=numbers
+    )
     return (yield from _other(settings, pictures, config, "sequence", 3000))
 
 
-def transformer(settings: Settings) -> Run:
+def transformer(settings: TaskSettings) -> TaskFunction:
     """A Transformer autoencoder over patches."""
     pictures = settings.pictures()
     config = patches_for(pictures.shape, settings.code or 32)
@@ -277,21 +288,23 @@ def transformer(settings: Settings) -> Run:
 
 
 def _other(
-    settings: Settings,
-    pictures: Pictures,
+    settings: TaskSettings,
+    pictures: PictureSet,
     config: LstmConfig | PatchConfig,
-    use: UseName,
+    use: TaskName,
     steps: int,
-) -> Run:
+) -> TaskFunction:
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     jitter = jitter_for(pictures)
-    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
-    model = yield from train(task, config, settings, use, fewer(steps, pictures.shape))
+    task = PictureTask(
+        parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
+    )
+    model = yield from train(task, config, settings, use, scaled_steps(steps, pictures.shape))
     assert isinstance(model, Autoencoder)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))
-    linear = through_pca(principal(training, model.code), x)
+    linear = reconstruct_by_pca(fit_pca(training, model.code), x)
     figures = {
         "numbers": model.code,
         "test MSE": float(mse(made, x)),

@@ -9,21 +9,27 @@ from torch import nn
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.autoencoder.interface import Autoencoder
 from faceswap.autoencoder.losses import mse
-from faceswap.autoencoder.stacked import Classifier, Stage, release
+from faceswap.autoencoder.stacked import Classifier, LayerAutoencoder, unfreeze_layers
 from faceswap.events import Event
-from faceswap.lab.framework.data import Pictures, Split, split
+from faceswap.lab.framework.data import PictureSet, Split, split_data
 from faceswap.lab.framework.figure import curves, sheet
 from faceswap.lab.framework.models import ClassifierConfig, build, fitting
-from faceswap.lab.framework.run import Run, Settings, finish, notices, train
-from faceswap.lab.framework.training_task import Jitter, LabTask, OneLayer, Repeat, Tell
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices, train
+from faceswap.lab.framework.training_task import (
+    ClassificationLoss,
+    Jitter,
+    LayerwiseLoss,
+    PictureTask,
+    ReconstructionLoss,
+)
 from faceswap.lab.tasks.bottleneck import jitter_for
-from faceswap.lab.tasks.search import learn_to_search
+from faceswap.lab.tasks.search import train_search_encoder
 
 STARTS = ("stacked", "scratch")
 """How the classifier of ``stacked`` may begin."""
 
 
-def few(pictures: Pictures, count: int, seed: int) -> Pictures:
+def few_labelled(pictures: PictureSet, count: int, seed: int) -> PictureSet:
     """``count`` pictures by chance, as many of each class as can be."""
     labels = pictures.known_labels("classify")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
@@ -35,7 +41,7 @@ def few(pictures: Pictures, count: int, seed: int) -> Pictures:
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, pictures: Pictures, settings: Settings) -> float:
+def accuracy(model: nn.Module, pictures: PictureSet, settings: TaskSettings) -> float:
     """Share of pictures that are told right."""
     labels = pictures.known_labels("classify")
     x = pictures.floats().to(settings.device)
@@ -43,9 +49,9 @@ def accuracy(model: nn.Module, pictures: Pictures, settings: Settings) -> float:
     return float((told == labels).float().mean())
 
 
-def tell(
-    settings: Settings,
-    labelled: Pictures,
+def train_classifier(
+    settings: TaskSettings,
+    labelled: PictureSet,
     parts: Split,
     body: Autoencoder,
     pretrained: bool,
@@ -61,7 +67,9 @@ def tell(
     assert isinstance(model, Classifier)
     if pretrained:
         model.body.load_state_dict(body.state_dict())
-    task = LabTask(labelled, parts.validation, Tell(), settings.device, jitter=jitter)
+    task = PictureTask(
+        labelled, parts.validation, ClassificationLoss(), settings.device, jitter=jitter
+    )
     # What is already known must not be unlearnt by large steps.
     rate = 3e-4 if pretrained else 1e-3
     return (yield from train(task, config, settings, name, steps, rate=rate, model=model))
@@ -71,24 +79,24 @@ def _config_of(body: Autoencoder) -> Any:
     return getattr(body, "config")  # noqa: B009  (every body that can be classified by has one)
 
 
-def classify(settings: Settings) -> Run:
+def classify(settings: TaskSettings) -> TaskFunction:
     """An encoder taught without labels plus softmax, against the same net from scratch."""
     pictures = settings.pictures()
     yield from notices(pictures)
     pictures.known_labels("classify")
-    parts = split(pictures, settings.seed)
-    body = yield from learn_to_search(settings, parts, "encoder", 4000)
+    parts = split_data(pictures, settings.seed)
+    body = yield from train_search_encoder(settings, parts, "encoder", 4000)
     total = len(parts.training)
     counts = sorted({min(100, total), min(1000, total), total})
     lines: dict[str, list[tuple[float, float]]] = {"pre-trained": [], "from scratch": []}
     told: list[dict[str, Any]] = []
     for count in counts:
-        labelled = few(parts.training, count, settings.seed)
+        labelled = few_labelled(parts.training, count, settings.seed)
         steps = 500 if count <= 100 else 1000
         row: dict[str, Any] = {"labels": count}
         for kind in lines:
             name = f"{kind.replace(' ', '-')}-{count}"
-            model = yield from tell(
+            model = yield from train_classifier(
                 settings, labelled, parts, body, kind == "pre-trained", name, steps
             )
             row[kind] = accuracy(model, parts.test, settings)
@@ -98,7 +106,9 @@ def classify(settings: Settings) -> Run:
             for kind in lines:
                 jitter = jitter_for(labelled)
                 name, known = f"{kind.replace(' ', '-')}-bent", kind == "pre-trained"
-                model = yield from tell(settings, labelled, parts, body, known, name, steps, jitter)
+                model = yield from train_classifier(
+                    settings, labelled, parts, body, known, name, steps, jitter
+                )
                 row[f"{kind}, pictures bent"] = accuracy(model, parts.test, settings)
         told.append(row)
     plot = curves("Accuracy on unseen pictures", lines, "labels", "accuracy", log_x=True)
@@ -113,12 +123,12 @@ def classify(settings: Settings) -> Run:
     return (yield from finish(settings, "classify", [plot], {"accuracy": told}, sentence))
 
 
-def stacked(settings: Settings) -> Run:
+def stacked(settings: TaskSettings) -> TaskFunction:
     """Layer after layer by itself, then all together, then a softmax layer with labels."""
     pictures = settings.pictures()
     yield from notices(pictures)
     pictures.known_labels("stacked")
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     channels, height, width = pictures.shape
     config = DenseConfig(
         channels=channels,
@@ -130,33 +140,42 @@ def stacked(settings: Settings) -> Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         whole = DenseAutoencoder(config)
-    whole.begin_at(float(parts.training.floats().mean()))
+    whole.init_output_bias(float(parts.training.floats().mean()))
     x = parts.test.floats().to(settings.device)
     jitter = jitter_for(pictures)
     figures: dict[str, Any] = {}
     for number in range(whole.depth):
-        task = LabTask(parts.training, parts.validation, OneLayer(), settings.device, jitter=jitter)
-        stage = yield from train(
-            task, config, settings, f"layer-{number + 1}", 1500, model=Stage(whole, number)
+        task = PictureTask(
+            parts.training, parts.validation, LayerwiseLoss(), settings.device, jitter=jitter
         )
-        assert isinstance(stage, Stage)
+        stage = yield from train(
+            task,
+            config,
+            settings,
+            f"layer-{number + 1}",
+            1500,
+            model=LayerAutoencoder(whole, number),
+        )
+        assert isinstance(stage, LayerAutoencoder)
         whole = stage.whole
     with torch.no_grad():
         made = whole(x)
     figures["test MSE, layers one by one"] = float(mse(made, x))
     rows = [("pictures", x[:12]), ("layers one by one", made[:12])]
-    release(whole)
-    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
+    unfreeze_layers(whole)
+    task = PictureTask(
+        parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
+    )
     tuned = yield from train(task, config, settings, "fine-tuned", 4000, model=whole)
     assert isinstance(tuned, DenseAutoencoder)
     with torch.no_grad():
         made = tuned(x)
     figures["test MSE, fine-tuned"] = float(mse(made, x))
     rows.append(("fine-tuned together", made[:12]))
-    labelled = few(parts.training, 1000, settings.seed)
+    labelled = few_labelled(parts.training, 1000, settings.seed)
     figures["labels"] = len(labelled)
     for kind in STARTS:
-        model = yield from tell(
+        model = yield from train_classifier(
             settings, labelled, parts, tuned, kind == "stacked", f"{kind}-1000", 1500
         )
         figures[f"accuracy, {kind}"] = accuracy(model, parts.test, settings)

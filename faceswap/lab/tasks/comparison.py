@@ -11,17 +11,24 @@ from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig, linear
 from faceswap.autoencoder.interface import Autoencoder, PictureConfig
 from faceswap.autoencoder.losses import mse
 from faceswap.autoencoder.lstm import LstmConfig
-from faceswap.lab.framework.data import split
+from faceswap.lab.framework.data import split_data
 from faceswap.lab.framework.figure import sheet
 from faceswap.lab.framework.models import body_for, patches_for
-from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.framework.training_task import LabTask, Repeat
-from faceswap.lab.tasks.bottleneck import decoded, encoded, jitter_for, principal, through_pca
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    finish,
+    notices,
+    scaled_steps,
+    train,
+)
+from faceswap.lab.framework.training_task import PictureTask, ReconstructionLoss
+from faceswap.lab.tasks.bottleneck import decoded, encoded, fit_pca, jitter_for, reconstruct_by_pca
 
 LINEAR = "one linear layer, tied weights"
 
 
-def members(shape: tuple[int, int, int], numbers: int) -> dict[str, PictureConfig]:
+def architectures(shape: tuple[int, int, int], numbers: int) -> dict[str, PictureConfig]:
     """What suits pictures of ``shape`` (C, H, W), with a code of so many numbers; the pooled
     one's code is its last map, and longer."""
     channels, height, width = shape
@@ -33,29 +40,31 @@ def members(shape: tuple[int, int, int], numbers: int) -> dict[str, PictureConfi
         f"{deep[0]}-{deep[1]}-{deep[2]}, mirrored": DenseConfig(**size, widths=deep),
         "convolutions with pooling": ConvConfig(**size, widths=(16, 8, 8)),
         "strided convolutions": body_for(shape, numbers, 256),
-        "LSTM over rows": LstmConfig(**size, hidden=160, numbers=numbers),
+        "LSTM over rows": LstmConfig(**size, hidden=160, latent_dim=numbers),
         "Transformer over patches": patches_for(shape, numbers),
     }
 
 
-def family(settings: Settings) -> Run:
+def compare_architectures(settings: TaskSettings) -> TaskFunction:
     """Fully connected, convolutional, recurrent and attending autoencoders beside PCA."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     numbers = settings.code or 32
-    configs = members(pictures.shape, numbers)
+    configs = architectures(pictures.shape, numbers)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
-    pca = principal(training, numbers)
-    plain = through_pca(pca, x)
+    pca = fit_pca(training, numbers)
+    plain = reconstruct_by_pca(pca, x)
     rows = [("pictures", x[:12]), (f"PCA: MSE {mse(plain, x):.4f}", plain[:12])]
     figures: dict[str, Any] = {"PCA": {"numbers": numbers, "test MSE": float(mse(plain, x))}}
     for name, config in configs.items():
         # PCA knows the pictures as they are; who is compared with its subspace sees the same.
         jitter = None if name == LINEAR else jitter_for(pictures)
-        task = LabTask(parts.training, parts.validation, Repeat(), settings.device, jitter=jitter)
+        task = PictureTask(
+            parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
+        )
         folder = "-".join(word.strip(",") for word in name.lower().split())
-        steps = fewer(2000, pictures.shape)
+        steps = scaled_steps(2000, pictures.shape)
         model = yield from train(task, config, settings, folder, steps)
         assert isinstance(model, Autoencoder)
         made = decoded(model, encoded(model, x))

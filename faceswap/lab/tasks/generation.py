@@ -13,37 +13,44 @@ from faceswap.autoencoder.stacked import Classifier
 from faceswap.autoencoder.variational import VariationalAutoencoder, negative_elbo
 from faceswap.errors import OptionsError
 from faceswap.events import Event
-from faceswap.lab.framework.data import Split, split
+from faceswap.lab.framework.data import Split, split_data
 from faceswap.lab.framework.figure import grid, sheet
 from faceswap.lab.framework.models import ClassifierConfig, VariationalConfig, body_for, fitting
-from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.framework.training_task import LabBatch, LabTask, Tell, Vary
-from faceswap.lab.tasks.bottleneck import encoded, jitter_for, learn
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    finish,
+    notices,
+    scaled_steps,
+    train,
+)
+from faceswap.lab.framework.training_task import ClassificationLoss, ElboLoss, LabBatch, PictureTask
+from faceswap.lab.tasks.bottleneck import encoded, jitter_for, train_autoencoder
 from faceswap.lab.tasks.captions import Captions
 
 VAE_STEPS = 3000
 """Steps after which a VAE of digits gains little more."""
 
 
-def vary(
-    settings: Settings, parts: Split, latents: int, name: str, steps: int
+def train_vae(
+    settings: TaskSettings, parts: Split, latents: int, name: str, steps: int
 ) -> Generator[Event, None, VariationalAutoencoder]:
     """A variational autoencoder, trained."""
     grey = parts.training.shape[0] == 1
-    config = varying(parts.training.shape, latents)
+    config = vae_config(parts.training.shape, latents)
     jitter = jitter_for(parts.training)
     # Whole grey levels of a photograph are no coin tosses; β makes up for the missing scale.
-    aim = Vary(beta=1.0 if grey else 0.3, warmup=0.1)
-    task = LabTask(
+    aim = ElboLoss(beta=1.0 if grey else 0.3, warmup=0.1)
+    task = PictureTask(
         parts.training, parts.validation, aim, settings.device, jitter=jitter, dice=latents
     )
-    steps = fewer(steps, parts.training.shape)
+    steps = scaled_steps(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps, rate=2e-3)
     assert isinstance(model, VariationalAutoencoder)
     return model
 
 
-def varying(shape: tuple[int, int, int], latents: int, words: int = 0) -> VariationalConfig:
+def vae_config(shape: tuple[int, int, int], latents: int, words: int = 0) -> VariationalConfig:
     """A variational autoencoder that suits pictures (C, S, S), its inner code no longer than they
     are. Raises OptionsError as ``models.fitting`` and ``models.body_for``."""
     body = body_for(shape, min(256, shape[0] * shape[1] * shape[2]))
@@ -64,19 +71,19 @@ def elbo(
     return float(sums[0]), float(sums[1]), float(sums[2])
 
 
-def judge(settings: Settings, parts: Split) -> Generator[Event, None, Classifier]:
+def train_judge(settings: TaskSettings, parts: Split) -> Generator[Event, None, Classifier]:
     """A classifier of the pictures, to score what is made."""
     body = body_for(parts.training.shape, 64)
     classes = len(parts.training.classes)
     config = ClassifierConfig(body=body, classes=classes)
-    task = LabTask(
+    task = PictureTask(
         parts.training,
         parts.validation,
-        Tell(),
+        ClassificationLoss(),
         settings.device,
         jitter=jitter_for(parts.training),
     )
-    steps = fewer(1000, parts.training.shape)
+    steps = scaled_steps(1000, parts.training.shape)
     model = yield from train(task, config, settings, "judge", steps, rate=1e-3)
     assert isinstance(model, Classifier)
     return model
@@ -89,7 +96,7 @@ def confidence(model: Classifier, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class SampleQuality:
     """How true made pictures are: name of the measure, which gives (N,) for (N, C, H, W); more of
     it is better where ``more`` says so."""
 
@@ -102,36 +109,36 @@ class Yardstick:
         return f"{value:.0%}" if self.more else f"{value:.4f}"
 
 
-def yardstick(settings: Settings, parts: Split) -> Generator[Event, None, Yardstick]:
+def sample_quality(settings: TaskSettings, parts: Split) -> Generator[Event, None, SampleQuality]:
     """How sure a classifier is; of pictures without classes, how far the nearest true one is."""
     if parts.training.labels is not None:
-        judging = yield from judge(settings, parts)
-        return Yardstick("confidence", partial(confidence, judging), more=True)
+        judging = yield from train_judge(settings, parts)
+        return SampleQuality("confidence", partial(confidence, judging), more=True)
     places = torch.linspace(0, len(parts.training) - 1, min(2000, len(parts.training))).long()
     known = parts.training.subset(places).floats().to(settings.device)
-    return Yardstick("distance", partial(distance, known), more=False)
+    return SampleQuality("distance", partial(nearest_distance, known), more=False)
 
 
-def distance(known: Tensor, x: Tensor) -> Tensor:
+def nearest_distance(known: Tensor, x: Tensor) -> Tensor:
     """The least mean squared difference (N,) of each of (N, C, H, W) from any of ``known``."""
     flat = known.flatten(1)
     near = [torch.cdist(part.flatten(1), flat).amin(1) for part in torch.split(x, 256)]
     return torch.cat(near).square() / flat.shape[1]
 
 
-def apart(known: Tensor, x: Tensor) -> Tensor:
+def relative_distance(known: Tensor, x: Tensor) -> Tensor:
     """As ``distance``, but as a share of each picture's own mean square: near 1 or above it for
     what is no picture, however dim."""
-    return distance(known, x) / x.flatten(1).square().mean(1).clamp(min=1e-6)
+    return nearest_distance(known, x) / x.flatten(1).square().mean(1).clamp(min=1e-6)
 
 
-def vae(settings: Settings) -> Run:
+def vae(settings: TaskSettings) -> TaskFunction:
     """A variational autoencoder with 20 numbers by default: what it remembers, in nats."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     latents = settings.code or 20
-    model = yield from vary(settings, parts, latents, "vae", VAE_STEPS)
+    model = yield from train_vae(settings, parts, latents, "vae", VAE_STEPS)
     x = parts.test.floats().to(settings.device)
     total, told, kl = elbo(model, x)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
@@ -150,16 +157,16 @@ def vae(settings: Settings) -> Run:
     return (yield from finish(settings, "vae", [sheet(rows)], figures, sentence))
 
 
-def generate(settings: Settings) -> Run:
+def generate(settings: TaskSettings) -> TaskFunction:
     """Random codes: junk from a plain autoencoder, pictures from a variational one."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     latents = settings.code or 20
-    yard = yield from yardstick(settings, parts)
-    model = yield from vary(settings, parts, latents, "vae", VAE_STEPS)
-    plain = yield from learn(settings, parts, latents, "plain", 2000)
-    flat = yield from vary(settings, parts, 2, "manifold", 2000)
+    yard = yield from sample_quality(settings, parts)
+    model = yield from train_vae(settings, parts, latents, "vae", VAE_STEPS)
+    plain = yield from train_autoencoder(settings, parts, latents, "plain", 2000)
+    flat = yield from train_vae(settings, parts, 2, "manifold", 2000)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
     z = torch.randn(500, latents, generator=generator, device=settings.device)
     x = parts.test.floats().to(settings.device)
@@ -183,7 +190,7 @@ def generate(settings: Settings) -> Run:
     places = torch.linspace(0, len(parts.training) - 1, min(2000, len(parts.training))).long()
     true = parts.training.subset(places).floats().to(settings.device)
     for name, made in kinds.items():
-        far = figures[f"distance, {name}"] = float(apart(true, made).mean())
+        far = figures[f"distance, {name}"] = float(relative_distance(true, made).mean())
         told = f"{far:.0%} apart"
         if yard.more:
             value = figures[f"{yard.name}, {name}"] = float(yard.measure(made).mean())
@@ -211,32 +218,32 @@ def generate(settings: Settings) -> Run:
     return (yield from finish(settings, "generate", [sheet(rows), manifold], figures, sentence))
 
 
-def caption(settings: Settings) -> Run:
+def caption(settings: TaskSettings) -> TaskFunction:
     """Pictures of what a text says: class, thickness and slant, by a conditional VAE."""
     pictures = settings.pictures(channels=1)
     yield from notices(pictures)
     labels = pictures.known_labels("caption")
     if len(pictures.classes) > 200:
         raise OptionsError("Captions can tell at most 200 classes apart.")
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     writer = Captions.fitted(parts.training.floats(), pictures.classes)
     asked = None if settings.text is None else writer.understood(settings.text)
-    judging = yield from judge(settings, parts)
+    judging = yield from train_judge(settings, parts)
     latents = settings.code or 10
-    config = varying(pictures.shape, latents, len(writer.words))
+    config = vae_config(pictures.shape, latents, len(writer.words))
 
     def words(batch: LabBatch) -> Tensor:
         return writer.read(batch.targets, batch.labels)
 
-    task = LabTask(
+    task = PictureTask(
         parts.training,
         parts.validation,
-        Vary(warmup=0.1, words=words),
+        ElboLoss(warmup=0.1, words=words),
         settings.device,
         jitter=jitter_for(pictures),
         dice=latents,
     )
-    model = yield from train(task, config, settings, "caption", fewer(3000, pictures.shape))
+    model = yield from train(task, config, settings, "caption", scaled_steps(3000, pictures.shape))
     assert isinstance(model, VariationalAutoencoder)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
     # A name without pictures is nothing that was learnt.

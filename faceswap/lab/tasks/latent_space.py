@@ -14,19 +14,19 @@ from faceswap.autoencoder.interface import Autoencoder
 from faceswap.errors import InputError
 from faceswap.events import Notice
 from faceswap.faces.crops import FaceRecord
-from faceswap.lab.framework.data import split
+from faceswap.lab.framework.data import split_data
 from faceswap.lab.framework.expressions import (
     ATTRIBUTES,
-    ExpressionMeter,
-    apart_from_pose,
-    expression,
-    known_faces,
+    ExpressionMeasurer,
+    expression_attributes,
+    read_face_records,
+    without_pose,
 )
 from faceswap.lab.framework.figure import curves, sheet
-from faceswap.lab.framework.run import Run, Settings, finish, notices
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices
 from faceswap.lab.tasks.bottleneck import encoded
 from faceswap.lab.tasks.captions import Captions
-from faceswap.lab.tasks.generation import VAE_STEPS, vary, yardstick
+from faceswap.lab.tasks.generation import VAE_STEPS, sample_quality, train_vae
 
 STEPS = 11
 
@@ -65,13 +65,13 @@ def edited(model: Autoencoder, x: Tensor, vector: Tensor, slider: float) -> Tens
     return model.decode(model.encode(x) + slider * vector)
 
 
-def interpolate(settings: Settings) -> Run:
+def interpolate(settings: TaskSettings) -> TaskFunction:
     """Between two pictures through the codes, straight and on a circle, against cross-fading."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
-    yard = yield from yardstick(settings, parts)
-    model = yield from vary(settings, parts, settings.code or 20, "vae", VAE_STEPS)
+    parts = split_data(pictures, settings.seed)
+    yard = yield from sample_quality(settings, parts)
+    model = yield from train_vae(settings, parts, settings.code or 20, "vae", VAE_STEPS)
     x = parts.test.floats().to(settings.device)
     half = len(x) // 2
     if not half:
@@ -120,16 +120,16 @@ class Attribute:
     measure: Callable[[Tensor], Tensor]
 
 
-def attributes(settings: Settings) -> Run:
+def attributes(settings: TaskSettings) -> TaskFunction:
     """Edit along attribute vectors: thickness and slant of strokes, smile, mouth, eyes and turn
     of a faceset's faces, measured before and after; and from one class of a folder to another."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
-    faces = known_faces(parts.training.files)
+    parts = split_data(pictures, settings.seed)
+    faces = read_face_records(parts.training.files)
     # Light and turn are learnt first; a mouth is a few pixels, and takes as long again.
     steps = VAE_STEPS * (2 if faces else 1)
-    model = yield from vary(settings, parts, settings.code or 20, "vae", steps)
+    model = yield from train_vae(settings, parts, settings.code or 20, "vae", steps)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     codes = encoded(model, training)
     limit = 1.5 if settings.strength is None else settings.strength
@@ -137,7 +137,7 @@ def attributes(settings: Settings) -> Run:
     figures, rows, said = dict[str, Any](), list[tuple[str, Tensor]](), []
     if faces:
         x = x[:_MEASURED]
-        found = _of_faces(faces, known_faces(parts.test.files[:_MEASURED]), pictures.shape[2])
+        found = _of_faces(faces, read_face_records(parts.test.files[:_MEASURED]), pictures.shape[2])
     else:
         found = _of_pictures(training)
     for one in found:
@@ -203,9 +203,9 @@ def _of_faces(
     training: Sequence[tuple[int, FaceRecord]], test: Sequence[tuple[int, FaceRecord]], size: int
 ) -> list[Attribute]:
     """What faces do, by the records of their crops."""
-    meter = ExpressionMeter(test, size)
-    own = np.stack([expression(face.points, face.pose) for _, face in training])
-    values = torch.from_numpy(apart_from_pose(own))
+    meter = ExpressionMeasurer(test, size)
+    own = np.stack([expression_attributes(face.points, face.pose) for _, face in training])
+    values = torch.from_numpy(without_pose(own))
     return [
         Attribute(name, values[:, place], partial(meter.measure, place=place))
         for place, name in enumerate(ATTRIBUTES)

@@ -19,26 +19,32 @@ from faceswap.autoencoder.regularisation import (
     sparse_kl,
     sparse_l1,
 )
-from faceswap.lab.framework.data import split
+from faceswap.lab.framework.data import split_data
 from faceswap.lab.framework.figure import sheet
-from faceswap.lab.framework.run import Run, Settings, finish, notices, train
-from faceswap.lab.framework.training_task import LabBatch, LabTask, Repeat, Spoil, as_it_is
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices, train
+from faceswap.lab.framework.training_task import (
+    Corrupt,
+    LabBatch,
+    PictureTask,
+    ReconstructionLoss,
+    no_corruption,
+)
 
 Penalty = Callable[[Autoencoder, LabBatch, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Restraint:
+class Regulariser:
     """What is added to the loss, and what spoils the pictures; deep: of the deep encoder; dice:
     how many random numbers a picture needs for it."""
 
     penalty: Penalty | None = None
-    spoil: Spoil = as_it_is
+    spoil: Corrupt = no_corruption
     deep: bool = False
     dice: int = 0
 
 
-def restraints(strength: float, deep_code: int) -> dict[str, Restraint]:
+def regularisers(strength: float, deep_code: int) -> dict[str, Regulariser]:
     """Kinds of restraint; strength multiplies the usual weight of each. deep_code: length of the
     deep encoder's code."""
 
@@ -56,28 +62,28 @@ def restraints(strength: float, deep_code: int) -> dict[str, Restraint]:
 
     def estimated(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
         # The dice are the batch's, so that a run that was stopped goes on exactly.
-        return strength * 1e-4 * contractive_estimate(model.encode, batch.inputs, batch.dice[None])
+        return strength * 1e-4 * contractive_estimate(model.encode, batch.inputs, batch.noise[None])
 
     def noisy(x: Tensor, g: torch.Generator) -> Tensor:
         return gaussian(x, min(1.0, 0.3 * strength), g)
 
     return {
-        "none": Restraint(),
-        "sparse, L1": Restraint(l1),
-        "sparse, KL": Restraint(kl),
-        "contractive": Restraint(contractive),
-        "denoising": Restraint(spoil=noisy),
-        "deep": Restraint(deep=True),
-        "deep, contractive": Restraint(estimated, deep=True, dice=deep_code),
+        "none": Regulariser(),
+        "sparse, L1": Regulariser(l1),
+        "sparse, KL": Regulariser(kl),
+        "contractive": Regulariser(contractive),
+        "denoising": Regulariser(spoil=noisy),
+        "deep": Regulariser(deep=True),
+        "deep, contractive": Regulariser(estimated, deep=True, dice=deep_code),
     }
 
 
-def restraint(settings: Settings) -> Run:
+def compare_regularisers(settings: TaskSettings) -> TaskFunction:
     """One overcomplete sigmoid layer under each restraint, and a deep encoder without one and
     under Hutchinson's estimate of the contractive one; strength multiplies their weights."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     channels, height, width = pictures.shape
     size: dict[str, Any] = {"channels": channels, "size": width, "height": height}
     one = DenseConfig(**size, widths=(settings.code or 256,), code_active="sigmoid")
@@ -86,11 +92,11 @@ def restraint(settings: Settings) -> Run:
     x = parts.test.floats().to(settings.device)
     rows, figures = [("pictures", x[:12])], dict[str, Any]()
     strength = 1.0 if settings.strength is None else settings.strength
-    for name, kind in restraints(strength, deep.widths[-1]).items():
-        task = LabTask(
+    for name, kind in regularisers(strength, deep.widths[-1]).items():
+        task = PictureTask(
             parts.training,
             parts.validation,
-            Repeat(penalty=kind.penalty),
+            ReconstructionLoss(penalty=kind.penalty),
             settings.device,
             kind.spoil,
             dice=kind.dice,
@@ -99,7 +105,7 @@ def restraint(settings: Settings) -> Run:
         config = deep if kind.deep else one
         model = yield from train(task, config, settings, folder, 2500, strength=strength)
         assert isinstance(model, DenseAutoencoder)
-        figures[name] = measured(model, x, settings.seed)
+        figures[name] = measure_regularity(model, x, settings.seed)
         with torch.no_grad():
             rows.append((f"{name}: MSE {figures[name]['test MSE']:.4f}", model(x[:12])))
         weight = model.encoders[0].weight
@@ -121,7 +127,7 @@ def restraint(settings: Settings) -> Run:
     return (yield from finish(settings, "restraint", [sheet(rows, 52)], figures, sentence))
 
 
-def measured(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]:
+def measure_regularity(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]:
     """slope: how far the code moves for a small step of the input, taken in all directions
     together, the root of ‖J‖²; spread: how far codes are from their mean, as a measure of it."""
     generator = torch.Generator(x.device).manual_seed(seed)

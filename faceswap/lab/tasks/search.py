@@ -11,11 +11,18 @@ from torch.nn import functional
 from faceswap.autoencoder.interface import Autoencoder
 from faceswap.autoencoder.losses import mse
 from faceswap.events import Event
-from faceswap.lab.framework.data import Pictures, Split, load_query, split
+from faceswap.lab.framework.data import PictureSet, Split, load_query, split_data
 from faceswap.lab.framework.figure import sheet
 from faceswap.lab.framework.models import body_for
-from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.framework.training_task import Jitter, LabTask, Repeat
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    finish,
+    notices,
+    scaled_steps,
+    train,
+)
+from faceswap.lab.framework.training_task import Jitter, PictureTask, ReconstructionLoss
 from faceswap.lab.tasks.bottleneck import encoded
 
 BENT = Jitter(rotation=20, scale=0.2, shift=0.08, warp=0.2)
@@ -23,13 +30,13 @@ BENT = Jitter(rotation=20, scale=0.2, shift=0.08, warp=0.2)
 
 
 @dataclass(frozen=True)
-class Index:
+class CodeIndex:
     """Codes (N, K) of all pictures, of length 1 each."""
 
     codes: Tensor
 
     @classmethod
-    def of(cls, codes: Tensor) -> "Index":
+    def of(cls, codes: Tensor) -> "CodeIndex":
         """An index of codes (N, K)."""
         return cls(functional.normalize(codes, dim=1))
 
@@ -44,8 +51,8 @@ def precision(labels: Tensor, asked: Tensor, found: Tensor) -> float:
     return float((labels[found] == asked[:, None]).float().mean())
 
 
-def learn_to_search(
-    settings: Settings, parts: Split, name: str, steps: int
+def train_search_encoder(
+    settings: TaskSettings, parts: Split, name: str, steps: int
 ) -> Generator[Event, None, Autoencoder]:
     """An autoencoder that sees pictures turned, moved and bent, and makes the straight ones.
 
@@ -55,27 +62,29 @@ def learn_to_search(
     config = body_for(parts.training.shape, settings.code or 64, 256)
     grey = parts.training.shape[0] == 1
     bent = BENT if grey else Jitter(rotation=10, scale=0.15, shift=0.08, warp=0.1)
-    task = LabTask(parts.training, parts.validation, Repeat(), settings.device, bent)
-    steps = fewer(steps, parts.training.shape)
+    task = PictureTask(
+        parts.training, parts.validation, ReconstructionLoss(), settings.device, bent
+    )
+    steps = scaled_steps(steps, parts.training.shape)
     model = yield from train(task, config, settings, name, steps)
     assert isinstance(model, Autoencoder)
     return model
 
 
-def retrieve(settings: Settings) -> Run:
+def retrieve(settings: TaskSettings) -> TaskFunction:
     """Index pictures by their codes; a second input is a picture, or a folder of them, to look for
     among all. Without one, those set aside are looked for among those learnt from."""
     pictures = settings.pictures()
     yield from notices(pictures)
-    parts = split(pictures, settings.seed)
+    parts = split_data(pictures, settings.seed)
     asked, indexed = parts.test, parts.training
     if len(settings.data) > 1:
         asked, indexed = load_query(settings.data[1], pictures.shape, settings.report), pictures
         yield from notices(asked)
     query = asked.floats().to(settings.device)
-    model = yield from learn_to_search(settings, parts, "retrieve", 4000)
+    model = yield from train_search_encoder(settings, parts, "retrieve", 4000)
     known = indexed.floats().to(settings.device)
-    index, raw = Index.of(encoded(model, known)), Index.of(known.flatten(1))
+    index, raw = CodeIndex.of(encoded(model, known)), CodeIndex.of(known.flatten(1))
     found = index.nearest(encoded(model, query), 10)
     pixels = raw.nearest(query.flatten(1), 10)
     shown = min(6, len(query))
@@ -108,7 +117,7 @@ def retrieve(settings: Settings) -> Run:
     return (yield from finish(settings, "retrieve", [sheet(rows)], figures, sentence, each))
 
 
-def _first(asked: Pictures, indexed: Pictures, found: Tensor, numbers: int) -> str:
+def _first(asked: PictureSet, indexed: PictureSet, found: Tensor, numbers: int) -> str:
     """What was found first, (Q, k) being the places of all."""
     if len(asked) == 1 and indexed.files:
         nearest = indexed.files[int(found[0, 0])]

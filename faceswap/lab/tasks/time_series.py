@@ -17,15 +17,15 @@ from faceswap.autoencoder.interface import Autoencoder
 from faceswap.autoencoder.lstm import LstmConfig
 from faceswap.errors import InputError
 from faceswap.events import Notice
-from faceswap.lab.framework.data import Pictures, split
+from faceswap.lab.framework.data import PictureSet, split_data
 from faceswap.lab.framework.figure import curves
-from faceswap.lab.framework.run import Run, Settings, finish, train
-from faceswap.lab.framework.training_task import LabTask, Repeat
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
+from faceswap.lab.framework.training_task import PictureTask, ReconstructionLoss
 from faceswap.lab.tasks.anomaly import threshold
 from faceswap.lab.tasks.bottleneck import decoded, encoded
 
 
-def series(settings: Settings) -> Run:
+def time_series(settings: TaskSettings) -> TaskFunction:
     """Find what is wrong in a series of readings, by an LSTM autoencoder over windows.
 
     The input is a CSV file of one row per time and one column per sensor, whose first half is
@@ -36,7 +36,7 @@ def series(settings: Settings) -> Run:
     if settings.data:
         given = read_series(settings.data[0])
         readings, names = given.values, given.names
-        kept = [not steady(column) for column in readings.T]
+        kept = [not is_monotonic(column) for column in readings.T]
         if not any(kept):
             raise InputError(f"{settings.data[0]} has times only: no column goes up and down.")
         if not all(kept):
@@ -54,12 +54,12 @@ def series(settings: Settings) -> Run:
     mean, spread = readings[:half].mean(0), readings[:half].std(0) + 1e-9
     level = np.clip((readings - mean) / spread * 0.15 + 0.5, 0, 1)
     windows = np.lib.stride_tricks.sliding_window_view(level, length, axis=0).transpose(0, 2, 1)
-    quiet = Pictures(_bytes(windows[: half - length]), film=True)
-    parts = split(quiet, settings.seed)
+    quiet = PictureSet(_bytes(windows[: half - length]), film=True)
+    parts = split_data(quiet, settings.seed)
     config = LstmConfig(
-        height=length, size=readings.shape[1], hidden=64, numbers=settings.code or 8
+        height=length, size=readings.shape[1], hidden=64, latent_dim=settings.code or 8
     )
-    task = LabTask(parts.training, parts.validation, Repeat(), settings.device)
+    task = PictureTask(parts.training, parts.validation, ReconstructionLoss(), settings.device)
     model = yield from train(task, config, settings, "series", 2500)
     assert isinstance(model, Autoencoder)
     x = torch.from_numpy(np.ascontiguousarray(windows)).float()[:, None].to(settings.device)
@@ -68,7 +68,7 @@ def series(settings: Settings) -> Run:
     limit = threshold(odd[: half - length], 0.995)
     alarms = np.flatnonzero(odd[half:] > limit) + half
     shown = {name: _curve(level[half:, n], half) for n, name in enumerate(names)}
-    bands = [] if faults is None else stretches(faults)
+    bands = [] if faults is None else marked_spans(faults)
     told = {"error": _curve(odd[half:], half), "limit": [(float(half), limit)]}
     shaded = "; faults are shaded" if bands else ""
     title = f"The second half, scaled{shaded}"
@@ -100,7 +100,7 @@ def _curve(values: NDArray[np.float64], start: int) -> list[tuple[float, float]]
     return [(float(start + i), float(values[i])) for i in range(0, len(values), step)]
 
 
-def stretches(marked: NDArray[np.bool_]) -> list[tuple[float, float]]:
+def marked_spans(marked: NDArray[np.bool_]) -> list[tuple[float, float]]:
     """First and last place of each unbroken stretch of what is ``marked`` (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
     return [(float(a), float(b - 1)) for a, b in edges.reshape(-1, 2)]
@@ -177,7 +177,7 @@ def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"sensor {n + 1}" for n in range(count))
 
 
-def steady(column: NDArray[np.float64]) -> bool:
+def is_monotonic(column: NDArray[np.float64]) -> bool:
     """Whether readings (T,) move in one direction only, in every quarter, as times and counters.
 
     What comes later then lies out of the range of all that came before, and is no fault.

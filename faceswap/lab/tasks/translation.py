@@ -9,17 +9,30 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from faceswap.autoencoder.losses import decibels, mse
+from faceswap.autoencoder.losses import mse, psnr_from_mse
 from faceswap.autoencoder.shared import SharedAutoencoder
 from faceswap.errors import InputError, OptionsError
 from faceswap.events import Notice
-from faceswap.lab.framework.data import Pictures, fingerprint, load, split, split_places
+from faceswap.lab.framework.data import (
+    PictureSet,
+    fingerprint,
+    load_pictures,
+    split_data,
+    split_places,
+)
 from faceswap.lab.framework.figure import sheet, write_png
 from faceswap.lab.framework.models import TranslatingConfig, fitting
-from faceswap.lab.framework.run import Run, Settings, fewer, finish, notices, train
-from faceswap.lab.framework.training_task import Jitter, Losses, relit
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    finish,
+    notices,
+    scaled_steps,
+    train,
+)
+from faceswap.lab.framework.training_task import Jitter, Losses, random_relighting
 from faceswap.lab.tasks.bottleneck import jitter_for
-from faceswap.training.dataset import ImageSet
+from faceswap.training.dataset import ImageDataset
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,7 @@ class PairBatch:
     inputs: dict[str, Tensor]
     targets: dict[str, Tensor]
 
-    def part(self, index: int, count: int) -> "PairBatch":
+    def micro_batch(self, index: int, count: int) -> "PairBatch":
         """The ``index``-th of ``count`` equal portions."""
         n = len(self.targets["a"])
         mine = slice(index * n // count, (index + 1) * n // count)
@@ -39,14 +52,19 @@ class PairBatch:
         )
 
 
-class TranslatingTask:
+class TranslationTask:
     """Each kind learns to undo distortions of its own pictures; a training.loop.Task.
 
     Light is changed by chance in what the encoder sees, so that it does not pass it on.
     """
 
     def __init__(
-        self, a: Pictures, b: Pictures, held_out: Pictures, jitter: Jitter, device: torch.device
+        self,
+        a: PictureSet,
+        b: PictureSet,
+        held_out: PictureSet,
+        jitter: Jitter,
+        device: torch.device,
     ) -> None:
         self.fingerprint = fingerprint(a.images, b.images)
         self._sets = {"a": a.image_set().to(device), "b": b.image_set().to(device)}
@@ -60,7 +78,7 @@ class TranslatingTask:
         for name, pictures in self._sets.items():
             x = self._jitter(_drawn(pictures, count, generator), generator)
             targets[name] = x
-            inputs[name] = relit(x, generator, negative=self._negative)
+            inputs[name] = random_relighting(x, generator, negative=self._negative)
         return PairBatch(inputs, targets)
 
     def losses(self, model: nn.Module, batch: PairBatch) -> Losses:
@@ -86,18 +104,18 @@ class TranslatingTask:
         write_png(path, sheet([*rows, ("as B", model.translate(x, "b")[0])]))
 
 
-def _drawn(pictures: ImageSet, count: int, generator: Generator) -> Tensor:
+def _drawn(pictures: ImageDataset, count: int, generator: Generator) -> Tensor:
     places = torch.randint(len(pictures), (count,), generator=generator, device=generator.device)
     return pictures.pictures[places].float() / 255
 
 
-def _opposite(a: Pictures, b: Pictures) -> bool:
+def _opposite(a: PictureSet, b: PictureSet) -> bool:
     """Whether what is bright in one kind is dark in the other, going by their mean pictures."""
     mean_a, mean_b = (p.floats().mean(0).flatten() for p in (a, b))
     return float(torch.corrcoef(torch.stack([mean_a, mean_b]))[0, 1]) < 0
 
 
-def translate(settings: Settings) -> Run:
+def translate(settings: TaskSettings) -> TaskFunction:
     """Pictures of folder A as if they were of folder B; without folders, night → day of digits.
 
     A third folder may hold the truth: what A's pictures look like as B, under their names.
@@ -108,21 +126,21 @@ def translate(settings: Settings) -> Run:
     widths = (32, 64) if size <= 32 else (24, 48, 96)
     if size % 2 ** len(widths):
         raise OptionsError(f"--size must be a multiple of {2 ** len(widths)} here; {size} is not.")
-    truth: Pictures | None = None
+    truth: PictureSet | None = None
     if settings.data:
-        a = load(settings.data[0], size, 3, report=settings.report)
-        b = load(settings.data[1], size, 3, report=settings.report)
+        a = load_pictures(settings.data[0], size, 3, report=settings.report)
+        b = load_pictures(settings.data[1], size, 3, report=settings.report)
         yield from notices(a, b)
         if len(settings.data) > 2:
-            truth = load(settings.data[2], size, 3, report=settings.report)
+            truth = load_pictures(settings.data[2], size, 3, report=settings.report)
             yield from notices(truth)
     else:
-        a, b, truth = night_and_day(load(None, size, 3), settings.seed)
-    parts = split(a, settings.seed)
+        a, b, truth = night_and_day(load_pictures(None, size, 3), settings.seed)
+    parts = split_data(a, settings.seed)
     pairs: list[tuple[int, int]] = []
     if truth is not None:
         tested = split_places(len(a), settings.seed, film=a.film)[2].tolist()
-        known = partners(a, truth)
+        known = matched_truth(a, truth)
         pairs = [(n, known[place]) for n, place in enumerate(tested) if place in known]
         if not pairs:
             raise InputError("None of A's pictures to be measured on has a truth of its name.")
@@ -131,9 +149,9 @@ def translate(settings: Settings) -> Run:
     config = TranslatingConfig(
         channels=3, size=size, numbers=fitting(settings.code or 64, a.shape), widths=widths
     )
-    jitter = jitter_for(Pictures(a.images[:1, :1])) if not settings.data else _MILD
-    task = TranslatingTask(parts.training, b, parts.validation, jitter, settings.device)
-    steps = fewer(3000, a.shape)
+    jitter = jitter_for(PictureSet(a.images[:1, :1])) if not settings.data else _MILD
+    task = TranslationTask(parts.training, b, parts.validation, jitter, settings.device)
+    steps = scaled_steps(3000, a.shape)
     model = yield from train(task, config, settings, "translate", steps, batch=32, precision=None)
     assert isinstance(model, SharedAutoencoder)
     x = parts.test.floats().to(settings.device)
@@ -159,7 +177,7 @@ def translate(settings: Settings) -> Run:
 _MILD = Jitter(rotation=6, scale=0.06, shift=0.04, warp=0.06)
 
 
-def partners(a: Pictures, truth: Pictures) -> dict[int, int]:
+def matched_truth(a: PictureSet, truth: PictureSet) -> dict[int, int]:
     """The place in ``truth`` of what each picture of ``a`` ought to become, by its place there.
 
     Files go by their names without the ending, as one that can't be read is missing on its side
@@ -190,12 +208,12 @@ def _names(files: Sequence[Path]) -> list[str]:
     return [f"{file.parent.name}/{file.stem}" if several else file.stem for file in files]
 
 
-def scores(made: Tensor, a: Tensor, truth: Tensor, b: Pictures) -> dict[str, float]:
+def scores(made: Tensor, a: Tensor, truth: Tensor, b: PictureSet) -> dict[str, float]:
     """PSNR in dB over all pictures of the translation and of what can be had without one;
     (N, 3, S, S) each."""
 
     def psnr(x: Tensor) -> float:
-        return float(decibels(mse(x, truth)))
+        return float(psnr_from_mse(mse(x, truth)))
 
     mean_b, colour, spread_b = (t.to(a) for t in moments(b))
     centre, spread = a.mean((0, 2, 3), keepdim=True), a.std((0, 2, 3), keepdim=True)
@@ -208,7 +226,7 @@ def scores(made: Tensor, a: Tensor, truth: Tensor, b: Pictures) -> dict[str, flo
     }
 
 
-def moments(pictures: Pictures) -> tuple[Tensor, Tensor, Tensor]:
+def moments(pictures: PictureSet) -> tuple[Tensor, Tensor, Tensor]:
     """The mean picture (C, H, W), and of all values the mean and the standard deviation of each
     colour, (C, 1, 1)."""
     total = torch.zeros(pictures.shape, dtype=torch.float64)
@@ -223,7 +241,7 @@ def moments(pictures: Pictures) -> tuple[Tensor, Tensor, Tensor]:
     return mean.float(), colour.float(), spread.clamp(min=0).sqrt().float()
 
 
-def night_and_day(digits: Pictures, seed: int) -> tuple[Pictures, Pictures, Pictures]:
+def night_and_day(digits: PictureSet, seed: int) -> tuple[PictureSet, PictureSet, PictureSet]:
     """Light digits on a night sky, other dark ones on a day's, and the first ones by day."""
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed))
     half = len(order) // 2
@@ -231,7 +249,7 @@ def night_and_day(digits: Pictures, seed: int) -> tuple[Pictures, Pictures, Pict
     return _scene(first, night=True), _scene(second, night=False), _scene(first, night=False)
 
 
-def _scene(digits: Pictures, *, night: bool) -> Pictures:
+def _scene(digits: PictureSet, *, night: bool) -> PictureSet:
     """Digits (N, 3, S, S) as strokes before a sky."""
     ink = digits.floats()
     height = torch.linspace(0, 1, ink.shape[2]).view(1, 1, -1, 1)
@@ -242,4 +260,4 @@ def _scene(digits: Pictures, *, night: bool) -> Pictures:
     a, b, c = (torch.tensor(t).view(1, 3, 1, 1) for t in (low, high, stroke))
     sky = a + (b - a) * height
     scene = sky * (1 - ink) + c * ink
-    return Pictures((scene * 255).round().to(torch.uint8), digits.labels, digits.classes)
+    return PictureSet((scene * 255).round().to(torch.uint8), digits.labels, digits.classes)

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.crops import crop_bounds
-from faceswap.swap.compositing.sharpness import with_detail
+from faceswap.swap.compositing.sharpness import match_sharpness
 
 Frame = NDArray[np.uint8]
 Picture = NDArray[np.float32]
@@ -19,7 +19,7 @@ _PREFILTER = 1 / 3
 the result 0.6 is left, and of what would be seen as something else, an eighth."""
 
 
-def without_aliases(picture: Picture, shrink: float) -> Picture:
+def antialias(picture: Picture, shrink: float) -> Picture:
     """``picture`` (S, S) or (S, S, C) without what is too fine to be seen ``shrink`` times smaller.
 
     Sampled as it is, a picture that is larger than its place shows a random few of its pixels,
@@ -56,7 +56,7 @@ def paste(
     local[:, 2] += matrix[:, :2] @ (x0, y0)
     size = (x1 - x0, y1 - y0)
     shrink = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    face, mask = without_aliases(face, shrink), without_aliases(mask, shrink)
+    face, mask = antialias(face, shrink), antialias(mask, shrink)
     inverse = cv2.WARP_INVERSE_MAP
     warped = np.asarray(
         cv2.warpAffine(
@@ -70,6 +70,6 @@ def paste(
     region = frame[y0:y1, x0:x1]
     before = region.astype(np.float32) / np.float32(255)
     if sharpen > 0 or grain > 0:
-        warped = with_detail(warped, before, weight, 1 / max(1e-6, shrink), sharpen, grain)
+        warped = match_sharpness(warped, before, weight, 1 / max(1e-6, shrink), sharpen, grain)
     mixed = before + weight[..., None] * (warped - before)
     region[:] = np.clip(mixed * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)

@@ -47,7 +47,7 @@ def apply_shift(face: Picture, shift: ColorShift, strength: float = 1.0) -> Pict
     return np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0, 1)
 
 
-def light_field(
+def shading_difference(
     face: Picture, reference: Picture, mask: Weights, scale: float
 ) -> NDArray[np.float32]:
     """The smooth difference of light, reference − face, under the mask: (S, S, 3).

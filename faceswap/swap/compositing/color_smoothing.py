@@ -22,7 +22,7 @@ import numpy as np
 from faceswap.swap.compositing.color import ColorShift
 
 if TYPE_CHECKING:
-    from faceswap.swap.compositing.swapper import Placed
+    from faceswap.swap.compositing.swapper import AlignedFace
 
 ANCHOR_EVERY = 4
 """On three real clips the average is then 0.1 off in Lab in the mean and 0.5 at most from what it
@@ -34,7 +34,7 @@ _REST = 0.02
 """What frames before the reach would count for: on real clips 0.07 in Lab at most."""
 
 
-def reach(steady: float) -> int:
+def window_frames(steady: float) -> int:
     """How many frames before a frame the average over time takes in: 38 for 0.9.
 
     steady: what the average of a frame before counts for in that of the next, 0 to below 1.
@@ -43,14 +43,16 @@ def reach(steady: float) -> int:
 
 
 def anchors_before(
-    places: Mapping[int, Sequence["Placed"]], frame: int, steady: float
-) -> dict[int, list["Placed"]]:
+    places: Mapping[int, Sequence["AlignedFace"]], frame: int, steady: float
+) -> dict[int, list["AlignedFace"]]:
     """By frame, the faces whose tones count for those in ``frame``, which is not among them.
 
     places: the faces of every frame that has some.
     """
-    begin = {face.track: max(face.shot, frame - reach(steady)) for face in places.get(frame, ())}
-    found: dict[int, list[Placed]] = {}
+    begin = {
+        face.track: max(face.shot, frame - window_frames(steady)) for face in places.get(frame, ())
+    }
+    found: dict[int, list[AlignedFace]] = {}
     for number in range(min(begin.values(), default=frame), frame):
         faces = [
             face
@@ -62,33 +64,33 @@ def anchors_before(
     return found
 
 
-class Tones:
+class ColorHistory:
     """The shifts of the anchors that were seen, by shot and track."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], dict[int, ColorShift]] = {}
 
-    def knows(self, face: "Placed") -> bool:
+    def has_shift(self, face: "AlignedFace") -> bool:
         """Whether the shift of ``face``, an anchor, was added."""
         return face.frame in self._known.get((face.shot, face.track), {})
 
-    def add(self, face: "Placed", shift: ColorShift) -> None:
+    def add(self, face: "AlignedFace", shift: ColorShift) -> None:
         """Remember the shift of a face; does nothing where it is no anchor."""
         if face.anchor:
             self._known.setdefault((face.shot, face.track), {})[face.frame] = shift
 
-    def calm(self, face: "Placed", shift: ColorShift, steady: float) -> ColorShift:
+    def smoothed_shift(self, face: "AlignedFace", shift: ColorShift, steady: float) -> ColorShift:
         """``shift``, which was found for ``face``, averaged with those of its anchors before.
 
         They must have been added: those of ``anchors_before``; others do not count.
         """
-        begin = face.frame - reach(steady)
+        begin = face.frame - window_frames(steady)
         known = self._known.get((face.shot, face.track), {})
         points = {n: known[n] for n in sorted(known) if begin <= n < face.frame}
         points[face.frame] = shift
-        return averaged(points, steady)
+        return exponential_average(points, steady)
 
-    def forget(self, before: int) -> None:
+    def drop_before(self, before: int) -> None:
         """Forget the anchors of frames before ``before``."""
         for key, known in list(self._known.items()):
             left = {number: shift for number, shift in known.items() if number >= before}
@@ -98,7 +100,7 @@ class Tones:
                 del self._known[key]
 
 
-def averaged(points: Mapping[int, ColorShift], steady: float) -> ColorShift:
+def exponential_average(points: Mapping[int, ColorShift], steady: float) -> ColorShift:
     """The exponential average, at the last of some frames, of shifts known at these frames.
 
     points: by frame, in order, at least one. In between shifts change evenly; before the first

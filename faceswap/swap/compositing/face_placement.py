@@ -4,17 +4,21 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from faceswap.background import Reports, unheard
+from faceswap.background import ReportProgress, no_report
 from faceswap.faces.align import Matrix, crop_matrix, face_similarity
 from faceswap.faces.index import FaceIndex, FaceRow
 from faceswap.faces.smoothing import smooth
 from faceswap.swap.compositing.color_smoothing import ANCHOR_EVERY
-from faceswap.swap.compositing.swapper import Placed
+from faceswap.swap.compositing.swapper import AlignedFace
 
 
-def placed_faces(
-    index: FaceIndex, side: str, resolution: int, strength: float, report: Reports = unheard
-) -> tuple[dict[int, list[Placed]], set[int]]:
+def place_faces(
+    index: FaceIndex,
+    side: str,
+    resolution: int,
+    strength: float,
+    report: ReportProgress = no_report,
+) -> tuple[dict[int, list[AlignedFace]], set[int]]:
     """The faces of every frame that has some, placed for a model, and the frames after a cut.
 
     resolution: side of the model's crops. strength: how far the place of a face is smoothed
@@ -28,16 +32,16 @@ def placed_faces(
         report(done, total)
         tracks[face.track].append(face)
         done += 1
-    placed: dict[int, list[Placed]] = defaultdict(list)
+    placed: dict[int, list[AlignedFace]] = defaultdict(list)
     shots = [0, *sorted(cuts)]
     for faces in tracks.values():
-        for stretch in unbroken(faces, cuts):
+        for stretch in split_into_shots(faces, cuts):
             calm = smooth(_similarities(stretch, report, done, total), strength)
             done += len(stretch)
             shot = shots[bisect(shots, stretch[0].frame) - 1]
             for number, (face, similarity) in enumerate(zip(stretch, calm, strict=True)):
                 placed[face.frame].append(
-                    Placed(
+                    AlignedFace(
                         face.track,
                         face.points,
                         face.forehead,
@@ -51,14 +55,14 @@ def placed_faces(
 
 
 def _similarities(
-    faces: Iterable[FaceRow], report: Reports, done: int, total: int
+    faces: Iterable[FaceRow], report: ReportProgress, done: int, total: int
 ) -> Iterator[Matrix]:
     for number, face in enumerate(faces, done):
         report(number, total)
         yield face_similarity(face.points)
 
 
-def unbroken(faces: Iterable[FaceRow], cuts: set[int]) -> Iterator[list[FaceRow]]:
+def split_into_shots(faces: Iterable[FaceRow], cuts: set[int]) -> Iterator[list[FaceRow]]:
     """The faces of one track in stretches without a missing frame or a cut."""
     stretch: list[FaceRow] = []
     for face in faces:

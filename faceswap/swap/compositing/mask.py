@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.faces.face_regions import chin_mask, face_mask, features_mask
+from faceswap.faces.face_regions import chin_mask, face_mask, inner_face_mask
 from faceswap.swap.compositing.blend import Points, Weights
 
 Region = NDArray[np.uint8]
@@ -14,7 +14,7 @@ Region = NDArray[np.uint8]
 _FINE = 2  # at twice the size, a distance is right to a quarter of a pixel
 
 
-def drawn_region(points: Points, forehead: Points, side: int) -> Region:
+def landmark_region(points: Points, forehead: Points, side: int) -> Region:
     """The face inside its landmarks, (68, 2) and (13, 2) in pixels of a crop of ``side``."""
     size = (side * _FINE, side * _FINE)
     return (face_mask(_fine(points), _fine(forehead), size) > 127).astype(np.uint8)
@@ -23,7 +23,7 @@ def drawn_region(points: Points, forehead: Points, side: int) -> Region:
 def feature_region(points: Points, side: int) -> Region:
     """What lies between brows and mouth, both included, of points (68, 2) in the crop's pixels."""
     size = (side * _FINE, side * _FINE)
-    return (features_mask(_fine(points), size) > 127).astype(np.uint8)
+    return (inner_face_mask(_fine(points), size) > 127).astype(np.uint8)
 
 
 def chin_region(points: Points, side: int) -> Region:
@@ -36,7 +36,7 @@ def _fine(points: Points) -> Points:
     return np.asarray((points + np.float32(0.5)) * _FINE - np.float32(0.5), np.float32)
 
 
-def learned_region(mask: Weights, limit: Region, reach: float) -> Region:
+def learned_mask_region(mask: Weights, limit: Region, reach: float) -> Region:
     """The face inside a mask (S, S) that a model made, where it is near the region ``limit``.
 
     reach: how far beyond ``limit`` it may go, as a share of that region's width.

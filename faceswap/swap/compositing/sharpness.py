@@ -18,7 +18,7 @@ _MOST = 4.0  # beyond this, mistakes of the network are raised rather than detai
 _EDGE = 5.0 / 255  # texture of skin and grain is below, edges of features are above
 
 
-def with_detail(
+def match_sharpness(
     face: Picture, region: Picture, mask: Weights, scale: float, sharpen: float, grain: float
 ) -> Picture:
     """``face`` with the sharpness of the ``region`` it goes into; both RGB (H, W, 3) in [0, 1].

@@ -10,24 +10,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceswap.faces.crops import cut_out
+from faceswap.faces.crops import warp_crop
 from faceswap.swap.compositing.blend import paste
-from faceswap.swap.compositing.color import ColorShift, apply_shift, color_shift, light_field
-from faceswap.swap.compositing.color_smoothing import Tones, reach
+from faceswap.swap.compositing.color import ColorShift, apply_shift, color_shift, shading_difference
+from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
     Region,
     chin_region,
-    drawn_region,
     feature_region,
-    learned_region,
+    landmark_region,
+    learned_mask_region,
     soft_mask,
 )
-from faceswap.swap.compositing.options import Look
+from faceswap.swap.compositing.options import BlendOptions
 
 Frame = NDArray[np.uint8]
 
 _REACH = 0.15  # how far B's outline may lie beyond A's, as a share of A's face's width
-_BY_DEFAULT = (Look().grow, Look().feather)  # well inside the outline: where tones are found
+_BY_DEFAULT = (
+    BlendOptions().mask_dilate,
+    BlendOptions().mask_blur,
+)  # well inside the outline: where tones are found
 
 
 class FaceModel(Protocol):
@@ -42,7 +45,7 @@ class FaceModel(Protocol):
 
 
 @dataclass(frozen=True)
-class Placed:
+class AlignedFace:
     """A face to be swapped: where it is in its frame.
 
     track: which of the footage's faces it is. points (68, 2), forehead (13, 2): landmarks in
@@ -61,7 +64,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Made:
+class SwappedFaces:
     """What the network made of some faces, in their order.
 
     faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: what of each is face. masks: its
@@ -84,10 +87,14 @@ class Swapper:
     """
 
     def __init__(
-        self, model: FaceModel, device: torch.device, look: Look, tones: Tones | None = None
+        self,
+        model: FaceModel,
+        device: torch.device,
+        look: BlendOptions,
+        tones: ColorHistory | None = None,
     ) -> None:
         self._model, self._device, self._look = model, device, look
-        self._tones = Tones() if tones is None else tones
+        self._tones = ColorHistory() if tones is None else tones
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
 
     def __enter__(self) -> "Swapper":
@@ -96,7 +103,7 @@ class Swapper:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def swap(self, frames: Sequence[Frame], faces: Sequence[Sequence[Placed]]) -> list[Frame]:
+    def swap(self, frames: Sequence[Frame], faces: Sequence[Sequence[AlignedFace]]) -> list[Frame]:
         """New frames in which each of ``faces`` is swapped; frames without one are passed on.
 
         frames: uint8 RGB (H, W, 3); faces: for each frame, the faces to swap in it.
@@ -110,13 +117,15 @@ class Swapper:
         ]
         look = self._look
         shifts = [
-            self._tones.calm(face, own, look.steady)
+            self._tones.smoothed_shift(face, own, look.color_smoothing)
             for (_, face), own in zip(work, made.shifts, strict=True)
         ]
         weights = made.masks
-        if (look.grow, look.feather) != _BY_DEFAULT:
+        if (look.mask_dilate, look.mask_blur) != _BY_DEFAULT:
             weights = list(
-                self._pool.map(lambda r: soft_mask(r, look.grow, look.feather), made.regions)
+                self._pool.map(
+                    lambda r: soft_mask(r, look.mask_dilate, look.mask_blur), made.regions
+                )
             )
 
         def finish(frame: int) -> None:
@@ -136,19 +145,23 @@ class Swapper:
         list(self._pool.map(finish, sorted({i for i, _ in work})))
         return result
 
-    def learn(self, frames: Sequence[Frame], faces: Sequence[Sequence[Placed]]) -> None:
+    def measure_colors(
+        self, frames: Sequence[Frame], faces: Sequence[Sequence[AlignedFace]]
+    ) -> None:
         """Find the tones of faces, as ``swap`` does, without swapping them."""
         work = [(i, face) for i, found in enumerate(faces) for face in found]
         if work:
             self._make(frames, work)
 
-    def forget(self, before: int) -> None:
+    def drop_history(self, before: int) -> None:
         """Forget the tones that don't count any more for the frames from ``before`` on."""
-        self._tones.forget(before - reach(self._look.steady))
+        self._tones.drop_before(before - window_frames(self._look.color_smoothing))
 
-    def _make(self, frames: Sequence[Frame], work: Sequence[tuple[int, Placed]]) -> Made:
+    def _make(
+        self, frames: Sequence[Frame], work: Sequence[tuple[int, AlignedFace]]
+    ) -> SwappedFaces:
         side = self._model.resolution
-        crops = list(self._pool.map(lambda w: cut_out(frames[w[0]], w[1].matrix, side), work))
+        crops = list(self._pool.map(lambda w: warp_crop(frames[w[0]], w[1].matrix, side), work))
         originals = np.stack(crops).astype(np.float32) / np.float32(255)
         faces, learned = self._infer(originals)
 
@@ -161,7 +174,7 @@ class Swapper:
         shifts = list(self._pool.map(color_shift, faces, originals, masks))
         for (_, face), shift in zip(work, shifts, strict=True):
             self._tones.add(face, shift)
-        return Made(faces, originals, regions, masks, shifts)
+        return SwappedFaces(faces, originals, regions, masks, shifts)
 
     @torch.inference_mode()
     def _infer(
@@ -177,15 +190,15 @@ class Swapper:
             masks = masks[: len(crops), 0].float().clamp(0, 1).cpu()
         return pictures.cpu().numpy(), None if masks is None else masks.numpy()
 
-    def _region(self, face: Placed, learned: NDArray[np.float32] | None) -> Region:
+    def _region(self, face: AlignedFace, learned: NDArray[np.float32] | None) -> Region:
         linear, shift = face.matrix[:, :2], face.matrix[:, 2]
         points = (face.points @ linear.T + shift).astype(np.float32)
         forehead = (face.forehead @ linear.T + shift).astype(np.float32)
-        region = drawn_region(points, forehead, self._model.resolution)
-        if self._look.outline == "b" and learned is not None:
+        region = landmark_region(points, forehead, self._model.resolution)
+        if self._look.mask_outline == "b" and learned is not None:
             # Whatever B's outline leaves free, A's own features and chin must not be seen.
             features = feature_region(points, self._model.resolution)
-            region = learned_region(learned, region, _REACH) | features
+            region = learned_mask_region(learned, region, _REACH) | features
             region |= chin_region(points, self._model.resolution)
         return region
 
@@ -197,9 +210,9 @@ class Swapper:
         shift: ColorShift,
     ) -> NDArray[np.float32]:
         look = self._look
-        if look.color > 0:
-            face = apply_shift(face, shift, look.color)
-        if look.light > 0:
-            field = light_field(face, reference, mask, scale=0.15)
-            face = np.clip(face + np.float32(look.light) * field, 0, 1)
+        if look.color_transfer > 0:
+            face = apply_shift(face, shift, look.color_transfer)
+        if look.shading_transfer > 0:
+            field = shading_difference(face, reference, mask, scale=0.15)
+            face = np.clip(face + np.float32(look.shading_transfer) * field, 0, 1)
         return face

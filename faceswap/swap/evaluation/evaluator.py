@@ -19,7 +19,7 @@ from faceswap.faces.landmarks import make_landmarker
 from faceswap.faces.tracking import Tracker
 from faceswap.swap.compositing.blend import paste
 from faceswap.swap.compositing.color import apply_shift, color_shift
-from faceswap.swap.compositing.mask import drawn_region, soft_mask
+from faceswap.swap.compositing.mask import landmark_region, soft_mask
 from faceswap.swap.evaluation.metrics import (
     SIGNALS,
     Curve,
@@ -44,7 +44,7 @@ _MEAN_SIZE = 256
 
 
 @dataclass(frozen=True)
-class Known:
+class GroundTruthPoints:
     """Exact points (68, 2) and forehead (13, 2) of one frame of the truth."""
 
     points: Points
@@ -52,7 +52,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Average:
+class AverageFace:
     """The mean of B's aligned faces, float32 RGB (S, S, 3) in [0, 1], and its mask (S, S)."""
 
     picture: NDArray[np.float32]
@@ -64,7 +64,7 @@ def new_tracker() -> Tracker:
     return Tracker(make_landmarker(), make_detector())
 
 
-def known_points(truth: Path) -> list[Known] | None:
+def read_ground_truth(truth: Path) -> list[GroundTruthPoints] | None:
     """The exact points that ``faceswap sample`` put beside ``truth``; None where it did not.
 
     Raises InputError when the file is there but damaged.
@@ -75,7 +75,7 @@ def known_points(truth: Path) -> list[Known] | None:
     try:
         frames = json.loads(path.read_text(encoding="utf-8"))["clips"]["a"]
         return [
-            Known(
+            GroundTruthPoints(
                 np.asarray(one["truth"]["points"], np.float32).reshape(68, 2),
                 np.asarray(one["truth"]["forehead"], np.float32).reshape(13, 2),
             )
@@ -85,7 +85,7 @@ def known_points(truth: Path) -> list[Known] | None:
         raise InputError(f"{path} is damaged; render the sample again or delete it.") from error
 
 
-def average_face(video: Path) -> Iterator[Average | None]:
+def average_face(video: Path) -> Iterator[AverageFace | None]:
     """None for each frame of B's ``video``, then, where a face was seen, its average."""
     tracker = new_tracker()
     total = np.zeros((_MEAN_SIZE, _MEAN_SIZE, 3))
@@ -101,11 +101,11 @@ def average_face(video: Path) -> Iterator[Average | None]:
             yield None
     if outlines:
         mean = np.mean(outlines, 0).astype(np.float32)
-        mask = soft_mask(drawn_region(mean[:68], mean[68:], _MEAN_SIZE), 0.03, 0.06)
-        yield Average((total / len(outlines) / 255).astype(np.float32), mask)
+        mask = soft_mask(landmark_region(mean[:68], mean[68:], _MEAN_SIZE), 0.03, 0.06)
+        yield AverageFace((total / len(outlines) / 255).astype(np.float32), mask)
 
 
-def with_average(frame: Picture, face: Face, average: Average) -> Picture:
+def paste_average_face(frame: Picture, face: Face, average: AverageFace) -> Picture:
     """``frame`` with the average face of B pasted over ``face``, matched in colour."""
     matrix = crop_matrix(face_similarity(face.points), _MEAN_SIZE)
     here = cv2.warpAffine(frame, matrix, (_MEAN_SIZE, _MEAN_SIZE)).astype(np.float32)
@@ -116,14 +116,14 @@ def with_average(frame: Picture, face: Face, average: Average) -> Picture:
 
 
 @dataclass
-class Yardstick:
+class SwapEvaluator:
     """Collects the measures of a swap; ``add`` takes the frames in order, ``result`` ends it.
 
     curves: one number per frame by name, NaN where nothing could be measured.
     """
 
-    known: list[Known] | None = None
-    average: Average | None = None
+    known: list[GroundTruthPoints] | None = None
+    average: AverageFace | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
     frames: int = 0
 
@@ -131,7 +131,7 @@ class Yardstick:
         self._trackers = {name: new_tracker() for name in ("a", "out", "truth")}
         self._recent: list[tuple[Picture, Picture, Mask]] = []
 
-    def add(self, a: Picture, out: Picture, truth: Picture | None = None) -> None:
+    def update(self, a: Picture, out: Picture, truth: Picture | None = None) -> None:
         """Measure the next frame: A's, the swap's and the truth's, all of one size."""
         row: dict[str, float] = {}
         face_a = self._face("a", a)
@@ -152,7 +152,7 @@ class Yardstick:
         """A curve as an array (frames,); all NaN where it was never measured."""
         return np.array(self.curves.get(name, [float("nan")] * self.frames))
 
-    def result(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         """The figures over all frames, by name; what could not be measured is left out."""
         values = {
             "frames": float(self.frames),
@@ -222,17 +222,17 @@ class Yardstick:
         self, a: Picture, out: Picture, truth: Picture, face: Face | None, other: Face | None
     ) -> dict[str, float]:
         seen = self._face("truth", truth)
-        exact: Known | None = None
+        exact: GroundTruthPoints | None = None
         if self.known is not None and self.frames < len(self.known):
             exact = self.known[self.frames]
         elif seen is not None:
-            exact = Known(seen.points, seen.forehead)
+            exact = GroundTruthPoints(seen.points, seen.forehead)
         if exact is None:
             return {}
         mask = face_mask(exact.points, exact.forehead, (truth.shape[0], truth.shape[1]))
         answers = {SWAP: out, UNCHANGED: a}
         if self.average is not None and face is not None:
-            answers[MEAN_FACE] = with_average(a, face, self.average)
+            answers[MEAN_FACE] = paste_average_face(a, face, self.average)
         row: dict[str, float] = {}
         for name, picture in answers.items():
             row[f"PSNR of {name}"] = psnr(picture, truth, mask)

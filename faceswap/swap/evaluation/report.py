@@ -31,7 +31,7 @@ _GOALS = {
 }
 
 
-def table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, bool]) -> str:
+def metrics_table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, bool]) -> str:
     """The figures as text for a terminal; ``✓`` where a goal is met."""
     stream = io.StringIO()
     console = Console(file=stream, width=88, no_color=True)
@@ -63,7 +63,7 @@ def table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, bool]) -
     return stream.getvalue().rstrip()
 
 
-def worst(curve: Curve, count: int, apart: int, *, lowest: bool) -> list[int]:
+def worst_frames(curve: Curve, count: int, apart: int, *, lowest: bool) -> list[int]:
     """The frames with the lowest (or highest) values, at least ``apart`` frames from each other."""
     order = np.argsort(curve if lowest else -curve)
     found: list[int] = []
@@ -75,7 +75,7 @@ def worst(curve: Curve, count: int, apart: int, *, lowest: bool) -> list[int]:
     return found
 
 
-def picture(
+def draw_report(
     title: str,
     text: str,
     plots: Sequence[tuple[str, Mapping[str, Curve]]],

@@ -21,12 +21,12 @@ from faceswap.autoencoder.networks import (
     DenseBottleneck,
     QuadDecoder,
 )
-from faceswap.autoencoder.shared import Route, SharedAutoencoder
-from faceswap.device_support import layout
+from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
+from faceswap.device_support import memory_format
 from faceswap.swap.model.loading import model_from
 from faceswap.swap.model.presets import Preset, SwapConfig
 from faceswap.training.checkpoint import read_checkpoint
-from faceswap.training.precision import half_precision
+from faceswap.training.precision import model_autocast
 
 
 class SwapModel(nn.Module):
@@ -80,8 +80,8 @@ class SwapModel(nn.Module):
 
         Gradients flow; ``swap`` is the same for conversion, without them.
         """
-        faces = faces.contiguous(memory_format=layout(faces.device))
-        with half_precision(self, faces.device):
+        faces = faces.contiguous(memory_format=memory_format(faces.device))
+        with model_autocast(self, faces.device):
             picture, mask = self.network.translate(faces, side)
         return picture.float(), None if mask is None else _sized(mask.float(), self.resolution)
 
@@ -132,7 +132,7 @@ def _two_decoders(
         encoder,
         {"both": inter},
         {"a": a, "b": b},
-        {"a": Route(("both",), "a"), "b": Route(("both",), "b")},
+        {"a": DecoderPath(("both",), "a"), "b": DecoderPath(("both",), "b")},
     )
 
 
@@ -188,7 +188,7 @@ def _liae(config: SwapConfig) -> SharedAutoencoder:
     # the shared one alone comes out as B.
     inters = {name: _saehd_inter(config, encoder, 2 * config.code) for name in ("ab", "a")}
     decoder = _saehd_decoder(config, 4 * config.code)
-    routes = {"a": Route(("a", "ab"), "both"), "b": Route(("ab", "ab"), "both")}
+    routes = {"a": DecoderPath(("a", "ab"), "both"), "b": DecoderPath(("ab", "ab"), "both")}
     return SharedAutoencoder(encoder, inters, {"both": decoder}, routes)
 
 

@@ -9,8 +9,8 @@ from pydantic import (
 from torch import Tensor, nn
 
 from faceswap.autoencoder.blocks import to_channels_last
-from faceswap.autoencoder.meta_init import unfilled
-from faceswap.device_support import moved
+from faceswap.autoencoder.meta_init import without_initialisation
+from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import KIND, FreezablePart, SwapConfig
@@ -39,17 +39,17 @@ def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Sw
     another kind of model.
     """
     config = config_from(checkpoint)
-    with unfilled():
+    with without_initialisation():
         model = SwapModel(config)
     known = model.state_dict()
-    weights = checkpoint.part("ema") or checkpoint.part("model")
+    weights = checkpoint.tensors_under("ema") or checkpoint.tensors_under("model")
     weights = {n: w.to(known[n].dtype) if n in known else w for n, w in weights.items()}
     try:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise _other_build(checkpoint) from error
     to_channels_last(model)
-    return moved(model, torch.device(device)).eval().requires_grad_(False)
+    return to_device(model, torch.device(device)).eval().requires_grad_(False)
 
 
 def newest_model(
@@ -71,13 +71,13 @@ def _other_build(checkpoint: Checkpoint) -> CheckpointError:
     )
 
 
-def reuse(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
+def load_matching_weights(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
     """Start ``model`` from another one's parts, where their shapes agree.
 
     A model of many people has one decoder, which both of ``model``'s start from. Returns the
     names of the parts taken over. Raises CheckpointError when not even the encoder fits.
     """
-    weights = checkpoint.part("ema")
+    weights = checkpoint.tensors_under("ema")
     taken = []
     for name, part in _parts(model).items():
         for known in (name, _STAND_INS.get(name, name)):
@@ -96,7 +96,7 @@ def reuse(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
     return taken
 
 
-def common_weights(model: SwapModel) -> dict[str, Tensor]:
+def shareable_weights(model: SwapModel) -> dict[str, Tensor]:
     """What a model of many people, all on side B, has to offer to others, in float16.
 
     Its encoder and its decoder. The bottleneck, which tells people apart, is not among them: a
@@ -119,7 +119,7 @@ def _parts(model: SwapModel) -> dict[str, nn.Module]:
     return parts | {f"decoders.{name}": decoder for name, decoder in network.decoders.items()}
 
 
-def freeze(model: SwapModel, part: FreezablePart) -> None:
+def freeze_part(model: SwapModel, part: FreezablePart) -> None:
     """Keep the encoder, or the encoder and the bottlenecks, as they are."""
     parts = {"nothing": (), "encoder": ("encoder",), "shared": ("encoder", "inters")}[part]
     for name in parts:

@@ -25,7 +25,7 @@ KIND = "swap"
 Width = Annotated[int, Field(ge=8, le=256, multiple_of=2)]
 
 
-def in_order(variant: str) -> str:
+def canonical_variant(variant: str) -> str:
     """The letters of a variant in the order that is written everywhere: "du" is "ud"."""
     return "".join(sorted(variant, key="udtc".find))
 
@@ -46,7 +46,7 @@ class SwapConfig(BaseModel):
     encoder: Width = 64
     decoder: Width = 64
     mask: Width = 22
-    variant: Annotated[str, AfterValidator(in_order)] = ""
+    variant: Annotated[str, AfterValidator(canonical_variant)] = ""
 
     @model_validator(mode="after")
     def _check(self) -> "SwapConfig":

@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from faceswap.errors import OptionsError
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import PRESETS, Preset, SwapConfig, config_of
-from faceswap.swap.training.config import Objective
+from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.task import SwapBatch, SwapTask
-from faceswap.training.memory_estimate import forecast
+from faceswap.training.memory_estimate import estimate_memory
 from faceswap.training.precision import Precision, autocast
 
 TEXTS: dict[Preset, str] = {
@@ -36,8 +36,8 @@ class StepMemory:
     the gradients included; a library's own buffers come on top."""
 
     states: int
-    kept: int
-    most: int
+    saved: int
+    peak: int
 
 
 def step_memory(config: SwapConfig, batch: int, precision: Precision = "bf16") -> StepMemory:
@@ -50,25 +50,25 @@ def step_memory(config: SwapConfig, batch: int, precision: Precision = "bf16") -
         return _stepped_through(config, batch, precision)
     half, whole = (_stepped_through(config, n, precision) for n in (_DIRECT // 2, _DIRECT))
     more = (batch - _DIRECT) / (_DIRECT - _DIRECT // 2)
-    kept = round(more * (whole.kept - half.kept))
+    kept = round(more * (whole.saved - half.saved))
     # With few faces the weights may decide what is most; with many, it grows by what is kept.
-    most = max(kept, round(more * (whole.most - half.most)))
-    return StepMemory(whole.states, whole.kept + kept, whole.most + most)
+    most = max(kept, round(more * (whole.peak - half.peak)))
+    return StepMemory(whole.states, whole.saved + kept, whole.peak + most)
 
 
 @cache
 def _stepped_through(config: SwapConfig, batch: int, precision: Precision) -> StepMemory:
     with FakeTensorMode():
         model = SwapModel(config)
-        task = SwapTask({}, model.input_size, Objective(), _CPU)
+        task = SwapTask({}, model.input_size, ObjectiveConfig(), _CPU)
 
         def forward() -> Tensor:
             with autocast(_CPU, precision):
                 return task.losses(model, _some_batch(model, batch))["loss"]
 
-        found = forecast(forward, list(model.parameters()))
+        found = estimate_memory(forward, list(model.parameters()))
     states = 4 * sum(p.numel() * p.element_size() for p in model.parameters())
-    return StepMemory(states, found.kept, states + found.most)
+    return StepMemory(states, found.saved, states + found.peak)
 
 
 def _some_batch(model: SwapModel, count: int) -> SwapBatch:
@@ -84,7 +84,7 @@ def _some_batch(model: SwapModel, count: int) -> SwapBatch:
     )
 
 
-def facts(
+def preset_stats(
     batch: int, resolution: int | None = None, variant: str | None = None
 ) -> list[dict[str, Any]]:
     """For each preset: name, resolution, parameters (millions), memory (MiB), cost (GFLOP).
@@ -97,7 +97,7 @@ def facts(
     refused: OptionsError | None = None
     for name in PRESETS:
         try:
-            rows.append(facts_of(name, config_of(name, resolution, variant), batch))
+            rows.append(model_stats(name, config_of(name, resolution, variant), batch))
         except OptionsError as error:
             refused = error
     if refused is not None and not rows:
@@ -105,7 +105,7 @@ def facts(
     return rows
 
 
-def facts_of(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
+def model_stats(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
     """As ``facts``, for one model of any configuration."""
     with torch.device("meta"):
         model = SwapModel(config)
@@ -131,7 +131,7 @@ def facts_of(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
         "name": name,
         "resolution": config.resolution,
         "parameters": weights / 1e6,
-        "train_memory": step_memory(config, batch).most / 2**20,
+        "train_memory": step_memory(config, batch).peak / 2**20,
         "swap_memory": (swapping * 4 + outputs * 2) / 2**20,
         "cost": counter.get_total_flops() / 1e9,
         "text": TEXTS[name],

@@ -11,19 +11,23 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.discriminator import seeded_discriminator, tells_apart, wants_real
+from faceswap.autoencoder.discriminator import (
+    discriminator_loss,
+    generator_loss,
+    seeded_discriminator,
+)
 from faceswap.autoencoder.networks import Decoded
-from faceswap.background import Reports, unheard
-from faceswap.device_support import moved
-from faceswap.swap.training.config import Objective
+from faceswap.background import ReportProgress, no_report
+from faceswap.device_support import to_device
+from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.task import SwapBatch, SwapTask
-from faceswap.training.distributed import Group
-from faceswap.training.optimisers import make_optimiser, state_device, take_step
+from faceswap.training.distributed import ProcessGroup
+from faceswap.training.optimisers import make_optimiser, optimiser_step, state_device
 
 
 @dataclass(frozen=True)
-class AdversaryConfig:
+class AdversarialConfig:
     """weight: of the loss that deceiving it costs, 0 without it. begin: share of the run from
     where on it takes part; its weight grows to the whole within ``grow`` of the run more. rate:
     at which it learns itself."""
@@ -39,18 +43,18 @@ class AdversaryConfig:
         return self.weight * min(1.0, max(0.0, progress - self.begin) / self.grow)
 
 
-class Adversary:
+class AdversarialTrainer:
     """The judge and its optimiser; a training.state.Companion."""
 
     def __init__(
         self,
-        config: AdversaryConfig,
+        config: AdversarialConfig,
         device: torch.device,
-        group: Group = Group(),  # noqa: B008  (it is frozen)
+        group: ProcessGroup = ProcessGroup(),  # noqa: B008  (it is frozen)
     ) -> None:
         self.config = config
-        self.judge = moved(seeded_discriminator(config.seed), device).train()
-        self._shared = group.wrapped(self.judge)
+        self.judge = to_device(seeded_discriminator(config.seed), device).train()
+        self._shared = group.wrap_model(self.judge)
         self._named = dict(self.judge.named_parameters())
         self._optimiser = make_optimiser("adamw", self._named.values(), config.rate)
 
@@ -64,10 +68,10 @@ class Adversary:
         both in one pass.
         """
         self.judge.requires_grad_(False)
-        deceiving = wants_real(self.judge(made))
+        deceiving = generator_loss(self.judge(made))
         self.judge.requires_grad_(True)
         about_real, about_made = self._shared(torch.cat([real, made.detach()])).chunk(2)
-        return deceiving, tells_apart(about_real, about_made, genuine)
+        return deceiving, discriminator_loss(about_real, about_made, genuine)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
@@ -79,7 +83,7 @@ class Adversary:
         if not gradients:
             return
         norm = nn.utils.clip_grad_norm_(self._named.values(), 1.0)
-        take_step(self._optimiser, torch.maximum(bad, (~torch.isfinite(norm)).float()))
+        optimiser_step(self._optimiser, torch.maximum(bad, (~torch.isfinite(norm)).float()))
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and the optimiser's state."""
@@ -112,10 +116,10 @@ class AdversarialTask(SwapTask):
         self,
         sets: Mapping[str, FaceSet],
         input_size: int,
-        objective: Objective,
+        objective: ObjectiveConfig,
         device: torch.device,
-        adversary: Adversary,
-        report: Reports = unheard,
+        adversary: AdversarialTrainer,
+        report: ReportProgress = no_report,
     ) -> None:
         super().__init__(sets, input_size, objective, device, report)
         self._adversary = adversary

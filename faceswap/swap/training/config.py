@@ -12,8 +12,8 @@ Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Chance = Annotated[float, Field(ge=0, le=1)]
 Lattice = Annotated[int, Field(ge=1, le=32)]
 
-LOSSES = ("l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency", "mask")
-CHANGES = (
+LOSS_NAMES = ("l1", "gradient", "ssim", "mse", "dssim", "ms_ssim", "laplacian", "frequency", "mask")
+AUGMENTATION_NAMES = (
     "rotation",
     "scale",
     "shift",
@@ -31,7 +31,7 @@ CHANGES = (
 )
 
 
-class Objective(BaseModel):
+class ObjectiveConfig(BaseModel):
     """Weights of the losses and strengths of the changes.
 
     l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency, mask: weights of the losses;
@@ -87,13 +87,13 @@ class Objective(BaseModel):
         return tuple(cells.split("+")) if isinstance(cells, str) else cells
 
     @model_validator(mode="after")
-    def _check_losses(self) -> "Objective":
-        if not any(getattr(self, name) for name in LOSSES if name != "mask"):
+    def _check_losses(self) -> "ObjectiveConfig":
+        if not any(getattr(self, name) for name in LOSS_NAMES if name != "mask"):
             raise ValueError("all losses of the picture weigh nothing, so nothing would be learnt")
         return self
 
 
-def strengths(text: str, names: Collection[str]) -> dict[str, Any]:
+def parse_strengths(text: str, names: Collection[str]) -> dict[str, Any]:
     """The values in a text such as ``dssim=1,l1=0.5`` for those fields of ``Objective``.
 
     Raises ValueError when it names none of ``names``, or a value is out of its bounds.
@@ -107,7 +107,7 @@ def strengths(text: str, names: Collection[str]) -> dict[str, Any]:
             raise ValueError(f"{part!r} has no value; write it as {name}=0.5")
         given[name] = value
     try:
-        objective = Objective.model_validate(given)
+        objective = ObjectiveConfig.model_validate(given)
     except ValidationError as error:
         item = error.errors()[0]
         place = f"{item['loc'][0]}: " if item["loc"] else ""

@@ -10,24 +10,31 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.background import Reports, unheard
+from faceswap.background import ReportProgress, no_report
 from faceswap.errors import InputError, NoFaceError
 from faceswap.faces.crops import FaceCrop, crop_files, read_crops
-from faceswap.faces.face_regions import eyes_mask, face_mask, mouth_inside, mouth_mask
-from faceswap.faces.gaze import iris_places
+from faceswap.faces.face_regions import eyes_mask, face_mask, mouth_interior_mask, mouth_mask
+from faceswap.faces.gaze import iris_offsets
 from faceswap.swap.evaluation.metrics import SIGNALS, expression_signals
 from faceswap.swap.training.face_set import FaceSet
-from faceswap.swap.training.pair_matching import Shapes
-from faceswap.training.dataset import APART, ImageSet, Role, allocate, balance, roles
+from faceswap.swap.training.pair_matching import LandmarkSet
+from faceswap.training.dataset import (
+    HELD_OUT_GAP,
+    ImageDataset,
+    Role,
+    allocate_pictures,
+    balanced_weights,
+    split_roles,
+)
 
-FEWEST = 12
+MIN_FACES = 12
 """Faces without which training makes no sense."""
-WANTED = 200
+RECOMMENDED_FACES = 200
 """Faces from which on a swap usually is good."""
 
 
 @dataclass(frozen=True)
-class LoadConfig:
+class FaceLoadConfig:
     """Which faces to take and how.
 
     resolution: side they are scaled to. min_presence: the landmarker's trust below which a face
@@ -57,13 +64,15 @@ class _Loaded:
     blur: float
 
 
-def load_faces(folder: Path, side: str, config: LoadConfig, report: Reports = unheard) -> FaceSet:
+def load_faces(
+    folder: Path, side: str, config: FaceLoadConfig, report: ReportProgress = no_report
+) -> FaceSet:
     """The faces of one side's ``folder``; see ``load_all``."""
-    return load_all([folder], side, config, report)
+    return load_face_folders([folder], side, config, report)
 
 
-def load_all(
-    folders: Sequence[Path], side: str, config: LoadConfig, report: Reports = unheard
+def load_face_folders(
+    folders: Sequence[Path], side: str, config: FaceLoadConfig, report: ReportProgress = no_report
 ) -> FaceSet:
     """The faces in ``folders``, scaled, with their maps and weights.
 
@@ -74,8 +83,8 @@ def load_all(
     _enough(count, side, folders)
     loaded: list[_Loaded] = []
     unreadable: list[str] = []
-    store = allocate((count, 3, config.resolution, config.resolution))
-    maps = allocate((count, 3, config.resolution // 2, config.resolution // 2))
+    store = allocate_pictures((count, 3, config.resolution, config.resolution))
+    maps = allocate_pictures((count, 3, config.resolution // 2, config.resolution // 2))
     crops = chain.from_iterable(read_crops(folder) for folder in folders)
     for number, crop in enumerate(islice(crops, count)):  # more may be written meanwhile
         report(number, count)
@@ -91,9 +100,9 @@ def load_all(
         crops_out = "1 crop" if len(unreadable) == 1 else f"{len(unreadable)} crops"
         problems.insert(0, f"{side.upper()}: {crops_out} left out: {unreadable[0]}")
     _enough(int(keep.sum()), side, folders)
-    if keep.sum() < WANTED:
+    if keep.sum() < RECOMMENDED_FACES:
         problems.append(
-            f"{side.upper()} has {int(keep.sum())} faces; with {WANTED} or more, of all "
+            f"{side.upper()} has {int(keep.sum())} faces; with {RECOMMENDED_FACES} or more, of all "
             "poses, the result is better."
         )
     faces = _split(store, maps, loaded, keep, config, problems)
@@ -109,11 +118,11 @@ _NOTHING = np.empty(0, np.uint8)
 
 
 def _enough(count: int, side: str, folders: Sequence[Path]) -> None:
-    if count < FEWEST:
+    if count < MIN_FACES:
         places = ", ".join(map(str, folders))
         raise NoFaceError(
-            f"{side.upper()} has {count} usable faces in {places}, and at least {FEWEST} are "
-            f"needed ({WANTED} or more are better); extract more footage with "
+            f"{side.upper()} has {count} usable faces in {places}, and at least {MIN_FACES} are "
+            f"needed ({RECOMMENDED_FACES} or more are better); extract more footage with "
             f"'faceswap extract VIDEO --side {side}'."
         )
 
@@ -129,7 +138,9 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     size = (half, half)
     # Eyes are small; a mouth of half their weight still has more of it in all.
     features = np.maximum(eyes_mask(points, size), mouth_mask(points, size) // 2)
-    maps = np.stack([face_mask(points, forehead, size), features, mouth_inside(points, size)])
+    maps = np.stack(
+        [face_mask(points, forehead, size), features, mouth_interior_mask(points, size)]
+    )
     signals = expression_signals(crop.record.points)
     return _Loaded(
         picture.transpose(2, 0, 1).astype(np.uint8),
@@ -138,7 +149,7 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
         crop.record.frame,
         crop.record.time,
         (np.concatenate([points, forehead]) + np.float32(0.5)) * np.float32(2 / half) - 1,
-        iris_places(crop.image, crop.record.points),
+        iris_offsets(crop.image, crop.record.points),
         crop.record.pose,
         float(signals[SIGNALS.index("mouth opening")]),
         float(signals[[SIGNALS.index("left eye"), SIGNALS.index("right eye")]].mean()),
@@ -148,7 +159,7 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
 
 
 def _chosen(
-    faces: list[_Loaded], config: LoadConfig, side: str
+    faces: list[_Loaded], config: FaceLoadConfig, side: str
 ) -> tuple[NDArray[np.bool_], list[str]]:
     presence = np.array([f.presence for f in faces])
     blur = np.array([f.blur for f in faces])
@@ -167,21 +178,21 @@ def _split(
     maps: NDArray[np.uint8],
     loaded: list[_Loaded],
     keep: NDArray[np.bool_],
-    config: LoadConfig,
+    config: FaceLoadConfig,
     problems: list[str],
 ) -> FaceSet:
     kept = np.flatnonzero(keep)
     chosen = [loaded[row] for row in kept]
     attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in chosen])
-    weights = balance(attributes) if config.balanced else np.ones(len(kept), np.float32)
-    role = roles(*_when(chosen))
-    learnt, out = role == Role.TRAINED, role == Role.HELD_OUT
+    weights = balanced_weights(attributes) if config.balanced else np.ones(len(kept), np.float32)
+    role = split_roles(*_when(chosen))
+    learnt, out = role == Role.TRAINING, role == Role.HELD_OUT
     count, end = int(learnt.sum()), int(learnt.sum() + out.sum())
     for array in (store, maps):
         _arrange(array, kept[learnt], kept[out])
 
-    def part(rows: slice, drawn: NDArray[np.bool_]) -> ImageSet:
-        return ImageSet(
+    def part(rows: slice, drawn: NDArray[np.bool_]) -> ImageDataset:
+        return ImageDataset(
             torch.from_numpy(store[rows]),
             torch.from_numpy(maps[rows]),
             torch.from_numpy(weights[drawn]),
@@ -189,7 +200,7 @@ def _split(
 
     trained = [loaded[row] for row in kept[learnt]]
     gazes = torch.from_numpy(np.stack([face.gaze for face in trained]))
-    shapes = Shapes(
+    shapes = LandmarkSet(
         torch.from_numpy(np.stack([face.points for face in trained]).astype(np.float32)),
         torch.tensor([face.pose[:2] for face in trained], dtype=torch.float32),
         gazes - gazes.median(0).values,
@@ -206,7 +217,7 @@ def _when(faces: Sequence[_Loaded]) -> tuple[NDArray[np.float64], NDArray[np.int
     for source in folders.values():
         mine = sources == source
         if np.ptp(seconds[mine]) == 0:  # photographs: each is as far from any other as can be
-            seconds[mine] = np.array([face.frame for face in faces])[mine] * 2 * APART
+            seconds[mine] = np.array([face.frame for face in faces])[mine] * 2 * HELD_OUT_GAP
     return seconds, sources
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from faceswap.errors import InputError, OutputError
-from faceswap.swap.training.pair_matching import Shapes
-from faceswap.training.dataset import ImageSet
+from faceswap.swap.training.pair_matching import LandmarkSet
+from faceswap.training.dataset import ImageDataset
 
 
 @dataclass
@@ -29,13 +29,13 @@ class FaceSet:
     landmarks of those in training. problems: what was left out and why.
     """
 
-    training: ImageSet
-    held_out: ImageSet | None
-    shapes: Shapes
+    training: ImageDataset
+    held_out: ImageDataset | None
+    landmarks: LandmarkSet
     problems: list[str] = field(default_factory=list)
 
 
-def write_sides(path: Path, sides: Mapping[str, FaceSet], count: int) -> None:
+def write_face_sets(path: Path, sides: Mapping[str, FaceSet], count: int) -> None:
     """Write ``count`` faces of each side's training set, evenly spaced over it, into one file.
 
     All that there are where they are fewer. Raises OutputError when it can't be written.
@@ -44,7 +44,7 @@ def write_sides(path: Path, sides: Mapping[str, FaceSet], count: int) -> None:
     for side, faces in sides.items():
         there = len(faces.training)
         places = torch.linspace(0, there - 1, min(count, there)).round().long()
-        part, shapes = faces.training.subset(places), faces.shapes.at(places)
+        part, shapes = faces.training.subset(places), faces.landmarks.at(places)
         named = {"pictures": part.pictures, "maps": part.maps, "weights": part.weights}
         named |= {"points": shapes.points, "poses": shapes.poses, "gazes": shapes.gazes}
         tensors |= {f"{side}/{name}": value.contiguous() for name, value in named.items()}
@@ -55,7 +55,7 @@ def write_sides(path: Path, sides: Mapping[str, FaceSet], count: int) -> None:
         raise OutputError(f"Cannot write {path}: {error}.") from error
 
 
-def read_sides(path: Path, resolution: int) -> dict[str, FaceSet]:
+def read_face_sets(path: Path, resolution: int) -> dict[str, FaceSet]:
     """The sides in a file that ``write_sides`` made, their pictures (N, 3, R, R) at ``resolution``.
 
     Raises InputError when the file is missing or no such file.
@@ -73,8 +73,8 @@ def _side(tensors: Mapping[str, Tensor], name: str, resolution: int) -> FaceSet:
         tensors[f"{name}/{part}"]
         for part in ("pictures", "maps", "weights", "points", "poses", "gazes")
     )
-    images = ImageSet(_scaled(pictures, resolution), _scaled(maps, resolution // 2), weights)
-    return FaceSet(images, None, Shapes(points, poses, gazes))
+    images = ImageDataset(_scaled(pictures, resolution), _scaled(maps, resolution // 2), weights)
+    return FaceSet(images, None, LandmarkSet(points, poses, gazes))
 
 
 def _scaled(pictures: Tensor, side: int) -> Tensor:

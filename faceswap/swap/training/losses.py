@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from faceswap.autoencoder import losses
-from faceswap.swap.training.config import Objective
+from faceswap.swap.training.config import ObjectiveConfig
 
 _WHOLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": losses.mse,
@@ -18,7 +18,7 @@ _WHOLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def place_weights(objective: Objective, maps: Tensor) -> Tensor:
+def pixel_weights(objective: ObjectiveConfig, maps: Tensor) -> Tensor:
     """How much each place counts (N, 1, h, w), with a mean of 1; maps (N, 2, h, w)."""
     rim, soft = maps.shape[-1] // 26, maps.shape[-1] // 20
     # The rim blends into the frame.
@@ -38,11 +38,11 @@ def _along_both(pool: Callable[..., Tensor], x: Tensor, reach: int) -> Tensor:
 
 
 def picture_losses(
-    objective: Objective, made: Tensor, wanted: Tensor, maps: Tensor
+    objective: ObjectiveConfig, made: Tensor, wanted: Tensor, maps: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The weighted sum of the losses between pictures (N, 3, R, R), and each by itself."""
     o = objective
-    weights = place_weights(o, maps)
+    weights = pixel_weights(o, maps)
     shrink = made.shape[-1] // weights.shape[-1]
     large = functional.interpolate(weights, scale_factor=float(shrink), mode="nearest")
     share = o.gradient / max(o.l1 + o.gradient, 1e-9)

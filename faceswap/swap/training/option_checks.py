@@ -4,31 +4,31 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from faceswap.errors import OptionsError
-from faceswap.swap.training.config import LOSSES, strengths
+from faceswap.swap.training.config import LOSS_NAMES, parse_strengths
 from faceswap.swap.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.training.checkpoint import Checkpoint
-    from faceswap.training.distributed import Group
+    from faceswap.training.distributed import ProcessGroup
     from faceswap.training.job_mark import Begun
 
 
 def check_masks(options: TrainOptions, model: "SwapModel") -> None:
     """Refuse a loss for masks where the model learns none."""
-    if "mask" in strengths(options.losses, LOSSES) and not model.learns_masks:
+    if "mask" in parse_strengths(options.losses, LOSS_NAMES) and not model.learns_masks:
         raise OptionsError(f"The preset {model.preset} learns no mask; leave mask out of --losses.")
 
 
 def check_end(
     options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: "Begun | None"
 ) -> None:
-    from faceswap.training.training_budget import Wish, next_stretch
+    from faceswap.training.training_budget import RequestedEnd, next_budget
 
-    numbers = {} if checkpoint is None else checkpoint.numbers
-    stretch, _ = next_stretch(
+    numbers = {} if checkpoint is None else checkpoint.metadata
+    stretch, _ = next_budget(
         numbers.get("notes", {}),
-        Wish(options.minutes, options.steps, options.endless),
+        RequestedEnd(options.minutes, options.steps, options.endless),
         numbers.get("step", 0),
         numbers.get("seconds", 0.0),
         begun_at,
@@ -45,7 +45,7 @@ def check_rate(options: TrainOptions) -> None:
         raise OptionsError("--rate names the rate that --find-rate is to find; give one of them.")
 
 
-def check_alone(options: TrainOptions, found: Mapping[str, float], group: "Group") -> None:
+def check_alone(options: TrainOptions, found: Mapping[str, float], group: "ProcessGroup") -> None:
     """Refuse to find a batch in several processes at once."""
     if options.batch == "auto" and "batch" not in found and group.size > 1:
         raise OptionsError("--batch auto needs a single process; give several ones a number.")

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.options import Device, Notify, Options, ProjectFolder, Show, Steps, flag_of
-from faceswap.swap.training.config import CHANGES, LOSSES, strengths
+from faceswap.options import Device, Notify, Options, Presentation, ProjectFolder, Steps, flag_of
+from faceswap.swap.training.config import AUGMENTATION_NAMES, LOSS_NAMES, parse_strengths
 
 if TYPE_CHECKING:
     from faceswap.swap.model.presets import SwapConfig
-    from faceswap.training.run_metadata import RunNumbers
+    from faceswap.training.run_metadata import RunMetadata
 
 
-def a_name(name: str) -> str:
+def check_run_name(name: str) -> str:
     """``name``, if a run can be called so; raises ValueError."""
     if not re.fullmatch(r"[\w][\w. -]*", name):
         raise ValueError("the name of a run is made of letters, digits, '.', '_', '-' and spaces")
     return name
 
 
-def checked(text: str, names: Collection[str]) -> str:
+def check_strengths(text: str, names: Collection[str]) -> str:
     """``text``, if it gives values to fields of ``names``; raises ValueError."""
-    strengths(text, names)
+    parse_strengths(text, names)
     return text
 
 
 PresetName = Annotated[
     Literal["quick", "classic", "df", "liae"],
-    Show(common=True),
+    Presentation(common=True),
     Field(
         description="The kind of model. quick learns in minutes on a processor; 'faceswap "
         "models' tells more of each."
@@ -45,7 +45,7 @@ OptimiserName = Annotated[
 
 Minutes = Annotated[
     float | None,
-    Show(common=True),
+    Presentation(common=True),
     Field(
         gt=0,
         description="Train for so long, then stop; the rate falls and the distortion fades "
@@ -68,7 +68,7 @@ Rate = Annotated[
 
 Losses = Annotated[
     str,
-    AfterValidator(partial(checked, names=LOSSES)),
+    AfterValidator(partial(check_strengths, names=LOSS_NAMES)),
     Field(
         description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
         "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
@@ -77,7 +77,7 @@ Losses = Annotated[
 
 Changes = Annotated[
     str,
-    AfterValidator(partial(checked, names=CHANGES)),
+    AfterValidator(partial(check_strengths, names=AUGMENTATION_NAMES)),
     Field(
         description="Strengths that shall differ, such as 'rotation=10,cells=4+8': rotation "
         "(5, in degrees), scale (0.05), shift (0.03), brightness (0.05), contrast (0.1), tint "
@@ -90,11 +90,11 @@ Changes = Annotated[
 
 RunName = Annotated[
     str,
-    AfterValidator(a_name),
+    AfterValidator(check_run_name),
     Field(description="Name of the run; one of a new name begins anew beside the others."),
 ]
 
-LEARNING = {"quick": (1e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
+PRESET_DEFAULTS = {"quick": (1e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
 """Learning rate and faces a side. Small batches learn more from the same number of faces."""
 
 
@@ -160,7 +160,7 @@ class TrainOptions(Options):
     ] = 0.75
     flip: Annotated[
         bool,
-        Show(undone=True),
+        Presentation(negatable=True),
         Field(description="Mirror half of the faces: more poses, but parting and moles too."),
     ] = False
     balanced: Annotated[
@@ -189,7 +189,7 @@ class TrainOptions(Options):
     ] = True
     start_from: Annotated[
         Path | None,
-        Show(flag="--from"),
+        Presentation(flag="--from"),
         Field(
             description="What a new run starts from: a model file (.safetensors), such as one "
             "that 'pretrain' made, or the folder of a run."
@@ -197,7 +197,7 @@ class TrainOptions(Options):
     ] = None
     fresh: Annotated[
         bool,
-        Show(undone=True),
+        Presentation(negatable=True),
         Field(
             description="Start a new run from nothing; without this, quick at 160 px starts from a "
             "model of many people."
@@ -248,13 +248,13 @@ class TrainOptions(Options):
             raise ValueError("--fresh starts from nothing and --from from a model; give one")
         return self
 
-    def remembered(self) -> dict[str, Any]:
+    def run_options(self) -> dict[str, Any]:
         """What a run keeps of these options, as JSON values."""
         kept = self.model_dump(mode="json", exclude=set(_OF_THE_MOMENT))
         # By its name alone: the same command may be given in another folder.
         return kept | {"start_from": None if self.start_from is None else self.start_from.name}
 
-    def given(self) -> set[str]:
+    def explicitly_set(self) -> set[str]:
         """The names of the options that were asked for, not left to their defaults."""
         return {name for name in self.model_fields_set if getattr(self, name) is not None}
 
@@ -268,21 +268,21 @@ _FIXED = ("preset", "resolution", "variant", "optimiser", "seed", "start_from", 
 """What can't be changed in the middle of a run."""
 
 
-def gone_on_with(
-    options: TrainOptions, numbers: "RunNumbers", config: "SwapConfig"
+def resume_options(
+    options: TrainOptions, numbers: "RunMetadata", config: "SwapConfig"
 ) -> TrainOptions:
     """``options`` with all that was not given as the run has it, of that model and numbers.
 
     Raises CheckpointError when what was given can't be changed in the middle of a run.
     """
-    from faceswap.swap.model.presets import in_order
+    from faceswap.swap.model.presets import canonical_variant
 
     shape = {name: getattr(config, name) for name in ("preset", "resolution", "variant")}
     begun = {k: v for k, v in numbers.notes.begun.items() if k in TrainOptions.model_fields}
     begun |= shape | {"optimiser": numbers.optimiser.lower()}
-    given, asked = options.given(), options.remembered()
+    given, asked = options.explicitly_set(), options.run_options()
     if asked["variant"] is not None:
-        asked["variant"] = in_order(asked["variant"])
+        asked["variant"] = canonical_variant(asked["variant"])
     for name in _FIXED:
         if name in given and name in begun and begun[name] != asked[name]:
             flag = flag_of(TrainOptions, name)
@@ -301,16 +301,16 @@ def gone_on_with(
         ) from error
 
 
-TUNED = ("rate", "batch", "losses", "changes", "minutes", "steps")
+TUNABLE = ("rate", "batch", "losses", "changes", "minutes", "steps")
 """What can be changed while a run trains."""
 
 
-def now_with(options: TrainOptions, values: Mapping[str, Any]) -> TrainOptions:
+def apply_tuning(options: TrainOptions, values: Mapping[str, Any]) -> TrainOptions:
     """``options`` with ``values`` of what can be changed while a run trains.
 
     A new end takes the place of the old one. Raises OptionsError when they can't be.
     """
-    if unknown := values.keys() - set(TUNED):
+    if unknown := values.keys() - set(TUNABLE):
         raise OptionsError(f"{', '.join(sorted(unknown))} can't be changed while a run trains.")
     now = options.model_dump()
     if values.keys() & {"minutes", "steps"}:
@@ -323,7 +323,7 @@ def now_with(options: TrainOptions, values: Mapping[str, Any]) -> TrainOptions:
         raise OptionsError(f"{where}{item['msg'].removeprefix('Value error, ')}.") from error
 
 
-def said_of(values: Mapping[str, Any]) -> str:
+def describe_options(values: Mapping[str, Any]) -> str:
     """Options by name, as they are given on the command line."""
     flags = {flag_of(TrainOptions, name): value for name, value in values.items()}
     return ", ".join(

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.linalg import vector_norm  # that of tensors themselves is deprecated off processors
 from torch.nn import functional
 
-from faceswap.background import Reports, unheard
+from faceswap.background import ReportProgress, no_report
 from faceswap.faces.align import FRAMINGS, mean_face
 
 Edges = tuple[tuple[slice, slice], ...]
@@ -47,7 +47,7 @@ small, nothing."""
 
 
 @dataclass(frozen=True)
-class Shapes:
+class LandmarkSet:
     """Landmarks of N faces of one person.
 
     points: (N, 81, 2). poses: (N, 2), yaw and pitch in degrees. gazes: (N, 2), how far the irises
@@ -61,16 +61,16 @@ class Shapes:
     def __len__(self) -> int:
         return len(self.points)
 
-    def at(self, places: Tensor) -> "Shapes":
+    def at(self, places: Tensor) -> "LandmarkSet":
         """Those of the faces at ``places`` (K,)."""
-        return Shapes(self.points[places], self.poses[places], self.gazes[places])
+        return LandmarkSet(self.points[places], self.poses[places], self.gazes[places])
 
-    def to(self, device: torch.device) -> "Shapes":
+    def to(self, device: torch.device) -> "LandmarkSet":
         """The same on ``device``."""
-        return Shapes(self.points.to(device), self.poses.to(device), self.gazes.to(device))
+        return LandmarkSet(self.points.to(device), self.poses.to(device), self.gazes.to(device))
 
 
-def resting(sides: Mapping[str, Shapes]) -> dict[str, Tensor]:
+def neutral_landmarks(sides: Mapping[str, LandmarkSet]) -> dict[str, Tensor]:
     """Each person's points (81, 2) looking ahead with the mouth shut.
 
     What the pose does to points is taken from the mean face, turned in space; what the opening of
@@ -119,7 +119,7 @@ def _mouth(points: Tensor) -> Tensor:
     return gaps - gaps.quantile(0.05).clamp(max=2 * _SHUT)
 
 
-def retold(faces: Shapes, own: Tensor, other: Tensor) -> Tensor:
+def retarget_landmarks(faces: LandmarkSet, own: Tensor, other: Tensor) -> Tensor:
     """Where the points of another person are who does what these faces do: (N, 81, 2).
 
     own, other: the resting points (81, 2) of both. Lids keep their share of the whole opening,
@@ -132,13 +132,13 @@ def retold(faces: Shapes, own: Tensor, other: Tensor) -> Tensor:
     return _with_gaps(moved, _LIDS, _gaps(faces.points, _LIDS) * ratio.clamp(0.4, 2.5))
 
 
-def partners(
-    faces: Shapes,
-    others: Shapes,
+def match_faces(
+    faces: LandmarkSet,
+    others: LandmarkSet,
     own: Tensor,
     other: Tensor,
     count: int = 4,
-    report: Reports = unheard,
+    report: ReportProgress = no_report,
 ) -> Tensor:
     """For each of ``faces``, the places of ``others`` that do most nearly the same: (N, count).
 
@@ -148,8 +148,10 @@ def partners(
     step = -(-len(others) // _CANDIDATES)
     candidates = torch.arange(0, len(others), step, device=others.points.device)
     chosen = others.at(candidates)
-    known = _doings(chosen.points, chosen.poses, _gaze(chosen, other))
-    wanted = _doings(retold(faces, own, other), faces.poses, _gaze(faces, own))
+    known = _expression_descriptor(chosen.points, chosen.poses, _gaze(chosen, other))
+    wanted = _expression_descriptor(
+        retarget_landmarks(faces, own, other), faces.poses, _gaze(faces, own)
+    )
     nearest = []
     for number, part in enumerate(torch.split(wanted, _AT_ONCE)):
         report(number * _AT_ONCE, len(wanted))
@@ -158,7 +160,7 @@ def partners(
     return candidates[torch.cat(nearest)]
 
 
-def _doings(points: Tensor, poses: Tensor, gazes: Tensor) -> Tensor:
+def _expression_descriptor(points: Tensor, poses: Tensor, gazes: Tensor) -> Tensor:
     """What faces do, comparable between people: (N, F), 1 being a difference that is seen."""
     lids = _gaps(points, _LIDS).view(-1, 2, 2).mean(2) / 0.01
     lips = points[:, _LIPS_PLACE].flatten(1) / (0.04 * 20**0.5)
@@ -167,7 +169,7 @@ def _doings(points: Tensor, poses: Tensor, gazes: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Imitation:
+class RetargetedLandmarks:
     """How N faces are dragged so that they do what N faces of the other person do.
 
     start, end: points (N, 81, 2) in the picture, before and after. opened (N,): 0 to 1, how far
@@ -179,10 +181,12 @@ class Imitation:
     start: Tensor
     end: Tensor
     opened: Tensor
-    trust: Tensor
+    confidence: Tensor
 
 
-def imitation(faces: Shapes, like: Shapes, own: Tensor, other: Tensor) -> Imitation:
+def retarget(
+    faces: LandmarkSet, like: LandmarkSet, own: Tensor, other: Tensor
+) -> RetargetedLandmarks:
     """How ``faces`` come to do what the faces ``like`` do.
 
     own, other: the resting points (81, 2) of the people of ``faces`` and of ``like``. Nothing is
@@ -190,7 +194,7 @@ def imitation(faces: Shapes, like: Shapes, own: Tensor, other: Tensor) -> Imitat
     nothing behind lids that touch, and what lids and lips show between them hardly goes away.
     Where that leaves too much to wish for, the face stays as it is.
     """
-    start, wanted = faces.points, retold(like, other, own)
+    start, wanted = faces.points, retarget_landmarks(like, other, own)
     away = (wanted - start).clamp(-_FARTHEST, _FARTHEST)
     turned = vector_norm(away[:, _NOSE_PLACE], dim=2).mean(1).clamp(min=1e-6)
     end = start + away * (_TURN / turned).clamp(max=1)[:, None, None]
@@ -208,10 +212,10 @@ def imitation(faces: Shapes, like: Shapes, own: Tensor, other: Tensor) -> Imitat
     opening = (_gaps(end, _LIPS).mean(1) - 1.3 * lips.mean(1) - _SHUT) / (
         0.7 * lips.mean(1) + _SHUT
     )
-    return Imitation(start, end, opening.clamp(0, 1), trust * believed)
+    return RetargetedLandmarks(start, end, opening.clamp(0, 1), trust * believed)
 
 
-def _gaze(faces: Shapes, rest: Tensor) -> Tensor:
+def _gaze(faces: LandmarkSet, rest: Tensor) -> Tensor:
     """Where the faces of a person with the resting points ``rest`` look: (N, 2).
 
     What is dark in an eye that is nearly shut are its lashes; they say nothing.

@@ -11,7 +11,7 @@ from faceswap.swap.model.architectures import SwapModel
 
 
 @torch.no_grad()
-def grid(model: SwapModel, faces: Mapping[str, Tensor]) -> Tensor:
+def preview_grid(model: SwapModel, faces: Mapping[str, Tensor]) -> Tensor:
     """Faces (n, 3, R, R) by side, and what the model makes of them: uint8 (rows·R, n·R, 3).
 
     Under each side's faces come those faces as that side and as the other one: for both sides
@@ -25,6 +25,6 @@ def grid(model: SwapModel, faces: Mapping[str, Tensor]) -> Tensor:
     return (torch.cat(lines, dim=1) * 255).round().byte().permute(1, 2, 0)
 
 
-def write_grid(model: SwapModel, faces: Mapping[str, Tensor], path: Path) -> None:
+def write_preview_grid(model: SwapModel, faces: Mapping[str, Tensor], path: Path) -> None:
     """Write ``grid`` as a PNG that appears whole; raises OSError when it cannot be written."""
-    save_picture(grid(model, faces).numpy(), path, PREVIEWS, "PNG", compress_level=1)
+    save_picture(preview_grid(model, faces).numpy(), path, PREVIEWS, "PNG", compress_level=1)

@@ -16,16 +16,16 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.losses import psnr, ssim
-from faceswap.background import Reports, unheard
-from faceswap.device_support import layout
+from faceswap.background import ReportProgress, no_report
+from faceswap.device_support import memory_format
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.training.config import Objective
+from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.losses import mask_loss, picture_losses
-from faceswap.swap.training.pair_sampler import Followers, Pairing
+from faceswap.swap.training.pair_sampler import PairSampler, RetargetedFaces
 from faceswap.training import augment, degradation
-from faceswap.training.dataset import ImageSet
-from faceswap.training.memory import in_portions
+from faceswap.training.dataset import ImageDataset
+from faceswap.training.memory import in_micro_batches
 
 _LATTICE = 32
 """Side of the lattice that offsets are computed on."""
@@ -44,7 +44,7 @@ class SwapBatch:
     genuine: Tensor
     exchanged: Tensor | None = None
 
-    def part(self, index: int, count: int) -> "SwapBatch":
+    def micro_batch(self, index: int, count: int) -> "SwapBatch":
         """The ``index``-th of ``count`` equal portions, with as many faces of each side."""
         if count == 1:
             return self
@@ -66,7 +66,7 @@ class _Drawn:
     their colours; and how all are turned, scaled and shifted."""
 
     faces: dict[str, tuple[Tensor, Tensor]]
-    followers: dict[str, Followers]
+    followers: dict[str, RetargetedFaces]
     colors: dict[str, Tensor]
     theta: Tensor
 
@@ -82,16 +82,16 @@ class SwapTask:
         self,
         sets: Mapping[str, FaceSet],
         input_size: int,
-        objective: Objective,
+        objective: ObjectiveConfig,
         device: torch.device,
-        report: Reports = unheard,
+        report: ReportProgress = no_report,
     ) -> None:
         self.objective = objective
         self._input_size = input_size
         self._sets = {side: faces.training.to(device) for side, faces in sets.items()}
         paired = objective.pairs and len(sets) == 2
-        shapes = {side: faces.shapes.to(device) for side, faces in sets.items()}
-        self._pairing = Pairing(shapes, report) if paired else None
+        shapes = {side: faces.landmarks.to(device) for side, faces in sets.items()}
+        self._pairing = PairSampler(shapes, report) if paired else None
         self._colors = {side: _tones(faces, report) for side, faces in self._sets.items()}
         self._held_out = {
             side: faces.held_out.to(device)
@@ -105,21 +105,23 @@ class SwapTask:
         shown = [self._shown(side, drawn) for side in self._sets]
         targets, maps = (torch.cat(part) for part in zip(*shown, strict=True))
         inputs = self._distorted(targets, generator, progress)
-        inputs = inputs.contiguous(memory_format=layout(inputs.device))
+        inputs = inputs.contiguous(memory_format=memory_format(inputs.device))
         by_side = dict(zip(self._sets, torch.split(inputs, count), strict=True))
         exchanged, genuine = self._roles(drawn, generator)
         return SwapBatch(by_side, targets, maps, genuine, exchanged)
 
     def _drawn(self, count: int, generator: Generator) -> _Drawn:
         o = self.objective
-        places = {side: faces.draw(count, generator) for side, faces in self._sets.items()}
+        places = {
+            side: faces.sample_indices(count, generator) for side, faces in self._sets.items()
+        }
         followers = {}
         if self._pairing is not None:
-            places = self._pairing.draw(places, generator)
-            followers = {side: self._pairing.followers(side, places) for side in places}
+            places = self._pairing.sample(places, generator)
+            followers = {side: self._pairing.retargeted(side, places) for side in places}
         colors = self._color_matrices(places, generator)
         theta = augment.random_affine(count, o.rotation, o.scale, o.shift, o.flip, generator)
-        faces = {side: self._sets[side].take(place) for side, place in places.items()}
+        faces = {side: self._sets[side].gather(place) for side, place in places.items()}
         return _Drawn(faces, followers, colors, theta)
 
     def _color_matrices(self, places: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
@@ -131,7 +133,7 @@ class SwapTask:
             like = self._colors["a"][places["a"]]
             strength = augment.uniform((count,), 0, o.color_transfer, generator)
             own = self._colors["b"][places["b"]]
-            transfer = augment.color_transfer(own, like, strength)
+            transfer = augment.skin_tone_transfer(own, like, strength)
             matrices["b"] = augment.compose_color(transfer, change)
         return matrices
 
@@ -141,10 +143,10 @@ class SwapTask:
         grids = [augment.affine_grid(drawn.theta, x.shape[-1]) for x in (pictures, maps)]
         followers = drawn.followers.get(side)
         if followers is not None:
-            moved, rows = followers.imitation, followers.rows
+            moved, rows = followers.retargeting, followers.rows
             drag = _drag(moved.start, moved.end, drawn.theta[rows])
             for grid in grids:
-                grid[rows] += augment.resized_field(drag, grid.shape[1])
+                grid[rows] += augment.resize_field(drag, grid.shape[1])
         pictures, maps = augment.sample(pictures, grids[0]), augment.sample(maps, grids[1])
         pictures = augment.apply_color(pictures, drawn.colors[side])
         if followers is not None:
@@ -153,15 +155,15 @@ class SwapTask:
             pictures[there] = pictures[there].lerp(mouths, inside)
         return pictures, maps[:, :2]
 
-    def _mouths(self, followers: Followers, drawn: _Drawn) -> tuple[Tensor, Tensor]:
+    def _mouths(self, followers: RetargetedFaces, drawn: _Drawn) -> tuple[Tensor, Tensor]:
         """What faces that are imitated show where mouths are (n, 3, h, w), where those are that
         imitate them, and how much of it is to be seen (n, 1, h, w): between lips that were shut."""
-        rows, leader, moved = followers.rows, followers.leader, followers.imitation
+        rows, leader, moved = followers.rows, followers.driving_side, followers.retargeting
         pictures, maps = (part[rows] for part in drawn.faces[leader])
         theta = drawn.theta[rows]
         size = pictures.shape[-1]
-        drag = _drag(followers.led, moved.end, theta)
-        grid = augment.affine_grid(theta, size) + augment.resized_field(drag, size)
+        drag = _drag(followers.driven_places, moved.end, theta)
+        grid = augment.affine_grid(theta, size) + augment.resize_field(drag, size)
         grid = grid[:, *_mouth_window(size)]
         inside = augment.sample(maps[:, 2:], grid) * moved.opened[:, None, None, None]
         mouths = augment.apply_color(augment.sample(pictures, grid), drawn.colors[leader][rows])
@@ -176,7 +178,7 @@ class SwapTask:
             return None, torch.cat(list(genuine.values()))
         chance = drawn.theta.new_full((count,), self.objective.exchange)
         for side, followers in drawn.followers.items():
-            chance[followers.rows] *= followers.imitation.trust
+            chance[followers.rows] *= followers.retargeting.confidence
             genuine[side][followers.rows].zero_()
         exchanged = augment.uniform((count,), 0, 1, generator) < chance
         return exchanged, torch.cat(list(genuine.values()))
@@ -201,7 +203,7 @@ class SwapTask:
             return augment.uniform((count,), -largest, largest, generator).clamp(min=0)
 
         if o.occlusion > 0:
-            where = degradation.occluders(count, pictures.shape[-1], o.occlusion, generator)
+            where = degradation.random_occluders(count, pictures.shape[-1], o.occlusion, generator)
             pictures = degradation.occlude(pictures, where, generator)
         if o.blur > 0:
             pictures = degradation.blur(pictures, strength(o.blur))
@@ -234,7 +236,7 @@ class SwapTask:
         """
         assert isinstance(model, SwapModel)
         by_side = [
-            in_portions(partial(_likeness, model, side, faces), 32)
+            in_micro_batches(partial(_likeness, model, side, faces), 32)
             for side, faces in self._held_out.items()
         ]
         if not by_side:
@@ -244,17 +246,17 @@ class SwapTask:
 
     def preview(self, model: nn.Module, path: Path) -> None:
         """A grid of fixed faces; see ``write_grid``."""
-        from faceswap.swap.training.preview_grid import write_grid
+        from faceswap.swap.training.preview_grid import write_preview_grid
 
         assert isinstance(model, SwapModel)
-        write_grid(model, {side: _spread(s) for side, s in self._sets.items()}, path)
+        write_preview_grid(model, {side: _spread(s) for side, s in self._sets.items()}, path)
 
 
-def _likeness(model: SwapModel, side: str, faces: ImageSet, size: int) -> Tensor:
+def _likeness(model: SwapModel, side: str, faces: ImageDataset, size: int) -> Tensor:
     """Mean PSNR and SSIM (2,) of one side's ``faces`` reconstructed, ``size`` at a time."""
     total = torch.zeros(2)
-    for places in faces.portions(size):
-        pictures, maps = faces.take(places)
+    for places in faces.index_batches(size):
+        pictures, maps = faces.gather(places)
         made, _ = model.reconstruct(pictures, side)
         inside = functional.interpolate(maps[:, :1], pictures.shape[-2:])
         made = made * inside + pictures * (1 - inside)
@@ -263,12 +265,12 @@ def _likeness(model: SwapModel, side: str, faces: ImageSet, size: int) -> Tensor
     return total / len(faces)
 
 
-def _tones(faces: ImageSet, report: Reports) -> Tensor:
+def _tones(faces: ImageDataset, report: ReportProgress) -> Tensor:
     """Skin tones (N, 3) of all faces."""
     found = []
-    for places in faces.portions(64):
+    for places in faces.index_batches(64):
         report(int(places[0]), len(faces))
-        pictures, maps = faces.take(places)
+        pictures, maps = faces.gather(places)
         small = functional.adaptive_avg_pool2d(pictures, maps.shape[-1])
         found.append(augment.skin_tone(small, maps[:, :1]))
     return torch.cat(found)
@@ -282,7 +284,7 @@ def _drag(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
     linear = theta[:, :, :2].transpose(1, 2)
     back = augment.inverse(linear)
     start, end = ((p - theta[:, None, :, 2]) @ back for p in (start, end))
-    field = augment.drag_field(start, end, _LATTICE)
+    field = augment.displacement_field(start, end, _LATTICE)
     return (field.flatten(1, 2) @ linear).view_as(field)
 
 
@@ -291,7 +293,7 @@ def _mouth_window(size: int) -> tuple[slice, slice]:
     return slice(size // 2, size), slice(size // 5, size - size // 5)
 
 
-def _spread(faces: ImageSet, count: int = 8) -> Tensor:
+def _spread(faces: ImageDataset, count: int = 8) -> Tensor:
     """``count`` faces, evenly spaced over the set: (count, 3, R, R)."""
     places = torch.linspace(0, len(faces) - 1, count, device=faces.pictures.device).long()
-    return faces.take(places)[0]
+    return faces.gather(places)[0]
