@@ -1,7 +1,7 @@
 """A stand-in for a graphics card: PyTorch's meta device, which computes nothing and knows no value.
 
 Code that needs a value, or mixes the processor's tensors with the card's, fails there as it would
-wait, or fail, on a card. ``Watch`` writes down what else would: what is drawn from the
+wait, or fail, on a card. ``LossMonitor`` writes down what else would: what is drawn from the
 processor's random numbers, sent to the card, or made beside it.
 """
 

@@ -164,13 +164,13 @@ signal.SIGBREAK = signal.SIGUSR1
 from faceswap import cli
 from faceswap.events import Progress, Summary
 from faceswap.options import Options
-from faceswap.training.interrupts import held_back
+from faceswap.training.signals import defer_signals
 
 class ToyOptions(Options):
     pass
 
 def toy(options: ToyOptions):
-    with held_back():
+    with defer_signals():
         os.kill(os.getpid(), signal.SIGBREAK)
         yield Progress(stage="what must be whole is", done=1)
     yield Progress(stage="never", done=2)

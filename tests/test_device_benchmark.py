@@ -17,9 +17,9 @@ import torch
 from drawn_faces import draw_project
 from torch import Tensor
 
-from faceswap.swap.model.stats import StepMemory
 from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import write_face_sets
+from faceswap.swap.training.model_stats import StepMemory
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))

@@ -54,6 +54,7 @@ from faceswap.lab.tasks.translation import TranslationTask
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, Swapper
 from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.loading import load_model
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.training import augment
 from faceswap.training.checkpoint import newest_checkpoint
@@ -183,7 +184,7 @@ def test_a_run_trains_is_gone_on_with_and_converts(tmp_path: Path) -> None:
     # What was begun on another machine goes on here, and the other way round.
     for device in ("cpu", "mps"):
         _, summary = finish(options(folder, device=device, steps=summary.step + 1))
-    model = SwapModel.load(newest_checkpoint(folder / "model" / "main"), MPS)
+    model = load_model(newest_checkpoint(folder / "model" / "main"), MPS)
     points = (mean_face().points[:, :2] * 20 + 32).astype(np.float32)
     face = AlignedFace(0, points[:68], points[68:], np.eye(2, 3))
     frame = np.full((100, 100, 3), 120, np.uint8)

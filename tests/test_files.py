@@ -17,8 +17,8 @@ from faceswap.io.atomic import file_lock, fsync_files, remove_partial_files, wri
 HOLDER = """
 import sys, time
 from pathlib import Path
-from faceswap.files import locked
-with locked(Path(sys.argv[1]), 0, ""):
+from faceswap.io.atomic import file_lock
+with file_lock(Path(sys.argv[1]), 0, ""):
     print("held", flush=True)
     time.sleep(60)
 """

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from faceswap.training.loss_monitor import LossStatistics
+from faceswap.training.loss_statistics import LossStatistics
 
 
 def learnt(losses: list[float]) -> LossStatistics:

@@ -114,7 +114,7 @@ def test_a_fingerprint_sees_size_start_and_end(tmp_path: Path, clip: Path) -> No
 MAKER = """
 import sys
 from pathlib import Path
-from faceswap.project import Project
+from faceswap.project.project import Project
 folder, side, clip = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 print("ready", flush=True)
 sys.stdin.readline()

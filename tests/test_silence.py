@@ -44,8 +44,9 @@ from faceswap.preview import session
 from faceswap.project import extraction, reextraction
 from faceswap.swap.compositing import face_placement
 from faceswap.swap.evaluation import evaluator
-from faceswap.swap.model import loading, stats
+from faceswap.swap.model import loading
 from faceswap.swap.training import face_loading, pair_sampler, task
+from faceswap.swap.training import model_stats as stats
 from faceswap.training import checkpoint, compilation, metrics_log
 from faceswap.training import loop as loop_module
 from faceswap.training import model_evaluation as looks_module

@@ -19,7 +19,7 @@ from faceswap.events import Event, Metrics, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
 from faceswap.io.provenance import PREVIEWS, picture_provenance
 from faceswap.jobs.train import TrainSummary, train
-from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.loading import load_model
 from faceswap.swap.training import face_loading
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
@@ -48,7 +48,7 @@ def test_a_run_leaves_model_preview_and_records(
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert any("A has 40 faces" in n for n in notices)
     assert any(isinstance(e, Metrics) and "held-out SSIM" in e.values for e in events)
-    model = SwapModel.load(summary.model)
+    model = load_model(summary.model)
     assert (model.preset, model.resolution) == ("quick", 64)
 
 
@@ -56,7 +56,7 @@ def test_a_run_leaves_model_preview_and_records(
 def test_it_trains_in_what_this_machine_is_best_at(tmp_path: Path) -> None:
     folder = draw_project(tmp_path, 12).folder
     events, summary = finish(options(folder, precision="auto", steps=2))
-    model = SwapModel.load(summary.model)
+    model = load_model(summary.model)
     assert (
         read_checkpoint(summary.model).metadata["precision"]
         == choose_precision(model, CPU).precision

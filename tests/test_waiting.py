@@ -227,7 +227,7 @@ def test_nothing_catches_that_work_is_deserted() -> None:
 
 STOPPED = """
 import sys, threading, time
-from faceswap import __main__, cli, waiting
+from faceswap import __main__, background, cli
 from faceswap.events import Progress, Summary
 from faceswap.options import Options
 class Nothing(Options):
@@ -237,7 +237,7 @@ class Done(Summary):
 def deaf(options: Nothing):
     "Can't be broken off."
     print("begun", flush=True)
-    yield from waiting.waited("deaf", lambda _: time.sleep(60))
+    yield from background.in_background("deaf", lambda _: time.sleep(60))
     return Done()
 deaf.__annotations__["return"] = object
 cli.JOBS = {"deaf": deaf}

@@ -28,7 +28,7 @@ def psnr_from_mse(error: Tensor) -> Tensor:
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, mean over the pictures; that of all pictures taken as
-    one is ``decibels(mse(x, y))``."""
+    one is ``psnr_from_mse(mse(x, y))``."""
     return psnr_from_mse((x - y).square().flatten(1).mean(1)).mean()
 
 

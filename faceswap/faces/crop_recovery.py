@@ -36,7 +36,7 @@ def named_crops(folder: Path) -> Iterator[Path]:
 
 
 def has_recoverable_rows(folder: Path, side: str, footage: str | None) -> bool:
-    """Whether one of the crops in ``folder`` tells of ``side``; see ``remains``."""
+    """Whether one of the crops in ``folder`` tells of ``side``; see ``recover_rows``."""
     return any(_tells(path.name, read_record(path), side, footage) for path in named_crops(folder))
 
 

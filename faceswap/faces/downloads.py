@@ -135,7 +135,7 @@ def download_weights(*names: str) -> Generator[Event, None, None]:
 def weights_paths(name: str) -> list[Path]:
     """The files of a detector or landmarker, checked; downloaded first where they are missing.
 
-    Raises AssetError as ``fetch`` does.
+    Raises AssetError as ``download_weights`` does.
     """
     for _ in download_weights(name):
         pass

@@ -4,7 +4,7 @@ An SQLite file in WAL mode, written in batches as work proceeds. A batch and the
 which the work can go on are one transaction, so that an extraction killed at any moment goes
 on where it was and ends with the same index.
 
-The rows of a side that is extracted anew are made under a name of their own, ``staged``, and
+The rows of a side that is extracted anew are made under a name of their own, ``staged_key``, and
 take the old ones' place at the end. Until they have, whoever knows that the side is of that
 generation reads them where they are.
 """

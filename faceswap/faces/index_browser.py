@@ -16,7 +16,7 @@ from faceswap.faces.index import FaceIndex
 from faceswap.io.database import open_to_read, sqlite_errors
 
 COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")
-"""What ``FaceTable.values`` holds; blur and brightness are NaN until measured."""
+"""What ``FaceTableModel.values`` holds; blur and brightness are NaN until measured."""
 
 Span = tuple[int, int]
 

@@ -85,7 +85,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
         yield from as_stage("render", sample(rendering))
     a, b, truth = (folder / name for name in NAMES[:3])
     project = folder / "project"
-    yield from import_in_background("extract A", "faceswap.training.checkpoint_header")
+    yield from import_in_background("extract A", "faceswap.training.run_metadata")
     goal = _goal(options, project)
     yield Notice(
         message=f"Training goes on until step {goal:,}, or for {options.minutes:g} minutes where "

@@ -63,8 +63,8 @@ def models(options: ModelsOptions) -> Generator[Event, None, ModelsSummary]:
     come on top.
     """
     yield Progress(stage="models", done=0, unit="models")
-    yield from import_in_background("models", "faceswap.swap.model.stats")
-    from faceswap.swap.model.stats import preset_stats
+    yield from import_in_background("models", "faceswap.swap.training.model_stats")
+    from faceswap.swap.training.model_stats import preset_stats
 
     rows = yield from in_background(
         "models",

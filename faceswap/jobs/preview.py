@@ -75,7 +75,7 @@ def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
 
     With --serve each line on the standard input is a question such as
     ``{"id": 1, "do": "frame", "side": "a", "frame": 25}`` and is answered by one event with the
-    same id; the questions are the methods of ``faceswap.preview.server.Answers``. Those in
+    same id; the questions are the methods of ``faceswap.preview.server.PreviewServer``. Those in
     ``GROWING`` also name a file, as ``"into": "/tmp/1.json"``, which the answer is written to.
     """
     if options.serve == (options.output is not None):

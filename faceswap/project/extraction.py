@@ -59,7 +59,7 @@ def begin_extraction(
     """Begin to extract a side, or go on with it.
 
     batch: frames whose crops may have been written without their rows. Raises ProjectError as
-    ``check_same``, OutputError when the project cannot be written.
+    ``check_same_extraction``, OutputError when the project cannot be written.
     """
     clip, folder = index.clip(side), project.crops_folder(side)
     noted = {**settings, "footage": fingerprint(video)}

@@ -1,6 +1,6 @@
 """The texture of a person: albedo, shine and fine relief, and the density of the hair.
 
-One picture holds all: on the left the chart of the head (see ``template``), on the right the
+One picture holds all: on the left the chart of the head (see ``template_mesh``), on the right the
 patches of the small parts. It is painted once per person.
 """
 

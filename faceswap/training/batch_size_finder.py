@@ -68,7 +68,7 @@ def find_batch_size(stepper: TrainStepper) -> Generator[Event, None, int]:
 
 
 def _kept_or_unknown(stepper: TrainStepper) -> tuple[int, int]:
-    """As ``kept_each``; nothing where two do not fit, so that one is tried first."""
+    """As ``saved_bytes_per_sample``; nothing where two do not fit, so that one is tried first."""
     try:
         return saved_bytes_per_sample(stepper)
     except RuntimeError as error:

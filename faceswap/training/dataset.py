@@ -122,7 +122,7 @@ def split_roles(
 
     seconds (N,): when a picture is shown in its film; sources (N,): which film that is. ``share``
     of them, ``most`` at most, are held out in up to ``runs`` evenly spaced stretches, and what
-    lies within ``APART`` of these is left out of training. Where the films are too short for
+    lies within ``HELD_OUT_GAP`` of these is left out of training. Where the films are too short for
     that, stretches become fewer; of fewer than 40 pictures, or of less than about five seconds,
     none is held out.
     """
@@ -154,7 +154,7 @@ def _stretches(count: int, wanted: int, runs: int) -> Iterator[NDArray[np.int_]]
 def _near(
     held: NDArray[np.bool_], seconds: NDArray[np.float64], sources: NDArray[np.int_]
 ) -> NDArray[np.bool_]:
-    """Which pictures are less than ``APART`` from one that is held out, in the same film."""
+    """Which pictures are less than ``HELD_OUT_GAP`` from one that is held out, in the same film."""
     near = np.zeros(len(held), np.bool_)
     for source in np.unique(sources[held]):
         mine = sources == source

@@ -21,7 +21,7 @@ _MEMORY = 0.9  # of the running mean that tells so
 def find_learning_rate(
     stepper: TrainStepper, steps: int = STEPS, low: float = LOW, high: float = HIGH
 ) -> Generator[Event, None, float | None]:
-    """The learning rate that suits the present data and model; see ``suggested_rate``.
+    """The learning rate that suits the present data and model; see ``suggest_learning_rate``.
 
     Weights, optimiser, random state and counters are afterwards what they were. None where the
     loss fell at no rate. Of several processes all find what the first one does.

@@ -152,7 +152,7 @@ class TrainingLoop:
     def run(self, begun_at: Begun | None = None) -> Generator[Event, None, None]:
         """Train until the end the config names, or until closed; what was learnt is saved.
 
-        begun_at: where a job began of which this is one part, see underway.py. Raises
+        begun_at: where a job began of which this is one part, see job_mark.py. Raises
         TrainingError when the run diverges and nothing helps, OutputError when the last save fails.
         """
         state = self.state

@@ -14,7 +14,7 @@ from faceswap.training.state import TrainingState
 MAX_PREVIEWS = 200
 """At most so many previews of a run are kept."""
 
-_FAR_WORSE = 3.0  # times the error of the best model, as the losses in level.py
+_FAR_WORSE = 3.0  # times the error of the best model, as the losses in loss_monitor.py
 _FALLEN = 0.1  # of the measure: three times hardly any error is still hardly any
 _IN_A_ROW = 2  # measures, that one odd one is no alarm
 

@@ -2,7 +2,7 @@
 
 All accept a ``found_inf`` attribute (one float tensor, 1 = leave this step out), as PyTorch's
 fused optimisers do, so that a bad step is skipped without asking the device. Where a device
-ignores it in those, ``take_step`` asks.
+ignores it in those, ``optimiser_step`` asks.
 """
 
 from collections.abc import Iterable

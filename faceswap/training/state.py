@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, named_weights
-from faceswap.training.loss_monitor import LossStatistics
+from faceswap.training.loss_statistics import LossStatistics
 from faceswap.training.optimisers import OptimiserName, make_optimiser, state_device
 from faceswap.training.precision import Precision
 
@@ -41,7 +41,7 @@ class LoopConfig:
     """How to train; what the task is, is the task's own matter.
 
     steps: train until this step of the run. minutes: train for so long. With neither, to the end
-    of what was asked for before and broken off (see stretch.py), or else until stopped, at a steady
+    of what was asked for before and broken off (see training_budget.py), or else until stopped, at a steady
     rate; endless: until stopped, whatever was asked for before. batch: pictures a step, as the task
     counts them. rate: full learning rate. warmup: steps until it is reached. clip: largest norm of
     the gradient. decay: share of the averaged weights that a step keeps, at most. precision: None

@@ -25,7 +25,7 @@ class Batch(Protocol):
     """What a task draws at once."""
 
     def micro_batch(self, index: int, count: int) -> Any:
-        """The ``index``-th of ``count`` portions, which begins at ``portion_start``."""
+        """The ``index``-th of ``count`` portions, which begins at ``micro_batch_start``."""
 
 
 def micro_batch_start(index: int, count: int, size: int) -> int:

@@ -50,5 +50,5 @@ def printable(text: str) -> str:
 
 
 def printable_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Metadata of a container or stream with ``plain`` keys and values."""
+    """Metadata of a container or stream with ``printable`` keys and values."""
     return {printable(key): printable(value) for key, value in metadata.items()}

@@ -27,7 +27,7 @@ _TRACED_HERE = "quick"
 
 @dataclass(frozen=True)
 class Plan:
-    """device: its name. precision: what it trains in. faces: a file of ``write_sides``.
+    """device: its name. precision: what it trains in. faces: a file of ``write_face_sets``.
     reduced: for a processor, where narrow nets, few faces and few steps show that all of it runs,
     and no figure says anything of a graphics card. faces_a_side: None takes each preset's own."""
 

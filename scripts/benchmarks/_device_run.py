@@ -13,7 +13,7 @@ from benchmarks import _device_checks, _device_speed
 from benchmarks._apart import Apart, Failed, Found, Part, Row
 from benchmarks._device_plan import DONE, LEFT_OUT, MODELS, Plan, failed, left_out
 from benchmarks._measuring import matrix_rate, model_config, timed
-from faceswap.swap.model.stats import step_memory
+from faceswap.swap.training.model_stats import step_memory
 from faceswap.training.precision import Precision, configure_device, fastest_precision
 
 Tables = dict[str, list[Row]]

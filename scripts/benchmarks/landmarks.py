@@ -4,7 +4,7 @@ Accuracy: mean error of the 51 inner points in % of the distance of the outer ey
 MediaPipe FaceMesh's labels. Jitter: median second difference over time of the fitted similarity's
 log scale (%), angle (degrees) and place (% of the eye distance). Speed: CPU time of one frame in
 tracking mode on one core, decoding left out. Rendered heads: how the openings of mouth and lids
-follow the exact ones, see `landmarker_cast.py`.
+follow the exact ones, see `characters.py`.
 """
 
 from __future__ import annotations

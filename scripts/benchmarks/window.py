@@ -44,13 +44,13 @@ import sys
 from pathlib import Path
 from PySide6.QtCore import QSettings
 from gui.app import make_app
-from gui.session import Desk
-from gui.settings import Settings
+from gui.models.app_context import AppContext
+from gui.models.settings import Settings
 from gui.window import Window
 app = make_app(["faceswap"])
 folder = Path(sys.argv[1])
 store = QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
-window = Window(Desk(Settings(store, folder)))
+window = Window(AppContext(Settings(store, folder)))
 window.show()
 app.processEvents()
 print(flush=True)

@@ -65,12 +65,12 @@ import sys
 from pathlib import Path
 from PySide6.QtCore import QSettings
 from gui.app import make_app
-from gui.session import Desk
-from gui.settings import Settings
+from gui.models.app_context import AppContext
+from gui.models.settings import Settings
 from gui.window import Window
 app = make_app(["faceswap"])
 store = QSettings(sys.argv[1] + "/s.ini", QSettings.Format.IniFormat)
-desk = Desk(Settings(store, Path(sys.argv[1])))
+desk = AppContext(Settings(store, Path(sys.argv[1])))
 window = Window(desk)
 window.show()
 app.processEvents()

@@ -17,7 +17,7 @@ from faceswap.lab.framework.figure import rgb
 Values = NDArray[np.float64]
 
 ATTRIBUTES = ("open mouth", "smile", "open eyes", "turned to the right", "looking up")
-"""What ``expression`` measures, in its order."""
+"""What ``expression_attributes`` measures, in its order."""
 _OF_HEAD = slice(3, 5)
 
 
@@ -59,7 +59,7 @@ def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float,
 
 
 def without_pose(values: Values) -> Values:
-    """Values (N, 5) of ``expression`` without what the head's pose explains of the first three.
+    """Values (N, 5) of ``expression_attributes`` without what the head's pose explains of the first three.
 
     A face that looks up has its mouth nearer to its nose, and is not smiling for that; and a
     vector made of such faces would turn the head.

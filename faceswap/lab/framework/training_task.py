@@ -289,7 +289,7 @@ class ClassificationLoss:
 
 
 class LayerwiseLoss:
-    """Greedy pre-training of one layer; see ``stacked.Stage``."""
+    """Greedy pre-training of one layer; see ``stacked.LayerAutoencoder``."""
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
         """The mean squared difference of what the layer remembers from its input."""

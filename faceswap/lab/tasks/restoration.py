@@ -57,9 +57,9 @@ class Corruption:
 
 @dataclass(frozen=True)
 class TaskRecipe:
-    """How a use is learnt. steps: of digits. loss: see ``task.Repeat``. photographs: what changes
+    """How a use is learnt. steps: of digits. loss: see ``task.ReconstructionLoss``. photographs: what changes
     them by chance. standardised, blocks and deep, the last of its widths for them: of the net,
-    see ``RestoringConfig``.
+    see ``UNetConfig``.
     """
 
     photographs: Corrupt

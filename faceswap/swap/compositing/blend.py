@@ -45,7 +45,7 @@ def paste(
 
     face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) lie in the crop of ``matrix``,
     frame → crop. Only pixels where the mask is above zero change. ``sharpen`` and ``grain`` as
-    for ``with_detail``.
+    for ``match_sharpness``.
     """
     side = face.shape[0]
     height, width = frame.shape[:2]

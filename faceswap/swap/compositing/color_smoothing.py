@@ -10,7 +10,7 @@ all that comes before:
 - Looked at are the frame itself and its *anchors*, every ``ANCHOR_EVERY``-th frame before it;
   between these the shift is taken to change evenly.
 
-Both are as they are in conversion, too: ``Tones`` is all there is of it.
+Both are as they are in conversion, too: ``ColorHistory`` is all there is of it.
 """
 
 import math

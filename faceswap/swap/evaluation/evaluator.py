@@ -117,7 +117,7 @@ def paste_average_face(frame: Picture, face: Face, average: AverageFace) -> Pict
 
 @dataclass
 class SwapEvaluator:
-    """Collects the measures of a swap; ``add`` takes the frames in order, ``result`` ends it.
+    """Collects the measures of a swap; ``add`` takes the frames in order, ``compute`` ends it.
 
     curves: one number per frame by name, NaN where nothing could be measured.
     """

@@ -8,7 +8,6 @@ Presets
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +22,7 @@ from faceswap.autoencoder.networks import (
 )
 from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
 from faceswap.device_support import memory_format
-from faceswap.swap.model.loading import model_from
 from faceswap.swap.model.presets import Preset, SwapConfig
-from faceswap.training.checkpoint import read_checkpoint
 from faceswap.training.precision import model_autocast
 
 
@@ -89,14 +86,6 @@ class SwapModel(nn.Module):
     def swap(self, faces: Tensor) -> Decoded:
         """A's faces (N, 3, R, R) in [0, 1] → (B's faces, masks (N, 1, R, R) or None), float32."""
         return self.reconstruct(faces, "b")
-
-    @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu") -> "SwapModel":
-        """The model in the checkpoint ``path``, with its averaged weights, ready to convert.
-
-        Raises CheckpointError when the file is damaged, newer, or holds another kind of model.
-        """
-        return model_from(read_checkpoint(path, weights=True), device)
 
 
 def _sized(mask: Tensor, side: int) -> Tensor:

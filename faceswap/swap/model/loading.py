@@ -14,7 +14,7 @@ from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import KIND, FreezablePart, SwapConfig
-from faceswap.training.checkpoint import Checkpoint, newest_weights
+from faceswap.training.checkpoint import Checkpoint, newest_weights, read_checkpoint
 
 
 def config_from(checkpoint: Checkpoint) -> SwapConfig:
@@ -50,6 +50,14 @@ def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Sw
         raise _other_build(checkpoint) from error
     to_channels_last(model)
     return to_device(model, torch.device(device)).eval().requires_grad_(False)
+
+
+def load_model(path: Path, device: torch.device | str = "cpu") -> SwapModel:
+    """The model in the checkpoint ``path``, with its averaged weights, ready to convert.
+
+    Raises CheckpointError when the file is damaged, newer, or holds another kind of model.
+    """
+    return model_from(read_checkpoint(path, weights=True), device)
 
 
 def newest_model(

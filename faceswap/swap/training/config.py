@@ -39,7 +39,7 @@ class ObjectiveConfig(BaseModel):
     more eyes count, and half of it, the mouth; outside: how much what is no face counts.
 
     pairs: show faces of both people together that do the same; exchange: how many of those pairs
-    exchange their codes (see partners.py).
+    exchange their codes (see pair_matching.py).
 
     warp: standard deviation of the distortion, as a share of its lattice's cells; cells: how
     many of them to a side, at one scale or at several; warp_end: share of the run after which

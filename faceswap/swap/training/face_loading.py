@@ -67,7 +67,7 @@ class _Loaded:
 def load_faces(
     folder: Path, side: str, config: FaceLoadConfig, report: ReportProgress = no_report
 ) -> FaceSet:
-    """The faces of one side's ``folder``; see ``load_all``."""
+    """The faces of one side's ``folder``; see ``load_face_folders``."""
     return load_face_folders([folder], side, config, report)
 
 

@@ -2,7 +2,7 @@
 
 Needs nothing but PyTorch, numpy and safetensors: a machine that only trains or measures reads
 faces from such a file, with nothing there that decodes pictures. Reading a folder of crops is
-``faceset.py``'s matter.
+``face_loading.py``'s matter.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ def write_face_sets(path: Path, sides: Mapping[str, FaceSet], count: int) -> Non
 
 
 def read_face_sets(path: Path, resolution: int) -> dict[str, FaceSet]:
-    """The sides in a file that ``write_sides`` made, their pictures (N, 3, R, R) at ``resolution``.
+    """The sides in a file that ``write_face_sets`` made, their pictures (N, 3, R, R) at ``resolution``.
 
     Raises InputError when the file is missing or no such file.
     """

@@ -31,7 +31,7 @@ class RetargetedFaces:
 
 
 class PairSampler:
-    """Pairs of faces of two sides; see partners.py.
+    """Pairs of faces of two sides; see pair_matching.py.
 
     The first, third, fifth … face of the first side leads and that of the second imitates it;
     at the places between it is the other way round.

@@ -3,7 +3,7 @@
 Distorted in, undistorted out, each side through its own decoder. As both share the encoder,
 what it passes on is what both have in common: pose, expression, gaze and light. Faces of A and B
 come in pairs that do the same, and some pairs exchange their codes: that is a swap, with the
-answer known (see partners.py).
+answer known (see pair_matching.py).
 """
 
 from collections.abc import Mapping
@@ -245,7 +245,7 @@ class SwapTask:
         return dict(zip(names, torch.stack(by_side).mean(0).tolist(), strict=True))
 
     def preview(self, model: nn.Module, path: Path) -> None:
-        """A grid of fixed faces; see ``write_grid``."""
+        """A grid of fixed faces; see ``write_preview_grid``."""
         from faceswap.swap.training.preview_grid import write_preview_grid
 
         assert isinstance(model, SwapModel)

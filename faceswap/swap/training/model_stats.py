@@ -106,7 +106,7 @@ def preset_stats(
 
 
 def model_stats(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
-    """As ``facts``, for one model of any configuration."""
+    """As ``preset_stats``, for one model of any configuration."""
     with torch.device("meta"):
         model = SwapModel(config)
         face = torch.empty(1, 3, config.resolution, config.resolution)

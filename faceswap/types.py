@@ -1,0 +1,1 @@
+"""Array types that all parts share; the conventions are in ``faceswap``."""
