@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -284,3 +285,11 @@ def read_crops(folder: Path) -> Iterator[FaceCrop | InputError]:
     with ThreadPoolExecutor(4) as pool:
         for start in range(0, len(files), 64):
             yield from pool.map(read, files[start : start + 64])
+
+
+def is_face_crop(path: Path) -> bool:
+    """Whether a picture that can be read is a face that was cut out of a film or a picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path) as picture:
+            return CHUNK in picture.info

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from faceswap.faces.crops import CHUNK
 from faceswap.io.file_types import PICTURE_SUFFIXES
-from faceswap.video.orientation import UPRIGHT, apply_orientation, exif_orientation
+from faceswap.io.orientation import UPRIGHT, apply_orientation, exif_orientation
 
 Array = NDArray[np.uint8]
 
@@ -79,11 +78,3 @@ def center_crop(picture: Array) -> Array:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return picture[top : top + side, left : left + side]
-
-
-def is_face_crop(path: Path) -> bool:
-    """Whether a picture that can be read is a face that was cut out of a film or a picture."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path) as picture:
-            return CHUNK in picture.info

@@ -13,8 +13,8 @@ from av.video.reformatter import (
     VideoReformatter,
 )
 
+from faceswap.io.orientation import apply_orientation
 from faceswap.video.info import Colour, VideoInfo
-from faceswap.video.orientation import apply_orientation
 
 Image = npt.NDArray[np.uint8]
 

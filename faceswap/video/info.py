@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from faceswap.errors import InputError
-from faceswap.video.orientation import (
+from faceswap.io.orientation import (
     UPRIGHT,
     Orientation,
     display_matrix_orientation,

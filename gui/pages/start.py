@@ -8,12 +8,12 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QLineEdit, QWidget
 from faceswap.commands import JOBS, options_of
 from faceswap.errors import OutputError
 from gui.models.app_context import AppContext, ProjectSession
-from gui.models.recent_projects import RecentProjectsList
 from gui.models.settings import work_folder
 from gui.pages.page import Page
 from gui.widgets import elements
 from gui.widgets.drop_zone import DropZone
 from gui.widgets.elements import button, card, column, label, row
+from gui.widgets.recent_projects import RecentProjectsList
 from gui.widgets.theme import GAP
 
 

@@ -16,13 +16,8 @@ from torch import Tensor
 
 from faceswap.background import ReportProgress, no_report
 from faceswap.errors import InputError
-from faceswap.io.pictures import (
-    center_crop,
-    center_square,
-    is_face_crop,
-    picture_files,
-    read_picture,
-)
+from faceswap.faces.crops import is_face_crop
+from faceswap.io.pictures import center_crop, center_square, picture_files, read_picture
 from faceswap.lab.framework.idx import idx_files, read_idx
 from faceswap.training.dataset import ImageDataset
 

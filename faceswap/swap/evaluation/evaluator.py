@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from faceswap.errors import InputError
 from faceswap.faces.align import crop_matrix, eye_distance, face_similarity, transform
 from faceswap.faces.detect import make_detector
+from faceswap.faces.expression import SIGNALS, expression_signals
 from faceswap.faces.face import Face
 from faceswap.faces.face_regions import face_mask
 from faceswap.faces.landmarks import make_landmarker
@@ -21,14 +22,12 @@ from faceswap.swap.compositing.blend import paste
 from faceswap.swap.compositing.color import apply_shift, color_shift
 from faceswap.swap.compositing.mask import landmark_region, soft_mask
 from faceswap.swap.evaluation.metrics import (
-    SIGNALS,
     Curve,
     Mask,
     Picture,
     Points,
     correlation,
     detail,
-    expression_signals,
     flicker,
     ms_ssim,
     points_error,

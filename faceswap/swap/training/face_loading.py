@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from faceswap.background import ReportProgress, no_report
 from faceswap.errors import InputError, NoFaceError
 from faceswap.faces.crops import FaceCrop, crop_files, read_crops
+from faceswap.faces.expression import SIGNALS, expression_signals
 from faceswap.faces.face_regions import eyes_mask, face_mask, mouth_interior_mask, mouth_mask
 from faceswap.faces.gaze import iris_offsets
-from faceswap.swap.evaluation.metrics import SIGNALS, expression_signals
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.pair_matching import LandmarkSet
 from faceswap.training.dataset import (
