@@ -12,7 +12,7 @@ import pytest
 from made_clips import MakeClip, picture, write_clip
 
 from faceswap.errors import InputError
-from faceswap.video.color import Image
+from faceswap.types import UInt8Image
 from faceswap.video.reader import Frame, VideoReader, read_image
 
 
@@ -143,7 +143,7 @@ def test_a_picture_is_a_video_of_one_frame(tmp_path: Path, name: str) -> None:
     assert np.abs(error).mean() < (0.01 if path.suffix == ".png" else 12)
 
 
-ORIENTATIONS: dict[int, Callable[[Image], Image]] = {
+ORIENTATIONS: dict[int, Callable[[UInt8Image], UInt8Image]] = {
     1: lambda image: image,
     2: lambda image: image[:, ::-1],
     3: lambda image: image[::-1, ::-1],
@@ -156,7 +156,7 @@ ORIENTATIONS: dict[int, Callable[[Image], Image]] = {
 """What EXIF's orientations ask for."""
 
 
-def with_exif(path: Path, image: Image, orientation: int | None) -> Path:
+def with_exif(path: Path, image: UInt8Image, orientation: int | None) -> Path:
     """A picture with the name of a camera, and how it was held."""
     page = PIL.Image.fromarray(image)
     exif = page.getexif()

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from faceswap.errors import ProjectError
 from faceswap.faces.align import mean_face
-from faceswap.faces.face import Detection, Landmarks, Points
+from faceswap.faces.face import Detection, Landmarks
 from faceswap.faces.tracking import Tracker
+from faceswap.types import Points
 
 Frame = NDArray[np.uint8]
 SIZE = (240, 320)

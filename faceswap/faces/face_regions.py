@@ -6,10 +6,8 @@ picture the mask is for; all return uint8 (H, W), 255 inside, with an anti-alias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Points = NDArray[np.float32]
-Mask = NDArray[np.uint8]
+from faceswap.types import Mask, Points
 
 _SHIFT = 4  # cv2 draws polygons at 1/16 of a pixel
 EYES = (slice(36, 42), slice(42, 48))

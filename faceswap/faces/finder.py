@@ -14,13 +14,12 @@ from faceswap.faces.face import (
     Detection,
     Detector,
     Face,
-    Frame,
     Landmarker,
     Landmarks,
-    Points,
     as_frame,
     box_of,
 )
+from faceswap.types import Points, UInt8Image
 
 __all__ = ["PRESENCE_THRESHOLD", "find_faces", "overlap", "detect_and_refine"]
 
@@ -31,7 +30,7 @@ _SAME = 0.4
 
 
 def find_faces(
-    frame: Frame,
+    frame: UInt8Image,
     landmarker: Landmarker,
     detector: Detector,
     *,
@@ -50,7 +49,7 @@ def find_faces(
 
 
 def detect_and_refine(
-    frame: Frame,
+    frame: UInt8Image,
     landmarker: Landmarker,
     detector: Detector,
     *,
@@ -73,7 +72,7 @@ def detect_and_refine(
 
 
 def _search_turned(
-    frame: Frame, landmarker: Landmarker, detector: Detector, quarters: int
+    frame: UInt8Image, landmarker: Landmarker, detector: Detector, quarters: int
 ) -> list[Face]:
     """Faces of the frame turned counter-clockwise by so many quarters, in the frame's pixels."""
     view = np.ascontiguousarray(np.rot90(frame, quarters))
@@ -96,7 +95,10 @@ def _unturn(height: int, width: int, quarters: int) -> Callable[[Points], Points
 
 
 def _refined(
-    frame: Frame, landmarker: Landmarker, detections: Sequence[Detection], guesses: Sequence[Points]
+    frame: UInt8Image,
+    landmarker: Landmarker,
+    detections: Sequence[Detection],
+    guesses: Sequence[Points],
 ) -> list[Face]:
     answers: list[Landmarks] = []
     for _ in range(_PASSES):
@@ -128,7 +130,7 @@ def face_from(answer: Landmarks, *, score: float, track: int = 0) -> Face:
     )
 
 
-def plausible(points: Points, frame: Frame) -> bool:
+def plausible(points: Points, frame: UInt8Image) -> bool:
     """Whether points (68, 2) can be a face of the frame: finite, of some size, partly inside."""
     if not np.isfinite(points).all():
         return False

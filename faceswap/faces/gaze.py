@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.faces.face import Frame, Points
 from faceswap.faces.face_regions import EYES
+from faceswap.types import Points, UInt8Image
 
 _FINEST = 24  # pixels of an eye's width to work at
 
 
-def iris_offsets(image: Frame, points: Points) -> NDArray[np.float32]:
+def iris_offsets(image: UInt8Image, points: Points) -> NDArray[np.float32]:
     """How far the irises are from the middles of the eyes, x and y in eye widths: (2,).
 
     image (H, W, 3), points (68, 2) in its pixels. The mean of both eyes; along the line of the
@@ -21,7 +21,7 @@ def iris_offsets(image: Frame, points: Points) -> NDArray[np.float32]:
     return np.asarray(np.mean(found, axis=0), np.float32)
 
 
-def _place(image: Frame, eye: NDArray[np.float64]) -> NDArray[np.float64]:
+def _place(image: UInt8Image, eye: NDArray[np.float64]) -> NDArray[np.float64]:
     middle, across = (eye[0] + eye[3]) / 2, eye[3] - eye[0]
     width = max(float(np.linalg.norm(across)), 1.0)
     scale, (c, s) = _FINEST / width, across / width

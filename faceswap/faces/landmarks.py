@@ -21,8 +21,9 @@ from faceswap.device_support import memory_format
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, invert, mean_face, transform, upright_matrix
 from faceswap.faces.downloads import weights_paths
-from faceswap.faces.face import Frame, Landmarker, Landmarks, Points, box_of
+from faceswap.faces.face import Landmarker, Landmarks, box_of
 from faceswap.faces.landmark_net import CROP_SIZE, LandmarkNet
+from faceswap.types import Points, UInt8Image
 
 __all__ = ["LANDMARKERS", "BuiltinLandmarker", "FanLandmarker", "grey_crop", "make_landmarker"]
 
@@ -43,7 +44,9 @@ def make_landmarker(name: str = "builtin", device: str = "auto") -> Landmarker:
     raise OptionsError(f"There is no landmarker {name!r}; choose one of {', '.join(LANDMARKERS)}.")
 
 
-def grey_crop(frame: Frame, matrix: NDArray[np.floating[Any]], size: int = CROP_SIZE) -> Frame:
+def grey_crop(
+    frame: UInt8Image, matrix: NDArray[np.floating[Any]], size: int = CROP_SIZE
+) -> UInt8Image:
     """Grey crop (size, size) of a frame (H, W, 3) under a frame -> crop matrix, black outside.
 
     A face larger than the crop is first sampled up to four times as finely and then averaged:
@@ -75,7 +78,7 @@ def _determinant(matrix: NDArray[np.float64]) -> float:
     return float(a * d - b * c)
 
 
-def _seen(matrix: NDArray[np.float64], size: int, frame: Frame) -> tuple[int, int, int, int]:
+def _seen(matrix: NDArray[np.float64], size: int, frame: UInt8Image) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the pixels of the frame that a crop can depend on."""
     if not 1e-12 < abs(_determinant(matrix)) < 1e12:  # nor NaN: nothing can be seen
         return 0, 0, 0, 0
@@ -99,7 +102,7 @@ class BuiltinLandmarker:
         if self._device.type == "cpu":
             net.pack()
 
-    def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
+    def locate(self, frame: UInt8Image, guesses: Sequence[Points]) -> list[Landmarks]:
         """One answer per guess (68, 2); all faces of the frame in one pass of the network."""
         if not guesses or frame.size == 0:
             return [_nothing(guess) for guess in guesses]
@@ -152,7 +155,7 @@ def checksum(weights: Mapping[str, torch.Tensor]) -> int:
 
 
 class _Fan(Protocol):
-    def get_landmarks_from_image(self, image: Frame, **options: Any) -> Any: ...
+    def get_landmarks_from_image(self, image: UInt8Image, **options: Any) -> Any: ...
 
 
 class FanLandmarker:
@@ -168,7 +171,7 @@ class FanLandmarker:
     def __init__(self, device: str = "auto") -> None:
         self._net = _load_fan(str(_device(device)))
 
-    def locate(self, frame: Frame, guesses: Sequence[Points]) -> list[Landmarks]:
+    def locate(self, frame: UInt8Image, guesses: Sequence[Points]) -> list[Landmarks]:
         """One answer per guess (68, 2)."""
         if not guesses or frame.size == 0:
             return [_nothing(guess) for guess in guesses]

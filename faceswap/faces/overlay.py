@@ -7,7 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from faceswap.faces.face import Face, Frame
+from faceswap.faces.face import Face
+from faceswap.types import UInt8Image
 
 __all__ = ["draw_face"]
 
@@ -16,7 +17,7 @@ _AXES = ((255, 80, 80), (80, 255, 80), (80, 120, 255))
 _SHIFT = 4  # cv2 places circles and lines at 1/16 of a pixel
 
 
-def draw_face(frame: Frame, face: Face) -> None:
+def draw_face(frame: UInt8Image, face: Face) -> None:
     """Draw points, box, track, presence and the head's axes on frame (H, W, 3), in place.
 
     The axes are the head's right (red), down (green) and forward (blue), seen from the camera.
@@ -63,14 +64,16 @@ def _directions(
     return np.asarray((rotation * [1, 1, -1]).T[:, :2])
 
 
-def _dot(frame: Frame, x: float, y: float, radius: float, colour: tuple[int, int, int]) -> None:
+def _dot(
+    frame: UInt8Image, x: float, y: float, radius: float, colour: tuple[int, int, int]
+) -> None:
     scale = 1 << _SHIFT
     centre = (round(x * scale), round(y * scale))
     cv2.circle(frame, centre, round(max(radius, 1) * scale), colour, -1, cv2.LINE_AA, _SHIFT)
 
 
 def _line(
-    frame: Frame,
+    frame: UInt8Image,
     start: object,
     end: object,
     colour: tuple[int, int, int],

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.align import invert
+from faceswap.types import Curve, Matrix
 
 __all__ = ["LOOK_AHEAD", "Smoother", "smooth"]
 
-Matrix = NDArray[np.float64]
-_Row = NDArray[np.float64]
 
 _REACH = 8
 _REST_REACH = 3
@@ -66,8 +65,8 @@ class Smoother:
 
     def _reset(self) -> None:
         # Rows and fits of the frames from `_first` on; older ones no window reaches any more.
-        self._rows: list[_Row] = []
-        self._fits: list[_Row] = []
+        self._rows: list[Curve] = []
+        self._fits: list[Curve] = []
         self._first = 0
         self._fitted = 0
         self._given = 0
@@ -87,7 +86,7 @@ class Smoother:
             self._first += old
         return calm
 
-    def _fit(self, frame: int, last: int) -> _Row:
+    def _fit(self, frame: int, last: int) -> Curve:
         """How far the local quadratic runs from the frame's own row."""
         begin, end = max(frame - _REACH, 0), min(frame + _REACH, last)
         rows = np.stack(self._rows[begin - self._first : end + 1 - self._first])
@@ -122,7 +121,7 @@ def _kernel(before: int, after: int, width: float) -> NDArray[np.float64]:
     return row
 
 
-def _row(similarity: Matrix) -> _Row:
+def _row(similarity: Matrix) -> Curve:
     """log scale, angle, and the place in the frame of face space's origin."""
     matrix = np.asarray(similarity, np.float64)
     back = invert(matrix)
@@ -130,7 +129,7 @@ def _row(similarity: Matrix) -> _Row:
     return np.array([scale, math.atan2(matrix[1, 0], matrix[0, 0]), back[0, 2], back[1, 2]])
 
 
-def _matrix(row: _Row) -> Matrix:
+def _matrix(row: Curve) -> Matrix:
     scale, angle = math.exp(row[0]), float(row[1])
     cos, sin = scale * math.cos(angle), scale * math.sin(angle)
     linear = np.array([[cos, -sin], [sin, cos]])

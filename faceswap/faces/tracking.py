@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faceswap.errors import ProjectError
 from faceswap.faces.align import upright_matrix
-from faceswap.faces.face import Detector, Face, Frame, Landmarker, Landmarks, Points, as_frame
+from faceswap.faces.face import Detector, Face, Landmarker, Landmarks, as_frame
 from faceswap.faces.finder import (
     PRESENCE_THRESHOLD,
     detect_and_refine,
@@ -20,6 +20,7 @@ from faceswap.faces.finder import (
     overlap,
     plausible,
 )
+from faceswap.types import Points, UInt8Image
 
 __all__ = ["TrackedFrame", "Tracker"]
 
@@ -82,7 +83,7 @@ class Tracker:
         self._dropped = 0
         self._thumb: NDArray[np.uint8] | None = None
 
-    def update(self, image: Frame) -> TrackedFrame:
+    def update(self, image: UInt8Image) -> TrackedFrame:
         """The faces of the clip's next frame (H, W, 3)."""
         frame = as_frame(image)
         cut = self._cut(frame)
@@ -144,7 +145,7 @@ class Tracker:
         except (KeyError, TypeError, ValueError) as error:
             raise ProjectError("The stored state of the face tracker is damaged.") from error
 
-    def _follow(self, frame: Frame, tracks: Sequence[_Track]) -> list[Face]:
+    def _follow(self, frame: UInt8Image, tracks: Sequence[_Track]) -> list[Face]:
         """The tracks' faces in this frame; those that are lost are left out."""
         answers = self._landmarker.locate(frame, [track.points for track in tracks])
         again = [
@@ -172,7 +173,7 @@ class Tracker:
         empty = not self._tracks and self._frames % _RETRY == 0
         return first or retry or empty or self._frames % self._detect_every == 0
 
-    def _look(self, frame: Frame, followed: list[Face], *, turned: bool) -> list[Face]:
+    def _look(self, frame: UInt8Image, followed: list[Face], *, turned: bool) -> list[Face]:
         """Faces the detector finds beside those followed, as lost tracks found or new ones."""
         known = [face.box for face in followed]
         found = detect_and_refine(
@@ -206,7 +207,7 @@ class Tracker:
         near = [track for track in lost if reach[track.number] < width]
         return min(near, key=lambda track: reach[track.number], default=None)
 
-    def _cut(self, frame: Frame) -> bool:
+    def _cut(self, frame: UInt8Image) -> bool:
         """Whether a new shot begins, judged on a few hundred pixels spread over the frame."""
         thumb = _thumbnail(frame)
         before, self._thumb = self._thumb, thumb
@@ -216,7 +217,7 @@ class Tracker:
         return bool(change.mean() > _CUT_LEVEL and (change > _CUT_LEVEL).mean() > _CUT_SHARE)
 
 
-def _thumbnail(frame: Frame) -> NDArray[np.uint8]:
+def _thumbnail(frame: UInt8Image) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
     if frame.size == 0:
         return np.zeros((1, 0), np.uint8)

@@ -5,14 +5,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from faceswap.io.file_types import PICTURE_SUFFIXES
 from faceswap.io.orientation import UPRIGHT, apply_orientation, exif_orientation
-
-Array = NDArray[np.uint8]
-
+from faceswap.types import UInt8Image
 
 _PAPER = 255
 
@@ -22,7 +19,7 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
 
 
-def read_picture(path: Path, behind: int = _PAPER) -> Array | None:
+def read_picture(path: Path, behind: int = _PAPER) -> UInt8Image | None:
     """A picture, grey (H, W) or RGB (H, W, 3), upright as its EXIF says.
 
     behind: the grey, 0 to 255, that shows where a picture is transparent. None is returned when
@@ -41,7 +38,7 @@ def read_picture(path: Path, behind: int = _PAPER) -> Array | None:
     return apply_orientation(values, turn or UPRIGHT)
 
 
-def _values(picture: Image.Image, behind: int) -> Array:
+def _values(picture: Image.Image, behind: int) -> UInt8Image:
     if picture.mode == "F" or picture.mode.startswith("I"):
         return _eight_bits(picture)
     grey = picture.mode in ("1", "L", "LA")
@@ -51,7 +48,7 @@ def _values(picture: Image.Image, behind: int) -> Array:
     return np.asarray(picture.convert("L" if grey else "RGB"))
 
 
-def _eight_bits(picture: Image.Image) -> Array:
+def _eight_bits(picture: Image.Image) -> UInt8Image:
     """Grey values of more than 8 bits in 8.
 
     What 32 bits hold no file tells: it is taken for the smallest range that holds the largest
@@ -65,14 +62,14 @@ def _eight_bits(picture: Image.Image) -> Array:
     return np.asarray((values * (255 / full)).clip(0, 255).round(), np.uint8)
 
 
-def center_square(picture: Array, size: int) -> Array:
+def center_square(picture: UInt8Image, size: int) -> UInt8Image:
     """The middle of a picture (H, W[, 3]), scaled to (size, size[, 3])."""
     part = center_crop(picture)
     how = cv2.INTER_AREA if len(part) > size else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
 
 
-def center_crop(picture: Array) -> Array:
+def center_crop(picture: UInt8Image) -> UInt8Image:
     """The largest square in the middle of a picture (H, W[, ...])."""
     height, width = picture.shape[:2]
     side = min(height, width)

@@ -20,7 +20,7 @@ from faceswap.options import Options, Overwrite, Presentation
 
 if TYPE_CHECKING:
     from faceswap.swap.evaluation.evaluator import AverageFace, SwapEvaluator
-    from faceswap.swap.evaluation.metrics import Picture
+    from faceswap.types import UInt8Image
     from faceswap.video.reader import VideoReader
 
 WORST = 4
@@ -212,7 +212,7 @@ def _measure(
         raise InputError("The videos have no frame in common; nothing could be compared.")
 
 
-def _fitted(picture: "Picture", size: tuple[int, int]) -> "Picture":
+def _fitted(picture: "UInt8Image", size: tuple[int, int]) -> "UInt8Image":
     import cv2
     import numpy as np
 
@@ -272,11 +272,11 @@ def _draw(
 
 def _frames(
     options: EvaluateOptions, numbers: Sequence[int], report: ProgressReporter
-) -> "list[list[Picture]]":
+) -> "list[list[UInt8Image]]":
     """Those frames of A, the swap and, where there is one, the truth, in A's size."""
     from faceswap.video.reader import VideoReader
 
-    found: list[list[Picture]] = [[] for _ in numbers]
+    found: list[list[UInt8Image]] = [[] for _ in numbers]
     size: tuple[int, int] | None = None
     # Opened anew: should nobody wait for this, the others are closed meanwhile.
     for path in (options.a, options.out, options.truth):

@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,8 +14,7 @@ from faceswap.device_support import AREAS, with_cpu_fallback
 from faceswap.errors import OptionsError
 from faceswap.lab.framework.models import RepairConfig
 from faceswap.training.precision import model_autocast
-
-Image = NDArray[np.uint8]
+from faceswap.types import UInt8Image
 
 
 class Restorer:
@@ -34,7 +32,7 @@ class Restorer:
         device: torch.device,
         tile: int = 256,
         overlap: int = 32,
-        mask: Image | None = None,
+        mask: UInt8Image | None = None,
     ) -> None:
         config = getattr(model, "config", None)
         assert isinstance(config, RepairConfig)
@@ -56,7 +54,7 @@ class Restorer:
         return round(self.config.strength) if self.config.use == "superres" else 1
 
     @torch.inference_mode()
-    def restore(self, frame: Image, report: ReportProgress = no_report) -> Image:
+    def restore(self, frame: UInt8Image, report: ReportProgress = no_report) -> UInt8Image:
         """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3). report: hears of each tile."""
         x = torch.from_numpy(frame.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
         seen, planes = self._seen(x)
@@ -79,7 +77,7 @@ class Restorer:
             ).clamp(0, 1)
         return x, planes
 
-    def _filled(self, x: Tensor, mask: Image) -> Tensor:
+    def _filled(self, x: Tensor, mask: UInt8Image) -> Tensor:
         """Pictures (N, C, H, W) with the holes of ``mask`` filled.
 
         What goes where a net knows at the size it learnt at; how bright and coloured that is in

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.errors import InputError, OutputError
 from faceswap.project.project import Project
 from faceswap.swap.compositing.options import BlendOptions
+from faceswap.types import UInt8Image
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.video.reader import Frame
 
-Image = NDArray[np.uint8]
 
 _NEAR = 48
 """Frames that are rather decoded on the way than sought for."""
@@ -138,7 +137,7 @@ class PreviewFrame:
     """
 
     frame: int
-    image: Image
+    image: UInt8Image
     faces: int
 
 
@@ -281,7 +280,7 @@ def _mark(path: Path) -> _Mark:
     return str(path), known.st_size, known.st_mtime_ns, known.st_ino
 
 
-def encode_jpeg(image: Image, width: int = 0, height: int = 0) -> bytes:
+def encode_jpeg(image: UInt8Image, width: int = 0, height: int = 0) -> bytes:
     """``image`` as JPEG, scaled down to fit ``width`` × ``height`` where these are given."""
     import cv2
 
@@ -298,7 +297,7 @@ def encode_jpeg(image: Image, width: int = 0, height: int = 0) -> bytes:
     return data.tobytes()
 
 
-def write_picture(path: Path, image: Image) -> None:
+def write_picture(path: Path, image: UInt8Image) -> None:
     """Write a swapped frame (H, W, 3) as a picture that says so, by its ending.
 
     Raises OutputError when it cannot be written.

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from faceswap.synthetic.head_parts import Part, grid_faces
 from faceswap.synthetic.identity import Identity
-from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
+from faceswap.synthetic.noise import fractal_noise, smooth_noise
 from faceswap.synthetic.uv import UV_RANGE, Array, lip_borders
+from faceswap.types import FloatImage
 
 _LINE_S = (0.0, 2.5, 4.2, 5.5, 6.5, 7.3, 8.1, 8.9, 9.7, 10.6, 12.0, 15.0, 22.0)
 _LINE_V = (6.0, 6.2, 6.5, 5.9, 4.4, 3.0, 1.4, -1.6, -2.2, 1.6, 0.2, -5.5, -6.8)
@@ -37,7 +38,7 @@ class Shells:
     beard: bool
 
 
-def _ramp(edge0: float, edge1: float, x: Array | Image) -> Array:
+def _ramp(edge0: float, edge1: float, x: Array | FloatImage) -> Array:
     t = np.clip((np.asarray(x, np.float64) - edge0) / (edge1 - edge0), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t))
 
@@ -85,7 +86,7 @@ def beard(kind: str, place: Array) -> Array:
 
 def hair_density(
     person: Identity, places: NDArray[np.float32], size: tuple[int, int], rng: np.random.Generator
-) -> Image:
+) -> FloatImage:
     """How dense hair is at each texel of the chart (H, W): the mask combed with strands."""
     hairs = person.hairs
     rows, columns = size
@@ -113,7 +114,7 @@ def hair_density(
     return np.asarray(np.clip(growth, 0, 1), np.float32)
 
 
-def _combed(style: str, s: Array, v: Array, rng: np.random.Generator) -> Image:
+def _combed(style: str, s: Array, v: Array, rng: np.random.Generator) -> FloatImage:
     """Streaks (H, W) along the hair's run, which starts at a parting and falls to the sides."""
     parting = {"parted": -4.2, "long": 0.0, "bun": 0.0, "short": 3.6}.get(style)
     side, height = np.meshgrid(s, v)
@@ -128,7 +129,7 @@ def _combed(style: str, s: Array, v: Array, rng: np.random.Generator) -> Image:
     return np.asarray(cv2.remap(source, maps[0], maps[1], cv2.INTER_LINEAR), np.float32)
 
 
-def strands(person: Identity, size: tuple[int, int], rng: np.random.Generator) -> Image:
+def strands(person: Identity, size: tuple[int, int], rng: np.random.Generator) -> FloatImage:
     """Density of a fall's strands: they run down the rows and thin out towards the end."""
     wavy = person.hairs.style == "curly"
     comb = smooth_noise(rng, size, (16, 4) if wavy else (220, 2.4)) * np.float32(0.5)

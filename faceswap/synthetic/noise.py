@@ -2,14 +2,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
+from faceswap.types import FloatImage
 
 
 def smooth_noise(
     rng: np.random.Generator, size: tuple[int, int], cell: tuple[float, float]
-) -> Image:
+) -> FloatImage:
     """Noise of mean 0 and about unit deviation, ``size`` (H, W).
 
     ``cell`` is the size (rows, columns) of its features in pixels; unlike numbers give streaks.
@@ -23,7 +22,7 @@ def smooth_noise(
 
 def fractal_noise(
     rng: np.random.Generator, size: tuple[int, int], cell: float, octaves: int = 4
-) -> Image:
+) -> FloatImage:
     """Noise with detail from ``cell`` pixels down, each octave half as strong."""
     total = np.zeros(size, np.float32)
     for octave in range(octaves):

@@ -30,7 +30,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap import __version__
 from faceswap.faces.face_regions import face_mask
@@ -38,8 +37,7 @@ from faceswap.synthetic.head_mesh import HeadMesh
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.motion import Moment, talk
 from faceswap.synthetic.scene import LIGHTS, Camera, Frame, Scene, bake_ambient_occlusion
-
-Picture = NDArray[np.uint8]
+from faceswap.types import UInt8Image
 
 FORMAT = 1
 """Version of ``truth.json``."""
@@ -66,7 +64,7 @@ class Shot:
 
     moment: Moment
     frame: Frame
-    truth: Picture | None = None
+    truth: UInt8Image | None = None
     truth_frame: Frame | None = None
 
 
@@ -116,7 +114,7 @@ class Clip:
                     future.cancel()
 
 
-def composite_face(frame: Picture, face: Frame) -> Picture:
+def composite_face(frame: UInt8Image, face: Frame) -> UInt8Image:
     """``face`` inside its face mask, laid into ``frame`` (H, W, 3) with a soft edge."""
     mask = face_mask(face.points, face.forehead, (frame.shape[0], frame.shape[1]))
     soft = max(1.0, frame.shape[0] / 300)

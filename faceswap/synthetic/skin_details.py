@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.synthetic.identity import Identity
-from faceswap.synthetic.noise import Image, fractal_noise, smooth_noise
+from faceswap.synthetic.noise import fractal_noise, smooth_noise
 from faceswap.synthetic.uv import (
     MOUTH_CORNER,
     STOMION,
@@ -17,8 +17,7 @@ from faceswap.synthetic.uv import (
     lip_borders,
     uv_of,
 )
-
-Floats = NDArray[np.floating]
+from faceswap.types import FloatImage, Floats
 
 
 @dataclass
@@ -28,8 +27,8 @@ class Canvas:
 
     places: NDArray[np.float32]
     albedo: NDArray[np.float32]
-    shine: Image
-    relief: Image
+    shine: FloatImage
+    relief: FloatImage
 
     @classmethod
     def blank(cls, size: tuple[int, int], places: NDArray[np.float32]) -> "Canvas":
@@ -46,7 +45,7 @@ class Canvas:
         """Texels per centimetre."""
         return float(self.albedo.shape[1] / (UV_RANGE[1] - UV_RANGE[0]))
 
-    def front(self) -> tuple[Image, Image, Image]:
+    def front(self) -> tuple[FloatImage, FloatImage, FloatImage]:
         """|x|, y and whether (1) or not (0) the texel is on the front half."""
         x, y, z = np.moveaxis(self.places, -1, 0)
         return np.abs(x), y, np.clip((z + 6.5) / 2.5, 0, 1)
@@ -62,11 +61,11 @@ class Canvas:
         self.albedo *= 1 + share[..., None] * (np.array(factor, np.float32) - 1)
 
 
-def _hump(x: Floats, y: Floats, cx: float, cy: float, sx: float, sy: float) -> Image:
+def _hump(x: Floats, y: Floats, cx: float, cy: float, sx: float, sy: float) -> FloatImage:
     return np.asarray(np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2), np.float32)
 
 
-def _ramp(edge0: float, edge1: float, x: Floats) -> Image:
+def _ramp(edge0: float, edge1: float, x: Floats) -> FloatImage:
     t = np.clip((x - edge0) / (edge1 - edge0), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
@@ -254,7 +253,7 @@ def brows(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     c.shine *= 1 - 0.5 * np.clip(layer + under, 0, 1)
 
 
-def stubble(c: Canvas, person: Identity, density: Image, rng: np.random.Generator) -> None:
+def stubble(c: Canvas, person: Identity, density: FloatImage, rng: np.random.Generator) -> None:
     """The shade of the hair's roots on the skin under beard and hair, ``density`` (H, W)."""
     hairs = person.hairs
     _, y, front = c.front()

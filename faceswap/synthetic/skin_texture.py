@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from faceswap.synthetic import skin_details
 from faceswap.synthetic.hair import hair_density, strands
 from faceswap.synthetic.identity import Colour, Identity
-from faceswap.synthetic.noise import Image, fractal_noise
+from faceswap.synthetic.noise import fractal_noise
 from faceswap.synthetic.uv import UV_RANGE, Array, surface_point
+from faceswap.types import FloatImage
 
 SCALE = 32
 """Texels per centimetre of the chart."""
@@ -38,8 +39,8 @@ class Atlas:
     centimetre; cut (H, W): how dense hair is."""
 
     colour: NDArray[np.float32]
-    relief: Image
-    cut: Image
+    relief: FloatImage
+    cut: FloatImage
 
 
 def texel(chart: Array) -> Array:
@@ -167,7 +168,7 @@ def _below(x: NDArray[np.floating], edge: float, soft: float) -> NDArray[np.floa
     return np.asarray(0.5 - 0.5 * np.tanh((x - edge) / (2 * soft)), np.float32)[..., None]
 
 
-def _lash_cut(person: Identity, size: tuple[int, int], rng: np.random.Generator) -> Image:
+def _lash_cut(person: Identity, size: tuple[int, int], rng: np.random.Generator) -> FloatImage:
     mask = np.zeros(size, np.float32)
     height, width = size
     count = int(28 + 40 * person.hairs.lashes)

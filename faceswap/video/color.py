@@ -3,7 +3,6 @@
 import os
 
 import numpy as np
-import numpy.typing as npt
 from av.video.frame import VideoFrame
 from av.video.reformatter import (
     ColorPrimaries,
@@ -14,9 +13,8 @@ from av.video.reformatter import (
 )
 
 from faceswap.io.orientation import apply_orientation
+from faceswap.types import UInt8Image
 from faceswap.video.info import Colour, VideoInfo
-
-Image = npt.NDArray[np.uint8]
 
 # Without the last two flags swscale takes a short cut that makes every pixel up to one level
 # darker: 46 dB instead of 59 dB after RGB and back.
@@ -40,7 +38,7 @@ class YuvToRgb:
             self._size = (info.height, info.width)
         self._reformatter = VideoReformatter()
 
-    def __call__(self, picture: VideoFrame) -> Image:
+    def __call__(self, picture: VideoFrame) -> UInt8Image:
         """The picture as uint8 RGB (H, W, 3), of the size that the info says."""
         colour = self._colour
         width, height = self._size
@@ -58,7 +56,7 @@ class YuvToRgb:
             interpolation=_TO_RGB,
             threads=_threads(width, height),
         )
-        image: Image = np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
+        image: UInt8Image = np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
         return apply_orientation(image, self._turn)
 
 
@@ -69,7 +67,7 @@ class RgbToYuv:
         self._format, self._colour = pixel_format, colour
         self._reformatter = VideoReformatter()
 
-    def __call__(self, image: Image) -> VideoFrame:
+    def __call__(self, image: UInt8Image) -> VideoFrame:
         """The frame uint8 RGB (H, W, 3) as a picture with its colour tags."""
         height, width = image.shape[:2]
         rgb = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")

@@ -27,7 +27,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from faceswap.errors import InputError
-from faceswap.video.color import Image, YuvToRgb
+from faceswap.types import UInt8Image
+from faceswap.video.color import YuvToRgb
 from faceswap.video.info import VideoInfo, opened, probe, stream_duration
 
 
@@ -45,7 +46,7 @@ class Frame:
     pts: int
     duration: int
     time: float
-    image: Image
+    image: UInt8Image
 
 
 class VideoReader:
@@ -224,7 +225,7 @@ class VideoReader:
         return self._table
 
 
-def read_image(path: Path | str) -> Image:
+def read_image(path: Path | str) -> UInt8Image:
     """The picture at ``path`` (or a video's first frame), uint8 RGB (H, W, 3), upright.
 
     Raises InputError when it cannot be read.

@@ -28,8 +28,9 @@ from faceswap.background import uninterruptible
 from faceswap.errors import OutputError
 from faceswap.io.atomic import free_name, replace_file
 from faceswap.io.provenance import SWAPPED, Provenance
+from faceswap.types import UInt8Image
 from faceswap.video.audio import AudioCopy
-from faceswap.video.color import Image, RgbToYuv
+from faceswap.video.color import RgbToYuv
 from faceswap.video.info import Colour, VideoInfo
 from faceswap.video.partial_output import create_held, partial_path, remove_abandoned
 from faceswap.video.provenance import with_provenance
@@ -155,7 +156,7 @@ class VideoWriter:
         finally:
             self.close()
 
-    def write(self, image: Image, pts: int, duration: int = 0) -> None:
+    def write(self, image: UInt8Image, pts: int, duration: int = 0) -> None:
         """Add the frame uint8 RGB (H, W, 3), shown at ``pts`` for ``duration`` ticks (0: open).
 
         Raises ValueError when its size differs or ``pts`` does not increase, OutputError when

@@ -16,8 +16,9 @@ from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.sample import SampleOptions, sample
 from faceswap.jobs.train import train
-from faceswap.lab.framework.figure import Block, curves, page, side_by_side, write_png
+from faceswap.lab.framework.figure import curves, page, side_by_side, write_png
 from faceswap.swap.training.options import TrainOptions
+from faceswap.types import UInt8Image
 
 Row = dict[str, str | int | float | None]
 Preset = Literal["quick", "classic", "df", "liae"]
@@ -87,7 +88,7 @@ def extras(summary: EvaluateSummary) -> Row:
     return {name: summary.values.get(name) for name in names}
 
 
-def plot(rows: list[Row]) -> Block:
+def plot(rows: list[Row]) -> UInt8Image:
     """PSNR (left) and SSIM (right) over minutes, trivial answers as level lines."""
     panels = []
     for metric, unit in (("PSNR", "dB"), ("SSIM", "")):

@@ -13,8 +13,7 @@ from faceswap.faces.align import eye_distance, head_pose
 from faceswap.faces.crops import CHUNK, FaceRecord
 from faceswap.faces.landmarks import BuiltinLandmarker
 from faceswap.lab.framework.figure import rgb
-
-Values = NDArray[np.float64]
+from faceswap.types import Curve
 
 ATTRIBUTES = ("open mouth", "smile", "open eyes", "turned to the right", "looking up")
 """What ``expression_attributes`` measures, in its order."""
@@ -34,7 +33,7 @@ def read_face_records(files: Sequence[Path]) -> list[tuple[int, FaceRecord]]:
     return found
 
 
-def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float, float]) -> Values:
+def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float, float]) -> Curve:
     """What a face with points (68, 2) and this pose in degrees does: (5,), see ATTRIBUTES.
 
     The mouth's opening, and for a smile its width and how near its corners are to the nose, in
@@ -58,7 +57,7 @@ def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float,
     )
 
 
-def without_pose(values: Values) -> Values:
+def without_pose(values: Curve) -> Curve:
     """Values (N, 5) of ``expression_attributes`` without what the head's pose explains of the first three.
 
     A face that looks up has its mouth nearer to its nose, and is not smiling for that; and a
@@ -66,8 +65,8 @@ def without_pose(values: Values) -> Values:
     """
     head = values[:, _OF_HEAD] / 30
     terms = np.column_stack([np.ones(len(values)), head, head**2])
-    told: Values = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
-    left: Values = values - told
+    told: Curve = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
+    left: Curve = values - told
     left[:, _OF_HEAD] = values[:, _OF_HEAD]
     return left
 

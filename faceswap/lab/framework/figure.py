@@ -14,8 +14,8 @@ from torch import Tensor
 
 from faceswap.errors import OutputError
 from faceswap.io.provenance import FIGURE, save_picture
+from faceswap.types import UInt8Image
 
-Block = NDArray[np.uint8]
 Curve = Sequence[tuple[float, float]]
 
 INK, FAINT, PAPER, GRID = (32, 36, 44), (110, 116, 128), (250, 250, 248), (222, 224, 228)
@@ -36,7 +36,7 @@ _MARGIN, _GAP, _CAPTION = 20, 4, 230
 _SMALL = 32  # pixels of a side up to which a picture is shown small, as digits are
 
 
-def rgb(pictures: Tensor) -> Block:
+def rgb(pictures: Tensor) -> UInt8Image:
     """Pictures (N, C, H, W) → uint8 (N, H, W, 3)."""
     values = (pictures.detach().float().cpu().clamp(0, 1) * 255).round().byte()
     return np.asarray(values.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy(), np.uint8)
@@ -44,7 +44,7 @@ def rgb(pictures: Tensor) -> Block:
 
 def sheet(
     rows: Sequence[tuple[str, Tensor]], side: int | None = None, heads: Sequence[str] = ()
-) -> Block:
+) -> UInt8Image:
     """Rows of pictures, each with its caption to the left, scaled to ``side`` pixels.
 
     By default small pictures are shown at 64 pixels and others at 96. heads: over the columns.
@@ -74,7 +74,7 @@ def sheet(
     return np.asarray(page, np.uint8)
 
 
-def scaled(picture: Block, side: int) -> Block:
+def scaled(picture: UInt8Image, side: int) -> UInt8Image:
     """A picture (H, W, 3) at (side, side, 3); small ones keep hard pixels, all equally large."""
     for axis in (0, 1):
         if side >= 2 * picture.shape[axis]:
@@ -83,7 +83,7 @@ def scaled(picture: Block, side: int) -> Block:
     return np.asarray(cv2.resize(picture, (side, side), interpolation=how), np.uint8)
 
 
-def grid(pictures: Tensor, columns: int, side: int = 36, title: str = "") -> Block:
+def grid(pictures: Tensor, columns: int, side: int = 36, title: str = "") -> UInt8Image:
     """Pictures row after row without gaps, below their title."""
     tiles = [scaled(one, side) for one in rgb(pictures)]
     rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
@@ -104,7 +104,7 @@ def curves(
     *,
     log_x: bool = False,
     bands: Sequence[tuple[float, float]] = (),
-) -> Block:
+) -> UInt8Image:
     """Curves of (x, y) points with axes; a line of one point is drawn as a level.
 
     log_x: equal factors of x are equally far apart. bands: stretches of x that are shaded.
@@ -190,7 +190,7 @@ def plane(
     names: Sequence[str],
     pictures: Tensor,
     side: int = 520,
-) -> Block:
+) -> UInt8Image:
     """Points (N, 2) in the colours of their classes, thumbnails of a spread-out few on top."""
     low, high = np.percentile(points, 1, axis=0), np.percentile(points, 99, axis=0)
     places = 20 + (points - low) / np.maximum(high - low, 1e-9) * (side - 40)
@@ -247,7 +247,7 @@ def _colour(labels: NDArray[np.int64] | None, number: int) -> tuple[int, int, in
     return FAINT if labels is None else _of_class(int(labels[number]))
 
 
-def page(title: str, blocks: Sequence[Block], sentence: str = "") -> Block:
+def page(title: str, blocks: Sequence[UInt8Image], sentence: str = "") -> UInt8Image:
     """One page: a title, the blocks one below the other, and what they mean."""
     width = max(640, *(block.shape[1] for block in blocks)) + 2 * _MARGIN
     font = _font(15)
@@ -266,7 +266,7 @@ def page(title: str, blocks: Sequence[Block], sentence: str = "") -> Block:
     return np.asarray(out, np.uint8)
 
 
-def side_by_side(*blocks: Block) -> Block:
+def side_by_side(*blocks: UInt8Image) -> UInt8Image:
     """Blocks side by side, their tops level."""
     height = max(block.shape[0] for block in blocks)
     parts = []
@@ -277,7 +277,7 @@ def side_by_side(*blocks: Block) -> Block:
     return np.concatenate(parts, 1)
 
 
-def write_png(path: Path, block: Block) -> None:
+def write_png(path: Path, block: UInt8Image) -> None:
     """Write a picture; it appears whole or not at all. Raises OutputError when it cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

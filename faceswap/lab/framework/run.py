@@ -18,7 +18,7 @@ from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.lab.framework.data import PictureSet, load_pictures
-from faceswap.lab.framework.figure import Block, page, write_png
+from faceswap.lab.framework.figure import page, write_png
 from faceswap.lab.framework.models import KINDS, build, model_name
 from faceswap.lab.framework.training_task import PictureTask
 from faceswap.lab.registry import TASKS, TaskName
@@ -28,6 +28,7 @@ from faceswap.training.loop import TrainingLoop, TrainingTask
 from faceswap.training.precision import Precision
 from faceswap.training.run_lock import hold_run
 from faceswap.training.state import LoopConfig
+from faceswap.types import UInt8Image
 
 TaskFunction = Generator[Event, None, "TaskResult"]
 """What every use is: it yields events and returns its result."""
@@ -232,7 +233,7 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
 def finish(
     settings: TaskSettings,
     use: TaskName,
-    blocks: list[Block],
+    blocks: list[UInt8Image],
     figures: dict[str, Any],
     sentence: str,
     each: dict[str, list[Any]] | None = None,

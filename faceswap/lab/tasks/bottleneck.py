@@ -20,7 +20,7 @@ from faceswap.autoencoder.transformer import PatchConfig
 from faceswap.errors import OptionsError
 from faceswap.events import Event
 from faceswap.lab.framework.data import PictureSet, Split, split_data
-from faceswap.lab.framework.figure import Block, curves, plane, rgb, sheet, side_by_side
+from faceswap.lab.framework.figure import curves, plane, rgb, sheet, side_by_side
 from faceswap.lab.framework.models import body_for, fitting, patches_for
 from faceswap.lab.framework.run import (
     TaskFunction,
@@ -32,6 +32,7 @@ from faceswap.lab.framework.run import (
 )
 from faceswap.lab.framework.training_task import DIGITS, Jitter, PictureTask, ReconstructionLoss
 from faceswap.lab.registry import TaskName
+from faceswap.types import UInt8Image
 
 LENGTHS = (2, 5, 16, 32)
 
@@ -204,7 +205,7 @@ def entropy_coded(whole: NDArray[np.float32]) -> int:
     return len(zlib.compress(np.ascontiguousarray(small.T).tobytes(), 9))
 
 
-def jpeg(pictures: Block, quality: int) -> tuple[int, Block]:
+def jpeg(pictures: UInt8Image, quality: int) -> tuple[int, UInt8Image]:
     """Bytes of pictures (N, H, W, C) as one JPEG, so that its header counts once, and what is
     left of them. Each has its own blocks of 8 × 8, so that neighbours don't disturb."""
     n, h, w, c = pictures.shape

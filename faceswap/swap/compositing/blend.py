@@ -2,24 +2,17 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.faces.crops import crop_bounds
 from faceswap.swap.compositing.sharpness import match_sharpness
-
-Frame = NDArray[np.uint8]
-Picture = NDArray[np.float32]
-Weights = NDArray[np.float32]
-Matrix = NDArray[np.float64]
-Points = NDArray[np.float32]
-
+from faceswap.types import FloatImage, Matrix, UInt8Image, Weights
 
 _PREFILTER = 1 / 3
 """Blur before a picture is shrunk, as a share of the step between samples: of what is finest in
 the result 0.6 is left, and of what would be seen as something else, an eighth."""
 
 
-def antialias(picture: Picture, shrink: float) -> Picture:
+def antialias(picture: FloatImage, shrink: float) -> FloatImage:
     """``picture`` (S, S) or (S, S, C) without what is too fine to be seen ``shrink`` times smaller.
 
     Sampled as it is, a picture that is larger than its place shows a random few of its pixels,
@@ -34,8 +27,8 @@ def antialias(picture: Picture, shrink: float) -> Picture:
 
 
 def paste(
-    frame: Frame,
-    face: Picture,
+    frame: UInt8Image,
+    face: FloatImage,
     mask: Weights,
     matrix: Matrix,
     sharpen: float = 0.0,

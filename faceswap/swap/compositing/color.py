@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
-Weights = NDArray[np.float32]
+from faceswap.types import FloatImage, Weights
 
 _SIZE = 64  # statistics and light are smooth: taken from a small picture they are the same
 _FEATURE = 0.12  # a difference in light so far from its surroundings is a feature's
@@ -28,7 +27,7 @@ class ColorShift:
     offset: NDArray[np.float32]
 
 
-def color_shift(face: Picture, reference: Picture, mask: Weights) -> ColorShift:
+def color_shift(face: FloatImage, reference: FloatImage, mask: Weights) -> ColorShift:
     """The shift that gives the skin of ``face`` the tone of ``reference`` under ``mask``.
 
     The median of the differences, pixel by pixel, in CIE Lab. Where the mask is empty the shift
@@ -41,14 +40,14 @@ def color_shift(face: Picture, reference: Picture, mask: Weights) -> ColorShift:
     return ColorShift(np.median(difference[inside], axis=0).astype(np.float32))
 
 
-def apply_shift(face: Picture, shift: ColorShift, strength: float = 1.0) -> Picture:
+def apply_shift(face: FloatImage, shift: ColorShift, strength: float = 1.0) -> FloatImage:
     """``face`` with ``strength`` (0 to 1) of ``shift``, clipped to [0, 1]."""
     moved = _lab(face) + np.float32(strength) * shift.offset
     return np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0, 1)
 
 
 def shading_difference(
-    face: Picture, reference: Picture, mask: Weights, scale: float
+    face: FloatImage, reference: FloatImage, mask: Weights, scale: float
 ) -> NDArray[np.float32]:
     """The smooth difference of light, reference − face, under the mask: (S, S, 3).
 
@@ -79,5 +78,5 @@ def _small(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(picture, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA))
 
 
-def _lab(picture: Picture) -> Picture:
+def _lab(picture: FloatImage) -> FloatImage:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), np.float32)

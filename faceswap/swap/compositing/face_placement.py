@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from faceswap.background import ReportProgress, no_report
-from faceswap.faces.align import Matrix, crop_matrix, face_similarity
+from faceswap.faces.align import crop_matrix, face_similarity
 from faceswap.faces.index import FaceIndex, FaceRow
 from faceswap.faces.smoothing import smooth
 from faceswap.swap.compositing.color_smoothing import ANCHOR_EVERY
 from faceswap.swap.compositing.swapper import AlignedFace
+from faceswap.types import Matrix
 
 
 def place_faces(

@@ -8,10 +8,8 @@ and noise, comes from the frame itself.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
-Weights = NDArray[np.float32]
+from faceswap.types import FloatImage, Weights
 
 _STEP = 2.5  # from the blur that ends one band to the next one's
 _MOST = 4.0  # beyond this, mistakes of the network are raised rather than detail
@@ -19,8 +17,8 @@ _EDGE = 5.0 / 255  # texture of skin and grain is below, edges of features are a
 
 
 def match_sharpness(
-    face: Picture, region: Picture, mask: Weights, scale: float, sharpen: float, grain: float
-) -> Picture:
+    face: FloatImage, region: FloatImage, mask: Weights, scale: float, sharpen: float, grain: float
+) -> FloatImage:
     """``face`` with the sharpness of the ``region`` it goes into; both RGB (H, W, 3) in [0, 1].
 
     mask (H, W): where the face will be seen. scale: pixels of the region to a pixel of what the
@@ -38,7 +36,7 @@ def match_sharpness(
     return face + added[..., None]
 
 
-def _bands(picture: Picture, sigma: float) -> list[Weights]:
+def _bands(picture: FloatImage, sigma: float) -> list[Weights]:
     """Brightness between one blur and the next, finest first: (H, W) each."""
     last = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
     bands = []

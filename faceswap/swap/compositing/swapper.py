@@ -15,7 +15,6 @@ from faceswap.swap.compositing.blend import paste
 from faceswap.swap.compositing.color import ColorShift, apply_shift, color_shift, shading_difference
 from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
-    Region,
     chin_region,
     feature_region,
     landmark_region,
@@ -23,8 +22,7 @@ from faceswap.swap.compositing.mask import (
     soft_mask,
 )
 from faceswap.swap.compositing.options import BlendOptions
-
-Frame = NDArray[np.uint8]
+from faceswap.types import Mask, UInt8Image
 
 _REACH = 0.15  # how far B's outline may lie beyond A's, as a share of A's face's width
 _BY_DEFAULT = (
@@ -73,7 +71,7 @@ class SwappedFaces:
 
     faces: NDArray[np.float32]
     originals: NDArray[np.float32]
-    regions: list[Region]
+    regions: list[Mask]
     masks: list[NDArray[np.float32]]
     shifts: list[ColorShift]
 
@@ -103,7 +101,9 @@ class Swapper:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def swap(self, frames: Sequence[Frame], faces: Sequence[Sequence[AlignedFace]]) -> list[Frame]:
+    def swap(
+        self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]
+    ) -> list[UInt8Image]:
         """New frames in which each of ``faces`` is swapped; frames without one are passed on.
 
         frames: uint8 RGB (H, W, 3); faces: for each frame, the faces to swap in it.
@@ -146,7 +146,7 @@ class Swapper:
         return result
 
     def measure_colors(
-        self, frames: Sequence[Frame], faces: Sequence[Sequence[AlignedFace]]
+        self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]
     ) -> None:
         """Find the tones of faces, as ``swap`` does, without swapping them."""
         work = [(i, face) for i, found in enumerate(faces) for face in found]
@@ -158,14 +158,14 @@ class Swapper:
         self._tones.drop_before(before - window_frames(self._look.color_smoothing))
 
     def _make(
-        self, frames: Sequence[Frame], work: Sequence[tuple[int, AlignedFace]]
+        self, frames: Sequence[UInt8Image], work: Sequence[tuple[int, AlignedFace]]
     ) -> SwappedFaces:
         side = self._model.resolution
         crops = list(self._pool.map(lambda w: warp_crop(frames[w[0]], w[1].matrix, side), work))
         originals = np.stack(crops).astype(np.float32) / np.float32(255)
         faces, learned = self._infer(originals)
 
-        def region(n: int) -> Region:
+        def region(n: int) -> Mask:
             return self._region(work[n][1], None if learned is None else learned[n])
 
         regions = list(self._pool.map(region, range(len(work))))
@@ -190,7 +190,7 @@ class Swapper:
             masks = masks[: len(crops), 0].float().clamp(0, 1).cpu()
         return pictures.cpu().numpy(), None if masks is None else masks.numpy()
 
-    def _region(self, face: AlignedFace, learned: NDArray[np.float32] | None) -> Region:
+    def _region(self, face: AlignedFace, learned: NDArray[np.float32] | None) -> Mask:
         linear, shift = face.matrix[:, :2], face.matrix[:, 2]
         points = (face.points @ linear.T + shift).astype(np.float32)
         forehead = (face.forehead @ linear.T + shift).astype(np.float32)

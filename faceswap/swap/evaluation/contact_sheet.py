@@ -4,17 +4,19 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Frame = NDArray[np.uint8]
+from faceswap.types import UInt8Image
 
 _GAP = 6
 _HEAD = 28
 
 
 def contact_sheet(
-    before: Sequence[Frame], after: Sequence[Frame], times: Sequence[float], cell: int = 360
-) -> Frame:
+    before: Sequence[UInt8Image],
+    after: Sequence[UInt8Image],
+    times: Sequence[float],
+    cell: int = 360,
+) -> UInt8Image:
     """Frames before and after, side by side, two pairs to a row: uint8 (H, W, 3).
 
     before and after hold frames (H, W, 3) of one size, times their times in seconds; each
@@ -38,14 +40,14 @@ def pick_frames(candidates: Sequence[int], count: int) -> list[int]:
     return [candidates[int(place)] for place in places]
 
 
-def _scaled(frame: Frame, height: int) -> Frame:
+def _scaled(frame: UInt8Image, height: int) -> UInt8Image:
     width = max(1, round(frame.shape[1] * height / frame.shape[0]))
     shrinking = frame.shape[0] > height
     how = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(frame, (width, height), interpolation=how), np.uint8)
 
 
-def _pair(before: Frame, after: Frame, time: float) -> Frame:
+def _pair(before: UInt8Image, after: UInt8Image, time: float) -> UInt8Image:
     height, width = before.shape[:2]
     canvas = np.full((height + _HEAD + _GAP, 2 * (width + _GAP), 3), 255, np.uint8)
     canvas[_HEAD : _HEAD + height, :width] = before

@@ -22,10 +22,6 @@ from faceswap.swap.compositing.blend import paste
 from faceswap.swap.compositing.color import apply_shift, color_shift
 from faceswap.swap.compositing.mask import landmark_region, soft_mask
 from faceswap.swap.evaluation.metrics import (
-    Curve,
-    Mask,
-    Picture,
-    Points,
     correlation,
     detail,
     flicker,
@@ -35,6 +31,7 @@ from faceswap.swap.evaluation.metrics import (
     seam,
     ssim,
 )
+from faceswap.types import Curve, Mask, Points, UInt8Image
 from faceswap.video.reader import VideoReader
 
 SWAP, UNCHANGED, MEAN_FACE = "swap", "A unchanged", "mean face of B pasted in"
@@ -104,7 +101,7 @@ def average_face(video: Path) -> Iterator[AverageFace | None]:
         yield AverageFace((total / len(outlines) / 255).astype(np.float32), mask)
 
 
-def paste_average_face(frame: Picture, face: Face, average: AverageFace) -> Picture:
+def paste_average_face(frame: UInt8Image, face: Face, average: AverageFace) -> UInt8Image:
     """``frame`` with the average face of B pasted over ``face``, matched in colour."""
     matrix = crop_matrix(face_similarity(face.points), _MEAN_SIZE)
     here = cv2.warpAffine(frame, matrix, (_MEAN_SIZE, _MEAN_SIZE)).astype(np.float32)
@@ -128,9 +125,9 @@ class SwapEvaluator:
 
     def __post_init__(self) -> None:
         self._trackers = {name: new_tracker() for name in ("a", "out", "truth")}
-        self._recent: list[tuple[Picture, Picture, Mask]] = []
+        self._recent: list[tuple[UInt8Image, UInt8Image, Mask]] = []
 
-    def update(self, a: Picture, out: Picture, truth: Picture | None = None) -> None:
+    def update(self, a: UInt8Image, out: UInt8Image, truth: UInt8Image | None = None) -> None:
         """Measure the next frame: A's, the swap's and the truth's, all of one size."""
         row: dict[str, float] = {}
         face_a = self._face("a", a)
@@ -190,12 +187,12 @@ class SwapEvaluator:
                 found[name] = scores
         return found
 
-    def _face(self, name: str, picture: Picture) -> Face | None:
+    def _face(self, name: str, picture: UInt8Image) -> Face | None:
         faces = self._trackers[name].update(picture).faces
         return faces[0] if faces else None
 
     def _against_a(
-        self, a: Picture, out: Picture, face: Face, other: Face | None
+        self, a: UInt8Image, out: UInt8Image, face: Face, other: Face | None
     ) -> dict[str, float]:
         height, width = a.shape[:2]
         mask = face_mask(face.points, face.forehead, (height, width))
@@ -218,7 +215,12 @@ class SwapEvaluator:
         return row
 
     def _against_truth(
-        self, a: Picture, out: Picture, truth: Picture, face: Face | None, other: Face | None
+        self,
+        a: UInt8Image,
+        out: UInt8Image,
+        truth: UInt8Image,
+        face: Face | None,
+        other: Face | None,
     ) -> dict[str, float]:
         seen = self._face("truth", truth)
         exact: GroundTruthPoints | None = None

@@ -5,14 +5,8 @@ Pictures are frames, uint8 RGB (H, W, 3); masks are uint8 (H, W), inside from 12
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.uint8]
-Points = NDArray[np.float32]
-Curve = NDArray[np.float64]
-_Float = NDArray[np.float32]
-
+from faceswap.types import Curve, FloatImage, Mask, Points, UInt8Image
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -20,7 +14,7 @@ NO_ERROR = 100.0
 """The PSNR in dB that stands for equal pictures."""
 
 
-def psnr(picture: Picture, truth: Picture, mask: Mask) -> float:
+def psnr(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
     """Peak signal-to-noise ratio inside the mask in dB, at most 100; NaN for an empty mask."""
     inside = mask > 127
     if not inside.any():
@@ -29,7 +23,7 @@ def psnr(picture: Picture, truth: Picture, mask: Mask) -> float:
     return NO_ERROR if error <= 0 else min(NO_ERROR, float(10 * np.log10(255**2 / error)))
 
 
-def ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
+def ssim(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
     """Mean structural similarity of the luma inside the mask; NaN for an empty mask.
 
     Gaussian window 11×11, deviation 1.5, after Wang et al., *Image quality assessment: from
@@ -43,7 +37,7 @@ def ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
     return float((luminance * structure)[mask[window] > 127].mean())
 
 
-def ms_ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
+def ms_ssim(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
     """Multi-scale structural similarity of the luma inside the mask; NaN for an empty mask.
 
     Five scales, after Wang et al., *Multiscale structural similarity for image quality
@@ -66,7 +60,7 @@ def ms_ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
     return result
 
 
-def detail(picture: Picture, mask: Mask) -> float:
+def detail(picture: UInt8Image, mask: Mask) -> float:
     """Mean size of the luma's Laplacian inside the mask: how much fine detail there is."""
     window = _window(mask, 4)
     if window is None:
@@ -75,7 +69,7 @@ def detail(picture: Picture, mask: Mask) -> float:
     return float(np.abs(edges[mask[window] > 127]).mean())
 
 
-def flicker(before: Picture, now: Picture, after: Picture, mask: Mask) -> float:
+def flicker(before: UInt8Image, now: UInt8Image, after: UInt8Image, mask: Mask) -> float:
     """Mean size of the luma's second difference over three aligned pictures, inside the mask.
 
     Steady motion gives 0; what jumps to and fro from frame to frame does not.
@@ -87,7 +81,7 @@ def flicker(before: Picture, now: Picture, after: Picture, mask: Mask) -> float:
     return float(np.abs(bend[inside]).mean())
 
 
-def seam(picture: Picture, original: Picture, mask: Mask) -> float:
+def seam(picture: UInt8Image, original: UInt8Image, mask: Mask) -> float:
     """How visible the mask's edge is: the extra colour step across it, in ΔE (CIE 1976).
 
     At points along the mask's outline the colour a little inside is compared with that a little
@@ -140,21 +134,21 @@ def points_error(found: Points, wanted: Points) -> float:
     return float(np.linalg.norm(found - wanted, axis=1).mean()) / unit * 100
 
 
-def _luma(picture: Picture) -> _Float:
+def _luma(picture: UInt8Image) -> FloatImage:
     """ITU-R BT.601 luma (H, W), 0 to 255."""
     return np.asarray(picture @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
 
 
-def _halved(image: _Float) -> _Float:
+def _halved(image: FloatImage) -> FloatImage:
     height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
     mean = image[:height, :width].reshape(height // 2, 2, width // 2, 2).mean((1, 3))
     return np.asarray(mean, np.float32)
 
 
-def _similarity(a: _Float, b: _Float) -> tuple[_Float, _Float]:
+def _similarity(a: FloatImage, b: FloatImage) -> tuple[FloatImage, FloatImage]:
     """The luminance map and the contrast-structure map of SSIM, each (H, W)."""
 
-    def blurred(image: _Float) -> _Float:
+    def blurred(image: FloatImage) -> FloatImage:
         return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5), np.float32)
 
     mean_a, mean_b = blurred(a), blurred(b)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.table import Table
 
-from faceswap.swap.evaluation.metrics import Curve, Picture
+from faceswap.types import Curve, UInt8Image
 
 Rows = Mapping[str, Mapping[str, float]]
 Colour = tuple[int, int, int]
@@ -79,8 +79,8 @@ def draw_report(
     title: str,
     text: str,
     plots: Sequence[tuple[str, Mapping[str, Curve]]],
-    frames: Sequence[tuple[str, Sequence[Picture]]],
-) -> Picture:
+    frames: Sequence[tuple[str, Sequence[UInt8Image]]],
+) -> UInt8Image:
     """The report: ``text``, then one plot per entry of ``plots``, then rows of ``frames``."""
     lines = text.splitlines()
     font, small = ImageFont.load_default(15), ImageFont.load_default(13)
@@ -162,6 +162,6 @@ def _runs(known: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     return list(np.split(where, np.flatnonzero(np.diff(where) > 1) + 1))
 
 
-def _scaled(frame: Picture, height: int) -> Picture:
+def _scaled(frame: UInt8Image, height: int) -> UInt8Image:
     width = max(1, round(frame.shape[1] * height / frame.shape[0]))
     return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))
