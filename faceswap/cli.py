@@ -24,7 +24,7 @@ from faceswap import __version__
 from faceswap.commands import JOBS, JobFunction, options_of
 from faceswap.errors import FaceswapError, OptionsError, OutputError
 from faceswap.event_log import LIMIT, EventLog
-from faceswap.events import Event, Failed, Finished, Line, Stopped, Summary
+from faceswap.events import Event, Failed, Finished, Line, Notice, Stopped, Summary
 from faceswap.options import Options, flag_of, presentation_of
 from faceswap.terminal import TerminalDisplay
 from faceswap.training.signals import STOP_SIGNALS
@@ -94,11 +94,12 @@ class FollowerDisplay:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line, without the program's name; returns the exit code."""
-    app = _application()
+    arguments, notices = _with_current_names(arguments)
+    app = _application(notices)
     console = Console(stderr=True)
     try:
         code = app(
-            list(arguments),
+            arguments,
             exit_on_error=False,
             print_error=False,
             error_console=console,
@@ -115,7 +116,29 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else DONE
 
 
-def _application() -> App:
+def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notice]]:
+    """``arguments`` with options by their present names, and a notice for each earlier one."""
+    words = list(arguments)
+    named = [n for n in (" ".join(words[:2]), *words[:1]) if n in JOBS]
+    if not named:
+        return words, []
+    model, notices = options_of(JOBS[named[0]]), []
+    flags = {}
+    for old, new in model.renamed.items():
+        now = flag_of(model, new)
+        flags[f"--{old.replace('_', '-')}"] = now
+        flags[f"--no-{old.replace('_', '-')}"] = f"--no-{now.removeprefix('--')}"
+    for place, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if word == "--":
+            break
+        if flag in flags:
+            words[place] = f"{flags[flag]}{equals}{value}"
+            notices.append(Notice(message=f"{flag} is called {flags[flag]} now."))
+    return words, notices
+
+
+def _application(notices: Sequence[Notice] = ()) -> App:
     app = App(name="faceswap", help=HELP, version=__version__, help_format="markdown")
     groups: dict[str, App] = {}
     for name, job in JOBS.items():
@@ -126,12 +149,15 @@ def _application() -> App:
                 groups[part] = App(name=part, help=f"faceswap {part}")
                 parent.command(groups[part])
             parent = groups[part]
-        parent.command(_command(job), name=command, help=inspect.getdoc(job))
+        parent.command(_command(job, notices), name=command, help=inspect.getdoc(job))
     return app
 
 
-def _command(job: JobFunction) -> Callable[..., int]:
-    """A function whose signature spells out the fields of the job's options model."""
+def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., int]:
+    """A function whose signature spells out the fields of the job's options model.
+
+    notices: shown before the job begins.
+    """
     model = options_of(job)
 
     def command(*args: Any, **kwargs: Any) -> int:
@@ -148,6 +174,8 @@ def _command(job: JobFunction) -> Callable[..., int]:
                 display.show(Failed(message=str(error)))
                 return FAILED
         with closing(display):
+            for notice in notices:
+                display.show(notice)
             try:
                 options = model(**bound)
             except ValidationError as error:

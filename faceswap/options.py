@@ -6,11 +6,12 @@ command line, the window's forms and the project's saved settings are all made f
 
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Presentation:
     short: a one-letter name for the command line, such as ``-o``.
     common: one of the few that a form shows first.
     flag: its name on the command line, where that is not the field's own.
-    undone: there is a ``--no-`` for it, though it is off by default.
-    told: its description tells what there is to choose from.
+    negatable: there is a ``--no-`` for it, though it is off by default.
+    choices_in_help: its description lists the choices.
     """
 
     positional: bool = False
@@ -37,6 +38,21 @@ class Options(BaseModel):
     """The options of one job: frozen, complete, checked when made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Earlier names of options and the names they have now: files and scripts that use the
+    earlier ones keep working."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_renamed(cls, values: Any) -> Any:
+        return cls.current_names(values) if isinstance(values, Mapping) else values
+
+    @classmethod
+    def current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """``values`` under the present names of their options."""
+        earlier = {cls.renamed[name]: v for name, v in values.items() if name in cls.renamed}
+        return earlier | {name: v for name, v in values.items() if name not in cls.renamed}
 
 
 def presentation_of(options: type[Options], name: str) -> Presentation:

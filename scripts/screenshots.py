@@ -73,13 +73,13 @@ def do_jobs(
     project, done = session.folder, {job.record.command for job in desk.jobs.jobs}
     jobs = []
     if "lab" not in done:
-        learn = LabOptions(use="denoise", output=digits, steps=600)
+        learn = LabOptions(task="denoise", output=digits, steps=600)
         jobs.append(desk.jobs.start("lab", learn, "Lab: denoise", None))
     if "convert" not in done:
         output = project / "out" / "swap.mp4"
         output.parent.mkdir(exist_ok=True)
         name = session.runs()[0]["name"]
-        export = ConvertOptions(project=project, output=output, name=name, overwrite=True)
+        export = ConvertOptions(project=project, output=output, run=name, overwrite=True)
         jobs.append(desk.jobs.start("convert", export, "Export", project))
     for job in jobs:
         while job.running:

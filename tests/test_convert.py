@@ -118,7 +118,7 @@ def test_what_is_missing_is_said_before_anything_is_written(trained: Path, tmp_p
     with pytest.raises(ProjectError):
         run(ConvertOptions(project=tmp_path / "none", output=out))
     with pytest.raises(CheckpointError, match="train"):
-        run(ConvertOptions(project=trained, output=out, name="unheard-of"))
+        run(ConvertOptions(project=trained, output=out, run="unheard-of"))
     with pytest.raises(OutputError, match="folder"):
         run(ConvertOptions(project=trained, output=tmp_path / "none" / "o.mp4"))
     with pytest.raises(OutputError, match="name for a video"):

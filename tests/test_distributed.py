@@ -16,7 +16,7 @@ from faceswap.training.distributed import ProcessGroup, join_process_group
 
 TRAIN = [
     *("train", "--steps", "22", "--batch", "4", "--resolution", "64", "--precision", "fp32"),
-    *("--adversarial", "0.05", "--adversarial-begin", "0.5", "--device", "cpu"),
+    *("--adversarial-weight", "0.05", "--adversarial-start", "0.5", "--device", "cpu"),
     *("--events", "jsonl"),
 ]
 
@@ -37,7 +37,7 @@ def start(project: Path, name: str, rank: int, size: int, port: int) -> "subproc
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "faceswap", *TRAIN, "--project", str(project), "--name", name],
+        [sys.executable, "-m", "faceswap", *TRAIN, "--project", str(project), "--run", name],
         env=os.environ | group,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -159,7 +159,7 @@ def perfect(
     report, figures = folder / "report.png", folder / "figures.json"
     notices, summary = run(
         EvaluateOptions(
-            a=sample / "a.mp4", b=sample / "b.mp4", out=sample / "truth.mp4",
+            a=sample / "a.mp4", b=sample / "b.mp4", swapped=sample / "truth.mp4",
             truth=sample / "truth.mp4", report=report, json_file=figures,
         )
     )  # fmt: skip
@@ -205,7 +205,7 @@ def test_unlike_clips_are_said_and_the_overlap_compared(sample: Path, tmp_path: 
     for _ in sample_job(SampleOptions(folder=tmp_path / "s", seconds=0.2, size=192)):
         pass
     notices, summary = run(
-        EvaluateOptions(a=sample / "a.mp4", b=sample / "b.mp4", out=tmp_path / "s" / "a.mp4")
+        EvaluateOptions(a=sample / "a.mp4", b=sample / "b.mp4", swapped=tmp_path / "s" / "a.mp4")
     )
     assert any("50 frames" in text and "5;" in text for text in notices)
     assert any("192×192" in text for text in notices)

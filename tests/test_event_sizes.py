@@ -94,18 +94,22 @@ def lengths(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
         made: dict[str, int] = {}
         made["extract"] = make_project(folder / "p", clip)[1]
         made["landmarks"] = heaviest(
-            landmarks(LandmarksOptions(footage=clip, out=folder / "out.npz"))
+            landmarks(LandmarksOptions(footage=clip, output=folder / "out.npz"))
         )
         made["evaluate"] = heaviest(
             evaluate(
                 EvaluateOptions(
-                    a=clip, b=clip, out=clip, json_file=folder / "f.json", report=folder / "f.png"
+                    a=clip,
+                    b=clip,
+                    swapped=clip,
+                    json_file=folder / "f.json",
+                    report=folder / "f.png",
                 )
             )
         )
         for use, data in (("anomaly", [pictures, clip]), ("retrieve", [pictures, pictures])):
             out = folder / use
-            options = LabOptions(use=use, data=data, output=out, steps=1, size=16, **given)
+            options = LabOptions(task=use, data=data, output=out, steps=1, size=16, **given)
             made[f"lab {use}"] = heaviest(lab(options))
         found.append(made | served(folder / "p", folder))
     return found

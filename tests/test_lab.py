@@ -70,7 +70,7 @@ def options(use: TaskName, shapes: Path, output: Path, **changes: Any) -> LabOpt
         given["data"] = []
     if use == "translate":
         given["data"] = [shapes / "disc", shapes / "box", shapes / "disc"]
-    return LabOptions(use=use, output=output, **(given | changes))
+    return LabOptions(task=use, output=output, **(given | changes))
 
 
 def test_all_uses_are_listed_once() -> None:
@@ -168,7 +168,7 @@ def test_labels_are_asked_for_where_they_are_needed(shapes: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"use": "denoise", "code": 3}, "--code means nothing to denoise"),
+        ({"task": "denoise", "latent_dim": 3}, "--latent-dim means nothing to denoise"),
         ({"use": "vae", "strength": 3}, "--strength means nothing to vae"),
         ({"use": "vae", "steps": 3, "minutes": 1}, "not both"),
         ({"use": "vae", "data": ["a", "b"]}, "takes at most 1 inputs"),

@@ -326,7 +326,7 @@ def test_a_clip_s_landmarks_as_a_file(tmp_path: Path, portrait: Frame, pixel_for
     suffix = ".mkv" if pixel_format == "gray" else ".mp4"
     clip = write_portrait_clip(tmp_path / f"clip{suffix}", portrait, pixel_format)
     out, drawn = tmp_path / "points.npz", tmp_path / "drawn.mp4"
-    summary = finished(LandmarksOptions(footage=clip, out=out, draw=drawn))
+    summary = finished(LandmarksOptions(footage=clip, output=out, draw=drawn))
     assert (summary.frames, summary.faces, summary.tracks) == (6, 6, 1)
     with np.load(out, allow_pickle=False) as stored:
         assert stored["time"].tolist() == pytest.approx([n / 25 for n in range(6)])
@@ -347,12 +347,12 @@ def test_a_picture_s_landmarks_and_no_face_at_all(tmp_path: Path, portrait: Fram
     picture = tmp_path / "portrait.png"
     cv2.imwrite(str(picture), portrait[:, :, ::-1])
     out = tmp_path / "points.npz"
-    finished(LandmarksOptions(footage=picture, out=out, draw=tmp_path / "drawn.png"))
+    finished(LandmarksOptions(footage=picture, output=out, draw=tmp_path / "drawn.png"))
     assert (tmp_path / "drawn.png").stat().st_size > 1000
     assert picture_provenance(tmp_path / "drawn.png") == DRAWN
     assert np.load(out)["points"].shape == (1, 1, 68, 2)
     cv2.imwrite(str(picture), np.zeros((64, 64, 3), np.uint8))
-    summary = finished(LandmarksOptions(footage=picture, out=out, overwrite=True))
+    summary = finished(LandmarksOptions(footage=picture, output=out, overwrite=True))
     assert summary.faces == 0
     assert np.load(out)["points"].shape == (1, 0, 68, 2)
 
@@ -367,9 +367,9 @@ def test_outputs_are_checked_before_the_work(tmp_path: Path) -> None:
         (tmp_path / "none" / "points.npz", "no folder"),
     ):
         with pytest.raises(OutputError, match=words):
-            finished(LandmarksOptions(footage=absent, out=out))
+            finished(LandmarksOptions(footage=absent, output=out))
     with pytest.raises(InputError):
-        finished(LandmarksOptions(footage=absent, out=tmp_path / "points.npz"))
+        finished(LandmarksOptions(footage=absent, output=tmp_path / "points.npz"))
 
 
 def test_importing_the_job_imports_nothing_heavy() -> None:

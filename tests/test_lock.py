@@ -83,7 +83,7 @@ def test_training_stands_in_nobody_s_way(
     clip, project = make_clip(frames=8), draw_project(tmp_path / "p", 20)
     finding = ExtractOptions(video=clip, project=project.folder, side="a", size=64)
     turn = ConvertOptions(
-        project=project.folder, name="other", output=tmp_path / "o.mkv", device="cpu"
+        project=project.folder, run="other", output=tmp_path / "o.mkv", device="cpu"
     )
     untaught(project.runs_folder / "other")
     teaching = options(project.folder, steps=1000)

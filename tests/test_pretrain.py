@@ -31,12 +31,12 @@ def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) ->
     _, summary = finish(project.crops_folder("a"), project.crops_folder("b"), output=output)
     assert summary.step == 3
     assert summary.faces == 28  # of 40: some are held out, or too near to those
-    assert "--from" in summary.text()
+    assert "--init" in summary.text()
     names = {name.split(".")[1] for name in read_checkpoint(output).tensors_under("ema")}
     assert names == {"encoder", "decoders"}
     assert not any("decoders.a" in name for name in read_checkpoint(output).tensors_under("ema"))
     options = TrainOptions(
-        project=project.folder, steps=1, batch=2, resolution=64, device="cpu", start_from=output
+        project=project.folder, steps=1, batch=2, resolution=64, device="cpu", init=output
     )
     notices = [e.message for e in train(options) if isinstance(e, Notice)]
     assert any("encoder, decoders.a, decoders.b taken over" in n for n in notices)

@@ -28,7 +28,7 @@ def test_a_fixed_number_of_steps_reaches_the_floor(sample: Path, tmp_path: Path)
     _, summary = finished(
         evaluate(
             EvaluateOptions(
-                a=sample / "a.mp4", b=sample / "b.mp4", out=out, truth=sample / "truth.mp4"
+                a=sample / "a.mp4", b=sample / "b.mp4", swapped=out, truth=sample / "truth.mp4"
             )
         )
     )

@@ -331,7 +331,7 @@ def test_of_several_runs_one_is_to_be_named(run: Path) -> None:
     (run.parent / "other").mkdir()
     assert [facts.name for facts in asked(run)[1].runs] == ["main", "other"]
     assert "nothing on the disk" in asked(run, name="other")[1].text()
-    with pytest.raises(OptionsError, match=r"several runs \(main, other\); say which by --name"):
+    with pytest.raises(OptionsError, match=r"several runs \(main, other\); say which by --run"):
         asked(run, roll_back="20")
     with pytest.raises(CheckpointError, match="no run 'none'"):
         asked(run, name="none")

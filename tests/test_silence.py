@@ -88,11 +88,11 @@ def converting(folder: Path, clip: Path) -> Job:
 
 
 def evaluating(folder: Path, clip: Path) -> Job:
-    return evaluate_job.evaluate(EvaluateOptions(a=clip, b=clip, out=clip))
+    return evaluate_job.evaluate(EvaluateOptions(a=clip, b=clip, swapped=clip))
 
 
 def finding(folder: Path, clip: Path) -> Job:
-    return landmarks_job.landmarks(LandmarksOptions(footage=clip, out=folder / "o.npz"))
+    return landmarks_job.landmarks(LandmarksOptions(footage=clip, output=folder / "o.npz"))
 
 
 def restoring(folder: Path, clip: Path) -> Job:
@@ -105,11 +105,11 @@ def previewing(folder: Path, clip: Path) -> Job:
 
 
 def looking(folder: Path, clip: Path) -> Job:
-    return lab(LabOptions(use="denoise", data=pictures(folder / "in"), output=folder / "out"))
+    return lab(LabOptions(task="denoise", data=pictures(folder / "in"), output=folder / "out"))
 
 
 def comparing(folder: Path, clip: Path) -> Job:
-    return lab(LabOptions(use="restraint", output=folder / "out"))
+    return lab(LabOptions(task="restraint", output=folder / "out"))
 
 
 def pictures(folder: Path, count: int = 12) -> list[Path]:

@@ -25,7 +25,7 @@ def project_with_previews(folder: Path, count: int) -> Path:
 def test_every_preview_is_a_frame_in_order(tmp_path: Path) -> None:
     folder = project_with_previews(tmp_path / "p", 5)
     out = tmp_path / "lapse.mp4"
-    list(timelapse(TimelapseOptions(project=folder, output=out, rate=5)))
+    list(timelapse(TimelapseOptions(project=folder, output=out, fps=5)))
     with VideoReader(out) as reader:
         levels = [float(frame.image.mean()) for frame in reader.frames()]
         assert (reader.info.width, reader.info.height) == (96, 64)
@@ -39,7 +39,7 @@ def test_no_previews_and_an_output_that_exists(tmp_path: Path) -> None:
     folder = project_with_previews(tmp_path / "p", 1)
     out = tmp_path / "lapse.mp4"
     with pytest.raises(InputError, match="no previews"):
-        list(timelapse(TimelapseOptions(project=folder, output=out, name="other")))
+        list(timelapse(TimelapseOptions(project=folder, output=out, run="other")))
     out.write_bytes(b"mine")
     with pytest.raises(OutputError):
         list(timelapse(TimelapseOptions(project=folder, output=out)))

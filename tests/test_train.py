@@ -93,7 +93,7 @@ def test_another_preset_or_resolution_needs_another_name(
     before = summary.model.read_bytes()
     with pytest.raises(CheckpointError, match="'main' was begun with --resolution 64, and --reso"):
         finish(options(folder, resolution=96))
-    with pytest.raises(CheckpointError, match="begin a new run with --name"):
+    with pytest.raises(CheckpointError, match="begin a new run with --run"):
         finish(options(folder, preset="df"))
     assert summary.model.read_bytes() == before
 
@@ -268,7 +268,7 @@ def test_a_late_judge_of_texture_resumes_exactly(tmp_path: Path) -> None:
 
 def test_the_command_line_knows_auto(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--project", str(tmp_path / "none")]
-    assert cli.run(["train", *where, "--batch", "auto", "--find-rate"]) == 1
+    assert cli.run(["train", *where, "--batch", "auto", "--find-learning-rate"]) == 1
     assert "no project" in capsys.readouterr().err
     assert cli.run(["train", *where, "--batch", "4", "--compile", "off"]) == 1
     assert cli.run(["train", *where, "--batch", "some"]) == 2

@@ -22,8 +22,8 @@ from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint, wri
     [
         ({"optimiser": "lion"}, "begun with --optimiser adamw, and --optimiser lion was asked"),
         ({"seed": 8}, "begun with --seed 7, and --seed 8 was asked for, which can't be changed"),
-        ({"start_from": Path("other.safetensors")}, "begun with no --from, and --from other"),
-        ({"fresh": True}, "begun with no --fresh, and --fresh was asked for"),
+        ({"init": Path("other.safetensors")}, "begun with no --init, and --init other"),
+        ({"random_init": True}, "begun with no --random-init, and --random-init was asked for"),
         ({"preset": "classic"}, "begun with --preset quick, and --preset classic was asked for"),
         ({"resolution": 96}, "begun with --resolution 64, and --resolution 96 was asked for"),
         ({"variant": "d"}, "begun with no --variant, and --variant d was asked for"),
@@ -39,7 +39,7 @@ def test_what_cannot_change_on_resume_is_named(
     before = contents(run)
     with pytest.raises(CheckpointError, match=re.escape(words)) as caught:
         finish(options(folder, steps=3, **change))
-    assert "--name" in str(caught.value)
+    assert "--run" in str(caught.value)
     assert contents(run) == before
 
 
@@ -52,7 +52,7 @@ def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
     begun = read_checkpoint(one.model).metadata["notes"]["begun"]
     assert begun.items() >= (first | late | {"precision": "fp32"}).items()
     assert not begun.keys() & {"project", "name", "steps", "minutes", "device"}
-    two = finish(TrainOptions(project=folder, name="long", steps=6, device="cpu"))[1]
+    two = finish(TrainOptions(project=folder, run="long", steps=6, device="cpu"))[1]
     # The same as with everything said again.
     _, _ = finish(options(folder, name="said", steps=4, **first, **late))
     three = finish(options(folder, name="said", steps=6, **first, **late))[1]
@@ -62,13 +62,13 @@ def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
     assert mine.tensors.keys() == said.tensors.keys()
     assert [k for k, v in mine.tensors.items() if not torch.equal(v, said.tensors[k])] == []
     # What is changed on the way stays changed.
-    _, four = finish(TrainOptions(project=folder, name="long", steps=7, device="cpu", batch=2))
+    _, four = finish(TrainOptions(project=folder, run="long", steps=7, device="cpu", batch=2))
     assert read_checkpoint(four.model).metadata["notes"]["begun"]["batch"] == 2
-    _, five = finish(TrainOptions(project=folder, name="long", steps=8, device="cpu"))
+    _, five = finish(TrainOptions(project=folder, run="long", steps=8, device="cpu"))
     begun = read_checkpoint(five.model).metadata["notes"]["begun"]
     assert (begun["batch"], begun["warp"]) == (2, 0.05)
     with pytest.raises(OptionsError, match="this one has no end"):
-        finish(TrainOptions(project=folder, name="long", device="cpu"))
+        finish(TrainOptions(project=folder, run="long", device="cpu"))
 
 
 def rewritten(path: Path, **changes: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_run_that_is_at_its_end_says_so(tmp_path: Path) -> None:
 
 
 def test_what_contradicts_itself_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="--fresh starts from nothing and --from"):
+    with pytest.raises(ValidationError, match="--random-init starts from nothing and --init"):
         options(tmp_path, fresh=True, start_from=Path("m.safetensors"))
     folder = draw_project(tmp_path).folder
     with pytest.raises(OptionsError, match="give one of them"):

@@ -177,15 +177,15 @@ def test_a_run_that_did_not_train_takes_it_when_it_goes_on(tmp_path: Path) -> No
 
 
 def test_only_what_can_be_is_changed() -> None:
-    now = TrainOptions(project=Path("p"), minutes=5, steps=9, losses="mse=1")
+    now = TrainOptions(project=Path("p"), minutes=5, steps=9, loss_weights="mse=1")
     changed = apply_tuning(now, {"rate": 0.1, "minutes": 7})
-    assert (changed.rate, changed.minutes, changed.steps) == (0.1, 7, None)
-    assert changed.losses == "mse=1"
-    assert apply_tuning(now, {"losses": ""}).losses == ""
+    assert (changed.learning_rate, changed.minutes, changed.steps) == (0.1, 7, None)
+    assert changed.loss_weights == "mse=1"
+    assert apply_tuning(now, {"losses": ""}).loss_weights == ""
     for values, words in (
         ({"seed": 3}, "seed can't be changed"),
-        ({"rate": 2}, "--rate: Input should be less"),
-        ({"losses": "hinge=1"}, "--losses: there is no 'hinge'"),
+        ({"learning_rate": 2}, "--learning-rate: Input should be less"),
+        ({"loss_weights": "hinge=1"}, "--loss-weights: there is no 'hinge'"),
     ):
         with pytest.raises(OptionsError, match=words):
             apply_tuning(now, values)
@@ -199,7 +199,7 @@ def test_only_what_can_be_is_changed() -> None:
 def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
     project = draw_project(tmp_path / "p", 16).folder
     with pytest.raises(CheckpointError, match="no run 'main'"):
-        finished(tune(TuneOptions(project=project, rate=1e-3)))
+        finished(tune(TuneOptions(project=project, learning_rate=1e-3)))
     tasks: list[SwapTask] = []
     whole = SwapTask.__init__
 
@@ -215,12 +215,17 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
             if isinstance(event, Notice):
                 told.append(event.message)
             if isinstance(event, Metrics) and event.step == 20 and "rate" in event.values:
-                asked = TuneOptions(project=project, rate=5e-4, batch=1, losses="mse=1", steps=21)
+                asked = TuneOptions(
+                    project=project, learning_rate=5e-4, batch=1, loss_weights="mse=1", steps=21
+                )
                 _, summary = finished(tune(asked))
     assert summary.text().startswith(
-        "The run 'main' is asked for --rate 0.0005, --batch 1, --losses mse=1, --steps 21: it says"
+        "The run 'main' is asked for --learning-rate 0.0005, --batch 1, --loss-weights mse=1, --steps 21: it says"
     )
-    assert "From step 20 on: --rate 0.0005, --batch 1, --losses mse=1, --steps 21." in told
+    assert (
+        "From step 20 on: --learning-rate 0.0005, --batch 1, --loss-weights mse=1, --steps 21."
+        in told
+    )
     numbers = read_checkpoint(newest_checkpoint(project / "model" / "main")).metadata
     assert numbers["step"] == 21
     begun = numbers["notes"]["begun"]
@@ -238,12 +243,14 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
 
 def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
     project = draw_project(tmp_path / "p", 1).folder
-    with pytest.raises(OptionsError, match="Nothing is asked for; give one of --rate, --batch"):
+    with pytest.raises(
+        OptionsError, match="Nothing is asked for; give one of --learning-rate, --batch"
+    ):
         finished(tune(TuneOptions(project=project)))
     with pytest.raises(OptionsError, match="give --batch a number"):
         finished(tune(TuneOptions(project=project, batch="auto")))
     with pytest.raises(ValidationError, match="there is no 'hinge'"):
-        TuneOptions(project=project, losses="hinge=1")
+        TuneOptions(project=project, loss_weights="hinge=1")
     classic: Any = SimpleNamespace(preset="classic", learns_masks=False)
     task: Any = SimpleNamespace(objective="as it was")
     learnt: Any = {"a": SimpleNamespace(training=range(9))}

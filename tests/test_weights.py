@@ -189,7 +189,7 @@ def test_offline_it_is_said_before_the_work(
     assert not project.exists()
     out = tmp_path / "l.npz"
     with pytest.raises(AssetError, match=words):
-        list(landmarks(LandmarksOptions(footage=clip, out=out, **which)))  # type: ignore[arg-type]
+        list(landmarks(LandmarksOptions(footage=clip, output=out, **which)))  # type: ignore[arg-type]
     assert not out.exists()
 
 

@@ -1,10 +1,10 @@
 """A's footage in, the same footage with B's face out."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 class ConvertOptions(BlendOptions):
     """Put B's face on A's footage with a trained model."""
 
+    renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "name": "run"}
+
     project: ProjectFolder
     output: Annotated[
         Path | None,
         Presentation(short="-o", common=True),
         Field(description="The video to write; by default out/NAME.mp4 in the project."),
     ] = None
-    name: Annotated[str, Field(description="Which training run's model to use.")] = "main"
+    run: Annotated[str, Field(description="Which training run's model to use.")] = "main"
     quality: Annotated[
         int,
         Field(ge=0, le=40, description="x264's CRF: 0 is lossless, 18 looks it, more is smaller."),
@@ -85,7 +87,7 @@ def convert(
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
-    output = options.output or project.output_folder / f"{options.name}.mp4"
+    output = options.output or project.output_folder / f"{options.run}.mp4"
     if options.output is None:
         _make(project.output_folder)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
@@ -152,7 +154,7 @@ def _placed(
     from faceswap.swap.compositing.face_placement import place_faces
     from faceswap.swap.model.loading import newest_model
 
-    model, _, problems = newest_model(project.runs_folder / options.name, device)
+    model, _, problems = newest_model(project.runs_folder / options.run, device)
     with project.open_index_read_only() as index, index.snapshot():
         problems += project.extraction_warnings(index, "a", whole=True)
         places, _ = place_faces(index, "a", model.resolution, options.alignment_smoothing, report)

@@ -111,7 +111,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
             EvaluateOptions(
                 a=a,
                 b=b,
-                out=output,
+                swapped=output,
                 truth=truth,
                 report=report,
                 json_file=folder / "report.json",

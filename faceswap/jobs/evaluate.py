@@ -4,7 +4,7 @@ import json
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -30,6 +30,8 @@ WORST = 4
 class EvaluateOptions(Options):
     """Measure a swap: against A, and against the truth where there is one."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"out": "swapped"}
+
     a: Annotated[
         Path,
         Presentation(positional=True, common=True),
@@ -40,7 +42,7 @@ class EvaluateOptions(Options):
         Presentation(positional=True, common=True),
         Field(description="The footage whose face was put on it."),
     ]
-    out: Annotated[
+    swapped: Annotated[
         Path, Presentation(positional=True, common=True), Field(description="The swapped one.")
     ]
     truth: Annotated[
@@ -97,7 +99,7 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     from faceswap.video.reader import VideoReader
 
     with ExitStack() as stack:
-        paths = {"A": options.a, "the swap": options.out, "the truth": options.truth}
+        paths = {"A": options.a, "the swap": options.swapped, "the truth": options.truth}
         readers = {
             name: stack.enter_context(VideoReader(path, tolerate_damage=True))
             for name, path in paths.items()
@@ -233,7 +235,7 @@ def _checks(
         "same size": (a.info.width, a.info.height) == (out.info.width, out.info.height),
         "same number of frames": len(a.timestamps()) == len(out.timestamps()),
         "same timestamps": same_timestamps(a, out),
-        "same sound": audio_digests(options.a, report) == audio_digests(options.out, report),
+        "same sound": audio_digests(options.a, report) == audio_digests(options.swapped, report),
     }
 
 
@@ -260,7 +262,7 @@ def _draw(
         rows.append(
             (f"frame {number}: {measure[number]:.1f} {unit}   ({', '.join(names)})", pictures)
         )
-    page = draw_report(f"{options.out.name}: evaluation", text, plots, rows)
+    page = draw_report(f"{options.swapped.name}: evaluation", text, plots, rows)
     assert options.report is not None
     try:
         save_picture(page, options.report, REPORT)
@@ -279,7 +281,7 @@ def _frames(
     found: list[list[UInt8Image]] = [[] for _ in numbers]
     size: tuple[int, int] | None = None
     # Opened anew: should nobody wait for this, the others are closed meanwhile.
-    for path in (options.a, options.out, options.truth):
+    for path in (options.a, options.swapped, options.truth):
         if path is None:
             continue
         with VideoReader(path, tolerate_damage=True) as reader:

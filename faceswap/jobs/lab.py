@@ -1,8 +1,8 @@
 """What else autoencoders can do."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,9 @@ _USES = "What to do:\n\n" + "\n".join(f"* **{name}**: {use.text}." for name, use
 class LabOptions(Options):
     """Use autoencoders for more than faces: denoise, search, generate, and more."""
 
-    use: Annotated[
+    renamed: ClassVar[Mapping[str, str]] = {"use": "task", "code": "latent_dim"}
+
+    task: Annotated[
         TaskName,
         Presentation(positional=True, common=True, choices_in_help=True),
         Field(description=_USES),
@@ -60,7 +62,7 @@ class LabOptions(Options):
             description="For caption: what to draw, a class and how, such as 'thick 7 left'.",
         ),
     ] = None
-    code: Annotated[
+    latent_dim: Annotated[
         int | None,
         Field(ge=1, description="How many numbers the code has; by default what suits the use."),
     ] = None
@@ -86,14 +88,14 @@ class LabOptions(Options):
 
     @model_validator(mode="after")
     def _check(self) -> "LabOptions":
-        use = TASKS[self.use]
+        use = TASKS[self.task]
         if self.data and len(self.data) > len(use.inputs):
-            raise ValueError(f"{self.use} takes at most {len(use.inputs)} inputs, not so many")
+            raise ValueError(f"{self.task} takes at most {len(use.inputs)} inputs, not so many")
         if self.steps is not None and self.minutes is not None:
             raise ValueError("give --steps or --minutes, not both")
         for name in use.ignored_options:
             if getattr(self, name) is not None:
-                raise ValueError(f"--{name} means nothing to {self.use}")
+                raise ValueError(f"--{name} means nothing to {self.task}")
         return self
 
 
@@ -101,7 +103,7 @@ class LabSummary(Summary):
     """What was found. figures: numbers by name. figure, numbers: a PNG and a JSON file, which
     also holds what was found of each picture."""
 
-    use: str
+    task: str
     figures: dict[str, Any]
     sentence: str
     figure: Path
@@ -121,13 +123,13 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     from faceswap.device_support import LAB, fallback_notice
     from faceswap.training.precision import pick_device
 
-    yield Progress(stage=options.use, done=0, unit="pictures")
+    yield Progress(stage=options.task, done=0, unit="pictures")
     yield from fallback_notice(pick_device(options.device), LAB)
     result = yield from generator_in_background(
-        options.use, lambda report: _use(options, report), "pictures"
+        options.task, lambda report: _use(options, report), "pictures"
     )
     return LabSummary(
-        use=options.use,
+        task=options.task,
         figures=result.figures,
         sentence=result.sentence,
         figure=result.figure,
@@ -141,10 +143,10 @@ def _use(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
     from faceswap.training.precision import pick_device
 
     settings = TaskSettings(
-        folder=options.output or Path("lab") / options.use,
+        folder=options.output or Path("lab") / options.task,
         data=tuple(options.data or ()),
         text=options.text,
-        code=options.code,
+        code=options.latent_dim,
         size=options.size,
         steps=options.steps,
         minutes=options.minutes,
@@ -153,7 +155,7 @@ def _use(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
         device=pick_device(options.device),
         report=report,
     )
-    return (yield from functions()[options.use](settings))
+    return (yield from functions()[options.task](settings))
 
 
 def functions() -> "dict[TaskName, Callable[[TaskSettings], TaskFunction]]":

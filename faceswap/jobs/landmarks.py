@@ -1,10 +1,10 @@
 """A video or a picture in, the landmarks of its faces out."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 class LandmarksOptions(Options):
     """Find the 68 landmarks, the presence and the pose of every face."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"out": "output"}
+
     footage: Annotated[
         Path,
         Presentation(positional=True, common=True),
         Field(description="The video or picture to read."),
     ]
-    out: Annotated[
+    output: Annotated[
         Path,
         Presentation(short="-o", common=True),
         Field(
@@ -96,13 +98,13 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
         yield from _frames(options, video, times, seen)
         if video.damage:
             yield Notice(message=video.damage)
-    yield from in_background("landmarks", lambda _: _write(options.out, times, seen))
-    yield Saved(what="landmarks", path=options.out)
+    yield from in_background("landmarks", lambda _: _write(options.output, times, seen))
+    yield Saved(what="landmarks", path=options.output)
     return LandmarksSummary(
         frames=len(times),
         faces=sum(len(faces) for faces in seen),
         tracks=len({face.track for faces in seen for face in faces}),
-        path=options.out,
+        path=options.output,
     )
 
 
@@ -111,9 +113,9 @@ def _check(options: LandmarksOptions) -> None:
     from faceswap.errors import OutputError
     from faceswap.io.provenance import check_picture_name
 
-    if options.out.suffix.lower() != ".npz":
-        raise OutputError(f"{options.out.name} is not a name for landmarks; end it with .npz.")
-    for path in (options.out, options.draw):
+    if options.output.suffix.lower() != ".npz":
+        raise OutputError(f"{options.output.name} is not a name for landmarks; end it with .npz.")
+    for path in (options.output, options.draw):
         if path is None:
             continue
         if not path.absolute().parent.is_dir():

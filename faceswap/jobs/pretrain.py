@@ -36,7 +36,7 @@ _SMALLEST = 48
 
 
 class PretrainOptions(Options):
-    """Teach a model the faces of many people, for 'train --from'."""
+    """Teach a model the faces of many people, for 'train --init'."""
 
     folders: Annotated[
         list[Path],
@@ -93,7 +93,7 @@ class PretrainSummary(Summary):
         """What was made, and what to do with it."""
         return (
             f"{self.output}: learnt from {self.faces:,} faces in {self.step:,} steps. Begin runs "
-            f"with it by 'faceswap train --from {self.output}'."
+            f"with it by 'faceswap train --init {self.output}'."
         )
 
 

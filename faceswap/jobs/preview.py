@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
 class PreviewOptions(BlendOptions):
     """Show a frame of A as conversion writes it, or answer questions about a project."""
 
+    renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "name": "run"}
+
     project: ProjectFolder
     frame: Annotated[
         int, Presentation(common=True), Field(ge=0, description="Which frame of A, counted from 0.")
@@ -35,7 +37,7 @@ class PreviewOptions(BlendOptions):
         Presentation(short="-o", common=True),
         Field(description="The picture to write."),
     ] = None
-    name: Annotated[str, Field(description="Which training run's model to use.")] = "main"
+    run: Annotated[str, Field(description="Which training run's model to use.")] = "main"
     serve: Annotated[
         bool,
         Field(
@@ -118,7 +120,7 @@ def _written(options: PreviewOptions, output: Path) -> _Written:
 
     with PreviewSession(options.project, options.device) as studio:
         _check_frame(options, studio)
-        made = studio.swapped(options.frame, options.name, options)
+        made = studio.swapped(options.frame, options.run, options)
         write_picture(output, made.image)
         nearest = studio.nearest_face(made.frame)
         return _Written(made.frame, made.faces, nearest, tuple(studio.notices))

@@ -1,9 +1,9 @@
 """The training runs of a project: what they are, going back, and what they take of the disk."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 class RunsOptions(Options):
     """List the training runs of a project, go back in one, and free the disk."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"name": "run"}
+
     project: ProjectFolder
-    name: Annotated[
+    run: Annotated[
         RunName | None, Field(description="Which run; by default all are listed or cleaned.")
     ] = None
     roll_back: Annotated[
@@ -122,10 +124,10 @@ def _folders(model: Path, options: RunsOptions) -> "list[RunFolder]":
     from faceswap.training.run_folder import RunFolder
 
     found = sorted(p for p in model.iterdir() if p.is_dir()) if model.is_dir() else []
-    if options.name is not None:
-        found = [path for path in found if path.name == options.name]
+    if options.run is not None:
+        found = [path for path in found if path.name == options.run]
         if not found:
-            raise CheckpointError(f"There is no run {options.name!r} in {options.project}.")
+            raise CheckpointError(f"There is no run {options.run!r} in {options.project}.")
     return [RunFolder(path) for path in found]
 
 
@@ -135,7 +137,7 @@ def _single(folders: "list[RunFolder]") -> "RunFolder":
     if not folders:
         raise CheckpointError("There is no run yet; begin one by 'faceswap train'.")
     names = ", ".join(run.folder.name for run in folders)
-    raise OptionsError(f"There are several runs ({names}); say which by --name.")
+    raise OptionsError(f"There are several runs ({names}); say which by --run.")
 
 
 def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:

@@ -3,9 +3,9 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ NAMES = ("a.mp4", "b.mp4", "truth.mp4", "truth.json")
 
 class SampleOptions(Options):
     """Render footage of two heads that nobody has, and the swap that would be perfect."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"rate": "fps"}
 
     folder: Annotated[
         Path,
@@ -46,7 +48,7 @@ class SampleOptions(Options):
         Presentation(common=True),
         Field(description="Width and height in pixels; even, 64 or more."),
     ] = 384
-    rate: Annotated[int, Field(ge=1, le=120, description="Frames per second.")] = 25
+    fps: Annotated[int, Field(ge=1, le=120, description="Frames per second.")] = 25
     seed: Annotated[
         int, Field(ge=0, le=2**31, description="Another number, other motion; the same, the same.")
     ] = 1
@@ -92,7 +94,7 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     a, b = character(options.a), character(options.b)
     with _workplace(options) as place:
         meter = Meter("render", 2 * frames)
-        size, rate, seed = options.size, options.rate, options.seed
+        size, rate, seed = options.size, options.fps, options.seed
         first = yield from in_background(
             "render",
             lambda _: Clip(a, size, frames, rate, seed, options.light_a, perfect_swap(a, b)),
@@ -131,10 +133,10 @@ def _checked(options: SampleOptions) -> int:
         )
     if options.size > 4096:
         raise OptionsError(f"A size of {options.size} is too large; give 4096 or less.")
-    frames = round(options.seconds * options.rate)
+    frames = round(options.seconds * options.fps)
     if frames < 1:
         raise OptionsError(
-            f"{options.seconds:g} s at {options.rate} frames a second is no frame at all; "
+            f"{options.seconds:g} s at {options.fps} frames a second is no frame at all; "
             "give more seconds."
         )
     return frames
@@ -181,8 +183,8 @@ def _film(
 
     sound = place / f"{side}-sound.mp4"
     pitch = 118.0 if side == "a" else 165.0
-    write_test_audio(sound, hum(clip.moments, options.rate, pitch, SOUND_RATE))
-    like = new_video(sound, options.size, options.size, len(clip.moments), options.rate)
+    write_test_audio(sound, hum(clip.moments, options.fps, pitch, SOUND_RATE))
+    like = new_video(sound, options.size, options.size, len(clip.moments), options.fps)
     names = ("a.mp4", "truth.mp4") if side == "a" else ("b.mp4",)
     records: list[dict[str, Any]] = []
     with contextlib.ExitStack() as stack:
@@ -215,7 +217,7 @@ def _settings(options: SampleOptions, a: str, b: str, frames: int) -> dict[str, 
         "a": a,
         "b": b,
         "size": options.size,
-        "rate": options.rate,
+        "rate": options.fps,
         "frames": frames,
         "seed": options.seed,
         "light_a": options.light_a,

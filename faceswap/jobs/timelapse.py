@@ -1,8 +1,8 @@
 """The previews of a training run as a video."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -15,12 +15,14 @@ from faceswap.options import Options, Overwrite, Presentation, ProjectFolder
 class TimelapseOptions(Options):
     """Make a video of a training run's previews."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"name": "run", "rate": "fps"}
+
     project: ProjectFolder
     output: Annotated[
         Path, Presentation(short="-o", common=True), Field(description="The video to write.")
     ]
-    name: Annotated[str, Field(description="Name of the run.")] = "main"
-    rate: Annotated[int, Field(ge=1, le=60, description="Previews shown each second.")] = 10
+    run: Annotated[str, Field(description="Name of the run.")] = "main"
+    fps: Annotated[int, Field(ge=1, le=60, description="Previews shown each second.")] = 10
     overwrite: Overwrite = False
 
 
@@ -50,15 +52,15 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
     from faceswap.video.test_audio import new_video
     from faceswap.video.writer import VideoWriter
 
-    folder = Project.open(options.project).runs_folder / options.name / "previews"
+    folder = Project.open(options.project).runs_folder / options.run / "previews"
     files = sorted(folder.glob("step-*.png"))
     if not files:
         raise InputError(
-            f"There are no previews in {folder}; run 'faceswap train' first, or give its --name."
+            f"There are no previews in {folder}; run 'faceswap train' first, or give its --run."
         )
     with Image.open(files[-1]) as last:
         width, height = (side - side % 2 for side in last.size)
-    sound = new_video(folder, width, height, len(files), options.rate)
+    sound = new_video(folder, width, height, len(files), options.fps)
     silent = dataclasses.replace(sound, audio=())
     meter = Meter("timelapse", total=len(files), unit="previews")
     with VideoWriter(options.output, silent, overwrite=options.overwrite, made=PREVIEWS) as writer:

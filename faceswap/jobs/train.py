@@ -75,7 +75,7 @@ def train(
     overwritten: another preset needs another name.
     """
     # begun_at: where a job began of which this is a part; see training/underway.py.
-    about = {"PROJECT": str(options.project.absolute()), "RUN": options.name}
+    about = {"PROJECT": str(options.project.absolute()), "RUN": options.run}
     return (yield from with_notifications(_train(options, begun_at), options.notify, about))
 
 
@@ -94,7 +94,7 @@ def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, No
 
     with (
         join_process_group(pick_device(options.device)) as (group, device),
-        hold_run(project.runs_folder / options.name, leads=group.is_main),
+        hold_run(project.runs_folder / options.run, leads=group.is_main),
     ):
         return (yield from _learn(options, project, group, device, begun_at))
 
@@ -116,7 +116,7 @@ def _learn(
         yield Notice(message=problem)
     yield from fallback_notice(device, TRAINING)
     loop = made.loop
-    wanted = {"batch": made.options.batch == "auto", "rate": made.options.find_rate}
+    wanted = {"batch": made.options.batch == "auto", "rate": made.options.find_learning_rate}
     with closing(
         loop.tune(**{name: on and name not in made.found for name, on in wanted.items()})
     ) as events:
@@ -156,7 +156,7 @@ def _prepared(
     from faceswap.training.threads import set_current_device
 
     set_current_device(device)
-    folder = project.runs_folder / options.name
+    folder = project.runs_folder / options.run
     checkpoint, problems = CheckpointFolder(folder).load_for_resume(leads=group.is_main)
     options, found = _gone_on(options, checkpoint)
     check_end(options, checkpoint, begun_at)
@@ -166,7 +166,7 @@ def _prepared(
     loop_config = _loop_config(options, found)
     choose_precision(model, device, loop_config.precision)  # whether it can be, before long work
     config = FaceLoadConfig(
-        model.resolution, options.min_presence, options.min_sharpness, options.balanced
+        model.resolution, options.min_presence, options.min_sharpness, options.balanced_sampling
     )
     learnt = {}
     for side in ("a", "b"):
@@ -235,10 +235,11 @@ def _tuner(
 
     def tuned(values: Mapping[str, Any], config: "LoopConfig") -> TuningChange:
         nonlocal now
+        values = TrainOptions.current_names(values)
         changed = apply_tuning(now, values)
         check_masks(changed, model)
         rate, batch = (
-            values.get("rate", config.learning_rate),
+            values.get("learning_rate", config.learning_rate),
             values.get("batch", config.batch_size),
         )
         if not isinstance(rate, float) or not isinstance(batch, int) or batch % group.size:
@@ -274,7 +275,11 @@ def _gone_on(
         return options, {}
     numbers = read_run_metadata(checkpoint)
     asked = {name for name in options.explicitly_set() if getattr(options, name) != "auto"}
-    found = {name: value for name, value in numbers.notes.found.items() if name not in asked}
+    found = {
+        name: value
+        for name, value in numbers.notes.found.items()
+        if TrainOptions.renamed.get(name, name) not in asked
+    }
     return resume_options(options, numbers, config_from(checkpoint)), found
 
 
@@ -316,13 +321,13 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     from faceswap.swap.model.presets import PRESETS
     from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 
-    path = options.start_from
+    path = options.init
     if path is not None:
         taken = load_matching_weights(
             model, read_checkpoint(newest_checkpoint(path) if path.is_dir() else path)
         )
         return [f"Starting from {path}: {', '.join(taken)} taken over."]
-    if not options.fresh and model.config == PRESETS["quick"]:
+    if not options.random_init and model.config == PRESETS["quick"]:
         load_matching_weights(model, read_checkpoint(asset_path("quick.safetensors")))
     return []
 
@@ -332,26 +337,28 @@ def _adversary(
 ) -> "AdversarialTrainer | None":
     from faceswap.swap.training.adversarial import AdversarialConfig, AdversarialTrainer
 
-    if options.adversarial == 0:
+    if options.adversarial_weight == 0:
         return None
-    config = AdversarialConfig(options.adversarial, options.adversarial_begin, seed=options.seed)
+    config = AdversarialConfig(
+        options.adversarial_weight, options.adversarial_start, seed=options.seed
+    )
     return AdversarialTrainer(config, device, group)
 
 
 def _objective(options: TrainOptions) -> ObjectiveConfig:
     plain = {
         "warp": options.warp,
-        "features": options.features,
-        "flip": 0.5 * options.flip,
-        "pairs": options.pairs,
+        "eye_mouth_priority": options.eye_mouth_priority,
+        "flip": 0.5 * options.random_flip,
+        "pair_matching": options.pair_matching,
         "occlusion": options.occlusion,
-        "blur": options.degrade,
-        "noise": 0.05 * options.degrade,
-        "compression": 0.1 * options.degrade,
+        "blur": options.degradation,
+        "noise": 0.05 * options.degradation,
+        "compression": 0.1 * options.degradation,
     }
-    changes = parse_strengths(options.changes, AUGMENTATION_NAMES)
+    changes = parse_strengths(options.augmentation, AUGMENTATION_NAMES)
     return ObjectiveConfig.model_validate(
-        plain | changes | parse_strengths(options.losses, LOSS_NAMES)
+        plain | changes | parse_strengths(options.loss_weights, LOSS_NAMES)
     )
 
 
@@ -361,7 +368,7 @@ def _compared(
     """What losses depend on besides the model: those of other values can't be compared."""
     return {
         "objective": objective.model_dump(mode="json"),
-        "adversarial": options.adversarial,
+        "adversarial": options.adversarial_weight,
         "faces": {side: len(faces.training) for side, faces in learnt.items()},
     }
 
@@ -377,14 +384,14 @@ def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConf
         endless=options.endless,
         batch_size=int(found.get("batch", batch)),
         optimiser=options.optimiser,
-        learning_rate=found.get("rate", options.rate or rate),
+        learning_rate=found.get("rate", options.learning_rate or rate),
         seed=options.seed,
         precision=None if options.precision == "auto" else options.precision,
         compile=options.compile,
         preview_seconds=options.preview_seconds,
         save_seconds=60 * options.save_minutes,
         save_steps=options.save_steps,
-        keep_checkpoints=options.keep,
+        keep_checkpoints=options.keep_checkpoints,
         snapshot_hours=options.snapshot_hours,
         snapshot_steps=options.snapshot_steps,
         measure="held-out SSIM",

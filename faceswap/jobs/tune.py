@@ -1,7 +1,7 @@
 """Change a training run while it trains."""
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Mapping
+from typing import Any, ClassVar
 
 from pydantic import JsonValue
 
@@ -24,12 +24,19 @@ from faceswap.swap.training.options import (
 class TuneOptions(Options):
     """Change rate, batch, losses or the end of a training run, without stopping it."""
 
+    renamed: ClassVar[Mapping[str, str]] = {
+        "name": "run",
+        "rate": "learning_rate",
+        "losses": "loss_weights",
+        "changes": "augmentation",
+    }
+
     project: ProjectFolder
-    name: RunName = "main"
-    rate: Rate = None
+    run: RunName = "main"
+    learning_rate: Rate = None
     batch: Batch = None
-    losses: Losses = ""
-    changes: Changes = ""
+    loss_weights: Losses = ""
+    augmentation: Changes = ""
     minutes: Minutes = None
     steps: Steps = None
 
@@ -57,7 +64,7 @@ def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
     from faceswap.project.project import Project
     from faceswap.training.live_tuning import request_change
 
-    folder = Project.open(options.project).runs_folder / options.name
+    folder = Project.open(options.project).runs_folder / options.run
     asked: dict[str, Any] = options.model_dump(include=set(TUNABLE) & options.model_fields_set)
     asked = {name: value for name, value in asked.items() if value is not None}
     if not asked:
@@ -67,8 +74,8 @@ def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
         raise OptionsError("A run that trains can't look for its batch; give --batch a number.")
     if not folder.is_dir():
         raise CheckpointError(
-            f"There is no run {options.name!r} in {options.project}; begin it by 'faceswap train'."
+            f"There is no run {options.run!r} in {options.project}; begin it by 'faceswap train'."
         )
     request_change(folder, asked)
     yield Saved(what="request", path=folder)
-    return TuneSummary(run=options.name, asked=asked)
+    return TuneSummary(run=options.run, asked=asked)

@@ -79,7 +79,7 @@ class LabTaskInfo:
     def ignored_options(self) -> tuple[str, ...]:
         """The options that mean nothing to it."""
         taken = {
-            "code": self.code,
+            "latent_dim": self.code,
             "size": self.size,
             "strength": bool(self.strength),
             "text": self.told,

@@ -190,7 +190,7 @@ class CheckpointFolder:
         if files:
             raise CheckpointError(
                 f"None of the {len(files)} checkpoints in {self.folder} can be read "
-                f"({problems[0]}); restore one from a backup, or train a new run with --name."
+                f"({problems[0]}); restore one from a backup, or train a new run with --run."
             )
         return None, problems
 

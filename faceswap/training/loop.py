@@ -295,7 +295,7 @@ class TrainingLoop:
             self.checkpoints.quarantine(newer_than=int(checkpoint.metadata["step"]))
         if checkpoint is None or scale < 1 / 64:
             raise TrainingError(
-                f"Training diverged at step {bad_step}; start a new run with a lower --rate."
+                f"Training diverged at step {bad_step}; start a new run with a lower --learning-rate."
             )
         with defer_signals():
             self._restore(checkpoint)
@@ -337,8 +337,9 @@ class TrainingLoop:
         self.config = self.stepper.config = tuning.config
         self.stepper.fit_micro_batches()
         self._slow = True  # another batch may be compiled for, and kernels looked for
+        given = {*values, *(("rate",) if "learning_rate" in values else ())}
         found = state.notes.get("found", {})
-        state.notes["found"] = {k: v for k, v in found.items() if k not in values}
+        state.notes["found"] = {k: v for k, v in found.items() if k not in given}
         state.notes["begun"] = dict(tuning.run_options)
         if dict(tuning.loss_config) != self._losses:
             self._losses = dict(tuning.loss_config)

@@ -43,8 +43,8 @@ def read_run_metadata(checkpoint: Checkpoint) -> RunMetadata:
         numbers = RunMetadata.model_validate(checkpoint.metadata)
     except ValidationError as error:
         raise CheckpointError(
-            f"{checkpoint.path} holds no run that can go on; begin a new one with --name, and "
-            "start it from this file by --from."
+            f"{checkpoint.path} holds no run that can go on; begin a new one with --run, and "
+            "start it from this file by --init."
         ) from error
     missing = {"generator", "skipped", "norm"} - checkpoint.tensors_under("state").keys()
     if missing:

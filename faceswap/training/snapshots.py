@@ -92,7 +92,7 @@ def disk_space_warning(folder: Path, config: LoopConfig, size: int, speed: float
         return ""
     return (
         f"A day of this training takes {format_bytes(needed)} of the disk, and {format_bytes(free)} are "
-        f"free in {folder}; make room, keep fewer saves by --keep, or make fewer snapshots."
+        f"free in {folder}; make room, keep fewer saves by --keep-checkpoints, or make fewer snapshots."
     )
 
 

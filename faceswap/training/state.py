@@ -162,7 +162,7 @@ class TrainingState:
         if numbers["optimiser"] != mine:
             raise CheckpointError(
                 f"The run was trained with {numbers['optimiser']}, not {mine}; an optimiser "
-                "can't be changed in the middle of a run: begin a new one with --name."
+                "can't be changed in the middle of a run: begin a new one with --run."
             )
         try:
             self.model.load_state_dict(checkpoint.tensors_under("model"))

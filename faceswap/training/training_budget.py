@@ -84,7 +84,7 @@ def stored_budget(notes: Mapping[str, Any]) -> TrainingBudget | None:
     except ValidationError as error:
         raise CheckpointError(
             "The run was made by another version of faceswap: what it was asked to do cannot be "
-            "read. Go on with that version, or begin a new run with --name."
+            "read. Go on with that version, or begin a new run with --run."
         ) from error
 
 

@@ -38,7 +38,7 @@ class ConvertPage(Page):
         self.player = Player("result", self)
         self.strip = JobStatusBar()
         self.look = OptionsForm(BlendOptions)
-        rest = (*BlendOptions.model_fields, "project", "output", "name", "overwrite")
+        rest = (*BlendOptions.model_fields, "project", "output", "run", "overwrite")
         self.export_form = OptionsForm(ConvertOptions, without=rest)
         self._clip = self._model = ""
         self._output: Path | None = None

@@ -158,7 +158,7 @@ class LabPage(Page):
     def _make_form(self) -> OptionsForm:
         """Only what means something to the use."""
         use = TASKS[self._use]
-        without = ["use", *use.ignored_options]
+        without = ["task", *use.ignored_options]
         picks = [
             PathPicker(sentence_case(given.name), given.files, given.folder) for given in use.inputs
         ]

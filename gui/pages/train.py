@@ -40,7 +40,7 @@ class TrainPage(Page):
             }
         )
         self.strip = JobStatusBar()
-        self.form = OptionsForm(TrainOptions, without=("project", "preset", "name"))
+        self.form = OptionsForm(TrainOptions, without=("project", "preset", "run"))
         self._build()
         self.strip.finished.connect(self._ended)
         desk.jobs.added.connect(lambda job: self._follow())
@@ -246,8 +246,8 @@ class TrainPage(Page):
             return
         running = self.desk.jobs.running("train", session.folder)
         job = running[0] if running else None
-        if job is not None and "--name" in job.record.arguments:
-            self._run = job.record.arguments[job.record.arguments.index("--name") + 1]
+        if job is not None and "--run" in job.record.arguments:
+            self._run = job.record.arguments[job.record.arguments.index("--run") + 1]
         elif job is not None:
             self._run = "main"
         self.strip.follow(job)

@@ -70,7 +70,7 @@ def while_jobs_run(app: QApplication, folder: Path) -> list[Row]:
         ("footage", ExtractOptions(video=clips / "b.mp4", side="b", size=64, **given)),
         ("train", TrainOptions(steps=100, batch=4, resolution=64, **given)),
         ("convert", ConvertOptions(output=folder / "out.mp4", **given)),
-        ("lab", LabOptions(use="denoise", output=lab, steps=20, device="cpu")),
+        ("lab", LabOptions(task="denoise", output=lab, steps=20, device="cpu")),
         ("lab", RestoreOptions(input=picture, model=lab / "denoise", output=folder / "out.png")),
     ]
     watch = Watch()

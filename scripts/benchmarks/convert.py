@@ -42,7 +42,7 @@ def prepared(project: Path, a: Path, b: Path, presets: list[Preset]) -> Path:
     done(extract(ExtractOptions(video=a, project=project, side="a", every=8)))
     done(extract(ExtractOptions(video=b, project=project, side="b", every=8)))
     for preset in presets:
-        options = TrainOptions(project=project, preset=preset, name=preset, steps=1, batch=2)
+        options = TrainOptions(project=project, preset=preset, run=preset, steps=1, batch=2)
         done(train(options))
     return project
 
@@ -52,7 +52,7 @@ def speed(project: Path, preset: Preset, repeat: int) -> Row:
     rates = []
     for _ in range(repeat + 1):
         start = time.perf_counter()
-        summary = done(convert(ConvertOptions(project=project, name=preset, overwrite=True)))
+        summary = done(convert(ConvertOptions(project=project, run=preset, overwrite=True)))
         rates.append(summary.model_dump()["frames"] / (time.perf_counter() - start))
     warm = rates[1:]  # the first also loads libraries
     return {
@@ -69,6 +69,6 @@ def memory(project: Path, clip: Path, preset: str) -> list[Row]:
     long = repeated(clip, project.parent / "long.mp4", 10)
     for label, video in (("1 ×", clip), ("10 ×", long)):
         done(extract(ExtractOptions(video=video, project=project, side="a", every=1000, redo=True)))
-        arguments = ["convert", "--project", str(project), "--name", preset, "--overwrite"]
+        arguments = ["convert", "--project", str(project), "--run", preset, "--overwrite"]
         rows.append({"length": label, "peak MiB": peak_memory(arguments) / 2**20})
     return rows

@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
         for use in options.only or list(CLAIMS):
             started, worked = time.perf_counter(), time.process_time()
             given = LabOptions(
-                use=use,
+                task=use,
                 data=[options.data],
                 output=(options.output or Path(folder)) / use,
                 steps=options.steps,

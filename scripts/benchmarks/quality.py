@@ -60,16 +60,16 @@ def measured(
     trained = 0.0
     for goal in minutes:
         options = TrainOptions(
-            project=project, preset=preset, name=preset, minutes=goal - trained, seed=seed
+            project=project, preset=preset, run=preset, minutes=goal - trained, seed=seed
         )
         done(train(options))
         trained = goal
         out = project / f"{preset}-{goal:g}.mp4"
-        done(convert(ConvertOptions(project=project, name=preset, output=out, overwrite=True)))
+        done(convert(ConvertOptions(project=project, run=preset, output=out, overwrite=True)))
         summary = done(
             evaluate(
                 EvaluateOptions(
-                    a=pair / "a.mp4", b=pair / "b.mp4", out=out, truth=pair / "truth.mp4"
+                    a=pair / "a.mp4", b=pair / "b.mp4", swapped=out, truth=pair / "truth.mp4"
                 )
             )
         )

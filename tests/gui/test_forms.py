@@ -36,7 +36,7 @@ def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> 
     form.set_values({"minutes": 12.5, "optimiser": "lion", "flip": True, "batch": 8})
     options = form.options(project=tmp_path)
     assert options == TrainOptions(
-        project=tmp_path, minutes=12.5, optimiser="lion", flip=True, batch=8
+        project=tmp_path, minutes=12.5, optimiser="lion", random_flip=True, batch=8
     )
     form.set_values({})
     assert form.values() == {}
@@ -82,7 +82,7 @@ def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> 
     form = OptionsForm(BlendOptions)
     for name, field in BlendOptions.model_fields.items():
         assert isinstance(form.editors[name], Slider) == (field.annotation is float), name
-    grow = form.editors["grow"]
+    grow = form.editors["mask_dilate"]
     assert isinstance(grow, Slider)
     told: list[None] = []
     form.changed.connect(lambda: told.append(None))
@@ -95,7 +95,7 @@ def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> 
 
 def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
     form = OptionsForm(BlendOptions)
-    outline = form.editors["outline"]
+    outline = form.editors["mask_outline"]
     assert isinstance(outline, QComboBox)
     assert [outline.itemText(i) for i in range(outline.count())] == ["A", "B"]
     outline.setCurrentText("A")
@@ -108,7 +108,7 @@ def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
 def test_the_wheel_scrolls_and_changes_nothing(qapp: QApplication) -> None:
     form = OptionsForm(BlendOptions)
     form.show()
-    for editor in (form.editors["grow"].findChild(QSlider), form.editors["outline"]):
+    for editor in (form.editors["mask_dilate"].findChild(QSlider), form.editors["mask_outline"]):
         assert isinstance(editor, QWidget)
         editor.clearFocus()
         centre = QPointF(editor.rect().center())

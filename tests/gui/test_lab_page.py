@@ -71,7 +71,7 @@ def test_every_use_has_a_form_of_what_means_something_to_it(window: Window) -> N
         entered = {option: 8 for option, means_it in means.items() if means_it}
         page.form.set_values(entered)
         made = page.form.options(use=name)
-        assert made == LabOptions(use=name, **entered)
+        assert made == LabOptions(task=name, **entered)
         if use.strength:
             assert use.strength in page.form.editors["strength"].toolTip()
 

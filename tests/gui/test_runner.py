@@ -31,9 +31,9 @@ def test_only_what_differs_from_the_defaults_becomes_an_argument(tmp_path: Path)
         *("--video", "a b.mp4", "--project", str(tmp_path)),
         *("--side", "b", "--every", "3", "--redo"),
     ]
-    off = TrainOptions(project=tmp_path, balanced=False)
+    off = TrainOptions(project=tmp_path, balanced_sampling=False)
     assert job_runner.arguments_of(off)[-1] == "--no-balanced"
-    again = TrainOptions(project=tmp_path, warp=0.1, flip=False, start_from=Path("m.safetensors"))
+    again = TrainOptions(project=tmp_path, warp=0.1, random_flip=False, init=Path("m.safetensors"))
     assert job_runner.arguments_of(again)[2:] == [
         *("--warp", "0.1", "--no-flip", "--from", "m.safetensors"),
     ]

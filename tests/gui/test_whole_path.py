@@ -94,10 +94,10 @@ def _convert(walker: Walker, sample: Path, project: Path) -> None:
     assert isinstance(page, ConvertPage)
     walker.until(lambda: not page.wipe.second.isNull() and not page.wipe.image.isNull())
     before = page.wipe.second
-    slider = page.look.editors["grow"]
+    slider = page.look.editors["mask_dilate"]
     assert isinstance(slider, Slider)
     walker.type(slider.slider, Qt.Key.Key_Home)
-    assert page.look.values() == {"grow": -0.3}
+    assert page.look.values() == {"mask_dilate": -0.3}
     walker.until(lambda: page.wipe.second != before)
     walker.click(page.wipe, QPoint(page.wipe.width() // 4, page.wipe.height() // 2))
     assert page.wipe.divider < 0.5

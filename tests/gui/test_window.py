@@ -41,7 +41,7 @@ OPTIONS: dict[str, Callable[[Path], Options]] = {
     "train": lambda project: TrainOptions(project=project),
     "convert": lambda project: ConvertOptions(project=project),
     "sample": lambda project: SampleOptions(folder=project / "sample"),
-    "lab": lambda project: LabOptions(use="denoise", output=project / "lab"),
+    "lab": lambda project: LabOptions(task="denoise", output=project / "lab"),
 }
 PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
 

@@ -131,7 +131,7 @@ def fitting(numbers: int, shape: tuple[int, int, int]) -> int:
     if numbers > values:
         raise OptionsError(
             f"A code of {numbers} numbers is longer than the picture, which has {values}; give a "
-            "smaller --code."
+            "smaller --latent-dim."
         )
     return numbers
 

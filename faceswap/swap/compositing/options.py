@@ -1,6 +1,7 @@
 """How a swapped face is fitted into its frame; the options of every job that does it."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +10,16 @@ from faceswap.options import Options, Presentation
 
 class BlendOptions(Options):
     """How the swapped face is fitted into the frame."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "color": "color_transfer",
+        "light": "shading_transfer",
+        "outline": "mask_outline",
+        "grow": "mask_dilate",
+        "feather": "mask_blur",
+        "steady": "color_smoothing",
+        "smooth": "alignment_smoothing",
+    }
 
     color_transfer: Annotated[
         float,

@@ -75,7 +75,7 @@ def newest_model(
 def _other_build(checkpoint: Checkpoint) -> CheckpointError:
     return CheckpointError(
         f"{checkpoint.path} holds a swap model of another build than this version's; use it "
-        "with the version that trained it, or train anew under another --name."
+        "with the version that trained it, or train anew under another --run."
     )
 
 

@@ -24,11 +24,15 @@ AUGMENTATION_NAMES = (
     "cells",
     "warp_end",
     "outside",
-    "exchange",
+    "latent_swap",
     "blur",
     "noise",
     "compression",
 )
+
+
+_RENAMED = {"exchange": "latent_swap"}
+"""Earlier names of strengths, which options of earlier runs and scripts have."""
 
 
 class ObjectiveConfig(BaseModel):
@@ -60,11 +64,11 @@ class ObjectiveConfig(BaseModel):
     laplacian: Share = 0.0
     frequency: Share = 0.0
     mask: Share = 0.2
-    features: Share = 6.0
+    eye_mouth_priority: Share = 6.0
     outside: Chance = 0.1
 
-    pairs: bool = True
-    exchange: Chance = 0.5
+    pair_matching: bool = True
+    latent_swap: Chance = 0.5
     warp: Annotated[float, Field(ge=0, le=0.2)] = 0.1
     cells: Annotated[tuple[Lattice, ...], Field(min_length=1)] = (4,)
     warp_end: Chance = 0.9
@@ -101,6 +105,7 @@ def parse_strengths(text: str, names: Collection[str]) -> dict[str, Any]:
     given: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = (p.strip() for p in part.partition("="))
+        name = _RENAMED.get(name, name)
         if name not in names:
             raise ValueError(f"there is no {name!r}; there are {', '.join(names)}")
         if not value:

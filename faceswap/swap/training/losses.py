@@ -27,7 +27,7 @@ def pixel_weights(objective: ObjectiveConfig, maps: Tensor) -> Tensor:
     # Softened: where weights jump, a young decoder's answer does too, and skin shows an edge.
     softer = partial(functional.avg_pool2d, count_include_pad=False)
     features = _along_both(softer, maps[:, 1:2], soft)
-    weights = inside + objective.features * features
+    weights = inside + objective.eye_mouth_priority * features
     return weights / weights.mean((2, 3), keepdim=True).clamp(min=1e-6)
 
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 def check_masks(options: TrainOptions, model: "SwapModel") -> None:
     """Refuse a loss for masks where the model learns none."""
-    if "mask" in parse_strengths(options.losses, LOSS_NAMES) and not model.learns_masks:
-        raise OptionsError(f"The preset {model.preset} learns no mask; leave mask out of --losses.")
+    if "mask" in parse_strengths(options.loss_weights, LOSS_NAMES) and not model.learns_masks:
+        raise OptionsError(
+            f"The preset {model.preset} learns no mask; leave mask out of --loss-weights."
+        )
 
 
 def check_end(
@@ -33,16 +35,18 @@ def check_end(
         numbers.get("seconds", 0.0),
         begun_at,
     )
-    if options.adversarial > 0 and stretch is None:
+    if options.adversarial_weight > 0 and stretch is None:
         raise OptionsError(
-            "--adversarial begins late in a run, and this one has no end; add --minutes or --steps."
+            "--adversarial-weight begins late in a run, and this one has no end; add --minutes or --steps."
         )
 
 
 def check_rate(options: TrainOptions) -> None:
     """Refuse a rate that is both named and to be found."""
-    if options.rate is not None and options.find_rate:
-        raise OptionsError("--rate names the rate that --find-rate is to find; give one of them.")
+    if options.learning_rate is not None and options.find_learning_rate:
+        raise OptionsError(
+            "--learning-rate names the rate that --find-learning-rate is to find; give one of them."
+        )
 
 
 def check_alone(options: TrainOptions, found: Mapping[str, float], group: "ProcessGroup") -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -83,8 +83,8 @@ Changes = Annotated[
         "(5, in degrees), scale (0.05), shift (0.03), brightness (0.05), contrast (0.1), tint "
         "(0.03), color_transfer (1, of B's faces towards A's), cells (4; 4+8 distorts at two "
         "scales), warp_end (0.9, the share of a run with an end after which the distortion is "
-        "gone), outside (0.1, how much what is no face counts), exchange (0.5, of the pairs), "
-        "blur, noise and compression (as --degrade has it)."
+        "gone), outside (0.1, how much what is no face counts), latent_swap (0.5, of the pairs), "
+        "blur, noise and compression (as --degradation has it)."
     ),
 ]
 
@@ -101,9 +101,28 @@ PRESET_DEFAULTS = {"quick": (1e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "
 class TrainOptions(Options):
     """Teach a model the faces of A and B."""
 
+    renamed: ClassVar[Mapping[str, str]] = {
+        "name": "run",
+        "features": "eye_mouth_priority",
+        "changes": "augmentation",
+        "degrade": "degradation",
+        "adversarial": "adversarial_weight",
+        "adversarial_begin": "adversarial_start",
+        "flip": "random_flip",
+        "balanced": "balanced_sampling",
+        "pairs": "pair_matching",
+        "rate": "learning_rate",
+        "find_rate": "find_learning_rate",
+        "keep": "keep_checkpoints",
+        "losses": "loss_weights",
+        "from": "init",
+        "start_from": "init",
+        "fresh": "random_init",
+    }
+
     project: ProjectFolder
     preset: PresetName = "quick"
-    name: RunName = "main"
+    run: RunName = "main"
     minutes: Minutes = None
     steps: Steps = None
     endless: Annotated[
@@ -122,8 +141,8 @@ class TrainOptions(Options):
         ),
     ] = None
     optimiser: OptimiserName = "adamw"
-    rate: Rate = None
-    find_rate: Annotated[
+    learning_rate: Rate = None
+    find_learning_rate: Annotated[
         bool,
         Field(
             description="Try all learning rates for a moment and take half of the one with the "
@@ -133,7 +152,7 @@ class TrainOptions(Options):
     warp: Annotated[
         float, Field(ge=0, le=0.2, description="Strength of the distortion to be undone.")
     ] = 0.1
-    features: Annotated[
+    eye_mouth_priority: Annotated[
         float,
         Field(ge=0, le=50, description="How much more eyes count, and half of it, the mouth."),
     ] = 6.0
@@ -141,12 +160,12 @@ class TrainOptions(Options):
         float,
         Field(ge=0, le=1, description="Share of faces with something in front, to look behind."),
     ] = 0.0
-    degrade: Annotated[
+    degradation: Annotated[
         float, Field(ge=0, le=1, description="How much blur, noise and compression to withstand.")
     ] = 0.0
-    losses: Losses = ""
-    changes: Changes = ""
-    adversarial: Annotated[
+    loss_weights: Losses = ""
+    augmentation: Changes = ""
+    adversarial_weight: Annotated[
         float,
         Field(
             ge=0,
@@ -155,15 +174,15 @@ class TrainOptions(Options):
             "late in a long run; 0.02 to 0.1, 0 for none.",
         ),
     ] = 0.0
-    adversarial_begin: Annotated[
+    adversarial_start: Annotated[
         float, Field(ge=0, le=1, description="Share of the run after which that net takes part.")
     ] = 0.75
-    flip: Annotated[
+    random_flip: Annotated[
         bool,
         Presentation(negatable=True),
         Field(description="Mirror half of the faces: more poses, but parting and moles too."),
     ] = False
-    balanced: Annotated[
+    balanced_sampling: Annotated[
         bool, Field(description="Show rare poses and openings of mouth and eyes more often.")
     ] = True
     min_presence: Annotated[
@@ -180,22 +199,22 @@ class TrainOptions(Options):
             description="Leave out faces with less than this share of the usual sharpness.",
         ),
     ] = 0.15
-    pairs: Annotated[
+    pair_matching: Annotated[
         bool,
         Field(
             description="Show faces of A and B in pairs that do the same, so that B learns to do "
             "what A does and B's own footage does not show."
         ),
     ] = True
-    start_from: Annotated[
+    init: Annotated[
         Path | None,
-        Presentation(flag="--from"),
+        Presentation(flag="--init"),
         Field(
             description="What a new run starts from: a model file (.safetensors), such as one "
             "that 'pretrain' made, or the folder of a run."
         ),
     ] = None
-    fresh: Annotated[
+    random_init: Annotated[
         bool,
         Presentation(negatable=True),
         Field(
@@ -216,7 +235,7 @@ class TrainOptions(Options):
     save_steps: Annotated[
         int | None, Field(ge=1, description="Save every so many steps besides.")
     ] = None
-    keep: Annotated[int, Field(ge=1, description="Keep so many of the last saves.")] = 3
+    keep_checkpoints: Annotated[int, Field(ge=1, description="Keep so many of the last saves.")] = 3
     snapshot_hours: Annotated[
         float | None,
         Field(
@@ -244,15 +263,15 @@ class TrainOptions(Options):
         if self.endless and (self.minutes is not None or self.steps is not None):
             end = "--steps" if self.minutes is None else "--minutes"
             raise ValueError(f"--endless trains without an end and {end} names one; give one")
-        if self.fresh and self.start_from is not None:
-            raise ValueError("--fresh starts from nothing and --from from a model; give one")
+        if self.random_init and self.init is not None:
+            raise ValueError("--random-init starts from nothing and --init from a model; give one")
         return self
 
     def run_options(self) -> dict[str, Any]:
         """What a run keeps of these options, as JSON values."""
         kept = self.model_dump(mode="json", exclude=set(_OF_THE_MOMENT))
         # By its name alone: the same command may be given in another folder.
-        return kept | {"start_from": None if self.start_from is None else self.start_from.name}
+        return kept | {"init": None if self.init is None else self.init.name}
 
     def explicitly_set(self) -> set[str]:
         """The names of the options that were asked for, not left to their defaults."""
@@ -260,11 +279,11 @@ class TrainOptions(Options):
 
 
 _OF_THE_MOMENT = (
-    *("project", "name", "minutes", "steps", "endless", "find_rate", "device"),
+    *("project", "run", "minutes", "steps", "endless", "find_learning_rate", "device"),
     "notify",  # nobody's file may bring a command with it that is then run here
 )
 """Not the run's own: asked for anew each time it goes on."""
-_FIXED = ("preset", "resolution", "variant", "optimiser", "seed", "start_from", "fresh")
+_FIXED = ("preset", "resolution", "variant", "optimiser", "seed", "init", "random_init")
 """What can't be changed in the middle of a run."""
 
 
@@ -278,7 +297,8 @@ def resume_options(
     from faceswap.swap.model.presets import canonical_variant
 
     shape = {name: getattr(config, name) for name in ("preset", "resolution", "variant")}
-    begun = {k: v for k, v in numbers.notes.begun.items() if k in TrainOptions.model_fields}
+    known = TrainOptions.current_names(numbers.notes.begun)
+    begun = {name: value for name, value in known.items() if name in TrainOptions.model_fields}
     begun |= shape | {"optimiser": numbers.optimiser.lower()}
     given, asked = options.explicitly_set(), options.run_options()
     if asked["variant"] is not None:
@@ -287,21 +307,21 @@ def resume_options(
         if name in given and name in begun and begun[name] != asked[name]:
             flag = flag_of(TrainOptions, name)
             raise CheckpointError(
-                f"The run {options.name!r} was begun with {_said(flag, begun[name])}, and "
+                f"The run {options.run!r} was begun with {_said(flag, begun[name])}, and "
                 f"{_said(flag, asked[name])} was asked for, which can't be changed in the middle "
-                f"of a run; leave {flag} out, or begin a new run with --name."
+                f"of a run; leave {flag} out, or begin a new run with --run."
             )
     now = options.model_dump(include=given | set(_OF_THE_MOMENT))
     try:
         return TrainOptions.model_validate(begun | now)
     except ValidationError as error:
         raise CheckpointError(
-            f"The run {options.name!r} was begun with options that this version does not know; go "
-            "on with the version that began it, or begin a new run with --name."
+            f"The run {options.run!r} was begun with options that this version does not know; go "
+            "on with the version that began it, or begin a new run with --run."
         ) from error
 
 
-TUNABLE = ("rate", "batch", "losses", "changes", "minutes", "steps")
+TUNABLE = ("learning_rate", "batch", "loss_weights", "augmentation", "minutes", "steps")
 """What can be changed while a run trains."""
 
 
@@ -310,6 +330,7 @@ def apply_tuning(options: TrainOptions, values: Mapping[str, Any]) -> TrainOptio
 
     A new end takes the place of the old one. Raises OptionsError when they can't be.
     """
+    values = TrainOptions.current_names(values)
     if unknown := values.keys() - set(TUNABLE):
         raise OptionsError(f"{', '.join(sorted(unknown))} can't be changed while a run trains.")
     now = options.model_dump()

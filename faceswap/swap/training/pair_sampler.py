@@ -24,7 +24,7 @@ class RetargetedFaces:
     these. led (n, 81, 2): their points. imitation: how the followers are dragged.
     """
 
-    rows: slice
+    driven_rows: slice
     driving_side: str
     driven_places: Tensor
     retargeting: RetargetedLandmarks

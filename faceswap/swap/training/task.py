@@ -89,7 +89,7 @@ class SwapTask:
         self.objective = objective
         self._input_size = input_size
         self._sets = {side: faces.training.to(device) for side, faces in sets.items()}
-        paired = objective.pairs and len(sets) == 2
+        paired = objective.pair_matching and len(sets) == 2
         shapes = {side: faces.landmarks.to(device) for side, faces in sets.items()}
         self._pairing = PairSampler(shapes, report) if paired else None
         self._colors = {side: _tones(faces, report) for side, faces in self._sets.items()}
@@ -143,7 +143,7 @@ class SwapTask:
         grids = [augment.affine_grid(drawn.theta, x.shape[-1]) for x in (pictures, maps)]
         followers = drawn.followers.get(side)
         if followers is not None:
-            moved, rows = followers.retargeting, followers.rows
+            moved, rows = followers.retargeting, followers.driven_rows
             drag = _drag(moved.start, moved.end, drawn.theta[rows])
             for grid in grids:
                 grid[rows] += augment.resize_field(drag, grid.shape[1])
@@ -158,7 +158,7 @@ class SwapTask:
     def _mouths(self, followers: RetargetedFaces, drawn: _Drawn) -> tuple[Tensor, Tensor]:
         """What faces that are imitated show where mouths are (n, 3, h, w), where those are that
         imitate them, and how much of it is to be seen (n, 1, h, w): between lips that were shut."""
-        rows, leader, moved = followers.rows, followers.driving_side, followers.retargeting
+        rows, leader, moved = followers.driven_rows, followers.driving_side, followers.retargeting
         pictures, maps = (part[rows] for part in drawn.faces[leader])
         theta = drawn.theta[rows]
         size = pictures.shape[-1]
@@ -176,10 +176,10 @@ class SwapTask:
         genuine = {side: drawn.theta.new_ones(count) for side in drawn.faces}
         if not drawn.followers:
             return None, torch.cat(list(genuine.values()))
-        chance = drawn.theta.new_full((count,), self.objective.exchange)
+        chance = drawn.theta.new_full((count,), self.objective.latent_swap)
         for side, followers in drawn.followers.items():
-            chance[followers.rows] *= followers.retargeting.confidence
-            genuine[side][followers.rows].zero_()
+            chance[followers.driven_rows] *= followers.retargeting.confidence
+            genuine[side][followers.driven_rows].zero_()
         exchanged = augment.uniform((count,), 0, 1, generator) < chance
         return exchanged, torch.cat(list(genuine.values()))
 
