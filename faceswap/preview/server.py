@@ -306,7 +306,7 @@ def _begun(folder: Path) -> tuple[str, Values]:
                 header = json.loads(file.read(min(size, 1 << 24)))
             said = json.loads(header["__metadata__"]["faceswap"])
             notes = said["numbers"].get("notes", {})
-            options = notes.get("begun", {}) | notes.get("found", {})
+            options = TrainOptions.current_names(notes.get("begun", {}) | notes.get("found", {}))
             # What it is yet to find has no value.
             known = {name: value for name, value in options.items() if value != "auto"}
             return str(said["config"]["preset"]), known

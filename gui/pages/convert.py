@@ -66,7 +66,7 @@ class ConvertPage(Page):
             options = self.export_form.options(
                 project=session.folder,
                 output=output,
-                name=self.run.currentText() or "main",
+                run=self.run.currentText() or "main",
                 overwrite=output.exists(),
                 **self.look.values(),
             )

@@ -87,7 +87,7 @@ class LabPage(Page):
     def start(self) -> None:
         """Begin what is chosen, or go on with it."""
         try:
-            options = self.form.options(use=self._use, output=self.folder)
+            options = self.form.options(task=self._use, output=self.folder)
             title = self.tr("Lab: %1").replace("%1", self._use)
             self.desk.jobs.start("lab", options, title, None)
         except (ValidationError, OutputError) as error:

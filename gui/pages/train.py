@@ -58,7 +58,7 @@ class TrainPage(Page):
             return
         name = self.run.currentText().strip() or "main"
         try:
-            options = self.form.options(project=session.folder, preset=self.preset, name=name)
+            options = self.form.options(project=session.folder, preset=self.preset, run=name)
             title = self.tr("Train %1").replace("%1", name)
             self.desk.jobs.start("train", options, title, session.folder)
         except (ValidationError, OutputError) as error:
