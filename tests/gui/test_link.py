@@ -86,3 +86,12 @@ def test_a_program_that_is_missing_is_told(project: Path, wait: Wait) -> None:
     broken.request("echo", lambda _: None, sorry=said.append)
     wait(lambda: said)
     broken.close()
+
+
+def test_one_that_is_closed_answers_no_more_and_starts_nothing(link: RpcClient, wait: Wait) -> None:
+    answers: list[Any] = []
+    link.request("echo", answers.append)
+    wait(lambda: answers)
+    link.close()
+    link.request("echo", answers.append)
+    assert link._process is None
