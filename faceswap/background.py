@@ -7,7 +7,7 @@ of its own, and the job tells meanwhile that it is alive and how far it is::
     faces = yield from waited("load A", lambda report: load_faces(folder, report), "faces")
 
 Closing the job ends such work at its next report. Work that reports nothing is left alone to its
-end, or to that of the process, unless it says by ``uninterruptible`` that it must not be broken off.
+end, or to that of the process, unless it is in ``uninterruptible``, which is always waited for.
 """
 
 import importlib

@@ -313,7 +313,7 @@ def test_a_graph_is_recorded_once_warm_and_draws_on(
     monkeypatch.setattr(torch.cuda, "graph", recording)
     config = model_config("quick:64")
     stepper = _device_speed._stepper(plan(kit), config, torch.device("cpu"))
-    work = stepper.replayable
+    work = stepper.graph_step
 
     def counted(progress: float) -> dict[str, Tensor]:
         told.append("step")

@@ -27,7 +27,7 @@ def test_the_window_gets_it_for_the_presets_own_batch(
         asked.append(batch)
         return {"seconds": 1.0}
 
-    monkeypatch.setattr("faceswap.preview.step_cost.estimate", told)
+    monkeypatch.setattr("faceswap.preview.step_cost.estimate_step_cost", told)
     with PreviewServer(draw_project(tmp_path, 1).folder, "cpu") as answers:
         assert answers.on_estimate("classic") == {"seconds": 1.0}
         answers.on_estimate("quick", None)

@@ -11,6 +11,7 @@ from skimage.metrics import structural_similarity
 
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
+from faceswap.faces.expression import expression_signals
 from faceswap.io.provenance import REPORT, picture_provenance
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.swap.evaluation import metrics as e
@@ -127,10 +128,10 @@ def test_expression_signals_do_not_mind_scale_turn_and_place() -> None:
     turn = np.deg2rad(25)
     matrix = 2.5 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     moved = (points @ matrix.T + [30, -7]).astype(np.float32)
-    assert e.expression_signals(moved) == pytest.approx(e.expression_signals(points), abs=1e-4)
+    assert expression_signals(moved) == pytest.approx(expression_signals(points), abs=1e-4)
     opened = points.copy()
     opened[66] += (points[66] - points[62]) * 0.5
-    signals = e.expression_signals(opened) / e.expression_signals(points)
+    signals = expression_signals(opened) / expression_signals(points)
     assert signals == pytest.approx([1.5, 1, 1, 1, 1, 1], abs=1e-4)
 
 

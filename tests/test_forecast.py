@@ -133,7 +133,7 @@ def test_the_batch_is_told_with_its_memory_and_found_where_two_do_not_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        batch_size_finder, "fastest_batch", lambda trial, *_: largest_batch_size(trial)
+        batch_size_finder, "fastest_batch_size", lambda trial, *_: largest_batch_size(trial)
     )
     for limit, told in ((40, "; a step keeps"), (1, "Training takes 1 pictures at a time.")):
         events, _ = finished(find_batch_size(make_stepper(Product(limit=limit))))

@@ -34,7 +34,7 @@ def scaled(factor: float) -> Disturbance:
     return lambda _, found: {"loss": factor * found["loss"]}
 
 
-STEADY: dict[str, Any] = {"steps": 200, "rate": 1e-4, "warmup": 1}
+STEADY: dict[str, Any] = {"steps": 200, "learning_rate": 1e-4, "warmup": 1}
 
 
 def test_losses_far_above_what_they_were_send_the_run_back(tmp_path: Path) -> None:

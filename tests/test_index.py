@@ -99,14 +99,14 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "stages": lambda index: index.stages("a"),
     "frames": lambda index: index.frames("a"),
     "faces": lambda index: list(index.faces("a")),
-    "crops_of": lambda index: index.crop_names("a"),
+    "crop_names": lambda index: index.crop_names("a"),
     "count": lambda index: index.count("a"),
     "last_cut": lambda index: index.last_cut("a"),
     "check": lambda index: index.check(),
     "add": lambda index: index.add("a", [frame(99)], [face(99)], {}),
-    "start": lambda index: index.reset_side("a", {}),
-    "forget": lambda index: index.delete_rows("a"),
-    "replace": lambda index: index.promote_staged("a", "b"),
+    "reset_side": lambda index: index.reset_side("a", {}),
+    "delete_rows": lambda index: index.delete_rows("a"),
+    "promote_staged": lambda index: index.promote_staged("a", "b"),
 }
 
 
@@ -153,7 +153,7 @@ def test_a_damaged_index_is_told_by_every_method(method: str, tmp_path: Path) ->
     "many",
     [
         lambda index: index.add("a", [], [face(n) for n in range(100, 200)], {"next": 1}),
-        lambda index: index.start("b", {"long": "x" * 100_000}),
+        lambda index: index.reset_side("b", {"long": "x" * 100_000}),
     ],
 )
 def test_a_full_disk_is_told_and_leaves_what_was_there(

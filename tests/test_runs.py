@@ -54,7 +54,12 @@ def test_snapshots_come_by_hours_of_training_and_by_steps_and_stay(tmp_path: Pat
     kept = []
     for steps in (10, 24):  # stopped after two hours and a half
         task = Clocked()
-        changes = {"steps": steps, "snapshot_hours": 1.0, "snapshot_steps": 11, "keep": 1}
+        changes = {
+            "steps": steps,
+            "snapshot_hours": 1.0,
+            "snapshot_steps": 11,
+            "keep_checkpoints": 1,
+        }
         loop = (resumed if kept else line_loop)(tmp_path, task, save_seconds=1e9, **changes)
         loop.clock = lambda task=task: task.now  # type: ignore[method-assign]
         kept += [e.path for e in loop.run() if isinstance(e, Saved) and e.what == "snapshot"]

@@ -75,7 +75,8 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {name!r}")
 sys.meta_path.insert(0, Absent())
 sys.path.insert(0, "scripts")
-import faceswap.swap.training.adversarial, faceswap.swap.training.model_stats, faceswap.swap.training.face_set, faceswap.training.loop
+import faceswap.swap.training.adversarial, faceswap.swap.training.model_stats
+import faceswap.swap.training.face_set, faceswap.training.loop
 import benchmark, benchmarks.device, benchmarks._device_run
 """
     done = subprocess.run(

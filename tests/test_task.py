@@ -34,7 +34,7 @@ STILL = {
     "contrast": 0.0,
     "tint": 0.0,
     "color_transfer": 0.0,
-    "pairs": False,
+    "pair_matching": False,
 }
 
 
@@ -99,7 +99,7 @@ def test_who_imitates_has_the_others_open_mouth(tmp_path: Path) -> None:
         return 1 - batch.targets.chunk(2)[1][:, :, 44:50, 29:35].amax(1).mean((1, 2))
 
     alone = darkest(make_task(speaking, **STILL).batch(16, generator(), 0.0))
-    batch = make_task(speaking, **(STILL | {"pairs": True})).batch(16, generator(), 0.0)
+    batch = make_task(speaking, **(STILL | {"pair_matching": True})).batch(16, generator(), 0.0)
     following = darkest(batch)[::2]
     assert following.max() > alone.max() + 0.1
     assert darkest(batch)[1::2].max() < alone.max() + 0.05
@@ -258,7 +258,9 @@ def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
     name: str, sides: dict[str, FaceSet]
 ) -> None:
     weights = dict.fromkeys(["l1", "gradient", "ssim"], 0.0) | {name: 2.0}
-    objective = ObjectiveConfig.model_validate({"outside": 0.0, "features": 0.0} | weights)
+    objective = ObjectiveConfig.model_validate(
+        {"outside": 0.0, "eye_mouth_priority": 0.0} | weights
+    )
     pictures, maps = sides["a"].training.gather(torch.arange(3))
     made = (pictures * 0.9).requires_grad_(True)
     total, parts = picture_losses(objective, made, pictures, maps)
@@ -300,7 +302,7 @@ def test_strengths_are_read_from_a_text_within_their_bounds() -> None:
 
 
 def test_every_strength_is_reached_by_an_option() -> None:
-    own = {"warp", "features", "pairs", "flip", "occlusion"}
+    own = {"warp", "eye_mouth_priority", "pair_matching", "flip", "occlusion"}
     assert own | set(AUGMENTATION_NAMES) | set(LOSS_NAMES) == set(ObjectiveConfig.model_fields)
 
 

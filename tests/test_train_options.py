@@ -45,13 +45,19 @@ def test_what_cannot_change_on_resume_is_named(
 
 def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
     folder = draw_project(tmp_path).folder
-    first = {"batch": 3, "rate": 1e-4, "losses": "mse=1", "warp": 0.05, "optimiser": "lion"}
-    first |= {"changes": "cells=4+8,rotation=10", "min_presence": 0.2}
-    late = {"adversarial": 0.1, "adversarial_begin": 0.2}
+    first = {
+        "batch": 3,
+        "learning_rate": 1e-4,
+        "loss_weights": "mse=1",
+        "warp": 0.05,
+        "optimiser": "lion",
+    }
+    first |= {"augmentation": "cells=4+8,rotation=10", "min_presence": 0.2}
+    late = {"adversarial_weight": 0.1, "adversarial_start": 0.2}
     _, one = finish(options(folder, name="long", steps=4, **first, **late))
     begun = read_checkpoint(one.model).metadata["notes"]["begun"]
     assert begun.items() >= (first | late | {"precision": "fp32"}).items()
-    assert not begun.keys() & {"project", "name", "steps", "minutes", "device"}
+    assert not begun.keys() & {"project", "run", "steps", "minutes", "device"}
     two = finish(TrainOptions(project=folder, run="long", steps=6, device="cpu"))[1]
     # The same as with everything said again.
     _, _ = finish(options(folder, name="said", steps=4, **first, **late))
@@ -126,7 +132,7 @@ def test_what_is_off_by_default_can_be_turned_off_again(tmp_path: Path) -> None:
     for arguments, flipped in ((["--steps", "2"], True), (["--steps", "3", "--no-flip"], False)):
         assert cli.run([*place, *arguments]) == 0
         numbers = read_checkpoint(newest_checkpoint(folder / "model" / "main")).metadata
-        assert numbers["notes"]["begun"]["flip"] == flipped
+        assert numbers["notes"]["begun"]["random_flip"] == flipped
 
 
 def test_letters_of_a_variant_come_in_any_order(tmp_path: Path) -> None:
@@ -165,8 +171,14 @@ def test_what_contradicts_itself_is_refused(tmp_path: Path) -> None:
 def test_what_may_change_on_resume_may(tmp_path: Path) -> None:
     folder = draw_project(tmp_path).folder
     finish(options(folder, steps=2, seed=7, precision="auto"))
-    changed = {"batch": 3, "rate": 1e-4, "losses": "mse=1", "freeze": "encoder", "warp": 0.05}
-    changed["pairs"] = False
+    changed = {
+        "batch": 3,
+        "learning_rate": 1e-4,
+        "loss_weights": "mse=1",
+        "freeze": "encoder",
+        "warp": 0.05,
+    }
+    changed["pair_matching"] = False
     _, summary = finish(options(folder, steps=4, precision="fp32", **changed))
     numbers = read_checkpoint(summary.model).metadata
     assert numbers["step"] == 4

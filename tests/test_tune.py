@@ -71,7 +71,11 @@ class Tuned(Line):
         if values.get("scale") == 0:
             raise OptionsError("Nothing would be learnt.")
         self.scale = values.get("scale", self.scale)
-        known = {k: v for k, v in values.items() if k in ("rate", "batch", "minutes", "steps")}
+        known = {
+            k: v
+            for k, v in values.items()
+            if k in ("learning_rate", "batch_size", "minutes", "steps")
+        }
         if known.keys() & {"minutes", "steps"}:
             known = {"minutes": None, "steps": None, "endless": False} | known
         return TuningChange(replace(config, **known), {"scale": self.scale}, values, f"{values}")
@@ -92,7 +96,9 @@ def tuned(folder: Path, asks: dict[int, dict[str, Any]], **changes: Any) -> tupl
 
 
 def test_a_change_is_made_at_the_next_report_and_saved(tmp_path: Path) -> None:
-    loop, events = tuned(tmp_path, {25: {"rate": 0.01, "batch": 4}}, steps=60, warmup=1)
+    loop, events = tuned(
+        tmp_path, {25: {"learning_rate": 0.01, "batch_size": 4}}, steps=60, warmup=1
+    )
     assert loop.task.sizes == [8] * 40 + [4] * 20
     rates = {
         e.step: e.values["rate"] for e in events if isinstance(e, Metrics) if "rate" in e.values
@@ -104,12 +110,12 @@ def test_a_change_is_made_at_the_next_report_and_saved(tmp_path: Path) -> None:
     assert rates[40] == usual[40]
     assert rates[60] == pytest.approx(usual[60] / 5)
     assert [e.message for e in events if isinstance(e, Notice)] == [
-        "From step 40 on: {'rate': 0.01, 'batch': 4}."
+        "From step 40 on: {'learning_rate': 0.01, 'batch_size': 4}."
     ]
     # In a save at once, so that a run that is killed does not forget it; then it is done with.
     assert read_checkpoint(tmp_path / "step-000000040.safetensors").metadata["notes"]["begun"] == {
-        "rate": 0.01,
-        "batch": 4,
+        "learning_rate": 0.01,
+        "batch_size": 4,
     }
     assert take_request(tmp_path) == ""
 
@@ -157,12 +163,14 @@ def test_what_was_done_is_asked_for_until_it_is_saved(
         write(*given, **named)
 
     monkeypatch.setattr(checkpoint, "write_checkpoint", save)
-    loop = tuned_loop(tmp_path, {5: {"batch": 2}}, steps=60)
+    loop = tuned_loop(tmp_path, {5: {"batch_size": 2}}, steps=60)
     said: list[str] = []
     for event in loop.run():
         said += [event.message] if isinstance(event, Notice) else []
         if loop.state.step == 40 and full[0]:
-            assert json.loads(take_request(tmp_path)) == {"batch": 2}  # a kill would lose nothing
+            assert json.loads(take_request(tmp_path)) == {
+                "batch_size": 2
+            }  # a kill would lose nothing
             full[0] = False
             loop.save()
     assert sum("From step" in n for n in said) == 1  # and it is done once
@@ -171,7 +179,7 @@ def test_what_was_done_is_asked_for_until_it_is_saved(
 
 def test_a_run_that_did_not_train_takes_it_when_it_goes_on(tmp_path: Path) -> None:
     tuned(tmp_path, {}, steps=20)
-    request_change(tmp_path, {"batch": 2})
+    request_change(tmp_path, {"batch_size": 2})
     loop, _ = tuned(tmp_path, {}, steps=30)
     assert loop.task.sizes == [2] * 10
 
@@ -190,7 +198,7 @@ def test_only_what_can_be_is_changed() -> None:
         with pytest.raises(OptionsError, match=words):
             apply_tuning(now, values)
     # Declared once: the command takes exactly these, as 'train' has them.
-    assert set(TuneOptions.model_fields) == {"project", "name", *TUNABLE}
+    assert set(TuneOptions.model_fields) == {"project", "run", *TUNABLE}
     for name in TUNABLE:
         mine, theirs = TuneOptions.model_fields[name], TrainOptions.model_fields[name]
         assert (mine.annotation, mine.description) == (theirs.annotation, theirs.description)
@@ -220,7 +228,8 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
                 )
                 _, summary = finished(tune(asked))
     assert summary.text().startswith(
-        "The run 'main' is asked for --learning-rate 0.0005, --batch 1, --loss-weights mse=1, --steps 21: it says"
+        "The run 'main' is asked for --learning-rate 0.0005, --batch 1, --loss-weights mse=1, "
+        "--steps 21: it says"
     )
     assert (
         "From step 20 on: --learning-rate 0.0005, --batch 1, --loss-weights mse=1, --steps 21."
@@ -229,7 +238,7 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
     numbers = read_checkpoint(newest_checkpoint(project / "model" / "main")).metadata
     assert numbers["step"] == 21
     begun = numbers["notes"]["begun"]
-    assert (begun["rate"], begun["batch"], begun["losses"]) == (5e-4, 1, "mse=1")
+    assert (begun["learning_rate"], begun["batch"], begun["loss_weights"]) == (5e-4, 1, "mse=1")
     assert begun["warp"] == 0.05
     assert numbers["learnt_from"] == 20
     assert tasks[0].objective.mse == 1
@@ -237,7 +246,7 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
     # Gone on with, the run is as it was asked to be.
     _, summary_again = finish(TrainOptions(project=project, steps=22, device="cpu"))
     numbers = read_checkpoint(summary_again.model).metadata
-    assert numbers["notes"]["begun"]["losses"] == "mse=1"
+    assert numbers["notes"]["begun"]["loss_weights"] == "mse=1"
     assert numbers["learnt_from"] == 20
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from faceswap.background import ProgressReporter, generator_in_background
 from faceswap.events import Event, Progress, Summary
 from faceswap.lab.registry import TASKS, TaskName
-from faceswap.options import Device, Options, Presentation
+from faceswap.options import Device, Options, Presentation, flag_of
 
 if TYPE_CHECKING:
     from faceswap.lab.framework.run import TaskFunction, TaskSettings
@@ -95,7 +95,7 @@ class LabOptions(Options):
             raise ValueError("give --steps or --minutes, not both")
         for name in use.ignored_options:
             if getattr(self, name) is not None:
-                raise ValueError(f"--{name} means nothing to {self.task}")
+                raise ValueError(f"{flag_of(type(self), name)} means nothing to {self.task}")
         return self
 
 

@@ -9,20 +9,14 @@ from faceswap.background import ProgressReporter, import_in_background, in_backg
 from faceswap.events import Event, Notice, Progress, Summary
 from faceswap.notifications import with_notifications
 from faceswap.options import Side
-from faceswap.swap.training.config import (
-    AUGMENTATION_NAMES,
-    LOSS_NAMES,
-    ObjectiveConfig,
-    parse_strengths,
-)
 from faceswap.swap.training.option_checks import check_alone, check_end, check_masks, check_rate
 from faceswap.swap.training.options import (
-    PRESET_DEFAULTS,
     TrainOptions,
     apply_tuning,
     describe_options,
     resume_options,
 )
+from faceswap.swap.training.run_config import adversarial_trainer, comparable_loss_config, loop_config, objective_config
 from faceswap.training.job_mark import Begun
 
 if TYPE_CHECKING:
@@ -30,7 +24,6 @@ if TYPE_CHECKING:
 
     from faceswap.project.project import Project
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.swap.training.adversarial import AdversarialTrainer
     from faceswap.swap.training.face_loading import FaceLoadConfig
     from faceswap.swap.training.face_set import FaceSet
     from faceswap.swap.training.task import SwapTask
@@ -163,7 +156,7 @@ def _prepared(
     check_alone(options, found, group)
     model, told = _model(options, checkpoint)
     problems += told
-    loop_config = _loop_config(options, found)
+    loop_config = loop_config(options, found)
     choose_precision(model, device, loop_config.precision)  # whether it can be, before long work
     config = FaceLoadConfig(
         model.resolution, options.min_presence, options.min_sharpness, options.balanced_sampling
@@ -172,7 +165,7 @@ def _prepared(
     for side in ("a", "b"):
         report.begin(f"load {side.upper()}", "faces")
         learnt[side] = _faces(project, side, config, report)
-    objective, adversary = _objective(options), _adversary(options, device, group)
+    objective, adversary = objective_config(options), adversarial_trainer(options, device, group)
     report.begin("pair faces", "faces")
     if adversary is None:
         task = SwapTask(learnt, model.input_size, objective, device, report)
@@ -188,7 +181,7 @@ def _prepared(
         device,
         group,
         begun=options.run_options(),
-        losses=_compared(options, objective, learnt),
+        losses=comparable_loss_config(options, objective, learnt),
         companion=adversary,
         tuner=_tuner(options, task, model, learnt, group),
     )
@@ -247,7 +240,7 @@ def _tuner(
                 f"A rate of {rate} and a batch of {batch} can't be gone on with; give numbers, and "
                 f"a batch that {group.size} can share."
             )
-        objective = _objective(changed)
+        objective = objective_config(changed)
         ends = {"minutes", "steps"} & values.keys()
         new = replace(
             config,
@@ -258,7 +251,7 @@ def _tuner(
             endless=config.endless and not ends,
         )
         now, task.objective = changed, objective
-        compared = _compared(changed, objective, learnt)
+        compared = comparable_loss_config(changed, objective, learnt)
         return TuningChange(new, compared, changed.run_options(), describe_options(values))
 
     return tuned
@@ -330,74 +323,6 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     if not options.random_init and model.config == PRESETS["quick"]:
         load_matching_weights(model, read_checkpoint(asset_path("quick.safetensors")))
     return []
-
-
-def _adversary(
-    options: TrainOptions, device: "torch.device", group: "ProcessGroup"
-) -> "AdversarialTrainer | None":
-    from faceswap.swap.training.adversarial import AdversarialConfig, AdversarialTrainer
-
-    if options.adversarial_weight == 0:
-        return None
-    config = AdversarialConfig(
-        options.adversarial_weight, options.adversarial_start, seed=options.seed
-    )
-    return AdversarialTrainer(config, device, group)
-
-
-def _objective(options: TrainOptions) -> ObjectiveConfig:
-    plain = {
-        "warp": options.warp,
-        "eye_mouth_priority": options.eye_mouth_priority,
-        "flip": 0.5 * options.random_flip,
-        "pair_matching": options.pair_matching,
-        "occlusion": options.occlusion,
-        "blur": options.degradation,
-        "noise": 0.05 * options.degradation,
-        "compression": 0.1 * options.degradation,
-    }
-    changes = parse_strengths(options.augmentation, AUGMENTATION_NAMES)
-    return ObjectiveConfig.model_validate(
-        plain | changes | parse_strengths(options.loss_weights, LOSS_NAMES)
-    )
-
-
-def _compared(
-    options: TrainOptions, objective: ObjectiveConfig, learnt: "Mapping[str, FaceSet]"
-) -> dict[str, Any]:
-    """What losses depend on besides the model: those of other values can't be compared."""
-    return {
-        "objective": objective.model_dump(mode="json"),
-        "adversarial": options.adversarial_weight,
-        "faces": {side: len(faces.training) for side, faces in learnt.items()},
-    }
-
-
-def _loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfig":
-    from faceswap.training.state import LoopConfig
-
-    rate, faces = PRESET_DEFAULTS[options.preset]
-    batch = faces if options.batch in (None, "auto") else options.batch
-    return LoopConfig(
-        steps=options.steps,
-        minutes=options.minutes,
-        endless=options.endless,
-        batch_size=int(found.get("batch", batch)),
-        optimiser=options.optimiser,
-        learning_rate=found.get("rate", options.learning_rate or rate),
-        seed=options.seed,
-        precision=None if options.precision == "auto" else options.precision,
-        compile=options.compile,
-        preview_seconds=options.preview_seconds,
-        save_seconds=60 * options.save_minutes,
-        save_steps=options.save_steps,
-        keep_checkpoints=options.keep_checkpoints,
-        snapshot_hours=options.snapshot_hours,
-        snapshot_steps=options.snapshot_steps,
-        measure="held-out SSIM",
-        unit_name="faces",
-        samples_per_item=2,
-    )
 
 
 def _summary(loop: "TrainingLoop", faces_per_second: float) -> TrainSummary:

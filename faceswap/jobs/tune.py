@@ -50,8 +50,8 @@ class TuneSummary(Summary):
     def text(self) -> str:
         """One sentence for a person."""
         return (
-            f"The run {self.run!r} is asked for {describe_options(self.asked)}: it says so when it has "
-            "changed, or does so when it goes on."
+            f"The run {self.run!r} is asked for {describe_options(self.asked)}: it says so when it "
+            "has changed, or does so when it goes on."
         )
 
 

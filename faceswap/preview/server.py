@@ -299,6 +299,8 @@ def _run(folder: Path) -> JsonValue:
 
 def _begun(folder: Path) -> tuple[str, Values]:
     """A run's kind of model and options, from the header of its newest checkpoint."""
+    from faceswap.swap.training.options import TrainOptions
+
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
             with open(path, "rb") as file:

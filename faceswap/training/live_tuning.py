@@ -22,7 +22,7 @@ _ASKED, _TAKEN = "tune.json", "tune.taken.json"
 
 @dataclass(frozen=True)
 class TuningChange:
-    """How a run goes on. losses, begun: as ``TrainingLoop`` was made with. said: what has changed."""
+    """How a run goes on. description: what has changed; the others as in ``TrainingLoop``."""
 
     config: LoopConfig
     loss_config: Mapping[str, Any]

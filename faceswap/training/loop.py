@@ -295,7 +295,8 @@ class TrainingLoop:
             self.checkpoints.quarantine(newer_than=int(checkpoint.metadata["step"]))
         if checkpoint is None or scale < 1 / 64:
             raise TrainingError(
-                f"Training diverged at step {bad_step}; start a new run with a lower --learning-rate."
+                f"Training diverged at step {bad_step}; start a new run with a lower "
+                "--learning-rate."
             )
         with defer_signals():
             self._restore(checkpoint)

@@ -34,7 +34,7 @@ _PICTURE = re.compile(r"step-(\d{9})\.png")
 
 
 class RunFolder:
-    """One run's folder. Whatever changes it is to be done while the run is held, see run_lock.py."""
+    """One run's folder. It may only be changed while the run is held, see run_lock.py."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

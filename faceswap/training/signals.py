@@ -16,7 +16,7 @@ STOP_SIGNALS = tuple(
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Let what is ``STOP_SIGNALS`` wait for the end of what is done here; a second one does not wait.
+    """Defer ``STOP_SIGNALS`` to the end of the block; a second signal is not deferred.
 
     Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Python tells
     the main thread alone; where another one does the work, the main one waits for it to end.

@@ -91,8 +91,9 @@ def disk_space_warning(folder: Path, config: LoopConfig, size: int, speed: float
     if needed - min(taken, needed) <= free:
         return ""
     return (
-        f"A day of this training takes {format_bytes(needed)} of the disk, and {format_bytes(free)} are "
-        f"free in {folder}; make room, keep fewer saves by --keep-checkpoints, or make fewer snapshots."
+        f"A day of this training takes {format_bytes(needed)} of the disk, and "
+        f"{format_bytes(free)} are free in {folder}; make room, keep fewer checkpoints by "
+        "--keep-checkpoints, or make fewer snapshots."
     )
 
 

@@ -41,9 +41,9 @@ class LoopConfig:
     """How to train; what the task is, is the task's own matter.
 
     steps: train until this step of the run. minutes: train for so long. With neither, to the end
-    of what was asked for before and broken off (see training_budget.py), or else until stopped, at a steady
-    rate; endless: until stopped, whatever was asked for before. batch: pictures a step, as the task
-    counts them. rate: full learning rate. warmup: steps until it is reached. clip: largest norm of
+    of what was asked for before and broken off (see training_budget.py), or else until stopped, at
+    a steady rate; endless: until stopped, whatever was asked for before. batch_size: pictures a
+    step, as the task counts them. learning_rate: the full one. warmup: steps until it is reached. clip: largest norm of
     the gradient. decay: share of the averaged weights that a step keeps, at most. precision: None
     takes the fastest. compile: whether the model is compiled; auto measures that on a graphics
     card. *_seconds: how often to look, save and show; save_steps saves by step besides. keep: so

@@ -87,7 +87,7 @@ class DeviceThread:
         job: Callable[[], Generator[Event, None, T]],
         sign: Heartbeat | None = None,
     ) -> Generator[Event, None, T]:
-        """What the generator ``job`` returns, and its events; see ``background.generator_in_background``."""
+        """What the generator ``job`` returns, and its events; see ``background``."""
 
         def there(_: ProgressReporter) -> Generator[Event, None, T]:
             set_current_device(self._device)

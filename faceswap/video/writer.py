@@ -95,7 +95,7 @@ class VideoWriter:
 
     crf: constant quality of x264, lower is better and larger. 14 keeps what was not changed at
         42 dB or more, also where the footage is noisy.
-    made: what the metadata says about how the video was made (see ``faceswap.video.provenance``), on
+    made: what the metadata says about how the video was made (see ``provenance``), on
         top of what that of ``like`` says. Without it the strongest is said, that of a swap.
     metadata: entries to add to those of ``like``.
     repeatable: the same frames give the same bytes, for which the encoder must be slower.

@@ -1,4 +1,4 @@
-"""``python -m gui.ipc.ctrl_break PROCESS``: press Ctrl-Break in the console of a process, on Windows.
+"""``python -m gui.ipc.ctrl_break PROCESS``: send Ctrl-Break to a process on Windows.
 
 Only processes of one console can ask each other to stop, and a window has none. So this one,
 started without any, enters the console of the process that is to stop.

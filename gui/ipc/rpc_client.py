@@ -81,9 +81,9 @@ class RpcClient(QObject):
     def request(
         self,
         do: str,
-        done: OnResult,
+        on_result: OnResult,
         *,
-        sorry: OnError | None = None,
+        on_error: OnError | None = None,
         channel: str | None = None,
         **values: Any,
     ) -> None:
@@ -93,7 +93,7 @@ class RpcClient(QObject):
         """
         if self._closed:
             return  # a page asks a moment later than the project was left
-        question = _Question(do, values, done, sorry, channel)
+        question = _Question(do, values, on_result, on_error, channel)
         if channel is not None and any(q.channel == channel for q in self._asked.values()):
             self._waiting[channel] = question
             return

@@ -62,11 +62,11 @@ class ProjectSession(QObject):
             self.open()
             done()
 
-        self.link.request("make", made, sorry=sorry, a=str(a), b=str(b))
+        self.link.request("make", made, on_error=sorry, a=str(a), b=str(b))
 
     def refresh(self) -> None:
         """Read anew what there is."""
-        self.link.request("project", self._read, sorry=self.lost.emit, channel="project")
+        self.link.request("project", self._read, on_error=self.lost.emit, channel="project")
 
     def side(self, side: str) -> dict[str, Any]:
         """What is known of one side; empty until it was read."""

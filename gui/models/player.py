@@ -50,7 +50,7 @@ class Player(QObject):
         self._link.request(
             "frame",
             self._show,
-            sorry=self._sorry,
+            on_error=self._sorry,
             channel=self._channel,
             frame=self.frame,
             width=self.size.width(),

@@ -212,7 +212,7 @@ class ConvertPage(Page):
         session.link.request(
             "frame",
             self._show_before,
-            sorry=self.wipe.say,
+            on_error=self.wipe.say,
             channel="before",
             side="a",
             frame=self.timeline.frame,
@@ -231,7 +231,7 @@ class ConvertPage(Page):
         session.link.request(
             "swap",
             self._show_after,
-            sorry=self._no_swap,
+            on_error=self._no_swap,
             channel="swap",
             frame=self.timeline.frame,
             run=self.run.currentText() or "main",

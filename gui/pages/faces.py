@@ -218,7 +218,7 @@ class FacesPage(Page):
             self._measuring = False
             self.desk.notice.emit(sentence, "warn")
 
-        session.link.request("measure", measured, sorry=failed, side=self.side, names=names)
+        session.link.request("measure", measured, on_error=failed, side=self.side, names=names)
 
     def _arrange(self, keep: bool = False) -> None:
         order = self.table.order(self.sort.currentData(), self.filter.currentData())

@@ -64,7 +64,7 @@ class StartPage(Page):
             self._check()
 
         self.desk.viewer.request(
-            "frame", seen, sorry=refused, path=str(path), width=520, height=280
+            "frame", seen, on_error=refused, path=str(path), width=520, height=280
         )
 
     def make(self) -> None:

@@ -184,7 +184,7 @@ class TrainPage(Page):
             self._show_cost()
 
         batch = self.form.value("batch") or PRESET_DEFAULTS[preset][1]
-        self.desk.viewer.request("estimate", measured, sorry=failed, preset=preset, batch=batch)
+        self.desk.viewer.request("estimate", measured, on_error=failed, preset=preset, batch=batch)
 
     def _show_cost(self) -> None:
         preset = self.preset

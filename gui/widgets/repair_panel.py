@@ -124,7 +124,7 @@ class BeforeAfter(QWidget):
             self._desk.viewer.request(
                 "frame",
                 shown,
-                sorry=self.wipe.say,
+                on_error=self.wipe.say,
                 channel=shown.__name__,
                 path=str(path),
                 frame=self.slider.value(),

@@ -33,7 +33,7 @@ def test_every_job_has_a_form(name: str, qapp: QApplication) -> None:
 
 def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> None:
     form = OptionsForm(TrainOptions, without=("project",))
-    form.set_values({"minutes": 12.5, "optimiser": "lion", "flip": True, "batch": 8})
+    form.set_values({"minutes": 12.5, "optimiser": "lion", "random_flip": True, "batch": 8})
     options = form.options(project=tmp_path)
     assert options == TrainOptions(
         project=tmp_path, minutes=12.5, optimiser="lion", random_flip=True, batch=8
@@ -46,12 +46,18 @@ def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> 
 def test_what_a_run_has_takes_the_place_of_the_defaults(qapp: QApplication) -> None:
     form = OptionsForm(TrainOptions, without=("project",))
     form.set_values({"warp": 0.05})
-    has = {"warp": 0.15, "flip": True, "batch": 12, "rate": 0.000123456, "start_from": "p.x"}
+    has = {
+        "warp": 0.15,
+        "random_flip": True,
+        "batch": 12,
+        "learning_rate": 0.000123456,
+        "init": "p.x",
+    }
     form.set_defaults(has | {"unheard_of": 1})
     assert form.values() == {}
-    assert (form.value("warp"), form.value("flip"), form.value("batch")) == (0.15, True, 12)
-    form.set_values({"warp": 0.1, "flip": False})
-    assert form.values() == {"warp": 0.1, "flip": False}
+    assert (form.value("warp"), form.value("random_flip"), form.value("batch")) == (0.15, True, 12)
+    form.set_values({"warp": 0.1, "random_flip": False})
+    assert form.values() == {"warp": 0.1, "random_flip": False}
     form.set_defaults({})
     assert form.values() == {}
     assert form.value("warp") == 0.1
@@ -59,7 +65,7 @@ def test_what_a_run_has_takes_the_place_of_the_defaults(qapp: QApplication) -> N
 
 
 def test_small_numbers_are_taken_as_they_are(qapp: QApplication) -> None:
-    form = OptionsForm(LabOptions, without=("use",))
+    form = OptionsForm(LabOptions, without=("task",))
     spin = form.editors["strength"]
     assert isinstance(spin, QDoubleSpinBox)
     for value, shown in ((0.25, "0.25"), (1e-5, "0.00001"), (20.0, "20"), (100.5, "100.5")):
@@ -70,7 +76,7 @@ def test_small_numbers_are_taken_as_they_are(qapp: QApplication) -> None:
 
 
 def test_paths_are_lists_or_single_ones(qapp: QApplication, tmp_path: Path) -> None:
-    form = OptionsForm(LabOptions, without=("use",))
+    form = OptionsForm(LabOptions, without=("task",))
     form.set_values({"data": [str(tmp_path)], "output": str(tmp_path / "out")})
     assert form.values() == {"data": [tmp_path], "output": tmp_path / "out"}
     form.set_values({"output": "~/out"})
@@ -99,7 +105,7 @@ def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
     assert isinstance(outline, QComboBox)
     assert [outline.itemText(i) for i in range(outline.count())] == ["A", "B"]
     outline.setCurrentText("A")
-    assert form.values() == {"outline": "a"}
+    assert form.values() == {"mask_outline": "a"}
     form.set_values({})
     assert outline.currentText() == "B"
     form.deleteLater()

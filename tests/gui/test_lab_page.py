@@ -59,7 +59,7 @@ def test_every_use_has_a_form_of_what_means_something_to_it(window: Window) -> N
         page.uses.select(name)
         assert page.use == name
         means = {"code": use.code, "size": use.size, "strength": bool(use.strength)}
-        left_out = {"use", *(option for option, means_it in means.items() if not means_it)}
+        left_out = {"task", *(option for option, means_it in means.items() if not means_it)}
         left_out |= set() if use.told else {"text"}
         assert set(page.form.editors) == set(LabOptions.model_fields) - left_out
         lines = picks(page).picks
@@ -70,7 +70,7 @@ def test_every_use_has_a_form_of_what_means_something_to_it(window: Window) -> N
         assert page.folder == page._suggested()
         entered = {option: 8 for option, means_it in means.items() if means_it}
         page.form.set_values(entered)
-        made = page.form.options(use=name)
+        made = page.form.options(task=name)
         assert made == LabOptions(task=name, **entered)
         if use.strength:
             assert use.strength in page.form.editors["strength"].toolTip()
@@ -137,7 +137,7 @@ def test_a_use_runs_while_another_is_looked_at(
     window.go("jobs")
     jobs = window.page
     assert isinstance(jobs, JobsPage)
-    line = f"faceswap lab --use denoise --output {work / 'lab' / 'denoise'} --steps 5"
+    line = f"faceswap lab --task denoise --output {work / 'lab' / 'denoise'} --steps 5"
     assert jobs.command.text() == line
     drawn = len(page.curves.series["loss"].points[0])
     wait(lambda: len(page.curves.series["loss"].points[0]) > drawn)
@@ -234,7 +234,7 @@ def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
     (tmp_path / "clip inpaint.mp4").touch()
     asked: list[str] = []
     monkeypatch.setattr(
-        "gui.widgets.elements.sure", lambda page, text, yes: asked.append(text) or True
+        "gui.widgets.elements.confirm", lambda page, text, yes: asked.append(text) or True
     )
     page.repair.go.click()
     assert asked == ["clip inpaint.mp4 exists already."]
@@ -251,7 +251,7 @@ def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
     before = page.compare.wipe.image
     page.compare.slider.setValue(50)
     wait(lambda: page.compare.wipe.image != before)
-    monkeypatch.setattr("gui.widgets.elements.sure", lambda page, text, yes: False)
+    monkeypatch.setattr("gui.widgets.elements.confirm", lambda page, text, yes: False)
     page.repair.start()
     assert len(window.desk.jobs.jobs) == 1
 

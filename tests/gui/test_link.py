@@ -38,7 +38,7 @@ def test_long_answers_lie_in_files_that_do_not_stay(
     assert not list(folder.iterdir())
     shutil.rmtree(folder)
     said: list[str] = []
-    link.request("faces", answers.append, sorry=said.append, side="a")
+    link.request("faces", answers.append, on_error=said.append, side="a")
     wait(lambda: said)
     assert "No such file" in said[0]
     assert len(answers) == 1
@@ -54,7 +54,7 @@ def test_on_a_channel_only_the_newest_waits(link: RpcClient, wait: Wait) -> None
 
 def test_a_failure_is_a_sentence(link: RpcClient, wait: Wait) -> None:
     said: list[str] = []
-    link.request("frame", lambda _: None, sorry=said.append, path="/x/notes.txt")
+    link.request("frame", lambda _: None, on_error=said.append, path="/x/notes.txt")
     wait(lambda: said)
     assert said == ["notes.txt is not a video."]
 
@@ -83,7 +83,7 @@ def test_a_process_that_dies_is_told_and_started_again(link: RpcClient, wait: Wa
 def test_a_program_that_is_missing_is_told(project: Path, wait: Wait) -> None:
     broken = RpcClient(project, (str(project / "none"),))
     said: list[str] = []
-    broken.request("echo", lambda _: None, sorry=said.append)
+    broken.request("echo", lambda _: None, on_error=said.append)
     wait(lambda: said)
     broken.close()
 

@@ -32,10 +32,10 @@ def test_only_what_differs_from_the_defaults_becomes_an_argument(tmp_path: Path)
         *("--side", "b", "--every", "3", "--redo"),
     ]
     off = TrainOptions(project=tmp_path, balanced_sampling=False)
-    assert job_runner.arguments_of(off)[-1] == "--no-balanced"
+    assert job_runner.arguments_of(off)[-1] == "--no-balanced-sampling"
     again = TrainOptions(project=tmp_path, warp=0.1, random_flip=False, init=Path("m.safetensors"))
     assert job_runner.arguments_of(again)[2:] == [
-        *("--warp", "0.1", "--no-flip", "--from", "m.safetensors"),
+        *("--warp", "0.1", "--no-random-flip", "--init", "m.safetensors"),
     ]
 
 

@@ -58,7 +58,7 @@ def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float,
 
 
 def without_pose(values: Curve) -> Curve:
-    """Values (N, 5) of ``expression_attributes`` without what the head's pose explains of the first three.
+    """Values (N, 5) of ``expression_attributes``, the first three without the head's pose in them.
 
     A face that looks up has its mouth nearer to its nose, and is not smiling for that; and a
     vector made of such faces would turn the head.

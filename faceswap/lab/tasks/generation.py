@@ -127,8 +127,8 @@ def nearest_distance(known: Tensor, x: Tensor) -> Tensor:
 
 
 def relative_distance(known: Tensor, x: Tensor) -> Tensor:
-    """As ``nearest_distance``, but as a share of each picture's own mean square: near 1 or above it for
-    what is no picture, however dim."""
+    """``nearest_distance`` as a share of each picture's own mean square: about 1 or more for what
+    is no picture, however dim."""
     return nearest_distance(known, x) / x.flatten(1).square().mean(1).clamp(min=1e-6)
 
 

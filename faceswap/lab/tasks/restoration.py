@@ -57,9 +57,9 @@ class Corruption:
 
 @dataclass(frozen=True)
 class TaskRecipe:
-    """How a use is learnt. steps: of digits. loss: see ``task.ReconstructionLoss``. photographs: what changes
-    them by chance. standardised, blocks and deep, the last of its widths for them: of the net,
-    see ``UNetConfig``.
+    """How a task is learnt. steps: of digits. loss: see ``ReconstructionLoss``. photographs: what
+    changes them by chance. standardised, blocks and deep, the last of its widths for them: of
+    the net, see ``UNetConfig``.
     """
 
     photographs: Corrupt

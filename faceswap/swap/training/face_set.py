@@ -56,7 +56,7 @@ def write_face_sets(path: Path, sides: Mapping[str, FaceSet], count: int) -> Non
 
 
 def read_face_sets(path: Path, resolution: int) -> dict[str, FaceSet]:
-    """The sides in a file that ``write_face_sets`` made, their pictures (N, 3, R, R) at ``resolution``.
+    """The sides in a file of ``write_face_sets``, pictures (N, 3, R, R) at ``resolution``.
 
     Raises InputError when the file is missing or no such file.
     """

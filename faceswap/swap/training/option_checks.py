@@ -37,7 +37,8 @@ def check_end(
     )
     if options.adversarial_weight > 0 and stretch is None:
         raise OptionsError(
-            "--adversarial-weight begins late in a run, and this one has no end; add --minutes or --steps."
+            "--adversarial-weight begins late in a run, and this one has no end; add --minutes or "
+            "--steps."
         )
 
 

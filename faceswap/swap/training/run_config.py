@@ -1,0 +1,91 @@
+"""A run's loss weights, augmentation, discriminator and loop, as its options say."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from faceswap.swap.training.config import (
+    AUGMENTATION_NAMES,
+    LOSS_NAMES,
+    ObjectiveConfig,
+    parse_strengths,
+)
+from faceswap.swap.training.options import (
+    PRESET_DEFAULTS,
+    TrainOptions,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from faceswap.swap.training.adversarial import AdversarialTrainer
+    from faceswap.swap.training.face_set import FaceSet
+    from faceswap.training.distributed import ProcessGroup
+    from faceswap.training.state import LoopConfig
+
+
+def adversarial_trainer(
+    options: TrainOptions, device: "torch.device", group: "ProcessGroup"
+) -> "AdversarialTrainer | None":
+    from faceswap.swap.training.adversarial import AdversarialConfig, AdversarialTrainer
+
+    if options.adversarial_weight == 0:
+        return None
+    config = AdversarialConfig(
+        options.adversarial_weight, options.adversarial_start, seed=options.seed
+    )
+    return AdversarialTrainer(config, device, group)
+
+
+def objective_config(options: TrainOptions) -> ObjectiveConfig:
+    plain = {
+        "warp": options.warp,
+        "eye_mouth_priority": options.eye_mouth_priority,
+        "flip": 0.5 * options.random_flip,
+        "pair_matching": options.pair_matching,
+        "occlusion": options.occlusion,
+        "blur": options.degradation,
+        "noise": 0.05 * options.degradation,
+        "compression": 0.1 * options.degradation,
+    }
+    changes = parse_strengths(options.augmentation, AUGMENTATION_NAMES)
+    return ObjectiveConfig.model_validate(
+        plain | changes | parse_strengths(options.loss_weights, LOSS_NAMES)
+    )
+
+
+def comparable_loss_config(
+    options: TrainOptions, objective: ObjectiveConfig, learnt: "Mapping[str, FaceSet]"
+) -> dict[str, Any]:
+    """What losses depend on besides the model: those of other values can't be compared."""
+    return {
+        "objective": objective.model_dump(mode="json"),
+        "adversarial": options.adversarial_weight,
+        "faces": {side: len(faces.training) for side, faces in learnt.items()},
+    }
+
+
+def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfig":
+    from faceswap.training.state import LoopConfig
+
+    rate, faces = PRESET_DEFAULTS[options.preset]
+    batch = faces if options.batch in (None, "auto") else options.batch
+    return LoopConfig(
+        steps=options.steps,
+        minutes=options.minutes,
+        endless=options.endless,
+        batch_size=int(found.get("batch", batch)),
+        optimiser=options.optimiser,
+        learning_rate=found.get("rate", options.learning_rate or rate),
+        seed=options.seed,
+        precision=None if options.precision == "auto" else options.precision,
+        compile=options.compile,
+        preview_seconds=options.preview_seconds,
+        save_seconds=60 * options.save_minutes,
+        save_steps=options.save_steps,
+        keep_checkpoints=options.keep_checkpoints,
+        snapshot_hours=options.snapshot_hours,
+        snapshot_steps=options.snapshot_steps,
+        measure="held-out SSIM",
+        unit_name="faces",
+        samples_per_item=2,
+    )
