@@ -16,7 +16,12 @@ from faceswap.swap.training.options import (
     describe_options,
     resume_options,
 )
-from faceswap.swap.training.run_config import adversarial_trainer, comparable_loss_config, loop_config, objective_config
+from faceswap.swap.training.run_config import (
+    adversarial_trainer,
+    comparable_loss_config,
+    loop_config,
+    objective_config,
+)
 from faceswap.training.job_mark import Begun
 
 if TYPE_CHECKING:
@@ -156,8 +161,8 @@ def _prepared(
     check_alone(options, found, group)
     model, told = _model(options, checkpoint)
     problems += told
-    loop_config = loop_config(options, found)
-    choose_precision(model, device, loop_config.precision)  # whether it can be, before long work
+    how = loop_config(options, found)
+    choose_precision(model, device, how.precision)  # whether it can be, before long work
     config = FaceLoadConfig(
         model.resolution, options.min_presence, options.min_sharpness, options.balanced_sampling
     )
@@ -174,7 +179,7 @@ def _prepared(
     loop = TrainingLoop(
         task,
         model,
-        loop_config,
+        how,
         folder,
         KIND,
         model.config.model_dump(),

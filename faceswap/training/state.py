@@ -43,8 +43,9 @@ class LoopConfig:
     steps: train until this step of the run. minutes: train for so long. With neither, to the end
     of what was asked for before and broken off (see training_budget.py), or else until stopped, at
     a steady rate; endless: until stopped, whatever was asked for before. batch_size: pictures a
-    step, as the task counts them. learning_rate: the full one. warmup: steps until it is reached. clip: largest norm of
-    the gradient. decay: share of the averaged weights that a step keeps, at most. precision: None
+    step, as the task counts them. learning_rate: the full one. warmup: steps until it is reached.
+    gradient_clip: largest norm of the gradient. ema_decay: share of the averaged weights that a
+    step keeps, at most. precision: None
     takes the fastest. compile: whether the model is compiled; auto measures that on a graphics
     card. *_seconds: how often to look, save and show; save_steps saves by step besides. keep: so
     many of the last saves. snapshot_*: every so many hours of training or steps a save is kept for
@@ -61,7 +62,7 @@ class LoopConfig:
     learning_rate: float = 1e-3
     warmup: int = 50
     gradient_clip: float = 1.0
-    weight_decay: float = 0.999
+    ema_decay: float = 0.999
     seed: int = 0
     precision: Precision | None = None
     compile: Compile = "off"

@@ -174,7 +174,7 @@ class TrainStepper:
             optimiser_step(state.optimiser, bad)
             if state.companion is not None:
                 state.companion.step(bad)
-            update_ema_(state.averaged, state.model, state.step, self.config.weight_decay)
+            update_ema_(state.averaged, state.model, state.step, self.config.ema_decay)
         except RuntimeError as error:
             if not ran_out_of_memory(error):
                 raise

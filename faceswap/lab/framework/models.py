@@ -46,7 +46,7 @@ class TranslatingConfig(BaseModel):
 
     channels: int = Field(default=3, ge=1)
     size: int = Field(default=32, ge=8)
-    numbers: int = Field(default=64, ge=1)
+    latent_dim: int = Field(default=64, ge=1)
     widths: Annotated[tuple[int, ...], Field(min_length=1)] = (32, 64)
 
 
@@ -71,7 +71,7 @@ def translator(config: TranslatingConfig) -> SharedAutoencoder:
     encoder = ConvEncoder(config.size, config.widths, (3,) * len(config.widths), config.channels)
     inner = config.widths[-1]
     inputs = inner * encoder.lowest**2
-    code = DenseBottleneck(inputs, config.numbers, encoder.lowest, inner, upscale=False)
+    code = DenseBottleneck(inputs, config.latent_dim, encoder.lowest, inner, upscale=False)
     widths = config.widths[::-1]
     decoders = {d: ConvDecoder(inner, widths, channels=config.channels) for d in "ab"}
     routes = {d: DecoderPath(("both",), d) for d in "ab"}

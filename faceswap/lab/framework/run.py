@@ -139,7 +139,7 @@ def train(
                 learning_rate=rate,
                 seed=settings.seed,
                 precision=precision,
-                weight_decay=0.999,
+                ema_decay=0.999,
                 preview_seconds=30,
                 keep_checkpoints=1,
             ),

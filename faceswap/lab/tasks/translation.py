@@ -147,7 +147,7 @@ def translate(settings: TaskSettings) -> TaskFunction:
         if without := len(tested) - len(pairs):
             yield Notice(message=f"{without} of A's {len(tested)} test pictures have no truth.")
     config = TranslatingConfig(
-        channels=3, size=size, numbers=fitting(settings.code or 64, a.shape), widths=widths
+        channels=3, size=size, latent_dim=fitting(settings.code or 64, a.shape), widths=widths
     )
     jitter = jitter_for(PictureSet(a.images[:1, :1])) if not settings.data else _MILD
     task = TranslationTask(parts.training, b, parts.validation, jitter, settings.device)

@@ -14,7 +14,7 @@ from faceswap.assets import asset_path
 from faceswap.faces.landmarks import load_net
 from faceswap.synthetic.characters import CHARACTERS
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 @pytest.fixture(scope="module")

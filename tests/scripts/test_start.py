@@ -17,7 +17,7 @@ import pytest
 
 from faceswap.graphics_cards import System, cpu_build
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "start.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "start.py"
 HERE = sys.version_info[:2]
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from drawn_faces import draw_project
 from fake_device import LACKING, MPS, FarTensor, apple
+from lab_configs import CONFIGS
 from small_runs import finish, notices, options
-from test_lab_models import CONFIGS
 from torch import Tensor, nn
 
 from faceswap.autoencoder import corruption

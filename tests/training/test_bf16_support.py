@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from test_lab_models import CONFIGS
+from lab_configs import CONFIGS
 from torch import Tensor, nn
 
 from faceswap.autoencoder.discriminator import PatchDiscriminator

@@ -33,7 +33,7 @@ from faceswap.video.reader import VideoReader, read_image
 FRAMES = 8
 INDEX = "index.sqlite"
 
-PROGRAM = Path(__file__).with_name("looking.py")
+PROGRAM = Path(__file__).parents[1] / "support" / "looking.py"
 
 
 @pytest.fixture(scope="module")

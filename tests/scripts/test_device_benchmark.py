@@ -21,7 +21,7 @@ from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import write_face_sets
 from faceswap.swap.training.model_stats import StepMemory
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import benchmark  # noqa: E402

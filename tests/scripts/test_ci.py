@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-CI = Path(__file__).parents[1] / ".ci"
+CI = Path(__file__).parents[2] / ".ci"
 pytestmark = pytest.mark.skipif(
     shutil.which("flock") is None or shutil.which("bash") is None, reason="no bash or no flock"
 )

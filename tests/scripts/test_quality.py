@@ -14,7 +14,7 @@ import faceswap
 from faceswap import errors
 from faceswap.commands import JOBS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "cv2", "av", "kornia", "sklearn", "skimage", "PySide6"}
 
 

@@ -4,24 +4,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from pydantic import BaseModel
+from lab_configs import CONFIGS
 from torch import Tensor, nn
 
-from faceswap.autoencoder.convolutional import ConvConfig
 from faceswap.autoencoder.dense import DenseConfig
-from faceswap.autoencoder.lstm import LstmConfig
 from faceswap.autoencoder.shared import SharedAutoencoder
-from faceswap.autoencoder.transformer import PatchConfig
 from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.errors import OptionsError
 from faceswap.events import Notice
 from faceswap.lab.framework.data import PictureSet
 from faceswap.lab.framework.models import (
     KINDS,
-    ClassifierConfig,
-    RepairConfig,
-    TranslatingConfig,
-    VariationalConfig,
     build,
     model_name,
 )
@@ -35,17 +28,6 @@ from faceswap.training.precision import autocast, choose_precision, model_autoca
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
-BODY = ConvConfig(channels=3, size=16, widths=(8, 8), kind="strided", latent_dim=12)
-CONFIGS: dict[str, BaseModel] = {
-    "lab-dense": DenseConfig(channels=3, size=16, widths=(12,)),
-    "lab-conv": BODY,
-    "lab-lstm": LstmConfig(channels=3, size=16, hidden=16, latent_dim=12),
-    "lab-patches": PatchConfig(channels=3, size=16, patch=4, width=16, latent_dim=12),
-    "lab-repair": RepairConfig(inputs=3, channels=3, widths=(8, 8), standardised=True),
-    "lab-variational": VariationalConfig(body=BODY, latents=6),
-    "lab-classifier": ClassifierConfig(body=BODY, classes=4),
-    "lab-translator": TranslatingConfig(size=16, numbers=12, widths=(8, 8)),
-}
 
 
 def answer(model: nn.Module, x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from faceswap.lab.framework.training_task import ClassificationLoss, PictureTask
 from faceswap.lab.tasks.audio import read_wav, resampled, write_wav
 from faceswap.lab.tasks.time_series import is_monotonic, read_series, time_series
 
-SHARED = Path(__file__).parents[2] / "shared" / "mnist"
+SHARED = Path(__file__).parents[3] / "shared" / "mnist"
 
 
 def idx(values: np.ndarray, magic: int | None = None) -> bytes:

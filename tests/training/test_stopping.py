@@ -53,8 +53,8 @@ def start(folder: Path) -> "subprocess.Popen[str]":
         [sys.executable, "-c", RUN, str(folder), str(STEPS)],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        cwd=Path(__file__).parents[1] / "support",
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
 
 

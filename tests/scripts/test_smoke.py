@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_clips import MakeClip
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "smoke.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "smoke.py"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from faceswap.errors import InputError, OutputError
 from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet, read_face_sets, write_face_sets
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
