@@ -6,14 +6,23 @@ is a picture (N, 1, T, F).
 
 import math
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 OutputActivation = Literal["sigmoid", "none"]
 Count = Annotated[int, Field(ge=1)]
+
+
+def with_current_names(values: Any) -> Any:
+    """A model's configuration as it stands in a checkpoint, under the present names of fields."""
+    if isinstance(values, Mapping) and "numbers" in values:
+        rest = {name: value for name, value in values.items() if name != "numbers"}
+        return {**rest, "latent_dim": values["numbers"]}
+    return values
 
 
 class PictureConfig(BaseModel):
@@ -24,6 +33,11 @@ class PictureConfig(BaseModel):
     channels: Count = 1
     size: Count = 28
     height: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_renamed(cls, values: Any) -> Any:
+        return with_current_names(values)
 
     @property
     def shape(self) -> tuple[int, int, int]:

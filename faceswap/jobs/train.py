@@ -21,6 +21,7 @@ from faceswap.swap.training.run_config import (
     comparable_loss_config,
     loop_config,
     objective_config,
+    with_current_names,
 )
 from faceswap.training.job_mark import Begun
 
@@ -191,6 +192,7 @@ def _prepared(
         tuner=_tuner(options, task, model, learnt, group),
     )
     if checkpoint is not None:
+        with_current_names(checkpoint)
         loop.resume(checkpoint)
         loop.state.notes |= {"begun": options.run_options(), "found": found}
     left_out = [problem for faces in learnt.values() for problem in faces.problems]

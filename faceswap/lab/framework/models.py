@@ -1,7 +1,7 @@
 """The lab's models by name, so that a checkpoint alone rebuilds its model."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
@@ -9,6 +9,7 @@ from torch import nn
 from faceswap.autoencoder.blocks import to_channels_last
 from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
+from faceswap.autoencoder.interface import with_current_names
 from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
 from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
@@ -48,6 +49,11 @@ class TranslatingConfig(BaseModel):
     size: int = Field(default=32, ge=8)
     latent_dim: int = Field(default=64, ge=1)
     widths: Annotated[tuple[int, ...], Field(min_length=1)] = (32, 64)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_renamed(cls, values: Any) -> Any:
+        return with_current_names(values)
 
 
 class RepairConfig(UNetConfig):

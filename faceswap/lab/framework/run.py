@@ -23,7 +23,12 @@ from faceswap.lab.framework.models import KINDS, build, model_name
 from faceswap.lab.framework.training_task import PictureTask
 from faceswap.lab.registry import TASKS, TaskName
 from faceswap.training import job_mark
-from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
+from faceswap.training.checkpoint import (
+    Checkpoint,
+    CheckpointFolder,
+    newest_checkpoint,
+    read_checkpoint,
+)
 from faceswap.training.loop import TrainingLoop, TrainingTask
 from faceswap.training.precision import Precision
 from faceswap.training.run_lock import hold_run
@@ -114,9 +119,7 @@ def train(
         checkpoint, problems = CheckpointFolder(folder).load_for_resume()
         for problem in problems:
             yield Notice(message=problem)
-        if checkpoint is not None and (
-            checkpoint.kind != kind or checkpoint.config != config.model_dump(mode="json")
-        ):
+        if checkpoint is not None and not _is_of(checkpoint, kind, config):
             raise CheckpointError(
                 f"{folder} holds another model than the one asked for; ask for the same, or give "
                 "another folder with --output."
@@ -156,6 +159,16 @@ def train(
         ) as events:
             yield from events
         return loop.state.averaged
+
+
+def _is_of(checkpoint: Checkpoint, kind: str, config: BaseModel) -> bool:
+    """Whether a checkpoint holds the model of this kind and configuration."""
+    if checkpoint.kind != kind:
+        return False
+    try:
+        return type(config).model_validate(checkpoint.config) == config
+    except ValidationError:
+        return False
 
 
 def scaled_steps(steps: int, shape: tuple[int, int, int]) -> int:

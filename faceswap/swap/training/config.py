@@ -31,8 +31,12 @@ AUGMENTATION_NAMES = (
 )
 
 
-_RENAMED = {"exchange": "latent_swap"}
-"""Earlier names of strengths, which options of earlier runs and scripts have."""
+RENAMED = {
+    "exchange": "latent_swap",
+    "features": "eye_mouth_priority",
+    "pairs": "pair_matching",
+}
+"""Earlier names of strengths, which earlier runs and scripts have, and the present ones."""
 
 
 class ObjectiveConfig(BaseModel):
@@ -105,7 +109,7 @@ def parse_strengths(text: str, names: Collection[str]) -> dict[str, Any]:
     given: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, value = (p.strip() for p in part.partition("="))
-        name = _RENAMED.get(name, name)
+        name = RENAMED.get(name, name)
         if name not in names:
             raise ValueError(f"there is no {name!r}; there are {', '.join(names)}")
         if not value:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from faceswap.swap.training.config import (
     AUGMENTATION_NAMES,
     LOSS_NAMES,
+    RENAMED,
     ObjectiveConfig,
     parse_strengths,
 )
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from faceswap.swap.training.adversarial import AdversarialTrainer
     from faceswap.swap.training.face_set import FaceSet
+    from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.distributed import ProcessGroup
     from faceswap.training.state import LoopConfig
 
@@ -89,3 +91,10 @@ def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfi
         unit_name="faces",
         samples_per_item=2,
     )
+
+
+def with_current_names(checkpoint: "Checkpoint") -> None:
+    """Give the loss weights that a checkpoint was made with their present names, in place."""
+    losses = checkpoint.metadata.get("notes", {}).get("losses", {})
+    if objective := losses.get("objective"):
+        losses["objective"] = {RENAMED.get(name, name): v for name, v in objective.items()}
