@@ -1,24 +1,24 @@
-"""Put the face of B on the footage of A.
+"""Swap faces in video: B's face on A's footage, by a shared encoder and two decoders.
 
-Conventions, written once here and cited elsewhere:
+Conventions of the whole package:
 
 A and B
-    A is always the footage that is changed; B is always the face that is put on it.
+    A is always the footage to change, B the face to put on it.
 frame
     uint8 RGB array (H, W, 3). BGR exists only inside a cv2 call.
 crop
-    uint8 RGB array (S, S, 3): a face, upright, cut out of a frame.
+    uint8 RGB array (S, S, 3): an aligned face cut out of a frame.
 tensor
     float (N, C, H, W) in [0, 1].
 points
     float32 (K, 2), (x, y) in pixels, pixel centres at integer coordinates, origin at the
     top left; 68 points are in iBUG order.
 matrix
-    float64 (2, 3), maps frame coordinates to crop coordinates.
+    float64 (2, 3), affine: frame to crop coordinates.
 time
-    seconds, from the stream's presentation timestamps, never a frame count over a rate.
+    seconds, from presentation timestamps (PTS), never frame number / frame rate.
 job
-    a generator that yields events and returns a summary; stopping it is ``close()``.
+    a generator that yields events and returns a summary; ``close()`` stops it.
 """
 
 __version__ = "0.1.0"

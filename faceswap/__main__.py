@@ -1,4 +1,4 @@
-"""``python -m faceswap``, and the command ``faceswap``."""
+"""Entry point of ``python -m faceswap`` and of the command ``faceswap``."""
 
 import io
 import os
@@ -9,21 +9,21 @@ from faceswap.cli import run
 
 
 def main() -> None:
-    """Run the command line, or with ``gui`` the window, and leave with its exit code."""
+    """Run the command line, or the window for ``gui``, and exit with its exit code."""
     if sys.argv[1:2] == ["gui"]:
         sys.exit(_window(sys.argv[2:]))
-    _speak_utf8()
+    _use_utf8()
     code = run(sys.argv[1:])
     if any_left_running():
-        # What could not be broken off, as a compiler, must not be torn down under its feet.
+        # A thread that can't be cancelled (a compiler) may crash in the interpreter's teardown.
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
     sys.exit(code)
 
 
-def _speak_utf8() -> None:
-    """Let what comes and goes by pipes and files be UTF-8: on Windows it would not be."""
+def _use_utf8() -> None:
+    """Set the standard streams to UTF-8, which is not the default for pipes on Windows."""
     for stream, errors in ((sys.stdin, None), (sys.stdout, None), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)

@@ -1,13 +1,13 @@
-"""Work that takes long, beside a job that goes on answering.
+"""Run blocking work in a background thread while the job keeps yielding progress.
 
-A job is a generator: while it blocks, nobody hears of it and it hears nobody. What blocks for
-long (reading thousands of faces, compiling a model, loading libraries) therefore runs in a thread
-of its own, and the job tells meanwhile that it is alive and how far it is::
+A job is a generator: while it blocks, it yields no events and can't be stopped. Long blocking work
+(reading thousands of faces, compiling a model, importing libraries) therefore runs in a thread,
+and the job yields heartbeats with its progress meanwhile::
 
-    faces = yield from waited("load A", lambda report: load_faces(folder, report), "faces")
+    faces = yield from in_background("load A", lambda report: load(folder, report), "faces")
 
-Closing the job ends such work at its next report. Work that reports nothing is left alone to its
-end, or to that of the process, unless it is in ``uninterruptible``, which is always waited for.
+Closing the job cancels the work at its next progress report. Work that does not report is left
+running until it or the process ends; a section in ``uninterruptible`` is always waited for.
 """
 
 import importlib
@@ -23,70 +23,70 @@ from faceswap.events import Event, Meter, Progress
 T = TypeVar("T")
 
 HEARTBEAT_SECONDS = 0.25
-"""Seconds between two signs of life. A job must not be silent for one, and machines are busy."""
+"""Seconds between heartbeats; well below the 1 s for which a job may be silent at most."""
 
 GRACE_SECONDS = 0.5
-"""Seconds that work has to end when nobody waits for it any more."""
+"""Seconds that cancelled work has to end before it is left running."""
 
-_whole: dict[int, int] = {}  # how often each thread has said so
-_left: "set[threading.Thread]" = set()
+_uninterruptible: dict[int, int] = {}  # thread id → nesting depth
+_left_running: "set[threading.Thread]" = set()
 
 
 class Abandoned(BaseException):
-    """Raised inside of work that nobody waits for any more. No Exception: nothing may catch it."""
+    """Raised inside cancelled work. A BaseException, so that ``except Exception`` lets it pass."""
 
 
 class ReportProgress(Protocol):
-    """What work says of itself while it goes on; it may raise, which then ends the work."""
+    """Callback by which work reports its progress; it may raise, to cancel the work."""
 
     def __call__(self, done: float, total: float | None = None, /) -> None:
-        """So much is done, of so much."""
+        """Report the amount done, and the total where it is known."""
 
 
 def no_report(done: float, total: float | None = None) -> None:
-    """A report that nobody hears."""
+    """A progress callback that does nothing."""
 
 
 class ProgressReporter:
-    """How far work is, as told by the work; raises Abandoned once nobody waits for it."""
+    """Holds the progress that the work reports; raises Abandoned in the work once cancelled."""
 
     def __init__(self, stage: str, unit: str) -> None:
         self._meter = Meter(stage, None, unit)
         self._done = 0.0
-        self._shown = self._over = False
+        self._shown = self._cancelled = False
         self._before: list[Progress] = []
 
     def __call__(self, done: float, total: float | None = None, /) -> None:
-        if self._over:
+        if self._cancelled:
             raise Abandoned
         self._done, self._meter.total = done, total
 
     def begin(self, stage: str, unit: str) -> None:
-        """Go over to another stage; this one is over."""
+        """Finish the current stage and begin another."""
         self(self._done, self._meter.total)
         self._before += self.finished()
         self._meter, self._done, self._shown = Meter(stage, None, unit), 0.0, False
 
     def progress(self) -> list[Progress]:
-        """The state now, after that of stages which are over."""
+        """Finished stages not yet shown, then the current progress."""
         before, self._before = self._before, []
         self._shown, meter = True, self._meter
         return [*before, meter.set(self._done) or meter.progress()]
 
     def finished(self) -> list[Progress]:
-        """That all is done; nothing of a stage of which nothing was told."""
+        """The final progress of the stage; empty if none of it was shown."""
         if not self._shown:
             return []
         self._meter.done = self._done if self._meter.total is None else self._meter.total
         return [self._meter.finished()]
 
     def abandon(self) -> None:
-        """Let the next report raise."""
-        self._over = True
+        """Cancel the work: its next report raises Abandoned."""
+        self._cancelled = True
 
 
 Heartbeat = Callable[[], Event]
-"""What to tell while nothing else is heard of the work."""
+"""Makes the event to yield while the work yields none."""
 
 
 def in_background(
@@ -95,17 +95,17 @@ def in_background(
     unit: str = "steps",
     sign: Heartbeat | None = None,
 ) -> Generator[Event, None, T]:
-    """What ``work`` returns or raises; meanwhile, signs of life. It runs in another thread.
+    """Run ``work`` in a thread and yield heartbeats; returns or raises what it does.
 
-    sign: what these are, where not the progress that the work reports. As long as the work is
-    over within a moment, nothing is yielded.
+    sign: makes the heartbeats, by default the progress that the work reports. Work that ends
+    within ``HEARTBEAT_SECONDS`` yields nothing.
     """
 
-    def alone(report: ProgressReporter) -> Generator[Event, None, T]:
+    def as_generator(report: ProgressReporter) -> Generator[Event, None, T]:
         yield from ()
         return work(report)
 
-    return (yield from generator_in_background(stage, alone, unit, sign))
+    return (yield from generator_in_background(stage, as_generator, unit, sign))
 
 
 def generator_in_background(
@@ -114,39 +114,38 @@ def generator_in_background(
     unit: str = "steps",
     sign: Heartbeat | None = None,
 ) -> Generator[Event, None, T]:
-    """The events of ``job``, which runs in another thread, with signs of life wherever it blocks.
+    """Run the generator ``job`` in a thread; yield its events, and heartbeats where it blocks.
 
-    Between two events it stands still, as it would without: nothing is done before it is asked
-    for.
+    It stays lazy: it pauses after each event until the next one is requested.
     """
     report = ProgressReporter(stage, unit)
     worker = _Worker(stage, job, report)
     try:
         while True:
-            worker.go_on()
-            while (answer := worker.answer(HEARTBEAT_SECONDS)) is None:
+            worker.request()
+            while (reply := worker.reply(HEARTBEAT_SECONDS)) is None:
                 yield from [sign()] if sign is not None else report.progress()
-            if isinstance(answer, _End):
+            if isinstance(reply, _End):
                 yield from report.finished()
-                return answer.value
-            if isinstance(answer, _Failure):
-                raise answer.error
-            yield answer
+                return reply.value
+            if isinstance(reply, _Failure):
+                raise reply.error
+            yield reply
     finally:
         report.abandon()
         worker.end()
 
 
 class BackgroundWorker:
-    """Waits for work that comes in many parts, as the frames of a film do: in one thread for all.
+    """Runs many pieces of work, such as the frames of a video, one after another in one thread.
 
-    sign: what is told while a part takes long.
+    sign: makes the heartbeat that is yielded while a piece takes long.
     """
 
     def __init__(self, sign: Heartbeat) -> None:
         self._sign = sign
-        self._parts: SimpleQueue[Callable[[], Any]] = SimpleQueue()
-        self._worker: _Worker[Any] = _Worker("parts", self._each, ProgressReporter("parts", ""))
+        self._queue: SimpleQueue[Callable[[], Any]] = SimpleQueue()
+        self._worker: _Worker[Any] = _Worker("parts", self._run_all, ProgressReporter("parts", ""))
 
     def __enter__(self) -> "BackgroundWorker":
         return self
@@ -155,27 +154,27 @@ class BackgroundWorker:
         self._worker.end()
 
     def __call__(self, work: Callable[[], T]) -> Generator[Event, None, T]:
-        """What ``work`` returns or raises; signs of life while it takes long."""
-        self._parts.put(work)
-        self._worker.go_on()
-        while (answer := self._worker.answer(HEARTBEAT_SECONDS)) is None:
+        """Run ``work``, yielding heartbeats; returns or raises what it does."""
+        self._queue.put(work)
+        self._worker.request()
+        while (reply := self._worker.reply(HEARTBEAT_SECONDS)) is None:
             yield self._sign()
-        if isinstance(answer, _Failure):
-            raise answer.error
-        assert isinstance(answer, _End)
-        return cast(T, answer.value)
+        if isinstance(reply, _Failure):
+            raise reply.error
+        assert isinstance(reply, _End)
+        return cast(T, reply.value)
 
-    def _each(self, _: ProgressReporter) -> Generator[Any, None, None]:
+    def _run_all(self, _: ProgressReporter) -> Generator[Any, None, None]:
         while True:
-            work = self._parts.get()
+            work = self._queue.get()
             try:
                 yield _End(work())
-            except Exception as error:  # noqa: BLE001  (it belongs to who waits)
+            except Exception as error:  # noqa: BLE001  (raised again in the caller)
                 yield _Failure(error)
 
 
 def import_in_background(stage: str, *modules: str) -> Generator[Event, None, None]:
-    """Import ``modules``, which takes seconds where they were not needed for long."""
+    """Import ``modules`` in a thread: on a cold disk cache that takes seconds."""
 
     def load(report: ProgressReporter) -> None:
         for number, module in enumerate(modules):
@@ -187,20 +186,20 @@ def import_in_background(stage: str, *modules: str) -> Generator[Event, None, No
 
 @contextmanager
 def uninterruptible() -> Iterator[None]:
-    """What this thread does here is waited for to its end, even when the job is closed."""
-    me = threading.get_ident()
-    _whole[me] = _whole.get(me, 0) + 1
+    """Context in which this thread's work is always waited for, even if the job is closed."""
+    thread_id = threading.get_ident()
+    _uninterruptible[thread_id] = _uninterruptible.get(thread_id, 0) + 1
     try:
         yield
     finally:
-        _whole[me] -= 1
-        if not _whole[me]:
-            del _whole[me]
+        _uninterruptible[thread_id] -= 1
+        if not _uninterruptible[thread_id]:
+            del _uninterruptible[thread_id]
 
 
 def any_left_running() -> bool:
-    """Whether work that nobody waits for is still going on in this process."""
-    return any(thread.is_alive() for thread in _left)
+    """Whether cancelled work is still running in this process."""
+    return any(thread.is_alive() for thread in _left_running)
 
 
 class _End(Generic[T]):
@@ -214,7 +213,7 @@ class _Failure:
 
 
 class _Worker(Generic[T]):
-    """A thread that goes from one event of a job to the next when it is told to."""
+    """A thread that advances a generator by one event on each request."""
 
     def __init__(
         self,
@@ -222,57 +221,59 @@ class _Worker(Generic[T]):
         job: Callable[[ProgressReporter], Generator[Event, None, T]],
         report: ProgressReporter,
     ) -> None:
-        self._begin, self._report = job, report
-        self._told: SimpleQueue[bool] = SimpleQueue()
-        self._said: SimpleQueue[Event | _End[T] | _Failure] = SimpleQueue()
+        self._make, self._report = job, report
+        self._requests: SimpleQueue[bool] = SimpleQueue()
+        self._replies: SimpleQueue[Event | _End[T] | _Failure] = SimpleQueue()
         self._closing = False
         self._failed: BaseException | None = None
-        # A daemon: what can't be broken off must not hold up the end of the process.
+        # A daemon: work that can't be cancelled must not keep the process from exiting.
         self._thread = threading.Thread(target=self._run, name=stage, daemon=True)
         self._thread.start()
 
-    def go_on(self) -> None:
-        """Let the job go on to its next event."""
-        self._told.put(True)
+    def request(self) -> None:
+        """Request the next event."""
+        self._requests.put(True)
 
-    def answer(self, seconds: float) -> "Event | _End[T] | _Failure | None":
-        """What came of it; None when that is not known within ``seconds``."""
+    def reply(self, seconds: float) -> "Event | _End[T] | _Failure | None":
+        """The requested event, result or error; None if there is none within ``seconds``."""
         try:
-            return self._said.get(timeout=seconds)
+            return self._replies.get(timeout=seconds)
         except Empty:
             return None
 
     def end(self) -> None:
-        """Close the job, unless it is over; wait for what must be whole.
+        """Close the generator and wait up to ``GRACE_SECONDS``, longer where uninterruptible.
 
-        Raises what the job raises when it is closed.
+        Raises what the generator raises when it is closed.
         """
-        self._told.put(False)
-        until = time.monotonic() + GRACE_SECONDS
-        _left.difference_update([thread for thread in _left if not thread.is_alive()])
-        _left.add(self._thread)  # should this be broken off, too
+        self._requests.put(False)
+        deadline = time.monotonic() + GRACE_SECONDS
+        _left_running.difference_update(
+            [thread for thread in _left_running if not thread.is_alive()]
+        )
+        _left_running.add(self._thread)  # in case this wait is interrupted, too
         while self._thread.is_alive():
-            if not self._must_end() and time.monotonic() > until:
+            if not self._must_end() and time.monotonic() > deadline:
                 return
             self._thread.join(0.02)
-        _left.discard(self._thread)
+        _left_running.discard(self._thread)
         if self._failed is not None:
             raise self._failed
 
     def _must_end(self) -> bool:
-        return self._closing or (self._thread.ident or 0) in _whole
+        return self._closing or (self._thread.ident or 0) in _uninterruptible
 
     def _run(self) -> None:
-        job = self._begin(self._report)
+        job = self._make(self._report)
         try:
-            while self._told.get():
+            while self._requests.get():
                 try:
-                    self._said.put(next(job))
+                    self._replies.put(next(job))
                 except StopIteration as end:
-                    self._said.put(_End(end.value))
+                    self._replies.put(_End(end.value))
                     return
-                except BaseException as error:  # noqa: BLE001  (it belongs to who waits)
-                    self._said.put(_Failure(error))
+                except BaseException as error:  # noqa: BLE001  (raised again in the caller)
+                    self._replies.put(_Failure(error))
                     return
             self._closing = True
             job.close()

@@ -1,7 +1,6 @@
-"""The command line: every command is made from a job's options model.
+"""Command line: each command is generated from a job's options model.
 
-This is the one place of the library that prints and that decides on exit codes:
-0 done, 1 the job failed, 2 bad usage, 130 stopped.
+Only this module prints and sets exit codes: 0 done, 1 job failed, 2 wrong usage, 130 stopped.
 """
 
 import inspect
@@ -31,69 +30,69 @@ from faceswap.training.signals import STOP_SIGNALS
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
-HELP = """Put the face of one person (B) on the footage of another (A).
+HELP = """Swap faces in video: put the face of B on the footage of A.
 
-The shortest way is one command:
+In one command:
 
     faceswap swap A.mp4 B.mp4 -o out.mp4 --minutes 30
 
-The same in steps, each of which can be stopped and started again:
+The same in steps, each of which can be stopped and resumed:
 
     faceswap extract A.mp4 --project P --side a
     faceswap extract B.mp4 --project P --side b
     faceswap train --project P
     faceswap convert --project P -o out.mp4
 
-Swap faces only with the consent of the people shown. Every output says in its metadata how it
-was made; a swap, that it is synthetic.
+Swap faces only with the consent of the people shown. The metadata of every output say how
+it was made; those of a swap, that it is synthetic.
 """
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _NAMED = inspect.Parameter.KEYWORD_ONLY
 _COMMON = Group("Options", sort_key=0)
 _MORE = Group("More options", sort_key=50)
-_FRONT = Group("Output and errors", sort_key=100)
+_OUTPUT = Group("Output and errors", sort_key=100)
 
 
 class Display(Protocol):
-    """Where the lines of a running job go."""
+    """Shows the events of a running job."""
 
     def show(self, line: Line) -> None:
-        """Show one line."""
+        """Show one event."""
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Release the terminal or file."""
 
 
 class JsonDisplay:
-    """One line of JSON per event, for programs."""
+    """Write each event as one line of JSON (JSON Lines) to stdout."""
 
     def show(self, line: Line) -> None:
-        """Write ``line`` and flush, so that a reader sees it at once."""
+        """Write ``line`` and flush, so that a reader gets it immediately."""
         sys.stdout.write(line.model_dump_json() + "\n")
         sys.stdout.flush()
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is held."""
 
 
 class FollowerDisplay:
-    """Shows on ``shown`` what goes wrong; all else the first of several processes tells."""
+    """Display of a torchrun process other than rank 0: passes only failures to ``inner``."""
 
-    def __init__(self, shown: Display) -> None:
-        self._shown = shown
+    def __init__(self, inner: Display) -> None:
+        self._inner = inner
 
     def show(self, line: Line) -> None:
         """Show ``line`` if it is a failure."""
         if isinstance(line, Failed):
-            self._shown.show(line)
+            self._inner.show(line)
 
     def close(self) -> None:
-        """A failure leaves nothing open."""
+        """Do nothing: a shown failure has closed ``inner``."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line, without the program's name; returns the exit code."""
+    """Run a command line, given without the program's name; return the exit code."""
     arguments, notices = _with_current_names(arguments)
     app = _application(notices)
     console = Console(stderr=True)
@@ -107,17 +106,17 @@ def run(arguments: Sequence[str]) -> int:
         )
     except CycloptsError as error:
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
-        console.print("Add --help to see what can be given.")
+        console.print("Add --help to see the options.")
         return USAGE
     except BrokenPipeError:
-        # The reader went away; what it did not read must not fail again at interpreter exit.
+        # The reader closed the pipe; flushing the rest at interpreter exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return STOPPED
     return code if isinstance(code, int) else DONE
 
 
 def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notice]]:
-    """``arguments`` with options by their present names, and a notice for each earlier one."""
+    """Replace former option names in ``arguments``; also returns a notice for each."""
     words = list(arguments)
     named = [n for n in (" ".join(words[:2]), *words[:1]) if n in JOBS]
     if not named:
@@ -134,7 +133,7 @@ def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notic
             break
         if flag in flags:
             words[place] = f"{flags[flag]}{equals}{value}"
-            notices.append(Notice(message=f"{flag} is called {flags[flag]} now."))
+            notices.append(Notice(message=f"{flag} is now called {flags[flag]}."))
     return words, notices
 
 
@@ -154,9 +153,9 @@ def _application(notices: Sequence[Notice] = ()) -> App:
 
 
 def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., int]:
-    """A function whose signature spells out the fields of the job's options model.
+    """A function whose signature has the fields of the job's options model as parameters.
 
-    notices: shown before the job begins.
+    notices: shown before the job starts.
     """
     model = options_of(job)
 
@@ -165,7 +164,7 @@ def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., 
         events, debug = bound.pop("events", "text"), bound.pop("debug", False)
         log: Path | None = bound.pop("log", None)
         display: Display = JsonDisplay() if events == "jsonl" else TerminalDisplay()
-        if os.environ.get("RANK", "0") != "0":  # one of several that torchrun started
+        if os.environ.get("RANK", "0") != "0":  # a torchrun process other than the main one
             display = FollowerDisplay(display)
         elif log is not None:
             try:
@@ -179,11 +178,11 @@ def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., 
             try:
                 options = model(**bound)
             except ValidationError as error:
-                display.show(Failed(message=_usage_sentence(model, error)))
+                display.show(Failed(message=_usage_error(model, error)))
                 return USAGE
-            return _drive(job, options, display, debug)
+            return _run_job(job, options, display, debug)
 
-    signature = inspect.Signature([*_parameters(model), *_front_parameters()])
+    signature = inspect.Signature([*_parameters(model), *_output_parameters()])
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     return command
@@ -195,8 +194,8 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
     for name, field in model.model_fields.items():
         show = presentation_of(model, name)
         flags = [flag_of(model, name)] + ([show.short] if show.short else [])
-        both_ways = field.annotation is bool and (field.default or show.negatable)
-        negative = None if both_ways else ()
+        has_negative = field.annotation is bool and (field.default or show.negatable)
+        negative = None if has_negative else ()
         annotation = Annotated[
             field.annotation,  # type: ignore[name-defined]
             Parameter(
@@ -220,22 +219,22 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
     return positional + named
 
 
-def _front_parameters() -> list[inspect.Parameter]:
+def _output_parameters() -> list[inspect.Parameter]:
     events = Annotated[
         Literal["text", "jsonl"],
-        Parameter(group=_FRONT, help="text for people, or one line of JSON per event."),
+        Parameter(group=_OUTPUT, help="Output format: text, or jsonl: one line of JSON per event."),
     ]
     log = Annotated[
         Path | None,
         Parameter(
-            group=_FRONT,
-            help="Write to this file instead, one line of JSON per event; a long run's is thinned "
-            f"and stays below {LIMIT >> 20} MiB.",
+            group=_OUTPUT,
+            help="Write events to this file instead, one line of JSON each; old events are thinned "
+            f"out to keep it below {LIMIT >> 20} MiB.",
         ),
     ]
     debug = Annotated[
         bool,
-        Parameter(group=_FRONT, negative=(), help="Show the traceback when something fails."),
+        Parameter(group=_OUTPUT, negative=(), help="Show the traceback of an error."),
     ]
     return [
         inspect.Parameter("events", _NAMED, annotation=events, default="text"),
@@ -244,8 +243,8 @@ def _front_parameters() -> list[inspect.Parameter]:
     ]
 
 
-def _drive(job: JobFunction, options: Options, display: Display, debug: bool) -> int:
-    """Run the job to its end, its failure or the wish to stop."""
+def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) -> int:
+    """Run the job until it ends, fails or is stopped; returns the exit code."""
     before = {n: signal.signal(n, _interrupt) for n in STOP_SIGNALS if n != signal.SIGINT}
     try:
         with closing(job(options)) as events:
@@ -258,10 +257,10 @@ def _drive(job: JobFunction, options: Options, display: Display, debug: bool) ->
     except FaceswapError as error:
         display.show(Failed(message=str(error), details=traceback.format_exc() if debug else ""))
         return USAGE if isinstance(error, OptionsError) else FAILED
-    except Exception as error:  # noqa: BLE001  (a defect of ours must still be one sentence)
-        message = f"This should not have happened: {type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001  (even a bug must be shown as one sentence)
+        message = f"Unexpected error, probably a bug: {type(error).__name__}: {error}"
         if not debug:
-            message += ". Run it again with --debug and report what it prints."
+            message += ". Run it again with --debug and report the output."
         display.show(Failed(message=message, details=traceback.format_exc() if debug else ""))
         return FAILED
     finally:
@@ -282,9 +281,9 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _usage_sentence(model: type[Options], error: ValidationError) -> str:
-    said = []
+def _usage_error(model: type[Options], error: ValidationError) -> str:
+    problems = []
     for item in error.errors():
         where = f"{flag_of(model, str(item['loc'][0]))}: " if item["loc"] else ""
-        said.append(f"{where}{item['msg'].removeprefix('Value error, ')}.")
-    return " ".join(said)
+        problems.append(f"{where}{item['msg'].removeprefix('Value error, ')}.")
+    return " ".join(problems)

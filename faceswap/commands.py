@@ -1,6 +1,6 @@
-"""All jobs by the name of their command.
+"""All jobs by command name.
 
-A name of two words, such as ``lab denoise``, is a command below a group.
+A name of two words, such as ``lab denoise``, is a command in a group.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -29,7 +29,7 @@ from faceswap.jobs import (
 from faceswap.options import Options
 
 JobFunction = Callable[[Any], Generator[Event, None, Summary]]
-"""Takes the job's own options model, yields events, returns the job's own summary."""
+"""A job: takes its own options model, yields events, returns its own summary."""
 
 JOBS: Mapping[str, JobFunction] = {
     "swap": swap.swap,
@@ -56,5 +56,5 @@ def options_of(job: JobFunction) -> type[Options]:
     """The options model that ``job`` takes."""
     options = get_type_hints(job)["options"]
     if not (isinstance(options, type) and issubclass(options, Options)):
-        raise TypeError(f"{job} takes {options}, which is no model of options")
+        raise TypeError(f"{job} takes {options}, which is not an Options model")
     return options

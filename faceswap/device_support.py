@@ -1,8 +1,8 @@
-"""What a device can't do of what the parts here ask of it, and what is done instead.
+"""Operators that a device lacks, and the fallbacks for them.
 
-A processor and CUDA can do all of it. Apple's MPS can't, and what it lacks changes from one
-version of PyTorch to the next (looked up in those for 2.6 and 2.13), so it is tried, with a few
-numbers. Missing everywhere on MPS: float64, which nothing that goes to a device may be.
+CPU and CUDA have all of them. What Apple's MPS lacks differs between versions of PyTorch (checked
+in the sources of 2.6 and 2.13), so each operator is probed on a few numbers. MPS never has
+float64: don't move float64 tensors to a device.
 """
 
 from collections.abc import Callable, Generator
@@ -18,21 +18,21 @@ from faceswap.events import Notice
 
 Model = TypeVar("Model", bound=nn.Module)
 
-_ON_THE_PROCESSOR = "is done on the processor"
+_ON_CPU = "runs on the CPU"
 
 
 @dataclass(frozen=True)
 class Capability:
-    """Something asked of a device. name: as users are told; trial: gives on every device what it
-    gives on a processor; instead: what is done where it does not, after the name."""
+    """An operator that a device may lack. name: shown to users; trial: a probe, whose result on
+    the device must equal that on the CPU; instead: the fallback, as a predicate of ``name``."""
 
     name: str
     trial: Callable[[torch.device], Tensor]
-    instead: str = _ON_THE_PROCESSOR
+    instead: str = _ON_CPU
 
 
-def _left_out(device: torch.device) -> Tensor:
-    """A weight (1,) after a step of the fused optimiser that was to be left out."""
+def _skipped_step(device: torch.device) -> Tensor:
+    """A weight (1,) after a fused AdamW step that ``found_inf`` must skip."""
     weight = nn.Parameter(torch.ones(1, device=device))
     weight.grad = torch.ones_like(weight)
     optimiser = torch.optim.AdamW([weight], fused=True)
@@ -64,18 +64,18 @@ def _spectrum(device: torch.device) -> Tensor:
 
 
 FUSED_STEPS = Capability(
-    "leaving bad steps out by itself", _left_out, "is done by asking it at every step"
+    "skipping non-finite steps in the optimiser", _skipped_step, "needs a check at every step"
 )
 EDGES = Capability(
-    "repeating a picture's edges",
+    "border padding in grid sampling",
     partial(_sampled, mode="bilinear"),
-    "is done by keeping to the picture",
+    "is replaced by clamping coordinates",
 )
 BICUBIC = Capability("bicubic sampling", partial(_sampled, mode="bicubic"))
-MEDIANS = Capability("a median of some of the values", _median)
-COUNTS = Capability("counting photons", lambda device: torch.poisson(torch.zeros(2, device=device)))
+MEDIANS = Capability("nanmedian", _median)
+COUNTS = Capability("Poisson noise", lambda device: torch.poisson(torch.zeros(2, device=device)))
 AREAS = Capability(
-    "averaging over uneven areas",
+    "adaptive average pooling",
     lambda device: functional.adaptive_avg_pool2d(_steps(5, 5, device), 3),
 )
 SPECTRA = Capability("Fourier transforms", _spectrum)
@@ -89,28 +89,28 @@ EVERYTHING = tuple(dict.fromkeys((*TRAINING, *LAB, *RESTORING)))
 @cache
 @torch.inference_mode(False)
 def supports(ability: Capability, device: torch.device) -> bool:
-    """Whether ``device`` has ``ability``; tried once."""
+    """Whether ``device`` has ``ability``; probed once, then cached."""
     if device.type != "mps":
         return True
-    wanted = ability.trial(torch.device("cpu"))
+    expected = ability.trial(torch.device("cpu"))
     try:
         found = ability.trial(device).cpu()
-    except (RuntimeError, TypeError, AssertionError):  # PyTorch has no one error for it
+    except (RuntimeError, TypeError, AssertionError):  # PyTorch raises any of these
         return False
-    return torch.allclose(found, wanted, atol=1e-4)
+    return torch.allclose(found, expected, atol=1e-4)
 
 
 def fallback_notice(
     device: torch.device, asked: tuple[Capability, ...]
 ) -> Generator[Notice, None, None]:
-    """One notice of all that is ``asked`` of ``device`` and done otherwise, if any is."""
-    otherwise = [f"{a.name} {a.instead}" for a in asked if not supports(a, device)]
-    if otherwise:
-        yield Notice(message=f"The device {device.type} can't do everything: {_listed(otherwise)}.")
+    """One notice that lists the fallbacks that ``device`` needs of ``asked``; none if none."""
+    fallbacks = [f"{a.name} {a.instead}" for a in asked if not supports(a, device)]
+    if fallbacks:
+        yield Notice(message=f"The device {device.type} lacks some operators: {_join(fallbacks)}.")
 
 
 def with_cpu_fallback(ability: Capability, work: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """``work(*tensors)``, on the processor where the tensors' device lacks ``ability``."""
+    """Run ``work(*tensors)``, on the CPU where the tensors' device lacks ``ability``."""
     device = tensors[0].device
     if supports(ability, device):
         return work(*tensors)
@@ -118,7 +118,7 @@ def with_cpu_fallback(ability: Capability, work: Callable[..., Tensor], *tensors
 
 
 def cpu_generator(generator: torch.Generator) -> torch.Generator:
-    """``generator``, or where it is elsewhere one on the processor that takes its chance on."""
+    """``generator`` if it is on the CPU, else a CPU generator seeded from it."""
     if generator.device.type == "cpu":
         return generator
     seed = torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device)
@@ -126,20 +126,20 @@ def cpu_generator(generator: torch.Generator) -> torch.Generator:
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """How pictures and kernels lie that go to ``device``.
+    """Memory format of images and convolution kernels on ``device``.
 
-    With the channels last convolutions are fastest; on MPS, several operators were wrong with it,
-    and said nothing (PyTorch's issues 107214, 175189, 180984).
+    channels_last is fastest for convolutions; on MPS it made several operators return wrong
+    results without an error (PyTorch issues 107214, 175189, 180984).
     """
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def to_device(model: Model, device: torch.device) -> Model:
-    """``model`` on ``device``, its kernels laid out as they may be there."""
+    """Move ``model`` to ``device``, in contiguous format where channels_last is not safe."""
     if memory_format(device) == torch.contiguous_format:
         return model.to(device, memory_format=torch.contiguous_format)  # type: ignore[call-overload, no-any-return]
     return model.to(device)
 
 
-def _listed(parts: list[str]) -> str:
+def _join(parts: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -1,4 +1,4 @@
-"""Everything this package raises on purpose.
+"""The exceptions of this package.
 
 ::
 
@@ -6,21 +6,21 @@
     ├── OptionsError        options that contradict each other; exit code 2
     ├── InputError          a file that is missing, unreadable or not what it should be
     │   └── NoFaceError     footage without the faces the job needs
-    ├── OutputError         a place that cannot be written: exists, no permission, no space
+    ├── OutputError         an output that cannot be written: exists, no permission, disk full
     ├── ProjectError        a project folder that is missing, damaged, locked or newer
-    │   └── DamagedIndexError   its index, which can be made anew from the crops
+    │   └── DamagedIndexError   its index; can be rebuilt from the crops
     ├── CheckpointError     a model file that is damaged or of another architecture
-    │   └── NewerCheckpointError   one made by a newer version
-    ├── TrainingError       training that cannot go on
+    │   └── NewerCheckpointError   one written by a newer version
+    ├── TrainingError       training that cannot continue
     └── AssetError          weights that are missing, damaged or cannot be downloaded
 
-Each message is one sentence that says what is wrong, followed where possible by one that
-says what to do. Only the front ends turn an error into an exit code or a dialog.
+Each message is one sentence for the user: what is wrong and, where possible, what to do. Only
+the front ends turn an error into an exit code or a dialog.
 """
 
 
 class FaceswapError(Exception):
-    """Root of the tree; its text is meant for the user."""
+    """Base class of all errors; the text is meant for the user."""
 
 
 class OptionsError(FaceswapError):
@@ -36,15 +36,15 @@ class NoFaceError(InputError):
 
 
 class OutputError(FaceswapError):
-    """A place that cannot be written: it exists, or there is no permission or no space."""
+    """An output that cannot be written: it exists, no permission, or the disk is full."""
 
 
 class ProjectError(FaceswapError):
-    """A project folder that is missing, damaged, locked or made by a newer version."""
+    """A project folder that is missing, damaged, locked or written by a newer version."""
 
 
 class DamagedIndexError(ProjectError):
-    """An index that cannot be read; it can be made anew from the crops."""
+    """An index that cannot be read; it can be rebuilt from the crops."""
 
 
 class CheckpointError(FaceswapError):
@@ -52,11 +52,11 @@ class CheckpointError(FaceswapError):
 
 
 class NewerCheckpointError(CheckpointError):
-    """A model file made by a newer version, which must not be passed over for an older one."""
+    """A model file written by a newer version; never skipped in favour of an older one."""
 
 
 class TrainingError(FaceswapError):
-    """Training that cannot go on."""
+    """Training that cannot continue."""
 
 
 class AssetError(FaceswapError):

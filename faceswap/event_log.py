@@ -1,9 +1,9 @@
-"""A job's events in a file that stays small, and how another process reads it meanwhile.
+"""Event log of bounded size (JSON Lines) that other processes can follow while it is written.
 
-Each line is an event as JSON. A log that has grown to ``LIMIT`` is thinned: its last ``TAIL``
-bytes stay as they are, of what is older only what tells its course: the curves in evenly spaced
-points, the last of everything else. A thinned log begins with a line that says how often that was
-done and where its tail belongs, so that a reader goes on where it was.
+A log that has grown to ``LIMIT`` is thinned out: the last ``TAIL`` bytes are kept, of older events
+only curves in evenly spaced points and the last few of each other kind. A thinned log starts with
+a header that says how often it was thinned and where its tail belongs, so that readers keep their
+position.
 """
 
 import json
@@ -20,53 +20,53 @@ from faceswap.errors import OutputError
 from faceswap.events import Failed, Finished, Line, Metrics, Progress, Stopped, parse
 
 LIMIT = 2 << 20
-"""Bytes of a log: at twenty events a second it is thinned every few minutes, in some 0.1 s."""
+"""Maximum bytes of a log: at 20 events/s it is thinned every few minutes, in about 0.1 s."""
 
 TAIL = LIMIT // 8
-"""Bytes at the end that stay as they are: a minute and more, in which a window looks again."""
+"""Bytes kept at the end: over a minute of events, more than the window's polling interval."""
 
 HEAD = LIMIT // 4
-"""Bytes that all that is older may take."""
+"""Maximum bytes of the events before the tail."""
 
 POINTS = 2000
-"""So many points of a curve are kept: more than a window is wide in pixels."""
+"""Points kept of a curve: more than a window's width in pixels."""
 
 LAST = 100
-"""So many of the older notices, previews and saves are kept each."""
+"""Older notices, previews and saves kept, each."""
 
-_AT_ONCE = 1 << 14
-"""Bytes read in one go: some hundred events, which take a few milliseconds."""
+_CHUNK = 1 << 14
+"""Bytes per read: about 100 events, which take a few milliseconds to parse."""
 
-_MARK = b'{"kind": "thinned"'
-_MARK_SIZE = 128
+_HEADER_PREFIX = b'{"kind": "thinned"'
+_HEADER_SIZE = 128
 
 
 @dataclass(frozen=True)
-class _Mark:
-    """A log that was thinned ``times`` times: the byte at ``offset`` in the file is the
-    ``position``-th of all that was ever written."""
+class _Header:
+    """Header of a log thinned ``times`` times: the byte at ``offset`` in the file is the
+    ``position``-th of all bytes ever written."""
 
     times: int = 0
     position: int = 0
     offset: int = 0
 
     def line(self) -> bytes:
-        """As the first line of the file."""
-        said = {"kind": "thinned", **vars(self)}
-        return json.dumps(said).encode().ljust(_MARK_SIZE - 1) + b"\n"
+        """The header as the first line of the file."""
+        entry = {"kind": "thinned", **vars(self)}
+        return json.dumps(entry).encode().ljust(_HEADER_SIZE - 1) + b"\n"
 
 
-def _mark_of(begin: bytes) -> _Mark:
-    """The mark in the first ``_MARK_SIZE`` bytes of a log; a new log has none."""
-    if begin.startswith(_MARK):
+def _parse_header(begin: bytes) -> _Header:
+    """Parse the header from the first ``_HEADER_SIZE`` bytes of a log; a new log has none."""
+    if begin.startswith(_HEADER_PREFIX):
         with suppress(ValueError, KeyError):
-            said = json.loads(begin)
-            return _Mark(said["times"], said["position"], said["offset"])
-    return _Mark()
+            entry = json.loads(begin)
+            return _Header(entry["times"], entry["position"], entry["offset"])
+    return _Header()
 
 
 class EventLog:
-    """Writes events to a new file; what cannot be written, as the disk is full, is left out.
+    """Writes events to a new file; drops those that can't be written (disk full).
 
     Raises OutputError when the file exists or cannot be made.
     """
@@ -84,7 +84,7 @@ class EventLog:
             raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
     def show(self, line: Line) -> None:
-        """Add ``line``; of a log that could not be thinned for long, progress is left out."""
+        """Append ``line``; drops progress and metrics while the log is too large to be thinned."""
         data = line.model_dump_json().encode() + b"\n"
         size = self._size() + len(data)
         if size > self._thin_at:
@@ -92,11 +92,11 @@ class EventLog:
         if size > 2 * LIMIT and isinstance(line, Progress | Metrics):
             return
         if not self._append(data) and isinstance(line, Finished | Failed | Stopped):
-            self._give_room()
+            self._truncate()
             self._append(data)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the file is not kept open."""
 
     def _size(self) -> int:
         try:
@@ -105,7 +105,7 @@ class EventLog:
             return 0
 
     def _append(self, data: bytes) -> bool:
-        """Opened each time, so that a failure leaves nothing behind that fails again."""
+        """Append bytes; the file is opened each time, as a failed one may fail again on close."""
         data = b"\n" * self._torn + data
         try:
             with open(self._path, "ab", buffering=0) as file:
@@ -115,92 +115,91 @@ class EventLog:
         return not self._torn
 
     def _thin(self) -> bool:
-        """Write the log anew, whole or not at all; whether that could be done."""
+        """Rewrite the log atomically, thinned; returns whether that succeeded."""
         part = self._path.with_suffix(".part")
         try:
-            part.write_bytes(_rewritten(self._path.read_bytes(), TAIL, HEAD))
-            os.replace(part, self._path)  # which Windows refuses while the log is being read
+            part.write_bytes(_thin_bytes(self._path.read_bytes(), TAIL, HEAD))
+            os.replace(part, self._path)  # fails on Windows while the log is being read
         except OSError:
             with suppress(OSError):
                 part.unlink()
             return False
         return True
 
-    def _give_room(self) -> None:
-        """Shorten the log in place, on a full disk, so that it can say how the job ended."""
+    def _truncate(self) -> None:
+        """Truncate the log in place on a full disk, to make room for the final event."""
         with suppress(OSError), open(self._path, "r+b") as file:
-            short = _rewritten(file.read(), TAIL // 16, 0)
+            short = _thin_bytes(file.read(), TAIL // 16, 0)
             file.seek(0)
             file.write(short)
             file.truncate()
 
 
-def _rewritten(data: bytes, tail: int, head: int) -> bytes:
-    """A log (its bytes) with its last ``tail`` bytes, and ``head`` of all before."""
-    mark = _mark_of(data[:_MARK_SIZE])
-    # At the beginning of a line, and not within what was thinned before.
-    start = max(mark.offset, data.find(b"\n", max(0, len(data) - tail - 1)) + 1)
+def _thin_bytes(data: bytes, tail: int, head: int) -> bytes:
+    """Thin the log ``data``: the last ``tail`` bytes, and up to ``head`` bytes of older events."""
+    header = _parse_header(data[:_HEADER_SIZE])
+    # At the start of a line, and not before the previous tail.
+    start = max(header.offset, data.find(b"\n", max(0, len(data) - tail - 1)) + 1)
     kept = b"".join(line + b"\n" for line in thinned(data[:start].split(b"\n"), head))
-    position = mark.position + start - mark.offset
-    new = _Mark(mark.times + 1, position, _MARK_SIZE + len(kept))
+    position = header.position + start - header.offset
+    new = _Header(header.times + 1, position, _HEADER_SIZE + len(kept))
     return new.line() + kept + data[start:]
 
 
 def thinned(lines: Sequence[bytes], size: int = HEAD) -> list[bytes]:
-    """Those of ``lines``, in order, that tell the course of a job in ``size`` bytes.
+    """Thin out ``lines`` to ``size`` bytes, in order.
 
-    Of numbers at training steps ``POINTS`` evenly over the steps, of progress the last, ``LAST``
-    of everything else; each fewer where that is too much. Lines that are no events are dropped.
+    Keeps ``POINTS`` metrics evenly spaced over the training steps, the last progress and ``LAST``
+    of each other kind; fewer where these don't fit. Drops lines that are not events.
     """
     kinds: dict[tuple[Any, ...], list[int]] = {}
     steps: dict[int, int] = {}
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         try:
-            said = json.loads(line)
-            kind = str(said["kind"])
+            entry = json.loads(line)
+            kind = str(entry["kind"])
             if kind == "metrics":
-                steps[place] = int(said["step"])
-                # What is measured now and then must not be lost among what is told always.
-                kinds.setdefault((kind, *sorted(said["values"])), []).append(place)
+                steps[index] = int(entry["step"])
+                # By set of values, so that rare metrics are not lost among frequent ones.
+                kinds.setdefault((kind, *sorted(entry["values"])), []).append(index)
             elif kind != "thinned":
-                kinds.setdefault((kind,), []).append(place)
+                kinds.setdefault((kind,), []).append(index)
         except (ValueError, TypeError, KeyError):
             continue
-    for less in range(POINTS.bit_length()):
+    for halvings in range(POINTS.bit_length()):
         kept: list[int] = []
-        for (kind, *_), places in kinds.items():
+        for (kind, *_), indices in kinds.items():
             if kind == "metrics":
-                kept += _spread(places, steps, POINTS >> less)
+                kept += _evenly_spaced(indices, steps, POINTS >> halvings)
             else:
-                most = 1 if kind == "progress" else LAST >> less
-                kept += places[-most:] if most else []
-        if sum(len(lines[place]) + 1 for place in kept) <= size:
-            return [lines[place] for place in sorted(kept)]
+                most = 1 if kind == "progress" else LAST >> halvings
+                kept += indices[-most:] if most else []
+        if sum(len(lines[index]) + 1 for index in kept) <= size:
+            return [lines[index] for index in sorted(kept)]
     return []
 
 
-def _spread(places: Sequence[int], steps: dict[int, int], most: int) -> list[int]:
-    """At most ``most`` of ``places``, evenly over their steps; the last stays.
+def _evenly_spaced(indices: Sequence[int], steps: dict[int, int], most: int) -> list[int]:
+    """At most ``most`` of ``indices``, evenly spaced over their steps; keeps the last.
 
-    A run that went back to an earlier step has no points after it from before.
+    Where a run was rolled back, drops the points after that step from before.
     """
     valid: list[int] = []
-    for place in places:
-        while valid and steps[valid[-1]] >= steps[place]:
+    for index in indices:
+        while valid and steps[valid[-1]] >= steps[index]:
             valid.pop()
-        valid.append(place)
+        valid.append(index)
     if len(valid) <= most:
         return valid
     first, last = steps[valid[0]], steps[valid[-1]]
-    parts = {(steps[place] - first) * most // (last - first + 1): place for place in valid}
+    parts = {(steps[index] - first) * most // (last - first + 1): index for index in valid}
     return list(parts.values())
 
 
 @dataclass(frozen=True)
 class LogChunk:
-    """What was new. at_end: nothing more is there to be read now. again: ``lines`` are read from
-    the beginning, as too much was thinned out since the last look. cut: a last line that is not,
-    or not yet, whole.
+    """Newly read events. at_end: there is no more to read now. again: ``lines`` start at the
+    beginning of the log, as the reader's position was thinned out. cut: an incomplete last line.
     """
 
     lines: list[Line]
@@ -210,60 +209,60 @@ class LogChunk:
 
 
 class LogReader:
-    """Reads a log while it is written, each line whole, however long it is."""
+    """Follows a log while it is written; reads whole lines of any length."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mark = _Mark()
-        self._place = 0
+        self._header = _Header()
+        self._position = 0
 
     def read_new(self) -> LogChunk:
-        """Some of what is new: see ``Look``. A log that is not there has nothing."""
+        """Read the next chunk of new events; an empty chunk where there is no log."""
         try:
             with open(self._path, "rb") as file:
-                again = self._follow(_mark_of(file.read(_MARK_SIZE)))
-                file.seek(self._place)
-                data = file.read(_AT_ONCE)
+                again = self._follow(_parse_header(file.read(_HEADER_SIZE)))
+                file.seek(self._position)
+                data = file.read(_CHUNK)
                 if not data.endswith(b"\n"):
                     data += file.readline()
                 at_end = not file.peek(1)
         except OSError:
             return LogChunk([], at_end=True)
         whole, newline, cut = data.rpartition(b"\n")
-        self._place += len(whole) + len(newline)
+        self._position += len(whole) + len(newline)
         return LogChunk(events_in(whole.split(b"\n")), at_end, again, cut)
 
     def skip_to_tail(self, size: int) -> None:
-        """Leave out all but the end: ``size`` bytes or more, whole lines, and one at least."""
+        """Skip to the last ``size`` bytes or more: whole lines, at least one."""
         try:
             with open(self._path, "rb") as file:
-                self._mark = _mark_of(file.read(_MARK_SIZE))
+                self._header = _parse_header(file.read(_HEADER_SIZE))
                 end = file.seek(0, os.SEEK_END)
-                self._place = end
-                while self._place:
-                    self._place = file.seek(max(0, end - size))
-                    if self._place:
+                self._position = end
+                while self._position:
+                    self._position = file.seek(max(0, end - size))
+                    if self._position:
                         file.readline()
-                        self._place = file.tell()
+                        self._position = file.tell()
                     if b"\n" in file.read():
                         break
-                    size *= 2  # the last line alone is longer
+                    size *= 2  # the last line is longer
         except OSError:
             return
 
-    def _follow(self, mark: _Mark) -> bool:
-        """Find the place in a log that was thinned since; whether it must be read anew."""
-        old, self._mark = self._mark, mark
-        if mark == old:
+    def _follow(self, header: _Header) -> bool:
+        """Adjust the position to a log thinned since; returns whether to read from the start."""
+        old, self._header = self._header, header
+        if header == old:
             return False
-        place = mark.offset + old.position + self._place - old.offset - mark.position
-        begun = self._place > 0
-        self._place = place if place >= mark.offset else 0
-        return begun and self._place == 0
+        position = header.offset + old.position + self._position - old.offset - header.position
+        had_read = self._position > 0
+        self._position = position if position >= header.offset else 0
+        return had_read and self._position == 0
 
 
 def events_in(lines: Iterable[bytes]) -> list[Line]:
-    """The events of ``lines``; what is none, such as what a library prints, is left out."""
+    """Parse ``lines``; skips lines that are not events, such as output of libraries."""
     events: list[Line] = []
     for line in lines:
         with suppress(ValidationError):
@@ -272,10 +271,10 @@ def events_in(lines: Iterable[bytes]) -> list[Line]:
 
 
 def metrics_in(path: Path) -> list[Metrics]:
-    """The numbers told so far, thinned as the log is; none where there is no log."""
+    """Metrics in the log at ``path``, thinned as it is; empty where there is no log."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError:
         return []
-    told = events_in(line for line in lines if line.startswith(b'{"kind":"metrics"'))
-    return [event for event in told if isinstance(event, Metrics)]
+    metrics = events_in(line for line in lines if line.startswith(b'{"kind":"metrics"'))
+    return [event for event in metrics if isinstance(event, Metrics)]

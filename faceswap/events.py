@@ -1,11 +1,10 @@
-"""What a running job yields.
+"""Events that a running job yields: immutable Pydantic models.
 
-No event grows with the length of a clip: what has a value for each frame lies in a file that the
-event names.
+Command line, window and log file all use them: with ``--events jsonl`` each is one line of JSON,
+and ``parse`` turns such a line back into the event.
 
-Events are small, frozen and typed, so that the command line, the window and a log file read
-the same thing: on the command line with ``--events jsonl`` each is one line of JSON, and
-``parse`` turns such a line back into the event.
+The size of an event does not depend on the length of a clip: per-frame values are in a file that
+the event names.
 """
 
 import time
@@ -24,10 +23,10 @@ class _Frozen(BaseModel):
 
 
 class Progress(_Frozen):
-    """How far one stage of a job is.
+    """Progress of one stage of a job.
 
-    ``rate`` is in ``unit`` per second, ``eta`` in seconds; both are absent until they can be
-    told. ``total`` is absent where the end is not known.
+    ``rate`` is in ``unit`` per second, ``eta`` in seconds; both are None until they can be
+    estimated. ``total`` is None where it is not known.
     """
 
     kind: Literal["progress"] = "progress"
@@ -40,7 +39,7 @@ class Progress(_Frozen):
 
 
 class Metrics(_Frozen):
-    """Named numbers at one training step. ``state`` says how the run does, when it was measured."""
+    """Metrics at one training step. ``state``: summary of the run after an evaluation, or ""."""
 
     kind: Literal["metrics"] = "metrics"
     step: int
@@ -49,7 +48,7 @@ class Metrics(_Frozen):
 
 
 class Preview(_Frozen):
-    """A picture worth showing now, as a PNG on disk."""
+    """A preview picture, as a PNG on disk."""
 
     kind: Literal["preview"] = "preview"
     path: Path
@@ -57,7 +56,7 @@ class Preview(_Frozen):
 
 
 class Saved(_Frozen):
-    """Something that is safely on disk: what it is, and where."""
+    """A file was saved (and synced to disk): what it is, and its path."""
 
     kind: Literal["saved"] = "saved"
     what: str
@@ -65,10 +64,10 @@ class Saved(_Frozen):
 
 
 class Notice(_Frozen):
-    """A warning: the job goes on, but the user should know.
+    """A warning; the job continues.
 
-    ``trouble`` says that somebody should look now, as training that goes on for days may do no
-    good any more.
+    ``trouble``: needs attention soon, as a long training run may be wasting time (see
+    ``--notify``).
     """
 
     kind: Literal["notice"] = "notice"
@@ -78,10 +77,10 @@ class Notice(_Frozen):
 
 
 class Answer(_Frozen):
-    """What a job that takes questions (``preview --serve``) says to question ``id``.
+    """Response of the preview server (``preview --serve``) to request ``id``.
 
-    ``error`` is a sentence for the user; it is empty when the question could be answered. Values
-    that grow with the clip are in a JSON file at ``path``, which the question named.
+    ``error`` is a sentence for the user, empty on success. Values whose size depends on the clip
+    are in a JSON file at ``path``, which the request named.
     """
 
     kind: Literal["answer"] = "answer"
@@ -92,7 +91,7 @@ class Answer(_Frozen):
 
 
 class Finished(_Frozen):
-    """The job is done: the fields of its summary model, and the same in a few sentences."""
+    """The job is done: its summary model as JSON, and as text."""
 
     kind: Literal["finished"] = "finished"
     summary: dict[str, JsonValue]
@@ -100,7 +99,7 @@ class Finished(_Frozen):
 
 
 class Failed(_Frozen):
-    """The job could not go on. ``details`` is a traceback, for a bug report."""
+    """The job failed. ``details`` is the traceback, for a bug report."""
 
     kind: Literal["failed"] = "failed"
     message: str
@@ -108,41 +107,41 @@ class Failed(_Frozen):
 
 
 class Stopped(_Frozen):
-    """The job was asked to stop and has put everything it had in safety."""
+    """The job was stopped on request and has saved its state."""
 
     kind: Literal["stopped"] = "stopped"
 
 
 Event = Progress | Metrics | Preview | Saved | Notice | Answer
-"""What a job itself yields."""
+"""Events that a job yields."""
 
 Line = Event | Finished | Failed | Stopped
-"""What a process running a job writes: its events, then exactly one of the last three."""
+"""Output of a process that runs a job: events, then exactly one of the last three."""
 
 _LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="kind")])
 
 
 def parse(line: str | bytes) -> Line:
-    """Turn one line of ``--events jsonl`` back into an event.
+    """Parse one line of ``--events jsonl``.
 
-    Raises ``pydantic.ValidationError`` when the line is not one.
+    Raises ``pydantic.ValidationError`` when it is not an event.
     """
     return _LINE.validate_json(line)
 
 
 class Summary(_Frozen):
-    """What a job returns; each job has its own subclass."""
+    """Result of a job; each job has its own subclass."""
 
     def text(self) -> str:
-        """One or a few sentences for a person."""
-        raise TypeError(f"{type(self).__name__} does not describe itself")
+        """The summary for the user, in a few sentences."""
+        raise TypeError(f"{type(self).__name__} does not implement text()")
 
 
 class Meter:
-    """Counts work and says, at most ten times a second, how far it is.
+    """Progress counter that emits Progress events, at most ten a second.
 
-    The rate is taken over the last few seconds, so that it follows a change of speed, and
-    work done by an earlier run (``start``) does not flatter it.
+    The rate is that of the last 10 seconds, so it follows changes of speed; work of an earlier
+    run (``start``) is not counted.
     """
 
     def __init__(
@@ -155,11 +154,11 @@ class Meter:
         self._last_shown = 0.0
 
     def add(self, amount: float = 1) -> Progress | None:
-        """Count ``amount`` more; a Progress when it is time to show one, else None."""
+        """Add ``amount``; returns a Progress if one is due, else None."""
         return self.set(self.done + amount)
 
     def set(self, done: float) -> Progress | None:
-        """Say that ``done`` is done; a Progress when it is time to show one, else None."""
+        """Set the amount done; returns a Progress if one is due, else None."""
         self.done = done
         now = time.monotonic()
         if now - self._last_shown < 0.1:
@@ -171,12 +170,12 @@ class Meter:
         return self.progress()
 
     def finished(self) -> Progress:
-        """That all is done: so much it was, whatever was said beforehand."""
+        """Final progress: the total becomes what was done, whatever was estimated."""
         self.total = self.done
         return self.progress()
 
     def progress(self) -> Progress:
-        """The state now, whether or not it is time to show it."""
+        """The current progress, whether or not one is due."""
         (t0, d0), now = self._history[0], time.monotonic()
         rate = (self.done - d0) / (now - t0) if now - t0 > 0.2 and self.done > d0 else None
         eta = None
@@ -191,14 +190,14 @@ T = TypeVar("T")
 
 
 def as_stage(name: str, job: Generator[Event, None, T]) -> Generator[Event, None, T]:
-    """The events of ``job`` as one stage of a larger one: its progress goes by ``name``."""
+    """Run ``job`` as one stage of a larger job: its Progress events get the stage ``name``."""
     try:
         while True:
             try:
                 event = next(job)
             except StopIteration as end:
-                made: T = end.value
-                return made
+                result: T = end.value
+                return result
             yield event.model_copy(update={"stage": name}) if isinstance(event, Progress) else event
     finally:
         job.close()

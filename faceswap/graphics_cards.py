@@ -1,8 +1,7 @@
-"""Which graphics cards the system has, and which build of PyTorch computes on them.
+"""Detect graphics cards and choose the PyTorch build for them.
 
-Needs nothing but the standard library: ``scripts/start.py`` asks before anything is installed,
-``faceswap doctor`` afterwards. What is asked of the system goes through ``System``, so that tests
-can answer in its place.
+Standard library only: ``scripts/start.py`` uses it before anything is installed, ``faceswap
+doctor`` afterwards. All queries of the system go through ``System``, which tests replace.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True)
 class System:
-    """The system as it can be asked.
+    """Queries of the operating system.
 
-    name: as ``sys.platform``. machine: as ``platform.machine``. ask: what a command prints, None
-    where there is none or it fails. read: a file's text, None where it cannot be read. listed: the
-    names in a folder.
+    name: ``sys.platform``. machine: ``platform.machine()``. ask: stdout of a command, None where
+    it is missing or fails. read: text of a file, None where it cannot be read. listed: the names
+    in a folder.
     """
 
     name: str
@@ -41,8 +40,8 @@ class System:
 
 @dataclass(frozen=True)
 class Card:
-    """A graphics card. driver: its version, NVIDIA's. chip: the compute capability of NVIDIA's,
-    (8, 6), or AMD's gfx name; None where the system does not tell."""
+    """A graphics card. driver: driver version (NVIDIA). chip: compute capability (NVIDIA), such
+    as (8, 6), or gfx name (AMD). None where unknown."""
 
     maker: Literal["NVIDIA", "AMD", "Apple"]
     name: str
@@ -57,8 +56,8 @@ class Card:
 
 @dataclass(frozen=True)
 class Build:
-    """A build of PyTorch: the folder of its files on PyTorch's host ("" for the registry's own),
-    the version to ask for ("" for any in range), and why it is taken."""
+    """A build of PyTorch: folder on PyTorch's package index ("" for PyPI), version to install
+    ("" for any in range), and why it was chosen."""
 
     folder: str
     version: str
@@ -66,18 +65,18 @@ class Build:
 
     @property
     def label(self) -> str:
-        """What it is called: cu130, rocm7.2, cpu, or default."""
+        """Name of the build: cu130, rocm7.2, cpu, or default."""
         return self.folder or "default"
 
     def pip(self) -> list[str]:
-        """Arguments that let pip find it."""
+        """pip arguments for the package index."""
         return ["--extra-index-url", f"{HOST}/{self.folder}"] if self.folder else []
 
 
 @dataclass(frozen=True)
 class _Cuda:
-    """A folder of CUDA builds: least driver on Linux and on Windows, capabilities from and to, the
-    newest PyTorch there within our range, and the newest Python that has."""
+    """A folder of CUDA builds: minimum driver on Linux and Windows, lowest and highest compute
+    capability, newest PyTorch there within our range, newest Python it supports."""
 
     folder: str
     linux: Version
@@ -89,8 +88,8 @@ class _Cuda:
 
 
 _CUDA = (
-    # PyTorch's RELEASE.md has the architectures, CUDA's release notes the drivers: each runs
-    # what was built for its own major version. The first that fits is taken.
+    # Architectures from PyTorch's RELEASE.md, drivers from CUDA's release notes (a driver runs
+    # builds of its CUDA major version). The first build that serves most cards is taken.
     _Cuda("cu130", (580,), (580,), (7, 5), (12, 9), NEWEST, (3, 14)),
     _Cuda("cu126", (525, 60), (528, 33), (5, 0), (9, 9), NEWEST, (3, 14)),
     _Cuda("cu128", (525, 60), (528, 33), (7, 5), (12, 9), "2.11.0", (3, 14)),
@@ -98,14 +97,14 @@ _CUDA = (
 )
 _ROCM = "rocm7.2"
 _GFX = (
-    # What the builds for ROCm 7.2 hold code for; on other chips they stop at the first operation.
+    # Architectures in the ROCm 7.2 builds; other chips fail at the first kernel launch.
     *("gfx900", "gfx906", "gfx908", "gfx90a", "gfx942", "gfx950", "gfx1030"),
     *("gfx1100", "gfx1101", "gfx1102", "gfx1150", "gfx1151", "gfx1200", "gfx1201"),
 )
 
 
 def this_system() -> System:
-    """The system that this runs on."""
+    """The operating system that this process runs on."""
 
     def ask(command: Sequence[str]) -> str | None:
         try:
@@ -133,7 +132,7 @@ def this_system() -> System:
 
 
 def find_cards(system: System) -> list[Card]:
-    """The graphics cards that PyTorch has builds for, in the system's order."""
+    """Graphics cards of makers that PyTorch supports, in the system's order."""
     if system.name == "darwin":
         return [Card("Apple", "graphics")] if system.machine == "arm64" else []
     return [*_nvidia(system), *_amd(system)]
@@ -148,20 +147,20 @@ def _nvidia(system: System) -> list[Card]:
     elif system.name == "linux":
         tools.append("/usr/lib/wsl/lib/nvidia-smi")
     for tool in tools:
-        # Drivers before 2021 do not know compute_cap, and refuse the whole question.
+        # nvidia-smi before 2021 has no compute_cap and then fails the whole query.
         for fields in ("name,driver_version,compute_cap", "name,driver_version"):
-            told = system.ask((tool, f"--query-gpu={fields}", "--format=csv,noheader"))
-            found = [_nvidia_card(line) for line in (told or "").splitlines() if line.count(",")]
+            output = system.ask((tool, f"--query-gpu={fields}", "--format=csv,noheader"))
+            found = [_nvidia_card(line) for line in (output or "").splitlines() if line.count(",")]
             if found:
                 return found
-    told = system.read("/proc/driver/nvidia/version") if system.name == "linux" else None
-    if told is None:
+    output = system.read("/proc/driver/nvidia/version") if system.name == "linux" else None
+    if output is None:
         return []
-    found_driver = re.search(r"Kernel Module.*?\s(\d+\.\d+(?:\.\d+)?)\s", told)
+    found_driver = re.search(r"Kernel Module.*?\s(\d+\.\d+(?:\.\d+)?)\s", output)
     driver = _version(found_driver[1]) if found_driver else None
     folder = "/proc/driver/nvidia/gpus"
-    about = [system.read(f"{folder}/{name}/information") or "" for name in system.listed(folder)]
-    names = [m[1].strip() for text in about if (m := re.search(r"Model:(.*)", text))]
+    details = [system.read(f"{folder}/{name}/information") or "" for name in system.listed(folder)]
+    names = [m[1].strip() for text in details if (m := re.search(r"Model:(.*)", text))]
     return [Card("NVIDIA", name, driver) for name in names or ["graphics"]]
 
 
@@ -175,33 +174,33 @@ def _version(text: str) -> Version:
 
 
 def _amd(system: System) -> list[Card]:
-    """What the kernel's compute driver tells, which needs no ROCm to be installed."""
+    """AMD cards by the kernel's KFD topology in sysfs, which exists without ROCm."""
     if system.name != "linux":
         return []
     found = []
     folder = "/sys/class/kfd/kfd/topology/nodes"
     for node in system.listed(folder):
-        told = re.search(
+        match = re.search(
             r"^gfx_target_version (\d+)$",
             system.read(f"{folder}/{node}/properties") or "",
             re.MULTILINE,
         )
-        number = int(told[1]) if told else 0
-        if number:  # a processor is a node too, with 0
+        number = int(match[1]) if match else 0
+        if number:  # a CPU is a node too, with 0
             chip = f"gfx{number // 10000}{number // 100 % 100:x}{number % 100:x}"
             found.append(Card("AMD", chip, chip=chip))
     return found
 
 
 def choose_build(found: Sequence[Card], system: System, python: Version) -> Build:
-    """The build of PyTorch for the cards that were ``found`` and a Python's version.
+    """Choose the PyTorch build for the cards ``found`` and a Python version.
 
-    pip prefers 2.13.0+cu130 of PyTorch's host to the plain 2.13.0 of the registry, but 2.13.0 to
-    2.11.0+cu128: so a build for a card is asked for by its version. On Linux the registry's own
-    file of 2.13.0 is the one for CUDA 13.0, on Windows it is for the processor only.
+    pip prefers 2.13.0+cu130 of PyTorch's index to the plain 2.13.0 of PyPI, but 2.13.0 to
+    2.11.0+cu128, so builds for a card are pinned by version. PyPI's wheel of 2.13.0 is built for
+    CUDA 13.0 on Linux, for the CPU only on Windows.
     """
     if system.name == "darwin":
-        why = "Apple graphics are in every build for this system" if found else "there is one build"
+        why = "every macOS build supports Apple graphics" if found else "macOS has only one build"
         return Build("", "", why)
     nvidia = [card for card in found if card.maker == "NVIDIA"]
     amd = [card for card in found if card.maker == "AMD"]
@@ -211,33 +210,33 @@ def choose_build(found: Sequence[Card], system: System, python: Version) -> Buil
     if usable and system.machine == "x86_64":
         return Build(_ROCM, f"{NEWEST}+{_ROCM}", f"{usable[0]} was found")
     if amd:
-        return cpu_build(system, f"PyTorch has nothing for {amd[0]}")
-    return cpu_build(system, "no card was found that PyTorch computes on")
+        return cpu_build(system, f"PyTorch has no build for {amd[0]}")
+    return cpu_build(system, "no supported graphics card was found")
 
 
 def _for_nvidia(nvidia: Sequence[Card], system: System, python: Version) -> Build:
     best, most = None, 0
-    for one in _CUDA:
-        served = sum(_serves(one, card, system) for card in nvidia)
-        if served > most and python[:2] <= one.python:
-            best, most = one, served
+    for build in _CUDA:
+        count = sum(_supports(build, card, system) for card in nvidia)
+        if count > most and python[:2] <= build.python:
+            best, most = build, count
     first = nvidia[0]
     if best is None:
-        return cpu_build(system, f"no build is for {first}: update its driver")
-    served_card = next(card for card in nvidia if _serves(best, card, system))
+        return cpu_build(system, f"no build supports {first}: update its driver")
+    supported = next(card for card in nvidia if _supports(best, card, system))
     if system.name == "linux" and best.folder == "cu130" and system.machine == "x86_64":
-        return Build("", "", f"{served_card} was found, and the default is for CUDA 13.0")
-    return Build(best.folder, f"{best.torch}+{best.folder}", f"{served_card} was found")
+        return Build("", "", f"{supported} was found, and the default build is for CUDA 13.0")
+    return Build(best.folder, f"{best.torch}+{best.folder}", f"{supported} was found")
 
 
-def _serves(one: _Cuda, card: Card, system: System) -> bool:
-    """Whether a CUDA build runs on a card; what is not known is taken to fit."""
-    least = one.windows if system.name == "win32" else one.linux
-    if card.driver is not None and card.driver < least:
+def _supports(build: _Cuda, card: Card, system: System) -> bool:
+    """Whether a CUDA build runs on a card; unknown properties are assumed to fit."""
+    minimum = build.windows if system.name == "win32" else build.linux
+    if card.driver is not None and card.driver < minimum:
         return False
-    return not isinstance(card.chip, tuple) or one.lowest <= card.chip <= one.highest
+    return not isinstance(card.chip, tuple) or build.lowest <= card.chip <= build.highest
 
 
 def cpu_build(system: System, why: str) -> Build:
-    """The build for the processor alone: 2 GB less to load on Linux, elsewhere the default."""
+    """The CPU-only build: 2 GB less to download on Linux, the default elsewhere."""
     return Build("cpu" if system.name == "linux" else "", "", why)

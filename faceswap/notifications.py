@@ -1,4 +1,4 @@
-"""Telling somebody who is not looking: a command that is run on trouble and at the end."""
+"""The ``--notify`` command: run on training problems and at the end of a job."""
 
 import os
 import shutil
@@ -16,40 +16,40 @@ from faceswap.options import split_command
 
 AnySummary = TypeVar("AnySummary", bound=Summary)
 
-_LONGEST = 60.0  # seconds the command may take; then it is ended
-_LAST = 5.0  # seconds that it is waited for at the end, to tell if it fails
-_AGAIN = 3600.0  # seconds after which the same trouble is told once more
+_TIMEOUT = 60.0  # seconds the command may take before it is killed
+_FINAL_WAIT = 5.0  # seconds to wait at the end, to report a failure
+_REPEAT_AFTER = 3600.0  # seconds before the same message is sent again
 
 
 def with_notifications(
     job: Generator[Event, None, AnySummary], command: str | None, about: Mapping[str, str]
 ) -> Generator[Event, None, AnySummary]:
-    """The events of ``job``; ``command`` is run when it is in trouble, and when it ends.
+    """Yield the events of ``job``; run ``command`` when it has a problem and when it ends.
 
-    about: what the command finds in its environment besides, by name. Nothing waits for it, and
-    that it fails is told once. Raises OptionsError before anything else when there is no such
-    command. Of several processes that train together, the first alone runs it.
+    about: further environment variables FACESWAP_NAME of the command. The job does not wait for
+    the command; its failure is reported once, as a Notice. Raises OptionsError before the job
+    starts when there is no such command. With torchrun only the main process (rank 0) runs it.
     """
     if command is None or os.environ.get("RANK", "0") != "0":
         return (yield from job)
-    messenger = CommandNotifier(command, about)
+    notifier = CommandNotifier(command, about)
     try:
-        summary = yield from _watched(job, messenger)
+        summary = yield from _watched(job, notifier)
     except (GeneratorExit, KeyboardInterrupt):
-        messenger.send("stopped", "It was stopped; what was done is kept.")
+        notifier.send("stopped", "Stopped; progress is kept.")
         raise
     except Exception as error:
-        messenger.send("failed", str(error))
+        notifier.send("failed", str(error))
         raise
-    messenger.send("done", summary.text())
-    yield from in_background("notify", lambda _: messenger.wait(_LAST))
-    if told := messenger.failure():
-        yield told
+    notifier.send("done", summary.text())
+    yield from in_background("notify", lambda _: notifier.wait(_FINAL_WAIT))
+    if failure := notifier.failure():
+        yield failure
     return summary
 
 
 def _watched(
-    job: Generator[Event, None, AnySummary], messenger: "CommandNotifier"
+    job: Generator[Event, None, AnySummary], notifier: "CommandNotifier"
 ) -> Generator[Event, None, AnySummary]:
     try:
         while True:
@@ -59,16 +59,16 @@ def _watched(
                 summary: AnySummary = end.value
                 return summary
             if isinstance(event, Notice) and event.trouble:
-                messenger.send("trouble", event.message)
+                notifier.send("trouble", event.message)
             yield event
-            if told := messenger.failure():
-                yield told
+            if failure := notifier.failure():
+                yield failure
     finally:
-        job.close()  # which saves, and may fail in that
+        job.close()  # saves, which may fail
 
 
 class CommandNotifier:
-    """Runs one command with messages; raises OptionsError when there is no such command."""
+    """Runs the notification command; raises OptionsError when there is no such command."""
 
     def __init__(self, command: str, about: Mapping[str, str]) -> None:
         self._words = split_command(command)
@@ -76,35 +76,35 @@ class CommandNotifier:
         program = shutil.which(self._words[0])
         if program is None:
             raise OptionsError(
-                f"There is no command {self._words[0]!r} for --notify to run; give its full path."
+                f"--notify: there is no command {self._words[0]!r}; give its full path."
             )
         if Path(program).suffix.lower() in (".bat", ".cmd"):
-            # Windows hands these to its shell, which takes parts of a message for commands.
-            raise OptionsError(f"--notify can't run the batch file {program}; name a program.")
+            # Windows runs these in its shell, which could execute parts of a message.
+            raise OptionsError(f"--notify can't run the batch file {program}; give an executable.")
         self._words[0] = program
         self._sent: dict[str, float] = {}
         self._threads: list[threading.Thread] = []
         self._failure: str | None = None
-        self._told = False
+        self._reported = False
 
     def send(self, event: str, text: str) -> None:
-        """Run the command for ``event`` with ``text``, in a process that outlives this one."""
+        """Start the command for ``event`` with ``text``; its process may outlive this one."""
         now = time.monotonic()
-        if now - self._sent.get(text, -_AGAIN) < _AGAIN:
+        if now - self._sent.get(text, -_REPEAT_AFTER) < _REPEAT_AFTER:
             return
         self._sent[text] = now
         message = f"faceswap: {text}".replace("\0", "")
         names = {"EVENT": event, "MESSAGE": message, **self._about}
         variables = {f"FACESWAP_{name}": value for name, value in names.items()}
         try:
-            # In a session of its own, so that Ctrl-C in the terminal is not meant for it.
+            # In its own session, so that Ctrl-C in the terminal does not reach it.
             process = subprocess.Popen(
                 [*self._words, message],
                 env=os.environ | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # on Windows the flags say so
+                start_new_session=True,  # POSIX; on Windows the flag below
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except (OSError, ValueError) as error:
@@ -115,25 +115,25 @@ class CommandNotifier:
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
 
     def wait(self, seconds: float) -> None:
-        """Wait for what was started, so long at most."""
+        """Wait up to ``seconds`` for the started commands."""
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
     def failure(self) -> Notice | None:
-        """That the command failed, the first time only."""
-        if self._failure is None or self._told:
+        """A Notice that the command failed; None if it did not, or was reported before."""
+        if self._failure is None or self._reported:
             return None
-        self._told = True
+        self._reported = True
         return Notice(message=f"--notify {self._words[0]} failed: {self._failure}.")
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> None:
         try:
-            code = process.wait(_LONGEST)
+            code = process.wait(_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            self._failure = f"it took longer than {_LONGEST:.0f} seconds and was ended"
+            self._failure = f"it took longer than {_TIMEOUT:.0f} seconds and was killed"
             return
         if code:
-            self._failure = f"it ended with the code {code}"
+            self._failure = f"exit code {code}"

@@ -1,7 +1,7 @@
-"""What the options of all jobs share.
+"""Base class and shared fields of the jobs' options (Pydantic models).
 
 An option is declared once, as a field of its job's model: type, default, bounds and help. The
-command line, the window's forms and the project's saved settings are all made from it.
+command line, the window's forms and the project's saved settings are generated from it.
 """
 
 import os
@@ -16,13 +16,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 @dataclass(frozen=True)
 class Presentation:
-    """How front ends present an option; put into a field's ``Annotated``.
+    """How front ends present an option; goes into the field's ``Annotated``.
 
-    positional: on the command line it may be given without its name.
-    short: a one-letter name for the command line, such as ``-o``.
-    common: one of the few that a form shows first.
-    flag: its name on the command line, where that is not the field's own.
-    negatable: there is a ``--no-`` for it, though it is off by default.
+    positional: may be given as a positional argument on the command line.
+    short: one-letter flag, such as ``-o``.
+    common: shown first in forms and help.
+    flag: its flag on the command line, where that differs from the field's name.
+    negatable: has a ``--no-`` flag although it is off by default.
     choices_in_help: its description lists the choices.
     """
 
@@ -35,13 +35,12 @@ class Presentation:
 
 
 class Options(BaseModel):
-    """The options of one job: frozen, complete, checked when made."""
+    """Options of one job: immutable and validated on construction."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Earlier names of options and the names they have now: files and scripts that use the
-    earlier ones keep working."""
+    """Former option names → current names; files and scripts with former names keep working."""
 
     @model_validator(mode="before")
     @classmethod
@@ -50,13 +49,13 @@ class Options(BaseModel):
 
     @classmethod
     def current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """``values`` under the present names of their options."""
+        """``values`` with former option names replaced by the current ones."""
         earlier = {cls.renamed[name]: v for name, v in values.items() if name in cls.renamed}
         return earlier | {name: v for name, v in values.items() if name not in cls.renamed}
 
 
 def presentation_of(options: type[Options], name: str) -> Presentation:
-    """The presentation of field ``name``, with defaults where none was declared."""
+    """Presentation of field ``name``; defaults where none was declared."""
     for item in options.model_fields[name].metadata:
         if isinstance(item, Presentation):
             return item
@@ -64,21 +63,21 @@ def presentation_of(options: type[Options], name: str) -> Presentation:
 
 
 def flag_of(options: type[Options], name: str) -> str:
-    """The name of field ``name`` on the command line."""
+    """Command-line flag of field ``name``."""
     return presentation_of(options, name).flag or f"--{name.replace('_', '-')}"
 
 
 def split_command(command: str) -> list[str]:
-    """The words of ``command`` as a shell would part them; raises ValueError when they can't be."""
+    """Split ``command`` into words as a shell would; raises ValueError on unbalanced quotes."""
     if os.name != "nt":
         return shlex.split(command)
-    # Backslashes part folders there; of the quotes that then stay, each word loses its own.
+    # Backslash is the path separator there, and non-POSIX mode keeps quotes: strip them.
     words = shlex.split(command, posix=False)
     return [w[1:-1] if len(w) > 1 and w[0] == w[-1] and w[0] in "\"'" else w for w in words]
 
 
 def checked_command(command: str | None) -> str | None:
-    """``command``, if its words can be told apart; raises ValueError."""
+    """Return ``command`` if it can be split into words, otherwise raise ValueError."""
     if command is not None and not split_command(command):
         raise ValueError("an empty command can't be run")
     return command
@@ -87,29 +86,29 @@ def checked_command(command: str | None) -> str | None:
 Side = Literal["a", "b"]
 
 ProjectFolder = Annotated[
-    Path, Presentation(common=True), Field(description="The project folder, which 'extract' makes.")
+    Path, Presentation(common=True), Field(description="The project folder, created by 'extract'.")
 ]
 
 Steps = Annotated[
     int | None,
     Presentation(common=True),
-    Field(ge=1, description="Train until the run has done so many steps, then stop."),
+    Field(ge=1, description="Train until the run has reached this many steps in total."),
 ]
 
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],
-    Field(description="Where to compute; auto takes the fastest that is there."),
+    Field(description="Device to compute on; auto picks the fastest available."),
 ]
 
 Notify = Annotated[
     str | None,
     AfterValidator(checked_command),
     Field(
-        description="A command to run when the training is in trouble and when it ends, with what "
-        "happened as its last argument and in FACESWAP_MESSAGE; no shell, so no | or >."
+        description="Command to run when training has a problem and when it ends; gets the message "
+        "as its last argument and in FACESWAP_MESSAGE. Run without a shell, so no | or >."
     ),
 ]
 
 Overwrite = Annotated[
-    bool, Field(description="Replace the output if it exists; without this it is refused.")
+    bool, Field(description="Replace the output if it exists, instead of stopping with an error.")
 ]

@@ -1,4 +1,4 @@
-"""The lines of a running job, for a person at a terminal."""
+"""Terminal display of a running job."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,12 +20,12 @@ from faceswap.events import (
 
 
 class TerminalDisplay:
-    """A bar for each stage on stderr, notices above it, the summary on stdout."""
+    """Progress bars and notices on stderr, the summary on stdout."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._names = Column(no_wrap=True, min_width=10)
-        # In a narrow terminal the metrics, which come last, are cut and the names never.
+        # In a narrow terminal the metrics, in the last column, are cut off, never the names.
         self._bars = Bars(
             TextColumn("{task.description}", table_column=self._names),
             BarColumn(bar_width=30 if self._console.width >= 120 else 12),
@@ -38,7 +38,7 @@ class TerminalDisplay:
         self._metrics = self._state = ""
 
     def show(self, line: Line) -> None:
-        """Show one line."""
+        """Show one event."""
         match line:
             case Progress():
                 self._progress(line)
@@ -66,12 +66,12 @@ class TerminalDisplay:
                 self.close()
                 state = f" ({self._state})" if self._state else ""
                 self._above(
-                    f"Stopped{state}. Faces that were found and what was learnt are kept, and the "
-                    "same command goes on from there; a video is written from its begin."
+                    f"Stopped{state}. Extracted faces and training progress are kept: run the same "
+                    "command again to resume. An unfinished video is written from the start."
                 )
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Stop the progress bars and restore the terminal."""
         self._bars.stop()
 
     def _above(self, text: str, markup: bool = False) -> None:
@@ -102,7 +102,7 @@ def _numbers(line: Progress) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as ``h:mm:ss`` or ``m:ss``."""
+    """Format seconds as ``h:mm:ss`` or ``m:ss``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,6 +1,6 @@
-"""The window: from two videos to a finished one without a terminal.
+"""The graphical user interface: from two videos to a finished one without a terminal.
 
-It knows the library by its option models and its events only; everything that computes runs in
-a process of its own (job_runner.py), everything that is shown comes from one that answers
-(rpc_client.py). So neither torch nor a decoder is ever loaded here, and no crash there ends it.
+It uses only the option models and events of the library. Every job runs in its own process
+(job_runner.py); frames, faces and swaps come from a preview server (rpc_client.py). Neither torch
+nor a video decoder is loaded in this process, and a crash there does not end it.
 """

@@ -1,4 +1,4 @@
-"""The application around the window."""
+"""Create and run the Qt application."""
 
 import gc
 import signal
@@ -17,27 +17,28 @@ CONSENT = "consent/shown"
 
 
 def main(arguments: list[str]) -> int:
-    """Open the window, with the project named on the command line if there is one."""
+    """Open the window, with the project given on the command line if there is one."""
     app = make_app(arguments)
-    desk = AppContext(Settings())
-    window = Window(desk)
+    context = AppContext(Settings())
+    window = Window(context)
     window.show()
     if len(arguments) > 1:
-        desk.open(Path(arguments[1]))
+        context.open(Path(arguments[1]))
         window.go("footage")
-    if not desk.settings.flag(CONSENT):
+    if not context.settings.flag(CONSENT):
         ask_consent(window)
     signal.signal(signal.SIGINT, lambda *_: window.close())
-    listen = QTimer(app)  # Python sees a signal only when it runs
-    listen.timeout.connect(lambda: None)
-    listen.start(500)
+    # Python handles signals only while its interpreter runs, so wake it twice a second.
+    wake_up = QTimer(app)
+    wake_up.timeout.connect(lambda: None)
+    wake_up.start(500)
     gc.collect()
-    gc.freeze()  # what is here stays: a full collection would take some 40 ms to find that out
+    gc.freeze()  # long-lived objects: scanning them would add 40 ms to every full collection
     return app.exec()
 
 
 def make_app(arguments: list[str]) -> QApplication:
-    """The application with its name, look and language."""
+    """Create the application with its name, theme and translations."""
     app = QApplication(arguments)
     QCoreApplication.setApplicationName("faceswap")
     QCoreApplication.setOrganizationName("faceswap")
@@ -52,17 +53,17 @@ def make_app(arguments: list[str]) -> QApplication:
 
 
 def ask_consent(window: Window) -> None:
-    """Say once what this may be used for; the window waits for it without blocking."""
+    """Show the consent dialogue once: modal to the window, without blocking the event loop."""
     box = QMessageBox(window)
     box.setObjectName("consent")
     box.setWindowTitle("faceswap")
-    box.setText(window.tr("Only with consent, and labelled"))
+    box.setText(window.tr("Use it only with consent, and label the result"))
     box.setInformativeText(
         window.tr(
-            "Use footage only of people who agreed to it. Do not use the result to deceive, to "
-            "harass or for intimate pictures of anyone.\n\nEvery swap made here says in its "
-            "metadata that it is synthetic. When you publish one, say so where people see it; "
-            "in many countries the law asks for it."
+            "Use footage only of people who agreed to it. Do not use the result to deceive or "
+            "harass anyone, or for intimate pictures of anyone.\n\nEvery exported video is marked "
+            "as synthetic in its metadata. When you publish one, also say so where viewers see it; "
+            "many countries require this by law."
         )
     )
     agree = box.addButton(window.tr("I understand"), QMessageBox.ButtonRole.AcceptRole)
@@ -73,7 +74,7 @@ def ask_consent(window: Window) -> None:
         if box.clickedButton() is quit_:
             window.close()
         elif box.clickedButton() is agree:
-            window.desk.settings.set_flag(CONSENT)
+            window.context.settings.set_flag(CONSENT)
         box.deleteLater()
 
     box.finished.connect(done)

@@ -1,4 +1,4 @@
-"""The window: the rail of steps on the left, a header, and one page at a time."""
+"""The main window: a navigation rail on the left, a header, and one page at a time."""
 
 from typing import Literal
 
@@ -33,18 +33,18 @@ Answer = Literal["keep", "stop", "cancel"]
 
 
 class Window(QMainWindow):
-    """One project's window."""
+    """The main window; it shows at most one project."""
 
-    def __init__(self, desk: AppContext) -> None:
+    def __init__(self, context: AppContext) -> None:
         super().__init__()
-        self.desk = desk
+        self.context = context
         self.pages: dict[str, Page] = {}
         project = StartPage, FootagePage, FacesPage, TrainPage, ConvertPage
         self._kinds: dict[str, type[Page]] = {
             kind.name: kind for kind in (*project, LabPage, JobsPage)
         }
-        self._steps: dict[str, QToolButton] = {}
-        self._shown = ""
+        self._page_buttons: dict[str, QToolButton] = {}
+        self._current = ""
         self.setWindowTitle("faceswap")
         self.setWindowIcon(icons.app_icon())
         self.setMinimumSize(1040, 700)
@@ -56,41 +56,46 @@ class Window(QMainWindow):
         self.banner = NotificationBar()
         self._tray = QSystemTrayIcon(icons.app_icon(), self)
         self._build()
-        desk.opened.connect(self._opened)
-        desk.notice.connect(self.banner.show_message)
-        desk.go.connect(self.go)
-        desk.show_frame.connect(self.show_frame)
-        desk.jobs.changed.connect(lambda job: self._show_busy())
-        desk.jobs.added.connect(lambda job: self._show_busy())
-        desk.jobs.ended.connect(self._job_ended)
+        context.opened.connect(self._project_opened)
+        context.notice.connect(self.banner.show_message)
+        context.show_page.connect(self.go)
+        context.show_frame.connect(self.show_frame)
+        context.jobs.changed.connect(lambda job: self._show_busy())
+        context.jobs.added.connect(lambda job: self._show_busy())
+        context.jobs.ended.connect(self._job_ended)
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        app.styleHints().colorSchemeChanged.connect(self.tint)
+        app.styleHints().colorSchemeChanged.connect(self.apply_theme)
         self._restore()
-        self._opened()
+        self._project_opened()
         self.go("start")
-        self._ahead = QTimer(self)
-        self._ahead.setInterval(250)
-        self._ahead.timeout.connect(self._make_ahead)
-        self._ahead.start()
-        self.page.setFocus()  # not on the rail: a ring there says no more than its colour
+        self._preload_timer = QTimer(self)
+        self._preload_timer.setInterval(250)
+        self._preload_timer.timeout.connect(self._preload_page)
+        self._preload_timer.start()
+        self.page.setFocus()  # not on the rail, whose current page is highlighted anyway
+
+    @property
+    def desk(self) -> AppContext:
+        """The context under its earlier name."""
+        return self.context
 
     def go(self, name: str) -> None:
-        """Show the page ``name``; pages of a project need one to be open."""
-        if not self._steps[name].isEnabled():
+        """Show the page ``name``; the start page where it needs a project and none is open."""
+        if not self._page_buttons[name].isEnabled():
             name = "start"
-        if name == self._shown:
+        if name == self._current:
             return
-        if self._shown:
-            self.pages[self._shown].on_leave()
-        page = self.pages.get(name) or self._make(name)
-        self._shown = name
+        if self._current:
+            self.pages[self._current].on_leave()
+        page = self.pages.get(name) or self._create_page(name)
+        self._current = name
         self._stack.setCurrentWidget(page)
-        self._steps[name].setChecked(True)
+        self._page_buttons[name].setChecked(True)
         page.on_show()
 
     def show_frame(self, side: str, frame: int) -> None:
-        """Show one frame on the page of the footage."""
+        """Show one frame on the footage page."""
         self.go("footage")
         page = self.page
         if isinstance(page, FootagePage):
@@ -98,19 +103,19 @@ class Window(QMainWindow):
 
     @property
     def page(self) -> Page:
-        """The page in front."""
-        return self.pages[self._shown]
+        """The current page."""
+        return self.pages[self._current]
 
     def ask_about_jobs(self, running: list[Job]) -> Answer:
-        """What shall become of running jobs when the window closes."""
+        """Ask whether running jobs are kept or stopped when the window closes."""
         box = QMessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
         names = ", ".join(job.record.title for job in running)
-        box.setText(self.tr("Still running: %1").replace("%1", names))
+        box.setText(self.tr("Jobs still running: %1").replace("%1", names))
         box.setInformativeText(
             self.tr(
-                "It can go on without the window, and is found again when you open it. What is "
-                "stopped keeps all it has done."
+                "They can keep running without the window; you find them on the Jobs page when you "
+                "open it again. A job that you stop saves its work and can be resumed."
             )
         )
         keep = box.addButton(self.tr("Keep running"), QMessageBox.ButtonRole.AcceptRole)
@@ -124,7 +129,7 @@ class Window(QMainWindow):
         return answer
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        running = self.desk.jobs.running()
+        running = self.context.jobs.running()
         if running:
             answer = self.ask_about_jobs(running)
             if answer == "cancel":
@@ -133,31 +138,31 @@ class Window(QMainWindow):
             if answer == "stop":
                 for job in running:
                     job.stop()
-        self.desk.settings.set_state("window/geometry", self.saveGeometry())
-        self.pages[self._shown].on_leave()
+        self.context.settings.set_state("window/geometry", self.saveGeometry())
+        self.pages[self._current].on_leave()
         self._tray.hide()
-        self._ahead.stop()
-        self.hide()  # what ends now may take a moment
-        self.desk.close()
+        self._preload_timer.stop()
+        self.hide()  # waiting for child processes may take a moment
+        self.context.close()
         event.accept()
 
-    def _make(self, name: str) -> Page:
-        page = self.pages[name] = self._kinds[name](self.desk)
+    def _create_page(self, name: str) -> Page:
+        page = self.pages[name] = self._kinds[name](self.context)
         self._stack.addWidget(page)
         for widget in page.findChildren(QWidget):
             widget.ensurePolished()
         page.on_project_changed()
-        if self.desk.session is not None and self.desk.session.info:
+        if self.context.session is not None and self.context.session.info:
             page.on_project_refreshed()
         return page
 
-    def _make_ahead(self) -> None:
-        """Make one page that was not opened yet, while nothing runs that must not wait."""
+    def _preload_page(self) -> None:
+        """Create one page ahead of its first use, unless a job is running."""
         missing = [name for name in self._kinds if name not in self.pages]
         if not missing:
-            self._ahead.stop()
-        elif not self.desk.jobs.running():
-            self._make(missing[0])
+            self._preload_timer.stop()
+        elif not self.context.jobs.running():
+            self._create_page(missing[0])
 
     def _build(self) -> None:
         rail = QFrame()
@@ -173,8 +178,8 @@ class Window(QMainWindow):
             "jobs": self.tr("Jobs"),
         }
         for number, (name, text) in enumerate(steps.items(), 1):
-            self._steps[name] = self._step(name, text, number)
-        *main, lab, jobs = self._steps.values()
+            self._page_buttons[name] = self._page_button(name, text, number)
+        *main, lab, jobs = self._page_buttons.values()
         box = elements.column(*main, None, lab, jobs)
         box.setContentsMargins(GAP, 2 * GAP, GAP, 2 * GAP)
         rail.setLayout(box)
@@ -193,7 +198,7 @@ class Window(QMainWindow):
         centre.setLayout(whole)
         self.setCentralWidget(centre)
 
-    def _step(self, name: str, text: str, number: int) -> QToolButton:
+    def _page_button(self, name: str, text: str, number: int) -> QToolButton:
         step = QToolButton()
         step.setText(text)
         step.setIcon(icons.icon(name))
@@ -210,17 +215,17 @@ class Window(QMainWindow):
         return step
 
     def _restore(self) -> None:
-        geometry = self.desk.settings.state("window/geometry")
+        geometry = self.context.settings.state("window/geometry")
         if geometry is None or not self.restoreGeometry(geometry):
             self.resize(1280, 800)
 
-    def _opened(self) -> None:
-        session = self.desk.session
+    def _project_opened(self) -> None:
+        session = self.context.session
         for name in ("footage", "faces", "train", "convert"):
-            self._steps[name].setEnabled(session is not None)
+            self._page_buttons[name].setEnabled(session is not None)
         if session is not None:
-            session.changed.connect(self._refreshed)
-        elif self._shown:
+            session.changed.connect(self._project_refreshed)
+        elif self._current:
             self.go("start")
         self._project.setText(session.folder.name if session else self.tr("No project"))
         self._project.setToolTip(str(session.folder) if session else "")
@@ -229,29 +234,29 @@ class Window(QMainWindow):
         for page in self.pages.values():
             page.on_project_changed()
 
-    def _refreshed(self) -> None:
-        session = self.desk.session
+    def _project_refreshed(self) -> None:
+        session = self.context.session
         if session is None:
             return
-        self._state.setText(self._sentence())
+        self._state.setText(self._status_text())
         for page in self.pages.values():
             page.on_project_refreshed()
 
-    def _sentence(self) -> str:
-        """Where the project stands."""
-        session = self.desk.session
+    def _status_text(self) -> str:
+        """The project's progress, for the header."""
+        session = self.context.session
         assert session is not None
         missing = [side.upper() for side in "ab" if not session.side(side).get("crops")]
         if missing:
-            return self.tr("next: find the faces of %1").replace("%1", ", ".join(missing))
+            return self.tr("next step: detect the faces of %1").replace("%1", ", ".join(missing))
         runs = session.runs()
         if not runs:
-            return self.tr("next: train")
-        said = self.tr("%1 trained for %2 steps")
-        return said.replace("%1", runs[0]["name"]).replace("%2", f"{runs[0]['step']:,}")
+            return self.tr("next step: train")
+        message = self.tr("%1 trained for %2 steps")
+        return message.replace("%1", runs[0]["name"]).replace("%2", f"{runs[0]['step']:,}")
 
     def _show_busy(self) -> None:
-        running = self.desk.jobs.running()
+        running = self.context.jobs.running()
         self._busy.setVisible(bool(running))
         if not running:
             return
@@ -265,8 +270,8 @@ class Window(QMainWindow):
 
     def _job_ended(self, job: Job) -> None:
         self._show_busy()
-        if self.desk.session is not None:
-            self.desk.session.refresh()
+        if self.context.session is not None:
+            self.context.session.refresh()
         if job.state == "failed":
             self.banner.show_message(f"{job.record.title}: {job.message}", "bad")
         elif job.state == "finished":
@@ -275,9 +280,9 @@ class Window(QMainWindow):
             self._tray.show()
             self._tray.showMessage(job.record.title, job.message, icons.app_icon())
 
-    def tint(self) -> None:
-        """Draw what is not in the style sheet in the colours of the scheme in force."""
-        for name, step in self._steps.items():
+    def apply_theme(self) -> None:
+        """Redraw what the style sheet does not cover in the current theme."""
+        for name, step in self._page_buttons.items():
             step.setIcon(icons.icon(name))
         for page in self.pages.values():
             page.on_theme_changed()

@@ -1,13 +1,13 @@
-"""Measure what the README claims: speed, memory and quality, one table for each.
+"""Run a benchmark of speed, memory or quality and print its tables.
 
     python scripts/benchmark.py NAME [ARGUMENTS] [--json FILE]
 
-Names are the modules of scripts/benchmarks; each has ``run(arguments)``, which returns tables:
-a title for each, and under it rows of columns. One that takes long may yield what it has so far,
-again and again: the file then always holds it, whatever ends the benchmark. Medians come with the
-number of repetitions; compare only what one run measured, machines are noisy.
+Names are the modules of scripts/benchmarks. Each has ``run(arguments)``, which returns tables as
+{title: rows}, or yields the tables so far; the JSON file is rewritten each time, so it survives an
+interrupted benchmark. Medians come with the number of repetitions. Machines are noisy: compare
+only figures of the same run.
 
-Tables are printed as Markdown, for the documentation, and by nothing that has to be installed.
+Tables are printed as Markdown, for the documentation. This module needs no packages.
 """
 
 import importlib
@@ -22,13 +22,13 @@ Tables = dict[str, list[dict[str, Value]]]
 
 FOLDER = Path(__file__).parent / "benchmarks"
 SETUP = (
-    "Install what tests and benchmarks need by 'python3 scripts/start.py test --version', and run "
-    "benchmarks with the Python of .venv."
+    "Install it with 'python3 scripts/start.py test --version', and run benchmarks with the Python "
+    "of .venv."
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Run the benchmark named first; the exit code."""
+    """Run the benchmark that the first argument names; returns the exit code."""
     names = sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
     if not arguments or arguments[0] not in names:
         print(f"{__doc__}\nNames: {', '.join(names)}")
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     if "--json" in rest:
         place = rest.index("--json")
         if place + 1 == len(rest):
-            print("--json needs the name of a file.")
+            print("Give the name of a file after --json.")
             return 2
         target = Path(rest[place + 1])
         del rest[place : place + 2]
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 
 def results(returned: Tables | Iterator[Tables]) -> Iterator[Tables]:
-    """What a benchmark returned, all at once or as it went on."""
+    """Iterate over a benchmark's tables, returned once or yielded several times."""
     if isinstance(returned, dict):
         yield returned
     else:
@@ -65,14 +65,14 @@ def results(returned: Tables | Iterator[Tables]) -> Iterator[Tables]:
 
 
 def write(target: Path, tables: Tables) -> None:
-    """Write the tables as JSON, whole or not at all."""
+    """Write the tables as JSON, atomically."""
     part = target.with_name(target.name + ".part")
     part.write_text(json.dumps(tables, indent=1), encoding="utf-8")
     os.replace(part, target)
 
 
 def markdown(title: str, rows: list[dict[str, Value]]) -> str:
-    """One table; columns are the keys of its rows in the order they first appear."""
+    """Format a table as Markdown; columns are the rows' keys in the order they first appear."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     body = [[text(row.get(column)) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *body, strict=True)]
@@ -93,7 +93,7 @@ def markdown(title: str, rows: list[dict[str, Value]]) -> str:
 
 
 def text(value: Value) -> str:
-    """A value for people: three or four digits that count."""
+    """Format a value with up to four significant digits."""
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Draw the rendered heads: one row per person, each named expression in three poses.
+"""Render a sheet of the characters: one row per person, each expression in three poses.
 
 python scripts/character_sheet.py OUT.png [--size 160] [--names clara tom …]
 """
@@ -19,7 +19,7 @@ POSES = (Pose(), Pose(yaw=-28, pitch=4), Pose(yaw=22, pitch=-8, roll=6))
 
 
 def main() -> None:
-    """Draw the sheet."""
+    """Render and write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", type=int, default=160)

@@ -1,4 +1,4 @@
-"""Clips for benchmarks, made from the real ones, and the memory of a command."""
+"""Derived clips for benchmarks, and the peak memory of a command."""
 
 import contextlib
 import subprocess
@@ -14,7 +14,7 @@ CLIPS = Path(__file__).parents[2] / "shared" / "clips"
 
 
 def enlarged(source: Path, target: Path, width: int, height: int) -> Path:
-    """The clip scaled to fill ``height`` and padded to ``width``, without sound."""
+    """Scale a clip to ``height`` and pad it to ``width``, without sound."""
     graph = f"scale=-2:{height},pad={width}:{height}:(ow-iw)/2:0"
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         stream = old.streams.video[0]
@@ -37,7 +37,7 @@ def enlarged(source: Path, target: Path, width: int, height: int) -> Path:
 
 
 def repeated(source: Path, target: Path, times: int) -> Path:
-    """The clip's pictures so many times in a row, copied without coding, without sound."""
+    """Concatenate a clip ``times`` times without re-encoding, without sound."""
     with av.open(str(target), "w") as new:
         stream = None
         offset = 0
@@ -60,8 +60,8 @@ def repeated(source: Path, target: Path, times: int) -> Path:
 
 
 def peak_memory(arguments: list[str]) -> int:
-    """Largest resident set, in bytes, of one faceswap command, looked at every 20 ms."""
-    # What the system itself keeps as a process's peak begins with the memory of its parent.
+    """Peak resident set size of one faceswap command in bytes, sampled every 20 ms."""
+    # Not the system's own peak, which starts with the memory of the parent process.
     process = psutil.Popen(
         [sys.executable, "-m", "faceswap", *arguments],
         stdout=subprocess.DEVNULL,

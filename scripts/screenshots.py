@@ -1,9 +1,9 @@
-"""Pictures of every page, taken from the real window on a project of rendered heads.
+"""Screenshots of every page of the window, on a project of rendered heads.
 
-    python scripts/screenshots.py FOLDER                      makes the project first
-    python scripts/screenshots.py FOLDER --project DIR        takes one that is there
+    python scripts/screenshots.py FOLDER                      creates the project first
+    python scripts/screenshots.py FOLDER --project DIR        uses an existing one
 
-Each page is taken in light and dark, at 1280 x 800 pixels and, at twice the scale, at
+Each page is shown in light and dark, at 1280 x 800 pixels and, at twice the scale, at
 2560 x 1440; with --scale at that scale only.
 """
 
@@ -26,13 +26,15 @@ SIZES = {1: (1280, 800), 2: (1280, 720)}
 
 
 def main() -> None:
-    """Read the arguments and take the pictures."""
+    """Parse the arguments and take the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("folder", type=Path, help="output folder")
     parser.add_argument("--project", type=Path, help="a trained project to show")
-    parser.add_argument("--minutes", type=float, default=5, help="training of a project made here")
+    parser.add_argument(
+        "--minutes", type=float, default=5, help="training time of a project created here"
+    )
     parser.add_argument("--scale", type=int, choices=SIZES, help="device pixels per pixel")
-    parser.add_argument("--data", type=Path, help="where the window keeps its records of jobs")
+    parser.add_argument("--data", type=Path, help="folder of the window's job records")
     given = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory() as temporary:
@@ -42,7 +44,7 @@ def main() -> None:
             data = given.data or Path(temporary)
             take(project.absolute(), given.folder, data, SIZES[given.scale])
             return
-        for scale, (width, height) in SIZES.items():  # Qt reads the scale once, when it starts
+        for scale, (width, height) in SIZES.items():  # Qt reads the scale only at start-up
             place = given.folder / f"{scale * width}x{scale * height}"
             again = [sys.executable, __file__, str(place), "--project", str(project)]
             again += ["--data", str(given.data or temporary)]
@@ -64,23 +66,23 @@ def make_project(folder: Path, minutes: float) -> Path:
 
 
 def do_jobs(
-    desk: "AppContext", session: "ProjectSession", digits: Path, wait: Callable[[float], None]
+    context: "AppContext", session: "ProjectSession", digits: Path, wait: Callable[[float], None]
 ) -> None:
-    """Convert the project and use the lab on digits, unless the jobs say that this was done."""
+    """Convert the project and run a lab task on digits, unless these jobs were done before."""
     from faceswap.jobs.convert import ConvertOptions
     from faceswap.jobs.lab import LabOptions
 
-    project, done = session.folder, {job.record.command for job in desk.jobs.jobs}
+    project, done = session.folder, {job.record.command for job in context.jobs.jobs}
     jobs = []
     if "lab" not in done:
         learn = LabOptions(task="denoise", output=digits, steps=600)
-        jobs.append(desk.jobs.start("lab", learn, "Lab: denoise", None))
+        jobs.append(context.jobs.start("lab", learn, "Lab: denoise", None))
     if "convert" not in done:
         output = project / "out" / "swap.mp4"
         output.parent.mkdir(exist_ok=True)
         name = session.runs()[0]["name"]
         export = ConvertOptions(project=project, output=output, run=name, overwrite=True)
-        jobs.append(desk.jobs.start("convert", export, "Export", project))
+        jobs.append(context.jobs.start("convert", export, "Export", project))
     for job in jobs:
         while job.running:
             wait(0.2)
@@ -89,10 +91,9 @@ def do_jobs(
 
 
 def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None:
-    """Open the window on ``project`` and write a picture of each page.
+    """Open the window on ``project`` and save a screenshot of each page.
 
-    The project is converted first and the lab used on its digits, unless ``data`` says that this
-    was done.
+    The project is converted and a lab task run first, unless ``data`` has records of these jobs.
     """
     from PySide6.QtCore import QSettings
 
@@ -107,38 +108,38 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
 
     app = make_app(["faceswap"])
     store = QSettings(str(data / "settings.ini"), QSettings.Format.IniFormat)
-    desk = AppContext(Settings(store, data))
-    window = Window(desk)
+    context = AppContext(Settings(store, data))
+    window = Window(context)
     window.resize(*size)
     window.show()
 
     def wait(seconds: float) -> None:
-        """Until nothing is asked for any more, and ``seconds`` longer."""
-        session = desk.session
+        """Run the event loop for ``seconds`` and until no request is pending."""
+        session = context.session
         end = time.monotonic() + seconds
-        while time.monotonic() < end or desk.viewer.busy or (session and session.link.busy):
+        while time.monotonic() < end or context.rpc.busy or (session and session.rpc.busy):
             app.processEvents()
             time.sleep(0.005)
 
-    desk.open(project)
+    context.open(project)
     wait(1)
-    session = desk.session
+    session = context.session
     if session is None or not session.runs():
-        raise SystemExit(f"{project} is no trained project.")
+        raise SystemExit(f"{project} is not a trained project.")
     digits = data.absolute() / "lab" / "denoise"
-    do_jobs(desk, session, digits, wait)
+    do_jobs(context, session, digits, wait)
     session.refresh()
     wait(0.5)
     window.banner.hide()
     start = window.page
     assert isinstance(start, StartPage)
     for side in ("a", "b"):
-        start.take(side, Path(session.side(side)["video"]))
+        start.set_video(side, Path(session.side(side)["video"]))
     folder.mkdir(parents=True, exist_ok=True)
     for name, scheme in (("light", theme.LIGHT), ("dark", theme.DARK)):
         theme.force(scheme)
         theme.apply(app)
-        window.tint()
+        window.apply_theme()
         for page in PAGES:
             window.go(page)
             wait(1)

@@ -1,11 +1,10 @@
-"""Try the whole path on this Python and these packages, in a minute or two.
+"""Smoke test of the whole pipeline on this Python and its packages, in a minute or two.
 
     python scripts/smoke.py
 
-Renders a small sample and goes through landmarks, extraction, twenty steps of training,
-conversion and evaluation, each by the command line of the faceswap that is installed, and looks
-at what came out. Needs no test framework. One line a step; ends with 1 at the first that fails,
-after the step's own output.
+Renders a small sample, then runs landmarks, extraction, twenty steps of training, conversion and
+evaluation by the command line of the installed faceswap, and checks the results. Needs no test
+framework. Prints a line per step; exits with 1 at the first that fails, after its output.
 """
 
 import importlib.metadata
@@ -25,18 +24,18 @@ from typing import Any
 SECONDS = 0.8  # of each clip, at 25 frames a second: enough for pairs and for held-out curves
 SIZE = 192  # pixels: the rendered face is some 100 wide, and every step takes seconds
 STEPS = 20
-BATCH = 2  # faces a side: the model is the one that people train, and a step takes a second
+BATCH = 2  # faces a side: the model has its real size, and a step takes a second
 SHOWN = ("numpy", "torch", "av", "opencv-python", "PySide6-Essentials")
-# What a machine may lack without anything of this path failing.
+# Findings of doctor that do not matter here.
 NOT_OURS = ("free space", "graphics card")
 
 
 class StepError(Exception):
-    """A step that went wrong; its text is all there is to say."""
+    """A failed step; its text is the message."""
 
 
 def main() -> int:
-    """Run every step; 0 when all went well."""
+    """Run all steps; returns the exit code."""
     began = time.monotonic()
     print(f"Python {platform.python_version()}, {', '.join(map(version, SHOWN))}", flush=True)
     with tempfile.TemporaryDirectory(prefix="faceswap-smoke-") as name:
@@ -55,7 +54,7 @@ def main() -> int:
 
 
 def version(package: str) -> str:
-    """The name of ``package`` with its version."""
+    """``package`` and its installed version."""
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -63,7 +62,7 @@ def version(package: str) -> str:
 
 
 def steps_in(folder: Path) -> list[tuple[str, Callable[[], str]]]:
-    """Title and work of every step; all files are made in ``folder``."""
+    """Title and function of every step; all files are written to ``folder``."""
     a, b, truth = (folder / "sample" / f"{name}.mp4" for name in ("a", "b", "truth"))
     points, project, out = folder / "a.npz", folder / "p", folder / "out.mp4"
     figures = folder / "figures.json"
@@ -121,12 +120,12 @@ def steps_in(folder: Path) -> list[tuple[str, Callable[[], str]]]:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """What this Python prints for ``arguments``, run in ``folder``, where no checkout lies.
+    """Run this Python with ``arguments`` in ``folder``, outside the checkout; returns its output.
 
-    Raises StepError, with all that was printed, when it does not end with 0.
+    Raises StepError, with the output, for another exit code than 0.
     """
     command = [sys.executable, *arguments]
-    # On a machine with other work, threads of so small steps spend their time on waiting.
+    # One thread: with such small steps, threads on a busy machine mostly wait for each other.
     environment = {"QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1", **os.environ}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
@@ -138,18 +137,18 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def healthy(events: str) -> str:
-    """That doctor found nothing wrong in what it printed as lines of JSON."""
+    """Check that doctor, whose JSON lines are ``events``, found nothing wrong."""
     summary = json.loads(events.splitlines()[-1])
     findings = summary["summary"]["findings"]
     wrong = [f for f in findings if f["level"] == "wrong" and f["title"] not in NOT_OURS]
     if wrong:
         lines = (f"{f['title']}: {f['value']} -> {f['advice']}" for f in wrong)
-        raise StepError("doctor says that this is wrong:\n" + "\n".join(lines))
+        raise StepError("doctor found problems:\n" + "\n".join(lines))
     return f"{len(findings)} findings, nothing wrong"
 
 
 def frames(path: Path) -> int:
-    """How many frames the video at ``path`` really holds."""
+    """Count the frames of the video at ``path`` by decoding."""
     from faceswap.video.reader import VideoReader
 
     with VideoReader(path) as video:
@@ -157,7 +156,7 @@ def frames(path: Path) -> int:
 
 
 def found(path: Path, count: int) -> str:
-    """That landmarks were found in all but a few of ``count`` frames."""
+    """Check that landmarks were found in 80 % or more of ``count`` frames."""
     import numpy as np
 
     with np.load(path) as data:
@@ -169,7 +168,7 @@ def found(path: Path, count: int) -> str:
 
 
 def changed(a: Path, out: Path) -> str:
-    """That the swap differs from A in its middle and hardly at its corners."""
+    """Check that the swap differs from A in the middle and hardly in a corner."""
     import numpy as np
 
     from faceswap.video.reader import read_image
@@ -177,14 +176,14 @@ def changed(a: Path, out: Path) -> str:
     change = np.abs(read_image(out).astype(float) - read_image(a)).mean(2)
     middle = change[SIZE // 3 : 2 * SIZE // 3, SIZE // 3 : 2 * SIZE // 3].mean()
     corner = change[: SIZE // 12, : SIZE // 12].mean()
-    told = f"{middle:.1f} levels of change in the middle, {corner:.1f} in a corner"
+    result = f"{middle:.1f} levels of change in the middle, {corner:.1f} in a corner"
     if middle < 2 or corner > 2:
-        raise StepError(f"The swap is not where it should be: {told}.")
-    return told
+        raise StepError(f"The swap is not where it should be: {result}.")
+    return result
 
 
 def finite(document: dict[str, Any]) -> str:
-    """That every figure of an evaluation is a number."""
+    """Check that every metric of an evaluation is a finite number."""
     figures: dict[str, float | None] = dict(document["values"])
     for name, row in document["rows"].items():  # each of a picture set against the truth
         figures |= {f"{name}, {key}": value for key, value in row.items()}
@@ -195,9 +194,9 @@ def finite(document: dict[str, Any]) -> str:
 
 
 def at_least(count: int, least: int, what: str) -> str:
-    """The ``count`` in words. Raises StepError where it is under ``least``."""
+    """Describe ``count``; raises StepError when it is below ``least``."""
     if count < least:
-        raise StepError(f"{count} {what}, and at least {least} were wanted.")
+        raise StepError(f"{count} {what}; at least {least} were expected.")
     return f"{count} {what}"
 
 

@@ -1,17 +1,17 @@
-"""Set everything up and run what was asked.
+"""Set up faceswap and run a command.
 
-    python3 scripts/start.py demo          render two clips, swap, measure, show
+    python3 scripts/start.py demo          render two clips, swap them and measure the swap
     python3 scripts/start.py run ARGS      a faceswap command: run swap A.mp4 B.mp4 -o out.mp4
     python3 scripts/start.py window        the application's window
     python3 scripts/start.py test ARGS     all tests; ARGS go to pytest
-    python3 scripts/start.py setup         only install, with the PyTorch that the graphics card
-                                           needs; --cpu: with the one for the processor
+    python3 scripts/start.py setup         only install, with the PyTorch for the graphics card;
+                                           --cpu: with the PyTorch for the processor
 
-The first run makes .venv in this folder and installs into it; later runs start at once.
-Needs nothing but Python's standard library, and finds another Python where this one will not do.
+The first run creates .venv in this folder and installs into it; later runs start at once.
+Needs only Python's standard library, and looks for another Python if this one is not suitable.
 """
-# This file is read by whatever Python there is, back to 2.7, and finds one that will do: so no
-# annotations but in comments, no f-strings. What comes then is in the package `starting`.
+# Must run on any Python from 2.7 on, to find a suitable one: annotations in comments only, no
+# f-strings. The rest is in the package `starting`.
 
 from __future__ import print_function
 
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import sysconfig
 
-MYPY = False  # to itself it is true
+MYPY = False  # mypy takes it for True
 if MYPY:
     from collections.abc import Iterator  # noqa: F401
 
@@ -31,7 +31,7 @@ ROOT = os.path.dirname(SCRIPTS)
 
 OLDEST = (3, 11)  # as in pyproject.toml
 NEWEST = (3, 14)  # the newest that PyTorch up to 2.13 and numba have files for
-WANTED = ((3, 13), (3, 12), (3, 11), (3, 14))  # in this order, where several are there
+WANTED = ((3, 13), (3, 12), (3, 11), (3, 14))  # in order of preference
 
 NO_VENV = "has no venv module"
 TOO_NEW = "is newer than what PyTorch has files for"
@@ -51,7 +51,7 @@ print('|'.join(map(str, ('python', '.'.join(map(str, sys.version_info[:3])),
 
 
 class Found(object):
-    """A Python: how it is started, its version (3, 11, 7), and what else decides."""
+    """A Python interpreter: its command, version such as (3, 11, 7), and other requirements."""
 
     def __init__(self, command, version, kind, bits, able, free, machine, path):
         # type: (list[str], tuple[int, ...], str, int, bool, bool, str, str) -> None
@@ -65,15 +65,15 @@ class Found(object):
 
 def about(command):
     # type: (list[str]) -> Found | None
-    """The Python that ``command`` (a list) starts; None where it does not run, as shims may."""
+    """Probe the Python that ``command`` (a list) starts; None if it does not run (a dead shim)."""
     try:
         process = subprocess.Popen(
             command + ["-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        told = process.communicate()[0].decode("utf-8", "replace")
+        output = process.communicate()[0].decode("utf-8", "replace")
     except OSError:
         return None
-    lines = [line.split("|") for line in told.splitlines() if line.startswith("python|")]
+    lines = [line.split("|") for line in output.splitlines() if line.startswith("python|")]
     if process.returncode != 0 or not lines or len(lines[0]) != 8:
         return None
     _, version, kind, bits, able, free, machine, path = lines[0]
@@ -83,7 +83,7 @@ def about(command):
 
 def about_this():
     # type: () -> Found
-    """The Python that this runs on."""
+    """The Python that runs this script."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -101,7 +101,7 @@ def about_this():
 
 def unfit(found):
     # type: (Found) -> str
-    """Why a Python will not do, "" where it will."""
+    """Why a Python is not suitable; "" if it is."""
     if found.version[:2] < OLDEST:
         return "is too old"
     if found.kind != "CPython":
@@ -119,14 +119,14 @@ def unfit(found):
 
 def venv_python():
     # type: () -> str
-    """The interpreter inside the environment of this checkout."""
+    """Path of the interpreter in this checkout's .venv."""
     parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return os.path.join(ROOT, ".venv", *parts)
 
 
 def commands():
     # type: () -> Iterator[list[str]]
-    """Every way in which a Python may be started here, the best version's first."""
+    """Commands that may start a Python on this system, preferred versions first."""
     folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if f]
     folders += ["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"]
     pyenv = os.environ.get("PYENV_ROOT") or os.path.join(os.path.expanduser("~"), ".pyenv")
@@ -152,7 +152,7 @@ def commands():
 
 def search():
     # type: () -> Found | None
-    """The first Python that will do; None where there is none."""
+    """The first suitable Python; None if there is none."""
     for command in commands():
         if len(command) > 1 or os.path.exists(command[0]):
             found = about(command)
@@ -163,13 +163,13 @@ def search():
 
 def advice():
     # type: () -> str
-    """What to do where no Python will do."""
+    """How to install a suitable Python on this system."""
     if os.name == "nt":
         return "install the 64-bit one: winget install Python.Python.3.13"
     if sys.platform == "darwin":
         return (
             "install one: brew install python@3.13, or https://www.python.org/downloads. "
-            "Macs with Intel processors will not do: PyTorch has no files for them"
+            "Macs with Intel processors are not supported: PyTorch has no files for them"
         )
     if os.path.exists("/etc/debian_version"):
         return (
@@ -184,7 +184,7 @@ def advice():
 
 def main(arguments):
     # type: (list[str]) -> int
-    """Run the command in ``arguments`` on a Python that will do; the exit code."""
+    """Run the command in ``arguments`` on a suitable Python; returns the exit code."""
     here = about_this()
     why, other = unfit(here), None
     if why:
@@ -212,7 +212,7 @@ def main(arguments):
 
 def handed_on(command):
     # type: (list[str]) -> int
-    """Run ``command`` in place of this; the exit code."""
+    """Replace this process by ``command``; returns the exit code on Windows."""
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name != "nt":
@@ -222,7 +222,7 @@ def handed_on(command):
         try:
             return process.wait()
         except KeyboardInterrupt:
-            continue  # the command got it as well, and ends as it sees fit
+            continue  # the command received Ctrl-C too and handles it
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Train the weights that new runs of the preset quick start from: ``assets/quick.safetensors``.
+"""Train the pretrained weights of the preset quick: ``assets/quick.safetensors``.
 
     python scripts/train_quick_start.py ../shared/landmarks --minutes 30
 
 The faces come from the landmarker's training data: grey photographs of many people, aligned by
-their labels and tinted like skin. What the network learns from them is what all faces have in
-common, so that a swap only has to learn what is special about two. ``faceswap pretrain`` does
-the training; stopped and started again this script goes on where it was.
+their labels and tinted like skin. Runs of the preset start from these weights and train faster.
+``faceswap pretrain`` does the training; the script resumes when it is started again.
 """
 
 import argparse
@@ -23,12 +22,12 @@ from faceswap.faces.align import crop_matrix, face_similarity, head_pose, transf
 from faceswap.faces.crops import FaceRecord, sharpness, warp_crop, write_crop
 
 ASSET = Path(__file__).parent.parent / "assets" / "quick.safetensors"
-COUNT = 12027  # the others are kept for the landmarker's validation
+COUNT = 12027  # the rest is the landmarker's validation set
 SIDE = 160
 
 
 def main() -> int:
-    """Cut out the faces, train, and write the asset."""
+    """Write the crops, train, and write the asset."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, help="folder of faces.zip and points.npz")
     parser.add_argument("--work", type=Path, required=True, help="folder for crops and the run")
@@ -41,7 +40,7 @@ def main() -> int:
 
 
 def write_crops(data: Path, folder: Path) -> None:
-    """Write the aligned, tinted crops that are not in ``folder`` yet."""
+    """Write aligned, tinted crops to ``folder``, except those that are there."""
     folder.mkdir(parents=True, exist_ok=True)
     points = np.load(data / "points.npz")["points"]
     with zipfile.ZipFile(data / "faces.zip") as faces:
@@ -59,7 +58,7 @@ def write_crops(data: Path, folder: Path) -> None:
 def cropped(
     grey: NDArray[np.uint8], labels: NDArray[np.float32], number: int
 ) -> tuple[NDArray[np.uint8], FaceRecord]:
-    """The aligned crop (SIDE, SIDE, 3) of a grey picture (H, W) with its record."""
+    """Aligned crop (SIDE, SIDE, 3) of a grey picture (H, W), and its face record."""
     matrix = crop_matrix(face_similarity(labels[IBUG]), SIDE)
     crop = warp_crop(tinted(grey, np.random.default_rng(number)), matrix, SIDE)
     record = FaceRecord(
@@ -78,7 +77,7 @@ def cropped(
 
 
 def tinted(grey: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A grey picture (H, W) in the colours of skin: dark brown to light rose (H, W, 3)."""
+    """Tint a grey picture (H, W) in a random skin tone, dark brown to light rose: (H, W, 3)."""
     light = np.arange(256, dtype=np.float64) / 255
     warmth, redness = rng.uniform(0.05, 0.6), rng.normal(0, 0.05)
     powers = (1 / (1 + warmth), 1 + redness, 1 + 0.8 * warmth)

@@ -118,8 +118,7 @@ def test_what_is_lacking_is_found_by_trying_and_told_once() -> None:
     assert list(fallback_notice(CPU, TRAINING)) == []
     (notice,) = fallback_notice(MPS, RESTORING)
     assert notice == Notice(
-        message="The device mps can't do everything: averaging over uneven areas is done on the "
-        "processor."
+        message="The device mps lacks some operators: adaptive average pooling runs on the CPU."
     )
 
 
@@ -175,9 +174,9 @@ def test_a_run_trains_is_gone_on_with_and_converts(tmp_path: Path) -> None:
     )
     events, summary = finish(first.model_copy(update={"adversarial": 0.1}))
     assert [n for n in notices(events) if "device" in n] == [
-        "The device mps can't do everything: leaving bad steps out by itself is done by asking it "
-        "at every step, repeating a picture's edges is done by keeping to the picture and a "
-        "median of some of the values is done on the processor."
+        "The device mps lacks some operators: skipping non-finite steps in the optimiser needs a "
+        "check at every step, border padding in grid sampling is replaced by clamping coordinates "
+        "and nanmedian runs on the CPU."
     ]
     assert summary.ssim is not None
     assert summary.skipped == 0

@@ -85,7 +85,7 @@ def test_failing_and_being_stopped_are_told(writer: tuple[str, Path]) -> None:
     stopped = with_notifications(job(troubles=0), command, {"RUN": "main"})
     next(stopped)
     stopped.close()
-    assert lines(note, 2)[1].startswith("stopped|main|faceswap: It was stopped")
+    assert lines(note, 2)[1].startswith("stopped|main|faceswap: Stopped; progress is kept.")
 
 
 def test_a_command_that_fails_is_told_once_and_ends_nothing(
@@ -95,12 +95,12 @@ def test_a_command_that_fails_is_told_once_and_ends_nothing(
     events, summary = finished(with_notifications(job(), fails, {}))
     assert summary.text()
     told = [e.message for e in events if isinstance(e, Notice) and "--notify" in e.message]
-    assert told == [f"--notify {sys.executable} failed: it ended with the code 3."]
-    monkeypatch.setattr(notifications, "_LONGEST", 0.2)
+    assert told == [f"--notify {sys.executable} failed: exit code 3."]
+    monkeypatch.setattr(notifications, "_TIMEOUT", 0.2)
     sleeps = f"'{sys.executable}' -c 'import time; time.sleep(60)'"
     events, _ = finished(with_notifications(job(troubles=0), sleeps, {}))
     assert isinstance(events[-1], Notice)
-    assert "took longer than 0 seconds and was ended" in events[-1].message
+    assert "took longer than 0 seconds and was killed" in events[-1].message
 
 
 def test_without_a_command_or_as_a_follower_nothing_is_run(
@@ -117,7 +117,7 @@ def test_what_cannot_be_run_is_refused_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = draw_project(tmp_path / "p", 16).folder
-    with pytest.raises(OptionsError, match="no command 'no-such-command' for --notify to run"):
+    with pytest.raises(OptionsError, match="--notify: there is no command 'no-such-command'"):
         finish(options(folder, notify="no-such-command -x"))
     assert not (folder / "model").exists()
     for wrong in ("'no end", "", "  "):

@@ -17,7 +17,7 @@ def test_how_a_run_does_is_told_when_it_is_measured_and_when_it_stops(
     assert said.count("step 1,200: flat since step 900") == 1
     display.show(Stopped())
     said = capsys.readouterr().err
-    assert "Stopped (step 1,200: flat since step 900). Faces that" in said
+    assert "Stopped (step 1,200: flat since step 900). Extracted faces" in said
 
 
 def test_a_job_that_measures_nothing_stops_without_a_word_of_it(
@@ -25,7 +25,7 @@ def test_a_job_that_measures_nothing_stops_without_a_word_of_it(
 ) -> None:
     display = TerminalDisplay()
     display.show(Stopped())
-    assert "Stopped. Faces that were found and what was learnt are kept" in capsys.readouterr().err
+    assert "Stopped. Extracted faces and training progress are kept" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

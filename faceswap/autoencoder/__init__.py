@@ -1,1 +1,1 @@
-"""Networks, models and losses of the autoencoder family; knows nothing of faces."""
+"""Autoencoder networks, models and losses, independent of faces."""

@@ -1,6 +1,6 @@
-"""Layers that all autoencoders here are made of.
+"""Building blocks of the networks: activations, initialisation, down- and upscale, residual.
 
-All take and give tensors (N, C, H, W) unless they say otherwise.
+Inputs and outputs are tensors (N, C, H, W) unless stated otherwise.
 """
 
 from typing import Literal
@@ -21,14 +21,14 @@ class Cosine(nn.Module):
 
 
 def to_channels_last(module: nn.Module) -> None:
-    """Lay out all kernels of ``module`` in the order in which convolutions are fastest."""
+    """Convert the convolution kernels of ``module`` to channels_last, the fastest layout."""
     for parameter in module.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def activation(name: ActivationName, slope: float = 0.1) -> nn.Module:
-    """The activation called ``name``; ``slope`` is the leaky one's below zero."""
+    """Activation module by name; slope: the negative slope of "leaky"."""
     match name:
         case "leaky":
             return nn.LeakyReLU(slope, inplace=True)
@@ -47,7 +47,7 @@ def activation(name: ActivationName, slope: float = 0.1) -> nn.Module:
 
 
 class PixelNorm(nn.Module):
-    """Scales each sample of (N, F) to unit mean square.
+    """Pixel norm: scale each sample of (N, F) to unit mean square.
 
     Source: Karras et al., "Progressive growing of GANs", ICLR 2018; DeepFaceLab's ``-u`` models
     apply it to the flattened code.
@@ -59,11 +59,11 @@ class PixelNorm(nn.Module):
 
 
 def start_convolution_(layer: nn.Conv2d | nn.Linear, gain: float = 2.0) -> None:
-    """Fill a layer so that signals keep their size: variance ``gain`` / inputs, no bias.
+    """He initialisation: normal weights of variance ``gain`` / inputs, zero bias.
 
-    gain: 2 before an activation that drops half of the signal, 1 before none. PyTorch's own
-    start lets them shrink to a half in each layer, which ten layers don't survive. Source: He
-    et al., "Delving deep into rectifiers", ICCV 2015.
+    gain: 2 before a rectifier, which drops half of the signal, 1 before none. PyTorch's default
+    initialisation halves the signal in each layer, too much for ten layers. Source: He et al.,
+    "Delving deep into rectifiers", ICCV 2015.
     """
     inputs = layer.weight[0].numel()
     nn.init.normal_(layer.weight, std=(gain / inputs) ** 0.5)
@@ -72,10 +72,10 @@ def start_convolution_(layer: nn.Conv2d | nn.Linear, gain: float = 2.0) -> None:
 
 
 def icnr_(weight: Tensor, factor: int) -> Tensor:
-    """Fill a convolution's weight (C·factor², I, k, k) so that pixel shuffle starts smooth.
+    """ICNR initialisation of a weight (C·factor², I, k, k) before pixel shuffle, in place.
 
-    All factor² sub-pixels of a channel start equal, which avoids the checkerboard. Works in
-    place and returns ``weight``. Source: Aitken et al., arXiv:1707.02937.
+    All factor² sub-pixels of a channel start equal, which avoids checkerboard artifacts. Returns
+    ``weight``. Source: Aitken et al., arXiv:1707.02937.
     """
     first = torch.empty_like(weight[:: factor**2])
     nn.init.kaiming_uniform_(first, a=0.1)
@@ -144,10 +144,10 @@ class Upscale(nn.Sequential):
 
 
 class Enlarge(nn.Sequential):
-    """Bilinear enlargement, convolution, activation: (N, I, H, W) → (N, O, factor·H, factor·W).
+    """Bilinear upsampling, convolution, activation: (N, I, H, W) → (N, O, factor·H, factor·W).
 
-    As many products as ``Upscale``, but smooth from the first step on, where pixel shuffle shows
-    its cells until it has learnt to hide them. Source: Odena et al., "Deconvolution and
+    As many multiplications as ``Upscale``, without pixel shuffle's checkerboard artifacts early
+    in training. Source: Odena et al., "Deconvolution and
     checkerboard artifacts", Distill 2016.
     """
 
@@ -166,7 +166,7 @@ class Enlarge(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions around a shortcut; the shape stays."""
+    """Residual block of two 3×3 convolutions; keeps the shape."""
 
     def __init__(self, channels: int, active: ActivationName = "leaky", slope: float = 0.2) -> None:
         super().__init__()
@@ -187,10 +187,10 @@ class Residual(nn.Module):
 
 
 class SubPixelImage(nn.Sequential):
-    """Features to an image with ``factor`` times their size: (N, I, H, W) → (N, C, f·H, f·W).
+    """Sub-pixel output layer: features (N, I, H, W) → logits (N, C, factor·H, factor·W).
 
-    The colours of all sub-pixels come straight from one convolution, so that the largest,
-    slowest layers of a decoder are not needed. Not yet squashed.
+    One convolution makes the colours of all sub-pixels, in place of a decoder's largest and
+    slowest layers.
     """
 
     def __init__(self, inputs: int, channels: int, kernel: int = 3, factor: int = 1) -> None:
@@ -200,11 +200,11 @@ class SubPixelImage(nn.Sequential):
 
 
 class LumaChromaImage(nn.Module):
-    """Features to an RGB image of twice their size: (N, I, H, W) → (N, 3, 2H, 2W).
+    """Output layer with chroma subsampling: features (N, I, H, W) → RGB logits (N, 3, 2H, 2W).
 
-    Brightness comes from sub-pixels, colour from a smooth image of the features' size, as in
-    JPEG: skin has no colour detail, and a young decoder can't show colour noise then. Not yet
-    squashed; what is mixed are the values before that, by ITU-R BT.601.
+    Luma comes from sub-pixels, chroma from the features' resolution by bilinear upsampling, as in
+    JPEG: skin has no fine colour detail, and colour noise is impossible early in training. The
+    YCbCr to RGB conversion (ITU-R BT.601) is applied to logits.
     """
 
     def __init__(self, inputs: int, kernel: int = 3) -> None:
@@ -215,7 +215,7 @@ class LumaChromaImage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, I, H, W) → (N, 3, 2H, 2W), float32."""
-        # With so few channels the plain layout is the faster one.
+        # With so few channels the contiguous layout is faster than channels_last.
         made = self.convolution(x).float().contiguous()
         y = functional.pixel_shuffle(made[:, :4], 2)
         smooth = functional.interpolate(made[:, 4:], scale_factor=2.0, mode="bilinear")

@@ -1,4 +1,4 @@
-"""Convolutional autoencoders: pooling and enlarging, or strided and transposed convolutions."""
+"""Convolutional autoencoders: max-pooling and upsampling, or strided convolutions."""
 
 import itertools
 from typing import Annotated, Literal
@@ -11,10 +11,12 @@ from faceswap.autoencoder.interface import Autoencoder, Count, OutputActivation,
 
 
 class ConvConfig(PictureConfig):
-    """widths: filters of each halving. kind: "pool" has 3×3 convolutions with max-pooling, and
-    enlarging back; "strided" has strided and transposed convolutions. numbers: length of the
-    code, through a dense layer; without it the code is the last map itself. dense: units of a
-    dense layer between the last map and the code, none with 0.
+    """Convolutional autoencoder configuration.
+
+    widths: filters of each downscale. kind: "pool" is 3×3 convolutions with max-pooling and
+    nearest-neighbour upsampling; "strided" is strided and transposed convolutions. latent_dim:
+    length of the code, made by a dense layer; None for the last feature map itself. dense: units
+    of one more dense layer between feature map and code, 0 for none.
     """
 
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 8, 8)
@@ -33,21 +35,21 @@ class ConvConfig(PictureConfig):
                 "use fewer widths or larger pictures"
             )
         if self.dense and self.latent_dim is None:
-            raise ValueError("a dense layer needs a code of a given length after it")
+            raise ValueError("a dense layer needs a latent_dim")
         return self
 
 
 def transposed_size(m: int, kernel: int, stride: int, padding: int = 0, extra: int = 0) -> int:
-    """Output N = s(M − 1) + k − 2p + extra of a transposed convolution with an input of ``m``.
+    """Output size N = s(M − 1) + k − 2p + extra of a transposed convolution, input size ``m``.
 
-    extra: what torch calls output padding, less than ``stride``. Source: Dumoulin and Visin, "A
+    extra: PyTorch's output_padding, less than ``stride``. Source: Dumoulin and Visin, "A
     guide to convolution arithmetic for deep learning", 2016.
     """
     return stride * (m - 1) + kernel - 2 * padding + extra
 
 
 class ConvAutoencoder(Autoencoder):
-    """See ``ConvConfig``. As it stands: 28×28, 16-8-8 filters, a code of 4×4×8."""
+    """See ``ConvConfig``. Defaults: 28×28 pictures, 16-8-8 filters, a 4×4×8 code."""
 
     def __init__(self, config: ConvConfig) -> None:
         c, h, w = config.shape
@@ -62,28 +64,28 @@ class ConvAutoencoder(Autoencoder):
         up: list[nn.Module] = []
         inputs = c
         for number, width in enumerate(config.widths):
-            down += self._halving(inputs, width, config)
+            down += self._downscale(inputs, width, config)
             output = number == 0
-            up = [*self._doubling(width, inputs, sizes[number], sizes[number + 1], output), *up]
+            up = [*self._upscale(width, inputs, sizes[number], sizes[number + 1], output), *up]
             inputs = width
         self.down, self.up = nn.Sequential(*down), nn.Sequential(*up)
         self.shrink, self.grow = self._bottleneck(flat, config)
 
     @property
     def output_bias(self) -> Tensor:
-        """(C,)."""
+        """Biases of the last layer, (C,)."""
         last = self.up[-1].bias
         assert isinstance(last, Tensor)
         return last
 
-    def _halving(self, inputs: int, outputs: int, config: ConvConfig) -> list[nn.Module]:
+    def _downscale(self, inputs: int, outputs: int, config: ConvConfig) -> list[nn.Module]:
         stride = 1 if config.kind == "pool" else 2
         layer = nn.Conv2d(inputs, outputs, 3, stride, 1)
         start_convolution_(layer)
         layers = [layer, activation(config.active)]
         return [*layers, nn.MaxPool2d(2, ceil_mode=True)] if config.kind == "pool" else layers
 
-    def _doubling(
+    def _upscale(
         self,
         inputs: int,
         outputs: int,
@@ -117,14 +119,14 @@ class ConvAutoencoder(Autoencoder):
         for layer in (*shrink, *grow):
             if isinstance(layer, nn.Linear):
                 start_convolution_(layer)
-        return nn.Sequential(*shrink[:-1]), nn.Sequential(*grow)  # the code itself is free
+        return nn.Sequential(*shrink[:-1]), nn.Sequential(*grow)  # no activation on the code
 
     def encode(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, code)."""
+        """Pictures (N, C, H, W) → codes (N, code)."""
         code: Tensor = self.shrink(self.down(x).flatten(1))
         return code
 
     def decode_logits(self, code: Tensor) -> Tensor:
-        """(N, code) → (N, C, H, W)."""
+        """Codes (N, code) → logits (N, C, H, W)."""
         out: Tensor = self.up(self.grow(code).view(-1, *self.map_shape))
         return out

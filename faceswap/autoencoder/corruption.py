@@ -1,7 +1,7 @@
-"""What spoils a picture so that a model can learn to repair it.
+"""Image corruptions for denoising autoencoders and restoration networks: noise, masks, blur, shift.
 
-Pictures are (N, C, H, W) in [0, 1]; all chance comes from ``generator``, which lives on their
-device. Masks are (N, 1, H, W), 1 where something is missing.
+Pictures are (N, C, H, W) in [0, 1]; all random numbers come from ``generator``, which must be on
+the pictures' device. Masks are (N, 1, H, W), 1 where something is missing.
 """
 
 import math
@@ -13,32 +13,32 @@ from torch.nn import functional
 from faceswap.device_support import COUNTS, cpu_generator, supports, with_cpu_fallback
 
 
-def _even(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
+def _uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
     return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
 
 
 def gaussian(x: Tensor, sigma: float, generator: Generator) -> Tensor:
-    """Add noise of the standard deviation ``sigma``; the sum is cut at 0 and 1, as a file is."""
-    drawn = torch.randn(x.shape, generator=generator, device=generator.device)
-    return (x + sigma * drawn).clamp(0, 1)
+    """Additive Gaussian noise of standard deviation ``sigma``, clipped to [0, 1] as in a file."""
+    noise = torch.randn(x.shape, generator=generator, device=generator.device)
+    return (x + sigma * noise).clamp(0, 1)
 
 
 def salt_and_pepper(x: Tensor, share: float, generator: Generator) -> Tensor:
-    """Set this share of the pixels to black or white, all channels alike."""
-    drawn = _even((len(x), 1, *x.shape[2:]), 0, 1, generator)
-    x = torch.where(drawn < share / 2, torch.zeros_like(x), x)
-    return torch.where(drawn > 1 - share / 2, torch.ones_like(x), x)
+    """Salt-and-pepper noise: set this share of the pixels to black or white in all channels."""
+    uniform = _uniform((len(x), 1, *x.shape[2:]), 0, 1, generator)
+    x = torch.where(uniform < share / 2, torch.zeros_like(x), x)
+    return torch.where(uniform > 1 - share / 2, torch.ones_like(x), x)
 
 
 def poisson(x: Tensor, peak: float, generator: Generator) -> Tensor:
-    """Count photons, ``peak`` of them where the picture is white."""
-    dice = generator if supports(COUNTS, x.device) else cpu_generator(generator)
-    counted = with_cpu_fallback(COUNTS, lambda mean: torch.poisson(mean, generator=dice), x * peak)
-    return (counted / peak).clamp(0, 1)
+    """Poisson (shot) noise: sampled photon counts with a mean of ``peak`` at white."""
+    source = generator if supports(COUNTS, x.device) else cpu_generator(generator)
+    counts = with_cpu_fallback(COUNTS, lambda mean: torch.poisson(mean, generator=source), x * peak)
+    return (counts / peak).clamp(0, 1)
 
 
 def row_masks(x: Tensor, generator: Generator, rows: int = 2) -> Tensor:
-    """Masks of ``rows`` full rows; the first is drawn from 0 to H − rows − 1 (0 to 25 of 28)."""
+    """Masks of ``rows`` full rows; the first is uniform over 0 to H − rows − 1 (0 to 25 of 28)."""
     n, _, h, w = x.shape
     first = torch.randint(0, h - rows, (n, 1, 1, 1), generator=generator, device=generator.device)
     place = torch.arange(h, device=x.device).view(1, 1, -1, 1)
@@ -48,10 +48,10 @@ def row_masks(x: Tensor, generator: Generator, rows: int = 2) -> Tensor:
 def rectangle_masks(
     x: Tensor, generator: Generator, least: float = 0.2, most: float = 0.5
 ) -> Tensor:
-    """Masks of one rectangle each, its sides this share of the picture's."""
+    """Masks of one random rectangle each; sides ``least`` to ``most`` of the picture's side."""
     n, _, h, w = x.shape
-    size = _even((n, 2, 1, 1), least, most, generator)
-    corner = _even((n, 2, 1, 1), 0, 1, generator) * (1 - size)
+    size = _uniform((n, 2, 1, 1), least, most, generator)
+    corner = _uniform((n, 2, 1, 1), 0, 1, generator) * (1 - size)
     y = ((torch.arange(h, device=x.device) + 0.5) / h).view(1, 1, -1, 1)
     z = ((torch.arange(w, device=x.device) + 0.5) / w).view(1, 1, 1, -1)
     inside = [
@@ -62,30 +62,33 @@ def rectangle_masks(
 
 
 def stroke_masks(x: Tensor, generator: Generator, count: int = 3, width: float = 0.05) -> Tensor:
-    """Masks of ``count`` bent strokes each; width: half the stroke's, as a share of the side."""
+    """Masks of ``count`` random curved strokes each; width: half the stroke width, as a share of
+    the picture's side."""
     n, _, h, w = x.shape
     y = ((torch.arange(h, device=x.device) + 0.5) / h).view(1, -1, 1)
     z = ((torch.arange(w, device=x.device) + 0.5) / w).view(1, 1, -1)
     total = torch.zeros(n, h, w, device=x.device)
     for _ in range(count):
-        angle = _even((n, 1, 1), 0, 2 * math.pi, generator)
-        middle = _even((n, 2, 1, 1), 0.2, 0.8, generator)
-        length, bend = _even((n, 2, 1, 1), 0.15, 0.35, generator).unbind(1)
+        angle = _uniform((n, 1, 1), 0, 2 * math.pi, generator)
+        # Away from the border, where half of a stroke would lie outside of the picture.
+        middle = _uniform((n, 2, 1, 1), 0.2, 0.8, generator)
+        length, bend = _uniform((n, 2, 1, 1), 0.15, 0.35, generator).unbind(1)
         along = (z - middle[:, 0]) * angle.cos() + (y - middle[:, 1]) * angle.sin()
         across = (y - middle[:, 1]) * angle.cos() - (z - middle[:, 0]) * angle.sin()
+        # A parabola of zero mean along the stroke; curvature up to ±0.8, straight at bend = 0.25.
         across = across - (bend - 0.25) * 8 * (along.square() - length.square() / 3)
         total = torch.maximum(total, ((across.abs() < width) & (along.abs() < length)).float())
     return total[:, None]
 
 
 def inpainting_masks(x: Tensor, generator: Generator) -> Tensor:
-    """Masks for inpainting: rectangles for half of the pictures, strokes for the others."""
-    box = _even((len(x), 1, 1, 1), 0, 1, generator) < 0.5
+    """Random inpainting masks: a rectangle or strokes, each with probability one half."""
+    box = _uniform((len(x), 1, 1, 1), 0, 1, generator) < 0.5
     return torch.where(box, rectangle_masks(x, generator), stroke_masks(x, generator))
 
 
 def downsampled(x: Tensor, factor: int) -> Tensor:
-    """``factor`` times smaller by averaging, then as large as before by bicubic interpolation.
+    """Downsample by ``factor`` (average pooling), then upsample to the old size (bicubic).
 
     Raises ValueError when ``factor`` does not divide the sides.
     """
@@ -97,7 +100,7 @@ def downsampled(x: Tensor, factor: int) -> Tensor:
 
 
 def shifted(x: Tensor, most: int, generator: Generator) -> Tensor:
-    """Move each picture by up to ``most`` pixels along each axis; what comes in is black."""
+    """Random translation by up to ``most`` pixels along each axis, padded with black."""
     n, _, h, w = x.shape
     by = torch.randint(-most, most + 1, (n, 2), generator=generator, device=generator.device)
     wide = functional.pad(x, (most, most, most, most))

@@ -1,4 +1,4 @@
-"""Fully connected autoencoders: shallow and deep, narrow and wide, with tied weights or own."""
+"""Fully connected autoencoders: shallow or deep, under- or overcomplete, tied weights or not."""
 
 import itertools
 from typing import Annotated
@@ -13,9 +13,11 @@ from faceswap.autoencoder.interface import Autoencoder, Count, OutputActivation,
 
 
 class DenseConfig(PictureConfig):
-    """widths: units of each layer of the encoder; the last is the code, and may be larger than
-    the picture (overcomplete). The decoder mirrors them. tied: its matrices are the encoder's
-    transposed. hidden, code_active: activations of the layers between and of the code.
+    """Dense autoencoder configuration.
+
+    widths: units of each encoder layer; the last is the code, and may be larger than the picture
+    (overcomplete). The decoder mirrors them. tied: decoder weights are the encoder's, transposed.
+    hidden, code_active: activations of the hidden layers and of the code.
     """
 
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (32,)
@@ -32,7 +34,7 @@ DEEP = DenseConfig(widths=(128, 64, 32))
 
 
 def linear(code: int, channels: int = 1, size: int = 28) -> DenseConfig:
-    """A linear autoencoder with tied weights, which learns the subspace of PCA.
+    """Linear autoencoder with tied weights, which learns the PCA subspace.
 
     Source: Baldi and Hornik, "Neural networks and principal component analysis", 1989.
     """
@@ -42,7 +44,7 @@ def linear(code: int, channels: int = 1, size: int = 28) -> DenseConfig:
 
 
 class DenseAutoencoder(Autoencoder):
-    """Layers of all pixels; see ``DenseConfig``."""
+    """Fully connected autoencoder on flattened pictures; see ``DenseConfig``."""
 
     def __init__(self, config: DenseConfig) -> None:
         super().__init__(config.shape, config.widths[-1], config.squash)
@@ -51,6 +53,7 @@ class DenseAutoencoder(Autoencoder):
         sizes = (c * h * w, *config.widths)
         pairs = list(itertools.pairwise(sizes))
         last = len(pairs) - 1
+        # He initialisation: gain 2 before rectifiers, 1 before anything else.
         gains = [2.0 if config.hidden in ("relu", "leaky", "silu") else 1.0] * last + [1.0]
         self.encoders = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(a)) for a, _ in pairs)
@@ -67,13 +70,13 @@ class DenseAutoencoder(Autoencoder):
 
     @property
     def output_bias(self) -> Tensor:
-        """(C · H · W,)."""
-        level: Tensor = self.biases[0]
-        return level
+        """Biases of the last layer, (C · H · W,)."""
+        bias: Tensor = self.biases[0]
+        return bias
 
     @property
     def depth(self) -> int:
-        """How many layers the encoder has."""
+        """Number of encoder layers."""
         return len(self.encoders)
 
     def encode_layer(self, number: int, x: Tensor) -> Tensor:
@@ -83,21 +86,21 @@ class DenseAutoencoder(Autoencoder):
         return out
 
     def decode_layer(self, number: int, h: Tensor) -> Tensor:
-        """What undoes layer ``number`` of the encoder: (N, O) → (N, I), no activation."""
-        own = self.decoders[number].weight if len(self.decoders) else None
-        weight = self.encoders[number].weight.T if own is None else own
+        """Decoder layer that mirrors encoder layer ``number``: (N, O) → (N, I), no activation."""
+        untied = self.decoders[number].weight if len(self.decoders) else None
+        weight = self.encoders[number].weight.T if untied is None else untied
         assert isinstance(weight, Tensor)
         return functional.linear(h, weight, self.biases[number])
 
     def encode(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, code)."""
+        """Pictures (N, C, H, W) → codes (N, code)."""
         h = x.flatten(1)
         for number in range(self.depth):
             h = self.encode_layer(number, h)
         return h
 
     def decode_logits(self, code: Tensor) -> Tensor:
-        """(N, code) → (N, C, H, W)."""
+        """Codes (N, code) → logits (N, C, H, W)."""
         h = code
         for number in reversed(range(self.depth)):
             h = self.decode_layer(number, h)

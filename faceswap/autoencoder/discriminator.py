@@ -1,4 +1,4 @@
-"""A small net that tells made pictures from real ones, patch by patch."""
+"""Patch discriminator and least-squares GAN losses."""
 
 import torch
 from torch import Tensor, nn
@@ -7,39 +7,40 @@ from faceswap.autoencoder.blocks import start_convolution_, to_channels_last
 
 
 class PatchDiscriminator(nn.Sequential):
-    """Pictures (N, 3, H, W) → how real each patch looks (N, 1, H/8, W/8), 1 real and 0 made.
+    """PatchGAN discriminator: pictures (N, 3, H, W) → scores (N, 1, H/8, W/8), 1 real, 0 generated.
 
-    Each answer sees 38 pixels, so that texture is judged and not what is shown. Source: Isola
-    et al., "Image-to-image translation with conditional adversarial networks", CVPR 2017.
+    A receptive field of 38 pixels: it judges texture, not content. Source: Isola et al.,
+    "Image-to-image translation with conditional adversarial networks", CVPR 2017.
     """
 
     def __init__(self, width: int = 32) -> None:
         layers: list[nn.Module] = []
         inputs = 3
         for outputs in (width, 2 * width, 4 * width):
-            # A kernel of twice its stride sees every pixel equally often.
+            # A kernel of twice the stride covers all pixels equally: no checkerboard gradients.
             convolution = nn.Conv2d(inputs, outputs, 4, 2, 1)
             start_convolution_(convolution)
             layers += [convolution, nn.LeakyReLU(0.2, inplace=True)]
             inputs = outputs
-        answer = nn.Conv2d(inputs, 1, 3, padding=1)
-        start_convolution_(answer, gain=1.0)
-        super().__init__(*layers, answer)
+        score = nn.Conv2d(inputs, 1, 3, padding=1)
+        start_convolution_(score, gain=1.0)
+        super().__init__(*layers, score)
         to_channels_last(self)
 
 
 def generator_loss(answers: Tensor) -> Tensor:
-    """How far ``answers`` about made pictures are from 1: what the maker minimises.
+    """LSGAN generator loss: mean squared distance of the scores of generated pictures from 1.
 
-    Source of both: Mao et al., "Least squares generative adversarial networks", ICCV 2017.
+    Source, of ``discriminator_loss`` too: Mao et al., "Least squares generative adversarial
+    networks", ICCV 2017.
     """
     return (answers.float() - 1).square().mean()
 
 
 def discriminator_loss(real: Tensor, made: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Half of how far answers about real pictures are from 1 and those about made ones from 0.
+    """LSGAN discriminator loss: half the squared distances of real scores from 1, made from 0.
 
-    weights (N,): how much each of the N real pictures counts; all the same without.
+    weights (N,): weight of each of the N real pictures; None for equal weights.
     """
     from_one = (real.float() - 1).square().flatten(1).mean(1)
     if weights is None:
@@ -49,7 +50,7 @@ def discriminator_loss(real: Tensor, made: Tensor, weights: Tensor | None = None
 
 
 def seeded_discriminator(seed: int, width: int = 32) -> PatchDiscriminator:
-    """One whose start depends on ``seed`` alone; the random state is left as it was."""
+    """Discriminator initialised from ``seed`` alone; the global random state is unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return PatchDiscriminator(width)

@@ -1,7 +1,7 @@
-"""What all autoencoders of pictures have in common.
+"""Base class and base configuration of all picture autoencoders.
 
-A picture is a tensor (N, C, H, W) in [0, 1], a code (N, K). A series of T readings of F sensors
-is a picture (N, 1, T, F).
+Pictures are tensors (N, C, H, W) in [0, 1], codes (N, K). A time series of T readings of F
+sensors is a picture (N, 1, T, F).
 """
 
 import math
@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 def with_current_names(values: Any) -> Any:
-    """A model's configuration as it stands in a checkpoint, under the present names of fields."""
+    """Rename fields of a checkpoint's model configuration that had other names before."""
     if isinstance(values, Mapping) and "numbers" in values:
         rest = {name: value for name, value in values.items() if name != "numbers"}
         return {**rest, "latent_dim": values["numbers"]}
@@ -26,7 +26,7 @@ def with_current_names(values: Any) -> Any:
 
 
 class PictureConfig(BaseModel):
-    """What a network's pictures are: their channels, height and width; the last by default."""
+    """Picture shape of a network. size: width; height: the same as the width by default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,10 +46,10 @@ class PictureConfig(BaseModel):
 
 
 class Autoencoder(nn.Module, ABC):
-    """Encodes pictures (N, C, H, W) to codes (N, ``code``) and decodes them again.
+    """Base class: encodes pictures (N, C, H, W) to codes (N, ``code``) and decodes them.
 
-    shape: (C, H, W) of its pictures. squash: what keeps the pictures within [0, 1]; with "none"
-    nothing does. Subclasses give ``encode``, ``raw`` and ``level``.
+    shape: (C, H, W) of the pictures. squash: output activation; "none" leaves the output
+    unbounded. Subclasses implement ``encode``, ``decode_logits`` and ``output_bias``.
     """
 
     def __init__(
@@ -64,20 +64,20 @@ class Autoencoder(nn.Module, ABC):
 
     @abstractmethod
     def decode_logits(self, code: Tensor) -> Tensor:
-        """Codes (N, code) → pictures (N, C, H, W) before they are squashed."""
+        """Codes (N, code) → logits (N, C, H, W), before the output activation."""
 
     @property
     @abstractmethod
     def output_bias(self) -> Tensor:
-        """The biases of the last layer, of any shape, which ``raw`` is shifted by."""
+        """Biases of the last layer, of any shape."""
 
     def init_output_bias(self, mean: float) -> None:
-        """Let a new model make pictures of this mean brightness.
+        """Initialise the output bias for pictures of this mean brightness.
 
-        Where pictures are mostly dark, one that begins at middle grey is pushed down with all its
-        units at once: rectifiers die and sigmoids saturate before it has seen a shape.
+        With mostly dark pictures, a start at middle grey gives all units the same large gradient
+        at first: ReLUs die and sigmoids saturate before any shape is learnt.
         """
-        if self.squash == "sigmoid":
+        if self.squash == "sigmoid":  # clipped, as the logit of 0 or 1 is infinite
             mean = min(max(mean, 0.01), 0.99)
             mean = math.log(mean / (1 - mean))
         nn.init.constant_(self.output_bias, mean)
@@ -88,12 +88,10 @@ class Autoencoder(nn.Module, ABC):
         return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) → the same as the code remembers them."""
+        """Reconstruct pictures (N, C, H, W)."""
         return self.decode(self.encode(x))
 
     def check_shape(self, x: Tensor) -> None:
-        """Raises ValueError when the pictures ``x`` have not the shape of this network."""
+        """Raise ValueError when the pictures ``x`` do not have the shape of this network."""
         if tuple(x.shape[1:]) != self.shape:
-            raise ValueError(
-                f"pictures of the shape {self.shape} are needed, not {(*x.shape[1:],)}"
-            )
+            raise ValueError(f"give pictures of the shape {self.shape}, not {(*x.shape[1:],)}")

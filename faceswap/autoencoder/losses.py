@@ -1,7 +1,7 @@
-"""Losses and measures between pictures.
+"""Image losses and quality metrics: MSE, PSNR, SSIM, MS-SSIM, L1 + gradient, Laplacian, frequency.
 
-x and y are (N, C, H, W) with values in [0, 1]. Functions that end in ``_map`` keep the places,
-(N, 1, h, w), for weighting; the others give a mean.
+x and y are (N, C, H, W) with values in [0, 1]. Functions that end in ``_map`` return a map
+(N, 1, h, w) for weighting, the others a mean.
 """
 
 from typing import Any
@@ -17,27 +17,27 @@ _C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper for a range of 1
 
 
 def mse(x: Tensor, y: Tensor) -> Tensor:
-    """Mean squared difference."""
+    """Mean squared error."""
     return (x - y).square().mean()
 
 
 def psnr_from_mse(error: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, 100 at most, of mean squared differences of any shape."""
+    """Peak signal-to-noise ratio in dB, at most 100, of mean squared errors of any shape."""
     return -10 * error.clamp(min=1e-10).log10()
 
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, mean over the pictures; that of all pictures taken as
-    one is ``psnr_from_mse(mse(x, y))``."""
+    """Peak signal-to-noise ratio in dB, mean over the pictures; of the whole batch as one
+    picture it is ``psnr_from_mse(mse(x, y))``."""
     return psnr_from_mse((x - y).square().flatten(1).mean(1)).mean()
 
 
 def ssim_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:
-    """Structural similarity of square windows: (N, 1, h, w), 1 where they are equal.
+    """SSIM of square windows: (N, 1, h, w), 1 where they are equal.
 
-    Even weights inside the window, and every ``stride``-th window: the measure of the paper's
-    first form at a sixteenth of the cost. Source: Wang et al., "Image quality assessment: from
-    error visibility to structural similarity", 2004.
+    Uniform weights inside the window and only every ``stride``-th window: a sixteenth of the cost.
+    Source: Wang et al., "Image quality assessment: from error visibility to structural
+    similarity", 2004.
     """
     moments = torch.cat([x, y, x * x + y * y, x * y], 1)
     pooled = functional.avg_pool2d(moments, window, stride)
@@ -51,7 +51,7 @@ def ssim_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:
 
 
 def gaussian_window(size: int, sigma: float, like: Tensor) -> Tensor:
-    """Normalised weights (size,) of a Gaussian."""
+    """Gaussian weights (size,) with sum 1."""
     places = torch.arange(size, dtype=like.dtype, device=like.device) - (size - 1) / 2
     weights = torch.exp(-places.square() / (2 * sigma**2))
     normalised: Tensor = weights / weights.sum()
@@ -67,7 +67,7 @@ def _blur(x: Tensor, window: Tensor) -> Tensor:
 
 
 def ssim(x: Tensor, y: Tensor, size: int = 11, sigma: float = 1.5) -> Tensor:
-    """Mean structural similarity with the paper's Gaussian window, over places fully inside."""
+    """Mean SSIM with the paper's Gaussian window, over windows fully inside the picture."""
     similarity, _ = _gaussian_ssim(x, y, gaussian_window(size, sigma, x))
     return similarity.mean()
 
@@ -80,14 +80,14 @@ def _gaussian_ssim(x: Tensor, y: Tensor, window: Tensor) -> tuple[Tensor, Tensor
 
 
 def dssim(x: Tensor, y: Tensor) -> Tensor:
-    """Structural dissimilarity, (1 − SSIM) / 2."""
+    """Structural dissimilarity (DSSIM), (1 − SSIM) / 2."""
     return (1 - ssim(x, y)) / 2
 
 
 def ms_ssim(x: Tensor, y: Tensor, scales: int = 3, size: int = 11) -> Tensor:
-    """Multi-scale structural similarity over ``scales`` halvings.
+    """Multi-scale SSIM over ``scales`` scales, each half the resolution of the one before.
 
-    The paper's exponents, of the first ``scales``, scaled to a sum of 1. Source: Wang et al.,
+    Uses the paper's first ``scales`` exponents, scaled to a sum of 1. Source: Wang et al.,
     "Multi-scale structural similarity for image quality assessment", 2003.
     """
     exponents = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)[:scales]
@@ -96,43 +96,44 @@ def ms_ssim(x: Tensor, y: Tensor, scales: int = 3, size: int = 11) -> Tensor:
     for number, exponent in enumerate(exponents):
         similarity, structure = _gaussian_ssim(x, y, window)
         part = similarity if number == scales - 1 else structure
-        # A negative similarity has no real power; nothing is lost by calling it none.
+        # A negative similarity has no real power; it counts as 0.
         result = result * part.mean((2, 3)).clamp(min=1e-6) ** (exponent / sum(exponents))
         x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
     return result.mean()
 
 
 class _Detail(torch.autograd.Function):
-    """See ``detail``; the gradient is made on the way forward, in a third of autograd's passes."""
+    """Autograd function of ``detail``; the forward pass computes the gradient, in a third of the
+    memory passes that autograd needs."""
 
     @staticmethod
     def forward(
         ctx: FunctionCtx, x: Tensor, y: Tensor, weights: Tensor, share: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         scale = 1 / x.numel()
-        # One picture at a time stays in a processor's cache; a graphics card wants them all.
-        portion = 1 if x.device.type == "cpu" else len(x)
-        slopes, sums = [], []
-        for a, b, w in zip(*(torch.split(t, portion) for t in (x, y, weights)), strict=True):
-            slope, plain, steps = _slopes(a - b, w, share)
-            slopes.append(slope.mul_(scale))
-            sums.append(torch.stack([plain, steps]))
-        ctx.save_for_backward(torch.cat(slopes))
-        plain, steps = torch.stack(sums).sum(0) * scale
-        ctx.mark_non_differentiable(plain, steps)
-        return (1 - share) * plain + share * steps, plain, steps
+        # On a CPU one picture at a time, which fits its cache; on a GPU the whole batch.
+        chunk = 1 if x.device.type == "cpu" else len(x)
+        gradients, sums = [], []
+        for a, b, w in zip(*(torch.split(t, chunk) for t in (x, y, weights)), strict=True):
+            gradient, l1, steps = _gradient_and_sums(a - b, w, share)
+            gradients.append(gradient.mul_(scale))
+            sums.append(torch.stack([l1, steps]))
+        ctx.save_for_backward(torch.cat(gradients))
+        l1, steps = torch.stack(sums).sum(0) * scale
+        ctx.mark_non_differentiable(l1, steps)
+        return (1 - share) * l1 + share * steps, l1, steps
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
-        (slope,) = ctx.saved_tensors
-        return slope * grads[0], None, None, None
+        (gradient,) = ctx.saved_tensors
+        return gradient * grads[0], None, None, None
 
 
-def _slopes(d: Tensor, weights: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """How the loss changes with each difference ``d``, and the sums of both parts."""
-    slope = torch.sign(d).mul_(weights)
-    plain = (slope * d).sum()
-    slope.mul_(1 - share)
+def _gradient_and_sums(d: Tensor, weights: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradient of the loss by the difference ``d``, and the sums of its L1 and gradient terms."""
+    gradient = torch.sign(d).mul_(weights)
+    l1 = (gradient * d).sum()
+    gradient.mul_(1 - share)
     steps = d.new_zeros(())
     for axis in (-1, -2):
         size = d.shape[axis] - 1
@@ -140,38 +141,38 @@ def _slopes(d: Tensor, weights: Tensor, share: float) -> tuple[Tensor, Tensor, T
         sign = torch.sign(step).mul_(weights.narrow(axis, 0, size))
         steps = steps + step.mul_(sign).sum()
         sign.mul_(share)
-        slope.narrow(axis, 1, size).add_(sign)
-        slope.narrow(axis, 0, size).sub_(sign)
-    return slope, plain, steps
+        gradient.narrow(axis, 1, size).add_(sign)
+        gradient.narrow(axis, 0, size).sub_(sign)
+    return gradient, l1, steps
 
 
 def detail(x: Tensor, y: Tensor, weights: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """(1 − share) · l1 + share · gradient with every place weighted, and the two by themselves.
+    """Weighted L1 plus image-gradient loss: ((1 − share) · l1 + share · gradient, l1, gradient).
 
-    weights: (N, 1, H, W). Only the first of the three has a gradient, and only for x.
+    weights: per pixel, (N, 1, H, W). Only the first is differentiable, and only in x.
     """
-    loss, plain, steps = _Detail.apply(x, y, weights, share)  # type: ignore[no-untyped-call]
-    return loss, plain, steps
+    loss, l1, steps = _Detail.apply(x, y, weights, share)  # type: ignore[no-untyped-call]
+    return loss, l1, steps
 
 
 def luma(x: Tensor) -> Tensor:
-    """Brightness (N, 1, H, W) of RGB pictures (N, 3, H, W), with the weights of ITU-R BT.601.
+    """Luma (N, 1, H, W) of RGB pictures (N, 3, H, W), ITU-R BT.601.
 
-    No matrix product, which autocast would do in bfloat16: a difference of squares, as SSIM's
-    variances are, is nothing but rounding then, and a net learns to play with it.
+    Not a matrix product, which autocast would do in bfloat16: SSIM's variances, differences of
+    squares, would be only rounding errors, which a net learns to exploit.
     """
     red, green, blue = torch.chunk(x, 3, 1)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def laplacian_pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
-    """Weighted L1 between Laplacian pyramids, level j weighted 2^−j, the rest 2^−levels.
+    """Laplacian pyramid loss: L1 with weight 2^−j at level j, 2^−levels at the low-pass residual.
 
-    A level is the picture minus its 2×2 mean enlarged again. Source: Bojanowski et al.,
-    "Optimizing the latent space of generative networks", ICML 2018 (weights turned so that fine
-    detail counts most, as suits faces).
+    A level is the picture minus its 2×2 mean, upsampled. Source: Bojanowski et al., "Optimizing
+    the latent space of generative networks", ICML 2018 (with the weights reversed: fine detail
+    counts most, as suits faces).
     """
-    d = x - y  # the pyramid is linear: that of the difference is the difference of the two
+    d = x - y  # the pyramid is linear: one of the difference is enough
     total: Tensor = d.new_zeros(())
     for level in range(levels):
         small = functional.avg_pool2d(d, 2)
@@ -182,13 +183,13 @@ def laplacian_pyramid(x: Tensor, y: Tensor, levels: int = 3) -> Tensor:
 
 
 def _spectrum(x: Tensor) -> Tensor:
-    """Squared amplitudes of pictures (N, C, H, W)."""
+    """Power spectrum of pictures (N, C, H, W)."""
     spectrum: Tensor = torch.fft.fft2(x, norm="ortho")
     return spectrum.real.square() + spectrum.imag.square()
 
 
 def focal_frequency(x: Tensor, y: Tensor, alpha: float = 1.0) -> Tensor:
-    """Squared difference of the spectra, weighted by itself to the power alpha / 2.
+    """Focal frequency loss: squared spectral difference, weighted by itself to the power alpha / 2.
 
     Source: Jiang et al., "Focal frequency loss for image reconstruction and synthesis",
     ICCV 2021, equations 7 and 8 (orthonormal transform, weights scaled to a maximum of 1).

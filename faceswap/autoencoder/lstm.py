@@ -1,4 +1,4 @@
-"""An LSTM autoencoder: reads a sequence row by row into one code, and writes it again."""
+"""LSTM autoencoder: encodes a sequence of rows into one latent code and decodes it to rows."""
 
 import torch
 from pydantic import Field
@@ -16,9 +16,11 @@ class LstmConfig(PictureConfig):
 
 
 class LstmAutoencoder(Autoencoder):
-    """Source: Srivastava et al., "Unsupervised learning of video representations using LSTMs",
-    ICML 2015; the decoder sees the code at every step instead of its own last output, and which
-    step it is. The reader goes both ways, so that the first row is not the longest ago.
+    """LSTM autoencoder with a bidirectional encoder and a decoder conditioned on the code.
+
+    Source: Srivastava et al., "Unsupervised learning of video representations using LSTMs", ICML
+    2015; here the decoder gets the code and a position embedding at every step instead of its own
+    last output. The encoder is bidirectional because one direction forgets the first rows.
     """
 
     def __init__(self, config: LstmConfig) -> None:
@@ -33,33 +35,34 @@ class LstmAutoencoder(Autoencoder):
         self.writer = nn.LSTM(hidden, hidden, batch_first=True)
         self.row = nn.Linear(hidden, row)
         for layer in (self.reader, self.writer):
-            _start_lstm_(layer)
+            _init_lstm_(layer)
 
     @property
     def output_bias(self) -> Tensor:
-        """(C · W,)."""
+        """Biases of the last layer, (C · W,)."""
         return self.row.bias
 
     def encode(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, code)."""
+        """Pictures (N, C, H, W) → codes (N, code)."""
         _, (last, _) = self.reader(x.transpose(1, 2).flatten(2))
         code: Tensor = self.shrink(torch.cat([*last], 1))
         return code
 
     def decode_logits(self, code: Tensor) -> Tensor:
-        """(N, code) → (N, C, H, W)."""
+        """Codes (N, code) → logits (N, C, H, W)."""
         c, h, w = self.shape
-        said = self.grow(code)[:, None] + self.place
+        steps = self.grow(code)[:, None] + self.place
         state, cell = self.begin(code)[None].chunk(2, 2)
-        rows: Tensor = self.row(self.writer(said, (state.contiguous(), cell.contiguous()))[0])
+        rows: Tensor = self.row(self.writer(steps, (state.contiguous(), cell.contiguous()))[0])
         return rows.view(-1, h, c, w).transpose(1, 2)
 
 
-def _start_lstm_(layer: nn.LSTM) -> None:
-    """Turn nothing to noise and forget nothing at first.
+def _init_lstm_(layer: nn.LSTM) -> None:
+    """Orthogonal recurrent initialisation, forget-gate bias 1.
 
-    Source: Saxe et al., "Exact solutions to the nonlinear dynamics of learning", ICLR 2014, and
-    Jozefowicz et al., "An empirical exploration of recurrent network architectures", ICML 2015.
+    Both keep gradients alive over many steps at the start of training. Sources: Saxe et al.,
+    "Exact solutions to the nonlinear dynamics of learning", ICLR 2014; Jozefowicz et al., "An
+    empirical exploration of recurrent network architectures", ICML 2015.
     """
     for name, values in layer.named_parameters():
         if name.startswith("weight_hh"):

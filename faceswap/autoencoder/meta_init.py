@@ -1,4 +1,4 @@
-"""Modules without values, for weights that are about to be put into them."""
+"""Build modules on the meta device, without initialising weights that will be loaded anyway."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,20 +10,19 @@ from torch.overrides import TorchFunctionMode
 
 @contextmanager
 def without_initialisation() -> Iterator[None]:
-    """What is made inside has parameters that have a shape and no memory, on the meta device.
+    """Context in which new modules get parameters on the meta device: shapes without memory.
 
-    They are to be replaced, by ``load_state_dict(…, assign=True)``. Drawing values to start from
-    takes seconds for a large model, and as much memory again.
+    Replace them with ``load_state_dict(…, assign=True)``. Random initialisation of a large model
+    takes seconds, and as much memory again.
     """
     with torch.device("meta"), _Undrawn():
         yield
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out what would fill a parameter.
+    """Skip functions that fill a parameter.
 
-    On the meta device it would do nothing, but PyTorch imports its compiler, 800 modules, to find
-    that out.
+    On the meta device they do nothing, but make PyTorch import its compiler, 800 modules.
     """
 
     def __torch_function__(

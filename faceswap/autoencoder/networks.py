@@ -1,6 +1,6 @@
-"""Encoders, bottlenecks and decoders, made from the blocks.
+"""Convolutional encoders, dense bottlenecks and convolutional decoders.
 
-Sizes are checked when a network is made: ValueError says which one does not fit and why.
+Constructors check sizes and raise ValueError, naming the one that does not fit and why.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ from faceswap.autoencoder.blocks import (
 from faceswap.device_support import memory_format
 
 Decoded = tuple[Tensor, Tensor | None]
-"""An image (N, C, H, W) and, where it is learnt, a mask (N, 1, H, W), both in [0, 1]."""
+"""An image (N, C, H, W) and a mask (N, 1, H, W) or None, both in [0, 1]."""
 
 
 class ConvEncoder(nn.Module):
-    """Strided convolutions: image (N, C, S, S) → features (N, widths[-1], s, s).
+    """Strided convolutional encoder: image (N, C, S, S) → features (N, widths[-1], s, s).
 
-    size: side of the images it works at; larger ones are first reduced to it by averaging, so
-    S must be a multiple of ``size``. widths and kernels: channels and kernel of each halving.
-    residual_after: after which of them (0, 1, …) a residual block follows. normalise: scale the
-    features of each sample to unit mean square.
+    size: resolution of the first convolution; larger images are average-pooled to it, so S must
+    be a multiple of ``size``. widths, kernels: channels and kernel size of each downscale.
+    residual_after: indices (0, 1, …) of downscales followed by a residual block. normalise:
+    scale the features of each sample to unit mean square.
     """
 
     def __init__(
@@ -75,10 +75,11 @@ class ConvEncoder(nn.Module):
 
 
 class DenseBottleneck(nn.Module):
-    """Features through a short vector and back: (N, C, s, s) → (N, outputs, t, t).
+    """Dense bottleneck (DeepFaceLab's inter): (N, C, s, s) → code → (N, outputs, t, t).
 
-    inputs: C·s². code: length of the vector. lowest: side of the map the second layer makes;
-    t is twice that with ``upscale``. outputs: channels made.
+    inputs: C·s². code: length of the latent code. lowest: side of the second dense layer's
+    feature map; t is twice that with ``upscale``. outputs: output channels; middle: channels of
+    the second dense layer, the same as ``outputs`` by default.
     """
 
     def __init__(
@@ -103,12 +104,12 @@ class DenseBottleneck(nn.Module):
         self.lowest = lowest * (2 if upscale else 1)
 
     def encode(self, x: Tensor) -> Tensor:
-        """(N, C, s, s) → the code (N, code)."""
+        """Features (N, C, s, s) → latent code (N, code)."""
         out: Tensor = self.shrink(x.flatten(1))
         return out
 
     def decode(self, code: Tensor) -> Tensor:
-        """The code (N, code) → (N, outputs, t, t)."""
+        """Latent code (N, code) → features (N, outputs, t, t)."""
         grown = self.grow(code).view(-1, *self.shape)
         grown = grown.contiguous(memory_format=memory_format(grown.device))
         out: Tensor = self.upscale(grown)
@@ -120,13 +121,13 @@ class DenseBottleneck(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Doublings, each with a convolution: features (N, C, s, s) → image and, if asked for, mask.
+    """Convolutional decoder: features (N, C, s, s) → image and, optionally, mask.
 
-    widths: channels after each doubling, so that the last map has the side s·2^len(widths).
-    residual: how many residual blocks follow each doubling, or one number for all. factor: how
-    often larger than the last map the picture is. mask_widths: channels of the mask's own,
-    narrow branch; none, no mask. image: what makes the picture of the last map, in place of a
-    convolution with ``image_kernel`` and ``factor``. doubling: pixel shuffle or ``Enlarge``.
+    widths: channels after each upscale; the last feature map has the side s·2^len(widths).
+    residual: residual blocks after each upscale, one number for all or one each. factor: image
+    side over that of the last feature map. mask_widths: channels of the mask's own narrow branch;
+    None for no mask. image: output layer that replaces the convolution with ``image_kernel`` and
+    ``factor``. doubling: the upscale block, pixel shuffle or bilinear (``Enlarge``).
     """
 
     def __init__(
@@ -146,22 +147,22 @@ class ConvDecoder(nn.Module):
         blocks = [residual] * len(widths) if isinstance(residual, int) else list(residual)
         if len(blocks) != len(widths):
             raise ValueError("a decoder needs as many residual counts as widths")
-        self.layers = _doublings(inputs, widths, blocks, active, doubling)
+        self.layers = _upscales(inputs, widths, blocks, active, doubling)
         self.image = image or SubPixelImage(widths[-1], channels, image_kernel, factor)
         self.mask: nn.Module | None = None
         if mask_widths is not None:
-            branch = _doublings(inputs, mask_widths, [0] * len(mask_widths), active, doubling)
+            branch = _upscales(inputs, mask_widths, [0] * len(mask_widths), active, doubling)
             self.mask = nn.Sequential(branch, nn.Conv2d(mask_widths[-1], 1, 1))
 
     def forward(self, x: Tensor) -> Decoded:
-        """(N, C, s, s) → (image, mask or None), squashed to [0, 1]."""
-        # In float32: the steps of bfloat16 between 0.5 and 1 would be seen in smooth skin.
+        """(N, C, s, s) → (image, mask or None), through a sigmoid."""
+        # float32: bfloat16's steps between 0.5 and 1 would show as banding in smooth skin.
         image = torch.sigmoid(self.image(self.layers(x)).float())
         return image, None if self.mask is None else torch.sigmoid(self.mask(x))
 
 
 class QuadDecoder(ConvDecoder):
-    """Ends with four convolutions whose pictures interleave to one of twice the size.
+    """Decoder whose output layer interleaves four convolutions to twice the resolution.
 
     Source: the ``-d`` decoders of DeepFaceLab's SAEHD (one 1×1 and three 3×3 convolutions).
     """
@@ -194,7 +195,7 @@ class Interleaved(nn.Module):
         return functional.pixel_shuffle(quarters.flatten(1, 2), 2)
 
 
-def _doublings(
+def _upscales(
     inputs: int,
     widths: Sequence[int],
     residual: Sequence[int],

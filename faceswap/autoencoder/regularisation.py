@@ -1,4 +1,4 @@
-"""What is asked of a code besides that it remembers the picture."""
+"""Penalties on latent codes: sparse (L1, KL) and contractive."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 
 SPARSE_WEIGHT = 1e-5
+"""Default weight of ``sparse_l1`` beside a mean squared error."""
 
 
 def sparse_l1(code: Tensor) -> Tensor:
-    """Sum of the absolute values of a code (N, K), mean over the pictures."""
+    """L1 sparsity penalty: sum of |code| of codes (N, K), mean over the pictures."""
     return code.abs().sum(1).mean()
 
 
 def sparse_kl(code: Tensor, target: float = 0.05) -> Tensor:
-    """Σ_j KL(target ‖ mean activity of unit j) for units between 0 and 1, such as sigmoid ones.
+    """KL sparsity penalty Σ_j KL(target ‖ mean activation of unit j), for sigmoid units.
 
     Source: Ng, "Sparse autoencoder", CS294A lecture notes, 2011.
     """
@@ -23,7 +24,7 @@ def sparse_kl(code: Tensor, target: float = 0.05) -> Tensor:
 
 
 def contractive_sigmoid(weight: Tensor, code: Tensor) -> Tensor:
-    """‖J‖² of h = sigmoid(W x + b), mean over the pictures, in closed form.
+    """Contractive penalty ‖J‖² of h = sigmoid(W x + b) in closed form, mean over the pictures.
 
     weight: (K, D). code: h (N, K). Source: Rifai et al., "Contractive auto-encoders", ICML 2011.
     """
@@ -32,31 +33,33 @@ def contractive_sigmoid(weight: Tensor, code: Tensor) -> Tensor:
 
 
 def contractive_exact(encode: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """‖J‖² of any encoder at pictures ``x``, mean over them: one backward pass per number."""
-    return _slopes(encode, x, lambda code: code.sum(0))
+    """Contractive penalty ‖J‖² of any encoder, mean over ``x``: a backward pass per code unit."""
+    return _squared_gradients(encode, x, lambda code: code.sum(0))
 
 
 def contractive_estimate(encode: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
-    """An unbiased estimate of ``contractive_exact`` that costs one backward pass per sample.
+    """Hutchinson estimate of ``contractive_exact``, unbiased: one backward pass per sample.
 
-    E‖vᵀJ‖² = ‖J‖² for ``v`` ~ N(0, I), of which L samples (L, N, K) are given. Source: Hutchinson,
-    "A stochastic estimator of the trace of the influence matrix", 1989.
+    E‖vᵀJ‖² = ‖J‖² for ``v`` ~ N(0, I); v: L samples (L, N, K). Source: Hutchinson, "A stochastic
+    estimator of the trace of the influence matrix", 1989.
     """
-    return _slopes(encode, x, lambda code: ((code * one).sum() for one in v)) / len(v)
+    return _squared_gradients(encode, x, lambda code: ((code * one).sum() for one in v)) / len(v)
 
 
-def _slopes(
-    encode: Callable[[Tensor], Tensor], x: Tensor, ways: Callable[[Tensor], Iterable[Tensor]]
+def _squared_gradients(
+    encode: Callable[[Tensor], Tensor], x: Tensor, scalars: Callable[[Tensor], Iterable[Tensor]]
 ) -> Tensor:
-    """Σ of the squared slopes of all ``ways`` of making one number of the code, mean over ``x``.
+    """Σ of the squared input gradients of all ``scalars`` of the code, mean over ``x``.
 
-    It has a gradient where one is asked for, and is measured as well where none is.
+    Differentiable where gradients are enabled; works under ``no_grad`` too.
     """
-    learning = torch.is_grad_enabled()
+    differentiable = torch.is_grad_enabled()
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         total = x.new_zeros(())
-        for way in ways(encode(x)):
-            (slope,) = torch.autograd.grad(way, x, retain_graph=True, create_graph=learning)
-            total = total + slope.square().sum() / len(x)
+        for scalar in scalars(encode(x)):
+            (gradient,) = torch.autograd.grad(
+                scalar, x, retain_graph=True, create_graph=differentiable
+            )
+            total = total + gradient.square().sum() / len(x)
     return total

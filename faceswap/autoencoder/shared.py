@@ -1,4 +1,4 @@
-"""Whole autoencoders."""
+"""Shared-encoder autoencoder with one decoder path per domain, as in deepfakes/faceswap."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from faceswap.autoencoder.networks import Decoded
 
 @dataclass(frozen=True)
 class DecoderPath:
-    """How one domain goes from features to pictures.
+    """Bottlenecks and decoder of one domain.
 
-    inters: the bottlenecks whose outputs are joined, in order. decoder: which decoder follows.
+    inters: names of the bottlenecks whose outputs are concatenated along the channels, in order.
+    decoder: name of the decoder that follows.
     """
 
     inters: tuple[str, ...]
@@ -21,14 +22,15 @@ class DecoderPath:
 
 
 class SharedAutoencoder(nn.Module):
-    """One encoder for several domains, each with its own way back.
+    """One shared encoder, several bottlenecks and decoders, one decoder path per domain.
 
-    A domain is a kind of picture: the face of a person, night and day. What the domains have in
-    common lands in the shared code; what sets them apart, in their decoders. Encoding a picture
-    of one domain and decoding it as another translates it.
+    A domain is a kind of picture: one person's face, night or day. The shared code learns what
+    the domains have in common, the decoders what differs. Encoding a picture of one domain and
+    decoding it as another translates it (a face swap).
 
     encoder: pictures (N, C, S, S) → features. inters: features → features. decoders: features →
-    (picture, mask or None). routes: for each domain, which of them it goes through.
+    (picture, mask or None). routes: each domain's path. Raises ValueError when a path names a
+    bottleneck or decoder that is not there.
     """
 
     def __init__(
@@ -62,23 +64,23 @@ class SharedAutoencoder(nn.Module):
         return decoded
 
     def translate(self, x: Tensor, domain: str) -> Decoded:
-        """Pictures of any domain (N, C, S, S) → the same seen as ``domain``."""
+        """Encode pictures of any domain (N, C, S, S) and decode them as ``domain``."""
         return self.decode(self.encode(x), domain)
 
     def forward(
         self, pictures: Mapping[str, Tensor], exchanged: Tensor | None = None
     ) -> dict[str, Decoded]:
-        """Each domain's pictures decoded as that domain, with one pass of the encoder.
+        """Reconstruct each domain's pictures as that domain, in one pass of the encoder.
 
-        All domains' pictures have the same size; their numbers may differ. exchanged: bool (N,),
-        for two domains with N pictures each that belong together in pairs: where the two of a
-        pair exchange their features, so that each is a translation of the other.
+        All pictures have the same size; the batches may differ in length. exchanged: bool (N,),
+        for two domains with N matched pictures each: True where the two of a pair swap their
+        latent features, so that each output is a translation of the other's input.
         """
         features = self.encode(torch.cat(list(pictures.values())))
         if exchanged is not None:
             count = len(exchanged)
             places = torch.cat([exchanged, exchanged]).view(-1, 1, 1, 1)
-            # Not roll: what it gives is laid out otherwise on a card, and than compilers think.
+            # Not torch.roll: its memory format differs on CUDA, and from what torch.compile expects
             others = torch.cat([features[count:], features[:count]])
             features = torch.where(places, others, features)
         decoded: dict[str, Decoded] = {}

@@ -1,4 +1,4 @@
-"""Stacked autoencoders: each layer learns by itself first, then all together, then to tell classes.
+"""Stacked autoencoders: greedy layer-wise pre-training, fine-tuning, then classification.
 
 Source: Bengio et al., "Greedy layer-wise training of deep networks", NIPS 2006.
 """
@@ -11,10 +11,10 @@ from faceswap.autoencoder.interface import Autoencoder
 
 
 class LayerAutoencoder(nn.Module):
-    """One layer of a deep autoencoder as an autoencoder of what the layers below it make.
+    """One layer of a deep autoencoder, trained as an autoencoder of the layer below's output.
 
-    The layers share their weights with ``whole``; only those of this stage learn. What is saved
-    of it is all of ``whole``, under the names that it has there.
+    Shares its weights with ``whole``; only those of layer ``number`` are trainable. Its state dict
+    is that of ``whole``, with the same keys. Raises ValueError when there is no such layer.
     """
 
     whole: DenseAutoencoder
@@ -24,7 +24,7 @@ class LayerAutoencoder(nn.Module):
         if not 0 <= number < whole.depth:
             raise ValueError(f"there is no layer {number}; the encoder has {whole.depth}")
         self.number = number
-        # As a module it would be saved a level deeper, as a model that nothing can load.
+        # A registered submodule would add "whole." to the state-dict keys; no model has those.
         object.__setattr__(self, "whole", whole)
         for name, part in whole.named_children():
             self.add_module(name, part)
@@ -35,7 +35,7 @@ class LayerAutoencoder(nn.Module):
             whole.decoders[number].requires_grad_(True)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (N, C, H, W) → (this layer's input as remembered, the input), (N, I) each."""
+        """Pictures (N, C, H, W) → (this layer's reconstructed input, its input), (N, I) each."""
         whole, h = self.whole, x.flatten(1)
         for number in range(self.number):
             h = whole.encode_layer(number, h)
@@ -48,7 +48,7 @@ class LayerAutoencoder(nn.Module):
 
 
 def unfreeze_layers(whole: DenseAutoencoder) -> None:
-    """Let all layers learn again, for fine-tuning."""
+    """Make all layers trainable again, for fine-tuning."""
     whole.requires_grad_(True)
 
 
@@ -61,6 +61,6 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(nn.BatchNorm1d(body.code), nn.Linear(body.code, classes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, classes)."""
+        """Pictures (N, C, H, W) → logits (N, classes)."""
         logits: Tensor = self.head(self.body.encode(x))
         return logits.float()

@@ -1,4 +1,4 @@
-"""A Transformer autoencoder: a picture is a sequence of patches."""
+"""Transformer autoencoder over image patches (ViT encoder and decoder)."""
 
 import torch
 from pydantic import Field, model_validator
@@ -9,7 +9,10 @@ from faceswap.autoencoder.interface import Autoencoder, OutputActivation, Pictur
 
 
 class PatchConfig(PictureConfig):
-    """patch: side of the patches. width, layers, heads: of encoder and decoder each."""
+    """Transformer autoencoder configuration.
+
+    patch: side of the patches. width, layers, heads: of encoder and decoder each.
+    """
 
     patch: int = Field(default=7, ge=1)
     width: int = Field(default=64, ge=2)
@@ -31,7 +34,7 @@ class PatchConfig(PictureConfig):
 
 
 class PatchAutoencoder(Autoencoder):
-    """Patches and one more token that collects the code; and from the code patches again.
+    """ViT autoencoder: the class token's output is the code, from which all patches are decoded.
 
     Source: Dosovitskiy et al., "An image is worth 16×16 words", ICLR 2021 (the encoder).
     """
@@ -54,7 +57,7 @@ class PatchAutoencoder(Autoencoder):
 
     def _layers(self) -> nn.Sequential:
         config = self.config
-        # One after the other rather than nn.TransformerEncoder, whose layers all start equal.
+        # Not nn.TransformerEncoder, which copies one layer: all would have the same initial weights
         return nn.Sequential(
             *(
                 nn.TransformerEncoderLayer(
@@ -73,11 +76,11 @@ class PatchAutoencoder(Autoencoder):
 
     @property
     def output_bias(self) -> Tensor:
-        """(C · patch²,)."""
+        """Biases of the last layer, (C · patch²,)."""
         return self.unembed.bias
 
     def encode(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, code)."""
+        """Pictures (N, C, H, W) → codes (N, code)."""
         p = self.config.patch
         tokens = self.embed(functional.unfold(x, p, stride=p).transpose(1, 2)) + self.places
         tokens = torch.cat([self.collector.expand(len(x), -1, -1).to(tokens), tokens], 1)
@@ -85,10 +88,10 @@ class PatchAutoencoder(Autoencoder):
         return code
 
     def decode_logits(self, code: Tensor) -> Tensor:
-        """(N, code) → (N, C, H, W)."""
+        """Codes (N, code) → logits (N, C, H, W)."""
         p = self.config.patch
         tokens = self.writer(self.grow(code)[:, None] + self.places_out)
         c, h, w = self.shape
-        # Not torch's own fold, which adds patches up where they overlap, and which MPS may lack.
+        # Not functional.fold, which sums overlapping patches and may be missing on MPS.
         patches: Tensor = self.unembed(tokens).float().view(-1, h // p, w // p, c, p, p)
         return patches.permute(0, 3, 1, 4, 2, 5).reshape(-1, c, h, w)

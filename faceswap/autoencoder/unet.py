@@ -1,4 +1,4 @@
-"""A convolutional autoencoder with shortcuts, for pictures of any size: it repairs them."""
+"""U-Net for image restoration at any resolution, and its input for inpainting."""
 
 import itertools
 from typing import Annotated
@@ -13,11 +13,13 @@ from faceswap.autoencoder.interface import Count
 
 
 class UNetConfig(BaseModel):
-    """inputs: channels given; channels: made. widths: of the full size and of each halving.
-    blocks: residual blocks at the lowest size. masked: whether the last input channel is 1 where
-    something is missing, see ``with_holes``; the rest stays as it is. standardised: whether each
-    picture's own light is taken out before and put back after, so that what was learnt in one
-    light holds in another.
+    """U-Net configuration.
+
+    inputs, channels: input and output channels. widths: channels at full resolution and after
+    each downscale. blocks: residual blocks at the lowest resolution. masked: the last input
+    channel is a mask, 1 where something is missing (see ``with_holes``); the output changes only
+    those pixels. standardised: normalise each picture's mean and contrast before the net and
+    undo it after, to generalise over lighting.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,12 +33,11 @@ class UNetConfig(BaseModel):
 
 
 class UNet(nn.Module):
-    """Halvings, doublings, and a shortcut between each pair of the same size.
+    """U-Net with additive skip connections that predicts a per-pixel gain and offset.
 
-    Source: Ronneberger et al., "U-Net", MICCAI 2015, with sums for joins. It gives what to add to
-    its input's first channels and how much of them to keep, pixel by pixel: a new net leaves
-    pictures nearly as they are, and noise need not be cancelled by its exact opposite. It works
-    on logits, or on standardised values.
+    Source: Ronneberger et al., "U-Net", MICCAI 2015 (sums in place of concatenation). The output
+    is input · (1 + gain) + offset, on logits or on standardised values: an untrained net is
+    nearly the identity, and the gain removes noise without predicting its exact negative.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -53,7 +54,7 @@ class UNet(nn.Module):
         for layer in (self.first, *self.down, *self.up):
             assert isinstance(layer, nn.Conv2d)
             start_convolution_(layer)
-        start_convolution_(self.last, 0.1)
+        start_convolution_(self.last, 0.1)  # small gain and offset at first: nearly the identity
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) → (N, channels, H, W) in [0, 1], any H and W."""
@@ -61,49 +62,49 @@ class UNet(nn.Module):
         seen = x[:, : config.channels].float()
         hole = x[:, -1:] if config.masked else None
         if config.standardised:
-            mean, spread = _light(seen)
-            values = (seen - mean) / spread
-            change, more = self._answer(torch.cat([values, x[:, config.channels :]], 1))
-            made = (mean + spread * (values * (1 + more) + change)).clamp(0, 1)
+            mean, deviation = _statistics(seen)
+            values = (seen - mean) / deviation
+            offset, gain = self._offset_and_gain(torch.cat([values, x[:, config.channels :]], 1))
+            made = (mean + deviation * (values * (1 + gain) + offset)).clamp(0, 1)
         else:
-            change, more = self._answer(x)
-            if seen.shape[1] < config.channels:  # colours out of grey
+            offset, gain = self._offset_and_gain(x)
+            if seen.shape[1] < config.channels:  # colourisation: grey in, RGB out
                 seen = seen.mean(1, keepdim=True)
-            made = torch.sigmoid(torch.logit(seen.clamp(0.01, 0.99)) * (1 + more) + change)
+            # Clamped, as the logit of 0 or 1 is infinite.
+            made = torch.sigmoid(torch.logit(seen.clamp(0.01, 0.99)) * (1 + gain) + offset)
         return made if hole is None else torch.where(hole > 0, made, seen)
 
-    def _answer(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What to add and how much more to keep, (N, channels, H, W) each."""
+    def _offset_and_gain(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Per-pixel offset and gain, (N, channels, H, W) each."""
         height, width = x.shape[-2:]
         step = 2 ** len(self.down)
-        missing = (0, -width % step, 0, -height % step)
-        whole = functional.pad(x, missing, mode="replicate") if any(missing) else x
-        h = self.active(self.first(whole))
-        kept = []
+        padding = (0, -width % step, 0, -height % step)
+        padded = functional.pad(x, padding, mode="replicate") if any(padding) else x
+        h = self.active(self.first(padded))
+        skips = []
         for layer in self.down:
-            kept.append(h)
+            skips.append(h)
             h = self.active(layer(h))
         h = self.lowest(h)
-        for layer, shortcut in zip(self.up, reversed(kept), strict=True):
+        for layer, skip in zip(self.up, reversed(skips), strict=True):
             larger = functional.interpolate(h, scale_factor=2.0, mode="nearest")
-            h = self.active(layer(larger)) + shortcut
-        change, more = self.last(h).float()[..., :height, :width].chunk(2, 1)
-        return change, more
+            h = self.active(layer(larger)) + skip
+        offset, gain = self.last(h).float()[..., :height, :width].chunk(2, 1)
+        return offset, gain
 
 
-def _light(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (N, C, 1, 1) and spread (N, 1, 1, 1) of pictures (N, C, H, W)."""
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (N, C, 1, 1) and standard deviation (N, 1, 1, 1) of pictures (N, C, H, W)."""
     mean = x.mean((2, 3), keepdim=True)
     variance = (x - mean).square().mean((1, 2, 3), keepdim=True)
-    return mean, (variance + 0.02**2).sqrt()  # what is plain has no contrast to be raised
+    return mean, (variance + 0.02**2).sqrt()  # at least 0.02: do not amplify noise in plain areas
 
 
 def with_holes(x: Tensor, hole: Tensor) -> Tensor:
-    """What a masked net sees of pictures (N, C, H, W) without what is where ``hole``
-    (N, 1, H, W) is 1: the holes filled smoothly from around them, and the mask: (N, C + 1, H, W).
+    """Input of a masked net: pictures with holes filled smoothly, and the mask as last channel.
 
-    Filled by means of ever larger squares. Source: Gortler et al., "The lumigraph", SIGGRAPH
-    1996, pull and push.
+    x: (N, C, H, W). hole: (N, 1, H, W), 1 where something is missing; the result is
+    (N, C + 1, H, W). Pull-push interpolation (Gortler et al., "The lumigraph", SIGGRAPH 1996).
     """
     known = 1 - hole
     levels = [(x * known, known)]

@@ -1,4 +1,4 @@
-"""Variational autoencoders, plain and conditional.
+"""Variational autoencoder (VAE, β-VAE) and conditional VAE.
 
 Source: Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014; β: Higgins et al.,
 ICLR 2017; free bits: Kingma et al., "Improving variational inference with inverse autoregressive
@@ -18,21 +18,22 @@ Likelihood = Literal["bernoulli", "gaussian"]
 
 
 class Posterior(NamedTuple):
-    """What the encoder knows: mean and logarithm of the variance, (N, K) each."""
+    """Approximate posterior q(z | x): mean and log variance, (N, K) each."""
 
     mean: Tensor
     log_variance: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """z = μ + σ ⊙ ε for ε (…, N, K)."""
+        """Reparameterised sample z = μ + σ ⊙ ε for ε (…, N, K)."""
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
 
 class VariationalAutoencoder(Autoencoder):
-    """Any autoencoder, its code widened to a distribution.
+    """VAE around any autoencoder, conditional where ``words`` is not 0.
 
-    body: its ``code`` is the layer before the distribution and after z. latents: length K of z.
-    words: size of the vocabulary of conditions, 0 for none; a class is a text of one word.
+    body: the autoencoder whose code feeds mean and log variance, and is made from z. latents:
+    length K of z. words: vocabulary size of the conditioning texts, 0 for none; a class label is
+    a text of one word.
     """
 
     def __init__(self, body: Autoencoder, latents: int, words: int = 0) -> None:
@@ -41,7 +42,7 @@ class VariationalAutoencoder(Autoencoder):
         self.mean = nn.Linear(body.code, latents)
         self.log_variance = nn.Linear(body.code, latents)
         self.grow = nn.Linear(latents, body.code)
-        # Word 0 is no word: it says nothing, so that texts of any length fit into one tensor.
+        # Word 0 is padding, for texts of different lengths in one tensor.
         self.say = nn.Embedding(words + 1, body.code, padding_idx=0) if words else None
         self.see = nn.Embedding(words + 1, body.code, padding_idx=0) if words else None
         for layer, gain in ((self.mean, 1.0), (self.log_variance, 0.01), (self.grow, 2.0)):
@@ -49,21 +50,24 @@ class VariationalAutoencoder(Autoencoder):
 
     @property
     def output_bias(self) -> Tensor:
-        """The body's."""
+        """Biases of the body's last layer."""
         return self.body.output_bias
 
     def posterior(self, x: Tensor, text: Tensor | None = None) -> Posterior:
-        """Pictures (N, C, H, W), and texts (N, T) of words from 1 on → the distribution of z."""
+        """Pictures (N, C, H, W), and texts (N, T) of words from 1 on → q(z | x).
+
+        Raises ValueError when the model is conditional and there is no text.
+        """
         h = self.body.encode(x)
         if self.see is not None:
             h = h + self.see(self._checked(text)).sum(1)
         h = torch.relu(h)
-        # Outside of this range a variance is 0 or infinite for all that float32 can tell.
+        # Clamped to variances from 6e-6 to 3e3, so that exp() neither overflows nor vanishes.
         return Posterior(self.mean(h).float(), self.log_variance(h).float().clamp(-12, 8))
 
     def _checked(self, text: Tensor | None) -> Tensor:
         if text is None:
-            raise ValueError("a conditional model needs to be told what the picture shows")
+            raise ValueError("a conditional model needs a text for each picture")
         return text[:, None] if text.dim() == 1 else text
 
     def encode(self, x: Tensor) -> Tensor:
@@ -71,7 +75,7 @@ class VariationalAutoencoder(Autoencoder):
         return self.posterior(x).mean
 
     def decode_logits(self, code: Tensor, text: Tensor | None = None) -> Tensor:
-        """z (N, K), and texts (N, T) → pictures (N, C, H, W) before they are squashed."""
+        """z (N, K), and texts (N, T) → logits (N, C, H, W)."""
         h = self.grow(code)
         if self.say is not None:
             h = h + self.say(self._checked(text)).sum(1)
@@ -82,27 +86,27 @@ class VariationalAutoencoder(Autoencoder):
         raw = self.decode_logits(code, text).float()
         return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
 
-    def forward(  # type: ignore[override]  # training needs dice, and gives more than pictures
+    def forward(  # type: ignore[override]  # training takes noise and returns the posterior too
         self, x: Tensor, noise: Tensor, text: Tensor | None = None
     ) -> tuple[Tensor, Posterior]:
-        """The training pass: pictures (N, C, H, W) and ε (L, N, K) → (raw (L·N, C, H, W), q)."""
-        known = self.posterior(x, text)
-        z = known.sample(noise).flatten(0, 1)
-        said = None if text is None else text.repeat(len(noise), *[1] * (text.dim() - 1))
-        return self.decode_logits(z, said), known
+        """Training pass: pictures (N, C, H, W) and ε (L, N, K) → (logits (L·N, C, H, W), q)."""
+        q = self.posterior(x, text)
+        z = q.sample(noise).flatten(0, 1)
+        texts = None if text is None else text.repeat(len(noise), *[1] * (text.dim() - 1))
+        return self.decode_logits(z, texts), q
 
 
 def kl_divergence(q: Posterior) -> Tensor:
-    """KL(q ‖ N(0, I)) of each picture and number, (N, K), in nats."""
+    """KL(q ‖ N(0, I)) per picture and latent dimension, (N, K), in nats."""
     mean, log_variance = q
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
 def reconstruction_nats(raw: Tensor, x: Tensor, likelihood: Likelihood) -> Tensor:
-    """−log p(x | z) of each picture, (N,), in nats; ``raw`` as the decoder gives it.
+    """Negative log-likelihood −log p(x | z) per picture, (N,), in nats.
 
-    bernoulli: cross-entropy, raw are logits. gaussian: a standard deviation of 1 around raw,
-    with its constant.
+    raw: the decoder's output. bernoulli: cross-entropy with ``raw`` as logits. gaussian: mean
+    ``raw``, standard deviation 1, normalising constant included.
     """
     if likelihood == "bernoulli":
         each = nn.functional.binary_cross_entropy_with_logits(raw.float(), x, reduction="none")
@@ -112,7 +116,7 @@ def reconstruction_nats(raw: Tensor, x: Tensor, likelihood: Likelihood) -> Tenso
 
 
 def warmed_up_beta(beta: float, progress: float, warmup: float) -> float:
-    """β at ``progress`` of the run, 0 to 1: it rises evenly over the first ``warmup`` of it."""
+    """β at ``progress`` (0 to 1) of the run: linear warm-up over its first ``warmup`` share."""
     return beta if warmup <= 0 else beta * min(1.0, progress / warmup)
 
 
@@ -124,13 +128,13 @@ def negative_elbo(
     beta: float = 1.0,
     free_bits: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(loss, reconstruction, KL) in nats, means over the pictures.
+    """Negative ELBO: (loss, reconstruction, KL) in nats, means over the pictures.
 
-    raw: (L·N, C, H, W), L Monte-Carlo samples of N pictures ``x``. free_bits: nats that each
-    number of the code may carry for nothing, so that none is given up early. The loss weighs KL
-    with ``beta``; the KL given back is the true one.
+    raw: (L·N, C, H, W), L Monte-Carlo samples of N pictures ``x``. free_bits: nats per latent
+    dimension without a penalty, against posterior collapse. The loss weights KL with ``beta``;
+    the KL returned is without ``beta`` and ``free_bits``.
     """
     samples = len(raw) // len(x)
-    told = reconstruction_nats(raw, x.repeat(samples, 1, 1, 1), likelihood).mean()
-    each = kl_divergence(q).mean(0)
-    return told + beta * each.clamp(min=free_bits).sum(), told, each.sum()
+    reconstruction = reconstruction_nats(raw, x.repeat(samples, 1, 1, 1), likelihood).mean()
+    kl = kl_divergence(q).mean(0)
+    return reconstruction + beta * kl.clamp(min=free_bits).sum(), reconstruction, kl.sum()

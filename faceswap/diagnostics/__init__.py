@@ -1,1 +1,1 @@
-"""TODO."""
+"""Checks that ``doctor`` runs: graphics cards and trial runs of dependencies."""

@@ -1,6 +1,6 @@
-"""What doctor tries out: each part that other packages do, in the smallest way that shows it works.
+"""``doctor``'s smoke tests of the dependencies: the smallest run that shows that each works.
 
-A version that is installed but does not fit shows here, not after an hour of work.
+They find incompatible versions now instead of an hour into a job.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Trial:
-    """``run`` says how it went, or raises whatever went wrong; ``lost`` is what then fails."""
+    """A smoke test. run: returns the result as text, or raises. lost: what fails without it."""
 
     title: str
     lost: str
@@ -21,9 +21,9 @@ class Trial:
 
 
 def try_video() -> str:
-    """Write a short video with sound, and read it again.
+    """Write a short video with sound and read it back.
 
-    Raises FaceswapError, or whatever PyAV does where it does not fit.
+    Raises FaceswapError, or any error of PyAV where its version is incompatible.
     """
     import numpy as np
 
@@ -35,7 +35,7 @@ def try_video() -> str:
 
     count, rate = 5, 25
     x = np.linspace(0, 255, 64, dtype=np.float32)
-    # A grey ramp that becomes lighter: what comes back must tell the frames and sides apart.
+    # A grey ramp that gets lighter, so that swapped frames or a flip would be noticed.
     images = [
         np.repeat(np.tile((x * (n + 1) / count).astype(np.uint8), (48, 1))[..., None], 3, axis=2)
         for n in range(count)
@@ -48,22 +48,22 @@ def try_video() -> str:
                 writer.write(image, number, 1)
         with VideoReader(path) as video:
             frames = list(video)
-        # x264 at the default quality keeps such a ramp within two levels.
+        # x264 at the default quality keeps such a ramp within two levels; 6 leaves a margin.
         if [frame.time for frame in frames] != [n / rate for n in range(count)] or any(
             np.abs(frame.image.astype(int) - image).mean() > 6
             for frame, image in zip(frames, images, strict=True)
         ):
-            raise InputError("Other frames than were written came back.")
+            raise InputError("The frames read differ from those written.")
         if audio_digests(path) != audio_digests(sound):
-            raise InputError("Other sound than was written came back.")
+            raise InputError("The sound read differs from that written.")
     return f"{count} frames with sound written and read"
 
 
 def try_faces() -> str:
-    """Look for faces where there are none, in pictures of two sizes, and for landmarks on grey.
+    """Run the detector on grey pictures of two sizes, and the landmarker on a grey crop.
 
-    OpenCV 4 runs the detector's network wrongly once the size has changed: it then sees faces
-    everywhere. Raises ValueError when that happens, or whatever the networks do.
+    OpenCV 4 runs the detector's network wrongly after a change of size and then finds faces
+    everywhere. Raises ValueError in that case, or any error of the networks.
     """
     import numpy as np
 
@@ -78,27 +78,27 @@ def try_faces() -> str:
     guess = (mean_face().points[:68, :2] * 30 + 64).astype(np.float32)
     located = make_landmarker().locate(np.full((128, 128, 3), 128, np.uint8), [guess])
     if not np.isfinite(located[0].points).all():
-        raise ValueError("the landmarks are no numbers")
-    return "the detector and the landmarks' network run"
+        raise ValueError("the landmarks are not finite")
+    return "detector and landmarker run"
 
 
 def try_imports(*modules: str) -> Callable[[], str]:
-    """A trial that imports ``modules``."""
+    """A smoke test that imports ``modules``."""
 
     def run() -> str:
         for module in modules:
             importlib.import_module(module)
-        return "its packages load"
+        return "its packages can be imported"
 
     return run
 
 
 def trials() -> tuple[Trial, ...]:
-    """All trials; the window's only where Qt is installed."""
+    """All smoke tests; that of the window only where Qt is installed."""
     always = (
         Trial("video", "no video can be written or read", try_video),
         Trial("faces", "no face can be found", try_faces),
-        # Compiling is set up when the module is imported.
+        # The import sets up the compilation of the rasteriser.
         Trial(
             "rendering",
             "no sample can be rendered",
@@ -109,6 +109,6 @@ def trials() -> tuple[Trial, ...]:
     )
     if importlib.util.find_spec("PySide6") is None:
         return always
-    # The systems' libraries that Qt's wheels take for granted are missing on many servers.
+    # Many servers lack the system libraries that Qt's wheels need.
     qt = try_imports("PySide6.QtWidgets", "PySide6.QtSvg", "pyqtgraph")
     return (*always, Trial("window", "the window cannot open", qt))

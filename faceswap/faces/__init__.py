@@ -1,1 +1,1 @@
-"""From a frame to faces: detection, landmarks, tracking, alignment, masks, the index."""
+"""Face extraction: detection, landmarks, tracking, alignment, crops and the face index."""

@@ -1,4 +1,4 @@
-"""Geometry of a face in the frame: crops for the landmarker, alignment to the mean face, pose.
+"""Face geometry: landmarker crops, alignment to the mean face, head pose.
 
 *Face space* is the plane of the mean face: its unit is the distance between the outer corners of
 the eyes, its origin the middle of the 68 points, x to the right and y down in the picture. A
@@ -36,8 +36,8 @@ __all__ = [
 ]
 
 
-_ROOM = 1.25
-_LIFT = 0.07
+_BOX_MARGIN = 1.25  # side of the landmarker's crop over the longer side of the points' box
+_FOREHEAD_SHIFT = 0.07  # the crop moves up by this share of its side to show the forehead
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class MeanFace:
     """The mean face in face space.
 
     points: (81, 3) x, y and depth (smaller is nearer), iBUG's 68 and then the forehead's 13.
-    weights: (68,) trust in each point when a face is aligned, mean 1: the inverse of its variance
-    over the training faces, so that the mouth, the jaw and the brows hardly move the alignment.
+    weights: (68,) weight of each point in the alignment, mean 1: its inverse variance over the
+    training faces, so that the mouth, the jaw and the brows hardly move the alignment.
     """
 
     points: Matrix
@@ -55,7 +55,7 @@ class MeanFace:
 
 @dataclass(frozen=True)
 class Framing:
-    """Which square of face space a crop shows: its centre and its side, in eye distances."""
+    """Square of face space that a crop shows: centre and side, in eye distances."""
 
     x: float
     y: float
@@ -71,7 +71,7 @@ FRAMINGS = {
 
 @functools.cache
 def mean_face() -> MeanFace:
-    """The shipped mean face. Raises AssetError when its file is missing or damaged."""
+    """Load the bundled mean face. Raises AssetError when its file is missing or damaged."""
     path = asset_path("mean_face.json")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -85,34 +85,34 @@ def mean_face() -> MeanFace:
 
 
 def transform(matrix: Floats, points: Floats) -> Points:
-    """Points (..., 2) through a matrix (2, 3), float32."""
+    """Apply an affine matrix (2, 3) to points (..., 2); float32."""
     matrix = np.asarray(matrix, np.float64)
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def invert(matrix: Floats) -> Matrix:
-    """The matrix (2, 3) that undoes `matrix`. Raises LinAlgError when nothing does."""
+    """Inverse of an affine matrix (2, 3). Raises LinAlgError when it is singular."""
     (a, b, x), (c, d, y) = np.asarray(matrix, np.float64).tolist()
     det = a * d - b * c
     if det == 0:
         raise np.linalg.LinAlgError("the matrix has no inverse")
-    # Written out: twenty times as fast as NumPy's, and done several times for each frame.
+    # Closed form: twenty times as fast as NumPy's inverse, and called several times a frame.
     a, b, c, d = d / det, -b / det, -c / det, a / det
     return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def eye_distance(points: Floats) -> float:
-    """Pixels between the outer corners of the eyes of points (68, 2)."""
+    """Distance in pixels between the outer eye corners of points (68, 2)."""
     return float(np.linalg.norm(points[45].astype(np.float64) - points[36]))
 
 
 def fit_similarity(
     points: Floats, target: Floats, weights: NDArray[np.float64] | None = None
 ) -> Matrix:
-    """The similarity (2, 3) that brings points (K, 2) nearest to target (K, 2).
+    """Least-squares similarity transform (2, 3) from points (K, 2) to target (K, 2).
 
-    Weighted least squares in closed form (Umeyama 1991, without reflection). Points that all
-    coincide give a pure shift.
+    Weighted, in closed form (Umeyama 1991, without reflection). Coincident points give a pure
+    translation.
     """
     source, goal = np.asarray(points, np.float64), np.asarray(target, np.float64)
     share = np.full(len(source), 1 / len(source)) if weights is None else weights / weights.sum()
@@ -127,7 +127,7 @@ def fit_similarity(
 
 
 def face_similarity(points: Floats) -> Matrix:
-    """Frame -> face space for points (68, 2), each point weighted by its calm."""
+    """Alignment, frame -> face space, of points (68, 2), weighted by `MeanFace.weights`."""
     mean = mean_face()
     return fit_similarity(points[:68], mean.points[:68, :2], mean.weights)
 
@@ -135,7 +135,7 @@ def face_similarity(points: Floats) -> Matrix:
 def crop_matrix(similarity: Floats, size: int, framing: Framing = FRAMINGS["face"]) -> Matrix:
     """Frame -> crop matrix (2, 3) for a square crop of `size` pixels.
 
-    similarity: frame -> face space, plain or smoothed.
+    similarity: frame -> face space, raw or smoothed.
     """
     scale = size / framing.side
     matrix = np.asarray(similarity, np.float64) * scale
@@ -144,13 +144,13 @@ def crop_matrix(similarity: Floats, size: int, framing: Framing = FRAMINGS["face
 
 
 def upright_matrix(points: Floats, size: int) -> Points:
-    """Frame -> crop matrix (2, 3) that shows a face upright to the landmark network.
+    """Frame -> crop matrix (2, 3) of the landmark network's upright crop.
 
-    points: (68, 2). The face is turned by the direction from eye to eye together with the one
-    from the eyes to the mouth, so that a profile, whose eyes nearly coincide, stays upright.
-    The square is 1.25 times the longer side of the points' box and reaches up to the forehead.
+    points: (68, 2). The rotation comes from the eye-to-eye and the eyes-to-mouth directions
+    together, so that a profile, whose eyes nearly coincide, stays upright. The square is 1.25
+    times the longer side of the points' box and reaches up to the forehead.
     """
-    # Plain sums and floats: the arrays are so small that calling NumPy is what costs.
+    # Plain floats: for arrays this small the overhead of NumPy calls dominates.
     sums = np.add.reduceat(points[:68].astype(np.float64), (0, 36, 42, 48), 0).tolist()
     (left_x, left_y), (right_x, right_y) = ((x / 6, y / 6) for x, y in sums[1:3])
     down_x = sums[3][0] / 20 - (left_x + right_x) / 2
@@ -161,8 +161,8 @@ def upright_matrix(points: Floats, size: int) -> Points:
     turn = np.array([[cos, sin], [-sin, cos]], np.float64)
     turned = points @ turn.T
     low, high = np.minimum.reduce(turned), np.maximum.reduce(turned)
-    side = max(float((high - low).max()) * _ROOM, 1e-3)
-    centre = (low + high) / 2 - (0.0, _LIFT * side)
+    side = max(float((high - low).max()) * _BOX_MARGIN, 1e-3)
+    centre = (low + high) / 2 - (0.0, _FOREHEAD_SHIFT * side)
     scale = size / side
     matrix = np.empty((2, 3), np.float32)
     matrix[:, :2] = turn * scale
@@ -171,7 +171,7 @@ def upright_matrix(points: Floats, size: int) -> Points:
 
 
 def head_pose(points: Floats, depth: Floats | None = None) -> tuple[float, float, float]:
-    """(yaw, pitch, roll) in degrees of points (68, 2) in the frame.
+    """Head pose (yaw, pitch, roll) in degrees from points (68, 2) in the frame.
 
     yaw: positive when the face looks to the right of the picture. pitch: positive when it looks
     up. roll: positive when the head is turned clockwise in the picture. All are 0 for a face that
@@ -200,8 +200,8 @@ def head_pose(points: Floats, depth: Floats | None = None) -> tuple[float, float
 
 
 def _angles(rotation: Matrix) -> tuple[float, float, float]:
-    """Rotation (3, 3) = roll about z, after pitch about x, after yaw about y; in degrees."""
-    # The third column is where the mean face's depth axis points; the face looks along its minus.
+    """Euler angles (yaw, pitch, roll) in degrees of a rotation (3, 3) = roll · pitch · yaw."""
+    # The third column is the mean face's depth axis; the face looks along its negative.
     pitch = -math.asin(max(-1.0, min(1.0, float(rotation[2, 1]))))
     yaw = math.atan2(float(rotation[2, 0]), float(rotation[2, 2]))
     roll = math.atan2(-float(rotation[0, 1]), float(rotation[1, 1]))

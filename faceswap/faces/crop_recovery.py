@@ -1,4 +1,4 @@
-"""What crops tell of the clip they were cut from, where the index is lost."""
+"""Rebuild index rows from the records inside the crops, for an index that is lost."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +12,15 @@ from faceswap.faces.crops import FaceRecord, parse_crop_name, read_record
 from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index_schema import FaceRow, FrameRow
 
-_LARGEST = 2**63
-"""SQLite's integers end there."""
+_SQLITE_INT_LIMIT = 2**63
+"""SQLite stores signed 64-bit integers."""
 
 
 @dataclass(frozen=True)
 class RecoveredRows:
-    """The rows that a side's crops, excluded ones too, tell of.
+    """Index rows recovered from a side's crops, excluded ones included.
 
-    last: the last frame of which there is a crop, be it damaged, or -1.
+    last: the last frame that has a crop, readable or damaged, or -1.
     """
 
     frames: list[FrameRow]
@@ -29,22 +29,24 @@ class RecoveredRows:
 
 
 def named_crops(folder: Path) -> Iterator[Path]:
-    """The files in ``folder``, and in its folder of excluded ones, that are named as crops are."""
+    """Files with crop names in ``folder`` and in its folder of excluded crops."""
     for place in (folder, folder / EXCLUDED):
         if place.is_dir():
             yield from (path for path in place.iterdir() if parse_crop_name(path.name))
 
 
 def has_recoverable_rows(folder: Path, side: str, footage: str | None) -> bool:
-    """Whether one of the crops in ``folder`` tells of ``side``; see ``recover_rows``."""
-    return any(_tells(path.name, read_record(path), side, footage) for path in named_crops(folder))
+    """Whether any crop in ``folder`` belongs to ``side``; see ``recover_rows``."""
+    return any(
+        _belongs(path.name, read_record(path), side, footage) for path in named_crops(folder)
+    )
 
 
 def recover_rows(folder: Path, side: str, footage: str | None) -> RecoveredRows:
-    """What the crops in ``folder`` tell of ``side``, whose footage has this fingerprint.
+    """Recover the rows of ``side`` from the crops in ``folder``; footage: its fingerprint.
 
-    Crops of another side or of other footage, and those of other names than extraction gives,
-    were put there by hand and tell nothing of it.
+    Crops of another side or other footage, and files whose names extraction does not give, were
+    put there by hand and are ignored.
     """
     paths = {path.name: path for path in named_crops(folder)}
     faces: list[FaceRow] = []
@@ -56,35 +58,35 @@ def recover_rows(folder: Path, side: str, footage: str | None) -> RecoveredRows:
             place = parse_crop_name(name)
             if place is not None and record is None:
                 last = max(last, place[0])
-            if record is None or not _tells(name, record, side, footage):
+            if record is None or not _belongs(name, record, side, footage):
                 continue
             last = max(last, record.frame)
             faces.append(_face(record, name))
             pts = -1 if record.pts is None else record.pts
-            stamps[record.frame] = (pts if abs(pts) < _LARGEST else -1, record.time)
+            stamps[record.frame] = (pts if abs(pts) < _SQLITE_INT_LIMIT else -1, record.time)
             shots[record.frame] = record.shot or 0
     faces.sort(key=lambda face: (face.frame, face.track))
     return RecoveredRows(list(_frames(stamps, shots)), faces, last)
 
 
-def _tells(name: str, record: FaceRecord | None, side: str, footage: str | None) -> bool:
+def _belongs(name: str, record: FaceRecord | None, side: str, footage: str | None) -> bool:
     return (
         record is not None
         and record.side == side
         and record.footage in (None, footage)
         and (record.frame, record.track) == parse_crop_name(name)
-        # its matrix leads back to the frame
+        # its matrix can be inverted
         and abs(float(np.linalg.det(record.matrix[:, :2]))) > 1e-9
     )
 
 
 def _face(record: FaceRecord, name: str) -> FaceRow:
-    back = invert(record.matrix)
+    to_frame = invert(record.matrix)
     return FaceRow(
         record.frame,
         record.track,
-        transform(back, record.points),
-        transform(back, record.forehead),
+        transform(to_frame, record.points),
+        transform(to_frame, record.forehead),
         record.presence,
         record.pose,
         name,
@@ -92,7 +94,7 @@ def _face(record: FaceRecord, name: str) -> FaceRow:
 
 
 def _frames(stamps: dict[int, tuple[int, float]], shots: dict[int, int]) -> Iterator[FrameRow]:
-    """The frames that have crops; the first of those of a shot counts as its beginning."""
+    """Frame rows for frames with crops; the first known frame of a shot counts as the cut."""
     before = 0
     for frame in sorted(stamps):
         shot = shots[frame]

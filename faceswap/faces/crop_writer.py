@@ -1,4 +1,4 @@
-"""Cutting the faces of a clip out, in threads of its own, beside what else is done with it."""
+"""Write face crops in background threads while extraction goes on."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,18 +13,18 @@ from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.face import Face
 from faceswap.faces.index_schema import FaceRow, FrameRow
 
-_AHEAD = 8
-"""At most so many crops wait to be cut out, with a frame each: 200 MB at 3840 × 2160."""
+_QUEUE_SIZE = 8
+"""Crops that may be pending, each holding its frame: 200 MB at 3840 × 2160."""
 
 
 @dataclass(frozen=True)
 class CropSettings:
-    """How the faces of a side are cut out.
+    """How the crops of a side are made.
 
-    folder: where to. size: the largest side of a crop in pixels. every: crops are of every
-    so-manieth frame. footage: its fingerprint. written: before this frame all crops were written
-    once, so that one that is not there was deleted by hand and is not cut out again. sure:
-    ``every`` is known to have held for those, too.
+    folder: output folder. size: largest side of a crop in pixels. every: only every n-th frame
+    gets crops. footage: its fingerprint. written: all crops before this frame were written once,
+    so one that is missing was deleted by hand and is not written again. sure: ``every`` is known
+    to have been the same for those.
     """
 
     folder: Path
@@ -37,11 +37,11 @@ class CropSettings:
 
 
 class CropWriter:
-    """Cuts faces out and writes them; a crop that is there, be it excluded, stays as it is."""
+    """Crop faces and write them; existing crops, excluded ones included, are kept."""
 
     def __init__(self, cropping: CropSettings, shot: int = 0) -> None:
-        """shot: the frame with which the shot began that the next frame is in."""
-        self._cropping, self._shot = cropping, shot
+        """shot: first frame of the shot that the next frame belongs to."""
+        self._settings, self._shot = cropping, shot
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="crops")
         self._pending: list[Future[None]] = []
 
@@ -52,28 +52,28 @@ class CropWriter:
         self._pool.shutdown(cancel_futures=True)
 
     def write(self, image: NDArray[np.uint8], row: FrameRow, face: Face) -> FaceRow:
-        """Begin to write a face's crop, if its frame's turn has come; its row of the index.
+        """Queue a face's crop if its frame gets crops; returns the face's index row.
 
-        image: the frame, uint8 (H, W, 3). Waits while too much was begun.
+        image: the frame, uint8 (H, W, 3). Blocks while the queue is full.
         """
-        how = self._cropping
+        settings = self._settings
         if row.cut:
             self._shot = row.frame
-        name = crop_name(row.frame, face.track) if row.frame % how.every == 0 else None
-        if name and row.frame >= how.written:
-            while len(self._pending) >= _AHEAD:  # each of which holds its frame
+        name = crop_name(row.frame, face.track) if row.frame % settings.every == 0 else None
+        if name and row.frame >= settings.written:
+            while len(self._pending) >= _QUEUE_SIZE:  # each holds its frame
                 self._pending.pop(0).result()
             self._pending.append(
-                self._pool.submit(self._cut, how.folder / name, image, row, face, self._shot)
+                self._pool.submit(self._cut, settings.folder / name, image, row, face, self._shot)
             )
-        elif name and not how.sure and not _there(how.folder / name):
+        elif name and not settings.sure and not _exists(settings.folder / name):
             name = None
         return FaceRow(
             row.frame, face.track, face.points, face.forehead, face.presence, face.pose, name
         )
 
     def wait(self) -> None:
-        """Return when all that was begun is on disk; raises what went wrong there."""
+        """Wait until all queued crops are on disk; re-raises their errors."""
         for pending in self._pending:
             pending.result()
         self._pending.clear()
@@ -81,17 +81,17 @@ class CropWriter:
     def _cut(
         self, path: Path, picture: NDArray[np.uint8], row: FrameRow, face: Face, shot: int
     ) -> None:
-        how = self._cropping
-        if _there(path):
+        settings = self._settings
+        if _exists(path):
             return
-        size = native_crop_size(face.points, how.size)
+        size = native_crop_size(face.points, settings.size)
         image, record = crop_face(
-            picture, face, size, side=how.side, frame=row.frame, time=row.time
+            picture, face, size, side=settings.side, frame=row.frame, time=row.time
         )
-        write_crop(path, image, replace(record, pts=row.pts, shot=shot, footage=how.footage))
+        write_crop(path, image, replace(record, pts=row.pts, shot=shot, footage=settings.footage))
 
 
-def _there(path: Path) -> bool:
-    """Whether there is a crop of this name that can be read, in training or excluded."""
+def _exists(path: Path) -> bool:
+    """Whether a readable crop of this name exists, in training or excluded."""
     places = (path, path.parent / EXCLUDED / path.name)
     return any(place.is_file() and read_record(place) is not None for place in places)

@@ -1,8 +1,8 @@
-"""Aligned crops on disk: PNG files that carry their own face record.
+"""Aligned crops on disk: PNG files with an embedded face record.
 
-A folder of crops is complete in itself. Each file holds, in a PNG text chunk, where the face
-came from, its landmarks in the crop and the matrix that cut it out, so that files can be
-copied, sorted and deleted by hand; a deleted one is out of training.
+A folder of crops is self-contained. Each file holds, in a PNG text chunk, the frame the face
+came from, its landmarks in the crop and the frame → crop matrix, so that files can be copied,
+sorted and deleted by hand; a deleted one is out of training.
 """
 
 import json
@@ -32,12 +32,12 @@ _NAME = re.compile(r"(\d{6,18})_(\d{1,9})\.png")
 
 @dataclass(frozen=True)
 class FaceRecord:
-    """What is known of the face in a crop; an index can be made anew of it.
+    """Metadata of the face in a crop, enough to rebuild the index.
 
     points (68, 2) and forehead (13, 2) are float32 in crop pixels, pose is (yaw, pitch, roll)
     in degrees, matrix is the float64 (2, 3) frame → crop, blur is ``sharpness`` of the crop.
-    Older versions and single pictures have no pts, no shot (the frame with which it began) and no
-    footage (its fingerprint).
+    shot is the first frame of its shot, footage the fingerprint of its file; crops of older
+    versions and of single pictures have neither, and no pts.
     """
 
     side: str
@@ -55,7 +55,7 @@ class FaceRecord:
     footage: str | None = None
 
     def to_json(self) -> str:
-        """The record as it stands in the PNG."""
+        """The record as stored in the PNG."""
         of_footage = {"pts": self.pts, "shot": self.shot, "footage": self.footage}
         return json.dumps(
             {
@@ -77,21 +77,21 @@ class FaceRecord:
 
     @classmethod
     def from_json(cls, text: str) -> "FaceRecord":
-        """The record in ``text``; raises ValueError, KeyError or TypeError when it is not one."""
+        """Parse a record; raises ValueError, KeyError or TypeError when ``text`` is not one."""
         data: dict[str, Any] = json.loads(text)
         if data["format"] > FORMAT:
             raise ValueError("the crop was made by a newer version of faceswap")
         try:
-            record = cls._of(data)
+            record = cls._parse(data)
         except OverflowError as error:
-            raise ValueError(f"its record holds a number that is none ({error})") from error
+            raise ValueError(f"its record holds a number out of range ({error})") from error
         numbers = (record.time, record.points, record.forehead, record.presence, record.pose)
         if not all(np.isfinite(v).all() for v in (*numbers, record.matrix, record.blur)):
             raise ValueError("its record holds numbers that are not finite")
         return record
 
     @classmethod
-    def _of(cls, data: dict[str, Any]) -> "FaceRecord":
+    def _parse(cls, data: dict[str, Any]) -> "FaceRecord":
         yaw, pitch, roll = (float(v) for v in data["pose"])
         pts, shot, footage = (data.get(name) for name in ("pts", "shot", "footage"))
         return cls(
@@ -121,7 +121,7 @@ class FaceCrop:
 
 
 def sharpness(crop: NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian of the grey crop (S, S, 3), at 128 px so that sizes compare.
+    """Variance of the Laplacian of the crop (S, S, 3), in grey, at 128 px to be comparable.
 
     Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000.
     """
@@ -133,10 +133,10 @@ def sharpness(crop: NDArray[np.uint8]) -> float:
 def warp_crop(
     frame: NDArray[np.uint8], matrix: NDArray[np.float64], side: int
 ) -> NDArray[np.uint8]:
-    """The crop (side, side, 3) that ``matrix``, frame → crop, cuts out of ``frame``.
+    """Warp ``frame`` by ``matrix``, frame → crop, to a crop (side, side, 3).
 
-    Outside the frame its edge is repeated. Where the crop is much smaller than the face, the
-    face is scaled down first, so that nothing aliases.
+    Beyond the frame its edge pixels are repeated. A face much larger than the crop is downscaled
+    first, to avoid aliasing.
     """
     shrink = 1 / max(1e-6, float(np.hypot(matrix[0, 0], matrix[1, 0])))
     if shrink > 2:
@@ -172,7 +172,7 @@ def _cut_from_smaller(
 def crop_bounds(
     matrix: NDArray[np.float64], side: int, width: int, height: int, margin: int
 ) -> tuple[int, int, int, int]:
-    """The frame's pixels x0, y0, x1, y1 that the crop can come from."""
+    """Pixel rectangle x0, y0, x1, y1 of the frame that covers the crop."""
     inverse = cv2.invertAffineTransform(matrix)
     corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64) - 0.5
     places = corners @ inverse[:, :2].T + inverse[:, 2]
@@ -182,10 +182,10 @@ def crop_bounds(
 
 
 def native_crop_size(points: NDArray[np.float32], most: int) -> int:
-    """Side in pixels of a crop that shows a face, points (68, 2), as large as its frame does.
+    """Side in pixels of a crop at the scale of the frame, for a face with points (68, 2).
 
-    Rounded up to a multiple of 16, not below 64, where nothing would be left to see, and not
-    above ``most``.
+    Rounded up to a multiple of 16, at least 64 (smaller crops show nothing useful) and at most
+    ``most``.
     """
     similarity = face_similarity(points)
     side = FRAMINGS["face"].side / max(1e-6, float(np.hypot(similarity[0, 0], similarity[1, 0])))
@@ -195,7 +195,7 @@ def native_crop_size(points: NDArray[np.float32], most: int) -> int:
 def crop_face(
     picture: NDArray[np.uint8], face: Face, size: int, *, side: str, frame: int, time: float = 0.0
 ) -> tuple[NDArray[np.uint8], FaceRecord]:
-    """The aligned crop (size, size, 3) of a face in ``picture`` (H, W, 3), with its record."""
+    """Aligned crop (size, size, 3) of a face in ``picture`` (H, W, 3), with its record."""
     matrix = crop_matrix(face_similarity(face.points), size)
     image = warp_crop(picture, matrix, size)
     return image, FaceRecord(
@@ -213,7 +213,7 @@ def crop_face(
 
 
 def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None:
-    """Write ``image`` (S, S, 3) with its record; the file appears whole or not at all.
+    """Write ``image`` (S, S, 3) with its record, atomically.
 
     Raises OutputError when it cannot be written.
     """
@@ -229,7 +229,7 @@ def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None
 
 
 def read_record(path: Path) -> FaceRecord | None:
-    """What a crop says of itself, without its picture; None when it is no crop or damaged."""
+    """Read a crop's record without decoding the image; None when it is no crop or damaged."""
     try:
         with Image.open(path) as picture:
             return FaceRecord.from_json(picture.info[CHUNK])
@@ -253,26 +253,25 @@ def read_crop(path: Path) -> FaceCrop:
 
 
 def crop_name(frame: int, track: int) -> str:
-    """The name of the file of a track's face in a frame."""
+    """File name of the crop of a track in a frame."""
     return f"{frame:06}_{track}.png"
 
 
 def parse_crop_name(name: str) -> tuple[int, int] | None:
-    """Frame and track in a name that ``crop_name`` made; None for any other name."""
+    """Frame and track from a name made by ``crop_name``; None for any other name."""
     found = _NAME.fullmatch(name)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def crop_files(folder: Path) -> list[Path]:
-    """The crops in ``folder``, by name; empty when there is no such folder."""
+    """PNG files in ``folder``, sorted by name; empty when there is no such folder."""
     return sorted(folder.glob("*.png")) if folder.is_dir() else []
 
 
 def read_crops(folder: Path) -> Iterator[FaceCrop | InputError]:
-    """All crops of a folder in the order of their names, read ahead by a few threads.
+    """Read all crops of a folder in name order, prefetched by a few threads.
 
-    A file that cannot be read comes as the InputError that says so, so that one bad file does
-    not cost the others.
+    An unreadable file is yielded as its InputError, so that one bad file does not stop the rest.
     """
 
     def read(path: Path) -> FaceCrop | InputError:
@@ -288,7 +287,7 @@ def read_crops(folder: Path) -> Iterator[FaceCrop | InputError]:
 
 
 def is_face_crop(path: Path) -> bool:
-    """Whether a picture that can be read is a face that was cut out of a film or a picture."""
+    """Whether a readable image is a face crop, with a record, rather than a plain picture."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(path) as picture:

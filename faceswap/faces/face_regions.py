@@ -1,7 +1,7 @@
-"""Regions of a face drawn from its landmarks.
+"""Masks of face regions drawn from landmarks.
 
-All take points (68, 2) and, where the forehead matters, forehead (13, 2), in pixels of the
-picture the mask is for; all return uint8 (H, W), 255 inside, with an anti-aliased edge.
+All take points (68, 2) and, for the whole face, forehead (13, 2), in pixels of the mask; all
+return uint8 (H, W), 255 inside, with an anti-aliased edge.
 """
 
 import cv2
@@ -24,22 +24,22 @@ def eyes_mask(points: Points, size: tuple[int, int]) -> Mask:
     """Both eyes with their lids, of ``size`` (H, W)."""
     mask = np.zeros(size, np.uint8)
     for eye in EYES:
-        mask = np.maximum(mask, _hull(_grown(points[eye], 1.5), size))
+        mask = np.maximum(mask, _hull(_expand(points[eye], 1.5), size))
     return mask
 
 
 def mouth_mask(points: Points, size: tuple[int, int]) -> Mask:
-    """Lips and what is between them, of ``size`` (H, W)."""
-    return _hull(_grown(points[_MOUTH], 1.15), size)
+    """Lips and the mouth opening, of ``size`` (H, W)."""
+    return _hull(_expand(points[_MOUTH], 1.15), size)
 
 
 def mouth_interior_mask(points: Points, size: tuple[int, int]) -> Mask:
-    """What is between the lips, of ``size`` (H, W)."""
+    """Mouth opening between the lips, of ``size`` (H, W)."""
     return _hull(points[_MOUTH_INSIDE], size)
 
 
 def inner_face_mask(points: Points, size: tuple[int, int]) -> Mask:
-    """Everything between the brows and the mouth, with a wide margin, of ``size`` (H, W)."""
+    """Brows to mouth, with a margin of 30 %, of ``size`` (H, W)."""
     inner = points[17:]
     centre = inner.mean(0)
     return _hull(np.asarray(centre + (inner - centre) * 1.3, np.float32), size)
@@ -52,9 +52,9 @@ def chin_mask(points: Points, size: tuple[int, int]) -> Mask:
     return _hull(np.concatenate([points[_MOUTH], points[7:10], below]).astype(np.float32), size)
 
 
-def _grown(points: Points, factor: float) -> Points:
+def _expand(points: Points, factor: float) -> Points:
     centre = points.mean(0)
-    # An eye that is shut is a line: growing its height by the width keeps the lids inside.
+    # A shut eye is a line: growing its height by its width as well keeps the lids inside.
     width = float(np.ptp(points[:, 0]))
     away = (points - centre) * factor
     away[:, 1] += np.sign(away[:, 1]) * (factor - 1) * 0.2 * width

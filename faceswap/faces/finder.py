@@ -1,4 +1,4 @@
-"""Static mode: all faces of one picture, without knowledge of any other."""
+"""Find all faces of a single picture, without tracking."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from faceswap.types import Points, UInt8Image
 __all__ = ["PRESENCE_THRESHOLD", "find_faces", "overlap", "detect_and_refine"]
 
 PRESENCE_THRESHOLD = 0.5
-"""Presence from which a face counts as one."""
-_PASSES = 2
-_SAME = 0.4
+"""Lowest presence of an accepted face."""
+_PASSES = 2  # the second starts from the landmarks of the first
+_SAME_OVERLAP = 0.4  # boxes that overlap by more are the same face
 
 
 def find_faces(
@@ -37,10 +37,10 @@ def find_faces(
     max_faces: int | None = None,
     min_face: int = 0,
 ) -> list[Face]:
-    """Faces of one picture (H, W, 3), the largest first, numbered in that order.
+    """Find the faces of one picture (H, W, 3), largest first, numbered in that order.
 
-    Each detection is refined in two passes. Where nothing is found the picture is turned upside
-    down and to both sides. min_face: faces less wide than so many pixels are left out.
+    Each detection is refined in two landmark passes. If there is none, the picture is searched
+    again rotated by 180°, 90° and 270°. min_face: narrowest face to keep, in pixels.
     """
     frame = as_frame(frame)
     found = detect_and_refine(frame, landmarker, detector, turned=True)
@@ -56,34 +56,34 @@ def detect_and_refine(
     known: Sequence[Box] = (),
     turned: bool = False,
 ) -> list[Face]:
-    """Faces of a frame that are not at one of the known boxes, the largest first.
+    """Detect faces of a frame outside the known boxes, with landmarks, largest first.
 
-    turned: where nothing at all is found, look again with the frame turned by 180°, 90° and 270°.
+    turned: if nothing is found, search again with the frame rotated by 180°, 90° and 270°.
     """
     detections = detector.detect(frame)
-    fresh = [one for one in detections if all(overlap(one.box, box) < _SAME for box in known)]
-    faces = _refined(frame, landmarker, fresh, [initial_landmarks(one) for one in fresh])
+    new = [one for one in detections if all(overlap(one.box, box) < _SAME_OVERLAP for box in known)]
+    faces = _refine(frame, landmarker, new, [initial_landmarks(one) for one in new])
     if turned and not faces and not known and frame.size:
         for quarters in (2, 1, 3):
             faces = _search_turned(frame, landmarker, detector, quarters)
             if faces:
                 break
-    return sorted(faces, key=_area, reverse=True)
+    return sorted(faces, key=_face_area, reverse=True)
 
 
 def _search_turned(
     frame: UInt8Image, landmarker: Landmarker, detector: Detector, quarters: int
 ) -> list[Face]:
-    """Faces of the frame turned counter-clockwise by so many quarters, in the frame's pixels."""
+    """Faces found with the frame rotated by ``quarters`` · 90° anticlockwise, in frame pixels."""
     view = np.ascontiguousarray(np.rot90(frame, quarters))
     detections = detector.detect(view)
-    undo = _unturn(frame.shape[0], frame.shape[1], quarters)
+    undo = _rotate_back(frame.shape[0], frame.shape[1], quarters)
     guesses = [undo(initial_landmarks(one)) for one in detections]
-    return _refined(frame, landmarker, detections, guesses)
+    return _refine(frame, landmarker, detections, guesses)
 
 
-def _unturn(height: int, width: int, quarters: int) -> Callable[[Points], Points]:
-    """Takes points of `np.rot90(frame, quarters)` back to the frame (height, width)."""
+def _rotate_back(height: int, width: int, quarters: int) -> Callable[[Points], Points]:
+    """Map from points of `np.rot90(frame, quarters)` to the frame (height, width)."""
     right, bottom = width - 1, height - 1
 
     def undo(points: Points) -> Points:
@@ -94,7 +94,7 @@ def _unturn(height: int, width: int, quarters: int) -> Callable[[Points], Points
     return undo
 
 
-def _refined(
+def _refine(
     frame: UInt8Image,
     landmarker: Landmarker,
     detections: Sequence[Detection],
@@ -107,18 +107,18 @@ def _refined(
     faces: list[Face] = []
     for detection, answer in zip(detections, answers, strict=True):
         face = face_from(answer, score=detection.score)
-        doubled = any(overlap(face.box, other.box) > _SAME for other in faces)
+        duplicate = any(overlap(face.box, other.box) > _SAME_OVERLAP for other in faces)
         if (
             answer.presence >= PRESENCE_THRESHOLD
             and plausible(answer.points, frame)
-            and not doubled
+            and not duplicate
         ):
             faces.append(face)
     return faces
 
 
 def face_from(answer: Landmarks, *, score: float, track: int = 0) -> Face:
-    """A landmarker's answer as a face, with its box and pose."""
+    """Face from landmarks, with its box and pose."""
     return Face(
         points=answer.points,
         forehead=answer.forehead,
@@ -131,7 +131,7 @@ def face_from(answer: Landmarks, *, score: float, track: int = 0) -> Face:
 
 
 def plausible(points: Points, frame: UInt8Image) -> bool:
-    """Whether points (68, 2) can be a face of the frame: finite, of some size, partly inside."""
+    """Whether points (68, 2) can be a face: finite, at least 4 px, a quarter inside the frame."""
     if not np.isfinite(points).all():
         return False
     left, top, right, bottom = box_of(points)
@@ -143,16 +143,16 @@ def plausible(points: Points, frame: UInt8Image) -> bool:
 
 
 def overlap(first: Box, second: Box) -> float:
-    """Shared area of two boxes over the smaller one's, 0..1."""
+    """Intersection of two boxes over the smaller one's area, 0..1."""
     across = min(first[2], second[2]) - max(first[0], second[0])
     down = min(first[3], second[3]) - max(first[1], second[1])
-    smaller = min(_extent(first), _extent(second))
+    smaller = min(_box_area(first), _box_area(second))
     return max(across, 0.0) * max(down, 0.0) / smaller if smaller > 0 else 0.0
 
 
-def _extent(box: Box) -> float:
+def _box_area(box: Box) -> float:
     return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
 
 
-def _area(face: Face) -> float:
-    return _extent(face.box)
+def _face_area(face: Face) -> float:
+    return _box_area(face.box)

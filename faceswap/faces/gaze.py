@@ -1,4 +1,4 @@
-"""Where an eye looks, from the place of its iris."""
+"""Gaze estimate from the position of the iris."""
 
 import cv2
 import numpy as np
@@ -7,26 +7,26 @@ from numpy.typing import NDArray
 from faceswap.faces.face_regions import EYES
 from faceswap.types import Points, UInt8Image
 
-_FINEST = 24  # pixels of an eye's width to work at
+_EYE_WIDTH = 24  # pixels that an eye is scaled to
 
 
 def iris_offsets(image: UInt8Image, points: Points) -> NDArray[np.float32]:
-    """How far the irises are from the middles of the eyes, x and y in eye widths: (2,).
+    """Offset (2,) of the irises from the eye centres, in eye widths, mean of both eyes.
 
-    image (H, W, 3), points (68, 2) in its pixels. The mean of both eyes; along the line of the
-    corners and across it. The iris and pupil are what is dark in the open eye; of shut eyes the
-    answer is that of the lashes. (0, 0) where nothing is darker than the rest.
+    image (H, W, 3), points (68, 2) in its pixels. x is along the line of the eye corners, y across
+    it. The iris is found as the centroid of the dark pixels inside the eye, so for a shut eye it
+    is that of the lashes. (0, 0) where no pixel is darker than the median.
     """
-    found = [_place(image, points[eye].astype(np.float64)) for eye in EYES]
+    found = [_iris_offset(image, points[eye].astype(np.float64)) for eye in EYES]
     return np.asarray(np.mean(found, axis=0), np.float32)
 
 
-def _place(image: UInt8Image, eye: NDArray[np.float64]) -> NDArray[np.float64]:
+def _iris_offset(image: UInt8Image, eye: NDArray[np.float64]) -> NDArray[np.float64]:
     middle, across = (eye[0] + eye[3]) / 2, eye[3] - eye[0]
     width = max(float(np.linalg.norm(across)), 1.0)
-    scale, (c, s) = _FINEST / width, across / width
+    scale, (c, s) = _EYE_WIDTH / width, across / width
     linear = scale * np.array([[c, s], [-s, c]])
-    half = _FINEST * 0.75
+    half = _EYE_WIDTH * 0.75
     matrix = np.c_[linear, half - linear @ middle]
     side = int(2 * half)
     near = cv2.warpAffine(image, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
@@ -41,5 +41,5 @@ def _place(image: UInt8Image, eye: NDArray[np.float64]) -> NDArray[np.float64]:
     if dark.sum() <= 0:
         return np.zeros(2)
     rows, columns = np.indices(dark.shape)
-    place = np.array([(columns * dark).sum(), (rows * dark).sum()]) / dark.sum()
-    return np.asarray((place - half) / _FINEST)
+    centroid = np.array([(columns * dark).sum(), (rows * dark).sum()]) / dark.sum()
+    return np.asarray((centroid - half) / _EYE_WIDTH)

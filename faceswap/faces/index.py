@@ -1,12 +1,11 @@
-"""The index of a project: which frames were looked at and which faces are in them.
+"""Face index of a project: the processed frames and the faces in them.
 
-An SQLite file in WAL mode, written in batches as work proceeds. A batch and the state from
-which the work can go on are one transaction, so that an extraction killed at any moment goes
-on where it was and ends with the same index.
+An SQLite file in WAL mode, written in batches. Each batch is one transaction together with the
+state to resume from, so that an extraction killed at any moment resumes where it was and ends
+with the same index.
 
-The rows of a side that is extracted anew are made under a name of their own, ``staged_key``, and
-take the old ones' place at the end. Until they have, whoever knows that the side is of that
-generation reads them where they are.
+The rows of a re-detected side are staged under a name of their own, ``staged_key``, and replace
+the old ones at the end. Until then, readers that know the side's generation read the staged rows.
 """
 
 import json
@@ -34,55 +33,55 @@ FORMAT = 1
 
 
 def staged_key(side: str, generation: int) -> str:
-    """The name of a side's rows while they are not yet in the place of those before."""
+    """Name of a side's rows while they are staged."""
     return f"{side}.new-{generation}"
 
 
 class FaceIndex:
-    """An open index file, which is made where there is none.
+    """An open index file, created if missing.
 
-    generations: of the sides that were extracted anew, how often. Raises, as all its methods do,
+    generations: how often each re-detected side was extracted. Raises, as all its methods do,
     DamagedIndexError when the file is damaged, OutputError when it cannot be read or written,
-    ProjectError when it is newer than this version or another program does not let go of it.
+    ProjectError when it is from a newer version or stays locked by another program.
     """
 
     repairs: tuple[str, ...] = ()
-    """What the user should know of how it was opened."""
+    """Sentences for the user about repairs made when it was opened."""
 
     def __init__(self, path: Path, generations: Mapping[str, int] | None = None) -> None:
-        self._set(path, open_to_write(path), generations)
+        self._attach(path, open_to_write(path), generations)
         try:
-            self._make()
+            self._create_tables()
         except BaseException:
             self.close()
             raise
 
     @classmethod
     def reading(cls, path: Path, generations: Mapping[str, int] | None = None) -> Self:
-        """The index at ``path``, of which nothing is changed."""
+        """Open the index at ``path`` read-only."""
         index = cls.__new__(cls)
-        index._set(path, open_to_read(path), generations)
+        index._attach(path, open_to_read(path), generations)
         return index
 
     @classmethod
     def in_memory(cls, path: Path) -> Self:
-        """An empty index that stands for the one that could not be made at ``path``."""
+        """Create an empty in-memory index in place of one that cannot be written at ``path``."""
         index = cls.__new__(cls)
-        index._set(path, in_memory(), None)
-        index._make()
+        index._attach(path, in_memory(), None)
+        index._create_tables()
         return index
 
-    def _set(
+    def _attach(
         self, path: Path, db: sqlite3.Connection, generations: Mapping[str, int] | None
     ) -> None:
         self._path, self._db, self._generations = path, db, dict(generations or {})
 
-    def _make(self) -> None:
+    def _create_tables(self) -> None:
         if self._version():
             return
         with self._transaction() as db:
             if self._version():
-                return  # another, that came at the same time, has made it
+                return  # another process has just created the tables
             for statement in SCHEMA.split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {FORMAT}")
@@ -103,33 +102,33 @@ class FaceIndex:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the index cannot be used after."""
+        """Close the file; the index cannot be used afterwards."""
         self._db.close()
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """To read what no method gives."""
+        """The SQLite connection, for queries that no method covers."""
         return self._db
 
     @property
     def empty(self) -> bool:
-        """Whether nobody has made the tables yet."""
+        """Whether the tables do not exist yet."""
         row = self._row("SELECT COUNT(*) FROM sqlite_master")
         return row is not None and not row[0]
 
     def check(self) -> None:
-        """Read all of it; raises DamagedIndexError when it is not an index, or a damaged one."""
+        """Check the whole file; raises DamagedIndexError when it is damaged or not an index."""
         self._version()
         with sqlite_errors(self._path):
             for table, columns in COLUMNS.items():
                 self._db.execute(f"SELECT {columns} FROM {table} LIMIT 0")
-            (said,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if said != "ok":
-            raise DamagedIndexError(f"{self._path} is damaged ({said}).")
+            (result,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if result != "ok":
+            raise DamagedIndexError(f"{self._path} is damaged ({result}).")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """What is read here is of one moment, whatever others write meanwhile."""
+        """Read transaction: all reads inside see one state, whatever others write meanwhile."""
         with sqlite_errors(self._path):
             self._db.execute("BEGIN")
         try:
@@ -139,11 +138,11 @@ class FaceIndex:
                 self._db.execute("ROLLBACK")
 
     def clip(self, side: str) -> Clip | None:
-        """What is known of one side, or None when nothing was extracted yet."""
+        """Extraction state of one side, or None when nothing was extracted yet."""
         return self.clip_of(self.key(side))
 
     def clip_of(self, rows: str) -> Clip | None:
-        """What is known by the rows of exactly this name, staged or not."""
+        """Extraction state of the rows of exactly this name, staged or not."""
         row = self._row("SELECT settings, state, complete FROM clips WHERE side = ?", rows)
         if row is None:
             return None
@@ -153,7 +152,7 @@ class FaceIndex:
             raise DamagedIndexError(f"{self._path} is damaged ({error}).") from error
 
     def key(self, side: str) -> str:
-        """The name of the rows of ``side``: those of its generation while they are staged."""
+        """Name of the rows of ``side``: the staged ones of its generation, if there are any."""
         generation = self._generations.get(side, 1)
         if generation == 1:
             return side
@@ -161,7 +160,7 @@ class FaceIndex:
         return name if self._row("SELECT 1 FROM clips WHERE side = ?", name) else side
 
     def stages(self, side: str) -> list[str]:
-        """The names of all rows of ``side`` that are staged, finished or not."""
+        """Names of all staged rows of ``side``, finished or not."""
         with sqlite_errors(self._path):
             rows = self._db.execute("SELECT side FROM clips ORDER BY side").fetchall()
         return [name for (name,) in rows if name.startswith(staged_key(side, 0)[:-1])]
@@ -169,19 +168,19 @@ class FaceIndex:
     def reset_side(
         self, side: str, settings: dict[str, Any], state: dict[str, Any] | None = None
     ) -> None:
-        """Forget all about ``side`` and begin anew with ``settings``."""
+        """Delete all rows of ``side`` and start again with ``settings``."""
         with self._transaction() as db:
             self._delete(side)
             values = (side, json.dumps(settings), json.dumps(state or {}))
             db.execute("INSERT INTO clips VALUES (?, ?, ?, 0)", values)
 
     def delete_rows(self, side: str) -> None:
-        """Remove all rows of ``side``."""
+        """Delete all rows of ``side``."""
         with self._transaction():
             self._delete(side)
 
     def promote_staged(self, side: str, other: str) -> None:
-        """Put the rows of ``other`` in the place of those of ``side``."""
+        """Replace the rows of ``side`` by the staged ones named ``other``."""
         with self._transaction() as db:
             self._delete(side)
             for table in COLUMNS:
@@ -195,10 +194,10 @@ class FaceIndex:
         state: dict[str, Any],
         complete: bool = False,
     ) -> None:
-        """Write a batch and the state after it, all or nothing.
+        """Write a batch and the state after it in one transaction.
 
-        What makes a side complete is on the disk when this returns; else a power cut may cost
-        the last batches, which the extraction then makes again.
+        The batch that completes a side is synced to disk; after a power cut the last other batches
+        may be missing, and a resumed extraction computes them again.
         """
         if complete:
             with sqlite_errors(self._path):
@@ -218,7 +217,7 @@ class FaceIndex:
             )
 
     def frames(self, side: str) -> list[FrameRow]:
-        """All frames looked at, in order."""
+        """All processed frames, in order."""
         with sqlite_errors(self._path):
             rows = self._db.execute(
                 "SELECT frame, pts, time, cut FROM frames WHERE side = ? ORDER BY frame",
@@ -227,12 +226,12 @@ class FaceIndex:
             return [FrameRow(f, pts, time, bool(cut)) for f, pts, time, cut in rows]
 
     def last_cut(self, side: str) -> int:
-        """The frame with which the last shot began that was looked at."""
+        """First frame of the last shot processed so far."""
         row = self._row("SELECT MAX(frame) FROM frames WHERE side = ? AND cut", self.key(side))
         return int(row[0] or 0) if row else 0
 
     def faces(self, side: str) -> Iterator[FaceRow]:
-        """All faces, by frame, then by track."""
+        """All faces, sorted by frame, then by track."""
         with sqlite_errors(self._path):
             rows = self._db.execute(
                 "SELECT frame, track, points, forehead, presence, yaw, pitch, roll, crop"
@@ -243,7 +242,7 @@ class FaceIndex:
                 yield face_row(self._path, *row)
 
     def crop_names(self, rows: str) -> set[str]:
-        """The names of all crops in the rows of exactly this name, staged or not."""
+        """Names of all crops in the rows of exactly this name, staged or not."""
         with sqlite_errors(self._path):
             found = self._db.execute(
                 "SELECT crop FROM faces WHERE side = ? AND crop IS NOT NULL", (rows,)
@@ -251,7 +250,7 @@ class FaceIndex:
             return {name for (name,) in found}
 
     def count(self, side: str) -> tuple[int, int, int]:
-        """Numbers of frames, of faces and of tracks."""
+        """Numbers of frames, faces and tracks."""
         key = self.key(side)
         frames = self._row("SELECT COUNT(*) FROM frames WHERE side = ?", key)
         faces = self._row("SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE side = ?", key)

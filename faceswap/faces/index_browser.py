@@ -1,4 +1,4 @@
-"""Looking at what extraction found, without changing it: single frames, spans, many faces."""
+"""Read-only queries on the index: faces of a frame, timeline spans, table of all crops."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from faceswap.faces.index import FaceIndex
 from faceswap.io.database import open_to_read, sqlite_errors
 
 COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")
-"""What ``FaceTableModel.values`` holds; blur and brightness are NaN until measured."""
+"""Columns of ``FaceTable.values``; blur and brightness are NaN until measured."""
 
 Span = tuple[int, int]
 
@@ -32,7 +32,7 @@ class BrowsedFace:
 
 @dataclass(frozen=True)
 class FaceTable:
-    """All crops of a side: their file names, and float32 (N, len(COLUMNS))."""
+    """All crops of a side: file names and values float32 (N, len(COLUMNS))."""
 
     names: list[str]
     values: NDArray[np.float32]
@@ -40,10 +40,10 @@ class FaceTable:
 
 @dataclass(frozen=True)
 class ClipSpans:
-    """A clip along its frames, spans being (first, last).
+    """Timeline of a clip as spans (first, last) of frames.
 
-    tracks: where each face is. low: where it is seen with a presence below the limit. gaps:
-    frames that were looked at and show no face. cuts: first frames of shots.
+    tracks: spans of each track. low: those with a presence below the limit. gaps: processed
+    frames without a face. cuts: first frames of shots.
     """
 
     frames: int
@@ -56,23 +56,23 @@ class ClipSpans:
 class IndexBrowser:
     """Reads an index while others write it.
 
-    rows: under which name the rows of a side are found, where that is not the side's own; see
-    ``FaceIndex.key``. Raises DamagedIndexError when the index is damaged, ProjectError when another
-    program does not let go of it, OutputError when it cannot be read.
+    rows: maps a side to the name of its staged rows, see ``FaceIndex.key``. Raises
+    DamagedIndexError when the index is damaged, ProjectError when it stays locked by another
+    program, OutputError when it cannot be read.
     """
 
     def __init__(self, path: Path, rows: Callable[[str], str] | None = None) -> None:
         self._path, self._rows_of = path, rows
-        self._instead: FaceIndex | None = None
+        self._replacement: FaceIndex | None = None
 
     def read_instead(self, index: FaceIndex | None) -> None:
-        """Read ``index``, which stands for a file that is lost, and close it in the end."""
-        if self._instead is not None:
-            self._instead.close()
-        self._instead = index
+        """Read ``index`` in place of the file, which is lost; None reads the file again."""
+        if self._replacement is not None:
+            self._replacement.close()
+        self._replacement = index
 
     def faces_at(self, side: str, frame: int) -> list[BrowsedFace]:
-        """The faces of one frame, by track; empty where there is no index yet."""
+        """Faces of one frame, by track; empty where there is no index yet."""
         rows = self._rows(
             "SELECT track, presence, points FROM faces WHERE side = ? AND frame = ? ORDER BY track",
             (side, frame),
@@ -103,8 +103,10 @@ class IndexBrowser:
         return bool(complete[0][0]), frames[0][0], faces[0][0], faces[0][1]
 
     def spans(self, side: str, limit: float) -> ClipSpans:
-        """The whole clip along its frames; faces of a presence below ``limit`` count as low."""
-        looked = self._rows("SELECT frame, cut FROM frames WHERE side = ? ORDER BY frame", (side,))
+        """Timeline of the whole clip; faces with a presence below ``limit`` count as low."""
+        frame_rows = self._rows(
+            "SELECT frame, cut FROM frames WHERE side = ? ORDER BY frame", (side,)
+        )
         seen: dict[int, list[int]] = {}
         low: dict[int, list[int]] = {}
         rows = self._rows(
@@ -116,18 +118,18 @@ class IndexBrowser:
                 low.setdefault(track, []).append(frame)
         shown = {frame for frames in seen.values() for frame in frames}
         return ClipSpans(
-            frames=looked[-1][0] + 1 if looked else 0,
+            frames=frame_rows[-1][0] + 1 if frame_rows else 0,
             tracks={track: to_spans(frames) for track, frames in sorted(seen.items())},
             low={track: to_spans(frames) for track, frames in sorted(low.items())},
-            gaps=to_spans([frame for frame, _ in looked if frame not in shown]),
-            cuts=[frame for frame, cut in looked if cut and frame],
+            gaps=to_spans([frame for frame, _ in frame_rows if frame not in shown]),
+            cuts=[frame for frame, cut in frame_rows if cut and frame],
         )
 
     def table(self, side: str, folder: Path) -> FaceTable:
-        """All crops in ``folder``, excluded ones too, by name.
+        """All crops in ``folder``, excluded ones included, by name.
 
-        A crop that the index does not know is asked for its own record; what carries none is
-        left out.
+        For a crop that is not in the index its own record is read; files without one are left
+        out.
         """
         places = dict.fromkeys(_png_names(folder), 0.0)
         places |= dict.fromkeys(_png_names(folder / EXCLUDED), 1.0)
@@ -141,7 +143,7 @@ class IndexBrowser:
         for name in sorted(places):
             row = known.get(name)
             if row is None:
-                row = _own_row(folder / (EXCLUDED if places[name] else "") / name)
+                row = _record_row(folder / (EXCLUDED if places[name] else "") / name)
             if row is not None:
                 names.append(name)
                 values.append((*row, np.nan, np.nan, places[name]))
@@ -150,18 +152,18 @@ class IndexBrowser:
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
         side, *others = values
-        if self._instead is not None:
-            db = self._instead.connection
+        if self._replacement is not None:
+            db = self._replacement.connection
             return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
         if not self._path.is_file():
             return []
         with closing(open_to_read(self._path)) as db, sqlite_errors(self._path):
             if not db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
-                return []  # the first extraction is about to make the tables
+                return []  # the first extraction has not created the tables yet
             return db.execute(query, (self._name(db, str(side)), *others)).fetchall()
 
     def _name(self, db: sqlite3.Connection, side: str) -> str:
-        """The name of the rows of ``side``: their own, until they are moved to the side's."""
+        """Name of the rows of ``side``: the staged ones while they exist."""
         rows = self._rows_of(side) if self._rows_of else side
         found = db.execute("SELECT 1 FROM clips WHERE side = ?", (rows,)).fetchone()
         return rows if found else side
@@ -179,7 +181,7 @@ def measure_crop(path: Path) -> tuple[float, float]:
 
 
 def to_spans(frames: Sequence[int]) -> list[Span]:
-    """Ascending frames as spans (first, last) of consecutive ones."""
+    """Group ascending frames into spans (first, last) of consecutive ones."""
     spans: list[Span] = []
     for frame in frames:
         if spans and frame <= spans[-1][1] + 1:
@@ -195,7 +197,7 @@ def _png_names(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir() if entry.suffix == ".png"]
 
 
-def _own_row(path: Path) -> tuple[float, ...] | None:
+def _record_row(path: Path) -> tuple[float, ...] | None:
     record = read_record(path)
     if record is None:
         return None

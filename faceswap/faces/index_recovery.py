@@ -1,6 +1,6 @@
-"""Opening an index; one that is lost or damaged is made anew from the crops' own records.
+"""Open an index, rebuilding a lost or damaged one from the records in the crops.
 
-No crop is touched by that, and what is left of the old file is kept beside the new one.
+Crops are never changed, and the damaged file is kept beside the new one.
 """
 
 import os
@@ -16,16 +16,16 @@ from faceswap.io.atomic import file_lock, remove_partial_files
 
 LOCK = ".index.lock"
 
-_WAIT = 120.0
-"""Seconds: reading 50,000 records takes 10 to 20."""
+_LOCK_TIMEOUT = 120.0
+"""Seconds to wait for another process that rebuilds: 50,000 records take it 10 to 20."""
 
 
 @dataclass(frozen=True)
 class ExtractionRecord:
-    """What is known of a side besides its crops in ``folder``.
+    """What the project file knows of a side, whose crops are in ``folder``.
 
-    settings: what it was extracted with. frames, faces: how many there are; None where the
-    extraction has not come to its end, or an older version made it.
+    settings: of the extraction. frames, faces: their numbers; None if the extraction is not
+    finished or was made by an older version.
     """
 
     folder: Path
@@ -37,44 +37,44 @@ class ExtractionRecord:
 
 
 def open_index(path: Path, sides: Mapping[str, ExtractionRecord], *, write: bool) -> FaceIndex:
-    """The index at ``path`` of these sides; ``repairs`` says so when it had to be made anew.
+    """Open the index at ``path``, rebuilding what is lost; ``repairs`` then says what was done.
 
-    To be read it is made anew in memory where ``path`` cannot be written. Raises as FaceIndex.
+    Without ``write`` it is rebuilt in memory where ``path`` cannot be written. Raises as FaceIndex.
     """
-    wrong = _wrong(path, sides)
-    if wrong is None:
-        return _opened(path, sides, write)
-    busy = f"{path} is being made anew by another program; try again in a minute."
+    damage = _find_damage(path, sides)
+    if damage is None:
+        return _open(path, sides, write)
+    busy = f"{path} is being rebuilt by another program; try again in a minute."
     try:
-        with file_lock(path.with_name(LOCK), _WAIT, busy):
-            wrong = _wrong(path, sides)
-            said = () if wrong is None else _made_anew(path, sides, wrong)
+        with file_lock(path.with_name(LOCK), _LOCK_TIMEOUT, busy):
+            damage = _find_damage(path, sides)
+            said = () if damage is None else _rebuild(path, sides, damage)
     except OutputError:
-        if write or wrong is None:
+        if write or damage is None:
             raise
         index = FaceIndex.in_memory(path)
-        index.repairs = (_sentence(path, wrong, _fill(index, sides, wrong.sides)),)
+        index.repairs = (_sentence(path, damage, _fill(index, sides, damage.sides)),)
         return index
-    index = _opened(path, sides, write)
+    index = _open(path, sides, write)
     index.repairs = said
     return index
 
 
 def first_unwritten_frame(known: ExtractionRecord, last: int) -> int:
-    """The first frame whose crops may yet be to be written; ``last``: of the last crop."""
+    """First frame whose crops may not be written yet; ``last``: frame of the last crop."""
     return known.frames if known.frames is not None else last + 1
 
 
 @dataclass(frozen=True)
-class _Wrong:
-    """What is wrong with an index: which sides it has lost, and whether a file is in the way."""
+class _Damage:
+    """Damage to an index: the lost sides, and whether the file must be replaced."""
 
     text: str
     sides: tuple[str, ...]
     replace: bool
 
 
-def _wrong(path: Path, sides: Mapping[str, ExtractionRecord]) -> _Wrong | None:
+def _find_damage(path: Path, sides: Mapping[str, ExtractionRecord]) -> _Damage | None:
     said, lost = "was gone", list(sides)
     try:
         if path.is_file():
@@ -84,14 +84,14 @@ def _wrong(path: Path, sides: Mapping[str, ExtractionRecord]) -> _Wrong | None:
                     index.check()
                     said, lost = "had lost a side", [s for s in sides if index.clip(s) is None]
     except DamagedIndexError as error:
-        return _Wrong(f"was damaged ({error.__cause__ or error})", tuple(sides), replace=True)
+        return _Damage(f"was damaged ({error.__cause__ or error})", tuple(sides), replace=True)
     from faceswap.faces.crop_recovery import has_recoverable_rows
 
     lost = [s for s in lost if has_recoverable_rows(sides[s].folder, s, sides[s].footage)]
-    return _Wrong(said, tuple(lost), replace=said != "had lost a side") if lost else None
+    return _Damage(said, tuple(lost), replace=said != "had lost a side") if lost else None
 
 
-def _opened(path: Path, sides: Mapping[str, ExtractionRecord], write: bool) -> FaceIndex:
+def _open(path: Path, sides: Mapping[str, ExtractionRecord], write: bool) -> FaceIndex:
     if write:
         return FaceIndex(path, _generations(sides))
     if not path.is_file():
@@ -107,27 +107,27 @@ def _generations(sides: Mapping[str, ExtractionRecord]) -> dict[str, int]:
     return {side: known.generation for side, known in sides.items()}
 
 
-def _made_anew(path: Path, sides: Mapping[str, ExtractionRecord], wrong: _Wrong) -> tuple[str, ...]:
-    if not wrong.replace:
+def _rebuild(path: Path, sides: Mapping[str, ExtractionRecord], damage: _Damage) -> tuple[str, ...]:
+    if not damage.replace:
         with FaceIndex(path) as index:
-            return (_sentence(path, wrong, _fill(index, sides, wrong.sides)),)
+            return (_sentence(path, damage, _fill(index, sides, damage.sides)),)
     remove_partial_files(path.parent, f"{path.name}.*.part*")
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     with FaceIndex(part) as index:
-        counts = _fill(index, sides, wrong.sides)
+        counts = _fill(index, sides, damage.sides)
     try:
-        kept = _set_aside(path)
+        kept = _keep_damaged(path)
         os.replace(part, path)
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
     where = f" The damaged one is kept as {kept.name}." if kept else ""
-    return (_sentence(path, wrong, counts) + where,)
+    return (_sentence(path, damage, counts) + where,)
 
 
 def _fill(
     index: FaceIndex, sides: Mapping[str, ExtractionRecord], names: tuple[str, ...]
 ) -> dict[str, int]:
-    """Write what the crops of these sides tell; how many do."""
+    """Write the rows recovered from the crops of ``names``; returns the faces by side."""
     from faceswap.faces.crop_recovery import recover_rows
 
     counts = {}
@@ -139,15 +139,15 @@ def _fill(
         state = {"written": first_unwritten_frame(known, found.last)}
         settings = {**known.settings, **({"footage": known.footage} if known.footage else {})}
         index.reset_side(side, settings, state)
-        # With all the faces that there ever were, nothing of the footage need be looked at again.
+        # With all faces recovered, no frame needs to be processed again.
         whole = len(found.faces) == known.faces
         index.add(side, found.frames, found.faces, state, complete=whole)
         counts[side] = len(found.faces)
     return counts
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Rename what is left of a damaged index, and its log, to a name that is free."""
+def _keep_damaged(path: Path) -> Path | None:
+    """Rename a damaged index and its write-ahead log to an unused name."""
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
     parts = [p for p in (path, path.with_name(f"{path.name}-wal")) if p.is_file()]
     number, goal = 1, path.with_name(f"{path.name}.damaged-1")
@@ -164,7 +164,7 @@ def _set_aside(path: Path) -> Path | None:
     return kept
 
 
-def _sentence(path: Path, wrong: _Wrong, counts: Mapping[str, int]) -> str:
+def _sentence(path: Path, damage: _Damage, counts: Mapping[str, int]) -> str:
     of = " and ".join(f"{count:,} of {side.upper()}" for side, count in counts.items())
-    made = f"it was made anew from the crops ({of})" if counts else "it is begun anew"
-    return f"{path} {wrong.text}; {made}."
+    made = f"it was rebuilt from the crops ({of})" if counts else "a new one was started"
+    return f"{path} {damage.text}; {made}."

@@ -1,4 +1,4 @@
-"""What an index holds: a side's clip, its frames and the faces in them."""
+"""Tables and rows of the face index: clips, frames and faces."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +48,9 @@ CREATE TABLE faces (
 
 @dataclass(frozen=True)
 class Clip:
-    """One side's footage as extracted so far.
+    """Extraction state of one side.
 
-    settings: what it was extracted with; state: what the extraction needs to go on.
+    settings: of the extraction; state: what it resumes from.
     """
 
     settings: dict[str, Any]
@@ -59,28 +59,28 @@ class Clip:
 
     @property
     def footage(self) -> str | None:
-        """Fingerprint of the footage; older versions did not note it."""
+        """Fingerprint of the footage; None if an older version extracted it."""
         return self.settings.get("footage")
 
     @property
     def next(self) -> int | None:
-        """The frame to go on with; None where the rows are made from crops, or none is made."""
+        """Frame to resume at; None if the rows were rebuilt from crops or nothing was extracted."""
         return self.state.get("next")
 
     @property
     def written(self) -> int | None:
-        """Of an index that was lost: the frame before which all crops were written once.
+        """For a rebuilt index: all crops before this frame were written once.
 
-        Unless the clip is complete, faces may be missing that no crop shows.
+        Unless the clip is complete, faces without a crop may be missing.
         """
         return self.state.get("written")
 
 
 @dataclass(frozen=True)
 class FrameRow:
-    """One frame that was looked at; ``cut`` says that a new shot begins with it.
+    """One processed frame; ``cut`` if a new shot begins with it.
 
-    pts: -1 where it is not known, as the row was made from an older version's crop.
+    pts: -1 if unknown because the row was rebuilt from an older version's crop.
     """
 
     frame: int
@@ -94,7 +94,7 @@ class FaceRow:
     """One face in one frame.
 
     points float32 (68, 2) and forehead float32 (13, 2) in frame pixels, pose (yaw, pitch,
-    roll) in degrees, crop the name of its file where one was written.
+    roll) in degrees, crop the file name of its crop, or None.
     """
 
     frame: int
@@ -118,7 +118,7 @@ def face_row(
     roll: float,
     crop: str | None,
 ) -> FaceRow:
-    """The face that is in these columns; DamagedIndexError, naming ``path``, when none is."""
+    """Build a FaceRow from its columns; raises DamagedIndexError when they are invalid."""
     try:
         return FaceRow(
             frame,
@@ -134,7 +134,7 @@ def face_row(
 
 
 def face_values(side: str, face: FaceRow) -> tuple[object, ...]:
-    """The columns of a face."""
+    """Column values of a face, for INSERT."""
     return (
         side,
         face.frame,

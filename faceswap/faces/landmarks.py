@@ -1,4 +1,4 @@
-"""Landmarkers: the built-in network, and face-alignment's FAN behind the same protocol."""
+"""Landmarkers: the built-in network, and face-alignment's FAN with the same interface."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ASSET = "landmarker.safetensors"
 
 
 def make_landmarker(name: str = "builtin", device: str = "auto") -> Landmarker:
-    """The landmarker of that name, `builtin` or `fan`.
+    """Create a landmarker by name, `builtin` or `fan`.
 
     Raises AssetError when its weights are missing, damaged or cannot be downloaded, OptionsError
     for an unknown name.
@@ -49,13 +49,13 @@ def grey_crop(
 ) -> UInt8Image:
     """Grey crop (size, size) of a frame (H, W, 3) under a frame -> crop matrix, black outside.
 
-    A face larger than the crop is first sampled up to four times as finely and then averaged:
-    without this its landmarks would flicker with every sub-pixel motion. Only the pixels around
-    the face are touched, of a very large face every few, so that the cost depends neither on the
-    size of the frame nor, beyond that, on the face's.
+    A face larger than the crop is supersampled up to four times and averaged: aliasing would make
+    its landmarks flicker with sub-pixel motion. Only the pixels around the face are read, of a
+    very large face every n-th, so that the cost depends neither on the size of the frame nor,
+    beyond that, on that of the face.
     """
     linear = np.asarray(matrix, np.float64)
-    left, top, right, bottom = _seen(linear, size, frame)
+    left, top, right, bottom = _covered(linear, size, frame)
     if right <= left or bottom <= top:
         return np.zeros((size, size), np.uint8)
     shrink = 1 / math.sqrt(abs(_determinant(linear)))
@@ -78,9 +78,11 @@ def _determinant(matrix: NDArray[np.float64]) -> float:
     return float(a * d - b * c)
 
 
-def _seen(matrix: NDArray[np.float64], size: int, frame: UInt8Image) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the pixels of the frame that a crop can depend on."""
-    if not 1e-12 < abs(_determinant(matrix)) < 1e12:  # nor NaN: nothing can be seen
+def _covered(
+    matrix: NDArray[np.float64], size: int, frame: UInt8Image
+) -> tuple[int, int, int, int]:
+    """Rectangle (left, top, right, bottom) of the frame that covers a crop."""
+    if not 1e-12 < abs(_determinant(matrix)) < 1e12:  # singular or NaN: an empty rectangle
         return 0, 0, 0, 0
     corners = np.array([(-1, -1), (size, -1), (-1, size), (size, size)], np.float64)
     back = invert(matrix)
@@ -91,7 +93,7 @@ def _seen(matrix: NDArray[np.float64], size: int, frame: UInt8Image) -> tuple[in
 
 
 class BuiltinLandmarker:
-    """The network that ships with the package. Raises AssetError when its file is not right."""
+    """The bundled landmark network. Raises AssetError when its file is missing or damaged."""
 
     name = "builtin"
 
@@ -103,9 +105,9 @@ class BuiltinLandmarker:
             net.pack()
 
     def locate(self, frame: UInt8Image, guesses: Sequence[Points]) -> list[Landmarks]:
-        """One answer per guess (68, 2); all faces of the frame in one pass of the network."""
+        """Landmarks for each guess (68, 2); all faces of the frame in one batch."""
         if not guesses or frame.size == 0:
-            return [_nothing(guess) for guess in guesses]
+            return [_no_face(guess) for guess in guesses]
         matrices = [upright_matrix(guess[:68], CROP_SIZE) for guess in guesses]
         crops = np.stack([grey_crop(frame, matrix) for matrix in matrices])
         with torch.inference_mode():
@@ -124,9 +126,9 @@ class BuiltinLandmarker:
 
 
 def load_net(path: Path) -> LandmarkNet:
-    """The folded network in a safetensors file, float32, ready for inference.
+    """Load the folded network from a safetensors file, float32, for inference.
 
-    Raises AssetError when the file is missing or damaged, and says how to restore it.
+    Raises AssetError, which says how to restore the file, when it is missing or damaged.
     """
     net = LandmarkNet().fold()
     try:
@@ -135,7 +137,7 @@ def load_net(path: Path) -> LandmarkNet:
             names = list(stored.keys())
             weights = {name: stored.get_tensor(name) for name in names}
         if metadata.get("crc32") != str(checksum(weights)):
-            raise ValueError("its checksum is not right")
+            raise ValueError("its checksum does not match")
         net.load_state_dict({name: value.float() for name, value in weights.items()})
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise AssetError(
@@ -147,7 +149,7 @@ def load_net(path: Path) -> LandmarkNet:
 
 
 def checksum(weights: Mapping[str, torch.Tensor]) -> int:
-    """CRC-32 over the bytes of all tensors, by name."""
+    """CRC-32 over the bytes of all tensors, sorted by name."""
     value = 0
     for name in sorted(weights):
         value = zlib.crc32(weights[name].contiguous().numpy().tobytes(), value)
@@ -159,11 +161,11 @@ class _Fan(Protocol):
 
 
 class FanLandmarker:
-    """face-alignment's 2-D FAN (Bulat & Tzimiropoulos 2017), downloaded at first use.
+    """face-alignment's 2-D FAN (Bulat & Tzimiropoulos 2017), downloaded on first use.
 
-    About 200 ms a face on a CPU. It tells neither depth nor forehead: the forehead is the mean
-    face's, put on the upper face. Its presence is the mean height of its heat maps' peaks.
-    Raises AssetError when the weights cannot be had.
+    About 200 ms a face on a CPU. It gives no depth and no forehead; the forehead is the mean
+    face's, fitted to the upper face. Presence is a logistic function of its heat maps' mean peak.
+    Raises AssetError when the weights cannot be loaded or downloaded.
     """
 
     name = "fan"
@@ -172,9 +174,9 @@ class FanLandmarker:
         self._net = _load_fan(str(_device(device)))
 
     def locate(self, frame: UInt8Image, guesses: Sequence[Points]) -> list[Landmarks]:
-        """One answer per guess (68, 2)."""
+        """Landmarks for each guess (68, 2)."""
         if not guesses or frame.size == 0:
-            return [_nothing(guess) for guess in guesses]
+            return [_no_face(guess) for guess in guesses]
         boxes = [np.asarray([*_detector_box(guess), 1.0]) for guess in guesses]
         points, scores, _ = self._net.get_landmarks_from_image(
             frame, detected_faces=boxes, return_landmark_score=True
@@ -182,16 +184,14 @@ class FanLandmarker:
         located = []
         for face, score in zip(points, scores, strict=True):
             placed = np.asarray(face, np.float32)[:, :2]
-            # Sure peaks are near 0.8, background's below 0.3.
+            # Mean peaks of faces are near 0.8, of background below 0.3.
             presence = 1 / (1 + math.exp(-12 * (float(np.mean(np.asarray(score))) - 0.4)))
             located.append(Landmarks(placed, estimate_forehead(placed), presence))
         return located
 
 
 def _load_fan(device: str) -> _Fan:
-    weights_paths(
-        "fan"
-    )  # face-alignment looks for the file where this puts it, and loads tensors alone
+    weights_paths("fan")  # face-alignment finds the file there and loads it with weights_only
     try:
         import face_alignment
 
@@ -211,7 +211,7 @@ def _load_fan(device: str) -> _Fan:
 
 
 def estimate_forehead(points: Points) -> Points:
-    """Forehead (13, 2) for points (68, 2): the mean face's, laid on brows, eyes and nose."""
+    """Forehead (13, 2) for points (68, 2): the mean face's, fitted to brows, eyes and nose."""
     mean = mean_face().points
     upper = slice(17, 48)
     matrix = fit_similarity(mean[upper, :2], points[upper])
@@ -219,12 +219,12 @@ def estimate_forehead(points: Points) -> Points:
 
 
 def _detector_box(points: Points) -> tuple[float, float, float, float]:
-    """The box S3FD would draw around these points: FAN was trained on crops made from it."""
+    """Box as S3FD gives it, 12 % above the brows: FAN was trained on crops made from it."""
     left, top, right, bottom = box_of(points)
     return left, top - 0.12 * (bottom - top), right, bottom
 
 
-def _nothing(guess: Points) -> Landmarks:
+def _no_face(guess: Points) -> Landmarks:
     return Landmarks(guess.astype(np.float32), estimate_forehead(guess), 0.0)
 
 

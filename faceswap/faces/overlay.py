@@ -1,4 +1,4 @@
-"""Landmarks, box and pose drawn on a frame, to look at."""
+"""Debug overlay: landmarks, box and pose drawn on a frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["draw_face"]
 
 _POINT, _FOREHEAD, _BOX = (80, 255, 80), (255, 190, 60), (90, 170, 255)
 _AXES = ((255, 80, 80), (80, 255, 80), (80, 120, 255))
-_SHIFT = 4  # cv2 places circles and lines at 1/16 of a pixel
+_SHIFT = 4  # fractional bits: cv2 draws at 1/16 of a pixel
 
 
 def draw_face(frame: UInt8Image, face: Face) -> None:
@@ -45,7 +45,7 @@ def draw_face(frame: UInt8Image, face: Face) -> None:
 def _directions(
     pose: tuple[float, float, float],
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Where the head's right, down and forward point in the picture: (3, 2)."""
+    """Projections (3, 2) of the head's right, down and forward axes."""
     yaw, pitch, roll = (math.radians(angle) for angle in pose)
     turn = np.array(
         [[math.cos(-yaw), 0, math.sin(-yaw)], [0, 1, 0], [-math.sin(-yaw), 0, math.cos(-yaw)]]

@@ -1,4 +1,4 @@
-"""Tracking mode: the landmarks of a frame are where the next frame is looked at."""
+"""Face tracking: each frame's landmarks are the initial guess for the next frame."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from faceswap.types import Points, UInt8Image
 
 __all__ = ["TrackedFrame", "Tracker"]
 
-_CUT_SHARE = 0.35
-_CUT_LEVEL = 18.0
-_THUMB = 32
-_RETRY = 5
-_REMEMBER = 50
-_DOUBLE = 0.6
-_FAR = 0.05
+_CUT_SHARE = 0.35  # a cut changes at least this share of the sampled pixels
+_CUT_LEVEL = 18.0  # by more than this, of 255 levels, as well as their mean
+_THUMB = 32  # pixels sampled along each side for cut detection
+_RETRY = 5  # frames between two detections while a face is lost
+_REMEMBER = 50  # frames for which a lost track can come back
+_SAME_OVERLAP = 0.6  # two tracks whose boxes overlap by more follow the same face
+_MAX_MOTION = 0.05  # in crop sides; half of the limit on scale and rotation (radians)
 
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """One frame's faces, in the order of their tracks.
+    """Faces of one frame, sorted by track.
 
-    cut: a new shot begins with this frame, every track is new. dropped: faces left out because
-    there were more than the tracker follows, as far as the last detection could tell.
+    cut: a new shot begins with this frame and all tracks are new. dropped: faces beyond
+    ``max_faces`` in the last detection, which were left out.
     """
 
     faces: tuple[Face, ...]
@@ -55,15 +55,15 @@ class _Track:
 
 
 class Tracker:
-    """Follows the faces of one clip, a frame at a time, in the order of presentation.
+    """Tracks the faces of one clip, frame by frame in presentation order.
 
-    A detector looks at the first frame, after a cut, where a face was lost (at once, then every
-    fifth frame) and every `detect_every` frames. A face that comes back where it was lost keeps
-    its track. max_faces: how many are followed at once, the largest first. min_face: new faces
-    less wide than so many pixels are left out.
+    The detector runs on the first frame, after a cut, when a face was lost (at once, then every
+    fifth frame) and every `detect_every` frames. A face that reappears where it was lost keeps its
+    track. max_faces: how many are tracked at once, the largest first. min_face: narrowest new face
+    to track, in pixels.
 
-    `state` is plain data that JSON keeps exactly; a new tracker that is given it by `restore`
-    goes on as this one would have.
+    `state` is JSON data, exact in a round trip; a new tracker with it `restore`d continues as this
+    one would have.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Tracker:
         self._thumb: NDArray[np.uint8] | None = None
 
     def update(self, image: UInt8Image) -> TrackedFrame:
-        """The faces of the clip's next frame (H, W, 3)."""
+        """Track the faces into the clip's next frame (H, W, 3)."""
         frame = as_frame(image)
         cut = self._cut(frame)
         if cut:
@@ -99,7 +99,7 @@ class Tracker:
         ]
         if self._due(cut or self._frames == 0):
             turned = cut or self._frames % self._detect_every == 0
-            faces += self._look(frame, faces, turned=turned)
+            faces += self._detect(frame, faces, turned=turned)
         self._frames += 1
         faces.sort(key=lambda face: face.track)
         placed = {face.track: face.points for face in faces}
@@ -109,7 +109,7 @@ class Tracker:
         return TrackedFrame(tuple(faces), cut, self._dropped)
 
     def state(self) -> dict[str, Any]:
-        """Everything the next frame depends on, as JSON data."""
+        """Complete state to resume from, as JSON data."""
         return {
             "frames": self._frames,
             "next": self._next,
@@ -127,7 +127,7 @@ class Tracker:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`. Raises ProjectError when it isn't one."""
+        """Resume from a `state`. Raises ProjectError when it is invalid."""
         try:
             self._frames, self._next = int(state["frames"]), int(state["next"])
             self._dropped = int(state["dropped"])
@@ -146,7 +146,7 @@ class Tracker:
             raise ProjectError("The stored state of the face tracker is damaged.") from error
 
     def _follow(self, frame: UInt8Image, tracks: Sequence[_Track]) -> list[Face]:
-        """The tracks' faces in this frame; those that are lost are left out."""
+        """Faces of the tracks in this frame, without those that are lost."""
         answers = self._landmarker.locate(frame, [track.points for track in tracks])
         again = [
             row
@@ -162,28 +162,28 @@ class Tracker:
             if answer.presence < PRESENCE_THRESHOLD or not plausible(answer.points, frame):
                 continue
             face = face_from(answer, score=track.score, track=track.number)
-            if all(overlap(face.box, other.box) < _DOUBLE for other in faces):
+            if all(overlap(face.box, other.box) < _SAME_OVERLAP for other in faces):
                 faces.append(face)
         return faces
 
     def _due(self, first: bool) -> bool:
-        """Whether the detector is to look at this frame."""
+        """Whether to run the detector on this frame."""
         lost = [track.missing for track in self._tracks if track.missing]
         retry = any(missing % _RETRY == 1 for missing in lost)
         empty = not self._tracks and self._frames % _RETRY == 0
         return first or retry or empty or self._frames % self._detect_every == 0
 
-    def _look(self, frame: UInt8Image, followed: list[Face], *, turned: bool) -> list[Face]:
-        """Faces the detector finds beside those followed, as lost tracks found or new ones."""
+    def _detect(self, frame: UInt8Image, followed: list[Face], *, turned: bool) -> list[Face]:
+        """Detect further faces and assign them to lost tracks or new ones."""
         known = [face.box for face in followed]
         found = detect_and_refine(
             frame, self._landmarker, self._detector, known=known, turned=turned
         )
         found = [face for face in found if face.box[2] - face.box[0] >= self._min_face]
-        room = max(self._max_faces - len(followed), 0)
-        self._dropped = max(len(found) - room, 0)
+        capacity = max(self._max_faces - len(followed), 0)
+        self._dropped = max(len(found) - capacity, 0)
         taken: list[Face] = []
-        for face in found[:room]:
+        for face in found[:capacity]:
             track = self._lost_near(face)
             if track is None:
                 track = _Track(self._next, face.points, face.score)
@@ -198,17 +198,17 @@ class Tracker:
         return taken
 
     def _lost_near(self, face: Face) -> _Track | None:
-        """The lost track whose last place is nearest to the face, within one face's width."""
+        """The lost track whose last position is nearest to the face, within one face width."""
         lost = [track for track in self._tracks if track.missing]
         centre, width = face.points.mean(0), face.box[2] - face.box[0]
-        reach = {
+        distance = {
             track.number: float(np.linalg.norm(track.points.mean(0) - centre)) for track in lost
         }
-        near = [track for track in lost if reach[track.number] < width]
-        return min(near, key=lambda track: reach[track.number], default=None)
+        near = [track for track in lost if distance[track.number] < width]
+        return min(near, key=lambda track: distance[track.number], default=None)
 
     def _cut(self, frame: UInt8Image) -> bool:
-        """Whether a new shot begins, judged on a few hundred pixels spread over the frame."""
+        """Cut detection on up to 32 x 32 pixels (green) spread over the frame."""
         thumb = _thumbnail(frame)
         before, self._thumb = self._thumb, thumb
         if before is None or before.shape != thumb.shape or thumb.size == 0:
@@ -227,7 +227,7 @@ def _thumbnail(frame: UInt8Image) -> NDArray[np.uint8]:
 
 
 def _moved_far(before: Points, answer: Landmarks) -> bool:
-    """Whether the crop made from the points before was off enough for a second pass to pay."""
+    """Whether the crop of the previous points was so far off that a second pass pays."""
     if answer.presence < 0.05 or not np.isfinite(answer.points).all():
         return False
     old, new = upright_matrix(before, 1), upright_matrix(answer.points, 1)
@@ -236,4 +236,4 @@ def _moved_far(before: Points, answer: Landmarks) -> bool:
     (a, b), (c, d) = old[0, :2].tolist(), new[0, :2].tolist()
     scale = math.hypot(c, d) / max(math.hypot(a, b), 1e-9)
     turn = abs(math.atan2(a * d - b * c, a * c + b * d))
-    return shift > _FAR or abs(scale - 1) > 2 * _FAR or turn > 2 * _FAR
+    return shift > _MAX_MOTION or abs(scale - 1) > 2 * _MAX_MOTION or turn > 2 * _MAX_MOTION

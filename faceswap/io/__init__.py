@@ -1,1 +1,1 @@
-"""TODO."""
+"""Files: atomic writes and locks, SQLite, pictures, EXIF orientation, provenance."""

@@ -1,4 +1,4 @@
-"""Files that are whole or as they were, and locks that go with the process that holds them."""
+"""Atomic file writes, fsync, and lock files that are released when their process ends."""
 
 import ctypes
 import os
@@ -14,34 +14,34 @@ from filelock import FileLock, Timeout
 
 from faceswap.errors import OutputError, ProjectError
 
-_POLL = 0.01
-"""Seconds between two tries for a lock: what it covers takes a few milliseconds."""
+_POLL_SECONDS = 0.01
+"""Seconds between attempts to get a lock, which is usually held for a few milliseconds."""
 
 _LINUX = sys.platform == "linux"
 
 _TRIES = 100 if os.name == "nt" else 1
-"""Windows does not replace a file while another process reads it."""
+"""Windows refuses to replace a file while another process reads it: try for about 1 s."""
 
 
 @contextmanager
 def file_lock(path: Path, wait: float, busy: str) -> Iterator[None]:
     """Hold the lock file ``path``, waiting up to ``wait`` seconds for it.
 
-    The system lets go of it with the process, whatever ends that; the file itself stays, as
-    removing it would let two in. Raises ProjectError, saying ``busy``, when another holds it,
-    OutputError when it cannot be made.
+    The system releases the lock when the process ends in any way. The file stays: removing it
+    would let two processes in. Raises ProjectError with the message ``busy`` when another process
+    holds it, OutputError when it cannot be created.
     """
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=wait, poll_interval=_POLL)
+        lock.acquire(timeout=wait, poll_interval=_POLL_SECONDS)
     except Timeout as error:
         raise ProjectError(busy) from error
     except NotImplementedError as error:
         raise OutputError(
-            f"The disk of {path.parent} cannot lock files; put the folder on another one."
+            f"The disk of {path.parent} cannot lock files; use a folder on another disk."
         ) from error
     except OSError as error:
-        raise OutputError(f"Cannot write in {path.parent}: {error.strerror or error}.") from error
+        raise OutputError(f"Cannot write to {path.parent}: {error.strerror or error}.") from error
     try:
         yield
     finally:
@@ -49,9 +49,9 @@ def file_lock(path: Path, wait: float, busy: str) -> Iterator[None]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path``, which holds all of it or what it held before.
+    """Write ``data`` to ``path`` atomically: a crash leaves the old or the new content.
 
-    It is on the disk when this returns. Raises OutputError when it cannot be written.
+    Synced to disk before returning. Raises OutputError when it cannot be written.
     """
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
@@ -68,22 +68,22 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def replace_file(part: Path, path: Path) -> None:
-    """Give ``part`` the name ``path``, whatever has it now.
+    """Rename ``part`` to ``path``, replacing it.
 
-    Tried for a moment, as Windows refuses while a program has the other one open. Raises OSError.
+    Retries on Windows, which refuses while a program has ``path`` open. Raises OSError.
     """
-    for left in reversed(range(_TRIES)):
+    for remaining in reversed(range(_TRIES)):
         try:
             os.replace(part, path)
             return
         except PermissionError:
-            if not left:
+            if not remaining:
                 raise
-            time.sleep(_POLL)
+            time.sleep(_POLL_SECONDS)
 
 
 def free_name(path: Path) -> Path:
-    """``path``, or the first of "NAME 2", "NAME 3" … of which there is none."""
+    """``path``, or if it exists the first free of "NAME 2", "NAME 3" …"""
     number, free = 1, path
     while free.exists():
         number += 1
@@ -92,7 +92,7 @@ def free_name(path: Path) -> Path:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the disk hold the names in ``folder``; Windows writes them through by itself."""
+    """Sync the directory entries of ``folder`` to disk; Windows does so by itself."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -103,10 +103,10 @@ def fsync_folder(folder: Path) -> None:
 
 
 def fsync_files(folder: Path) -> None:
-    """Make the disk hold all files that were written to ``folder`` and the folders in it.
+    """Sync all files in ``folder``, recursively, to disk.
 
-    Linux does that for a whole disk at once; flushing each of many small files takes far longer.
-    Raises OSError when the disk could not.
+    On Linux by one syncfs of the file system: far faster than fsync of many small files. Raises
+    OSError when syncing fails.
     """
     sync_disk = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if _LINUX else None
     if sync_disk is not None:
@@ -118,16 +118,16 @@ def fsync_files(folder: Path) -> None:
             os.close(handle)
         return
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(_flush_file, (path for path in folder.rglob("*") if path.is_file())))
+        list(pool.map(_fsync_file, (path for path in folder.rglob("*") if path.is_file())))
 
 
-def _flush_file(path: Path) -> None:
+def _fsync_file(path: Path) -> None:
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
 
 
 def remove_partial_files(folder: Path, pattern: str = "*.part") -> None:
-    """Remove what a killed process had begun to write in ``folder``, while no other writes."""
+    """Remove partial files of killed processes in ``folder``; no other may be writing."""
     for part in folder.glob(pattern):
         with suppress(OSError):
             part.unlink(missing_ok=True)

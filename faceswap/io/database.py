@@ -1,7 +1,7 @@
-"""SQLite files: opened for writing, or for reading wherever they lie, and what goes wrong said.
+"""Open SQLite files to write, or to read (also in read-only folders); errors as sentences.
 
-Several processes write and read at once: each waits for the others, and reads what was there
-when it began.
+Several processes may read and write at once: writers wait for each other, readers see the state at
+the start of their transaction (WAL mode).
 """
 
 import shutil
@@ -15,41 +15,40 @@ from pathlib import Path
 from faceswap.errors import DamagedIndexError, FaceswapError, OutputError, ProjectError
 
 WAIT = 30.0
-"""Seconds to wait for others: a batch takes milliseconds, moving 50,000 faces three seconds."""
+"""Seconds to wait for locks: a batch takes milliseconds, moving 50,000 faces 3 seconds."""
 
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-_PLACE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
-_BROKEN = (
+_NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+_DAMAGED = (
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_FORMAT,
-    sqlite3.SQLITE_ERROR,  # tables or columns that are not there
+    sqlite3.SQLITE_ERROR,  # missing tables or columns
 )
 
 
 @contextmanager
 def sqlite_errors(path: Path) -> Iterator[None]:
-    """Raise what SQLite raises here as a sentence about ``path``.
+    """Context that turns SQLite's errors into a FaceswapError about ``path``.
 
-    ProjectError when another program does not let go of it, OutputError when the disk is full or
-    the place cannot be written or read, DamagedIndexError when it holds something else than it
-    should.
+    ProjectError when another program keeps it locked or changed it, OutputError when the disk is
+    full or the file cannot be read or written, DamagedIndexError when its content is invalid.
     """
     try:
         yield
     except sqlite3.ProgrammingError:
-        raise  # a defect of ours
+        raise  # a bug
     except sqlite3.DatabaseError as error:
-        raise _sentence(path, error) from error
+        raise _error_for(path, error) from error
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """The database at ``path``, made where it is missing, in WAL mode where the disk can do that.
+    """Open or create the database at ``path``, in WAL mode where the disk supports it.
 
-    Raises as ``told``.
+    Raises as ``sqlite_errors``.
     """
     with sqlite_errors(path):
-        # Statements and transactions are ours alone; threads take turns.
+        # Autocommit: we begin transactions ourselves; our threads take turns.
         db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
         try:
             _use_wal(db)
@@ -61,30 +60,30 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """The database at ``path`` as it is now, wherever it lies; nothing is changed there.
+    """Open the database at ``path`` without changing anything; its folder may be read-only.
 
-    Raises as ``told``.
+    Raises as ``sqlite_errors``.
     """
     uri = path.absolute().as_uri()
     with sqlite_errors(path):
         try:
-            return _opened(f"{uri}?mode=ro")
+            return _connect_uri(f"{uri}?mode=ro")
         except sqlite3.OperationalError as error:
-            if _kind(error) not in (*_PLACE, sqlite3.SQLITE_IOERR):
+            if _kind(error) not in (*_NO_ACCESS, sqlite3.SQLITE_IOERR):
                 raise
-        # SQLite keeps notes for its readers beside the file, which this folder does not take.
-        log = path.with_name(f"{path.name}-wal")
-        if not (log.is_file() and log.stat().st_size):
-            return _opened(f"{uri}?mode=ro&immutable=1")
-        return _copied(path, log)
+        # In WAL mode even readers create a -shm file, which a read-only folder does not allow.
+        wal = path.with_name(f"{path.name}-wal")
+        if not (wal.is_file() and wal.stat().st_size):
+            return _connect_uri(f"{uri}?mode=ro&immutable=1")
+        return _copy_to_memory(path, wal)
 
 
 def in_memory() -> sqlite3.Connection:
-    """A database that nobody else sees and that is gone when it is closed."""
+    """A new in-memory database."""
     return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
 
-def _opened(uri: str) -> sqlite3.Connection:
+def _connect_uri(uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False)
     try:
         db.execute("SELECT COUNT(*) FROM sqlite_master")
@@ -94,15 +93,15 @@ def _opened(uri: str) -> sqlite3.Connection:
     return db
 
 
-def _copied(path: Path, log: Path) -> sqlite3.Connection:
-    """A copy in memory: the last batches of a killed process are in the log beside the file."""
+def _copy_to_memory(path: Path, wal: Path) -> sqlite3.Connection:
+    """Copy to memory with the WAL, which may hold the last batches of a killed process."""
     try:
         with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder) / path.name
-            shutil.copyfile(path, place)
-            shutil.copyfile(log, place.with_name(log.name))
+            copied = Path(folder) / path.name
+            shutil.copyfile(path, copied)
+            shutil.copyfile(wal, copied.with_name(wal.name))
             db = in_memory()
-            with closing(sqlite3.connect(place)) as copy:
+            with closing(sqlite3.connect(copied)) as copy:
                 copy.backup(db)
             return db
     except OSError as error:
@@ -110,14 +109,14 @@ def _copied(path: Path, log: Path) -> sqlite3.Connection:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    until = time.monotonic() + WAIT
+    deadline = time.monotonic() + WAIT
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            # Two that make the same file: for this SQLite does not wait by itself.
-            if _kind(error) not in _IN_USE or time.monotonic() > until:
+            # Two processes create the file: SQLite does not apply its timeout here.
+            if _kind(error) not in _IN_USE or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
@@ -127,22 +126,19 @@ def _kind(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _sentence(path: Path, error: sqlite3.DatabaseError) -> FaceswapError:
+def _error_for(path: Path, error: sqlite3.DatabaseError) -> FaceswapError:
     kind = _kind(error)
     if kind in _IN_USE:
-        return ProjectError(
-            f"{path} is in use by another program, which does not let go of it; try again when "
-            "that is done."
-        )
+        return ProjectError(f"{path} is in use by another program; try again when that is done.")
     if kind == sqlite3.SQLITE_FULL:
         return OutputError(f"The disk of {path.parent} is full; free some space and start again.")
-    if kind in _BROKEN:
+    if kind in _DAMAGED:
         return DamagedIndexError(
-            f"{path} is damaged ({error}); 'faceswap extract' makes it anew from the crops."
+            f"{path} is damaged ({error}); 'faceswap extract' rebuilds it from the crops."
         )
     if kind == sqlite3.SQLITE_CONSTRAINT:
         return ProjectError(
-            f"{path} was changed by another program meanwhile ({error}); start again."
+            f"{path} was changed by another program at the same time ({error}); start again."
         )
-    doing = "open" if kind == sqlite3.SQLITE_CANTOPEN else "read or write"
-    return OutputError(f"Cannot {doing} {path}: {error}.")
+    verb = "open" if kind == sqlite3.SQLITE_CANTOPEN else "read or write"
+    return OutputError(f"Cannot {verb} {path}: {error}.")

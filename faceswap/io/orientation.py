@@ -1,4 +1,4 @@
-"""How a picture is turned upright: as its EXIF, or a video's display matrix, says."""
+"""Image orientation from EXIF or a video's display matrix, and how to undo it."""
 
 import struct
 import warnings
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Orientation = tuple[bool, bool, bool]
-"""Transpose, flip x and flip y, applied in this order."""
+"""(transpose, flip x, flip y), applied in this order to make a picture upright."""
 
 UPRIGHT: Orientation = (False, False, False)
 
@@ -23,12 +23,12 @@ _ORIENTATIONS: dict[int, Orientation] = {
     7: (True, True, True),
     8: (True, False, True),
 }
-"""The orientations of EXIF (JEITA CP-3451, 4.6.4 A)."""
+"""EXIF orientation values (JEITA CP-3451, 4.6.4 A); 1 is upright."""
 _FLIPS = {(True, False): 1, (False, True): 0, (True, True): -1}
 
 
 def apply_orientation(image: NDArray[np.uint8], turn: Orientation) -> NDArray[np.uint8]:
-    """A picture (H, W[, C]) after ``turn``; itself where there is nothing to do."""
+    """Apply ``turn`` to a picture (H, W[, C]); the same array if there is nothing to do."""
     transpose, *flips = turn
     if transpose:
         image = np.asarray(cv2.transpose(image), dtype=np.uint8)
@@ -38,22 +38,22 @@ def apply_orientation(image: NDArray[np.uint8], turn: Orientation) -> NDArray[np
 
 
 def exif_orientation(picture: Image.Image) -> Orientation | None:
-    """What undoes the way a camera was held, by a picture's EXIF; None where it says nothing.
+    """Orientation that makes a picture upright, from its EXIF; None where it has none.
 
-    Of a TIFF that Pillow has loaded it says nothing: that is upright by then.
+    None also for a TIFF that Pillow has loaded: Pillow has already applied it.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tags that are odd: nothing else is read
+        warnings.simplefilter("ignore")  # about invalid tags that are not used
         try:
             orientation = picture.getexif().get(_ORIENTATION_TAG)
-        except Exception:  # noqa: BLE001  (damaged EXIF fails in many ways; the pixels may be whole)
+        except Exception:  # noqa: BLE001  (damaged EXIF fails in many ways; the pixels may be fine)
             return None
     return _ORIENTATIONS.get(orientation, UPRIGHT) if isinstance(orientation, int) else None
 
 
 def display_matrix_orientation(data: bytes) -> Orientation:
-    """What a display matrix [[a, b], [c, d]] (x' = ax + cy, y' = bx + dy) does, as libav holds it:
-    nine int32."""
+    """Orientation of a display matrix [[a, b], [c, d]] (x' = ax + cy, y' = bx + dy), stored as
+    nine int32 by libav."""
     a, b, _, c, d = struct.unpack("=5i", data[:20])
     if abs(b) + abs(c) > abs(a) + abs(d):
         return True, c < 0, b < 0

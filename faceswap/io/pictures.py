@@ -1,4 +1,4 @@
-"""One picture from a file: the right way up, in 8 bits, grey or in colour."""
+"""Read picture files as upright 8-bit arrays, grey or RGB; centre crops."""
 
 import warnings
 from pathlib import Path
@@ -11,48 +11,48 @@ from faceswap.io.file_types import PICTURE_SUFFIXES
 from faceswap.io.orientation import UPRIGHT, apply_orientation, exif_orientation
 from faceswap.types import UInt8Image
 
-_PAPER = 255
+_WHITE = 255
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """What looks like a picture in ``folder``, by name; nothing where there is no such folder."""
+    """Picture files in ``folder`` (by suffix), sorted; empty if there is no such folder."""
     return sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
 
 
-def read_picture(path: Path, behind: int = _PAPER) -> UInt8Image | None:
-    """A picture, grey (H, W) or RGB (H, W, 3), upright as its EXIF says.
+def read_picture(path: Path, behind: int = _WHITE) -> UInt8Image | None:
+    """Read a picture, grey (H, W) or RGB (H, W, 3), upright according to its EXIF.
 
-    behind: the grey, 0 to 255, that shows where a picture is transparent. None is returned when
-    it cannot be read, or has more pixels than Pillow reads (179 million, against "bombs").
+    behind: grey value, 0 to 255, behind transparent pixels. Returns None when it cannot be read
+    or exceeds Pillow's limit of 179 million pixels (decompression bombs).
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures, and of odd tags
+            warnings.simplefilter("ignore")  # about large pictures and invalid tags
             with Image.open(path) as picture:
-                values = _values(picture, behind)
+                values = _to_array(picture, behind)
                 turn = exif_orientation(picture)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001  (what is damaged fails in many ways, deep inside Pillow)
+    except Exception:  # noqa: BLE001  (Pillow raises many kinds of errors on damaged files)
         return None
     return apply_orientation(values, turn or UPRIGHT)
 
 
-def _values(picture: Image.Image, behind: int) -> UInt8Image:
+def _to_array(picture: Image.Image, behind: int) -> UInt8Image:
     if picture.mode == "F" or picture.mode.startswith("I"):
-        return _eight_bits(picture)
+        return _to_8_bits(picture)
     grey = picture.mode in ("1", "L", "LA")
     if picture.has_transparency_data:
-        paper = Image.new("RGBA", picture.size, (behind, behind, behind, 255))
-        picture = Image.alpha_composite(paper, picture.convert("RGBA"))
+        background = Image.new("RGBA", picture.size, (behind, behind, behind, 255))
+        picture = Image.alpha_composite(background, picture.convert("RGBA"))
     return np.asarray(picture.convert("L" if grey else "RGB"))
 
 
-def _eight_bits(picture: Image.Image) -> UInt8Image:
-    """Grey values of more than 8 bits in 8.
+def _to_8_bits(picture: Image.Image) -> UInt8Image:
+    """Reduce grey values of more than 8 bits to 8.
 
-    What 32 bits hold no file tells: it is taken for the smallest range that holds the largest
-    value, fractions up to 1, 8 bits, 16 bits, or the values' own.
+    Files don't tell the range of 32-bit values: taken is the smallest of 1, 255, 65535 that holds
+    the maximum, else the maximum itself.
     """
     values = np.nan_to_num(np.asarray(picture).astype(np.float64), posinf=0, neginf=0)
     top = float(values.max(initial=0))
@@ -63,14 +63,14 @@ def _eight_bits(picture: Image.Image) -> UInt8Image:
 
 
 def center_square(picture: UInt8Image, size: int) -> UInt8Image:
-    """The middle of a picture (H, W[, 3]), scaled to (size, size[, 3])."""
+    """Centre crop of a picture (H, W[, 3]), scaled to (size, size[, 3])."""
     part = center_crop(picture)
     how = cv2.INTER_AREA if len(part) > size else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
 
 
 def center_crop(picture: UInt8Image) -> UInt8Image:
-    """The largest square in the middle of a picture (H, W[, ...])."""
+    """The largest centred square of a picture (H, W[, ...])."""
     height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

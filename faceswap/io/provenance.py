@@ -1,7 +1,7 @@
-"""What a file that faceswap writes says about how it was made: a sentence and an IPTC code.
+"""Provenance metadata of output files: a sentence and an IPTC digital source type.
 
-A video carries them in its container's metadata (``faceswap.video.provenance``), a picture in its
-comment and its XMP, the place that the IPTC names for the code.
+Videos have them in the container's metadata (``faceswap.video.provenance``), pictures in the
+comment and in XMP, as the IPTC specifies.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-ALTERED = f"{CODES}algorithmicallyEnhanced"  # the IPTC's own example for it is "denoise"
+ALTERED = f"{CODES}algorithmicallyEnhanced"  # the IPTC's example: "denoise"
 COMPOSITE = f"{CODES}compositeSynthetic"  # several elements, at least one of them synthetic
-GENERATED = f"{CODES}compositeWithTrainedAlgorithmicMedia"  # footage and what a net made of it
+GENERATED = f"{CODES}compositeWithTrainedAlgorithmicMedia"  # footage and a network's output
 RENDERED = f"{CODES}digitalCreation"
 
 SYNTHETIC = (COMPOSITE, GENERATED, f"{CODES}trainedAlgorithmicMedia")
-"""Codes that tell a viewer not to believe what is shown; no later step takes one away."""
+"""Codes that mark synthetic content; later steps never replace them by others."""
 
 LABELLED = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-"""Endings of pictures that can say how they were made."""
+"""Suffixes of picture formats that can hold provenance metadata."""
 
 _DESCRIPTION, _XMP = 0x010E, 700  # tags of EXIF and TIFF
 _PNG_XMP = "XML:com.adobe.xmp"
-_PACKET = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
+_XMP_TEMPLATE = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"
  xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"{code}>
@@ -44,14 +44,14 @@ _PACKET = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 
 @dataclass(frozen=True)
 class Provenance:
-    """How something was made: a sentence, and the IPTC's digital source type, "" where none of
-    its codes says more than the source's own."""
+    """How a file was made: a sentence, and the IPTC digital source type, "" where no code says
+    more than that of the input."""
 
     text: str
     code: str = ""
 
     def after(self, before: Provenance | None) -> Provenance:
-        """This step done to something that was made as ``before`` says; both are told."""
+        """Provenance of this step applied to an input with provenance ``before``."""
         if before is None:
             return self
         text = before.text if self.text in before.text else f"{self.text} {before.text}".strip()
@@ -78,42 +78,42 @@ PREVIEWS = Provenance(
     GENERATED,
 )
 FIGURE = Provenance(
-    "A figure of faceswap's lab: pictures that it was given or spoilt, and what a neural network "
-    "made of them.",
+    "A figure of faceswap's lab: original or corrupted pictures, and what a neural network made of "
+    "them.",
     GENERATED,
 )
-DRAWN = Provenance("Landmarks were drawn on this footage with faceswap; else it is unchanged.")
+DRAWN = Provenance("Landmarks were drawn on this footage with faceswap; it is otherwise unchanged.")
 
-_REPAIRS = {
-    "denoise": ("noise was taken off by a neural network", ALTERED),
-    "occlusion": ("a neural network filled in what was covered", GENERATED),
-    "inpaint": ("a neural network filled in what was missing", GENERATED),
-    "superres": ("it was enlarged, and a neural network made up the fine detail", GENERATED),
-    "colourise": ("it was grey to a neural network, which made up the colours", GENERATED),
-    "sound": ("noise was taken off this sound by a neural network", ALTERED),
+_RESTORATIONS = {
+    "denoise": ("a neural network removed noise", ALTERED),
+    "occlusion": ("a neural network filled in occluded parts", GENERATED),
+    "inpaint": ("a neural network filled in missing parts", GENERATED),
+    "superres": ("it was enlarged, and a neural network generated the fine detail", GENERATED),
+    "colourise": ("a neural network generated the colours", GENERATED),
+    "sound": ("a neural network removed noise from this sound", ALTERED),
 }
 
 
 def repaired(use: str) -> Provenance:
-    """What ``restore`` and the lab's ``sound`` did, by what the model repairs."""
-    what, code = _REPAIRS[use]
+    """Provenance of the output of ``restore`` and the lab's ``sound``, by task."""
+    what, code = _RESTORATIONS[use]
     return Provenance(f"Repaired with faceswap: {what}.", code)
 
 
 def rendered(name: str) -> Provenance:
-    """A film of a head that was drawn by a program, of nobody real."""
-    text = f"A rendered head ({name}), made with faceswap sample; it shows nobody."
+    """Provenance of a video of a rendered head, which shows no real person."""
+    text = f"A rendered head ({name}), made with faceswap sample; it shows no real person."
     return Provenance(text, RENDERED)
 
 
 def save_picture(
     image: NDArray[np.uint8], path: Path, made: Provenance, format: str = "", **options: Any
 ) -> None:
-    """Write ``image`` (H, W) or (H, W, 3) with its provenance; it appears whole or not at all.
+    """Write ``image`` (H, W) or (H, W, 3) with its provenance, atomically.
 
-    format: Pillow's name, by default that of the path's ending. options: Pillow's, such as
-    quality. Raises OSError when it cannot be written, ValueError for an ending that is no
-    picture's, or one whose files can't say how they were made.
+    format: Pillow's name, by default from the suffix. options: Pillow's, such as quality. Raises
+    OSError when it cannot be written, ValueError for a suffix that is not a picture's or whose
+    format cannot hold provenance metadata.
     """
     from PIL import Image
 
@@ -121,11 +121,11 @@ def save_picture(
         try:
             format = Image.registered_extensions()[path.suffix.lower()]
         except KeyError:
-            raise ValueError(f"{path.name} does not end as a picture does") from None
+            raise ValueError(f"{path.name} does not have the suffix of a picture") from None
     page = Image.fromarray(image)
     part = path.with_name(f".{path.name}.part")
     try:
-        page.save(part, format=format, **_words(format, made), **options)
+        page.save(part, format=format, **_save_options(format, made), **options)
         os.replace(part, path)
     finally:
         with contextlib.suppress(OSError):
@@ -133,20 +133,20 @@ def save_picture(
 
 
 def check_picture_name(path: Path) -> None:
-    """Raise OutputError when a picture of this name can't say in itself how it was made."""
+    """Raise OutputError when the picture format cannot hold provenance metadata."""
     if path.suffix.lower() not in LABELLED:
         raise OutputError(
-            f"{path.name}: a picture of this kind cannot say in itself how it was made; end its "
-            "name with .png, .jpg, .webp or .tif."
+            f"{path.name}: this picture format cannot store how it was made; use .png, .jpg, .webp "
+            "or .tif."
         )
 
 
-def _words(format: str, made: Provenance) -> dict[str, Any]:
-    """Pillow's options that put ``made`` into a file of ``format``."""
+def _save_options(format: str, made: Provenance) -> dict[str, Any]:
+    """Pillow's save options that store ``made`` in a file of ``format``."""
     from PIL import Image, PngImagePlugin
 
     code = f'\n Iptc4xmpExt:DigitalSourceType="{html.escape(made.code)}"' if made.code else ""
-    packet = _PACKET.format(text=html.escape(made.text), code=code)
+    packet = _XMP_TEMPLATE.format(text=html.escape(made.text), code=code)
     if format == "PNG":
         info = PngImagePlugin.PngInfo()
         info.add_itxt("Comment", made.text)
@@ -158,11 +158,11 @@ def _words(format: str, made: Provenance) -> dict[str, Any]:
         exif = Image.Exif()
         exif[_DESCRIPTION] = made.text
         return {"exif": exif, "xmp": packet.encode()}
-    raise ValueError(f"a {format} file cannot say how it was made; choose .png, .jpg or .webp")
+    raise ValueError(f"a {format} file cannot store how it was made; use .png, .jpg or .webp")
 
 
 def picture_provenance(path: Path) -> Provenance | None:
-    """What the picture at ``path`` says about how it was made; None: nothing, or no picture."""
+    """Read the provenance of the picture at ``path``; None if it has none or is no picture."""
     from PIL import Image
 
     try:

@@ -1,6 +1,6 @@
-"""One file = one job = one command.
+"""The jobs: one file, one job, one command each.
 
-A job is a function ``name(options: NameOptions) -> Generator[Event, None, NameSummary]``.
-``registry`` lists them all. Importing a module of this package imports no torch, cv2 or av:
-they come in inside the generator, so that ``--help`` and the window open at once.
+A job is a function ``name(options: NameOptions) -> Generator[Event, None, NameSummary]``; its
+docstring is the help text of its command. ``faceswap.commands`` lists all jobs. The modules import
+torch, cv2 and av inside the generator only, so that ``--help`` and the window start fast.
 """

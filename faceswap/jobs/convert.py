@@ -1,4 +1,4 @@
-"""A's footage in, the same footage with B's face out."""
+"""Convert footage: swap the faces of A's video with a trained model."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ConvertOptions(BlendOptions):
-    """Put B's face on A's footage with a trained model."""
+    """Swap B's face onto A's footage with a trained model."""
 
     renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "name": "run"}
 
@@ -36,20 +36,24 @@ class ConvertOptions(BlendOptions):
     output: Annotated[
         Path | None,
         Presentation(short="-o", common=True),
-        Field(description="The video to write; by default out/NAME.mp4 in the project."),
+        Field(description="The video to write; by default out/RUN.mp4 in the project."),
     ] = None
-    run: Annotated[str, Field(description="Which training run's model to use.")] = "main"
+    run: Annotated[str, Field(description="The training run whose model to use.")] = "main"
     quality: Annotated[
         int,
-        Field(ge=0, le=40, description="x264's CRF: 0 is lossless, 18 looks it, more is smaller."),
+        Field(
+            ge=0,
+            le=40,
+            description="x264's CRF: 0 is lossless, 18 looks lossless, higher gives smaller files.",
+        ),
     ] = 14
-    batch: Annotated[int, Field(ge=1, le=256, description="Frames computed at a time.")] = 8
+    batch: Annotated[int, Field(ge=1, le=256, description="Frames per batch.")] = 8
     device: Device = "auto"
     overwrite: Overwrite = False
 
 
 class ConvertSummary(Summary):
-    """What a conversion wrote."""
+    """Result of a conversion."""
 
     output: Path
     frames: int
@@ -66,12 +70,15 @@ class ConvertSummary(Summary):
 def convert(
     options: ConvertOptions, *, part: bool = False
 ) -> Generator[Event, None, ConvertSummary]:
-    """Put B's face on A's footage with a trained model.
+    """Swap B's face onto A's footage with a trained model.
 
-    Frames without a face pass unchanged; sound, timestamps and size stay A's. The output says
-    in its metadata that it is synthetic.
+    Reads A's video, the extracted faces of A and the newest checkpoint of --run; writes a video.
+    Frames without a face stay unchanged, and so do sound, timestamps and size. The metadata of the
+    output says that it is synthetic.
+
+        faceswap convert --project P -o out.mp4
     """
-    # part: of a job that has more to do, and a mark in the project until that is done.
+    # part: whether a larger job runs this one and clears its own job mark at its end.
     from faceswap.project.project import Project
 
     project = Project.open(options.project)
@@ -89,11 +96,11 @@ def convert(
 
     output = options.output or project.output_folder / f"{options.run}.mp4"
     if options.output is None:
-        _make(project.output_folder)
+        _make_folder(project.output_folder)
     footage = VideoReader(project.video("a"), tolerate_damage=True)
     device = pick_device(options.device)
     model, places, problems = yield from in_background(
-        "load", lambda report: _placed(options, project, device, report), "faces"
+        "load", lambda report: _load(options, project, device, report), "faces"
     )
     for problem in problems:
         yield Notice(message=problem)
@@ -129,28 +136,27 @@ def convert(
         yield Notice(message=footage.damage)
     yield Saved(what="swapped video", path=output)
     if not part:
-        with suppress(OSError):  # of a project that is for reading only
-            job_mark.clear_job_mark(
-                project.folder
-            )  # a swap that was stopped before this is finished now
+        with suppress(OSError):  # the project may be read-only
+            # This also finishes a swap job that was stopped before its conversion.
+            job_mark.clear_job_mark(project.folder)
     return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     from faceswap.errors import OutputError
 
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"Cannot make {folder}: {error.strerror}; name another place with --output."
+            f"Cannot create {folder}: {error.strerror}; choose another place with --output."
         ) from error
 
 
-def _placed(
+def _load(
     options: ConvertOptions, project: "Project", device: "torch.device", report: ProgressReporter
 ) -> "tuple[SwapModel, dict[int, list[AlignedFace]], list[str]]":
-    """The model, where it puts faces, and what is to be told of both."""
+    """Load the model, the alignments by frame, and warnings about both."""
     from faceswap.swap.compositing.face_placement import place_faces
     from faceswap.swap.model.loading import newest_model
 
@@ -162,7 +168,7 @@ def _placed(
 
 
 def _batches(frames: Iterable["Frame"], size: int) -> Iterator[list["Frame"]]:
-    """Lists of ``size`` frames, the last of them perhaps of fewer."""
+    """Yield lists of ``size`` frames; the last may be shorter."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)

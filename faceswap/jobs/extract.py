@@ -1,4 +1,4 @@
-"""Footage in, aligned faces out."""
+"""Extract faces: detection, tracking, landmarks and aligned crops of one side."""
 
 import os
 from collections.abc import Callable, Generator
@@ -34,7 +34,7 @@ __all__ = ["DetectorName", "ExtractOptions", "ExtractSummary", "LandmarksName", 
 
 
 class ExtractSummary(Summary):
-    """What an extraction found."""
+    """Result of an extraction."""
 
     side: Side
     frames: int
@@ -52,10 +52,13 @@ class ExtractSummary(Summary):
 
 
 def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
-    """Find, track, align and cut out the faces of one clip.
+    """Detect, track and align the faces of one video and save them as crops.
 
-    Killed or stopped at any moment and started again, it goes on where it was. With --redo the
-    old faces are there until all new ones are.
+    Reads one video and creates the project folder if needed. Writes the crops (PNG) to the
+    project's faces folder, and landmarks and tracks of all frames to its index. Stopped or killed,
+    it resumes where it was. Delete bad crops afterwards to leave them out of training.
+
+        faceswap extract A.mp4 --project P --side a
     """
     yield from import_in_background("extract", "faceswap.video.reader", "faceswap.project.project")
     from faceswap.errors import NoFaceError
@@ -67,11 +70,11 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
         yield from import_in_background("extract", "faceswap.training.precision")
         from faceswap.training.precision import pick_device
 
-        pick_device(options.device)  # which says what there is
+        pick_device(options.device)  # raises early if the device is not available
         yield from download_weights(options.detector, options.landmarks)
         project = Project.open_or_make(options.project)
-        options = _as_before(project, options)
-        if options.redo or not (yield from _done(project, options)):
+        options = _with_stored_settings(project, options)
+        if options.redo or not (yield from _is_complete(project, options)):
             with project.hold_side(options.side):
                 yield from _extract(project, options, video)
         if video.damage:
@@ -79,7 +82,7 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     with project.open_index_read_only() as index:
         frames, faces, tracks = index.count(options.side)
     if not faces:
-        raise NoFaceError(_no_face(options))
+        raise NoFaceError(_no_face_message(options))
     folder = project.crops_folder(options.side)
     return ExtractSummary(
         side=options.side,
@@ -107,23 +110,23 @@ def _settings(options: ExtractOptions) -> dict[str, Any]:
     return options.model_dump(include=set(_SETTINGS))
 
 
-def _as_before(project: "Project", options: ExtractOptions) -> ExtractOptions:
-    """The options with those that were not given as the side was begun with."""
+def _with_stored_settings(project: "Project", options: ExtractOptions) -> ExtractOptions:
+    """Options completed with the settings that the side's extraction was started with."""
     if options.redo:
         return options
     with project.open_index_read_only() as index:
         clip = index.clip(options.side)
     old = clip.settings if clip else {}
-    left = {name for name in _SETTINGS if name in old} - options.model_fields_set
-    return options.model_copy(update={name: old[name] for name in left})
+    not_given = {name for name in _SETTINGS if name in old} - options.model_fields_set
+    return options.model_copy(update={name: old[name] for name in not_given})
 
 
-def _done(project: "Project", options: ExtractOptions) -> Generator[Event, None, bool]:
-    """Whether nothing is left to do; raises ProjectError when something else was done."""
-    # Leftovers of a killed extraction may be all there is to do.
+def _is_complete(project: "Project", options: ExtractOptions) -> Generator[Event, None, bool]:
+    """Whether the side is extracted; raises ProjectError if with another video or settings."""
+    # Leftovers of a killed extraction must still be cleaned up.
     if project.leftovers(options.side) and os.access(project.folder, os.W_OK):
         return False
-    with (yield from _filed(project.open_index_read_only)) as index:
+    with (yield from _file_work(project.open_index_read_only)) as index:
         yield from _repairs(index)
         clip = index.clip(options.side)
         if clip is None or not clip.complete:
@@ -142,52 +145,52 @@ def _nothing_to_do(
     check_same_extraction(project, side, video, _settings(options), clip)
     project.set_video(side, video)
     if clip.written is None and project.extraction_record(side).frames is None:
-        # An older version, or a kill, left this out; without it less can be rebuilt some day.
+        # Missing after an older version or a kill; it is needed to rebuild a lost index.
         with suppress(OutputError):
-            project.record_extraction(side, video, _known(project, options, index.count(side)))
-    yield Notice(message=f"{video.name} was extracted before; nothing to do.")
+            project.record_extraction(side, video, _record(project, options, index.count(side)))
+    yield Notice(message=f"{video.name} is already extracted; nothing to do.")
     if index.stages(side):
-        yield Notice(message="It was begun to be extracted anew; go on with that by --redo.")
+        yield Notice(message="An earlier --redo of it was stopped; resume it with --redo.")
 
 
 def _extract(
     project: "Project", options: ExtractOptions, video: "VideoReader"
 ) -> Generator[Event, None, None]:
-    """Extract the side, which is held, from where it was left."""
+    """Extract or resume the side; the caller holds its lock."""
     from faceswap.project.extraction import begin_reextraction, has_foreign_crops
     from faceswap.project.reextraction import finish_reextraction
 
     side = options.side
-    with (yield from _filed(project.open_index)) as index:
+    with (yield from _file_work(project.open_index)) as index:
         yield from _repairs(index)
         clip = index.clip(side)
-        blocked = yield from _filed(lambda: has_foreign_crops(project, index, side))
-        anew = (options.redo and clip is not None) or blocked
-        # What was begun of new faces stays while there are old ones to go on with meanwhile.
-        keep = project.generation(side) + 1 if anew or (clip and clip.complete) else 0
-        yield from _filed(lambda: finish_reextraction(project, index, side, keep))
-        if not anew:
-            yield from _own(project, index, options, video)
+        blocked = yield from _file_work(lambda: has_foreign_crops(project, index, side))
+        redo = (options.redo and clip is not None) or blocked
+        # Staged faces are kept while the old ones are complete and in use.
+        keep = project.generation(side) + 1 if redo or (clip and clip.complete) else 0
+        yield from _file_work(lambda: finish_reextraction(project, index, side, keep))
+        if not redo:
+            yield from _extract_missing(project, index, options, video)
             return
         lost = clip is not None and clip.written is not None and not clip.complete
         if clip and lost and project.is_same_video(side, options.video):
-            # Which crops were deleted by hand can be told once all faces are known again.
+            # First restore the lost rows, to know which crops were deleted by hand.
             old = {name: v for name, v in clip.settings.items() if name in _SETTINGS}
-            yield from _own(project, index, options.model_copy(update=old), video)
-        work = yield from _filed(
+            yield from _extract_missing(project, index, options.model_copy(update=old), video)
+        work = yield from _file_work(
             lambda: begin_reextraction(project, index, side, options.video, _settings(options))
         )
-        yield from _anew(project, index, options, video, work)
+        yield from _reextract(project, index, options, video, work)
 
 
-def _own(
+def _extract_missing(
     project: "Project", index: "FaceIndex", options: ExtractOptions, video: "VideoReader"
 ) -> Generator[Event, None, None]:
-    """Extract what is missing of the side's own generation."""
+    """Extract the missing frames of the side's current generation."""
     from faceswap.project.extraction import begin_extraction
 
     side = options.side
-    work = yield from _filed(
+    work = yield from _file_work(
         lambda: begin_extraction(project, index, side, options.video, _settings(options), _BATCH)
     )
     if work.clip.complete:
@@ -195,21 +198,21 @@ def _own(
         return
     if work.clip.written is not None:
         yield Notice(
-            message=f"The index had lost faces of {side.upper()}: its footage is looked "
-            "through for them, and its crops stay as they are."
+            message=f"The index has lost faces of {side.upper()}; they are detected again, and "
+            "the crops stay as they are."
         )
     yield from _frames(index, options, video, work)
-    project.record_extraction(side, options.video, _known(project, options, index.count(side)))
+    project.record_extraction(side, options.video, _record(project, options, index.count(side)))
 
 
-def _anew(
+def _reextract(
     project: "Project",
     index: "FaceIndex",
     options: ExtractOptions,
     video: "VideoReader",
     work: "ExtractionWork",
 ) -> Generator[Event, None, None]:
-    """Extract the side's next generation and put it in the place of the one before."""
+    """Extract a new generation of the side's faces, then replace the old one."""
     from faceswap.errors import NoFaceError, OutputError
     from faceswap.project.reextraction import (
         activate_generation,
@@ -224,32 +227,36 @@ def _anew(
         if not work.clip.complete:
             yield from _frames(index, options, video, work)
         if not index.count(work.rows)[1]:
-            yield from _filed(lambda: finish_reextraction(project, index, side))
-            raise NoFaceError(f"{_no_face(options)} {name}'s old faces stay in use.")
-        out = 0
+            yield from _file_work(lambda: finish_reextraction(project, index, side))
+            raise NoFaceError(f"{_no_face_message(options)} {name}'s old faces stay in use.")
+        excluded = 0
         if project.is_same_video(side, options.video):
             generation = work.generation
-            out = yield from _filed(lambda: carry_over_exclusions(project, index, side, generation))
-        known = _known(project, options, index.count(work.rows))
-        known = replace(known, folder=work.folder, generation=work.generation)
-        yield from _filed(lambda: activate_generation(project, side, options.video, known))
+            excluded = yield from _file_work(
+                lambda: carry_over_exclusions(project, index, side, generation)
+            )
+        record = _record(project, options, index.count(work.rows))
+        record = replace(record, folder=work.folder, generation=work.generation)
+        yield from _file_work(lambda: activate_generation(project, side, options.video, record))
     except KeyboardInterrupt:
         if project.generation(side) != work.generation:
-            yield Notice(message=f"{name}'s old faces are as they were, and stay in use.")
+            yield Notice(message=f"{name}'s old faces are unchanged and stay in use.")
         raise
     try:
-        with (yield from _filed(project.open_index)) as renewed:
-            yield from _filed(lambda: finish_reextraction(project, renewed, side))
+        with (yield from _file_work(project.open_index)) as reopened:
+            yield from _file_work(lambda: finish_reextraction(project, reopened, side))
     except OutputError as error:
         yield Notice(message=f"{name}'s new faces are in use. {error}")
-    if out:
-        yield Notice(message=f"{out:,} faces are excluded, as they were out of training before.")
+    if excluded:
+        yield Notice(
+            message=f"{excluded:,} faces are excluded; they were excluded or deleted before."
+        )
 
 
-def _known(
+def _record(
     project: "Project", options: ExtractOptions, count: tuple[int, int, int]
 ) -> "ExtractionRecord":
-    """What the project is told of a side that is complete."""
+    """The project's record of a complete extraction; count: frames, faces, tracks."""
     from faceswap.faces.index_recovery import ExtractionRecord
 
     return ExtractionRecord(
@@ -261,14 +268,14 @@ def _known(
     )
 
 
-def _filed(work: Callable[[], T]) -> Generator[Event, None, T]:
-    """What ``work`` with a project's files gives: it takes long where there are many faces."""
+def _file_work(work: Callable[[], T]) -> Generator[Event, None, T]:
+    """Run ``work`` on the project's files in background: slow if there are many faces."""
 
-    def there(_: ProgressReporter) -> T:
+    def run(_: ProgressReporter) -> T:
         with uninterruptible():
             return work()
 
-    return (yield from in_background("files", there))
+    return (yield from in_background("files", run))
 
 
 def _repairs(index: "FaceIndex") -> Generator[Event, None, None]:
@@ -276,7 +283,7 @@ def _repairs(index: "FaceIndex") -> Generator[Event, None, None]:
         yield Notice(message=sentence)
 
 
-def _no_face(options: ExtractOptions) -> str:
+def _no_face_message(options: ExtractOptions) -> str:
     return (
         f"No face was found in {options.video.name}; choose footage in which the face is larger "
         "or better lit, or try another --detector."
@@ -286,7 +293,7 @@ def _no_face(options: ExtractOptions) -> str:
 def _frames(
     index: "FaceIndex", options: ExtractOptions, video: "VideoReader", work: "ExtractionWork"
 ) -> Generator[Event, None, None]:
-    """Go through the frames from where the clip's state says, a batch at a time."""
+    """Process the frames from where the clip's state says, and write rows in batches."""
     from faceswap.faces.crop_writer import CropWriter
     from faceswap.faces.index import FrameRow
     from faceswap.video.prefetch import prefetch
@@ -296,30 +303,30 @@ def _frames(
     tracker = yield from in_background("extract", lambda _: _tracker(options), sign=meter.progress)
     if start:
         tracker.restore(work.clip.state["tracker"])
-    lost = {name: v for name, v in work.clip.state.items() if name in ("written", "sure")}
+    recovery = {name: v for name, v in work.clip.state.items() if name in ("written", "sure")}
     rows: list[FrameRow] = []
     faces: list[FaceRow] = []
     crowded = 0
     with (
         closing(prefetch(video.frames(start), 8)) as frames,
-        CropWriter(_cropping(options, work), index.last_cut(work.rows)) as crops,
+        CropWriter(_crop_settings(options, work), index.last_cut(work.rows)) as crops,
         BackgroundWorker(meter.progress) as paced,
     ):
 
-        def looked_at(frame: "Frame") -> "tuple[FrameRow, list[FaceRow], bool]":
+        def process(frame: "Frame") -> "tuple[FrameRow, list[FaceRow], bool]":
             seen = tracker.update(frame.image)
             row = FrameRow(frame.index, frame.pts, frame.time, seen.cut)
             found = [crops.write(frame.image, row, face) for face in seen.faces]
             return row, found, seen.dropped > 0
 
         for frame in frames:
-            row, found, dropped = yield from paced(partial(looked_at, frame))
+            row, found, dropped = yield from paced(partial(process, frame))
             crowded += dropped
             rows.append(row)
             faces += found
             if len(rows) == _BATCH:
                 yield from paced(crops.wait)
-                state = {"next": frame.index + 1, "tracker": tracker.state()} | lost
+                state = {"next": frame.index + 1, "tracker": tracker.state()} | recovery
                 index.add(work.rows, rows, faces, state)
                 rows, faces = [], []
             progress = meter.add()
@@ -335,7 +342,7 @@ def _frames(
         )
 
 
-def _cropping(options: ExtractOptions, work: "ExtractionWork") -> "CropSettings":
+def _crop_settings(options: ExtractOptions, work: "ExtractionWork") -> "CropSettings":
     from faceswap.faces.crop_writer import CropSettings
 
     return CropSettings(

@@ -1,4 +1,4 @@
-"""What else autoencoders can do."""
+"""Run the lab's tasks: other applications of autoencoders."""
 
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -15,64 +15,64 @@ if TYPE_CHECKING:
     from faceswap.lab.framework.run import TaskFunction, TaskSettings
 
 
-_USES = "What to do:\n\n" + "\n".join(f"* **{name}**: {use.text}." for name, use in TASKS.items())
+_TASKS = "The task:\n\n" + "\n".join(f"* **{name}**: {task.text}." for name, task in TASKS.items())
 
 
 class LabOptions(Options):
-    """Use autoencoders for more than faces: denoise, search, generate, and more."""
+    """Train autoencoders for other tasks: denoising, search, generation and more."""
 
     renamed: ClassVar[Mapping[str, str]] = {"use": "task", "code": "latent_dim"}
 
     task: Annotated[
         TaskName,
         Presentation(positional=True, common=True, choices_in_help=True),
-        Field(description=_USES),
+        Field(description=_TASKS),
     ]
     data: Annotated[
         list[Path] | None,
         Presentation(positional=True, common=True),
         Field(
-            description="A folder of pictures (one folder in it for each class), of MNIST's IDX "
-            "files, or a project; by default the digits that come with scikit-learn. translate "
-            "takes A, B and, if known, the truth, its files named as A's; retrieve, pictures and a "
-            "query; anomaly, normal pictures and others or a video; series, a CSV file; sound, a "
-            "WAV file."
+            description="A folder of pictures (with a subfolder for each class) or of MNIST's IDX "
+            "files, or a project; by default scikit-learn's digits. translate takes A, B and, "
+            "where known, the ground truth with the file names of A; retrieve takes pictures and a "
+            "query picture; anomaly takes normal pictures, then a folder or video to test; series "
+            "a CSV file; sound a WAV file."
         ),
     ] = None
     output: Annotated[
         Path | None,
         Presentation(short="-o", common=True),
-        Field(description="Folder of the models, the figure and its numbers; by default lab/USE."),
+        Field(description="Folder for models, figure and metrics; by default lab/TASK."),
     ] = None
     steps: Annotated[
         int | None,
         Presentation(common=True),
-        Field(ge=1, description="Train each model for so many steps; else as many as it needs."),
+        Field(ge=1, description="Training steps of each model; by default the task's own."),
     ] = None
     minutes: Annotated[
         float | None,
         Presentation(common=True),
-        Field(gt=0, description="Train each model for so long, instead of a number of steps."),
+        Field(gt=0, description="Training minutes of each model, instead of steps."),
     ] = None
     text: Annotated[
         str | None,
         Presentation(common=True),
         Field(
             min_length=1,
-            description="For caption: what to draw, a class and how, such as 'thick 7 left'.",
+            description="For caption: what to generate, a class and how, such as 'thick 7 left'.",
         ),
     ] = None
     latent_dim: Annotated[
         int | None,
-        Field(ge=1, description="How many numbers the code has; by default what suits the use."),
+        Field(ge=1, description="Size of the latent code; by default the task's own."),
     ] = None
     size: Annotated[
         int | None,
         Field(
             ge=8,
             le=512,
-            description="Side of the pictures; by default 28 for digits, 64 for others (translate: "
-            "32). Others are scaled.",
+            description="Side in pixels that pictures are scaled to; by default 28 for digits, 64 "
+            "for others (translate: 32).",
         ),
     ] = None
     strength: Annotated[
@@ -84,24 +84,24 @@ class LabOptions(Options):
         ),
     ] = None
     device: Device = "auto"
-    seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
 
     @model_validator(mode="after")
     def _check(self) -> "LabOptions":
-        use = TASKS[self.task]
-        if self.data and len(self.data) > len(use.inputs):
-            raise ValueError(f"{self.task} takes at most {len(use.inputs)} inputs, not so many")
+        task = TASKS[self.task]
+        if self.data and len(self.data) > len(task.inputs):
+            raise ValueError(f"{self.task} takes {len(task.inputs)} inputs at most; give fewer")
         if self.steps is not None and self.minutes is not None:
             raise ValueError("give --steps or --minutes, not both")
-        for name in use.ignored_options:
+        for name in task.ignored_options:
             if getattr(self, name) is not None:
-                raise ValueError(f"{flag_of(type(self), name)} means nothing to {self.task}")
+                raise ValueError(f"{self.task} has no {flag_of(type(self), name)}; leave it out")
         return self
 
 
 class LabSummary(Summary):
-    """What was found. figures: numbers by name. figure, numbers: a PNG and a JSON file, which
-    also holds what was found of each picture."""
+    """Result of a task. figures: metrics by name. figure: path of a PNG. numbers: path of a JSON
+    file with the metrics and the results of each picture."""
 
     task: str
     figures: dict[str, Any]
@@ -110,15 +110,18 @@ class LabSummary(Summary):
     numbers: Path
 
     def text(self) -> str:
-        """The sentence, and where the rest is."""
+        """The result in a sentence, and the paths of figure and metrics."""
         return f"{self.sentence} See {self.figure} and {self.numbers}."
 
 
 def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
-    """Use autoencoders for more than swapping faces.
+    """Train autoencoders for other tasks: denoising, search, generation and more.
 
-    Every use trains what it needs, measures it on pictures set aside, and ends with a figure, its
-    numbers and a sentence. Stopped and started again, it goes on from its last save.
+    Each task trains its models, evaluates them on held-out pictures and writes a figure and its
+    metrics. Stopped and started again, it resumes from its last checkpoint. 'faceswap restore'
+    applies the models of denoise, occlusion, inpaint, superres and colourise to files.
+
+        faceswap lab denoise PICTURES
     """
     from faceswap.device_support import LAB, fallback_notice
     from faceswap.training.precision import pick_device
@@ -126,7 +129,7 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     yield Progress(stage=options.task, done=0, unit="pictures")
     yield from fallback_notice(pick_device(options.device), LAB)
     result = yield from generator_in_background(
-        options.task, lambda report: _use(options, report), "pictures"
+        options.task, lambda report: _run_task(options, report), "pictures"
     )
     return LabSummary(
         task=options.task,
@@ -137,8 +140,8 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     )
 
 
-def _use(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
-    """The use that was asked for; what it reads, it tells ``report``."""
+def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
+    """Run the chosen task; ``report`` shows the progress of reading its data."""
     from faceswap.lab.framework.run import TaskSettings
     from faceswap.training.precision import pick_device
 
@@ -159,7 +162,7 @@ def _use(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
 
 
 def functions() -> "dict[TaskName, Callable[[TaskSettings], TaskFunction]]":
-    """What does each use."""
+    """The function of each task."""
     from faceswap.lab.tasks import (
         anomaly,
         audio,

@@ -1,4 +1,4 @@
-"""A video or a picture in, the landmarks of its faces out."""
+"""Find the facial landmarks, presence and pose in a video or picture."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LandmarksOptions(Options):
-    """Find the 68 landmarks, the presence and the pose of every face."""
+    """Find the landmarks, presence and pose of every face in a video or picture."""
 
     renamed: ClassVar[Mapping[str, str]] = {"out": "output"}
 
@@ -36,30 +36,30 @@ class LandmarksOptions(Options):
         Path,
         Presentation(short="-o", common=True),
         Field(
-            description="The .npz file to write: time (frames,), points (frames, faces, 68, 2), "
-            "forehead (frames, faces, 13, 2), presence (frames, faces), pose (frames, faces, 3: "
-            "yaw, pitch, roll in degrees); NaN where a face isn't there."
+            description="The .npz file to write, with the arrays time (frames,), points (frames, "
+            "faces, 68, 2), forehead (frames, faces, 13, 2), presence (frames, faces) and pose "
+            "(frames, faces, 3: yaw, pitch, roll in degrees); NaN in frames without the face."
         ),
     ]
     draw: Annotated[
         Path | None,
         Presentation(common=True),
         Field(
-            description="Also write the footage with points, box and pose drawn on it: a video, "
-            "or a .png for a picture."
+            description="Also write the footage with landmarks, box and pose drawn on it: a video, "
+            "or a .png if the input is a picture."
         ),
     ] = None
     max_faces: Annotated[
         int,
         Presentation(common=True),
-        Field(ge=1, le=16, description="Follow at most so many faces at once, largest first."),
+        Field(ge=1, le=16, description="Maximum number of faces per frame, largest first."),
     ] = 4
     min_face: Annotated[
-        int, Field(ge=0, description="Leave out faces less wide than this many pixels.")
+        int, Field(ge=0, description="Leave out faces narrower than this many pixels.")
     ] = 0
     detector: DetectorName = "centerface"
     detect_every: Annotated[
-        int, Field(ge=1, description="Look for new faces every N frames, besides lost ones.")
+        int, Field(ge=1, description="Run the detector every N frames, and when a face is lost.")
     ] = 25
     landmarks: LandmarksName = "builtin"
     device: Device = "auto"
@@ -67,7 +67,7 @@ class LandmarksOptions(Options):
 
 
 class LandmarksSummary(Summary):
-    """What was found."""
+    """Result of a landmark search."""
 
     frames: int
     faces: int
@@ -80,7 +80,13 @@ class LandmarksSummary(Summary):
 
 
 def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSummary]:
-    """Find the landmarks of every frame's faces; a picture's are found without a past."""
+    """Find the landmarks, presence and pose of every face in a video or picture.
+
+    Writes NumPy arrays: 68 landmarks in iBUG order and 13 on the forehead, in frame pixels, with a
+    column for each track. Needs no project. Faces of a picture are detected without tracking.
+
+        faceswap landmarks A.mp4 -o A.npz --draw A_points.mp4
+    """
     _check(options)
     yield Progress(stage="landmarks", done=0)
     yield from import_in_background("landmarks", "faceswap.video.writer", "faceswap.faces.tracking")
@@ -93,7 +99,7 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
         yield from import_in_background("landmarks", "faceswap.training.precision")
         from faceswap.training.precision import pick_device
 
-        pick_device(options.device)  # which says what there is
+        pick_device(options.device)  # raises early if the device is not available
         yield from download_weights(options.detector, options.landmarks)
         yield from _frames(options, video, times, seen)
         if video.damage:
@@ -109,17 +115,17 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
 
 
 def _check(options: LandmarksOptions) -> None:
-    """Refuse outputs that cannot be written, before the work."""
+    """Raise early for outputs that cannot be written."""
     from faceswap.errors import OutputError
     from faceswap.io.provenance import check_picture_name
 
     if options.output.suffix.lower() != ".npz":
-        raise OutputError(f"{options.output.name} is not a name for landmarks; end it with .npz.")
+        raise OutputError(f"{options.output.name} does not end in .npz; choose a name that does.")
     for path in (options.output, options.draw):
         if path is None:
             continue
         if not path.absolute().parent.is_dir():
-            raise OutputError(f"There is no folder {path.absolute().parent}; make it first.")
+            raise OutputError(f"There is no folder {path.absolute().parent}; create it first.")
         if path.exists() and not options.overwrite:
             raise OutputError(f"{path} exists already; use --overwrite or another name.")
     if options.draw is not None and options.draw.suffix.lower() in PICTURE_SUFFIXES:
@@ -132,7 +138,7 @@ def _frames(
     times: list[float],
     seen: list[tuple["Face", ...]],
 ) -> Generator[Event, None, None]:
-    """Go through the footage; fills times and seen, a frame at a time."""
+    """Process the footage frame by frame; appends to times and seen."""
     from faceswap.io.provenance import DRAWN
     from faceswap.video.writer import VideoWriter
 
@@ -166,7 +172,7 @@ def _frames(
 
 
 def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tuple[Face, ...]]":
-    """What turns a frame into its faces: a tracker, or for a picture the static mode."""
+    """Function from a frame to its faces: a tracker, or plain detection for a picture."""
     from faceswap.faces.detect import make_detector
     from faceswap.faces.finder import find_faces
     from faceswap.faces.landmarks import make_landmarker
@@ -201,7 +207,7 @@ def _write_picture(options: LandmarksOptions, image: "NDArray[np.uint8]") -> Non
 
 
 def _write(path: Path, times: list[float], seen: "list[tuple[Face, ...]]") -> None:
-    """Write the .npz whole or not at all; a track's faces are one column, the first track first."""
+    """Atomic write of the .npz; each track is one column, ordered by track number."""
     import os
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""The models there are, what they take and what they cost."""
+"""List the model presets with their size, memory and computing cost."""
 
 from collections.abc import Generator
 from typing import Annotated
@@ -11,22 +11,25 @@ from faceswap.options import Options
 
 
 class ModelsOptions(Options):
-    """List the models, with their size, memory and cost."""
+    """List the model presets with their size, memory and computing cost."""
 
     batch: Annotated[
-        int, Field(ge=1, description="Faces a side in a step, for the memory of training.")
+        int,
+        Field(
+            ge=1, description="Batch size (faces of each side per step) for the training memory."
+        ),
     ] = 16
     resolution: Annotated[
         int | None,
-        Field(ge=64, le=512, description="Side of the pictures, for presets that can have it."),
+        Field(ge=64, le=512, description="Resolution in pixels, for presets that support it."),
     ] = None
     variant: Annotated[
-        str | None, Field(description="As in 'train --variant', for presets that can have it.")
+        str | None, Field(description="As in 'train --variant', for presets that support it.")
     ] = None
 
 
 class ModelFacts(BaseModel):
-    """One model. parameters in millions, memory in MiB, cost in GFLOP for one swapped face."""
+    """One model. parameters: millions. *_memory: MiB. cost: GFLOP to swap one face."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +43,7 @@ class ModelFacts(BaseModel):
 
 
 class ModelsSummary(Summary):
-    """All models."""
+    """Facts about all presets."""
 
     models: list[ModelFacts]
 
@@ -57,10 +60,11 @@ class ModelsSummary(Summary):
 
 
 def models(options: ModelsOptions) -> Generator[Event, None, ModelsSummary]:
-    """List the models, with their size, memory and cost.
+    """List the model presets with their size, memory and computing cost.
 
-    Memory is what weights, optimiser and the layers' outputs take; the libraries' own needs
-    come on top.
+    Memory counts weights, optimiser state and activations; PyTorch's own buffers come on top.
+
+        faceswap models --batch 8
     """
     yield Progress(stage="models", done=0, unit="models")
     yield from import_in_background("models", "faceswap.swap.training.model_stats")

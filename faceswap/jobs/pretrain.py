@@ -1,4 +1,4 @@
-"""Teach a model what all faces have in common, for new runs to start from."""
+"""Pretrain a model on faces of many people; new runs start from its weights."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from faceswap.training.loop import TrainingLoop
 
 _CROP = 256
-_SMALLEST = 48
+_MIN_FACE = 48  # pixels; smaller faces show no detail
 
 
 class PretrainOptions(Options):
-    """Teach a model the faces of many people, for 'train --init'."""
+    """Pretrain a model on faces of many people, for 'train --init'."""
 
     folders: Annotated[
         list[Path],
         Presentation(positional=True, common=True),
         Field(
             min_length=1,
-            description="Folders of faces: crops that 'extract' made, or any pictures, in which "
-            "the faces are then found.",
+            description="Folders with crops from 'extract', or with any pictures, in which faces "
+            "are then detected.",
         ),
     ]
     output: Annotated[
@@ -53,56 +53,58 @@ class PretrainOptions(Options):
     run: Annotated[
         Path | None,
         Field(
-            description="Where the run is kept, so that it can go on later; by default a folder "
-            "beside the output."
+            description="Folder for the run's checkpoints, to resume it later; by default beside "
+            "the output."
         ),
     ] = None
     preset: PresetName = "quick"
     minutes: Annotated[
         float | None,
         Presentation(common=True),
-        Field(gt=0, description="Train for so long, then stop."),
+        Field(gt=0, description="Training budget in minutes."),
     ] = None
     steps: Steps = None
     batch: Annotated[
         Annotated[int, Field(ge=1)] | Literal["auto"],
-        Field(description="Faces a step; auto finds how many fit, as in 'train --batch'."),
+        Field(description="Batch size: faces per step; auto finds it, as in 'train --batch'."),
     ] = 32
     resolution: Annotated[
         int | None,
-        Field(ge=64, le=512, description="Side of the model's pictures; the preset's by default."),
+        Field(ge=64, le=512, description="Model resolution in pixels; the preset's by default."),
     ] = None
     variant: Annotated[
-        str | None, Field(description="For df and liae, as in 'train --variant'.")
+        str | None, Field(description="Variant of df and liae, as in 'train --variant'.")
     ] = None
     optimiser: OptimiserName = "adamw"
     device: Device = "auto"
-    seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
     notify: Notify = None
     overwrite: Overwrite = False
 
 
 class PretrainSummary(Summary):
-    """What came of it."""
+    """Result of pretraining."""
 
     output: Path
     faces: int
     step: int
 
     def text(self) -> str:
-        """What was made, and what to do with it."""
+        """What was trained, and how to use it."""
         return (
-            f"{self.output}: learnt from {self.faces:,} faces in {self.step:,} steps. Begin runs "
-            f"with it by 'faceswap train --init {self.output}'."
+            f"{self.output}: trained on {self.faces:,} faces for {self.step:,} steps. Start runs "
+            f"from it with 'faceswap train --init {self.output}'."
         )
 
 
 def pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummary]:
-    """Teach a model the faces of many people.
+    """Pretrain a model on faces of many people, for 'train --init'.
 
-    All people are one side to the model, so that what it learns is what faces have in common.
-    Stopped in any way and started again, it goes on from its last save; the output is written at
-    the end, which must be named.
+    Reads folders of faces and writes one model file at the end of the training budget. All people
+    share one decoder, so the model learns faces in general. Stopped or killed, it resumes from its
+    last checkpoint.
+
+        faceswap pretrain FACES -o faces.safetensors --minutes 600
     """
     about = {"RUN": str((options.run or options.output).absolute())}
     return (yield from with_notifications(_pretrain(options), options.notify, about))
@@ -122,33 +124,33 @@ def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummar
 
 
 def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, PretrainSummary]:
-    """Pretrain in the run's ``folder``, which is held."""
+    """Pretrain in the run's ``folder``; the caller holds its lock."""
     from faceswap.device_support import TRAINING, fallback_notice
     from faceswap.swap.training.face_loading import FaceLoadConfig, load_face_folders
     from faceswap.training import job_mark
     from faceswap.training.precision import pick_device
 
     model, checkpoint, found, problems = yield from in_background(
-        "load", lambda _: _model(options, folder), "saves"
+        "load", lambda _: _model(options, folder), "checkpoints"
     )
     for problem in problems:
         yield Notice(message=problem)
     folders = yield from _cropped(options.folders, folder / "faces")
     device = pick_device(options.device)
 
-    def prepared(report: ProgressReporter) -> "tuple[TrainingLoop, FaceSet]":
+    def prepare(report: ProgressReporter) -> "tuple[TrainingLoop, FaceSet]":
         people = load_face_folders(folders, "b", FaceLoadConfig(model.resolution), report)
         report.begin("load", "faces")
         return _loop(options, folder, model, people, found, device, report), people
 
-    loop, people = yield from in_background("load", prepared, "faces")
+    loop, people = yield from in_background("load", prepare, "faces")
     for problem in people.problems:
         yield Notice(message=problem)
     yield from fallback_notice(device, TRAINING)
     if checkpoint is not None:
         loop.resume(checkpoint)
         loop.state.notes["found"] = found
-    checkpoint = None  # which maps a file that later saves remove
+    checkpoint = None  # it memory-maps a file that later checkpoints delete
     with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
         yield from events
     with closing(
@@ -178,7 +180,7 @@ def _loop(
     from faceswap.training.loop import TrainingLoop
     from faceswap.training.state import LoopConfig
 
-    # Any face may be seen in a mirror here, and the colours of a photograph are chance.
+    # Many people: flips do no harm, and photographs differ in white balance and exposure.
     objective = ObjectiveConfig(flip=0.5, brightness=0.1, tint=0.08)
     config = LoopConfig(
         steps=options.steps,
@@ -212,20 +214,19 @@ def _write(path: Path, loop: "TrainingLoop", faces: int) -> None:
 def _check(options: PretrainOptions) -> None:
     path = options.output
     if options.minutes is None and options.steps is None:
-        raise OptionsError("The model is written at the end of the run; add --minutes or --steps.")
+        raise OptionsError("The model is written when the budget ends; add --minutes or --steps.")
     if path.suffix != ".safetensors":
-        raise OutputError(f"{path.name} is no name for a model; end it with .safetensors.")
+        raise OutputError(f"{path.name} does not end in .safetensors; choose a name that does.")
     if path.exists() and not options.overwrite:
         raise OutputError(f"{path} exists already; use --overwrite or another name.")
     if not path.absolute().parent.is_dir():
-        raise OutputError(f"There is no folder {path.absolute().parent}; make it first.")
+        raise OutputError(f"There is no folder {path.absolute().parent}; create it first.")
 
 
 def _model(
     options: PretrainOptions, folder: Path
 ) -> "tuple[SwapModel, Checkpoint | None, dict[str, float], list[str]]":
-    """The run's model, the checkpoint it goes on from, what it found for itself, and what is to
-    be told."""
+    """The model, the checkpoint to resume from, the batch size found by --batch auto, warnings."""
     import torch
 
     from faceswap.errors import CheckpointError
@@ -241,9 +242,9 @@ def _model(
     if checkpoint is not None:
         if config_from(checkpoint) != config:
             raise CheckpointError(
-                f"The run in {folder} is of another model; name another folder with --run."
+                f"The run in {folder} has another model; choose another folder with --run."
             )
-        # A batch that is now asked for as a number counts more than one that was found.
+        # A given batch size takes precedence over one that was found.
         found = read_run_metadata(checkpoint).notes.found if options.batch == "auto" else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
@@ -251,7 +252,7 @@ def _model(
 
 
 def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list[Path]]:
-    """Folders of crops, those among ``folders`` and one of the faces found in all others."""
+    """Folders of crops: those in ``folders``, and ``into`` with the faces found in the others."""
     from faceswap.faces.crops import crop_face, read_crop, write_crop
     from faceswap.faces.detect import make_detector
     from faceswap.faces.finder import find_faces
@@ -264,7 +265,7 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
     for folder in folders:
         files = picture_files(folder)
         if not files:
-            raise InputError(f"There are no pictures in {folder}.")
+            raise InputError(f"There are no pictures in {folder}; choose another folder.")
         try:
             read_crop(files[0])
         except InputError:
@@ -278,14 +279,14 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
     )
     into.mkdir(parents=True, exist_ok=True)
     meter = Meter("find faces", len(pictures), "pictures")
-    look = partial(find_faces, landmarker=landmarker, detector=detector, min_face=_SMALLEST)
+    look = partial(find_faces, landmarker=landmarker, detector=detector, min_face=_MIN_FACE)
     with BackgroundWorker(meter.progress) as paced:
         for number, path in enumerate(pictures):
             done = into / f"{number:06d}.done"
             if not done.exists():
                 image = yield from paced(partial(_read, path))
                 if image is None:
-                    yield Notice(message=f"{path} cannot be read and is left out.")
+                    yield Notice(message=f"{path} cannot be read and is skipped.")
                 else:
                     for face in (yield from paced(partial(look, image))):
                         crop, record = crop_face(image, face, _CROP, side="b", frame=number)

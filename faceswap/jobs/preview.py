@@ -1,4 +1,4 @@
-"""Single pictures of a project: one for the command line, or as many as are asked for."""
+"""Preview: write one swapped frame, or run the preview server for the window."""
 
 import json
 import sys
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 
 GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
-"""Questions whose answers grow with the clip, its faces or the run, and so go to a file."""
+"""Requests whose results grow with the clip, its faces or the run; they are written to a file."""
 
 
 class PreviewOptions(BlendOptions):
-    """Show a frame of A as conversion writes it, or answer questions about a project."""
+    """Write one frame of A with the face swapped, or run the preview server."""
 
     renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "name": "run"}
 
     project: ProjectFolder
     frame: Annotated[
-        int, Presentation(common=True), Field(ge=0, description="Which frame of A, counted from 0.")
+        int, Presentation(common=True), Field(ge=0, description="Number of the frame of A, from 0.")
     ] = 0
     output: Annotated[
         Path | None,
         Presentation(short="-o", common=True),
-        Field(description="The picture to write."),
+        Field(description="The picture to write, such as frame.png."),
     ] = None
-    run: Annotated[str, Field(description="Which training run's model to use.")] = "main"
+    run: Annotated[str, Field(description="The training run whose model to use.")] = "main"
     serve: Annotated[
         bool,
         Field(
-            description="Answer questions, one line of JSON each on the standard input, until "
-            "that ends; for programs, with --events jsonl."
+            description="Run the preview server: read requests from standard input, one line of "
+            "JSON each, until it closes. For programs, with --events jsonl."
         ),
     ] = False
     device: Device = "auto"
@@ -50,7 +50,7 @@ class PreviewOptions(BlendOptions):
 
 
 class PreviewSummary(Summary):
-    """What was shown."""
+    """Result of a preview."""
 
     answered: int = 0
     output: Path | None = None
@@ -61,36 +61,40 @@ class PreviewSummary(Summary):
     def text(self) -> str:
         """One sentence for a person."""
         if self.output is None:
-            return f"{self.answered} questions answered."
+            return f"{self.answered} requests answered."
         if self.faces:
             return f"{self.output}: {self.faces} faces swapped."
         if self.nearest is None:
-            return f"{self.output}: A as it is, as no frame of A shows a face."
+            return f"{self.output}: A unchanged, as A has no face in any frame."
         return (
-            f"{self.output}: A as it is, as no face was found in frame {self.frame}; the nearest "
-            f"frame with one is {self.nearest}."
+            f"{self.output}: A unchanged, as frame {self.frame} has no face; the nearest frame "
+            f"with one is {self.nearest}."
         )
 
 
 def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
-    """Show a frame of A as conversion writes it, or answer questions about a project.
+    """Write one frame of A with the face swapped, or run the preview server.
 
-    With --serve each line on the standard input is a question such as
-    ``{"id": 1, "do": "frame", "side": "a", "frame": 25}`` and is answered by one event with the
-    same id; the questions are the methods of ``faceswap.preview.server.PreviewServer``. Those in
-    ``GROWING`` also name a file, as ``"into": "/tmp/1.json"``, which the answer is written to.
+    The frame is the same as 'convert' would write; use it to try options of compositing.
+
+        faceswap preview --project P --frame 100 -o frame.png --mask-blur 0.2
+
+    With --serve each line of standard input is a request such as
+    ``{"id": 1, "do": "frame", "side": "a", "frame": 25}``, answered by one event with the same id.
+    Requests are the ``on_`` methods of ``faceswap.preview.server.PreviewServer``. Requests spans,
+    faces, exclude, restore and metrics need a file for the result: ``"into": "/tmp/1.json"``.
     """
     if options.serve == (options.output is not None):
-        raise OptionsError("Give either a picture to write with -o, or --serve.")
+        raise OptionsError("Give either -o with a picture to write, or --serve.")
     if options.output is not None:
-        return (yield from _one(options, options.output))
+        return (yield from _write_one(options, options.output))
     from faceswap.preview.server import PreviewServer
 
-    with PreviewServer(options.project, options.device) as answers:
-        return (yield from _serve(answers))
+    with PreviewServer(options.project, options.device) as server:
+        return (yield from _serve(server))
 
 
-def _one(options: PreviewOptions, output: Path) -> Generator[Event, None, PreviewSummary]:
+def _write_one(options: PreviewOptions, output: Path) -> Generator[Event, None, PreviewSummary]:
     from faceswap.errors import OutputError
     from faceswap.io.provenance import check_picture_name
 
@@ -98,15 +102,15 @@ def _one(options: PreviewOptions, output: Path) -> Generator[Event, None, Previe
     if output.exists() and not options.overwrite:
         raise OutputError(f"{output} exists; add --overwrite to replace it.")
     yield Progress(stage="preview", done=0, total=1, unit="pictures")
-    made = yield from in_background("preview", lambda _: _written(options, output), "pictures")
+    made = yield from in_background("preview", lambda _: _render(options, output), "pictures")
     for problem in made.problems:
         yield Notice(message=problem)
     yield Preview(path=output, caption=f"frame {made.frame} with B's face")
     return PreviewSummary(output=output, faces=made.faces, frame=made.frame, nearest=made.nearest)
 
 
-class _Written(NamedTuple):
-    """A frame that was written, and what is to be told of it."""
+class _Rendered(NamedTuple):
+    """A frame that was written. nearest: nearest frame with a face. problems: warnings."""
 
     frame: int
     faces: int
@@ -114,24 +118,24 @@ class _Written(NamedTuple):
     problems: tuple[str, ...]
 
 
-def _written(options: PreviewOptions, output: Path) -> _Written:
-    """Write the frame that was asked for."""
+def _render(options: PreviewOptions, output: Path) -> _Rendered:
+    """Swap the chosen frame and write it to ``output``."""
     from faceswap.preview.session import PreviewSession, write_picture
 
-    with PreviewSession(options.project, options.device) as studio:
-        _check_frame(options, studio)
-        made = studio.swapped(options.frame, options.run, options)
+    with PreviewSession(options.project, options.device) as session:
+        _check_frame(options, session)
+        made = session.swapped(options.frame, options.run, options)
         write_picture(output, made.image)
-        nearest = studio.nearest_face(made.frame)
-        return _Written(made.frame, made.faces, nearest, tuple(studio.notices))
+        nearest = session.nearest_face(made.frame)
+        return _Rendered(made.frame, made.faces, nearest, tuple(session.notices))
 
 
-def _check_frame(options: PreviewOptions, studio: "PreviewSession") -> None:
-    """Raise InputError when A has no frame of the number that is asked for."""
+def _check_frame(options: PreviewOptions, session: "PreviewSession") -> None:
+    """Raise InputError when A has no frame of this number."""
     from faceswap.project.project import Project
 
     video = Project.open(options.project).video("a")
-    footage = studio.footage(video)
+    footage = session.footage(video)
     last = footage.frame(options.frame).index
     if last != options.frame:
         cut_short = options.frame < footage.reader.info.frames
@@ -141,35 +145,35 @@ def _check_frame(options: PreviewOptions, studio: "PreviewSession") -> None:
         )
 
 
-def _serve(answers: "PreviewServer") -> Generator[Event, None, PreviewSummary]:
+def _serve(server: "PreviewServer") -> Generator[Event, None, PreviewSummary]:
     count = 0
     for line in sys.stdin:
         if line.strip():
-            yield _answer(answers, line)
-            yield from _notices(answers)
+            yield _answer(server, line)
+            yield from _notices(server)
             count += 1
     return PreviewSummary(answered=count)
 
 
-def _notices(answers: "PreviewServer") -> Generator[Event, None, None]:
-    """What was found out about the project meanwhile, each sentence once."""
-    told, answers.studio.notices = answers.studio.notices, []
-    for sentence in told:
+def _notices(server: "PreviewServer") -> Generator[Event, None, None]:
+    """Yield the session's new notices and clear them."""
+    notices, server.studio.notices = server.studio.notices, []
+    for sentence in notices:
         yield Notice(message=sentence)
 
 
-def _answer(answers: "PreviewServer", line: str) -> Answer:
-    """Answer one question; whatever is wrong with it, the next one is answered too."""
+def _answer(server: "PreviewServer", line: str) -> Answer:
+    """Answer one request; errors become an answer, so that the server keeps running."""
     number = 0
     try:
-        question: dict[str, Any] = json.loads(line)
-        number, do = int(question.pop("id")), str(question.pop("do"))
-        into = question.pop("into", None)
+        request: dict[str, Any] = json.loads(line)
+        number, do = int(request.pop("id")), str(request.pop("do"))
+        into = request.pop("into", None)
         if do not in GROWING:
-            return Answer(id=number, values=answers.answer(do, question))
+            return Answer(id=number, values=server.answer(do, request))
         if into is None:
-            raise OptionsError(f'An answer to "{do}" may be long; name a file for it by "into".')
-        values = answers.answer(do, question)
+            raise OptionsError(f'The result of "{do}" may be long; give it a file with "into".')
+        values = server.answer(do, request)
         Path(into).write_text(json.dumps(values), encoding="utf-8")
         return Answer(id=number, path=Path(into))
     except FaceswapError as error:
@@ -177,8 +181,8 @@ def _answer(answers: "PreviewServer", line: str) -> Answer:
     except OSError as error:
         return Answer(id=number, error=f"{error.filename}: {error.strerror or error}.")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        return Answer(id=number, error=f"The question cannot be read: {error!r}.")
+        return Answer(id=number, error=f"The request is not valid: {error!r}.")
     except Exception as error:  # noqa: BLE001  (one bad frame must not end the preview)
         return Answer(
-            id=number, error=f"This should not have happened: {type(error).__name__}: {error}"
+            id=number, error=f"Unexpected error, please report it: {type(error).__name__}: {error}"
         )

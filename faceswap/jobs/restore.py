@@ -1,4 +1,4 @@
-"""Repair a picture or a video with a model that the lab trained."""
+"""Restore a picture or video with a model that the lab trained."""
 
 from collections.abc import Generator
 from functools import partial
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class RestoreOptions(Options):
-    """Repair a picture or a video: noise, holes, lost detail or colour."""
+    """Restore a picture or video: denoise, inpaint, enlarge or colourise it."""
 
     input: Annotated[
         Path,
         Presentation(positional=True, common=True),
-        Field(description="The picture or video to repair."),
+        Field(description="The picture or video to restore."),
     ]
     model: Annotated[
         Path,
         Presentation(common=True),
         Field(
-            description="What to repair with: a model that 'lab' trained by denoise, occlusion, "
-            "inpaint, superres or colourise; its file or its folder, such as lab/denoise/denoise."
+            description="A model from the tasks denoise, occlusion, inpaint, superres or colourise "
+            "of 'lab': its file or its folder, such as lab/denoise/denoise."
         ),
     ]
     output: Annotated[
@@ -39,39 +39,42 @@ class RestoreOptions(Options):
     mask: Annotated[
         Path | None,
         Presentation(common=True),
-        Field(description="For inpaint: a picture that is white where something is missing."),
+        Field(description="For inpaint: a picture that is white where the input has holes."),
     ] = None
     tile: Annotated[
         int,
         Field(
             ge=32,
             le=4096,
-            description="Side of the squares taken at once, in pixels; not for holes.",
+            description="Side of the tiles that are restored one by one, in pixels; unused by "
+            "inpaint.",
         ),
     ] = 256
     overlap: Annotated[
-        int, Field(ge=0, le=512, description="How many pixels neighbouring squares share.")
+        int, Field(ge=0, le=512, description="Overlap of neighbouring tiles, in pixels.")
     ] = 32
     device: Device = "auto"
     overwrite: Overwrite = False
 
 
 class RestoreSummary(Summary):
-    """What was repaired."""
+    """Result of a restoration."""
 
     output: Path
     frames: int
 
     def text(self) -> str:
-        """Where it is."""
-        return f"{self.output}: {self.frames:,} frame{'s' * (self.frames != 1)} repaired."
+        """One sentence for a person."""
+        return f"{self.output}: {self.frames:,} frame{'s' * (self.frames != 1)} restored."
 
 
 def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
-    """Repair a picture or a video with a model that the lab trained.
+    """Restore a picture or video with a model that the lab trained.
 
-    Large pictures are taken tile by tile, and holes filled at the size that the model learnt at. A
-    video keeps its times, sound and metadata. The result says in its metadata what was done to it.
+    Large pictures are restored in tiles; holes are filled at the resolution of the training. A
+    video keeps its timestamps, sound and metadata. The output's metadata says that it was restored.
+
+        faceswap restore old.png --model lab/denoise/denoise -o new.png
     """
     still = options.output.suffix.lower() in PICTURE_SUFFIXES
     if still:
@@ -92,7 +95,8 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     if info.still != still:
         kind, other = ("picture", ".png") if info.still else ("video", ".mp4")
         raise OutputError(
-            f"{options.input.name} is a {kind}; name the output so, such as result{other}."
+            f"{options.input.name} is a {kind}; give the output a {kind}'s name, such as "
+            f"result{other}."
         )
     if still:
         return (yield from _picture(options, restorer))
@@ -111,7 +115,7 @@ def _restorer(options: RestoreOptions) -> "Restorer":
     if options.mask is not None:
         mask = read_picture(options.mask, behind=0)
         if mask is None:
-            raise InputError(f"The mask {options.mask} cannot be read.")
+            raise InputError(f"The mask {options.mask} cannot be read; choose another picture.")
         mask = mask if mask.ndim == 2 else mask.max(2)
     return Restorer(model, device, options.tile, options.overlap, mask)
 
@@ -122,10 +126,10 @@ def _check_picture(options: RestoreOptions) -> None:
     check_picture_name(options.output)
     path = options.output.absolute()
     if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}; make it first.")
+        raise OutputError(f"There is no folder {path.parent}; create it first.")
     if path.exists():
         if options.input.exists() and path.samefile(options.input):
-            raise OutputError(f"{path} is the picture being read; give the output another name.")
+            raise OutputError(f"{path} is the input; give the output another name.")
         if not options.overwrite:
             raise OutputError(f"{path} exists already; use --overwrite or another name.")
 

@@ -1,4 +1,4 @@
-"""The training runs of a project: what they are, going back, and what they take of the disk."""
+"""Manage a project's training runs: list them, roll back, and free disk space."""
 
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 
 
 class RunsOptions(Options):
-    """List the training runs of a project, go back in one, and free the disk."""
+    """List a project's training runs, roll one back, and free disk space."""
 
     renamed: ClassVar[Mapping[str, str]] = {"name": "run"}
 
     project: ProjectFolder
     run: Annotated[
-        RunName | None, Field(description="Which run; by default all are listed or cleaned.")
+        RunName | None, Field(description="Name of the run; by default all are listed or cleaned.")
     ] = None
     roll_back: Annotated[
         str | None,
         Presentation(common=True),
         Field(
             pattern=r"^(best|\d+)$",
-            description="Go back to the save or snapshot of this step, or to the best one. What is "
-            "newer is set aside, from where its step brings it back.",
+            description="Roll back to the checkpoint or snapshot of this step, or to the best one. "
+            "Newer ones are moved to aside/ in the run's folder; roll back to their step to undo.",
         ),
     ] = None
     clean: Annotated[
         bool,
         Presentation(common=True),
         Field(
-            description="Remove what was set aside, all previews but ten, and all saves but the "
-            "newest, the best and the last good one. Snapshots stay."
+            description="Delete what roll back moved aside, all previews but ten, and all "
+            "checkpoints but the newest, the best and the last good one. Snapshots stay."
         ),
     ] = False
     remove_snapshot: Annotated[
-        int | None, Field(ge=0, description="Remove the snapshot of this step.")
+        int | None, Field(ge=0, description="Delete the snapshot of this step.")
     ] = None
 
 
 class RunFacts(BaseModel):
-    """One run. seconds: of training. quality: held-out SSIM of the best save. left: of what it was
-    asked to do, in words. disk: bytes by part."""
+    """One run. seconds: training time. quality: held-out SSIM of the best checkpoint. left: rest
+    of the training budget, in words. saves: steps of its checkpoints. disk: bytes by part."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,7 +66,7 @@ class RunFacts(BaseModel):
 
 
 class RunsSummary(Summary):
-    """All runs as they are now, and how many bytes were freed."""
+    """All runs, and the bytes that were freed."""
 
     runs: list[RunFacts]
     freed: int = 0
@@ -76,14 +76,14 @@ class RunsSummary(Summary):
         from faceswap.training.snapshots import format_bytes
 
         wide = max([10, *(len(run.name) for run in self.runs)]) + 2
-        head = f"{'run':<{wide}}{'preset':<9}{'step':>10}{'trained':>10}{'quality':>9}"
-        lines = [f"{head}{'saves':>7}{'disk':>10}"]
+        head = f"{'run':<{wide}}{'preset':<9}{'step':>10}{'trained':>10}{'SSIM':>9}"
+        lines = [f"{head}{'checkpoints':>13}{'disk':>10}"]
         for run in self.runs:
             quality = "" if run.quality is None else f"{run.quality:.3f}"
             hours, minutes = divmod(round(run.seconds / 60), 60)
             lines.append(
                 f"{run.name:<{wide}}{run.preset:<9}{run.step:>10,}{f'{hours}:{minutes:02} h':>10}"
-                f"{quality:>9}{len(run.saves):>7}{format_bytes(sum(run.disk.values())):>10}"
+                f"{quality:>9}{len(run.saves):>13}{format_bytes(sum(run.disk.values())):>10}"
             )
             parts = ", ".join(
                 f"{name} {format_bytes(size)}" for name, size in run.disk.items() if size
@@ -99,9 +99,12 @@ class RunsSummary(Summary):
 
 
 def runs(options: RunsOptions) -> Generator[Event, None, RunsSummary]:
-    """List the training runs of a project, go back in one, and free the disk.
+    """List a project's training runs, roll one back, and free disk space.
 
-    A run that trains is only listed, and cleaned of what it no longer needs.
+    Shows step, training time, held-out SSIM and disk use of each run. A run that is training can be
+    listed and cleaned (its checkpoints stay), but not rolled back.
+
+        faceswap runs --project P --run main --roll-back best
     """
     from faceswap.project.project import Project
 
@@ -135,9 +138,9 @@ def _single(folders: "list[RunFolder]") -> "RunFolder":
     if len(folders) == 1:
         return folders[0]
     if not folders:
-        raise CheckpointError("There is no run yet; begin one by 'faceswap train'.")
+        raise CheckpointError("There is no run yet; start one with 'faceswap train'.")
     names = ", ".join(run.folder.name for run in folders)
-    raise OptionsError(f"There are several runs ({names}); say which by --run.")
+    raise OptionsError(f"There are several runs ({names}); choose one with --run.")
 
 
 def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
@@ -148,14 +151,14 @@ def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
             best = run.best()
             if best is None:
                 raise CheckpointError(
-                    f"No save of the run {run.folder.name!r} was measured; name a step instead."
+                    f"No checkpoint of the run {run.folder.name!r} was measured; give a step."
                 )
             step = int(best.stem.removeprefix("step-"))
         else:
             step = int(where)
         yield from in_background("roll back", lambda _: run.roll_back(step))
     yield Notice(
-        message=f"The run {run.folder.name!r} is at step {step:,}; what was newer is set aside."
+        message=f"The run {run.folder.name!r} is at step {step:,}; newer checkpoints are in aside/."
     )
 
 
@@ -175,7 +178,7 @@ def _clean(run: "RunFolder") -> Generator[Event, None, int]:
             stack.enter_context(hold_run(run.folder))
         except ProjectError:
             saves = False
-            yield Notice(message=f"The run {run.folder.name!r} trains now; its saves are left.")
+            yield Notice(message=f"The run {run.folder.name!r} is training; its checkpoints stay.")
         return (yield from in_background("clean", lambda _: run.clean(saves=saves)))
 
 
@@ -187,8 +190,8 @@ def _facts(run: "RunFolder") -> RunFacts:
     header = read_newest_header(run.folder)
     numbers: dict[str, Any] = header.get("numbers", {})
     step, seconds = int(numbers.get("step", 0)), float(numbers.get("seconds", 0.0))
-    stretch = stored_budget(numbers.get("notes", {}))
-    unfinished = stretch is not None and stretch.progress(step, seconds) < 1
+    budget = stored_budget(numbers.get("notes", {}))
+    unfinished = budget is not None and budget.progress(step, seconds) < 1
     best = run.best()
     return RunFacts(
         name=run.folder.name,
@@ -196,7 +199,7 @@ def _facts(run: "RunFolder") -> RunFacts:
         step=step,
         seconds=seconds,
         quality=None if best is None else score_of(best),
-        left=stretch.left(step, seconds) if stretch is not None and unfinished else "",
+        left=budget.left(step, seconds) if budget is not None and unfinished else "",
         saves=run.saves.steps(),
         snapshots=[int(p.stem.removeprefix("step-")) for p in run.snapshots()],
         disk=run.disk_use(),

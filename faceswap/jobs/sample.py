@@ -1,4 +1,4 @@
-"""Two rendered clips and the perfect swap of them."""
+"""Render two characters and the ground truth of their swap."""
 
 import contextlib
 import shutil
@@ -17,51 +17,51 @@ from faceswap.options import Options, Overwrite, Presentation
 LightName = Literal["window", "studio", "evening", "overcast"]
 
 NAMES = ("a.mp4", "b.mp4", "truth.mp4", "truth.json")
-"""What a sample folder holds."""
+"""Files of a sample folder."""
 
 
 class SampleOptions(Options):
-    """Render footage of two heads that nobody has, and the swap that would be perfect."""
+    """Render clips of two characters and the ground truth of their swap."""
 
     renamed: ClassVar[Mapping[str, str]] = {"rate": "fps"}
 
     folder: Annotated[
         Path,
         Presentation(positional=True, common=True),
-        Field(description="Where a.mp4, b.mp4, truth.mp4 and truth.json go; made when missing."),
+        Field(description="Folder for a.mp4, b.mp4, truth.mp4 and truth.json; created if missing."),
     ]
     a: Annotated[
         str,
         Presentation(common=True),
-        Field(description="Whose footage is changed: a name of the cast."),
+        Field(description="Character of A, the footage to change, such as nora."),
     ] = "nora"
     b: Annotated[
         str,
         Presentation(common=True),
-        Field(description="Whose face is put on it: a name of the cast."),
+        Field(description="Character of B, the face to put on it, such as tom."),
     ] = "tom"
     seconds: Annotated[
-        float, Presentation(common=True), Field(ge=0, le=600, description="Length of each clip.")
+        float,
+        Presentation(common=True),
+        Field(ge=0, le=600, description="Length of each clip in seconds."),
     ] = 6.0
     size: Annotated[
         int,
         Presentation(common=True),
-        Field(description="Width and height in pixels; even, 64 or more."),
+        Field(description="Width and height in pixels; an even number from 64 to 4096."),
     ] = 384
     fps: Annotated[int, Field(ge=1, le=120, description="Frames per second.")] = 25
-    seed: Annotated[
-        int, Field(ge=0, le=2**31, description="Another number, other motion; the same, the same.")
-    ] = 1
-    light_a: Annotated[LightName, Field(description="The light on A.")] = "window"
-    light_b: Annotated[LightName, Field(description="The light on B.")] = "studio"
+    seed: Annotated[int, Field(ge=0, le=2**31, description="Random seed of the motion.")] = 1
+    light_a: Annotated[LightName, Field(description="Lighting of A.")] = "window"
+    light_b: Annotated[LightName, Field(description="Lighting of B.")] = "studio"
     workers: Annotated[
-        int, Field(ge=0, le=64, description="Threads that draw; 0 is one per processor core.")
+        int, Field(ge=0, le=64, description="Rendering threads; 0 is one per CPU core.")
     ] = 0
     overwrite: Overwrite = False
 
 
 class SampleSummary(Summary):
-    """Where a sample is, and of what."""
+    """Result of a rendering."""
 
     folder: Path
     a: str
@@ -71,18 +71,20 @@ class SampleSummary(Summary):
 
     def text(self) -> str:
         return (
-            f"Rendered {self.frames} frames of {self.a} (A) and {self.b} (B), and the perfect "
-            f"swap, into {self.folder} in {self.seconds:.0f} s."
+            f"Rendered {self.frames} frames of {self.a} (A) and {self.b} (B), and the ground "
+            f"truth, into {self.folder} in {self.seconds:.0f} s."
         )
 
 
 def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
-    """Render the sample pair.
+    """Render clips of two characters and the ground truth of their swap.
 
-    Raises OptionsError for an unknown head, a length of no frames, or a size that is odd or
-    below 64; OutputError when the folder cannot be written or has such files already.
+    Writes A's clip, B's clip, the exact swap as truth.mp4, and the landmarks, poses and expressions
+    of every frame as truth.json, to test faceswap with or 'faceswap evaluate --truth'.
+
+        faceswap sample clips --seconds 10
     """
-    frames = _checked(options)
+    frames = _check(options)
     yield Progress(stage="render", done=0, total=2 * frames)
     yield from import_in_background("render", "faceswap.synthetic.pair", "faceswap.video.writer")
     import time
@@ -92,7 +94,7 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
 
     started = time.monotonic()
     a, b = character(options.a), character(options.b)
-    with _workplace(options) as place:
+    with _temporary_folder(options) as place:
         meter = Meter("render", 2 * frames)
         size, rate, seed = options.size, options.fps, options.seed
         first = yield from in_background(
@@ -125,33 +127,33 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
     )
 
 
-def _checked(options: SampleOptions) -> int:
-    """The number of frames; refuses what cannot be rendered before anything is loaded."""
+def _check(options: SampleOptions) -> int:
+    """Return the number of frames; raises OptionsError for an impossible size or length."""
     if options.size < 64 or options.size % 2:
         raise OptionsError(
-            f"A size of {options.size} cannot be rendered; give an even number from 64 on."
+            f"A size of {options.size} is not possible; give an even number of 64 or more."
         )
     if options.size > 4096:
         raise OptionsError(f"A size of {options.size} is too large; give 4096 or less.")
     frames = round(options.seconds * options.fps)
     if frames < 1:
         raise OptionsError(
-            f"{options.seconds:g} s at {options.fps} frames a second is no frame at all; "
+            f"{options.seconds:g} s at {options.fps} frames per second is less than a frame; "
             "give more seconds."
         )
     return frames
 
 
 @contextlib.contextmanager
-def _workplace(options: SampleOptions) -> Generator[Path, None, None]:
-    """A hidden folder inside the sample's, gone afterwards."""
+def _temporary_folder(options: SampleOptions) -> Generator[Path, None, None]:
+    """A hidden folder inside the sample's, removed at the end."""
     folder = options.folder
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; give a folder.")
+        raise OutputError(f"{folder} is a file; choose a folder.")
     present = [name for name in NAMES if (folder / name).exists()]
     if present and not options.overwrite:
         raise OutputError(
-            f"{folder} already holds {', '.join(present)}; use --overwrite or another folder."
+            f"{folder} already has {', '.join(present)}; use --overwrite or another folder."
         )
     made = not folder.exists()
     try:
@@ -164,7 +166,7 @@ def _workplace(options: SampleOptions) -> Generator[Path, None, None]:
     finally:
         shutil.rmtree(place, ignore_errors=True)
         if made:
-            # Nothing was finished: the folder goes too, unless someone used it meanwhile.
+            # Fails, and keeps the folder, if it is not empty: rendering finished or others use it.
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
@@ -172,7 +174,7 @@ def _workplace(options: SampleOptions) -> Generator[Path, None, None]:
 def _film(
     options: SampleOptions, place: Path, clip: Any, side: Literal["a", "b"], meter: Meter
 ) -> Generator[Event, None, list[dict[str, Any]]]:
-    """Draw and write one clip, and the truth along with A's; the record of each frame."""
+    """Render and write one clip, with A's also the ground truth; returns a record per frame."""
     import os
 
     from faceswap.io.provenance import rendered

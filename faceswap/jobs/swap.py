@@ -1,4 +1,4 @@
-"""Two videos in, one swapped video out."""
+"""Swap in one command: extract both sides, train and convert."""
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -28,12 +28,12 @@ class SwapOptions(BlendOptions):
     a: Annotated[
         Path,
         Presentation(positional=True, common=True),
-        Field(description="The footage to be changed."),
+        Field(description="A: the footage to change."),
     ]
     b: Annotated[
         Path,
         Presentation(positional=True, common=True),
-        Field(description="Footage of the face to be put on it."),
+        Field(description="B: footage of the face to put on it."),
     ]
     output: Annotated[
         Path, Presentation(short="-o", common=True), Field(description="The video to write.")
@@ -41,27 +41,27 @@ class SwapOptions(BlendOptions):
     minutes: Annotated[
         float,
         Presentation(common=True),
-        Field(gt=0, description="Time to train; more is better, and more can be added later."),
+        Field(gt=0, description="Training budget in minutes; you can train more later."),
     ] = 30
     steps: Steps = None
     project: Annotated[
         Path | None,
         Field(
-            description="Where faces and model are kept, so that training can go on later; by "
-            "default a folder beside the output."
+            description="Project folder for faces and model, to resume training later; by default "
+            "beside the output, OUTPUT.faceswap."
         ),
     ] = None
     preset: PresetName = "quick"
     detector: DetectorName = "centerface"
     landmarks: LandmarksName = "builtin"
     device: Device = "auto"
-    seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
     notify: Notify = None
     overwrite: Overwrite = False
 
 
 class SwapSummary(Summary):
-    """What a swap made."""
+    """Result of a swap."""
 
     output: Path
     sheet: Path
@@ -70,19 +70,22 @@ class SwapSummary(Summary):
     swapped: int
 
     def text(self) -> str:
-        """What was made and how to go on."""
+        """What was written, and how to improve it."""
         return (
             f"{self.output}: {self.swapped} of {self.frames} frames swapped; labelled as "
-            f"synthetic in its metadata.\nLook at {self.sheet}. To make it better, run the same "
-            f"command again with --overwrite: training goes on from {self.project}."
+            f"synthetic in its metadata.\nLook at {self.sheet}. To improve the swap, run the same "
+            f"command with --overwrite: it resumes the training in {self.project}."
         )
 
 
 def swap(options: SwapOptions) -> Generator[Event, None, SwapSummary]:
     """Put the face of B on the footage of A: extract, train and convert in one.
 
-    Everything is kept in a project folder: stopped at any moment and started again it goes on
-    where it was, and run once more it trains on.
+    Reads two videos; writes the swapped video, a contact sheet (OUTPUT_sheet.png) and a project
+    folder with faces and model. Stopped or killed, the same command resumes where it was; with
+    --overwrite a finished one trains for another budget.
+
+        faceswap swap A.mp4 B.mp4 -o out.mp4 --minutes 30
     """
     project = options.project or options.output.with_suffix(".faceswap")
     about = {"PROJECT": str(project.absolute()), "RUN": RUN}
@@ -111,8 +114,8 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                 )
             ),
         )
-    yield from as_stage("train", _trained(options, project))
-    look = options.model_dump(include=set(BlendOptions.model_fields))
+    yield from as_stage("train", _train(options, project))
+    blend = options.model_dump(include=set(BlendOptions.model_fields))
     converted = yield from as_stage(
         "convert",
         convert(
@@ -121,7 +124,7 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                 output=options.output,
                 device=options.device,
                 overwrite=options.overwrite or job_mark.made(project) == options.output.absolute(),
-                **look,
+                **blend,
             ),
             part=True,
         ),
@@ -145,24 +148,24 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
 
 
 def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
-    """Refuse what can't be done, before the work. made: by this command, before it was stopped."""
+    """Raise early for unusable inputs or outputs. made: output of this job before it stopped."""
     from faceswap.project.project import fingerprint
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import check_output
 
     if fingerprint(options.a) == fingerprint(options.b):
-        raise InputError("A and B are the same footage; name two different clips.")
-    # B is needed late: that it is no video is to be told before A is worked through.
+        raise InputError("A and B are the same footage; choose two different videos.")
+    # B is needed late: if it is not a video, fail before A is extracted.
     for video in (options.a, options.b):
         VideoReader(video).close()
     overwrite = options.overwrite or made == options.output.absolute()
     check_output(options.output, overwrite=overwrite, source=options.a)
     if sheet.exists() and not overwrite:
-        raise OutputError(f"{sheet} exists already; use --overwrite or name another output.")
+        raise OutputError(f"{sheet} exists already; use --overwrite or choose another output.")
 
 
-def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
-    """Train, but not once more what was trained for a conversion that did not come to its end."""
+def _train(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
+    """Train what is left of this job's budget; nothing if the job was stopped after training."""
     from faceswap.training import job_mark
     from faceswap.training.run_metadata import read_newest_header
     from faceswap.training.training_budget import RequestedEnd, next_budget
@@ -171,19 +174,17 @@ def _trained(options: SwapOptions, project: Path) -> Generator[Event, None, None
     step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
     begun = job_mark.mark_job_start(project, step, seconds)
     given = options.model_fields_set
-    wish = RequestedEnd(options.minutes if "minutes" in given else None, options.steps)
-    stretch, _ = next_budget(numbers.get("notes", {}), wish, step, seconds, begun)
-    if stretch is None:
-        wish = RequestedEnd(options.minutes)
-    elif stretch.progress(step, seconds) >= 1:
-        yield Notice(
-            message=f"Training was done before, until step {step:,}; what is left is to convert."
-        )
+    end = RequestedEnd(options.minutes if "minutes" in given else None, options.steps)
+    budget, _ = next_budget(numbers.get("notes", {}), end, step, seconds, begun)
+    if budget is None:
+        end = RequestedEnd(options.minutes)
+    elif budget.progress(step, seconds) >= 1:
+        yield Notice(message=f"The training is complete, at step {step:,}; now converting.")
         return
-    # What was not given is left to the run, should there be one to go on with.
+    # Options that were not given stay unset: a resumed run then keeps its own.
     more = options.model_dump(include={"preset", "seed"} & given)
     training = TrainOptions(
-        project=project, minutes=wish.minutes, steps=wish.steps, device=options.device, **more
+        project=project, minutes=end.minutes, steps=end.steps, device=options.device, **more
     )
     yield from train(training, begun_at=begun)
 

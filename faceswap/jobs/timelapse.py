@@ -1,4 +1,4 @@
-"""The previews of a training run as a video."""
+"""Make a time-lapse video of a training run's previews."""
 
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from faceswap.options import Options, Overwrite, Presentation, ProjectFolder
 
 
 class TimelapseOptions(Options):
-    """Make a video of a training run's previews."""
+    """Make a time-lapse video of a training run's previews."""
 
     renamed: ClassVar[Mapping[str, str]] = {"name": "run", "rate": "fps"}
 
@@ -22,12 +22,12 @@ class TimelapseOptions(Options):
         Path, Presentation(short="-o", common=True), Field(description="The video to write.")
     ]
     run: Annotated[str, Field(description="Name of the run.")] = "main"
-    fps: Annotated[int, Field(ge=1, le=60, description="Previews shown each second.")] = 10
+    fps: Annotated[int, Field(ge=1, le=60, description="Previews per second.")] = 10
     overwrite: Overwrite = False
 
 
 class TimelapseSummary(Summary):
-    """What a time-lapse shows."""
+    """Result of a time-lapse."""
 
     output: Path
     pictures: int
@@ -38,7 +38,12 @@ class TimelapseSummary(Summary):
 
 
 def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSummary]:
-    """Make a video of a training run's previews."""
+    """Make a time-lapse video of a training run's previews.
+
+    Reads the preview pictures that 'train' wrote; 'runs --clean' deletes all but the last ten.
+
+        faceswap timelapse --project P -o timelapse.mp4
+    """
     yield from import_in_background(
         "timelapse", "faceswap.project.project", "faceswap.video.writer"
     )
@@ -56,7 +61,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
     files = sorted(folder.glob("step-*.png"))
     if not files:
         raise InputError(
-            f"There are no previews in {folder}; run 'faceswap train' first, or give its --run."
+            f"There are no previews in {folder}; train first, or choose another run with --run."
         )
     with Image.open(files[-1]) as last:
         width, height = (side - side % 2 for side in last.size)
@@ -66,7 +71,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
     with VideoWriter(options.output, silent, overwrite=options.overwrite, made=PREVIEWS) as writer:
         for number, path in enumerate(files):
             with Image.open(path) as picture:
-                # Of another size only where the run's resolution was another one.
+                # Sizes differ only if the run's resolution changed.
                 scaled = picture.convert("RGB").resize((width, height))
             writer.write(np.asarray(scaled), number, 1)
             if progress := meter.add():

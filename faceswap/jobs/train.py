@@ -1,4 +1,4 @@
-"""Teach a model both faces."""
+"""Train a swap model: start or resume a run."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class TrainSummary(Summary):
-    """What a training run came to."""
+    """Result of a training run."""
 
     model: Path
     step: int
@@ -53,7 +53,7 @@ class TrainSummary(Summary):
     state: str
 
     def text(self) -> str:
-        """What was learnt, and how it goes on."""
+        """Step, speed, quality and state of the run."""
         facts = []
         if self.faces_per_second:
             speed = self.faces_per_second
@@ -67,13 +67,17 @@ class TrainSummary(Summary):
 def train(
     options: TrainOptions, *, begun_at: Begun | None = None
 ) -> Generator[Event, None, TrainSummary]:
-    """Teach a model the faces of A and B.
+    """Train a swap model on the faces of A and B.
 
-    Stopped in any way and started again, it goes on from its last save, with the options it had
-    where none are given, and to the end that was asked for. Nothing of an earlier run is
-    overwritten: another preset needs another name.
+    Reads the crops of both sides. Writes checkpoints, previews and loss curves (also for
+    TensorBoard) to the project's model folder, in a subfolder for each --run. Stopped or killed, it
+    resumes from its newest checkpoint, with the run's own options where none are given, and trains
+    what is left of its budget. Preset, resolution, variant, optimiser and seed of a run are fixed:
+    to change them, start another --run.
+
+        faceswap train --project P --minutes 60
     """
-    # begun_at: where a job began of which this is a part; see training/underway.py.
+    # begun_at: where the larger job that this is part of began; see training/job_mark.py.
     about = {"PROJECT": str(options.project.absolute()), "RUN": options.run}
     return (yield from with_notifications(_train(options, begun_at), options.notify, about))
 
@@ -105,11 +109,11 @@ def _learn(
     device: "torch.device",
     begun_at: Begun | None,
 ) -> Generator[Event, None, TrainSummary]:
-    """Train, as one of ``group``, the run that it holds."""
+    """Train as one process of ``group``; the caller holds the run's lock."""
     from faceswap.device_support import TRAINING, fallback_notice
 
     made = yield from in_background(
-        "load", lambda report: _prepared(options, project, group, device, begun_at, report), "faces"
+        "load", lambda report: _prepare(options, project, group, device, begun_at, report), "faces"
     )
     for problem in made.problems:
         yield Notice(message=problem)
@@ -128,7 +132,7 @@ def _learn(
 
 
 class _Prepared(NamedTuple):
-    """A run that can begin, what it found for itself before, and what is to be told."""
+    """A run that is ready to train. found: batch size and rate found. problems: warnings."""
 
     loop: "TrainingLoop"
     options: TrainOptions
@@ -136,7 +140,7 @@ class _Prepared(NamedTuple):
     problems: Sequence[str]
 
 
-def _prepared(
+def _prepare(
     options: TrainOptions,
     project: "Project",
     group: "ProcessGroup",
@@ -144,7 +148,7 @@ def _prepared(
     begun_at: Begun | None,
     report: ProgressReporter,
 ) -> _Prepared:
-    """The run as far as it is, with the faces that it learns from."""
+    """Load checkpoint, model and faces, and make the training loop."""
     from faceswap.swap.model.presets import KIND
     from faceswap.swap.training.adversarial import AdversarialTask
     from faceswap.swap.training.face_loading import FaceLoadConfig
@@ -157,13 +161,13 @@ def _prepared(
     set_current_device(device)
     folder = project.runs_folder / options.run
     checkpoint, problems = CheckpointFolder(folder).load_for_resume(leads=group.is_main)
-    options, found = _gone_on(options, checkpoint)
+    options, found = _resumed_options(options, checkpoint)
     check_end(options, checkpoint, begun_at)
     check_alone(options, found, group)
-    model, told = _model(options, checkpoint)
-    problems += told
-    how = loop_config(options, found)
-    choose_precision(model, device, how.precision)  # whether it can be, before long work
+    model, notes = _model(options, checkpoint)
+    problems += notes
+    loop_settings = loop_config(options, found)
+    choose_precision(model, device, loop_settings.precision)  # raises early if not supported
     config = FaceLoadConfig(
         model.resolution, options.min_presence, options.min_sharpness, options.balanced_sampling
     )
@@ -180,7 +184,7 @@ def _prepared(
     loop = TrainingLoop(
         task,
         model,
-        how,
+        loop_settings,
         folder,
         KIND,
         model.config.model_dump(),
@@ -196,13 +200,13 @@ def _prepared(
         loop.resume(checkpoint)
         loop.state.notes |= {"begun": options.run_options(), "found": found}
     left_out = [problem for faces in learnt.values() for problem in faces.problems]
-    return _Prepared(loop, options, found, [*problems, *told, *left_out])
+    return _Prepared(loop, options, found, [*problems, *notes, *left_out])
 
 
 def _faces(
     project: "Project", side: Side, config: "FaceLoadConfig", report: ProgressReporter
 ) -> "FaceSet":
-    """The faces of a side, all of one extraction, though another may end meanwhile."""
+    """Load a side's faces; starts over if a new extraction replaces them meanwhile."""
     from faceswap.errors import NoFaceError
     from faceswap.swap.training.face_loading import load_faces
 
@@ -225,7 +229,7 @@ def _tuner(
     learnt: "Mapping[str, FaceSet]",
     group: "ProcessGroup",
 ) -> "Tuner":
-    """What makes the changes to ``task`` that are asked for by 'tune'; it has ``options``."""
+    """Function that applies requests of 'tune' to ``task``, which was made from ``options``."""
     from dataclasses import replace
 
     from faceswap.errors import OptionsError
@@ -244,8 +248,8 @@ def _tuner(
         )
         if not isinstance(rate, float) or not isinstance(batch, int) or batch % group.size:
             raise OptionsError(
-                f"A rate of {rate} and a batch of {batch} can't be gone on with; give numbers, and "
-                f"a batch that {group.size} can share."
+                f"A rate of {rate} and a batch of {batch} can't be used; give numbers, and a batch "
+                f"size that {group.size} processes can divide."
             )
         objective = objective_config(changed)
         ends = {"minutes", "steps"} & values.keys()
@@ -264,27 +268,27 @@ def _tuner(
     return tuned
 
 
-def _gone_on(
+def _resumed_options(
     options: TrainOptions, checkpoint: "Checkpoint | None"
 ) -> tuple[TrainOptions, dict[str, float]]:
-    """The options as the run has them, and the batch and rate that it found for itself."""
+    """The options completed by the run's own, and batch size and rate found by its searches."""
     from faceswap.swap.model.loading import config_from
     from faceswap.training.run_metadata import read_run_metadata
 
     if checkpoint is None:
         return options, {}
     numbers = read_run_metadata(checkpoint)
-    asked = {name for name in options.explicitly_set() if getattr(options, name) != "auto"}
+    given = {name for name in options.explicitly_set() if getattr(options, name) != "auto"}
     found = {
         name: value
         for name, value in numbers.notes.found.items()
-        if TrainOptions.renamed.get(name, name) not in asked
+        if TrainOptions.renamed.get(name, name) not in given
     }
     return resume_options(options, numbers, config_from(checkpoint)), found
 
 
 def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[SwapModel, list[str]]":
-    """The run's model before it goes on, and what to tell of that."""
+    """The run's model with its initial weights, and notices about them."""
     import torch
 
     from faceswap.swap.model.architectures import SwapModel
@@ -299,23 +303,23 @@ def _model(options: TrainOptions, checkpoint: "Checkpoint | None") -> "tuple[Swa
         torch.manual_seed(options.seed)
         model = SwapModel(config)
     check_masks(options, model)
-    told = _done(options, checkpoint) if checkpoint is not None else _start(model, options)
+    notes = _if_done(options, checkpoint) if checkpoint is not None else _start(model, options)
     freeze_part(model, options.freeze)
-    return model, told
+    return model, notes
 
 
-def _done(options: TrainOptions, checkpoint: "Checkpoint") -> list[str]:
+def _if_done(options: TrainOptions, checkpoint: "Checkpoint") -> list[str]:
     step = checkpoint.metadata["step"]
     if options.steps is None or step < options.steps:
         return []
     return [
-        f"The run has done {step:,} steps, and {options.steps:,} were asked for: there is nothing "
-        "left to do; ask for more by --steps."
+        f"The run is at step {step:,}, past --steps {options.steps:,}: nothing left to do; give "
+        "more --steps."
     ]
 
 
 def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
-    """Give a new run's model the weights that it starts from; what to tell of that."""
+    """Load a new run's initial weights into ``model``; returns notices about them."""
     from faceswap.assets import asset_path
     from faceswap.swap.model.loading import load_matching_weights
     from faceswap.swap.model.presets import PRESETS
@@ -326,7 +330,7 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
         taken = load_matching_weights(
             model, read_checkpoint(newest_checkpoint(path) if path.is_dir() else path)
         )
-        return [f"Starting from {path}: {', '.join(taken)} taken over."]
+        return [f"Starting from {path}, with its {', '.join(taken)}."]
     if not options.random_init and model.config == PRESETS["quick"]:
         load_matching_weights(model, read_checkpoint(asset_path("quick.safetensors")))
     return []

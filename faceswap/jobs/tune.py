@@ -1,4 +1,4 @@
-"""Change a training run while it trains."""
+"""Change options of a training run while it trains."""
 
 from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ from faceswap.swap.training.options import (
 
 
 class TuneOptions(Options):
-    """Change rate, batch, losses or the end of a training run, without stopping it."""
+    """Change learning rate, batch, losses or budget of a training run without stopping it."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "name": "run",
@@ -42,7 +42,7 @@ class TuneOptions(Options):
 
 
 class TuneSummary(Summary):
-    """What was asked for."""
+    """The change that was requested."""
 
     run: str
     asked: dict[str, JsonValue]
@@ -50,16 +50,18 @@ class TuneSummary(Summary):
     def text(self) -> str:
         """One sentence for a person."""
         return (
-            f"The run {self.run!r} is asked for {describe_options(self.asked)}: it says so when it "
-            "has changed, or does so when it goes on."
+            f"Requested for the run {self.run!r}: {describe_options(self.asked)}. It says when the "
+            "change is applied; a run that is stopped applies it when it is resumed."
         )
 
 
 def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
-    """Change rate, batch, losses or the end of a training run, without stopping it.
+    """Change learning rate, batch, losses or budget of a training run without stopping it.
 
-    The run takes it at its next report and remembers it; one that does not train now takes it when
-    it goes on. What is not given stays.
+    Writes a request to the run's folder. The run applies it at its next report and keeps it in its
+    checkpoints; a run that is stopped applies it when it is resumed. Other options stay.
+
+        faceswap tune --project P --learning-rate 5e-5
     """
     from faceswap.project.project import Project
     from faceswap.training.live_tuning import request_change
@@ -69,12 +71,12 @@ def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
     asked = {name: value for name, value in asked.items() if value is not None}
     if not asked:
         flags = ", ".join(flag_of(TrainOptions, name) for name in TUNABLE)
-        raise OptionsError(f"Nothing is asked for; give one of {flags}.")
+        raise OptionsError(f"There is nothing to change; give one of {flags}.")
     if asked.get("batch") == "auto":
-        raise OptionsError("A run that trains can't look for its batch; give --batch a number.")
+        raise OptionsError("--batch auto works only at the start of a run; give --batch a number.")
     if not folder.is_dir():
         raise CheckpointError(
-            f"There is no run {options.run!r} in {options.project}; begin it by 'faceswap train'."
+            f"There is no run {options.run!r} in {options.project}; start it with 'faceswap train'."
         )
     request_change(folder, asked)
     yield Saved(what="request", path=folder)

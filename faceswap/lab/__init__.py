@@ -1,1 +1,1 @@
-"""What autoencoders are used for besides swapping faces; each use by one function."""
+"""Autoencoder tasks besides face swapping: denoising, inpainting, generation and others."""

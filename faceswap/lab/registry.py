@@ -1,4 +1,4 @@
-"""What the lab can do, by name; imports nothing heavy, so that front ends can show it at once."""
+"""Registry of the lab's tasks; imports nothing heavy, for the command line and window to list."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -39,16 +39,15 @@ Group = Literal["repair", "find", "make", "compress"]
 
 GROUPS: dict[Group, str] = {
     "repair": "Repair",
-    "find": "Find and tell apart",
-    "make": "Make and change",
+    "find": "Search and classify",
+    "make": "Generate and edit",
     "compress": "Compress",
 }
 
 
 @dataclass(frozen=True)
 class TaskInput:
-    """What a use can be given. files: the endings of files that will do; folder: whether a folder
-    will."""
+    """An input of a task. files: accepted file endings; folder: whether a folder is accepted."""
 
     name: str
     files: tuple[str, ...] = VIDEO_SUFFIXES
@@ -57,11 +56,12 @@ class TaskInput:
 
 @dataclass(frozen=True)
 class LabTaskInfo:
-    """text: what it does, in a few words. inputs: what it can be given, in order; without: what it
-    takes when nothing is. strength: what that number means to it, empty where it means nothing.
-    code: whether the length of the code can be chosen; size: whether the side of the pictures can;
-    told: whether a text can say what to make. repairs: whether ``restore`` can use its model on
-    files, and masked: whether that must be shown where something is missing.
+    """Description of a task.
+
+    text: what it does, in a few words. inputs: accepted inputs, in order; without: the data used
+    when there are none. strength: meaning of ``--strength``, empty where it is ignored. code,
+    size, told: whether ``--latent-dim``, ``--size``, ``--text`` apply. repairs: whether
+    ``restore`` can apply its model to files; masked: whether that then needs a mask.
     """
 
     text: str
@@ -77,27 +77,29 @@ class LabTaskInfo:
 
     @property
     def ignored_options(self) -> tuple[str, ...]:
-        """The options that mean nothing to it."""
-        taken = {
+        """Names of the options that do not apply to the task."""
+        applies = {
             "latent_dim": self.code,
             "size": self.size,
             "strength": bool(self.strength),
             "text": self.told,
         }
-        return tuple(name for name, means in taken.items() if not means)
+        return tuple(name for name, used in applies.items() if not used)
 
 
 TASKS: dict[TaskName, LabTaskInfo] = {
-    "family": LabTaskInfo("autoencoders of every kind side by side", "compress"),
-    "reconstruct": LabTaskInfo("a convolutional autoencoder against PCA", "compress"),
-    "codes": LabTaskInfo("codes of 2, 5, 16 and 32 numbers side by side", "compress", code=False),
-    "rate": LabTaskInfo("bytes against error, beside JPEG", "compress"),
-    "scatter": LabTaskInfo("pictures on a plane, beside PCA", "compress", code=False),
-    "sequence": LabTaskInfo("an LSTM autoencoder, row by row", "compress"),
-    "transformer": LabTaskInfo("a Transformer autoencoder over patches", "compress"),
-    "stacked": LabTaskInfo("layer after layer, then all together, then with labels", "compress"),
+    "family": LabTaskInfo("compare autoencoder architectures", "compress"),
+    "reconstruct": LabTaskInfo("compare a convolutional autoencoder with PCA", "compress"),
+    "codes": LabTaskInfo("compare code lengths 2, 5, 16 and 32", "compress", code=False),
+    "rate": LabTaskInfo("rate-distortion curve, compared with JPEG", "compress"),
+    "scatter": LabTaskInfo("2-D code, compared with PCA", "compress", code=False),
+    "sequence": LabTaskInfo("LSTM autoencoder over the rows of a picture", "compress"),
+    "transformer": LabTaskInfo("Transformer autoencoder over patches", "compress"),
+    "stacked": LabTaskInfo("layer-wise pre-training, fine-tuning, classification", "compress"),
     "restraint": LabTaskInfo(
-        "sparse, contractive and denoising codes", "compress", strength="weight of the penalties"
+        "compare sparse, contractive and denoising autoencoders",
+        "compress",
+        strength="factor for the weights of the penalties",
     ),
     "denoise": LabTaskInfo(
         "remove noise",
@@ -106,50 +108,60 @@ TASKS: dict[TaskName, LabTaskInfo] = {
         code=False,
         repairs=True,
     ),
-    "occlusion": LabTaskInfo("look behind two white rows", "repair", code=False, repairs=True),
-    "inpaint": LabTaskInfo("fill holes", "repair", code=False, repairs=True, masked=True),
-    "superres": LabTaskInfo(
-        "bring back detail", "repair", strength="2 or 4 times", code=False, repairs=True
+    "occlusion": LabTaskInfo("restore two hidden rows", "repair", code=False, repairs=True),
+    "inpaint": LabTaskInfo(
+        "fill holes (inpainting)", "repair", code=False, repairs=True, masked=True
     ),
-    "colourise": LabTaskInfo("colours from grey", "repair", code=False, repairs=True),
-    "shift": LabTaskInfo("move a picture back to its place", "repair", strength="pixels"),
-    "vae": LabTaskInfo("a variational autoencoder, measured in nats", "compress"),
-    "generate": LabTaskInfo("pictures from random codes", "make"),
-    "caption": LabTaskInfo("pictures as a text says", "make", told=True),
-    "interpolate": LabTaskInfo("from one picture to another", "make"),
+    "superres": LabTaskInfo(
+        "increase the resolution (super-resolution)",
+        "repair",
+        strength="factor, 2 or 4",
+        code=False,
+        repairs=True,
+    ),
+    "colourise": LabTaskInfo("colourise grey pictures", "repair", code=False, repairs=True),
+    "shift": LabTaskInfo(
+        "move shifted pictures back", "repair", strength="largest shift in pixels"
+    ),
+    "vae": LabTaskInfo("variational autoencoder (VAE), likelihood in nats", "compress"),
+    "generate": LabTaskInfo("sample pictures from random codes", "make"),
+    "caption": LabTaskInfo("generate pictures from a text", "make", told=True),
+    "interpolate": LabTaskInfo("interpolate between two pictures", "make"),
     "attributes": LabTaskInfo(
-        "edit strokes, or the smile and turn of faces", "make", strength="the slider's end"
+        "edit attributes: stroke width and slant, or smile and pose of faces",
+        "make",
+        strength="end of the slider",
     ),
     "retrieve": LabTaskInfo(
-        "find pictures like another",
+        "find similar pictures",
         "find",
         (TaskInput("pictures"), TaskInput("query", PICTURE_SUFFIXES)),
     ),
     "anomaly": LabTaskInfo(
-        "find what does not belong",
+        "find anomalies in pictures or a video",
         "find",
         (TaskInput("normal pictures"), TaskInput("pictures or a video")),
     ),
     "series": LabTaskInfo(
-        "find faults in a series of readings",
+        "find anomalies in a time series",
         "find",
         (TaskInput("CSV file", (".csv",), folder=False),),
-        "made-up sensors",
+        "simulated sensors",
         size=False,
     ),
-    "classify": LabTaskInfo("tell classes with few labels", "find"),
+    "classify": LabTaskInfo("classify with few labels", "find"),
     "translate": LabTaskInfo(
-        "A's pictures as if of B",
+        "translate pictures of A into the style of B",
         "make",
         (TaskInput("A"), TaskInput("B"), TaskInput("truth")),
-        "digits by night",
+        "digits at night and by day",
     ),
     "sound": LabTaskInfo(
         "denoise sound",
         "repair",
         (TaskInput("WAV file", (".wav",), folder=False),),
-        "made-up sounds",
-        "dB of the test",
+        "synthetic sounds",
+        "signal-to-noise ratio of the test in dB",
         code=False,
         size=False,
     ),

@@ -1,4 +1,4 @@
-"""Apply a trained repair to pictures of any size, tile by tile."""
+"""Apply a trained restoration model to pictures of any size, tile by tile."""
 
 from functools import partial
 
@@ -18,12 +18,12 @@ from faceswap.types import UInt8Image
 
 
 class Restorer:
-    """Repairs frames (H, W, 3) with a net of the kind "lab-repair".
+    """Restore frames (H, W, 3) with a model of the kind "lab-repair".
 
-    tile: side of the squares the net sees at once; overlap: how far they overlap, joined by
-    smooth weights, so that no seam shows. mask (H, W): 255 where something is missing; holes are
-    filled at the size that the net learnt at, without tiles.
-    Raises OptionsError when the net needs a mask and there is none, or the other way round.
+    tile: side of the tiles in pixels; overlap: their overlap, blended linearly to hide seams.
+    mask (H, W): 255 where something is missing; holes are filled at the training resolution,
+    without tiles. Raises OptionsError when the model needs a mask and there is none, when there
+    is one and it needs none, when it is for sound, or when the overlap is too large.
     """
 
     def __init__(
@@ -37,35 +37,35 @@ class Restorer:
         config = getattr(model, "config", None)
         assert isinstance(config, RepairConfig)
         if config.use == "sound":
-            raise OptionsError("This model cleans sound, not pictures.")
+            raise OptionsError("This model cleans sound, not pictures; give a picture model.")
         if config.masked and mask is None:
-            raise OptionsError("This model fills holes: show where they are with --mask.")
+            raise OptionsError("This model fills holes: give their mask with --mask.")
         if mask is not None and not config.masked:
-            raise OptionsError(f"--mask means nothing to a model that can {config.use}.")
+            raise OptionsError(f"A model for '{config.use}' takes no mask; leave out --mask.")
         if not 0 <= overlap < tile // 2:
-            raise OptionsError("The overlap must be less than half of a tile.")
+            raise OptionsError("Give an --overlap of less than half the --tile.")
         self.model, self.config, self.device = model, config, device
         self.tile, self.overlap = tile, overlap
         self._mask = mask
 
     @property
     def scale(self) -> int:
-        """How much larger the result is."""
+        """Output size over input size."""
         return round(self.config.strength) if self.config.use == "superres" else 1
 
     @torch.inference_mode()
     def restore(self, frame: UInt8Image, report: ReportProgress = no_report) -> UInt8Image:
-        """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3). report: hears of each tile."""
+        """uint8 RGB (H, W, 3) → uint8 RGB (H · scale, W · scale, 3). report: called per tile."""
         x = torch.from_numpy(frame.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
-        seen, planes = self._seen(x)
+        seen, planes = self._input(x)
         made = self._tiled(seen, report) if self._mask is None else self._filled(seen, self._mask)
-        if planes:  # each colour went through a grey net by itself
+        if planes:  # a one-channel net is applied to each colour channel
             made = made.transpose(0, 1)
         values = (made[0].clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
         return np.ascontiguousarray(values.permute(1, 2, 0).cpu().numpy())
 
-    def _seen(self, x: Tensor) -> tuple[Tensor, bool]:
-        """The net's input, and whether the colours were taken apart."""
+    def _input(self, x: Tensor) -> tuple[Tensor, bool]:
+        """The net's input, and whether the colour channels became the batch."""
         config = self.config
         if config.use == "colourise":
             return luma(x), False
@@ -78,16 +78,16 @@ class Restorer:
         return x, planes
 
     def _filled(self, x: Tensor, mask: UInt8Image) -> Tensor:
-        """Pictures (N, C, H, W) with the holes of ``mask`` filled.
+        """Inpaint pictures (N, C, H, W) where ``mask`` is set.
 
-        What goes where a net knows at the size it learnt at; how bright and coloured that is in
-        full size goes on smoothly from around the hole.
+        The net runs at its training resolution. Its upsampled output is corrected by a residual
+        interpolated smoothly from around the hole, for continuous brightness and colour.
         """
         height, width = x.shape[2:]
         if mask.shape != (height, width):
             raise OptionsError(
-                f"The mask has {mask.shape[1]} × {mask.shape[0]} pixels, the picture "
-                f"{width} × {height}; they must be alike."
+                f"The mask has {mask.shape[1]} × {mask.shape[0]} pixels and the picture "
+                f"{width} × {height}; give a mask of the picture's size."
             )
         hole = (torch.from_numpy(mask.copy()).to(x.device) > 127).to(x)[None, None]
         hole = hole.expand(len(x), -1, -1, -1)
@@ -97,7 +97,7 @@ class Restorer:
             with_cpu_fallback(AREAS, partial(functional.interpolate, size=size, mode="area"), t)
             for t in (1 - hole, x * (1 - hole))
         )
-        small = small / share.clamp(min=1e-3)
+        small = small / share.clamp(min=1e-3)  # inside holes both are 0
         with model_autocast(self.model, x.device):
             made = self.model(with_holes(small, (share < 0.5).to(x)))
         large = functional.interpolate(made, (height, width), mode="bicubic", align_corners=False)
@@ -105,7 +105,7 @@ class Restorer:
         return torch.where(hole > 0, large + rest, x)
 
     def _tiled(self, x: Tensor, report: ReportProgress) -> Tensor:
-        """The net over (N, I, H, W), tile by tile: (N, C, H, W)."""
+        """Apply the net to (N, I, H, W) tile by tile: (N, C, H, W)."""
         height, width = x.shape[2:]
         total = x.new_zeros(len(x), self.config.channels, height, width)
         weights = x.new_zeros(1, 1, height, width)
@@ -124,8 +124,8 @@ class Restorer:
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin that cover ``length``, each overlapping the one before by ``overlap``
-    or more; the last ends at the end."""
+    """Start positions of tiles that cover ``length``, with ``overlap`` or more between
+    neighbours; the last tile ends at ``length``."""
     if length <= tile:
         return [0]
     step = tile - overlap
@@ -133,7 +133,7 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
 
 
 def blend_weights(height: int, width: int, overlap: int) -> Tensor:
-    """Weights (1, 1, height, width) that rise from nearly 0 at the edges over ``overlap``."""
+    """Blend weights (1, 1, height, width): a linear ramp from the edges over ``overlap``."""
 
     def ramp(length: int) -> Tensor:
         place = torch.arange(length) + 0.5

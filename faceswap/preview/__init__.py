@@ -1,1 +1,1 @@
-"""TODO."""
+"""The preview server, which computes frames and swaps for the window."""

@@ -1,4 +1,4 @@
-"""The questions that ``preview --serve`` answers."""
+"""Request handlers of the preview server (``preview --serve``)."""
 
 import base64
 import json
@@ -28,18 +28,21 @@ from faceswap.swap.compositing.options import BlendOptions
 Values = dict[str, JsonValue]
 
 LOW_PRESENCE = 0.6
-"""A face seen with less than this is worth a look."""
+"""Faces with a lower presence are shown as doubtful."""
 
 
 class PreviewServer:
-    """Answers questions about the project in a folder, which need not exist at first."""
+    """Handle requests about the project in a folder, which need not exist at first.
+
+    A request ``{"do": "frame", ...}`` is handled by ``on_frame`` with its other keys as arguments.
+    """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self._folder = folder
         self.studio = PreviewSession(folder, device)
         self._browser = IndexBrowser(folder / "index.sqlite", Project(folder).index_key)
         self._measures = CropStats(folder)
-        self._told: tuple[str, ...] = ()
+        self._shown_repairs: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -50,15 +53,15 @@ class PreviewServer:
         self.studio.__exit__()
 
     def answer(self, do: str, values: Mapping[str, Any]) -> Values:
-        """The answer to one question; raises FaceswapError, TypeError or ValueError."""
-        question = getattr(self, f"on_{do}", None)
-        if question is None:
-            raise OptionsError(f"There is no question {do!r}.")
-        answered: Values = question(**values)
-        return answered
+        """Handle the request ``do``; raises FaceswapError, TypeError or ValueError."""
+        handler = getattr(self, f"on_{do}", None)
+        if handler is None:
+            raise OptionsError(f"There is no request {do!r}.")
+        result: Values = handler(**values)
+        return result
 
     def on_make(self, a: str, b: str) -> Values:
-        """Make the project of two videos, or name its videos again where they moved."""
+        """Create the project of two videos, or update their paths."""
         for path in (a, b):
             self.studio.footage(Path(path)).frame(0)
         project = Project.open_or_make(self._folder)
@@ -67,26 +70,25 @@ class PreviewServer:
         return self.on_project()
 
     def on_relink(self, side: Side, path: str) -> Values:
-        """Say where a side's footage is now; it must be the same file."""
+        """Update the path of a side's footage, which must be the same file as before."""
         project = Project.open(self._folder)
         if not project.is_same_video(side, Path(path)):
             raise InputError(
-                f"{Path(path).name} is other footage than {side.upper()} was made of; make a new "
-                "project for it."
+                f"{Path(path).name} is not {side.upper()}'s footage; make a new project for it."
             )
         project.set_video(side, Path(path))
         return {}
 
     def on_project(self) -> Values:
-        """What there is: footage, faces, runs and conversions."""
+        """State of the project: footage, faces, runs and converted videos."""
         project = Project.open(self._folder)
-        self._mend(project)
+        self._repair_index(project)
         sides: Values = {"a": self._side(project, "a"), "b": self._side(project, "b")}
         runs: list[JsonValue] = [
             _run(folder) for folder in _folders(project.runs_folder) if any(folder.glob("step-*"))
         ]
         out = (
-            sorted(project.output_folder.glob("*.*"), key=_changed)
+            sorted(project.output_folder.glob("*.*"), key=_modified)
             if project.output_folder.is_dir()
             else []
         )
@@ -95,33 +97,33 @@ class PreviewServer:
         ]
         return {"folder": str(self._folder), "sides": sides, "runs": runs, "outputs": videos}
 
-    def _mend(self, project: Project) -> None:
-        """Have an index that is lost made anew, in memory where it can't be on disk."""
+    def _repair_index(self, project: Project) -> None:
+        """Rebuild a lost index, in memory if the project is read-only."""
         self._browser.read_instead(None)
         index = project.open_index_read_only()
         if not index.repairs:
             index.close()
             return
         try:
-            with project.open_index() as made:
-                self.studio.notices += made.repairs
+            with project.open_index() as rebuilt:
+                self.studio.notices += rebuilt.repairs
         except OutputError:
-            if index.repairs != self._told:
+            if index.repairs != self._shown_repairs:
                 self.studio.notices += index.repairs
-            self._told = index.repairs
+            self._shown_repairs = index.repairs
             self._browser.read_instead(index)
         else:
             index.close()
 
     def on_release(self, path: str) -> Values:
-        """Let go of a video, which is about to be written anew."""
+        """Close a video that is about to be overwritten."""
         self.studio.release(Path(path))
         return {}
 
     def on_frame(
         self, side: Side = "a", frame: int = 0, width: int = 0, height: int = 0, path: str = ""
     ) -> Values:
-        """A frame of a side, or of any video, with the faces known in it."""
+        """A frame of a side with its faces, or of any video at ``path``; image: JPEG in base64."""
         video = Path(path) if path else Project.open(self._folder).video(side)
         footage = self.studio.footage(video)
         found = footage.frame(frame)
@@ -143,27 +145,27 @@ class PreviewServer:
             "frames": footage.reader.info.frames,
             "rate": float(footage.reader.info.rate),
             "size": [found.image.shape[1], found.image.shape[0]],
-            "image": _text(encode_jpeg(found.image, width, height)),
+            "image": _base64(encode_jpeg(found.image, width, height)),
             "faces": faces,
         }
 
     def on_swap(
         self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
     ) -> Values:
-        """A frame of A with B's face, as conversion makes it where ``look`` is asked for."""
+        """A frame of A with B's face, as a conversion with the BlendOptions ``look`` makes it."""
         options = BlendOptions(**look)
-        began = time.perf_counter()
+        start = time.perf_counter()
         made = self.studio.swapped(frame, run, options)
-        picture = _text(encode_jpeg(made.image, width, height))
+        picture = _base64(encode_jpeg(made.image, width, height))
         return {
             "frame": made.frame,
             "image": picture,
             "faces": made.faces,
-            "seconds": time.perf_counter() - began,
+            "seconds": time.perf_counter() - start,
         }
 
     def on_spans(self, side: Side) -> Values:
-        """Where in a clip faces are, are doubtful and are not."""
+        """Frame spans with faces, with doubtful faces and without faces, and the cuts."""
         spans = self._browser.spans(side, LOW_PRESENCE)
         return {
             "frames": spans.frames,
@@ -174,38 +176,38 @@ class PreviewServer:
         }
 
     def on_last(self, side: Side) -> Values:
-        """The face that a running extraction wrote last."""
+        """The crop that a running extraction wrote last."""
         project = Project(self._folder)
-        anew = project.generation(side) + 1
-        folder = project.staging_folder(side, anew)
-        last = self._browser.last_seen(staged_key(side, anew))
+        staged = project.generation(side) + 1
+        folder = project.staging_folder(side, staged)
+        last = self._browser.last_seen(staged_key(side, staged))
         if last is None:
             folder, last = project.crops_folder(side), self._browser.last_seen(side)
         return {} if last is None else {"frame": last[0], "path": str(folder / last[1])}
 
     def on_faces(self, side: Side) -> Values:
-        """All crops: names by line, and base64 of float32 (N, columns)."""
+        """Table of all crops: names, one a line, and base64 of float32 (N, columns)."""
         project = Project.open(self._folder)
         folder = project.crops_folder(side)
         table = self._browser.table(side, folder)
-        place = COLUMNS.index("blur")
-        known = self._measures.known(project.index_key(side), folder, table.names)
-        table.values[:, place : place + 2] = known
+        column = COLUMNS.index("blur")
+        measured = self._measures.known(project.index_key(side), folder, table.names)
+        table.values[:, column : column + 2] = measured
         return {
             "folder": str(folder),
             "excluded": EXCLUDED,
             "columns": list(COLUMNS),
             "names": "\n".join(table.names),
-            "values": _text(table.values.tobytes()),
+            "values": _base64(table.values.tobytes()),
         }
 
     def on_measure(self, side: Side, names: list[str], seconds: float = 0.25) -> Values:
-        """Blur and brightness of the first of ``names``, as many as fit into ``seconds``."""
+        """Measure blur and brightness of the first ``names``, as many as ``seconds`` allow."""
         project = Project.open(self._folder)
         values = self._measures.measure(
             project.index_key(side), project.crops_folder(side), names, seconds
         )
-        return {"count": len(values), "values": _text(np.array(values, np.float32).tobytes())}
+        return {"count": len(values), "values": _base64(np.array(values, np.float32).tobytes())}
 
     def on_exclude(self, side: Side, names: list[str]) -> Values:
         """Take crops out of training."""
@@ -213,20 +215,20 @@ class PreviewServer:
         return {"moved": list[JsonValue](moved)}
 
     def on_restore(self, side: Side, names: list[str]) -> Values:
-        """Bring excluded crops back."""
+        """Put excluded crops back into training."""
         moved = restore(Project.open(self._folder).crops_folder(side), names)
         return {"moved": list[JsonValue](moved)}
 
     def on_metrics(self, run: str, points: int = 2000) -> Values:
-        """The curves of a run, thinned, its state in plain language and its previews."""
+        """A run's curves, thinned to about ``points``, its state in words and its previews."""
         from faceswap.training.metrics_log import describe_progress, read_metrics
 
         folder = self._folder / "model" / run
         rows = read_metrics(folder / "metrics.jsonl")
         series: Values = {}
         for name in sorted({name for row in rows for name in row} - {"step", "seconds"}):
-            having = [(row["step"], row[name]) for row in rows if name in row]
-            thin = having[:: max(1, len(having) // points)]
+            values = [(row["step"], row[name]) for row in rows if name in row]
+            thin = values[:: max(1, len(values) // points)]
             series[name] = {"step": [s for s, _ in thin], "value": [v for _, v in thin]}
         previews: list[JsonValue] = [str(p) for p in sorted(folder.glob("previews/*.png"))]
         seconds = rows[-1]["seconds"] if rows else 0.0
@@ -238,9 +240,9 @@ class PreviewServer:
         }
 
     def on_estimate(self, preset: str, batch: int | None = None) -> Values:
-        """What a training step of a preset costs here; takes a few seconds to find out.
+        """Time and memory of a training step of a preset on this machine; takes some seconds.
 
-        Without a batch it is the preset's own.
+        batch: faces of each side; by default the preset's own.
         """
         from faceswap.preview.step_cost import estimate_step_cost
         from faceswap.swap.model.presets import PRESETS
@@ -248,11 +250,11 @@ class PreviewServer:
 
         known = next((name for name in PRESETS if name == preset), None)
         if known is None:
-            raise OptionsError(f"There is no preset {preset!r}.")
+            raise OptionsError(f"There is no preset {preset!r}; choose {', '.join(PRESETS)}.")
         return dict(estimate_step_cost(known, batch or PRESET_DEFAULTS[known][1]))
 
     def on_snapshot(self, run: str) -> Values:
-        """Keep a copy of a run's newest checkpoint that later saves do not push out."""
+        """Keep a snapshot of a run's newest checkpoint."""
         from faceswap.training.checkpoint import newest_checkpoint
         from faceswap.training.snapshots import keep_snapshot
 
@@ -287,18 +289,18 @@ class PreviewServer:
 def _run(folder: Path) -> JsonValue:
     checkpoints = sorted(folder.glob("step-*.safetensors"))
     step = int(checkpoints[-1].stem.removeprefix("step-")) if checkpoints else 0
-    preset, options = _begun(folder)
+    preset, options = _run_options(folder)
     return {
         "name": folder.name,
         "step": step,
-        "saved": _changed(checkpoints[-1]) if checkpoints else 0.0,
+        "saved": _modified(checkpoints[-1]) if checkpoints else 0.0,
         "preset": preset,
         "options": options,
     }
 
 
-def _begun(folder: Path) -> tuple[str, Values]:
-    """A run's kind of model and options, from the header of its newest checkpoint."""
+def _run_options(folder: Path) -> tuple[str, Values]:
+    """A run's preset and options, from the header of its newest readable checkpoint."""
     from faceswap.swap.training.options import TrainOptions
 
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
@@ -306,12 +308,12 @@ def _begun(folder: Path) -> tuple[str, Values]:
             with open(path, "rb") as file:
                 size = int.from_bytes(file.read(8), "little")
                 header = json.loads(file.read(min(size, 1 << 24)))
-            said = json.loads(header["__metadata__"]["faceswap"])
-            notes = said["numbers"].get("notes", {})
+            metadata = json.loads(header["__metadata__"]["faceswap"])
+            notes = metadata["numbers"].get("notes", {})
             options = TrainOptions.current_names(notes.get("begun", {}) | notes.get("found", {}))
-            # What it is yet to find has no value.
+            # "auto" stays until the run has found a value.
             known = {name: value for name, value in options.items() if value != "auto"}
-            return str(said["config"]["preset"]), known
+            return str(metadata["config"]["preset"]), known
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return "", {}
@@ -321,9 +323,9 @@ def _folders(parent: Path) -> list[Path]:
     return sorted(p for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
 
 
-def _changed(path: Path) -> float:
+def _modified(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _text(data: bytes) -> str:
+def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")

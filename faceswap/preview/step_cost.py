@@ -1,4 +1,4 @@
-"""What training a model will cost on this machine, measured in a few seconds."""
+"""Estimate the time and memory of a training step on this machine, in a few seconds."""
 
 import time
 
@@ -14,10 +14,10 @@ _FACES = 4
 
 
 def estimate_step_cost(preset: Preset, batch: int, device: str = "auto") -> dict[str, float]:
-    """Seconds a step and mebibytes, for ``batch`` faces a side.
+    """Seconds per step, memory in MiB, parameters in millions and resolution.
 
-    The time is measured on a few faces; the memory is that of all tensors there are at once in a
-    whole step, which is known without taking it.
+    batch: faces of each side. The time is measured on ``_FACES`` faces and scaled; the memory is
+    the peak of all tensors in a whole step, computed without running it.
     """
     where = pick_device(device)
     config = config_of(preset)
@@ -30,10 +30,10 @@ def estimate_step_cost(preset: Preset, batch: int, device: str = "auto") -> dict
             (a, _), (b, _) = model({"a": faces, "b": faces}).values()
         torch.autograd.backward(a.float().mean() + b.float().mean())
         if where.type == "cuda":
-            torch.cuda.synchronize(where)  # the card works on after the call has returned
+            torch.cuda.synchronize(where)  # CUDA kernels run asynchronously
         return time.perf_counter() - began
 
-    seconds()  # what is made once is made in the first step
+    seconds()  # warm-up: the first step includes one-time set-up
     return {
         "seconds": seconds() * batch / _FACES,
         "memory": step_memory(config, batch, fastest_precision(where)).peak / 2**20,

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The project folder: settings file, extraction of a side, re-extraction."""

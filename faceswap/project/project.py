@@ -2,14 +2,14 @@
 
 ::
 
-    project.toml        what A and B are, and how they were extracted
+    project.toml        footage of A and B, and their extraction settings
     index.sqlite        frames and faces (faces/index.py)
-    faces/a, faces/b    aligned crops, each with its own record (faces/crops.py)
-    model/              one folder for each training run
-    out/                what conversion made, where no other place was named
+    faces/a, faces/b    aligned crops, each with its face record (faces/crops.py)
+    model/              one folder per training run
+    out/                converted videos, by default
 
-Several processes may work on one project: a write to ``project.toml`` holds a lock for as long
-as it takes, and nothing else is held but a run by its training and a side by its extraction.
+Several processes may work on one project: writes to ``project.toml`` are locked, training locks
+its run, and extraction locks its side.
 """
 
 import hashlib
@@ -27,26 +27,26 @@ from faceswap.options import Side
 from faceswap.project.settings_file import NAME, SettingsFile, is_project_file
 
 STAGING = ".new"
-"""Folder in ``faces`` in which a side is extracted anew until all of it is there."""
+"""Folder in ``faces`` for the new crops of a re-extraction until it is complete."""
 OLD = ".old"
-"""Folder in ``faces`` in which the crops are that new ones took the place of."""
+"""Folder in ``faces`` for the replaced crops until they are deleted."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project folder that exists."""
+    """An existing project folder."""
 
     folder: Path
 
     @classmethod
     def open(cls, folder: Path) -> "Project":
-        """The project in ``folder``.
+        """Open the project in ``folder``.
 
-        Raises ProjectError when there is none, it is damaged or a newer version made it.
+        Raises ProjectError when there is none, or it is damaged or of a newer version.
         """
         if not (folder / NAME).is_file():
             raise ProjectError(
-                f"There is no project in {folder}; make one with "
+                f"There is no project in {folder}; create one with "
                 f"'faceswap extract VIDEO --project {folder} --side a'."
             )
         project = cls(folder)
@@ -55,51 +55,51 @@ class Project:
 
     @classmethod
     def open_or_make(cls, folder: Path) -> "Project":
-        """The project in ``folder``, made when the folder is missing or empty.
+        """Open the project in ``folder``; create it when the folder is missing or empty.
 
-        Raises OutputError when it cannot be made, ProjectError as ``open``; a folder that
-        holds other things is refused, so that nothing of the user's is mixed with ours.
+        Raises OutputError when it cannot be created, ProjectError as ``open`` and when the folder
+        holds other files, which must not be mixed with ours.
         """
         if (folder / NAME).is_file():
             return cls.open(folder)
         if folder.is_file():
-            raise ProjectError(f"{folder} is a file; name a folder for the project.")
+            raise ProjectError(f"{folder} is a file; give a folder for the project.")
         project = cls(folder)
         try:
-            # Another process that makes the same project puts its settings there first.
+            # Another process that creates the same project writes its settings first.
             if folder.is_dir() and any(not is_project_file(path) for path in folder.iterdir()):
                 if (folder / NAME).is_file():
                     return cls.open(folder)
                 raise ProjectError(
-                    f"{folder} holds other files and no project; name a new or an empty folder."
+                    f"{folder} holds other files and no project; use a new or an empty folder."
                 )
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"Cannot make {folder}: {error.strerror}.") from error
+            raise OutputError(f"Cannot create {folder}: {error.strerror}.") from error
         project._file.make()
         return cls.open(folder)
 
     def crops_folder(self, side: Side) -> Path:
-        """Folder of one side's crops."""
+        """Folder of the crops of one side."""
         generation = self.generation(side)
         if generation > 1:
-            # New ones that are complete, but not yet moved to their place.
+            # A complete re-extraction that is not moved into place yet.
             new = self.staging_folder(side, generation)
             if new.is_dir():
                 return new
         return self.folder / "faces" / side
 
     def staging_folder(self, side: str, generation: int) -> Path:
-        """Where the crops of a side's next generation are made."""
+        """Folder for the crops of a generation while it is being extracted."""
         return self.folder / "faces" / STAGING / f"{side}-{generation}"
 
     def generation(self, side: str) -> int:
-        """1, and one more for each time that the side was extracted anew."""
+        """Number of the side's extraction: 1, plus one for each re-extraction."""
         entry = self._file.side(side)
         return int(entry.get("generation", 1)) if entry else 1
 
     def index_key(self, side: str) -> str:
-        """The name of a side's rows in the index until they are moved to the side's own."""
+        """Index key of a side's current rows; a staged key until they are promoted."""
         generation = self.generation(side)
         return staged_key(side, generation) if generation > 1 else side
 
@@ -114,40 +114,40 @@ class Project:
 
     @property
     def output_folder(self) -> Path:
-        """Folder of conversions for which no other place was named."""
+        """Default folder of converted videos."""
         return self.folder / "out"
 
     def open_index(self) -> FaceIndex:
-        """The index, opened to be written; the caller closes it.
+        """Open the index to write; the caller closes it.
 
-        Where it was lost or damaged it was made anew, of which its ``repairs`` tell.
+        A lost or damaged index is rebuilt; its ``repairs`` then say so.
         """
         return open_index(self.folder / "index.sqlite", self._known(), write=True)
 
     def open_index_read_only(self) -> FaceIndex:
-        """As ``index``, but nothing is changed, and the folder may be read-only."""
+        """As ``open_index``, without changing anything; the folder may be read-only."""
         return open_index(self.folder / "index.sqlite", self._known(), write=False)
 
     def extraction_record(self, side: Side) -> ExtractionRecord:
-        """What is known of a side besides its index."""
+        """What is known of a side's extraction apart from the index."""
         return self._known()[side]
 
     @contextmanager
     def hold_side(self, side: Side) -> Iterator[None]:
-        """Hold a side, so that no other process extracts it meanwhile.
+        """Lock a side, so that no other process extracts it at the same time.
 
-        The system lets go of it with the process. All else can be done with the project. Raises
+        The system releases the lock when the process ends. Blocks nothing but extraction. Raises
         ProjectError when another process holds it, OutputError when the folder cannot be written.
         """
         busy = (
-            f"The faces of {side.upper()} in {self.folder} are being extracted already; wait for "
+            f"The faces of {side.upper()} in {self.folder} are already being extracted; wait for "
             "that or stop it."
         )
         with file_lock(self.folder / f".extract-{side}.lock", 0, busy):
             yield
 
     def leftovers(self, side: Side) -> bool:
-        """Whether a killed process, or one that works now, left something to be tidied up."""
+        """Whether there are remains of a killed process (or of one running now) to clean up."""
         faces, generation = self.folder / "faces", self.generation(side)
         return (
             bool(self._file.leftovers())
@@ -157,17 +157,17 @@ class Project:
         )
 
     def remove_leftovers(self) -> None:
-        """Remove what killed processes had begun to write to the settings.
+        """Remove partial writes of the settings by killed processes.
 
         Raises OutputError when the folder cannot be written.
         """
         self._file.remove_leftovers()
 
     def video(self, side: Side) -> Path:
-        """The footage of one side.
+        """Path of the footage of one side.
 
-        Raises ProjectError when none was named yet, InputError when it is gone or another
-        file stands in its place.
+        Raises ProjectError when none was set yet, InputError when the file is missing or its
+        content has changed.
         """
         entry = self._file.side(side)
         if entry is None:
@@ -177,26 +177,26 @@ class Project:
             )
         path = Path(entry["video"])
         if not path.is_file():
-            raise InputError(f"{side.upper()}'s footage {path} is gone; put it back.")
+            raise InputError(f"{side.upper()}'s footage {path} is missing; put it back.")
         if fingerprint(path) != entry["fingerprint"]:
             raise InputError(
                 f"{path} is no longer the file that {side.upper()} was extracted from; "
-                "extract it anew with --redo."
+                "extract it again with --redo."
             )
         return path
 
     def set_video(self, side: Side, path: Path) -> None:
-        """Say what the footage of one side is."""
-        named: dict[str, Any] = {"video": str(path.absolute()), "fingerprint": fingerprint(path)}
+        """Set the footage of one side; resets its extraction settings if it is different."""
+        values: dict[str, Any] = {"video": str(path.absolute()), "fingerprint": fingerprint(path)}
         entry = self._file.side(side) or {}
-        if entry.get("fingerprint") != named["fingerprint"]:
-            named |= dict.fromkeys(("settings", "frames", "faces"))  # they were the other's
-        if any(entry.get(name) != value for name, value in named.items()):
-            self._file.update_side(side, named)
+        if entry.get("fingerprint") != values["fingerprint"]:
+            values |= dict.fromkeys(("settings", "frames", "faces"))  # of the previous footage
+        if any(entry.get(name) != value for name, value in values.items()):
+            self._file.update_side(side, values)
 
     def record_extraction(self, side: Side, path: Path, known: ExtractionRecord) -> None:
-        """Say of what footage a side is and what is known of it, all or nothing."""
-        noted: dict[str, Any] = {
+        """Set footage and extraction record of a side in one atomic write."""
+        values: dict[str, Any] = {
             "video": str(path.absolute()),
             "fingerprint": fingerprint(path),
             "settings": dict(known.settings),
@@ -204,45 +204,47 @@ class Project:
             "faces": known.faces,
             "generation": known.generation if known.generation > 1 else None,
         }
-        self._file.update_side(side, noted)
+        self._file.update_side(side, values)
 
     def is_same_video(self, side: Side, path: Path) -> bool:
-        """Whether ``path`` holds the footage that was named for ``side``, wherever it lies."""
+        """Whether ``path`` has the same content as the footage of ``side``; it may be elsewhere."""
         entry = self._file.side(side)
         return entry is not None and bool(entry["fingerprint"] == fingerprint(path))
 
     def extraction_warnings(
         self, index: FaceIndex, side: Side, *, whole: bool = False
     ) -> list[str]:
-        """What to say of the faces that ``index`` knows of a side, as they are to be used.
+        """Warnings to show before using the faces of a side.
 
-        Raises ProjectError when there are none, they are of other footage than the side's or,
-        if all are needed (``whole``), some were lost with the index.
+        Raises ProjectError when there are none, they are of different footage or, where all are
+        needed (``whole``), some were lost with the index.
         """
         clip, entry = index.clip(side), self._file.side(side)
         name = side.upper()
-        said = list(index.repairs)
+        warnings = list(index.repairs)
         if clip is None or entry is None:
-            raise ProjectError(f"The faces of {name} are not extracted yet; do that first.")
+            raise ProjectError(
+                f"The faces of {name} are not extracted yet; run 'faceswap extract' first."
+            )
         if clip.footage not in (None, entry["fingerprint"]):
             raise ProjectError(
-                f"The faces of {name} are of other footage than {entry['video']}; extract them "
-                "anew with --redo."
+                f"The faces of {name} are of different footage than {entry['video']}; extract them "
+                "again with --redo."
             )
         if clip.complete:
-            return said
-        again = f"'faceswap extract {entry['video']} --project {self.folder} --side {side}'"
+            return warnings
+        command = f"'faceswap extract {entry['video']} --project {self.folder} --side {side}'"
         if clip.written is not None or entry.get("frames") is not None:
             lost = (
-                f"The index has lost faces of {name} that no crop shows; run {again}, which finds "
-                "them again and leaves the crops as they are."
+                f"The index has lost faces of {name} that have no crop; run {command} to "
+                "detect them again (existing crops are kept)."
             )
             if whole:
-                raise ProjectError(" ".join([*said, lost]))
-            return [*said, lost]
+                raise ProjectError(" ".join([*warnings, lost]))
+            return [*warnings, lost]
         if whole:
-            said.append(f"The faces of {name} are not all extracted yet; {again} goes on.")
-        return said
+            warnings.append(f"The faces of {name} are not all extracted yet; {command} resumes.")
+        return warnings
 
     def _known(self) -> dict[str, ExtractionRecord]:
         sides: tuple[Side, ...] = ("a", "b")
@@ -261,7 +263,7 @@ class Project:
 
 
 def fingerprint(path: Path) -> str:
-    """A name for the content of a file, from its size and its first and last mebibyte.
+    """Hash of a file's content: SHA-256 of its size and its first and last MiB, shortened.
 
     Raises InputError when the file cannot be read.
     """

@@ -1,9 +1,8 @@
-"""Extracting a side anew: the old faces are there until all new ones are, whenever it breaks off.
+"""Re-extraction of a side (``--redo``): the old faces stay until all new ones are complete.
 
-The new crops are made in a folder and the new rows under a name of their own. What makes them
-the side's is one write of ``project.toml``, which names their generation and their footage;
-whoever opens the project finds them from then on. Moving them to the place of the old ones comes
-after, and is finished by the next extraction where it broke off.
+The new crops go to a staging folder, the new rows under a staged key in the index. One atomic
+write of ``project.toml``, with the new generation and footage, activates them. Then they replace
+the old ones on disk; if that is interrupted, the next extraction finishes it.
 """
 
 import os
@@ -24,7 +23,7 @@ from faceswap.project.project import OLD, STAGING, Project
 
 
 def carry_over_exclusions(project: Project, index: FaceIndex, side: Side, generation: int) -> int:
-    """Exclude those new faces that were excluded or deleted before; how many.
+    """Exclude the new faces that were excluded or deleted before; returns their number.
 
     Raises OutputError when the folder cannot be written.
     """
@@ -33,10 +32,10 @@ def carry_over_exclusions(project: Project, index: FaceIndex, side: Side, genera
     every = int(clip.settings.get("every", 1)) if clip else 1
     kept = {path.name for path in crop_files(old)}
     if not kept and not crop_files(old / EXCLUDED):
-        return 0  # all of them are lost, which says nothing of any
-    again = [path.name for path in crop_files(new / EXCLUDED)]
-    if again:  # of a try that broke off
-        restore(new, again)
+        return 0  # all crops are lost, which excludes none of them
+    restored = [path.name for path in crop_files(new / EXCLUDED)]
+    if restored:  # by an interrupted attempt
+        restore(new, restored)
     names = previously_excluded(
         index.faces(side), every, kept, index.faces(staged_key(side, generation))
     )
@@ -44,9 +43,11 @@ def carry_over_exclusions(project: Project, index: FaceIndex, side: Side, genera
 
 
 def activate_generation(project: Project, side: Side, video: Path, known: ExtractionRecord) -> None:
-    """Make the generation that is ready in ``known.folder`` the side's own; see ``settle``.
+    """Make the complete generation in ``known.folder`` the side's current one.
 
-    Raises OutputError when the project cannot be written; then the old one stays.
+    ``finish_reextraction`` then moves it into place.
+
+    Raises OutputError when the project cannot be written; the old generation then stays.
     """
     try:
         fsync_files(known.folder)  # the old crops are not deleted before the new ones are safe
@@ -57,38 +58,38 @@ def activate_generation(project: Project, side: Side, video: Path, known: Extrac
 
 
 def finish_reextraction(project: Project, index: FaceIndex, side: Side, keep: int = 0) -> None:
-    """Move a side's new generation to its place, and remove what is left of broken off work.
+    """Move a side's new generation into place, and remove the remains of interrupted ones.
 
-    keep: a generation that is being made. What was put among the old crops by hand is put among
-    the new ones. Raises OutputError when a file cannot be moved or removed; the new faces are
-    found all the same, and the next call goes on.
+    keep: a generation that is still being extracted. Files of the user among the old crops are
+    moved to the new ones. Raises OutputError when a file cannot be moved or removed; the new faces
+    are in use all the same, and the next call continues.
     """
     generation = project.generation(side)
     faces = project.folder / "faces"
-    here, new = faces / side, project.staging_folder(side, generation)
+    current, new = faces / side, project.staging_folder(side, generation)
     old = faces / OLD / f"{side}-{generation}"
     rows = staged_key(side, generation)
     project.remove_leftovers()
     try:
         if new.is_dir():
-            if here.exists():
+            if current.exists():
                 old.parent.mkdir(exist_ok=True)
-                os.rename(here, _free(old))
-            os.rename(new, here)
-        for gone in sorted((faces / OLD).glob(f"{side}-*")):
-            _keep_others(gone, here, _made_by_us(index, side, rows))
-            _remove(gone)
+                os.rename(current, _free(old))
+            os.rename(new, current)
+        for replaced in sorted((faces / OLD).glob(f"{side}-*")):
+            _move_foreign_files(replaced, current, _written_by_extraction(index, side, rows))
+            _remove(replaced)
         if index.key(side) == rows:
             index.promote_staged(side, rows)
-        _discard(faces, index, side, keep)
-        for folder in (here, here / EXCLUDED, faces / STAGING / f"{side}-{keep}"):
+        _remove_incomplete(faces, index, side, keep)
+        for folder in (current, current / EXCLUDED, faces / STAGING / f"{side}-{keep}"):
             remove_partial_files(folder)
     except OSError as error:
-        raise OutputError(f"Cannot tidy up {faces}: {error.strerror or error}.") from error
+        raise OutputError(f"Cannot clean up {faces}: {error.strerror or error}.") from error
 
 
-def _discard(faces: Path, index: FaceIndex, side: Side, keep: int) -> None:
-    """Remove what was made of generations that never came to their end."""
+def _remove_incomplete(faces: Path, index: FaceIndex, side: Side, keep: int) -> None:
+    """Remove rows and crops of generations that were never completed."""
     for name in index.stages(side):
         if name != staged_key(side, keep):
             index.delete_rows(name)
@@ -96,30 +97,30 @@ def _discard(faces: Path, index: FaceIndex, side: Side, keep: int) -> None:
         if folder.name != f"{side}-{keep}":
             shutil.rmtree(folder)
     for empty in (faces / STAGING, faces / OLD):
-        with suppress(OSError):  # the other side's
+        with suppress(OSError):  # in use by the other side
             empty.rmdir()
 
 
-def _made_by_us(index: FaceIndex, side: Side, rows: str) -> Callable[[str], bool]:
-    """Whether a file among the old crops is one that extraction made."""
+def _written_by_extraction(index: FaceIndex, side: Side, rows: str) -> Callable[[str], bool]:
+    """A predicate on names of old crops: whether extraction wrote the file."""
     if index.key(side) != rows:  # the old rows were lost
         return lambda name: name.endswith(".part") or parse_crop_name(name) is not None
     names, clip = index.crop_names(side), index.clip_of(side)
     first = None if clip is None or clip.complete else clip.next
 
     def ours(name: str) -> bool:
-        place = parse_crop_name(name)
-        beyond = place is not None and first is not None and place[0] >= first
+        position = parse_crop_name(name)
+        beyond = position is not None and first is not None and position[0] >= first
         return name in names or beyond or name.endswith(".part")
 
     return ours
 
 
-def _keep_others(folder: Path, goal: Path, ours: Callable[[str], bool]) -> None:
-    """Move what extraction did not make from ``folder`` to ``goal``, under a name that is free."""
+def _move_foreign_files(folder: Path, goal: Path, ours: Callable[[str], bool]) -> None:
+    """Move files not written by extraction from ``folder`` to ``goal``, under free names."""
     for path in sorted(folder.iterdir()) if not folder.is_symlink() else ():
         if path.name == EXCLUDED and path.is_dir():
-            _keep_others(path, goal / EXCLUDED, ours)
+            _move_foreign_files(path, goal / EXCLUDED, ours)
         elif not ours(path.name):
             goal.mkdir(exist_ok=True)
             os.rename(path, _free(goal / path.name))

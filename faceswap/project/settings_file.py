@@ -1,7 +1,6 @@
-"""``project.toml``: what A and B are, and how they were extracted.
+"""The settings file ``project.toml``: footage and extraction settings of A and B.
 
-Several processes may change it at once: each change reads it anew, under a lock that is held for
-as long as that takes.
+Several processes may change it at once: each change reads and rewrites the file under a lock.
 """
 
 import tomllib
@@ -20,37 +19,37 @@ from faceswap.options import Side
 FORMAT = 1
 NAME = "project.toml"
 _LOCK = ".project.lock"
-_WAIT = 20.0
-"""Seconds to wait for another write, of which each takes milliseconds."""
+_LOCK_TIMEOUT = 20.0
+"""Seconds to wait for another process to write, which takes milliseconds."""
 
 
 def is_project_file(path: Path) -> bool:
-    """Whether a file is one that making a project begins with."""
+    """Whether a file is the settings file, a partial write of it, or its lock."""
     return path.name.startswith(NAME) or path.name == _LOCK
 
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """The settings of the project in ``folder``."""
+    """The settings file of the project in ``folder``."""
 
     folder: Path
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """Path of the file."""
         return self.folder / NAME
 
     def make(self) -> None:
-        """Write the settings of a new project, unless another process has.
+        """Create the settings of a new project, unless another process has.
 
         Raises OutputError when they cannot be written.
         """
-        with self._writing():
+        with self._locked():
             if not self.path.is_file():
                 self._write({"format": FORMAT})
 
     def read(self) -> dict[str, Any]:
-        """All settings; raises ProjectError when they are damaged or a newer version's."""
+        """Read all settings; raises ProjectError when they are damaged or of a newer version."""
         try:
             settings = tomllib.loads(self.path.read_text(encoding="utf-8"))
             newer = settings["format"] > FORMAT
@@ -65,7 +64,7 @@ class SettingsFile:
         return settings
 
     def side(self, side: str) -> dict[str, Any] | None:
-        """What is said of one side: its video and fingerprint, and what else was noted.
+        """Settings of one side: video, fingerprint, extraction settings; None if not set.
 
         Raises ProjectError as ``read``.
         """
@@ -79,14 +78,14 @@ class SettingsFile:
             or not all(isinstance(entry.get(name, 1), int) for name in numbers)
             or not isinstance(entry.get("settings", {}), dict)
         ):
-            raise ProjectError(f"{self.path} is damaged: what it says of {side} cannot be read.")
+            raise ProjectError(f"{self.path} is damaged: its entry {side} is invalid.")
         return entry
 
     def update_side(self, side: Side, values: dict[str, Any]) -> None:
-        """Change what is said of one side, whatever others change meanwhile; None removes.
+        """Update settings of one side under the lock; None removes a value.
 
         Raises OutputError when it cannot be written, ProjectError as ``read`` and when another
-        program does not let go of the file.
+        program keeps the file locked.
         """
 
         def change(settings: dict[str, Any]) -> None:
@@ -96,28 +95,25 @@ class SettingsFile:
         self._change(change)
 
     def leftovers(self) -> list[Path]:
-        """What killed processes, or ones that write now, had begun to write."""
+        """Partial files of killed processes, or of ones that are writing now."""
         return list(self.folder.glob(f"{NAME}.*.part"))
 
     def remove_leftovers(self) -> None:
-        """Remove what killed processes had begun to write; raises as ``note``."""
+        """Remove partial files of killed processes; raises as ``update_side``."""
         if self.leftovers():
-            with self._writing():
+            with self._locked():
                 remove_partial_files(self.folder, f"{NAME}.*.part")
 
     def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
-        with self._writing():
+        with self._locked():
             settings = self.read()
             change(settings)
             self._write(settings)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        busy = (
-            f"{self.path} is being written by another program, which does not come to an end; "
-            "try again."
-        )
-        with file_lock(self.folder / _LOCK, _WAIT, busy):
+    def _locked(self) -> Iterator[None]:
+        busy = f"{self.path} is being written by another program; wait or stop it, then retry."
+        with file_lock(self.folder / _LOCK, _LOCK_TIMEOUT, busy):
             yield
 
     def _write(self, settings: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""One encoder, two decoders, and back into the frame."""
+"""Face swapping: shared encoder with two decoders, compositing and evaluation."""

@@ -1,18 +1,18 @@
-"""The named cast: rendered people whom nobody is."""
+"""Named characters: rendered people that depict nobody."""
 
 from faceswap.errors import OptionsError
 from faceswap.synthetic.identity import Hairs, Identity, Shape, Skin
 
 
 def character(name: str) -> Identity:
-    """The member of the cast called ``name``, in any case.
+    """The character called ``name``, ignoring case.
 
     Raises OptionsError for an unknown name.
     """
     found = CHARACTERS.get(name.lower())
     if found is None:
         raise OptionsError(
-            f"No rendered head is called {name!r}. The known ones are: {', '.join(CHARACTERS)}."
+            f"There is no character {name!r}; choose one of {', '.join(CHARACTERS)}."
         )
     return found
 
@@ -386,4 +386,4 @@ _CAST = (
 )
 
 CHARACTERS: dict[str, Identity] = {person.name: person for person in _CAST}
-"""The named heads."""
+"""Characters by name."""

@@ -1,4 +1,4 @@
-"""What a face does: a few numbers, and how they move the head's vertices."""
+"""Expression parameters (blend shapes, jaw, lids, gaze) and the rig that applies them."""
 
 from dataclasses import asdict, dataclass
 
@@ -8,13 +8,13 @@ from faceswap.synthetic.face_shape import NeutralHead, bell, fit_lids_to_eyes, s
 from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import MOUTH_CORNER, STOMION, Array
 
-JAW_PIVOT = np.array([0.0, -1.2, -8.0])
-JAW_RANGE = np.deg2rad(21.0)
+JAW_PIVOT = np.array([0.0, -1.2, -8.0])  # the jaw joints, in front of the ears
+JAW_RANGE = np.deg2rad(21.0)  # rotation at jaw = 1
 
 
 @dataclass(frozen=True)
 class Expression:
-    """Shares from 0 to 1 unless said otherwise; all 0 is the neutral face.
+    """Expression parameters, from 0 to 1 unless stated otherwise; all 0 is the neutral face.
 
     jaw: opening. smile: -1 draws the corners down. pucker: lips forward and together.
     upper_lip, lower_lip: how far each uncovers the teeth. blink_left, blink_right: 1 is shut,
@@ -36,7 +36,7 @@ class Expression:
     gaze_pitch: float = 0.0
 
     def as_dict(self) -> dict[str, float]:
-        """The numbers by name, rounded to what matters."""
+        """The parameters by name, rounded to four decimals."""
         return {name: round(float(value), 4) for name, value in asdict(self).items()}
 
 
@@ -48,11 +48,11 @@ EXPRESSIONS: dict[str, Expression] = {
     "surprise": Expression(jaw=0.4, brow_raise=1.0, blink_left=-0.3, blink_right=-0.3),
     "shut": Expression(blink_left=1.0, blink_right=1.0, smile=-0.5, frown=0.6),
 }
-"""Six named faces, for contact sheets and tests."""
+"""Expressions by name, for contact sheets and tests."""
 
 
 class Rig:
-    """Moves one head. Made once per person; ``moved`` is called per frame."""
+    """Expression rig of one head: precomputes weights once; ``moved`` runs per frame."""
 
     def __init__(self, head: NeutralHead) -> None:
         self.head = head
@@ -91,7 +91,7 @@ class Rig:
                 points += amount * self._fields[name]
         angle = e.jaw * JAW_RANGE * self._jaw
         points = turned_x(points, JAW_PIVOT, angle)
-        # The upper lid rides on the eyeball: it follows the gaze up and down.
+        # The upper lid follows the gaze up and down.
         follow = float(np.clip(-e.gaze_pitch / 30.0, -0.3, 0.6)) * 0.75
         for side, blink in ((1.0, e.blink_left), (-1.0, e.blink_right)):
             shut = max(blink, blink + follow * (1 - max(blink, 0.0)))
@@ -104,7 +104,7 @@ class Rig:
 
 
 def turned_x(points: Array, pivot: Array, angle: Array | float) -> Array:
-    """``points`` (N, 3) turned about the x axis through ``pivot``; positive nods down.
+    """Rotate ``points`` (N, 3) about the x axis through ``pivot``; positive is downwards.
 
     ``angle`` is in radians, one for all or (N,).
     """
@@ -116,14 +116,14 @@ def turned_x(points: Array, pivot: Array, angle: Array | float) -> Array:
 
 
 def _jaw_weights() -> Array:
-    """How far each vertex goes along with the jaw: 1 the lower lip and chin, 0 the skull."""
+    """Skinning weight of the jaw: 1 on lower lip and chin, 0 on the skull."""
     t = template_mesh()
     ax, y = np.abs(t.rest[:, 0]), t.rest[:, 1]
     above = y - STOMION - np.maximum(0, ax - MOUTH_CORNER) * 1.0
     soft = 0.16 + 0.8 * np.maximum(0, ax - 2.0)
     weight = np.clip((soft - above) / (2 * soft), 0, 1)
     weight = weight * weight * (3 - 2 * weight)
-    # Along the lips the share grows like an ellipse, so that the open mouth is round.
+    # Elliptic weights along the lips give a round open mouth.
     share = 0.5 * np.sqrt(np.maximum(0, 1 - (ax / (MOUTH_CORNER + 0.05)) ** 2))
     weight = np.where(t.lip < 1, 0.5 - np.where(t.lip_upper, share, -share), weight)
     weight *= smooth_step(-16.0, -12.3, t.chart[:, 1])
@@ -131,7 +131,7 @@ def _jaw_weights() -> Array:
 
 
 def _fields(x: Array, y: Array) -> dict[str, Array]:
-    """Displacements (N, 3) of the linear parts of an expression at full strength."""
+    """Blend shapes: displacements (N, 3) at full strength."""
     t = template_mesh()
     ax, sign = np.abs(x), np.sign(x)
     front = smooth_step(-7.0, -3.0, t.rest[:, 2])

@@ -1,4 +1,4 @@
-"""From the template to a person's neutral head."""
+"""Apply shape parameters to the template: a person's neutral head."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from faceswap.synthetic.uv import EYE, EYE_RADIUS, MOUTH_CORNER, STOMION, Array
 
 @dataclass(frozen=True)
 class NeutralHead:
-    """A neutral head. points (N, 3) run over the template's vertices; eyes (2, 3): the centres
-    of the left and the right eyeball; lid_seat (N,): how firmly the eyeball holds a vertex;
-    lid_height (N,): how far above the eyeball it lies, in centimetres."""
+    """A person's neutral head. points (N, 3): of the template's vertices; eyes (2, 3): centres of
+    the left and the right eyeball; lid_seat (N,): weight, 0 to 1, with which a vertex is projected
+    onto the eyeball; lid_height (N,): its height above the eyeball in centimetres."""
 
     points: Array
     eyes: Array
@@ -23,30 +23,30 @@ class NeutralHead:
 
 
 def smooth_step(edge0: float, edge1: float, x: Array) -> Array:
-    """0 up to ``edge0``, 1 from ``edge1``, a cubic between; edges may be in either order."""
+    """Smoothstep: 0 at ``edge0``, 1 at ``edge1``, cubic between; edges may be in either order."""
     t = np.clip((x - edge0) / (edge1 - edge0), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t))
 
 
 def bell(x: Array, y: Array, cx: float, cy: float, sx: float, sy: float) -> Array:
-    """A Gaussian hump of height 1 at (cx, cy) with half-axes sx, sy."""
+    """Gaussian of height 1 at (cx, cy); it falls to 1/e at the half-axes sx, sy."""
     return np.asarray(np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2))
 
 
 def _union(a: Array, b: Array, soft: float) -> Array:
-    """The higher of two surfaces, with a fillet of about ``soft`` centimetres."""
+    """Smooth maximum of two surfaces, with a fillet of about ``soft`` centimetres."""
     h = np.maximum(soft - np.abs(a - b), 0.0) / soft
     return np.asarray(np.maximum(a, b) + h * h * soft * 0.25)
 
 
 def _dome(x: Array, y: Array, centre: tuple[float, float, float], radii: Array) -> Array:
-    """Height of the front of an ellipsoid at (x, y); far below the face outside of it."""
+    """Height of the front of an ellipsoid at (x, y); -50, behind the face, outside of it."""
     d = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2
     return np.asarray(np.where(d < 1, centre[2] + radii[2] * np.sqrt(np.maximum(0, 1 - d)), -50.0))
 
 
 def shape_head(shape: Shape) -> NeutralHead:
-    """The neutral head of a person with this ``shape``."""
+    """Build the neutral head of a person with this ``shape``."""
     t = template_mesh()
     x, y = t.rest[:, 0], t.rest[:, 1]
     ax = np.abs(x)
@@ -67,7 +67,7 @@ def shape_head(shape: Shape) -> NeutralHead:
 
 
 def _relief(ax: Array, y: Array, shape: Shape) -> Array:
-    """The broad forms of the face, as height to add (N,)."""
+    """Height (N,) to add for eye sockets, brows, cheeks, philtrum, mouth and chin."""
     dz = -0.5 * bell(ax, y, 3.1, 0.05, 1.9, 1.05)
     dz -= 0.3 * bell(ax, y, 1.5, 0.25, 0.75, 0.9)
     dz += (0.2 + 0.22 * shape.brow_ridge) * bell(ax, y, 3.2, 1.9, 2.2, 0.85)
@@ -90,7 +90,7 @@ def _relief(ax: Array, y: Array, shape: Shape) -> Array:
 
 
 def _nose(ax: Array, y: Array, z: Array, shape: Shape) -> Array:
-    """The surface z (N,) with the nose on it."""
+    """Add the nose to the surface z (N,)."""
     size = 1 + 0.16 * shape.nose_size
     levels = np.array([-5.2, -4.75, -4.4, -4.1, -3.7, -3.2, -2.1, -0.82, -0.14, 0.6, 1.5])
     ridge = np.array([0.0, 0.2, 0.7, 1.75, 2.35, 2.3, 1.72, 1.05, 0.72, 0.42, 0.0])
@@ -110,7 +110,7 @@ def _nose(ax: Array, y: Array, z: Array, shape: Shape) -> Array:
 
 
 def _lips(t: Template, ax: Array, y: Array, shape: Shape) -> Array:
-    """The roll of the lips and the turn into the mouth, as height to add (N,)."""
+    """Height (N,) to add for the fullness of the lips and their turn into the mouth."""
     level = np.clip(t.lip, -1.0, 1.6)
     near = np.maximum(0.0, 1 - (ax / (MOUTH_CORNER + 0.15)) ** 2)
     red = np.clip(level, 0.0, 1.0)
@@ -124,7 +124,7 @@ def _lips(t: Template, ax: Array, y: Array, shape: Shape) -> Array:
 
 
 def _widen(points: Array, t: Template, ax: Array, y: Array, shape: Shape) -> None:
-    """Scale the head sideways, level by level, and lengthen the chin."""
+    """Scale the head's width by height, and lengthen the chin."""
     v = t.chart[:, 1]
     side = np.interp(
         v,
@@ -143,7 +143,7 @@ def _widen(points: Array, t: Template, ax: Array, y: Array, shape: Shape) -> Non
 
 
 def _move_features(points: Array, t: Template, ax: Array, y: Array, shape: Shape) -> None:
-    """Shift and stretch eyes, nose and mouth in the plane of the face."""
+    """Move and scale eyes, nose and mouth in the plane of the face."""
     sign = np.sign(t.rest[:, 0])
     near_eye = np.exp(-((((ax - 3.15) / 2.3) ** 2 + ((y - 0.05) / 1.5) ** 2) ** 2))
     points[:, 0] += sign * near_eye * 3.15 * 0.055 * shape.eye_spacing
@@ -175,7 +175,7 @@ def _lid_seat(t: Template, shape: Shape) -> tuple[Array, Array]:
 
 
 def fit_lids_to_eyes(head: NeutralHead, points: Array) -> Array:
-    """``points`` (N, 3) with the lids laid onto the eyeballs."""
+    """Project the lids of ``points`` (N, 3) onto the eyeballs."""
     out = points.copy()
     held: NDArray[np.intp] = np.flatnonzero(head.lid_seat > 0)
     p = out[held]

@@ -1,9 +1,8 @@
-"""Hair: where it grows, the shells that give it volume, and the falls of long hair.
+"""Hair: density maps, fur shells for short hair and beards, and sheets of long hair.
 
-Short hair and beards are shells: copies of the skin lifted along its normals, of which only the
-places denser than the shell's level are drawn, so that each hair thins towards its tip (Lengyel
-et al., *Real-Time Fur over Arbitrary Surfaces*, 2001). Long hair adds falls: curved sheets of
-strands around the head.
+Short hair and beards are shells: copies of the skin offset along its normals, alpha-tested at a
+density that rises from shell to shell, which thins each hair towards its tip (Lengyel et al.,
+*Real-Time Fur over Arbitrary Surfaces*, 2001). Long hair adds curved sheets of strands.
 """
 
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from faceswap.synthetic.noise import fractal_noise, smooth_noise
 from faceswap.synthetic.uv import UV_RANGE, Array, lip_borders
 from faceswap.types import FloatImage
 
+# UV coordinates, cm: hairline v at |s|, with a fringe of a bob; beard's upper edge y at |x|.
 _LINE_S = (0.0, 2.5, 4.2, 5.5, 6.5, 7.3, 8.1, 8.9, 9.7, 10.6, 12.0, 15.0, 22.0)
 _LINE_V = (6.0, 6.2, 6.5, 5.9, 4.4, 3.0, 1.4, -1.6, -2.2, 1.6, 0.2, -5.5, -6.8)
 _BEARD_EDGE = (
@@ -29,8 +29,8 @@ _FRINGE_V = (2.75, 2.8, 2.7, 2.4, 2.2, 2.0, 1.0, -1.6, -2.2, 1.6, 0.2, -5.5, -6.
 
 @dataclass(frozen=True)
 class Shells:
-    """How one growth of hair is built: its mask (N,) over the vertices, the lengths (L, N) in
-    centimetres by which each shell is lifted, and the shells' levels of density (L,)."""
+    """Shells of hair or beard: mask (N,) over the vertices, offset (L, N) of each shell in
+    centimetres, and each shell's alpha-test level (L,)."""
 
     mask: Array
     lift: Array
@@ -44,7 +44,7 @@ def _ramp(edge0: float, edge1: float, x: Array | FloatImage) -> Array:
 
 
 def scalp(style: str, s: Array, v: Array) -> Array:
-    """Share of hair on the scalp at chart coordinates, 0 to 1."""
+    """Scalp hair mask at UV coordinates, 0 to 1."""
     line = np.interp(np.abs(s), _LINE_S, _FRINGE_V if style == "bob" else _LINE_V)
     if style == "parted":
         line = line - 0.25 * np.exp(-(((s + 2.5) / 2.0) ** 2))
@@ -59,7 +59,7 @@ def scalp(style: str, s: Array, v: Array) -> Array:
 
 
 def beard(kind: str, place: Array) -> Array:
-    """Share of beard at places (..., 3) of the unsculpted head, 0 to 1."""
+    """Beard mask at points (..., 3) of the base head, 0 to 1."""
     ax, y, z = np.abs(place[..., 0]), place[..., 1], place[..., 2]
     if kind == "none":
         return np.zeros_like(ax)
@@ -87,7 +87,7 @@ def beard(kind: str, place: Array) -> Array:
 def hair_density(
     person: Identity, places: NDArray[np.float32], size: tuple[int, int], rng: np.random.Generator
 ) -> FloatImage:
-    """How dense hair is at each texel of the chart (H, W): the mask combed with strands."""
+    """Hair density map (H, W) in UV space: the masks modulated by strands."""
     hairs = person.hairs
     rows, columns = size
     scale = columns / (UV_RANGE[1] - UV_RANGE[0])
@@ -115,7 +115,7 @@ def hair_density(
 
 
 def _combed(style: str, s: Array, v: Array, rng: np.random.Generator) -> FloatImage:
-    """Streaks (H, W) along the hair's run, which starts at a parting and falls to the sides."""
+    """Streaks (H, W) along the direction of the hair, from the parting down to the sides."""
     parting = {"parted": -4.2, "long": 0.0, "bun": 0.0, "short": 3.6}.get(style)
     side, height = np.meshgrid(s, v)
     if parting is None:
@@ -130,7 +130,7 @@ def _combed(style: str, s: Array, v: Array, rng: np.random.Generator) -> FloatIm
 
 
 def strands(person: Identity, size: tuple[int, int], rng: np.random.Generator) -> FloatImage:
-    """Density of a fall's strands: they run down the rows and thin out towards the end."""
+    """Strand density map of a hair sheet: strands run down the rows and thin out at the end."""
     wavy = person.hairs.style == "curly"
     comb = smooth_noise(rng, size, (16, 4) if wavy else (220, 2.4)) * np.float32(0.5)
     comb = comb + smooth_noise(rng, size, (30, 14) if wavy else (400, 9)) * np.float32(0.35)
@@ -141,7 +141,7 @@ def strands(person: Identity, size: tuple[int, int], rng: np.random.Generator) -
 
 
 def shells(person: Identity, chart: Array, place: Array) -> list[Shells]:
-    """The shells of hair and beard over the vertices at ``chart`` (N, 2), ``place`` (N, 3)."""
+    """Shells of hair and beard for vertices at UV ``chart`` (N, 2) and points ``place`` (N, 3)."""
     s, v = chart[:, 0], chart[:, 1]
     style = person.hairs.style
     found: list[Shells] = []
@@ -183,7 +183,7 @@ def shells(person: Identity, chart: Array, place: Array) -> list[Shells]:
 
 
 def long_hair_sheets(person: Identity) -> list[Part]:
-    """Sheets of long hair around the head, seen from both sides; a bun; or nothing."""
+    """Two-sided sheets of long hair around the head, or a bun, or none, by hair style."""
     style = person.hairs.style
     if style == "bun":
         return [_bun()]
@@ -199,7 +199,7 @@ def _fall(end: float, wide: float, style: str, number: int) -> Part:
     y = 8.6 + (end + number * 0.5 - 8.6) * k
     half = np.interp(y, [-19, -13, -8, -3, 1, 5, 8.6], [6.9, 6.9, 7.4, 8.0, 8.15, 7.6, 5.4]) + wide
     depth = np.interp(y, [-19, -13, -8, -3, 1, 5, 8.6], [6.0, 6.3, 7.2, 8.5, 9.2, 9.2, 8.2]) + wide
-    # Where the hair parts in front: it frames the face, more open at the eyes than at the top.
+    # Opening angle in front in radians by height: the hair frames the face, widest at the eyes.
     first = np.interp(y, [-19, -12, -7, -2, 2, 5, 8.6], [0.85, 0.85, 1.0, 1.12, 1.1, 0.92, 0.55])
     if style == "bob":
         first = np.interp(y, [-9, -6, -2, 2, 5, 8.6], [0.98, 1.0, 1.08, 1.05, 0.8, 0.35])

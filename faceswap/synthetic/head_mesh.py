@@ -1,4 +1,4 @@
-"""A person ready to be drawn: all meshes in one, and their places for a pose and expression."""
+"""A person's whole mesh: skin, parts and hair, posed and animated."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import Array, Index
 
 NECK = np.array([0.0, -9.5, -8.0])
-"""The point about which the head turns."""
+"""Pivot of the head's rotation."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Degrees: yaw turns the face to the picture's right, pitch up, roll clockwise as seen.
+    """Head pose in degrees: yaw to the picture's right, pitch up, roll clockwise in the picture.
     shift: (x, y, z) in centimetres."""
 
     yaw: float = 0.0
@@ -36,14 +36,14 @@ class Pose:
 
 @dataclass(frozen=True)
 class Mesh:
-    """A figure's mesh for one frame, float32; see ``shade`` for the fields."""
+    """Vertices of a head in one frame, float32; see ``shade`` for the fields."""
 
     points: F32
     normals: F32
 
 
 class HeadMesh:
-    """One person; making it takes about a second, ``mesh`` some milliseconds."""
+    """A person's head. Building it takes about a second, ``mesh`` some milliseconds."""
 
     def __init__(self, person: Identity) -> None:
         self.person = person
@@ -97,7 +97,7 @@ class HeadMesh:
         self.tint: F32 = np.concatenate(self._tint).astype(np.float32)
         self._once = self._one_sided()
         self._weld = self._welded(count)
-        self._turn = self._turn_shares()
+        self._turn = self._head_weights()
 
     def _add(
         self,
@@ -119,7 +119,7 @@ class HeadMesh:
         self._top += count
 
     def _grow(self) -> None:
-        """Add the shells of hair and beard."""
+        """Add the hair and beard shells."""
         self._shell_sources: list[tuple[slice, Index, Array]] = []
         t, hairs = template_mesh(), self.person.hairs
         for growth in shells(self.person, t.chart, t.rest):
@@ -136,7 +136,7 @@ class HeadMesh:
                 self._materials.append(np.full(len(faces), HAIR, np.int8))
                 self._levels.append(np.full(len(faces), level, np.float32))
                 self._uv.append(texel(t.chart[used]))
-                shade = 0.55 + 0.5 * layer / max(last, 1)
+                shade = 0.55 + 0.5 * layer / max(last, 1)  # roots are darker than tips
                 self._tint.append(np.tile(colour * shade, (len(used), 1)))
                 self._top += len(used)
 
@@ -149,13 +149,13 @@ class HeadMesh:
         return np.asarray(np.where(rim, tint * [0.95, 0.68, 0.66], tint))
 
     def _one_sided(self) -> I32:
-        """The faces without the reversed copies of sheets: for normals and shadows."""
+        """Faces without the reversed copies of two-sided sheets, for normals and shadows."""
         unique, first = np.unique(np.sort(self.faces, 1), axis=0, return_index=True)
         del unique
         return np.ascontiguousarray(self.faces[np.sort(first)])
 
     def _welded(self, count: int) -> I32:
-        """Which vertices share a normal: those on both sides of the chart's seam."""
+        """Index of the vertex whose normal each shares, across the UV seam."""
         weld = np.arange(len(self.uv), dtype=np.int32)
         chart = template_mesh().chart
         for here in np.flatnonzero(chart[:count, 0] >= 21.99):
@@ -165,8 +165,8 @@ class HeadMesh:
             weld[here] = same[0]
         return weld
 
-    def _turn_shares(self) -> Array:
-        """How far each vertex goes along with the head: 1 the head, 0 the shoulders."""
+    def _head_weights(self) -> Array:
+        """Skinning weight of each vertex: 1 moves with the head, 0 stays with the shoulders."""
         share = np.ones(len(self.uv))
         share[self._slices["head"]] = smooth_step(-19.5, -12.5, template_mesh().chart[:, 1])
         for name, part in self._parts:
@@ -204,11 +204,11 @@ class HeadMesh:
         return Mesh(single, normals)
 
     def align_with(self, other: "HeadMesh") -> None:
-        """Scale and raise the head so that alignment puts both faces at one place, at rest."""
+        """Scale and raise the head until alignment puts both neutral faces at the same place."""
         self._size, self._height = 1.0, 0.0
         theirs, mine = (face_similarity(f.front()) for f in (other, self))
         self._size = float(np.hypot(*mine[0, :2]) / np.hypot(*theirs[0, :2]))
-        # Where the middle of the aligned face is in each front, in centimetres, y down.
+        # Height of the aligned face's centre in each frontal view, in centimetres, y down.
         goal, start = (
             float(cv2.invertAffineTransform(face_similarity(f.front()))[1, 2])
             for f in (other, self)
@@ -216,7 +216,7 @@ class HeadMesh:
         self._height = start - goal
 
     def front(self) -> NDArray[np.float32]:
-        """The 68 points at rest seen from the front, in centimetres, y down: (68, 2)."""
+        """The 68 landmarks of the neutral face from the front, in centimetres, y down: (68, 2)."""
         points = self.mesh(Pose(), Expression()).points[self.landmarks, :2]
         return np.asarray(points * [1, -1], np.float32)
 
@@ -233,7 +233,7 @@ class HeadMesh:
         base = head[ring]
         away = base - self.rig.head.eyes[number]
         away /= np.linalg.norm(away, axis=1, keepdims=True)
-        # Open lids turn the lashes up, shut ones down.
+        # Open lids point the lashes up, shut lids down.
         shut = np.clip(
             (0.45 - float((base[:, 1] - self.rig.head.eyes[number][1]).max())) / 0.7, 0, 1
         )
@@ -244,21 +244,22 @@ class HeadMesh:
         return strip
 
     def set_ambient_occlusion(self, share: Array) -> None:
-        """Take over how much of the sky each vertex (N,) sees, for the ambient light."""
+        """Set the ambient occlusion from the share of open sky at each vertex (N,)."""
+        # Not down to 0, as light bounces between skin surfaces.
         occlusion = 0.12 + 0.88 * np.asarray(share) ** 0.8
-        # Measured with the mouth shut, when no light comes in at all.
+        # Baked with a shut mouth, in which these would be black.
         for name in ("teeth_upper", "teeth_lower", "tongue"):
             occlusion[self._slices[name]] = np.maximum(occlusion[self._slices[name]], 0.4)
         self.occlusion = occlusion.astype(np.float32)
 
     @property
     def shadow_casters(self) -> I32:
-        """Faces that throw a shadow: everything but the thin outer hairs."""
+        """Faces drawn into shadow maps, each once."""
         return self._once
 
 
 def rotated(points: Array, yaw: Array | float, pitch: Array | float, roll: Array | float) -> Array:
-    """``points`` (N, 3) turned by degrees as in ``Pose``, each one number or (N,)."""
+    """Rotate ``points`` (N, 3) by angles as in ``Pose``, one for all or (N,) each."""
     a, b, c = np.deg2rad(yaw), np.deg2rad(-np.asarray(pitch)), np.deg2rad(-np.asarray(roll))
     x, y, z = points[:, 0], points[:, 1], points[:, 2]
     x, y = x * np.cos(c) - y * np.sin(c), x * np.sin(c) + y * np.cos(c)

@@ -1,4 +1,4 @@
-"""What belongs to a head besides its skin: eyeballs, lashes, teeth, tongue, ears."""
+"""Meshes of the head's parts besides the skin: eyeballs, lashes, teeth, tongue, throat, ears."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ def grid_faces(rows: int, columns: int) -> Index:
 
 
 def eyeball() -> Part:
-    """The front of an eyeball around the origin that looks along z, with its cornea."""
+    """Front of an eyeball at the origin, looking along z, with a raised cornea."""
     theta, phi = np.meshgrid(
         np.linspace(0, np.deg2rad(100), 22), np.linspace(0, 2 * np.pi, 33), indexing="ij"
     )
@@ -39,7 +39,7 @@ def eyeball() -> Part:
 
 
 def teeth(upper: bool) -> Part:
-    """One row of teeth with its gum; u runs along the arch, v from the gum to the edge."""
+    """A row of teeth with its gum; u runs along the arch, v from the gum to the edge."""
     a, h = np.meshgrid(np.linspace(-1, 1, 33), np.linspace(0, 1, 6), indexing="ij")
     width = 2.35 if upper else 2.1
     x = width * np.sin(a * 1.25) / np.sin(1.25)
@@ -54,7 +54,7 @@ def teeth(upper: bool) -> Part:
 
 
 def tongue() -> Part:
-    """The tongue at rest on the mouth's floor."""
+    """The tongue at rest on the floor of the mouth."""
     theta, phi = np.meshgrid(
         np.linspace(0, np.pi, 12), np.linspace(0, 2 * np.pi, 25), indexing="ij"
     )
@@ -72,7 +72,7 @@ def tongue() -> Part:
 
 
 def throat() -> Part:
-    """A dark bowl behind the lips, seen from its inside."""
+    """Inside of a dark bowl behind the lips."""
     theta, phi = np.meshgrid(
         np.linspace(0, np.pi / 2, 8), np.linspace(0, 2 * np.pi, 25), indexing="ij"
     )
@@ -89,7 +89,7 @@ def throat() -> Part:
 
 
 def ear(size: float) -> Part:
-    """The left ear, where an average head has it; ``size`` as in Shape."""
+    """The left ear at its place on an average head; ``size`` as in Shape."""
     r, phi = np.meshgrid(np.linspace(0, 1, 17), np.linspace(0, 2 * np.pi, 41), indexing="ij")
     back, up = np.cos(phi), np.sin(phi)
     lower = np.maximum(0, -up)
@@ -116,12 +116,12 @@ def ear(size: float) -> Part:
 
 
 def mirrored(part: Part) -> Part:
-    """The same on the other side of the face."""
+    """The part mirrored to the other side of the face."""
     return Part(part.points * [-1, 1, 1], part.faces[:, ::-1], part.uv)
 
 
 def lashes(count: int) -> tuple[Index, Array]:
-    """Faces and uv of a strip over ``count`` lid points (first) and as many tips (after)."""
+    """Faces and uv of a two-sided strip: ``count`` lid points, then as many lash tips."""
     along = np.linspace(0, 1, count)
     uv = np.concatenate(
         [np.stack([along, np.ones(count)], -1), np.stack([along, np.zeros(count)], -1)]

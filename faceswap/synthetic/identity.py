@@ -1,4 +1,4 @@
-"""Who a rendered head is: its shape, skin, hair and eyes."""
+"""Parameters of a rendered person: head shape, skin, hair and eyes."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,11 +10,10 @@ Beard = Literal["none", "stubble", "moustache", "goatee", "full"]
 
 @dataclass(frozen=True)
 class Shape:
-    """Departures from the average head. 0 is average; -1 and 1 are strong but natural.
+    """Shape parameters of the head. 0 is average; -1 and 1 are strong but natural.
 
-    The names say what grows with the number; ``eye_tilt`` lifts the outer corners,
-    ``nose_tip`` turns the tip up, ``brow_arch`` bends the brows, ``hooded`` lets the skin over
-    the upper lid hang.
+    The names say what grows with the value; ``eye_tilt`` raises the outer corners, ``nose_tip``
+    turns the tip up, ``hooded`` lowers the skin over the upper lid.
     """
 
     face_width: float = 0.0
@@ -48,7 +47,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Skin:
-    """Colours are linear RGB albedo; the rest are shares from 0 to 1."""
+    """Skin, lips and eyes. Colours are linear RGB albedo; moles: their number; the rest 0 to 1."""
 
     tone: Colour = (0.62, 0.40, 0.29)
     redness: float = 0.4
@@ -81,7 +80,7 @@ class Hairs:
 
 @dataclass(frozen=True)
 class Identity:
-    """One person. ``seed`` places freckles, moles, pores and single hairs."""
+    """A person. seed: random positions of freckles, moles, pores and single hairs."""
 
     name: str
     seed: int
@@ -91,6 +90,6 @@ class Identity:
     clothes: Colour = (0.08, 0.1, 0.14)
 
     def with_complexion_of(self, other: "Identity") -> "Identity":
-        """This person with the other's skin tone, and everything else unchanged."""
+        """This person with the other's skin tone and redness."""
         skin = replace(self.skin, tone=other.skin.tone, redness=other.skin.redness)
         return replace(self, skin=skin)

@@ -1,8 +1,8 @@
-"""Where the 68 iBUG points and the 13 forehead points lie on the template.
+"""Template vertices of the 68 iBUG landmarks and the 13 forehead points.
 
-Jaw, nose and forehead lie where the landmarker's labels, FaceMesh's points, have them in the mean
-of its training faces. Points of lids, lips and brows lie on the template's own, as FaceMesh's do:
-the corner of an eye is where its lids end, whatever the mean face says.
+Jaw, nose and forehead points are where the mean face has them, the mean of the landmarker's
+training labels (FaceMesh's points). Lid, lip and brow points are on the template's own lids, lips
+and brows, as FaceMesh's are: an eye corner is where the lids meet, not where the mean face has it.
 """
 
 from functools import cache
@@ -15,6 +15,7 @@ from faceswap.synthetic.identity import Hairs
 from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import Array
 
+# In the template's centimetres, seen from the front; _EYE_X: |x|.
 _CHIN = (0.0, -11.05)
 _BROW = ((-5.72, 1.49), (-5.08, 2.1), (-4.09, 2.45), (-2.84, 2.44), (-1.43, 2.1))
 _EYE_X = (4.52, 3.85, 2.84, 1.72, 2.68, 3.67)
@@ -24,7 +25,7 @@ _INNER_X = (-2.4, -0.66, 0.0, 0.66, 2.4, 0.66, 0.0, -0.66)
 
 @cache
 def _mean_spots() -> Array:
-    """The mean face's 81 points (81, 2), seen from the front, in the template's centimetres."""
+    """The mean face's 81 points (81, 2), from the front, in the template's centimetres."""
     points = mean_face().points[:, :2] * [1, -1] * 2 * _EYE_X[0]
     points[:, 1] -= points[36:48, 1].mean()
     points[8] = _CHIN
@@ -33,17 +34,14 @@ def _mean_spots() -> Array:
 
 @cache
 def _skin_vertices() -> NDArray[np.int32]:
-    """Vertices that points may lie on: the finely meshed front, without the inner rims."""
+    """Vertices that landmarks may be on: the fine mesh of the front, without the inner rims."""
     t = template_mesh()
     ok = (np.abs(t.chart[:, 0]) < 9.5) & (t.lid_gap > -0.01) & (t.lip > -0.01)
     return np.flatnonzero(ok).astype(np.int32)
 
 
 def _nearest(places: Array, *, middle: bool = False) -> NDArray[np.int32]:
-    """The vertices nearest to the spots seen from the front at ``places`` (K, 2).
-
-    middle: of those in the plane of symmetry only.
-    """
+    """Vertices nearest to points (K, 2) seen from the front; middle: on the symmetry plane only."""
     allowed = _skin_vertices()
     seen = template_mesh().rest[allowed, :2]
     if middle:
@@ -54,7 +52,7 @@ def _nearest(places: Array, *, middle: bool = False) -> NDArray[np.int32]:
 
 
 def landmark_vertices(hairs: Hairs) -> NDArray[np.int32]:
-    """The vertices (68,) of the iBUG points of a person with such brows."""
+    """Vertices (68,) of the iBUG landmarks for a person with these brows."""
     t, spots = template_mesh(), _mean_spots()
     brow = np.array(_BROW)
     along = (-brow[:, 0] - 1.25) / 4.45
@@ -90,5 +88,5 @@ def landmark_vertices(hairs: Hairs) -> NDArray[np.int32]:
 
 
 def forehead_vertices() -> NDArray[np.int32]:
-    """The vertices (13,) of the forehead points, from the picture's left to its right."""
+    """Vertices (13,) of the forehead points, from the picture's left to its right."""
     return _nearest(_mean_spots()[68:])

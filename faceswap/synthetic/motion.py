@@ -1,4 +1,4 @@
-"""Seeded scripts of natural motion: what a person does who talks to a camera."""
+"""Seeded motion of a person talking to a camera: head pose, speech, blinks, gaze, expression."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from faceswap.synthetic.uv import Array
 
 @dataclass(frozen=True)
 class Moment:
-    """What is done in one frame."""
+    """Pose and expression of one frame."""
 
     pose: Pose
     expression: Expression
 
 
 def _wander(rng: np.random.Generator, t: Array, slow: float, fast: float) -> Array:
-    """A smooth wandering of unit deviation: sines of random phase from ``slow`` to ``fast`` Hz."""
+    """Smooth random curve of unit standard deviation: five sines from ``slow`` to ``fast`` Hz."""
     total = np.zeros_like(t)
     for frequency in np.geomspace(slow, fast, 5):
         phase = rng.uniform(0, 2 * np.pi)
@@ -27,14 +27,14 @@ def _wander(rng: np.random.Generator, t: Array, slow: float, fast: float) -> Arr
 
 
 def _pulse(t: Array, start: float, rise: float, hold: float, fall: float) -> Array:
-    """0, up to 1 over ``rise`` seconds from ``start``, held, and back over ``fall``."""
+    """Smooth pulse: 0 to 1 over ``rise`` seconds from ``start``, held, back over ``fall``."""
     up = np.clip((t - start) / rise, 0, 1)
     down = np.clip((t - start - rise - hold) / fall, 0, 1)
     return np.asarray(up * up * (3 - 2 * up) * (1 - down * down * (3 - 2 * down)))
 
 
 def _speech(rng: np.random.Generator, t: Array) -> dict[str, Array]:
-    """Jaw and lips of someone who talks in phrases of one to two seconds."""
+    """Jaw and lip curves of speech in phrases of one to two seconds, of syllables and pauses."""
     channels = {name: np.zeros_like(t) for name in ("jaw", "pucker", "upper_lip", "lower_lip")}
     now = rng.uniform(0.0, 0.4)
     while now < t[-1] + 0.1:
@@ -63,7 +63,7 @@ def _blinks(rng: np.random.Generator, t: Array) -> Array:
 
 
 def _gaze(rng: np.random.Generator, t: Array, yaw: Array, pitch: Array) -> tuple[Array, Array]:
-    """Fixations joined by saccades; most of them keep to the camera while the head turns."""
+    """Gaze in degrees: fixations joined by saccades; most stay on the camera as the head turns."""
     sideways, upward = np.zeros_like(t), np.zeros_like(t)
     now = 0.0
     while now < t[-1] + 0.1:
@@ -78,10 +78,9 @@ def _gaze(rng: np.random.Generator, t: Array, yaw: Array, pitch: Array) -> tuple
 
 
 def talk(seed: int, frames: int, rate: float, energy: float = 1.0) -> list[Moment]:
-    """``frames`` moments of talking at ``rate`` per second; ``energy`` scales the head's motion.
+    """Motion of talking: ``frames`` moments at ``rate`` per second; energy: scale of head motion.
 
-    The same numbers give the same moments, and a longer script begins like a shorter one only
-    in character, not in detail.
+    The same arguments give the same moments; a longer one does not start with a shorter one.
     """
     rng = np.random.default_rng((seed, 7919))
     t = np.arange(frames) / rate

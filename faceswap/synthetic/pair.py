@@ -1,25 +1,23 @@
-"""The sample pair: footage of A, footage of B, and the swap that would be perfect.
+"""The rendered sample pair: footage of A, footage of B, and the ground truth of the swap.
 
-What is the right answer to "put B's face on A"? The face of B, its form, features, brows and
-marks, doing what A does, under A's light, on A's body. Three things must be settled to make that
-a yardstick:
+The ground truth of "B's face on A" is B's face (shape, features, brows, marks) with A's expression
+and pose, in A's light, on A's body. Definitions that make it measurable:
 
-Where. Inside the face mask, the hull of the 68 and 13 points of the face that belongs there;
-outside of it the truth is A's frame, hair and neck and all. Scores are taken inside the mask.
+Mask: inside the face mask, the convex hull of the ground-truth face's 68 and 13 points, it is B's
+face; outside, A's frame with hair and neck. Metrics are computed inside the mask.
 
-Complexion. B's face keeps everything but its skin's basic tone and redness, which are A's: a
-face whose tone ends at the jaw is what every user calls a bad swap, and conversion matches the
-tone by default. Lips, freckles, make-up, stubble, brows and eyes stay B's.
+Skin tone: B's skin tone and redness are replaced by A's, as a step in tone at the jaw is what
+users call a bad swap, and conversion matches the tone by default. Lips, freckles, make-up,
+stubble, brows and eyes are B's.
 
-Size. A picture does not tell how large a head is and how far away. B's is as large and as high
-as makes alignment put both faces at one place when they are at rest and seen from the front.
+Scale: a picture does not show the size of a head and its distance separately. B's head is scaled
+and raised until alignment puts both neutral, frontal faces at the same place.
 
-So the truth is a person made of B's shape, features and marks and of A's tone, hair, ears and
+So the ground truth is a person with B's shape, features and marks and A's tone, hair, ears and
 neck, rendered with A's motion, camera and light.
 
-A default pair is one where only a real swap wins: A and B differ in form and features rather
-than in tone, so that neither leaving A unchanged nor shifting colours comes close, and both
-move so much that one picture of B cannot stand in for the frames.
+In the default pairs A and B differ in shape and features more than in tone, so neither A
+unchanged nor a colour shift comes close, and both move too much for a still picture of B.
 """
 
 import json
@@ -44,7 +42,7 @@ FORMAT = 1
 
 
 def perfect_swap(a: Identity, b: Identity) -> Identity:
-    """The person a perfect swap of B onto A shows; see the module."""
+    """The person of the ground truth of B's face on A; see the module docstring."""
     hairs = replace(b.hairs, style=a.hairs.style, colour=a.hairs.colour)
     shape = replace(b.shape, ear_size=a.shape.ear_size, neck_width=a.shape.neck_width)
     toned = b.with_complexion_of(a)
@@ -52,7 +50,7 @@ def perfect_swap(a: Identity, b: Identity) -> Identity:
 
 
 def build_head(person: Identity) -> HeadMesh:
-    """A figure of ``person``, ready to be drawn."""
+    """Build the head of ``person`` with its ambient occlusion, ready to render."""
     figure = HeadMesh(person)
     bake_ambient_occlusion(figure)
     return figure
@@ -60,7 +58,7 @@ def build_head(person: Identity) -> HeadMesh:
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame of a rendered clip, with the perfect swap where the clip is A's."""
+    """One frame of a rendered clip, with the ground-truth swap if the clip is A's."""
 
     moment: Moment
     frame: Frame
@@ -69,7 +67,7 @@ class Shot:
 
 
 class Clip:
-    """Footage of one person talking; with ``swapped``, also of the perfect swap."""
+    """Rendered footage of a person talking; with ``swapped``, also of the ground-truth swap."""
 
     def __init__(
         self,
@@ -90,7 +88,7 @@ class Clip:
         self._scene = Scene((size, size), LIGHTS[light], Camera(), background=seed, seed=seed)
 
     def shot(self, number: int) -> Shot:
-        """Draw frame ``number``."""
+        """Render frame ``number``."""
         moment = self.moments[number]
         frame = self._scene.frame(self._figure, moment.pose, moment.expression, number)
         if self._swapped is None:
@@ -99,7 +97,7 @@ class Clip:
         return Shot(moment, frame, composite_face(frame.picture, other), other)
 
     def shots(self, workers: int = 2) -> Iterator[Shot]:
-        """All frames in order, drawn ahead by ``workers`` threads."""
+        """Render all frames in order, prefetched by ``workers`` threads."""
         with ThreadPoolExecutor(workers) as pool:
             ahead: list[Future[Shot]] = []
             try:
@@ -115,7 +113,7 @@ class Clip:
 
 
 def composite_face(frame: UInt8Image, face: Frame) -> UInt8Image:
-    """``face`` inside its face mask, laid into ``frame`` (H, W, 3) with a soft edge."""
+    """Composite ``face`` inside its face mask onto ``frame`` (H, W, 3) with a soft edge."""
     mask = face_mask(face.points, face.forehead, (frame.shape[0], frame.shape[1]))
     soft = max(1.0, frame.shape[0] / 300)
     share = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft), np.float32)[..., None] / 255
@@ -124,7 +122,7 @@ def composite_face(frame: UInt8Image, face: Frame) -> UInt8Image:
 
 
 def shot_record(shot: Shot) -> dict[str, Any]:
-    """What is true about a shot, for ``truth.json``: points in pixels, pose in degrees."""
+    """Ground truth of a shot for ``truth.json``: points in pixels, pose in degrees."""
 
     def of(frame: Frame) -> dict[str, Any]:
         return {
@@ -145,6 +143,6 @@ def shot_record(shot: Shot) -> dict[str, Any]:
 
 
 def ground_truth_json(settings: dict[str, Any], clips: dict[str, list[dict[str, Any]]]) -> str:
-    """The text of ``truth.json``."""
+    """Serialise ``truth.json``."""
     head = {"format": FORMAT, "faceswap": __version__, **settings}
     return json.dumps({**head, "clips": clips}, separators=(",", ":")) + "\n"

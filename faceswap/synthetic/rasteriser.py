@@ -1,7 +1,7 @@
-"""A z-buffer rasteriser for small meshes, compiled with numba.
+"""Z-buffer rasteriser for small meshes, compiled with numba.
 
-Triangles are counter-clockwise seen from their front; the others are skipped. Screen points
-hold x, y in pixels and the distance from the camera, which must be positive.
+Front faces are counter-clockwise; back faces are culled. Screen points are x, y in pixels and the
+distance from the camera, which must be positive.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _R = TypeVar("_R")
 
 
 def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compile ``function`` to machine code, kept on disk, free of the interpreter's lock."""
+    """Compile ``function`` with numba: cached on disk, releasing the GIL."""
     return cast(Callable[_P, _R], numba.njit(nogil=True, cache=True)(function))
 
 
@@ -27,12 +27,12 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
 def rasterise(
     screen: F32, faces: I32, level: F32, uv: F32, cut: F32, depth: F32, face: I32, weights: F32
 ) -> None:
-    """Draw ``faces`` (M, 3) into the buffers, nearest first.
+    """Rasterise ``faces`` (M, 3) into the buffers with depth test and alpha test.
 
-    screen (N, 3); uv (N, 2) in texels of ``cut`` (h, w). A pixel of a face whose ``level`` is
-    not negative is drawn only where ``cut`` is above that level: holes, hairs. ``depth`` (H, W)
-    starts at infinity, ``face`` (H, W) at -1; ``weights`` (H, W, 2) receives the perspective
-    shares of the face's second and third corner.
+    screen (N, 3); uv (N, 2) in texels of ``cut`` (h, w). Alpha test for hair: a pixel of a face
+    whose ``level`` is not negative is drawn only where ``cut`` is above that level. ``depth``
+    (H, W) starts at infinity, ``face`` (H, W) at -1; ``weights`` (H, W, 2) receives the
+    perspective-correct barycentric weights of the face's second and third corner.
     """
     height, width = depth.shape
     rows, columns = cut.shape
@@ -41,7 +41,7 @@ def rasterise(
         ax, ay, az = screen[i, 0], screen[i, 1], screen[i, 2]
         bx, by, bz = screen[j, 0], screen[j, 1], screen[j, 2]
         cx, cy, cz = screen[k, 0], screen[k, 1], screen[k, 2]
-        # y runs down on the screen, so that front faces have a negative area.
+        # y points down on the screen, so front faces have a negative area.
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area >= -1e-9:
             continue
@@ -55,7 +55,7 @@ def rasterise(
                 wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                 wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 wa = 1.0 - wb - wc
-                # A little tolerance, so that no crack shows between neighbours.
+                # Tolerance against cracks between neighbours from rounding.
                 if wa < -1e-5 or wb < -1e-5 or wc < -1e-5:
                     continue
                 near = 1.0 / (wa * ia + wb * ib + wc * ic)
@@ -83,7 +83,7 @@ def rasterise(
 
 @compiled
 def rasterise_depth(screen: F32, faces: I32, depth: F32) -> None:
-    """Draw the depth alone, without perspective and from both sides: for shadows."""
+    """Rasterise depth only, orthographic, without culling: for shadow maps."""
     height, width = depth.shape
     for m in range(faces.shape[0]):
         i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
@@ -102,7 +102,7 @@ def rasterise_depth(screen: F32, faces: I32, depth: F32) -> None:
                 wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                 wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 wa = 1.0 - wb - wc
-                # A little tolerance, so that no crack shows between neighbours.
+                # Tolerance against cracks between neighbours from rounding.
                 if wa < -1e-5 or wb < -1e-5 or wc < -1e-5:
                     continue
                 near = wa * az + wb * bz + wc * cz
@@ -140,9 +140,10 @@ def vertex_normals(points: F32, faces: I32, weld: I32) -> F32:
 
 @compiled
 def downsample(fine: F32, q: int, out: F32) -> None:
-    """Tone ``fine`` (H·q, W·q, 4), linear + alpha, and average it into ``out`` (H, W, 4).
+    """Tone-map ``fine`` (H·q, W·q, 4), linear RGBA, and average it into ``out`` (H, W, 4).
 
-    The curve is a gentle shoulder for the highlights; the colours come out times alpha.
+    The curve, the same as ``scene._toned``, compresses highlights; the result has premultiplied
+    alpha. Mapping before averaging keeps edges of highlights smooth.
     """
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):

@@ -1,4 +1,4 @@
-"""A figure in front of a camera: one frame and everything true about it."""
+"""Render a head with camera, light and background: a frame and its ground truth."""
 
 from dataclasses import dataclass, replace
 
@@ -13,14 +13,14 @@ from faceswap.synthetic.rasteriser import F32, downsample, rasterise, rasterise_
 from faceswap.synthetic.shading import shade
 from faceswap.synthetic.uv import Array
 
-_SHADOW = 320
-_SHADOW_REACH = 19.0
+_SHADOW = 320  # pixels: side of the shadow map
+_SHADOW_REACH = 19.0  # cm around _CENTRE that it covers: head, hair and shoulders
 _CENTRE = np.array([0.0, -2.5, -6.0])
 
 
 @dataclass(frozen=True)
 class Light:
-    """Directions point to the light, colours are linear RGB."""
+    """Key and rim light, sky and ground. Directions point to the light, colours are linear RGB."""
 
     key: tuple[float, float, float] = (-0.45, 0.5, 0.75)
     key_colour: tuple[float, float, float] = (2.2, 2.05, 1.85)
@@ -32,9 +32,10 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """distance from the head and height of the picture at the head in centimetres; centre:
-    what the middle of the picture shows; noise: deviation in 8-bit steps; softness: deviation of
-    the lens's blur as a share of the picture's height, as a common camera and its codec have it."""
+    """A camera. distance: from the head, cm. view: height of the picture at the head, cm. centre:
+    the point in the middle of the picture. noise: standard deviation in 8-bit steps. softness:
+    standard deviation of the blur as a share of the picture's height, as of a common camera and
+    codec."""
 
     distance: float = 85.0
     view: float = 29.0
@@ -45,8 +46,8 @@ class Camera:
 
 @dataclass(frozen=True)
 class Frame:
-    """picture: a frame. points (68, 2), forehead (13, 2): exact, in its pixels, visible (81,):
-    whether nothing hides them; both in that order."""
+    """A rendered frame with ground truth: points (68, 2) and forehead (13, 2) in pixels; visible
+    (81,): whether each of them, in this order, is not occluded."""
 
     picture: NDArray[np.uint8]
     points: NDArray[np.float32]
@@ -81,11 +82,11 @@ LIGHTS: dict[str, Light] = {
         ground=(0.5, 0.48, 0.46),
     ),
 }
-"""Named lights."""
+"""Lights by name."""
 
 
 def backdrop(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
-    """A blurred room, linear RGB (H, W, 3)."""
+    """Random background like an out-of-focus room, linear RGB (H, W, 3)."""
     rng = np.random.default_rng(seed)
     height, width = size
     colour = rng.uniform(0.16, 0.3) + rng.normal(0, 0.025, 3) * np.array([1.0, 0.5, 1.0])
@@ -105,12 +106,12 @@ def backdrop(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
 
 
 def bake_ambient_occlusion(figure: HeadMesh, directions: int = 48) -> None:
-    """Work out how much open sky each vertex of ``figure`` sees, at rest, into its occlusion."""
+    """Bake ambient occlusion of the neutral ``figure`` from depth maps of many directions."""
     mesh = figure.mesh(Pose(), Expression())
     total = np.zeros(len(mesh.points))
     weight = np.full(len(mesh.points), 1e-6)
     for k in range(directions):
-        # A spiral of even spacing over the sphere.
+        # Fibonacci sphere: evenly spaced directions.
         y = 1 - 2 * (k + 0.5) / directions
         around = np.pi * (1 + 5**0.5) * k
         flat = np.sqrt(1 - y * y)
@@ -125,7 +126,8 @@ def bake_ambient_occlusion(figure: HeadMesh, directions: int = 48) -> None:
 
 
 def _shadow_matrix(way: Array, size: int) -> Array:
-    """The (3, 4) map from space to column, row and depth of a picture taken from ``way``."""
+    """Orthographic projection (3, 4) from space to column, row and depth, seen from ``way``."""
+    # The 0.013 keeps the cross product from vanishing for light from straight above.
     forward = -np.asarray(way, np.float64) / np.linalg.norm(way)
     side = np.cross(forward, [0.0, 1.0, 0.013])
     side /= np.linalg.norm(side)
@@ -138,7 +140,7 @@ def _shadow_matrix(way: Array, size: int) -> Array:
 
 def _seen_from(way: Array, mesh: Mesh, figure: HeadMesh, size: int) -> tuple[F32, F32]:
     matrix = _shadow_matrix(way, size)
-    # Written out: the order in which a matrix product adds depends on threads and memory.
+    # Not a matrix product: its summation order, and so the result, depends on threads and memory.
     x, y, z = mesh.points.T.astype(np.float64)
     rows = [m[0] * x + m[1] * y + m[2] * z + m[3] for m in matrix]
     screen = np.stack(rows, -1).astype(np.float32)
@@ -148,7 +150,10 @@ def _seen_from(way: Array, mesh: Mesh, figure: HeadMesh, size: int) -> tuple[F32
 
 
 class Scene:
-    """A camera, a light and a background; ``frame`` draws a figure into them."""
+    """A camera, a light and a background; ``frame`` renders a head in them.
+
+    size: (height, width) in pixels. quality: supersampling factor.
+    """
 
     def __init__(
         self,
@@ -165,7 +170,7 @@ class Scene:
         self._behind = _toned(backdrop(size, background))
 
     def project(self, points: NDArray[np.floating]) -> F32:
-        """Pixels and distance (N, 3) of points (N, 3) in centimetres."""
+        """Perspective projection of points (N, 3) in cm to x, y in pixels and distance (N, 3)."""
         height, width = self.size
         distance = self.camera.distance - (points[:, 2] + 1.0)
         focal = height / self.camera.view * self.camera.distance
@@ -174,7 +179,7 @@ class Scene:
         return np.stack([x, y, distance], -1).astype(np.float32)
 
     def frame(self, figure: HeadMesh, pose: Pose, expression: Expression, number: int = 0) -> Frame:
-        """Draw ``figure``; ``number`` seeds the camera's noise."""
+        """Render ``figure``; number: seed of the camera's noise."""
         mesh = figure.mesh(pose, expression)
         screen = self.project(mesh.points)
         fine, depth = self._drawn(figure, mesh, screen)
@@ -234,7 +239,7 @@ class Scene:
         return lights
 
     def _developed(self, fine: F32, number: int) -> NDArray[np.uint8]:
-        """From linear light to a frame: averaging, lens, gamma, noise."""
+        """Camera model from linear light to a frame: downsampling, blur, gamma, noise."""
         q, (height, width) = self.quality, self.size
         mean = np.empty((height, width, 4), np.float32)
         downsample(fine, q, mean)
@@ -248,13 +253,13 @@ class Scene:
 
 
 def _toned(linear: F32) -> F32:
-    """A gentle shoulder for the highlights."""
+    """Tone curve that compresses highlights; the same as in ``downsample``."""
     x = linear * np.float32(0.62)
     return np.asarray(x * (1 + x / 4) / (1 + 0.55 * x), np.float32)
 
 
 def rotate_light(light: Light, degrees: float) -> Light:
-    """``light`` with its key moved around the vertical axis."""
+    """``light`` with its key light rotated around the vertical axis."""
     a = np.deg2rad(degrees)
     x, y, z = light.key
     key = (float(x * np.cos(a) + z * np.sin(a)), y, float(-x * np.sin(a) + z * np.cos(a)))

@@ -1,4 +1,7 @@
-"""What is painted on the skin: complexion, lips, brows, freckles, wrinkles, stubble, clothes."""
+"""Skin painting: complexion, lips, brows, freckles, wrinkles, stubble, and clothes.
+
+Positions and sizes are in centimetres on the base head; ``tint`` factors are linear RGB.
+"""
 
 from dataclasses import dataclass
 
@@ -22,7 +25,7 @@ from faceswap.types import FloatImage, Floats
 
 @dataclass
 class Canvas:
-    """The chart being painted. places (H, W, 3): where a texel lies on the unsculpted head;
+    """Texture maps in UV space being painted. places (H, W, 3): a texel's point on the base head;
     albedo (H, W, 3) linear; shine (H, W); relief (H, W) in hundredths of a centimetre."""
 
     places: NDArray[np.float32]
@@ -46,17 +49,17 @@ class Canvas:
         return float(self.albedo.shape[1] / (UV_RANGE[1] - UV_RANGE[0]))
 
     def front(self) -> tuple[FloatImage, FloatImage, FloatImage]:
-        """|x|, y and whether (1) or not (0) the texel is on the front half."""
+        """|x|, y, and a soft mask of the front half, 0 to 1."""
         x, y, z = np.moveaxis(self.places, -1, 0)
         return np.abs(x), y, np.clip((z + 6.5) / 2.5, 0, 1)
 
     def blend(self, colour: tuple[float, float, float], share: Floats) -> None:
-        """Lay ``colour`` over the albedo where ``share`` (H, W) is above 0."""
+        """Blend ``colour`` over the albedo with opacity ``share`` (H, W)."""
         share = np.asarray(share, np.float32)
         self.albedo += (np.array(colour, np.float32) - self.albedo) * share[..., None]
 
     def tint(self, factor: tuple[float, float, float], share: Floats) -> None:
-        """Multiply the albedo by ``factor`` where ``share`` (H, W) is above 0."""
+        """Multiply the albedo by ``factor`` with opacity ``share`` (H, W)."""
         share = np.asarray(share, np.float32)
         self.albedo *= 1 + share[..., None] * (np.array(factor, np.float32) - 1)
 
@@ -71,7 +74,7 @@ def _ramp(edge0: float, edge1: float, x: Floats) -> FloatImage:
 
 
 def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
-    """The tone of the skin, its mottling, blood and pores."""
+    """Skin tone, mottling, redness, pores, and shine of oily areas."""
     skin = person.skin
     size = c.shine.shape
     x, y, front = c.front()
@@ -96,7 +99,7 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 
 
 def eyes_and_nose(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
-    """Lids, the shade under the eyes, nostrils."""
+    """Lids, eye make-up, shadows under the eyes, nostrils."""
     skin = person.skin
     x, y, front = c.front()
     c.tint((0.72, 0.62, 0.68), _hump(x, y, 2.8, -1.05, 1.3, 0.5) * 0.75 * skin.under_eyes)
@@ -128,7 +131,7 @@ def eyes_and_nose(c: Canvas, person: Identity, rng: np.random.Generator) -> None
 
 
 def lips(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
-    """The red of the lips with its fine creases, and the line between them."""
+    """Lip colour with fine creases, and the line between the lips."""
     skin = person.skin
     size = c.shine.shape
     x, y, _ = c.front()
@@ -155,7 +158,7 @@ def lips(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 
 
 def _texels(c: Canvas, x: Array, y: Array) -> NDArray[np.int32]:
-    """Chart texels (N, 2), in eighths, of the places seen at (x, y)."""
+    """Texels (N, 2) of points at (x, y) from the front, in 1/8, OpenCV's sub-pixel drawing unit."""
     s, v = uv_of(x, y)
     place = np.stack([(s - UV_RANGE[0]) * c.scale, (UV_RANGE[3] - v) * c.scale], -1)
     return np.asarray(np.round(place * 8), np.int32)
@@ -193,7 +196,7 @@ def marks(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 
 
 def wrinkles(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
-    """Lines of age: forehead, between the brows, crow's feet, beside the mouth, lower lids."""
+    """Wrinkles: forehead, frown lines, crow's feet, nasolabial folds, mouth corners, lower lids."""
     strength = person.skin.wrinkles
     if strength <= 0:
         return
@@ -224,7 +227,7 @@ def wrinkles(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 
 
 def brows(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
-    """The brows, hair by hair."""
+    """Brows, drawn hair by hair."""
     hairs = person.hairs
     layer = np.zeros((c.shine.shape[0], c.shine.shape[1]), np.float32)
     thick = 1 + 0.45 * hairs.brow_thickness
@@ -254,7 +257,7 @@ def brows(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 
 
 def stubble(c: Canvas, person: Identity, density: FloatImage, rng: np.random.Generator) -> None:
-    """The shade of the hair's roots on the skin under beard and hair, ``density`` (H, W)."""
+    """Stubble: darken the skin under beard and hair of ``density`` (H, W)."""
     hairs = person.hairs
     _, y, front = c.front()
     soft = np.asarray(cv2.GaussianBlur(density, (0, 0), 4.0), np.float32)
@@ -269,7 +272,7 @@ def stubble(c: Canvas, person: Identity, density: FloatImage, rng: np.random.Gen
 
 
 def clothes(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
-    """A plain top with a round neck, knitted."""
+    """A plain knitted top with a round neck."""
     size = (c.shine.shape[0], c.shine.shape[1])
     rows = np.arange(size[0], dtype=np.float32)[:, None]
     v = UV_RANGE[3] - rows / c.scale

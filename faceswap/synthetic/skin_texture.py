@@ -1,7 +1,7 @@
-"""The texture of a person: albedo, shine and fine relief, and the density of the hair.
+"""Texture atlas of a person: albedo, shine, bump map and hair density.
 
-One picture holds all: on the left the chart of the head (see ``template_mesh``), on the right the
-patches of the small parts. It is painted once per person.
+On the left the head in UV space (see ``uv``), on the right patches of the small parts. It is
+painted once per person.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from faceswap.synthetic.uv import UV_RANGE, Array, surface_point
 from faceswap.types import FloatImage
 
 SCALE = 32
-"""Texels per centimetre of the chart."""
+"""Texels per centimetre of UV space."""
 HEAD_SIZE = (round((UV_RANGE[3] - UV_RANGE[2]) * SCALE), round((UV_RANGE[1] - UV_RANGE[0]) * SCALE))
 PATCHES = {
     "eye": (HEAD_SIZE[1], 0, 256, 256),
@@ -35,8 +35,8 @@ ATLAS_SIZE = (HEAD_SIZE[0], HEAD_SIZE[1] + 256)
 
 @dataclass(frozen=True)
 class Atlas:
-    """colour (H, W, 4): linear albedo and shine; relief (H, W): height in hundredths of a
-    centimetre; cut (H, W): how dense hair is."""
+    """Texture maps. colour (H, W, 4): linear albedo and shine; relief (H, W): bump map, height in
+    hundredths of a centimetre; cut (H, W): hair density for the alpha test."""
 
     colour: NDArray[np.float32]
     relief: FloatImage
@@ -44,19 +44,20 @@ class Atlas:
 
 
 def texel(chart: Array) -> Array:
-    """Texture coordinates (N, 2) in texels of chart points (N, 2)."""
+    """Atlas coordinates (N, 2) in texels of UV points (N, 2)."""
     return np.stack([(chart[:, 0] - UV_RANGE[0]) * SCALE, (UV_RANGE[3] - chart[:, 1]) * SCALE], -1)
 
 
 def patch_texel(name: str, uv: Array) -> Array:
-    """Texture coordinates (N, 2) in texels of uv (N, 2) from 0 to 1 in a part's patch."""
+    """Atlas coordinates (N, 2) in texels of uv (N, 2) from 0 to 1 in a part's patch."""
+    # Inside by 1 and 2 texels: bilinear interpolation must not reach the next patch.
     column, row, width, height = PATCHES[name]
     inner = np.clip(uv, 0, 1) * [width - 3, height - 3] + 1
     return np.asarray(inner + np.array([column, row]))
 
 
 def paint_skin(person: Identity) -> Atlas:
-    """The atlas of ``person``, the same for the same person."""
+    """Paint the atlas of ``person``, deterministic by its seed."""
     rng = np.random.default_rng(person.seed)
     colour = np.zeros((*ATLAS_SIZE, 4), np.float32)
     relief = np.zeros(ATLAS_SIZE, np.float32)
@@ -86,9 +87,9 @@ def paint_skin(person: Identity) -> Atlas:
 
 
 def _places() -> NDArray[np.float32]:
-    """Where each texel of the chart lies on the unsculpted head: (H, W, 3)."""
+    """Point of each UV texel on the base head: (H, W, 3)."""
     rows, columns = HEAD_SIZE
-    # Every fourth texel is enough: the loft is smooth at this scale.
+    # Every fourth texel, then interpolation: the base surface is smooth at this scale.
     s = UV_RANGE[0] + (np.arange(0, columns, 4) + 1.5) / SCALE
     v = UV_RANGE[3] - (np.arange(0, rows, 4) + 1.5) / SCALE
     grid = surface_point(np.tile(s, len(v)), np.repeat(v, len(s))).reshape(len(v), len(s), 3)
@@ -149,7 +150,7 @@ def _teeth() -> NDArray[np.float32]:
     _, _, width, height = PATCHES["teeth"]
     u = np.linspace(-1, 1, width, dtype=np.float32)[None]
     v = np.linspace(0, 1, height, dtype=np.float32)[:, None]
-    # Incisors are wider than what stands behind them.
+    # Incisors are wider than the teeth behind them.
     edges = np.array([0, 0.17, 0.31, 0.44, 0.57, 0.7, 0.84, 1.0], np.float32)
     gap = np.min(np.abs(np.abs(u[..., None]) - edges), -1)
     gum_line = 0.42 + 0.1 * np.cos(np.clip(gap / 0.07, 0, 1) * np.pi)
@@ -164,7 +165,7 @@ def _teeth() -> NDArray[np.float32]:
 
 
 def _below(x: NDArray[np.floating], edge: float, soft: float) -> NDArray[np.float32]:
-    """1 where x (H, W) is under ``edge``, 0 over it: (H, W, 1)."""
+    """Soft step, 1 where x (H, W) is under ``edge``, 0 over it: (H, W, 1)."""
     return np.asarray(0.5 - 0.5 * np.tanh((x - edge) / (2 * soft)), np.float32)[..., None]
 
 

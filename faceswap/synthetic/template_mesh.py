@@ -1,8 +1,7 @@
-"""The template head: a fixed mesh that every identity and expression deforms.
+"""Template head mesh, deformed by every identity and expression.
 
-The mesh has loops of vertices around the lids and lips, so that eyes close and the mouth opens
-without tearing; between them and the regular rest it is a Delaunay triangulation of the chart
-(see ``chart``).
+Edge loops run around the lids and lips, for eyes that close and a mouth that opens without
+artifacts; elsewhere it is a Delaunay triangulation of regular points in UV space (see ``uv``).
 """
 
 from dataclasses import dataclass
@@ -24,25 +23,25 @@ from faceswap.synthetic.uv import (
     uv_of,
 )
 
-_LID_POINTS = 40
+_LID_POINTS = 40  # vertices of an edge loop
 _LIP_POINTS = 56
-_LID_RINGS = (0.0, 0.07, 0.16, 0.27, 0.4, 0.56, 0.76)
-_LIP_RINGS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-_LIP_OUTER = (0.14, 0.32, 0.55)
-_SLIT = 0.1  # the lips stand this far apart in the chart, though they touch in space
+_LID_RINGS = (0.0, 0.07, 0.16, 0.27, 0.4, 0.56, 0.76)  # cm outside the lid margin
+_LIP_RINGS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # from the line between the lips to their border
+_LIP_OUTER = (0.14, 0.32, 0.55)  # cm outside the lip border
+_SLIT = 0.1  # cm between the lips in UV space, which triangulation needs; in 3-D they touch
 
 
 @dataclass(frozen=True)
 class Template:
-    """The neutral mesh. Arrays run over its N vertices unless said otherwise.
+    """The neutral mesh. Arrays run over its N vertices unless stated otherwise.
 
-    chart (N, 2): s, v. rest (N, 3): place on the loft. faces (M, 3).
+    chart (N, 2): UV coordinates s, v. rest (N, 3): position on the base surface. faces (M, 3).
     lid_gap: distance outside the lid margin, in the plane of the face, negative on the inner
     rim; lid_upper: whether the nearest margin is the upper lid's.
     lip: 0 where the lips meet to 1 at the border, over 1 outside, negative inside the mouth.
-    lip_upper: whether the vertex belongs to the upper lip's half.
-    lid_rings, lip_rings: vertex numbers (2, rings, K) and (rings, K), from inside out; a ring
-    starts at the inner canthus or the right corner and runs over the upper side.
+    lip_upper: whether the vertex is on the upper lip's side.
+    lid_rings, lip_rings: vertex indices (2, rings, K) and (rings, K), from inside out; a ring
+    starts at the inner eye corner or the right mouth corner and runs over the upper side first.
     """
 
     chart: Array
@@ -57,10 +56,10 @@ class Template:
 
 
 def _lid_loop(gap: float) -> tuple[Array, Array]:
-    """(x, y) of one loop around the left eye, ``gap`` outside the margin."""
+    """(x, y) of one edge loop around the left eye, ``gap`` cm outside the lid margin."""
     half = _LID_POINTS // 2
     a = np.concatenate([np.linspace(0, 1, half + 1), np.linspace(1, 0, half + 1)[1:-1]])
-    a = 0.5 - 0.5 * np.cos(np.pi * a) * 0.5 - 0.5 * (0.5 - a)
+    a = 0.5 - 0.5 * np.cos(np.pi * a) * 0.5 - 0.5 * (0.5 - a)  # denser towards the corners
     x = 1.72 + (4.52 - 1.72) * a
     upper, lower = lid_margins(x)
     y = np.where(np.arange(_LID_POINTS) <= half, upper, lower)
@@ -71,7 +70,7 @@ def _lid_loop(gap: float) -> tuple[Array, Array]:
 
 
 def _lip_loop(level: float) -> tuple[Array, Array]:
-    """(x, y) of one loop: level 0 where the lips meet, 1 at the border, beyond 1 outside."""
+    """(x, y) of one edge loop around the mouth; level: 0 between the lips, 1 at their border."""
     half = _LIP_POINTS // 2
     phi = np.linspace(0, np.pi, half + 1)
     x = np.concatenate([-np.cos(phi), np.cos(phi)[1:-1]]) * MOUTH_CORNER
@@ -92,7 +91,7 @@ def _lip_loop(level: float) -> tuple[Array, Array]:
 
 
 def _background(blocked: Array) -> Array:
-    """Chart points of the regular part: dense on the face, clear of ``blocked`` (K, 2)."""
+    """Regular UV points: dense on the face, sparse elsewhere, clear of the loops (K, 2)."""
     rows: list[Array] = []
     for step, region in ((0.2, 2), (0.36, 1), (0.85, 0)):
         for number, v in enumerate(np.arange(UV_RANGE[2], UV_RANGE[3] + 1e-6, step)):
@@ -117,7 +116,7 @@ def _background(blocked: Array) -> Array:
 
 
 def _inside(points: Array, loop: Array) -> NDArray[np.bool_]:
-    """Which points (N, 2) lie inside the polygon ``loop`` (K, 2)."""
+    """Whether points (N, 2) are inside the polygon ``loop`` (K, 2), by ray casting."""
     ax, ay = loop[:, 0], loop[:, 1]
     bx, by = np.roll(ax, -1), np.roll(ay, -1)
     px, py = points[:, :1], points[:, 1:]
@@ -127,7 +126,7 @@ def _inside(points: Array, loop: Array) -> NDArray[np.bool_]:
 
 
 def _strip(outer: Index, inner: Index) -> Index:
-    """Triangles between two loops of equally many vertices; the loops run clockwise."""
+    """Triangles between two clockwise loops of the same number of vertices."""
     a, b = outer, np.roll(outer, -1)
     c, d = inner, np.roll(inner, -1)
     return np.concatenate([np.stack([a, c, b], -1), np.stack([b, c, d], -1)]).astype(np.int32)
@@ -135,7 +134,7 @@ def _strip(outer: Index, inner: Index) -> Index:
 
 @cache
 def template_mesh() -> Template:
-    """The template, made once."""
+    """Build the template (cached)."""
     loops: list[tuple[Array, Array]] = []
     for mirror in (1.0, -1.0):
         for gap in _LID_RINGS:
@@ -160,7 +159,7 @@ def template_mesh() -> Template:
 
 
 def _with_rims(chart: Array, faces: Index, lids: int) -> Template:
-    """Add the inner rims of lids and lips, and work out what each vertex belongs to."""
+    """Add the inner rims of lids and lips, and compute the attributes of all vertices."""
     k, m = _LID_POINTS, _LIP_POINTS
     lid = np.arange(2 * lids * k, dtype=np.int32).reshape(2, lids, k)
     first = 2 * lids * k
@@ -218,7 +217,7 @@ def _described(chart: Array, rest: Array, faces: Index, lid: Index, lip: Index) 
         level[lip[ring]] = value
     lip_upper[lip[:, : half + 1]] = True
     lip_upper[lip[:, half + 1 :]] = False
-    # In space the lips touch: their chart's slit is closed again.
+    # In 3-D the lips touch: close the slit of the UV space.
     seam = (level >= -1) & (level < 1)
     closing = np.where(lip_upper, -1, 1) * _SLIT * (1 - np.clip(level, 0, 1))
     rest = rest.copy()

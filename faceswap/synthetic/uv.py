@@ -1,12 +1,11 @@
-"""The unsculpted head as a surface: chart coordinates, the loft, and the lines of lids and lips.
+"""UV coordinates of the head: the lofted base surface, and the curves of lids and lips on it.
 
 Space: centimetres, x to the head's left (the picture's right), y up, z out of the face; the
-origin lies between the pupils. The neutral head is lofted from closed rings, each given by its
-front, side and back point (proportions after Farkas, *Anthropometry of the Head and Face*,
-1994, rounded). A place on the skin is addressed by its chart coordinates (s, v): s runs around
-the head (7 cm times the angle from the front), v down from the crown. They are the same for all
-identities and serve as texture coordinates, so that a landmark, a freckle or the hairline has
-one address.
+origin is between the pupils. The base head is lofted from closed rings, each given by its front,
+side and back point (proportions after Farkas, *Anthropometry of the Head and Face*, 1994,
+rounded). UV coordinates (s, v) of the skin: s runs around the head (7 cm times the angle from the
+front), v is near the height y, 14 at the crown and -26 at the shoulders. They are the same for
+all identities, so a landmark, a freckle or the hairline has the same coordinates on all heads.
 """
 
 import numpy as np
@@ -17,7 +16,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int32]
 
 UV_RANGE = (-22.0, 22.0, -26.0, 14.0)
-"""The chart's extent: s from, s to, v from, v to."""
+"""Extent of the UV coordinates: s from, s to, v from, v to."""
 
 _RADIUS = UV_RANGE[1] / np.pi
 
@@ -56,15 +55,17 @@ EYE = np.array([3.15, 0.05, -0.78])
 """Centre of the neutral left eyeball."""
 EYE_RADIUS = 1.2
 STOMION = -6.9
+"""Height of the line between the lips."""
 MOUTH_CORNER = 2.55
+"""|x| of the mouth corners."""
 
 
 def surface_point(s: Array, v: Array) -> Array:
-    """Points (N, 3) of the unsculpted head at chart coordinates s, v, each (N,)."""
+    """Points (N, 3) of the base head at UV coordinates s, v, each (N,)."""
     t = np.asarray(s, np.float64) / _RADIUS
     yf, zf, w, ys, zs, yb, zb = np.moveaxis(_PROFILE(np.clip(v, UV_RANGE[2], UV_RANGE[3])), -1, 0)
     front = np.cos(t) >= 0
-    # How boxy a ring's front is: 2 is an ellipse, less draws the chin to a point.
+    # Superellipse exponent of a ring's front: 2 is an ellipse, less narrows the chin to a point.
     boxy = np.interp(v, [-15, -12, -10.5, -5], [2.0, 1.75, 1.8, 2.2])
     power = np.where(front, 2 / boxy, 1.0)
     c = np.abs(np.cos(t)) ** power
@@ -75,7 +76,7 @@ def surface_point(s: Array, v: Array) -> Array:
 
 
 def uv_of(x: Array, y: Array) -> tuple[Array, Array]:
-    """Chart coordinates of the points of the head's front that are seen at (x, y)."""
+    """UV coordinates of points on the head's front at (x, y), by Newton's method."""
     x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
     s, v = x.copy(), y.copy()
     step = 1e-4
@@ -92,7 +93,7 @@ def uv_of(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def lid_margins(x: Array) -> tuple[Array, Array]:
-    """Height of the neutral upper and lower lid margin at |x|; they meet at the canthi."""
+    """Height of the neutral upper and lower lid margin at |x|; they meet at the eye corners."""
     a = np.clip((np.abs(x) - 1.72) / (4.52 - 1.72), 0.0, 1.0)
     corner = -0.12 + 0.2 * a
     upper = corner + 0.51 * np.sin(np.pi * a**0.86) ** 0.72
@@ -101,7 +102,7 @@ def lid_margins(x: Array) -> tuple[Array, Array]:
 
 
 def lip_borders(x: Array) -> tuple[Array, Array, Array]:
-    """Height of the upper border, of the line where the lips meet, of the lower border."""
+    """Heights at |x| of the upper lip border, the line between the lips, the lower lip border."""
     a = np.clip(np.abs(x) / MOUTH_CORNER, 0.0, 1.0)
     line = STOMION + 0.05 * np.cos(np.pi * a) + 0.03
     rise = 1.02 * (1 - a**1.5) ** 0.95 + 0.1 * np.exp(-(((a - 0.3) / 0.16) ** 2))

@@ -1,4 +1,4 @@
-"""A hum that follows the mouth: the sound of the sample."""
+"""Synthetic voice of the sample clips: a hum that follows the mouth."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,10 @@ from faceswap.synthetic.motion import Moment
 
 
 def hum(moments: list[Moment], rate: float, pitch: float, sound_rate: int) -> NDArray[np.float32]:
-    """Mono samples (N,) for the ``moments``, ``rate`` of them a second.
+    """Synthesise mono samples (N,) for the ``moments``, ``rate`` of them a second.
 
-    A tone of ``pitch`` Hz, loud where the jaw is open, bright where the lips are not rounded.
+    A tone of ``pitch`` Hz: louder with an open jaw, brighter without rounded lips, higher with
+    raised brows. sound_rate: samples a second.
     """
     count = round(len(moments) / rate * sound_rate)
     t = np.arange(count) / sound_rate

@@ -1,1 +1,1 @@
-"""The training loop, its data, augmentation and checkpoints; knows nothing of faces."""
+"""Training loop, data set, augmentation and checkpoints; nothing here is specific to faces."""

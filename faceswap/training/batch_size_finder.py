@@ -1,4 +1,4 @@
-"""Finding how many pictures to take at a time."""
+"""Batch size finder: by trial on a GPU, by throughput on a CPU."""
 
 import time
 from collections.abc import Callable, Generator
@@ -21,32 +21,31 @@ from faceswap.training.precision import autocast
 from faceswap.training.step import TrainStepper
 
 MAX_BATCH = 512
-_SPARE = 1 / 8  # of what fits on a card, for measures, previews and what a run comes to need late
-_GAIN = 1.05  # times the throughput, below which twice the batch is not worth its memory
+_SPARE = 1 / 8  # of what fits on a GPU: for evaluation, previews and what is allocated later
+_GAIN = 1.05  # smallest gain in throughput that is worth twice the memory
 
 Trial = Callable[[int], float]
-"""Seconds of a step with a batch of that many; raises torch.OutOfMemoryError where none fits."""
+"""Seconds of a step at a batch size; raises torch.OutOfMemoryError where it does not fit."""
 
 
 def find_batch_size(stepper: TrainStepper) -> Generator[Event, None, int]:
-    """The batch that suits this model and device; the state is afterwards what it was.
+    """Find the batch size for this model and device; the training state does not change.
 
-    On a graphics card the largest that fits, by trial, beginning with the one that is foretold to,
-    less an eighth; on a processor, where memory is seldom what ends it, the smallest that is about
-    as fast as any and leaves memory to others. Raises TrainingError when not even one picture
-    fits.
+    On a GPU the largest that fits, by trial from an estimate, less an eighth; on a CPU, where
+    memory is rarely the limit, the smallest that is about as fast as any. Raises TrainingError
+    when not even one picture fits.
     """
     state, device = stepper.state, stepper.state.generator.device
     before = state.snapshot()
     try:
-        once, each = _kept_or_unknown(stepper)
+        fixed, per_sample = _saved_bytes_if_known(stepper)
         state.restore(before)
         if device.type == "cpu":
             search = fastest_batch_size(
-                lambda n: _seconds(stepper, n), lambda: used_memory(device), _room
+                lambda n: _seconds(stepper, n), lambda: used_memory(device), _usable_memory
             )
         else:
-            first = estimated_batch_size(once, each, free_device_memory(device))
+            first = estimated_batch_size(fixed, per_sample, free_device_memory(device))
             search = largest_batch_size(lambda n: _seconds(stepper, n), first=first)
         while True:
             try:
@@ -61,14 +60,14 @@ def find_batch_size(stepper: TrainStepper) -> Generator[Event, None, int]:
             yield Progress(stage="find batch", done=count, unit=stepper.config.unit_name)
     finally:
         stepper.reset_sums()
-    kept = (once + each * batch) / 2**20
-    told = f"; a step keeps {kept:,.0f} MiB of what its layers make" if each else ""
-    yield Notice(message=f"Training takes {batch} {stepper.config.unit_name} at a time{told}.")
+    kept = (fixed + per_sample * batch) / 2**20
+    memory = f"; its activations take {kept:,.0f} MiB" if per_sample else ""
+    yield Notice(message=f"The batch size is {batch} {stepper.config.unit_name}{memory}.")
     return batch
 
 
-def _kept_or_unknown(stepper: TrainStepper) -> tuple[int, int]:
-    """As ``saved_bytes_per_sample``; nothing where two do not fit, so that one is tried first."""
+def _saved_bytes_if_known(stepper: TrainStepper) -> tuple[int, int]:
+    """As ``saved_bytes_per_sample``; zeros where a batch of two does not fit."""
     try:
         return saved_bytes_per_sample(stepper)
     except RuntimeError as error:
@@ -79,12 +78,12 @@ def _kept_or_unknown(stepper: TrainStepper) -> tuple[int, int]:
 
 
 def saved_bytes_per_sample(stepper: TrainStepper) -> tuple[int, int]:
-    """Bytes that a step keeps for its way back whatever the batch, and for each one of a batch.
+    """Bytes saved for the backward pass: independent of the batch size, and per sample.
 
-    Told by the ways forward of a batch of one and of two, which fit where any training does.
+    Measured by forward passes of one and of two samples.
     """
     state, task = stepper.state, stepper.task
-    known = list(state.model.parameters())
+    weights = list(state.model.parameters())
 
     def kept(count: int) -> int:
         batch = task.batch(count, state.generator, 0.0)
@@ -93,30 +92,32 @@ def saved_bytes_per_sample(stepper: TrainStepper) -> tuple[int, int]:
             with autocast(state.generator.device, state.precision):
                 return task.losses(state.model, batch)["loss"]
 
-        return saved_activation_bytes(forward, known)
+        return saved_activation_bytes(forward, weights)
 
     one, two = kept(1), kept(2)
     return 2 * one - two, two - one
 
 
-def estimated_batch_size(once: int, each: int, free: int | None, most: int = MAX_BATCH) -> int:
-    """The batch, a power of two, that should fit into ``free`` bytes; 1 where that is unknown.
+def estimated_batch_size(
+    fixed: int, per_sample: int, free: int | None, most: int = MAX_BATCH
+) -> int:
+    """Power of two that should fit into ``free`` bytes; 1 where that is unknown.
 
-    The way back makes gradients beside what was kept, and a library its own buffers: half as much
-    again is allowed for both.
+    Gradients and library buffers of the backward pass are estimated as half as much as the saved
+    activations.
     """
-    if free is None or each <= 0:
+    if free is None or per_sample <= 0:
         return 1
-    room = (free * 2 // 3 - once) // each
+    room = (free * 2 // 3 - fixed) // per_sample
     return int(2 ** (min(most, max(1, room)).bit_length() - 1))
 
 
 def largest_batch_size(
     trial: Trial, most: int = MAX_BATCH, first: int = 1
 ) -> Generator[int, None, int]:
-    """The largest batch up to ``most`` that ``trial`` gets through, to about a sixteenth.
+    """Largest batch size up to ``most`` that fits, by bisection to about a sixteenth.
 
-    first: the size to begin with. Yields each size tried. Raises TrainingError when not even 1
+    first: the size to start at. Yields each size tried. Raises TrainingError when not even 1
     fits.
     """
     fits, fails = 0, most + 1
@@ -143,11 +144,11 @@ def fastest_batch_size(
     room: Callable[[], int | None],
     most: int = MAX_BATCH,
 ) -> Generator[int, None, int]:
-    """The smallest batch whose pictures per second are within 5 % of the best measured.
+    """Smallest batch size whose throughput is within 5 % of the best measured.
 
-    used: bytes that the process takes. room: bytes that there still are, None where nobody
-    knows; what twice the batch will take is foretold from what the last doubling took. Yields
-    each size tried. Raises TrainingError when not even 1 fits.
+    used: bytes that the process takes. room: bytes still free, None where unknown; memory growth
+    is extrapolated from the last doubling. Yields each size tried. Raises TrainingError when not
+    even 1 fits.
     """
     speeds: dict[int, float] = {}
     size, grown = 1, 0
@@ -186,7 +187,7 @@ def _fits(trial: Trial, size: int) -> bool:
 
 
 def _seconds(stepper: TrainStepper, size: int, steps: int = 2) -> float:
-    """Time of the fastest of some steps with ``size`` pictures, after one to warm up."""
+    """Seconds of the fastest of ``steps`` steps with a batch of ``size``, after a warm-up step."""
     trial = TrainStepper(
         stepper.task, stepper.state, replace(stepper.config, batch_size=size), stepper.group
     )
@@ -195,10 +196,10 @@ def _seconds(stepper: TrainStepper, size: int, steps: int = 2) -> float:
         for number in range(steps + 1):
             started = time.perf_counter()
             trial.train_step(0.0, None)
-            float(trial.state.norm)  # waits for the device
+            float(trial.state.norm)  # synchronises with the device
             if number:
                 best = min(best, time.perf_counter() - started)
-    except TrainingError:  # the batch can't be parted any more, which it is when memory runs out
+    except TrainingError:  # out of memory even in micro-batches of one
         trial.parts = 2
     if stepper.state.generator.device.type == "cuda":
         torch.cuda.empty_cache()
@@ -207,6 +208,6 @@ def _seconds(stepper: TrainStepper, size: int, steps: int = 2) -> float:
     return best
 
 
-def _room() -> int | None:
+def _usable_memory() -> int | None:
     free = free_memory()
     return None if free is None else free * 3 // 4

@@ -1,7 +1,7 @@
-"""What each kind of layer can do in bfloat16 on a device, found out by trying it there.
+"""Which kinds of layers a device can compute in bfloat16, found by trial.
 
-Nothing else tells for sure: a processor without AVX-512 multiplies in bfloat16, if slowly, but
-its library knows no LSTM in it; a graphics card may have all or only some, by its driver.
+Only a trial is reliable: a CPU without AVX-512 can do products in bfloat16, if slowly, but oneDNN
+has no LSTM for it; on a GPU, support depends on the driver.
 """
 
 import warnings
@@ -12,35 +12,37 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-_NEAR = 0.1
-"""How far a value computed in bfloat16 may be off, as a share of the largest beside it. Rounding
-to 8 bits stays far below that; a kernel that is wrong does not."""
+_TOLERANCE = 0.1
+"""Largest error in bfloat16, as a share of the tensor's largest value. Rounding to 8 bits is far
+below it; a faulty kernel is above."""
 
 
-def _plainly(layer: nn.Module, x: Tensor) -> Tensor:
+def _call(layer: nn.Module, x: Tensor) -> Tensor:
     made: Tensor = layer(x)
     return made
 
 
-def _over_time(layer: nn.Module, x: Tensor) -> Tensor:
+def _call_recurrent(layer: nn.Module, x: Tensor) -> Tensor:
     made: Tensor = layer(x)[0]
     return made
 
 
-def _of_itself(layer: nn.Module, x: Tensor) -> Tensor:
+def _call_attention(layer: nn.Module, x: Tensor) -> Tensor:
     made: Tensor = layer(x, x, x, need_weights=False)[0]
     return made
 
 
 @dataclass(frozen=True)
 class LayerKind:
-    """A kind of layer. classes: those of torch.nn that are of it. make: a tiny one; shape: of an
-    input for it; work: how it is called."""
+    """A kind of layer to test.
+
+    classes: of torch.nn. make: makes a tiny one. shape: of its input. work: how to call it.
+    """
 
     classes: tuple[type[nn.Module], ...]
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
-    work: Callable[[nn.Module, Tensor], Tensor] = _plainly
+    work: Callable[[nn.Module, Tensor], Tensor] = _call
 
 
 KINDS: dict[str, LayerKind] = {
@@ -57,25 +59,25 @@ KINDS: dict[str, LayerKind] = {
         (nn.MultiheadAttention,),
         lambda: nn.MultiheadAttention(4, 2, batch_first=True),
         (2, 3, 4),
-        _of_itself,
+        _call_attention,
     ),
     "LSTM": LayerKind(
         (nn.LSTM,),
         lambda: nn.LSTM(4, 4, batch_first=True, bidirectional=True),
         (2, 3, 4),
-        _over_time,
+        _call_recurrent,
     ),
-    "GRU": LayerKind((nn.GRU,), lambda: nn.GRU(4, 4, batch_first=True), (2, 3, 4), _over_time),
-    "RNN": LayerKind((nn.RNN,), lambda: nn.RNN(4, 4, batch_first=True), (2, 3, 4), _over_time),
+    "GRU": LayerKind((nn.GRU,), lambda: nn.GRU(4, 4, batch_first=True), (2, 3, 4), _call_recurrent),
+    "RNN": LayerKind((nn.RNN,), lambda: nn.RNN(4, 4, batch_first=True), (2, 3, 4), _call_recurrent),
 }
-"""Whatever of torch.nn autocast computes in bfloat16, by the name that users are told."""
+"""All layers of torch.nn that autocast computes in bfloat16, by the name shown to users."""
 
 ALWAYS = frozenset({"convolution", "linear"})
-"""What models do besides what their layers show: losses, judges, weights that layers share."""
+"""Kinds that are always tested: losses, discriminators and shared weights need them too."""
 
 
 def layer_kinds(model: nn.Module) -> tuple[str, ...]:
-    """The names of the kinds of layers in ``model``, and those in ``ALWAYS``."""
+    """Names of the kinds of layers in ``model``, and of those in ``ALWAYS``."""
     classes = {type(module) for module in model.modules()}
     return tuple(
         name
@@ -85,7 +87,7 @@ def layer_kinds(model: nn.Module) -> tuple[str, ...]:
 
 
 def unsupported_layers(model: nn.Module, device: torch.device) -> tuple[str, ...]:
-    """The kinds of layers of ``model`` that ``device`` can't compute in bfloat16."""
+    """Kinds of layers in ``model`` that ``device`` can't compute in bfloat16."""
     return tuple(name for name in layer_kinds(model) if not supports_bf16(name, device))
 
 
@@ -93,36 +95,38 @@ def unsupported_layers(model: nn.Module, device: torch.device) -> tuple[str, ...
 @torch.inference_mode(False)
 @torch.enable_grad()
 def supports_bf16(name: str, device: torch.device) -> bool:
-    """Whether ``device`` computes the kind ``name`` in bfloat16: forwards, backwards and without
-    gradients, with about the values of float32. Tried once, in a few milliseconds."""
+    """Whether ``device`` computes layers of kind ``name`` in bfloat16, by trial.
+
+    Tests forward, backward and inference against float32 values; cached; takes milliseconds.
+    """
     kind = KINDS[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layer, x = kind.make(), torch.randn(kind.shape)
-    wanted = _answers(kind, layer, x, half=False)
+    expected = _results(kind, layer, x, half=False)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # autocast warns where it then does nothing
-            found = _answers(kind, layer.to(device), x.to(device), half=True)
-    except (RuntimeError, TypeError):  # PyTorch has no one error for what it can't do
+            warnings.simplefilter("ignore")  # autocast warns where it has no effect
+            found = _results(kind, layer.to(device), x.to(device), half=True)
+    except (RuntimeError, TypeError):  # PyTorch raises either for unsupported operations
         return False
-    # Layers over time may give float32, of products in bfloat16.
+    # Recurrent layers may return float32 though their products are in bfloat16.
     if name in ALWAYS and found[0].dtype != torch.bfloat16:
         return False
-    return all(_alike(f.float().cpu(), w) for f, w in zip(found, wanted, strict=True))
+    return all(_is_close(f.float().cpu(), w) for f, w in zip(found, expected, strict=True))
 
 
-def _answers(kind: LayerKind, layer: nn.Module, x: Tensor, *, half: bool) -> list[Tensor]:
-    """What a layer makes of ``x`` and all gradients, and what it makes without any."""
+def _results(kind: LayerKind, layer: nn.Module, x: Tensor, *, half: bool) -> list[Tensor]:
+    """Output of a layer for ``x``, all gradients, and the output in inference mode."""
     x = x.detach().requires_grad_()
     with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
         made = kind.work(layer, x)
-    slopes = torch.autograd.grad(made.float().square().sum(), [x, *layer.parameters()])
+    gradients = torch.autograd.grad(made.float().square().sum(), [x, *layer.parameters()])
     with torch.inference_mode(), torch.autocast(x.device.type, torch.bfloat16, enabled=half):
-        again = kind.work(layer, x)
-    return [made.detach(), *slopes, again]
+        inferred = kind.work(layer, x)
+    return [made.detach(), *gradients, inferred]
 
 
-def _alike(found: Tensor, wanted: Tensor) -> bool:
-    largest = float(wanted.abs().max())
-    return bool((found - wanted).abs().max() <= _NEAR * largest)  # not so for NaN
+def _is_close(found: Tensor, expected: Tensor) -> bool:
+    largest = float(expected.abs().max())
+    return bool((found - expected).abs().max() <= _TOLERANCE * largest)  # not so for NaN

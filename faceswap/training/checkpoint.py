@@ -1,11 +1,10 @@
-"""Checkpoints that survive power cuts, full disks and newer versions.
+"""Checkpoint files: atomic writes, checksums, retention, loading for resume or for inference.
 
-One checkpoint is one ``.safetensors`` file: tensors under ``model/``, ``ema/``, ``optimiser/``
-and ``state/``, and in its header a JSON text with the kind of model, its config and the numbers
-of the run. It is written in a temporary folder, flushed to the disk and moved to its name, so
-that a file of the final name is always whole; checksums, one for the header and one for each
-tensor, find what the disk damaged later, also where only the weights are read: these are a
-quarter of the file, the rest is for going on with training.
+A checkpoint is one ``.safetensors`` file: tensors under ``model/``, ``ema/``, ``optimiser/``
+and ``state/``, and in its header a JSON text with the kind of model, its config and the counters
+of the run. It is written in a temporary folder, flushed to disk and renamed, so that a file of
+the final name is always whole. Checksums of the header and of each tensor detect later damage,
+also where only the weights are read: a quarter of the file; the rest is needed to resume.
 """
 
 import json
@@ -38,10 +37,10 @@ _NAME = re.compile(r"step-(\d{9})\.safetensors")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """Contents of a checkpoint file.
 
-    kind: what sort of model it is. config: what rebuilds the model. numbers: the run's own
-    state, plain JSON values. tensors: on the CPU, contiguous.
+    kind: the model class. config: arguments to rebuild the model. metadata: counters and notes of
+    the run, JSON values. tensors: on the CPU, contiguous.
     """
 
     path: Path
@@ -63,29 +62,29 @@ def write_checkpoint(
     numbers: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
 ) -> None:
-    """Write a checkpoint; ``path`` appears whole or stays as it was.
+    """Write a checkpoint atomically.
 
     Raises OutputError when the disk is full or the folder cannot be written.
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = {
         "format": FORMAT,
         "kind": kind,
         "config": dict(config),
         "numbers": dict(numbers),
-        "checksums": {name: checksum_of(name, tensor) for name, tensor in plain.items()},
+        "checksums": {name: checksum_of(name, tensor) for name, tensor in on_cpu.items()},
     }
-    # A folder, as safetensors writes under a name of its own making, which a kill leaves behind.
+    # A folder, as safetensors makes up a temporary name, and a kill would leave that file behind.
     part = path.with_suffix(".part")
     written = part / path.name
     try:
         part.mkdir(exist_ok=True)
-        save_file(plain, written, metadata=file_metadata(header))
-        # Readable by whom the user's umask says, as the folder is; safetensors leaves it private.
+        save_file(on_cpu, written, metadata=file_metadata(header))
+        # safetensors makes the file private; apply the umask instead, as the folder has it.
         os.chmod(written, part.stat().st_mode & 0o666)
-        _flush(written)
+        _fsync(written)
         os.replace(written, path)
-        _flush(path.parent)
+        _fsync(path.parent)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"Cannot save {path}: {error}.") from error
     finally:
@@ -95,9 +94,9 @@ def write_checkpoint(
 def read_checkpoint(path: Path, *, weights: bool = False) -> Checkpoint:
     """Read and verify a checkpoint.
 
-    weights: only those to use the model with, which are the averaged ones, or the trained ones
-    where there are none. What the file holds besides is then neither read nor verified, and the
-    tensors are in memory of their own; else they may be a view of the file.
+    weights: load only the weights for inference: the EMA weights, or the trained ones where there
+    are none. The rest of the file is then neither read nor verified, and the tensors are copies;
+    otherwise they may be views of the memory-mapped file.
 
     Raises CheckpointError when it is missing, damaged or no checkpoint, NewerCheckpointError when
     it is from a newer version.
@@ -116,10 +115,10 @@ def read_checkpoint(path: Path, *, weights: bool = False) -> Checkpoint:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run, ``step-000001234.safetensors``: the last ``keep`` of them.
+    """The checkpoints of one run, ``step-000001234.safetensors``.
 
-    Besides, the one with the highest ``score`` among its numbers, and the newest of a step at
-    which the run was seen to do well.
+    Keeps the newest ``keep``, the one with the highest ``score`` in its metadata, and the newest
+    healthy one.
     """
 
     def __init__(self, folder: Path, keep: int = 3) -> None:
@@ -136,7 +135,7 @@ class CheckpointFolder:
         return [_step(path) for path in self.files()]
 
     def path(self, step: int) -> Path:
-        """Where the checkpoint of ``step`` is or will be."""
+        """Path of the checkpoint of ``step``, which need not exist."""
         return self.folder / f"step-{step:09d}.safetensors"
 
     def save(
@@ -148,9 +147,9 @@ class CheckpointFolder:
         tensors: Mapping[str, Tensor],
         good: int = 0,
     ) -> Path:
-        """Save one and remove what is not to be kept; raises OutputError.
+        """Save a checkpoint and delete those not kept; raises OutputError.
 
-        good: the last step at which the run was seen to do well.
+        good: the last step at which the run was healthy.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -158,12 +157,12 @@ class CheckpointFolder:
             raise OutputError(f"Cannot make {self.folder}: {error.strerror}.") from error
         path = self.path(step)
         write_checkpoint(path, kind, config, numbers, tensors)
-        for old in set(self.files()) - self._kept(good):
-            with suppress(OSError):  # Windows keeps what is mapped; the next save tries again
+        for old in set(self.files()) - self._to_keep(good):
+            with suppress(OSError):  # Windows refuses while mapped; the next save retries
                 old.unlink(missing_ok=True)
         return path
 
-    def _kept(self, good: int) -> set[Path]:
+    def _to_keep(self, good: int) -> set[Path]:
         files = self.files()
         kept = {*files[-self.keep :], *[path for path in files if _step(path) <= good][-1:]}
         scored = [(score, path) for path in files if (score := _score(path)) is not None]
@@ -172,11 +171,11 @@ class CheckpointFolder:
     def newest(
         self, until: int | None = None, *, weights: bool = False
     ) -> tuple[Checkpoint | None, list[str]]:
-        """The newest valid checkpoint, or None where there is none; what was wrong with newer ones.
+        """The newest valid checkpoint, None without any, and what was wrong with newer ones.
 
-        until: only those of this step and before. weights: as for ``read_checkpoint``. Raises
-        CheckpointError when there are some but none is valid, NewerCheckpointError when the newest
-        was made by a newer version: an old one is then not silently trained on.
+        until: ignore later steps. weights: as for ``read_checkpoint``. Raises CheckpointError when
+        none is valid, NewerCheckpointError when the newest is from a newer version of faceswap,
+        rather than silently resume an older one.
         """
         problems: list[str] = []
         files = [path for path in self.files() if until is None or _step(path) <= until]
@@ -190,15 +189,15 @@ class CheckpointFolder:
         if files:
             raise CheckpointError(
                 f"None of the {len(files)} checkpoints in {self.folder} can be read "
-                f"({problems[0]}); restore one from a backup, or train a new run with --run."
+                f"({problems[0]}); restore one from a backup, or start a new run with --run."
             )
         return None, problems
 
     def load_for_resume(self, *, leads: bool = True) -> tuple[Checkpoint | None, list[str]]:
-        """As ``newest``, to train on from: what is newer is set aside, and it is said where to.
+        """As ``newest``, to resume training; renames newer, damaged checkpoints to ``.damaged``.
 
-        Removes what a killed save left behind. leads: whether this is the process that may change
-        files.
+        Deletes what a killed save left behind. leads: whether this is the main process, which
+        alone changes files.
         """
         if leads and self.folder.is_dir():
             for part in self.folder.glob("*.part"):
@@ -207,15 +206,15 @@ class CheckpointFolder:
         if checkpoint is not None:
             step = _step(checkpoint.path)
             if problems:
-                problems.append(f"The run goes on from step {step:,}.")
+                problems.append(f"Training resumes from step {step:,}.")
             if leads:
                 self.quarantine(newer_than=step)
         return checkpoint, problems
 
     def quarantine(self, newer_than: int) -> None:
-        """Rename the checkpoints of steps after ``newer_than``, so that none is gone on from.
+        """Rename checkpoints after step ``newer_than``, so that training never resumes from them.
 
-        They are kept as ``….damaged``, the last ``keep`` of them.
+        The newest ``keep`` of them are kept as ``.damaged``.
         """
         for path in self.files():
             if _step(path) > newer_than:
@@ -225,9 +224,9 @@ class CheckpointFolder:
 
 
 def newest_checkpoint(folder: Path, maker: str = "faceswap train") -> Path:
-    """The newest checkpoint in ``folder`` that is whole; all of it is read to find out.
+    """Path of the newest valid checkpoint in ``folder``; reads the whole file to verify it.
 
-    Raises CheckpointError when there is none, and names ``maker``, the command that makes one.
+    Raises CheckpointError when there is none, with ``maker``, the command that makes one.
     """
     checkpoint, _ = CheckpointFolder(folder).newest()
     if checkpoint is None:
@@ -236,10 +235,10 @@ def newest_checkpoint(folder: Path, maker: str = "faceswap train") -> Path:
 
 
 def newest_weights(folder: Path, maker: str = "faceswap train") -> tuple[Checkpoint, list[str]]:
-    """The weights of the newest checkpoint in ``folder`` in which they are whole, to use them.
+    """Weights for inference of the newest checkpoint in ``folder`` where they are valid.
 
-    And what is to be told: what was wrong with newer ones. Raises CheckpointError when there is
-    none, and names ``maker``, the command that makes one.
+    Also returns messages about what was wrong with newer ones. Raises CheckpointError when there
+    is none, with ``maker``, the command that makes one.
     """
     checkpoint, problems = CheckpointFolder(folder).newest(weights=True)
     if checkpoint is None:
@@ -254,12 +253,12 @@ def _no_model(folder: Path, maker: str) -> CheckpointError:
 
 
 def _step(path: Path) -> int:
-    """The step that a checkpoint of this name is of."""
+    """The step in a checkpoint's file name."""
     return int(path.stem.removeprefix("step-"))
 
 
 def _score(path: Path) -> float | None:
-    """How good the model in ``path`` was found to be, where that was measured and can be read."""
+    """Score of the model in ``path``; None where it was not measured or can't be read."""
     try:
         with safe_open(path, framework="pt") as file:
             return float(json.loads(file.metadata()[HEADER])["numbers"]["score"])
@@ -268,7 +267,7 @@ def _score(path: Path) -> float | None:
 
 
 def _remove(part: Path) -> None:
-    """Remove a folder, or file, that a save was prepared in."""
+    """Delete a temporary folder or file of a save."""
     if part.is_dir():
         shutil.rmtree(part, ignore_errors=True)
     else:
@@ -276,10 +275,10 @@ def _remove(part: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _flush(path: Path) -> None:
-    """Make the disk hold what was written to a file or, by its name, to a folder."""
+def _fsync(path: Path) -> None:
+    """Flush a file, or a folder's entries, to disk (fsync)."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows has no handle for folders; its rename is written through
+        return  # Windows has no handles for folders, and writes renames through
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(handle)
@@ -288,6 +287,6 @@ def _flush(path: Path) -> None:
 
 
 def named_weights(module: torch.nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
-    """The state of ``module`` as named tensors under ``prefix/``."""
+    """The state dict of ``module``, with names under ``prefix/``."""
     for name, tensor in module.state_dict().items():
         yield f"{prefix}/{name}", tensor

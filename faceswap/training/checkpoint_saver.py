@@ -1,4 +1,4 @@
-"""Saving a run while it trains: when, what besides, and whether the disk will hold it."""
+"""Saves checkpoints and snapshots of a run on schedule, and warns of low disk space."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -21,10 +21,9 @@ from faceswap.training.state import LoopConfig, TrainingState
 
 
 class CheckpointSaver:
-    """Writes the saves of one run.
+    """Writes the checkpoints of one run.
 
-    checkpoints: its files. saved_step: the step that is on disk. busy: whether a save is being
-    written.
+    checkpoints: its files. saved_step: step of the newest one. busy: whether one is being written.
     """
 
     def __init__(
@@ -41,10 +40,10 @@ class CheckpointSaver:
         self.busy = False
         self._folder, self._state, self._config = folder, state, config
         self._kind, self._model_config, self._clock = kind, model_config, clock
-        self._room_told = False
+        self._space_checked = False
 
     def begin(self) -> None:
-        """Count from now on, the run being where it is."""
+        """Start the schedules from the present step and time."""
         self._saved_at = self._clock()
         last = self._snapshot_files()[-1:]
         numbers = read_header(last[0]).get("numbers", {}) if last else {}
@@ -52,9 +51,9 @@ class CheckpointSaver:
         self._snapshots = SnapshotSchedule(self._config, step, seconds)
 
     def went_back(self) -> None:
-        """The run went back to a save: what was kept since is of a stretch that went wrong.
+        """Rename newer snapshots to ``.damaged`` after a roll back, and restart the schedules.
 
-        Raises OSError when that can't be put aside.
+        Raises OSError when one can't be renamed.
         """
         self.saved_step = self._state.step
         for path in self._snapshot_files():
@@ -67,20 +66,20 @@ class CheckpointSaver:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to save."""
+        """Whether a checkpoint is due."""
         by_step = self._config.save_steps
         if by_step is not None and self._state.step % by_step == 0:
             return True
         return self._clock() - self._saved_at > self._config.save_seconds
 
     def snapshot_due(self) -> bool:
-        """Whether it is time to keep a save for good."""
+        """Whether a snapshot is due."""
         return self._snapshots.due(self._state.step, self._state.seconds)
 
     def save(self, score: float | None) -> Saved:
         """Write a checkpoint; raises OutputError when that fails.
 
-        score: how good its model was found to be, where it was measured.
+        score: the model's quality measure, where there is one.
         """
         state, numbers = self._state, self._state.metadata()
         if score is not None:
@@ -102,17 +101,17 @@ class CheckpointSaver:
         return Saved(what="model", path=path)
 
     def try_save(self, score: float | None) -> Event:
-        """Write a checkpoint, or tell why not."""
+        """Write a checkpoint; a Notice if that fails, as training goes on."""
         try:
             return self.save(score)
         except OutputError as error:
             self._saved_at = self._clock()
             files = self.checkpoints.files()
-            stands = f"{files[-1].name} stands" if files else "nothing is saved yet"
+            stands = f"the last save is {files[-1].name}" if files else "nothing is saved yet"
             return Notice(message=f"{error} Training goes on; {stands}.", trouble=True)
 
     def try_snapshot(self) -> Event:
-        """Keep the save of this step for good, or tell why not."""
+        """Keep the checkpoint of this step as a snapshot; a Notice if that fails."""
         try:
             kept = keep_snapshot(self.checkpoints.path(self._state.step))
             self._snapshots.output(self._state.step, self._state.seconds)
@@ -121,12 +120,14 @@ class CheckpointSaver:
             return Notice(message=f"{error} Training goes on.", trouble=True)
 
     def disk_space_notice(self) -> Notice | None:
-        """Once there is a save to go by, and only once: a warning if a day of them will not fit."""
-        if self._room_told or not (files := self.checkpoints.files()):
+        """Warn, once, if a day of checkpoints of the present size will not fit on the disk."""
+        if self._space_checked or not (files := self.checkpoints.files()):
             return None
-        self._room_told = True
+        self._space_checked = True
         speed = self._state.step / max(1e-9, self._state.seconds)
-        with suppress(OSError):  # of a file that is gone meanwhile there is nothing to say
-            told = disk_space_warning(self._folder, self._config, files[-1].stat().st_size, speed)
-            return Notice(message=told) if told else None
+        with suppress(OSError):  # the file was deleted meanwhile
+            warning = disk_space_warning(
+                self._folder, self._config, files[-1].stat().st_size, speed
+            )
+            return Notice(message=warning) if warning else None
         return None

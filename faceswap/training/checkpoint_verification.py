@@ -1,7 +1,7 @@
-"""What the header of a checkpoint says, and its tensors, verified.
+"""Verification of checkpoint headers and tensors by checksum.
 
-The header is a JSON text with a checksum beside it; in it stands a checksum for each tensor, so
-that a part of a file can be verified without reading the rest.
+The header is a JSON text with a checksum of its own; it has a checksum for each tensor, so that
+part of a file can be verified without reading the rest.
 """
 
 import json
@@ -16,29 +16,29 @@ from torch import Tensor
 from faceswap.errors import CheckpointError, NewerCheckpointError
 
 FORMAT = 2
-"""Format 1, which is still read, has one checksum over all tensors in place of one for each."""
+"""Format 1, still readable, has one checksum over all tensors instead of one for each."""
 
 HEADER = "faceswap"
-"""The header's name among a file's metadata."""
+"""Key of the header in the file's metadata."""
 
 _CHECKSUM = "faceswap.crc32"
 
 
 def file_metadata(header: Mapping[str, Any]) -> dict[str, str]:
-    """A file's metadata, with the header in it."""
+    """safetensors metadata: the header and its checksum."""
     text = json.dumps(header)
     return {HEADER: text, _CHECKSUM: str(zlib.crc32(text.encode()))}
 
 
 def parse_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The header of the file ``path``.
+    """Parse and verify the header of the file ``path``.
 
     Raises CheckpointError when it is damaged, NewerCheckpointError when it is from a newer version,
-    KeyError, TypeError or ValueError when it is none of ours.
+    KeyError, TypeError or ValueError when it is not a checkpoint of faceswap.
     """
     text = metadata[HEADER]
-    known = metadata.get(_CHECKSUM)
-    if known is not None and known != str(zlib.crc32(text.encode())):
+    stored_checksum = metadata.get(_CHECKSUM)
+    if stored_checksum is not None and stored_checksum != str(zlib.crc32(text.encode())):
         raise _damaged(path)
     header: dict[str, Any] = json.loads(text)
     if header["format"] > FORMAT:
@@ -49,55 +49,55 @@ def parse_header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 class OpenedFile(Protocol):
-    """What ``safe_open``, which says nothing of its types, gives."""
+    """What ``safe_open``, which has no type annotations, returns."""
 
     def keys(self) -> list[str]:
         """Names of all tensors."""
 
     def get_tensor(self, name: str) -> Tensor:
-        """A tensor, mapped into memory: what isn't looked at isn't read."""
+        """A memory-mapped tensor: read from disk on access."""
 
 
 def verified_tensors(
     path: Path, file: OpenedFile, header: Mapping[str, Any], weights: bool
 ) -> dict[str, Tensor]:
-    """All tensors, or the weights alone, verified; those that are not asked for are not read.
+    """Load and verify all tensors, or the weights only, without reading the rest.
 
     Raises CheckpointError when they are damaged.
     """
     stored = sorted(file.keys())
-    wanted = _weights_among(stored) if weights else stored
-    single = header["format"] == 1
-    if not single and header["checksums"].keys() != set(stored):
+    wanted = _weight_names(stored) if weights else stored
+    one_checksum = header["format"] == 1
+    if not one_checksum and header["checksums"].keys() != set(stored):
         raise _damaged(path)
     tensors, total = {}, 0
-    for name in stored if single else wanted:
+    for name in stored if one_checksum else wanted:
         tensor = file.get_tensor(name)
         if weights:
-            tensor = tensor.clone()  # verified is then what is used, whatever becomes of the file
-        if single:
+            tensor = tensor.clone()  # a copy, as the file could change after verification
+        if one_checksum:
             total = zlib.crc32(_bytes(tensor), zlib.crc32(name.encode(), total))
         elif checksum_of(name, tensor) != header["checksums"][name]:
             raise _damaged(path)
         if name in wanted:
             tensors[name] = tensor
-    if single and total != header["checksum"]:
+    if one_checksum and total != header["checksum"]:
         raise _damaged(path)
     return tensors
 
 
-def _weights_among(names: Sequence[str]) -> list[str]:
-    """The averaged weights, or the trained ones where there are no averaged."""
+def _weight_names(names: Sequence[str]) -> list[str]:
+    """The EMA weights, or the trained ones where there are none."""
     averaged = [name for name in names if name.startswith("ema/")]
     return averaged or [name for name in names if name.startswith("model/")]
 
 
 def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(f"{path} is damaged: its checksum does not fit.")
+    return CheckpointError(f"{path} is damaged: its checksum does not match.")
 
 
 def checksum_of(name: str, tensor: Tensor) -> int:
-    """CRC-32 over what a tensor is and its bytes."""
+    """CRC-32 over a tensor's name, type, shape and bytes."""
     kind = f"{name} {tensor.dtype} {tuple(tensor.shape)}"
     return zlib.crc32(_bytes(tensor), zlib.crc32(kind.encode()))
 

@@ -1,4 +1,4 @@
-"""Pictures for training, held as one uint8 tensor."""
+"""In-memory image data set (uint8), held-out split and balanced sampling weights."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 MEMORY_BUDGET = 4 << 30
-"""Bytes a set may take in memory; a larger one lies in a temporary file mapped into it."""
+"""Bytes a data set may take in memory; a larger one is memory-mapped from a temporary file."""
 
 
 def allocate_pictures(
     shape: tuple[int, ...], budget: int = MEMORY_BUDGET, folder: Path | None = None
 ) -> NDArray[np.uint8]:
-    """An array to fill with pictures; above ``budget`` bytes a mapped temporary file.
+    """Allocate an array for pictures; above ``budget`` bytes, memory-map a temporary file.
 
-    The file goes into ``folder`` (by default the system's place for temporary files) and is
-    nameless: it is gone when the array is.
+    The file is in ``folder`` (by default the system's temporary folder), has no name, and
+    disappears with the array.
     """
     size = int(np.prod(shape))
     if size <= budget:
@@ -33,11 +33,11 @@ def allocate_pictures(
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Pictures, maps that belong to them, and how often each is drawn.
+    """Pictures with their maps and sampling weights.
 
-    pictures: uint8 (N, C, H, W). maps: uint8 (N, M, h, w), any further planes, possibly
-    smaller; whole numbers of any type where ``take`` is not asked for them. weights: float32
-    (N,), as not every device has float64; not negative, at least one above zero.
+    pictures: uint8 (N, C, H, W). maps: uint8 (N, M, h, w), such as masks, possibly smaller; any
+    integer type where ``gather`` is not used. weights: float32 (N,), as not every device has
+    float64; not negative, at least one above zero.
     """
 
     pictures: Tensor
@@ -46,43 +46,43 @@ class ImageDataset:
 
     def __post_init__(self) -> None:
         if not len(self.pictures) == len(self.maps) == len(self.weights) > 0:
-            raise ValueError("a set needs pictures, and as many maps and weights")
+            raise ValueError("a data set needs pictures, and as many maps and weights")
         if self.weights.dtype != torch.float32:
-            raise ValueError(f"the weights of a set must be float32, not {self.weights.dtype}")
+            raise ValueError(f"the weights of a data set must be float32, not {self.weights.dtype}")
         if not bool(self.weights.sum() > 0) or bool((self.weights < 0).any()):
-            raise ValueError("the weights of a set must not be negative, and not all zero")
+            raise ValueError("the weights of a data set must not be negative, and not all zero")
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def sample_indices(self, count: int, generator: Generator) -> Tensor:
-        """Places (count,) of random pictures, by weight, with replacement."""
-        # Never a single one: older versions of PyTorch draw that in another way, which waits for
-        # a graphics card.
+        """Indices (count,) of random pictures, by weight, with replacement."""
+        # At least two: older versions of PyTorch sample a single one in another way, which
+        # synchronises with the GPU.
         several = max(2, count)
         drawn = torch.multinomial(self.weights, several, replacement=True, generator=generator)
         return drawn[:count]
 
     def gather(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """The pictures and maps at ``places`` as floats in [0, 1], where the weights are."""
+        """Pictures and maps at ``places`` as floats in [0, 1], on the device of the weights."""
         places, device = places.to(self.pictures.device), self.weights.device
         pictures, maps = self.pictures[places].to(device), self.maps[places].to(device)
         return pictures.float().div_(255), maps.float().div_(255)
 
     def subset(self, places: Tensor) -> "ImageDataset":
-        """A set of the pictures at ``places`` (K,) only."""
+        """A data set of the pictures at ``places`` (K,) only."""
         return ImageDataset(self.pictures[places], self.maps[places], self.weights[places])
 
     def index_batches(self, size: int) -> Iterator[Tensor]:
-        """The places of all pictures in order, ``size`` at a time."""
+        """Indices of all pictures in order, in batches of ``size``."""
         for start in range(0, len(self), size):
             end = min(len(self), start + size)
             yield torch.arange(start, end, device=self.pictures.device)
 
     def to(self, device: torch.device) -> "ImageDataset":
-        """The set on ``device``, where it fits into half of the free memory.
+        """Move the data set to ``device``, if it fits into half of the free memory there.
 
-        Where not, its pictures stay where they are and go there as they are taken.
+        Otherwise only the weights move, and ``gather`` copies pictures and maps batch by batch.
         """
         free = _free(device)
         if free is not None and self.pictures.numel() + self.maps.numel() > free // 2:
@@ -95,20 +95,20 @@ def _free(device: torch.device) -> int | None:
 
 
 HELD_OUT_GAP = 1.0
-"""Seconds between a picture that is held out and the nearest that is trained on: what is nearer
-in a film is nearly the same picture, and a model that learns it by heart would seem to do well."""
+"""Seconds between a held-out picture and the nearest training picture. Closer frames are nearly the
+same picture, and overfitting would go unnoticed."""
 
-_LOST = 0.2  # of all pictures, at most, lie between and are of no use
-_FEWEST = 40  # pictures of which some are held out
+_MAX_LOST = 0.2  # largest share of pictures lost in the gaps
+_MIN_PICTURES = 40  # with fewer pictures, none is held out
 
 
 class Role(IntEnum):
-    """What a picture is for."""
+    """Role of a picture in the split."""
 
     TRAINING = 0
     HELD_OUT = 1
     GAP = 2
-    """Too near to what is held out to be trained on."""
+    """Unused: too close in time to held-out pictures."""
 
 
 def split_roles(
@@ -118,64 +118,65 @@ def split_roles(
     most: int = 64,
     runs: int = 4,
 ) -> NDArray[np.int8]:
-    """The ``Role`` of each of N pictures, int8 (N,).
+    """Split N pictures into training and held-out ones; returns their ``Role``, int8 (N,).
 
-    seconds (N,): when a picture is shown in its film; sources (N,): which film that is. ``share``
-    of them, ``most`` at most, are held out in up to ``runs`` evenly spaced stretches, and what
-    lies within ``HELD_OUT_GAP`` of these is left out of training. Where the films are too short for
-    that, stretches become fewer; of fewer than 40 pictures, or of less than about five seconds,
-    none is held out.
+    seconds (N,): time of a picture in its video; sources (N,): number of the video. A ``share`` of
+    them, ``most`` at most, is held out in up to ``runs`` evenly spaced intervals; pictures within
+    ``HELD_OUT_GAP`` of these are not used. In short videos there are fewer intervals; with fewer
+    than 40 pictures, or less than about five seconds, none is held out.
     """
     count = len(seconds)
     found = np.zeros(count, np.int8)
-    if count < _FEWEST:
+    if count < _MIN_PICTURES:
         return found
     order = np.lexsort((seconds, sources))
     wanted = min(most, max(runs, round(share * count)))
-    for places in _stretches(count, wanted, runs):
+    for places in _candidates(count, wanted, runs):
         held = np.zeros(count, np.bool_)
         held[order[places]] = True
         near = _near(held, seconds, sources) & ~held
-        if near.sum() <= _LOST * count:
+        if near.sum() <= _MAX_LOST * count:
             found[held], found[near] = Role.HELD_OUT, Role.GAP
             break
     return found
 
 
-def _stretches(count: int, wanted: int, runs: int) -> Iterator[NDArray[np.int_]]:
-    """Ways to choose about ``wanted`` of ``count`` places, those of the most stretches first."""
+def _candidates(count: int, wanted: int, runs: int) -> Iterator[NDArray[np.int_]]:
+    """Candidate splits: about ``wanted`` of ``count`` indices, with the most intervals first."""
     for number in range(runs, 0, -1):
         length = wanted // number
         starts = [round((run + 0.5) * count / number) - length // 2 for run in range(number)]
         yield np.concatenate([np.arange(start, start + length) for start in starts])
-    yield np.arange(count - wanted, count)  # of the end: there is nothing on its other side
+    yield np.arange(count - wanted, count)  # at the end, where there is a gap on one side only
 
 
 def _near(
     held: NDArray[np.bool_], seconds: NDArray[np.float64], sources: NDArray[np.int_]
 ) -> NDArray[np.bool_]:
-    """Which pictures are less than ``HELD_OUT_GAP`` from one that is held out, in the same film."""
+    """Which pictures are less than ``HELD_OUT_GAP`` from a held-out one of the same video."""
     near = np.zeros(len(held), np.bool_)
     for source in np.unique(sources[held]):
-        mine = sources == source
-        times = np.sort(seconds[mine & held])
-        after = np.searchsorted(times, seconds[mine])
+        in_source = sources == source
+        times = np.sort(seconds[in_source & held])
+        after = np.searchsorted(times, seconds[in_source])
         before = times[np.maximum(after - 1, 0)]
-        behind = times[np.minimum(after, len(times) - 1)]
-        distance = np.minimum(np.abs(seconds[mine] - before), np.abs(behind - seconds[mine]))
-        # Timestamps are rounded: what is a second away may be a little less.
-        near[mine] = distance < HELD_OUT_GAP - 1e-6
+        following = times[np.minimum(after, len(times) - 1)]
+        distance = np.minimum(
+            np.abs(seconds[in_source] - before), np.abs(following - seconds[in_source])
+        )
+        # Tolerance for rounded timestamps.
+        near[in_source] = distance < HELD_OUT_GAP - 1e-6
     return near
 
 
 def balanced_weights(
     attributes: NDArray[np.float64], bins: int = 8, most: float = 4.0
 ) -> NDArray[np.float32]:
-    """Weights (N,) that draw rare values of ``attributes`` (N, K) more often.
+    """Sampling weights (N,) that favour rare values of ``attributes`` (N, K).
 
-    Each column is cut into ``bins`` equal steps between its 2nd and 98th percentile; a picture
-    weighs the inverse root of its step's share, multiplied over the columns, limited to
-    ``most`` times the median. The mean is 1.
+    Each column is binned into ``bins`` equal bins between its 2nd and 98th percentile. A weight is
+    the product over the columns of the inverse square root of the bin's share, at most ``most``
+    times the median. The mean is 1.
     """
     weights = np.ones(len(attributes))
     for column in attributes.T:

@@ -1,6 +1,6 @@
-"""What spoils a picture on its way to the encoder: blur, noise, compression, things in front.
+"""Degradation of the encoder's input: blur, noise, compression and occlusion.
 
-All work on batches (N, C, H, W) in [0, 1], on their device, with all chance from ``generator``.
+All functions take batches (N, C, H, W) in [0, 1] and sample from ``generator`` on their device.
 """
 
 import math
@@ -13,8 +13,8 @@ from faceswap.training.augment import affine_grid, random_affine, sample, unifor
 
 
 def blur(pictures: Tensor, strength: Tensor) -> Tensor:
-    """Mix each picture with its 3×3 binomial blur: strength (N,), 0 none, 1 all of it."""
-    # 1, 2, 1: made there, as sending numbers waits for the device.
+    """Blend each picture with its 3×3 binomial blur; strength (N,): 0 none, 1 full blur."""
+    # 1, 2, 1: computed on the device, as a transfer would synchronise.
     places = torch.arange(3, device=pictures.device, dtype=pictures.dtype)
     kernel = (2 - (places - 1).abs()) / 4
     n, c, h, w = pictures.shape
@@ -25,34 +25,34 @@ def blur(pictures: Tensor, strength: Tensor) -> Tensor:
 
 
 def noise(pictures: Tensor, strength: Tensor, generator: Generator) -> Tensor:
-    """Add Gaussian noise of the standard deviation ``strength`` (N,)."""
+    """Add Gaussian noise of standard deviation ``strength`` (N,)."""
     shape = pictures.shape
     drawn = torch.randn(shape, generator=generator, device=generator.device)
     return (pictures + drawn * strength.view(-1, 1, 1, 1)).clamp_(0, 1)
 
 
 def compress(pictures: Tensor, strength: Tensor) -> Tensor:
-    """Round 8×8 cosine transforms as JPEG and the video codecs do.
+    """Compression artefacts: quantise the 8×8 DCT, as JPEG and video codecs do.
 
-    strength (N,): the rounding step of the lowest frequency; it grows threefold towards the
-    highest. 0 leaves a picture alone. H and W must be multiples of 8.
+    strength (N,): quantisation step of the lowest frequency, a third of that of the highest; 0 for
+    no change. H and W must be multiples of 8.
     """
     n, c, h, w = pictures.shape
     if h % 8 or w % 8:
         raise ValueError(f"compression needs sides that are multiples of 8, not {h} × {w}")
-    dct = _cosines(pictures)
+    dct = _dct_matrix(pictures)
     blocks = pictures.view(n, c, h // 8, 8, w // 8, 8).permute(0, 1, 2, 4, 3, 5)
     spectrum = dct @ blocks @ dct.T
-    place = torch.arange(8, device=pictures.device)
-    growth = 1 + (place[:, None] + place) / 7
+    frequency = torch.arange(8, device=pictures.device)
+    growth = 1 + (frequency[:, None] + frequency) / 7
     step = strength.view(-1, 1, 1, 1, 1, 1) * growth
     rounded = torch.where(step > 0, (spectrum / step.clamp(min=1e-6)).round() * step, spectrum)
     back = (dct.T @ rounded @ dct).permute(0, 1, 2, 4, 3, 5)
     return back.reshape(n, c, h, w).clamp_(0, 1)
 
 
-def _cosines(like: Tensor) -> Tensor:
-    """The orthonormal 8×8 matrix of the discrete cosine transform."""
+def _dct_matrix(like: Tensor) -> Tensor:
+    """Orthonormal 8×8 DCT-II matrix."""
     k = torch.arange(8, device=like.device, dtype=like.dtype)
     rows = torch.cos(math.pi / 8 * (k + 0.5) * k[:, None]) / 2
     rows[0] /= math.sqrt(2)
@@ -60,9 +60,9 @@ def _cosines(like: Tensor) -> Tensor:
 
 
 def random_occluders(count: int, size: int, probability: float, generator: Generator) -> Tensor:
-    """Where something stands in front: (count, 1, size, size), 0 or 1 with soft edges.
+    """Random occlusion masks (count, 1, size, size), 0 to 1 with soft edges.
 
-    Half are turned rectangles, half blobs; each picture has one with ``probability``.
+    Half are rotated rectangles, half blobs; each picture has one with ``probability``.
     """
     theta = random_affine(count, 180, 0.6, 0.35, 0.0, generator)
     grid = affine_grid(theta, size) * 2.5  # an average one covers a sixth of the picture
@@ -80,7 +80,7 @@ def random_occluders(count: int, size: int, probability: float, generator: Gener
 
 
 def occlude(pictures: Tensor, where: Tensor, generator: Generator) -> Tensor:
-    """Cover the places ``where`` (N, 1, H, W) with other pictures' patches, in other colours."""
+    """Fill the mask ``where`` (N, 1, H, W) with recoloured patches of other pictures."""
     n = len(pictures)
     other = pictures.roll(1, 0)
     zoom = random_affine(n, 180, 0.5, 0.2, 0.5, generator)

@@ -1,4 +1,4 @@
-"""Timing work on a device without waiting for it."""
+"""Timing of asynchronous work on a device without synchronising."""
 
 import time
 from collections.abc import Iterable
@@ -7,32 +7,32 @@ from typing import Any
 import torch
 
 Mark = Any
-"""A moment: seconds as a float, or on a graphics card an event in its stream of work."""
+"""A time stamp: seconds as a float, or a CUDA event."""
 
 
 class DeviceTimer:
-    """Marks moments; how far they are apart is only asked when somebody wants to know.
+    """Records time stamps on a device; synchronises only when durations are read.
 
-    A graphics card works off what it was given long after the call has returned, so the
-    processor's clock would time the giving only, and asking at each step would stall both.
+    GPU work is asynchronous: the CPU's clock would only time the launches, and synchronising at
+    each step would stall both.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._on_card = device.type == "cuda"
+        self._on_gpu = device.type == "cuda"
 
     def now(self) -> Mark:
-        """This moment, in the device's order of work."""
-        if not self._on_card:
+        """A time stamp in the device's queue of work."""
+        if not self._on_gpu:
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         return event
 
     def total(self, spans: Iterable[tuple[Mark, Mark]]) -> float:
-        """Seconds from first to second mark, summed over ``spans``."""
-        if not self._on_card:
+        """Seconds from the first to the second time stamp, summed over ``spans``."""
+        if not self._on_gpu:
             return float(sum(end - start for start, end in spans))
         spans = list(spans)
         for _, end in spans[-1:]:
-            end.synchronize()  # the last one; those before it are over as well
+            end.synchronize()  # the last one; the earlier ones are done by then
         return float(sum(start.elapsed_time(end) for start, end in spans)) / 1000

@@ -1,9 +1,9 @@
-"""Several processes, devices or machines that train one model together.
+"""Data-parallel training in several processes, on one or several machines.
 
 Started by ``torchrun --nproc-per-node N -m faceswap train …``, or on several machines with
-``--nnodes``, ``--rdzv-backend c10d`` and ``--rdzv-endpoint`` besides; the project folder must be
-one that all see. Every process draws the same batch and takes its portion of it, so that N
-processes learn exactly what one would.
+``--nnodes``, ``--rdzv-backend c10d`` and ``--rdzv-endpoint`` too; all must share the project
+folder. Every process samples the same batch and trains on its part of it, so that N processes
+compute the same gradients as one.
 """
 
 import os
@@ -20,52 +20,52 @@ from faceswap.errors import OptionsError
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """Which of how many processes this is; the one of rank 0 alone writes."""
+    """Rank and size of the process group; only the main process, rank 0, writes files."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes and tells."""
+        """Whether this is the main process, which writes and reports."""
         return self.rank == 0
 
     def wrap_model(self, model: nn.Module) -> nn.Module:
-        """``model``, so that its gradients become the mean over all processes."""
+        """``model`` in DistributedDataParallel, which averages gradients over all processes."""
         if self.size == 1:
             return model
-        # The weights of a 1x1 convolution lie in memory alike in both formats, by other strides.
+        # Harmless: a 1x1 convolution has the same layout in both memory formats, but other strides.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         return nn.parallel.DistributedDataParallel(model)
 
     def broadcast(self, value: float) -> float:
-        """The leader's ``value``, for all: clocks differ, and nobody may stop alone."""
+        """The main process's ``value`` in all; for decisions by the clock, which must agree."""
         if self.size == 1:
             return value
-        held = torch.tensor(value, dtype=torch.float64)
+        tensor = torch.tensor(value, dtype=torch.float64)
         if distributed.get_backend() == "nccl":
-            held = held.cuda()
-        distributed.broadcast(held, 0)
-        return float(held)
+            tensor = tensor.cuda()
+        distributed.broadcast(tensor, 0)
+        return float(tensor)
 
     def broadcast_text(self, text: str) -> str:
-        """The leader's ``text``, for all."""
+        """The main process's ``text`` in all."""
         if self.size == 1:
             return text
         data = text.encode()
         count = int(self.broadcast(len(data)))
         if not count:
             return ""
-        held = torch.zeros(count, dtype=torch.uint8)
+        tensor = torch.zeros(count, dtype=torch.uint8)
         if self.is_main:
-            held = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+            tensor = torch.frombuffer(bytearray(data), dtype=torch.uint8)
         if distributed.get_backend() == "nccl":
-            held = held.cuda()
-        distributed.broadcast(held, 0)
-        return bytes(held.tolist()).decode()
+            tensor = tensor.cuda()
+        distributed.broadcast(tensor, 0)
+        return bytes(tensor.tolist()).decode()
 
     def all_reduce_mean(self, values: Tensor) -> Tensor:
-        """The mean of ``values`` over all processes, each of which must ask."""
+        """The mean of ``values`` over all processes, each of which must call it."""
         if self.size == 1:
             return values
         total = values.clone()
@@ -73,15 +73,15 @@ class ProcessGroup:
         return total / self.size
 
     def all_agree(self, yes: bool, device: torch.device) -> bool:
-        """Whether ``yes`` holds in all processes, each of which must ask; ``device``: its own."""
+        """Whether ``yes`` is true in all processes; each must call it, with its own ``device``."""
         return float(self.all_reduce_mean(torch.tensor(float(yes), device=device))) == 1
 
 
 @contextmanager
 def join_process_group(device: torch.device) -> Iterator[tuple[ProcessGroup, torch.device]]:
-    """Join the group that torchrun started, if it did: the group, and this process's device.
+    """Join the process group of torchrun, if there is one; yields it and this process's device.
 
-    Raises OptionsError when what it should have told is not there.
+    Raises OptionsError when torchrun's environment variables are incomplete.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -91,7 +91,7 @@ def join_process_group(device: torch.device) -> Iterator[tuple[ProcessGroup, tor
     if missing:
         raise OptionsError(
             f"WORLD_SIZE is {size}, and {' and '.join(missing)} not set; start several processes "
-            "by torchrun, which sets all of them, or unset WORLD_SIZE."
+            "with torchrun, which sets them, or unset WORLD_SIZE."
         )
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

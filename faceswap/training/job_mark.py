@@ -1,8 +1,8 @@
-"""Jobs of several parts, of which training is one: what a stop in a later part must not repeat.
+"""Marker file for jobs in which training is one of several parts.
 
-A job that trains for some minutes and then does something with the model leaves a mark in a
-folder until all of it is done. Begun again, it knows by that mark which of the training belongs
-to it, and does not train its minutes once more.
+A job that trains for some minutes and then uses the model keeps a marker in a folder until all of
+it is done. When it is restarted, the marker says which training was part of it, so that finished
+training is not repeated.
 """
 
 import json
@@ -14,22 +14,22 @@ from typing import Any, NamedTuple
 
 from faceswap.errors import OutputError
 
-_MARK = "underway.json"
+_MARKER = "underway.json"
 
 
 class Begun(NamedTuple):
-    """Where a run was when a job began: at that step, after so many seconds of training."""
+    """Step and seconds of training of a run at the start of a job."""
 
     step: int
     seconds: float
 
 
 def mark_job_start(folder: Path, step: int, seconds: float) -> Begun:
-    """Where the run was when the job began that is under way: where it is, if none is, from now on.
+    """Start of the unfinished job, if there is one; otherwise mark a start at the present step.
 
-    step, seconds: where the run is. Raises OutputError when the mark cannot be written.
+    step, seconds: those of the run now. Raises OutputError when the marker cannot be written.
     """
-    marked = _mark(folder)
+    marked = _read(folder)
     if marked is not None and marked["step"] <= step:
         return Begun(int(marked["step"]), float(marked.get("seconds", 0.0)))
     _write(folder, {"step": step, "seconds": seconds})
@@ -37,26 +37,26 @@ def mark_job_start(folder: Path, step: int, seconds: float) -> Begun:
 
 
 def has_unfinished_job(folder: Path) -> bool:
-    """Whether a job that left its mark in ``folder`` has not come to its end."""
-    return (folder / _MARK).is_file()
+    """Whether ``folder`` has the marker of an unfinished job."""
+    return (folder / _MARKER).is_file()
 
 
 def has_made(folder: Path, path: Path) -> None:
-    """Remember that the job under way has written ``path``, which is its own then."""
-    marked = _mark(folder)
+    """Store in the marker that the unfinished job has written ``path``."""
+    marked = _read(folder)
     if marked is not None:
         _write(folder, {**marked, "made": str(path.absolute())})
 
 
 def made(folder: Path) -> Path | None:
-    """What the job under way has written; None where that is nothing."""
-    found = (_mark(folder) or {}).get("made")
+    """File that the unfinished job has written, or None."""
+    found = (_read(folder) or {}).get("made")
     return Path(found) if isinstance(found, str) else None
 
 
-def _mark(folder: Path) -> dict[str, Any] | None:
+def _read(folder: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        marked = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+        marked = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
         float(marked.get("seconds", 0.0))
         if isinstance(marked["step"], int):
             return dict(marked)
@@ -64,17 +64,17 @@ def _mark(folder: Path) -> dict[str, Any] | None:
 
 
 def _write(folder: Path, values: Mapping[str, Any]) -> None:
-    path = folder / _MARK
-    part = path.with_suffix(".part")
+    path = folder / _MARKER
+    partial = path.with_suffix(".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(values), encoding="utf-8")
-        os.replace(part, path)
+        partial.write_text(json.dumps(values), encoding="utf-8")
+        os.replace(partial, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def clear_job_mark(folder: Path) -> None:
-    """The job is done; the next one is another."""
-    (folder / _MARK).unlink(missing_ok=True)
+    """Delete the marker, as the job is finished."""
+    (folder / _MARKER).unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""Finding a learning rate: one short run during which it grows until nothing is learnt any more.
+"""Learning rate finder (learning rate range test).
+
+The rate grows over a short trial run until the loss diverges.
 
 Source: Smith, "Cyclical learning rates for training neural networks", WACV 2017, section 3.3.
 """
@@ -14,17 +16,17 @@ from faceswap.training.step import TrainStepper
 
 LOW, HIGH = 1e-6, 1.0
 STEPS = 100
-_RUINED = 4.0  # times the lowest smoothed loss, from where on nothing more is to be learnt
-_MEMORY = 0.9  # of the running mean that tells so
+_DIVERGED = 4.0  # times the lowest smoothed loss, at which the trial ends
+_DECAY = 0.9  # of the running mean of the loss
 
 
 def find_learning_rate(
     stepper: TrainStepper, steps: int = STEPS, low: float = LOW, high: float = HIGH
 ) -> Generator[Event, None, float | None]:
-    """The learning rate that suits the present data and model; see ``suggest_learning_rate``.
+    """Find the learning rate for this data and model; see ``suggest_learning_rate``.
 
-    Weights, optimiser, random state and counters are afterwards what they were. None where the
-    loss fell at no rate. Of several processes all find what the first one does.
+    The training state does not change. None where the loss never fell. In several processes, all
+    use the losses of the main process.
     """
     state, full = stepper.state, stepper.config.learning_rate
     before = state.snapshot()
@@ -36,9 +38,9 @@ def find_learning_rate(
         for number, rate in enumerate(rates):
             found = stepper.train_step(rate / full, None)["loss"]
             loss = stepper.group.broadcast(float(found))
-            smooth = _MEMORY * smooth + (1 - _MEMORY) * loss
-            corrected = smooth / (1 - _MEMORY ** (number + 1))
-            if not math.isfinite(corrected) or (number > 10 and corrected > _RUINED * lowest):
+            smooth = _DECAY * smooth + (1 - _DECAY) * loss
+            corrected = smooth / (1 - _DECAY ** (number + 1))
+            if not math.isfinite(corrected) or (number > 10 and corrected > _DIVERGED * lowest):
                 break
             losses.append(loss)
             lowest = min(lowest, corrected)
@@ -51,21 +53,21 @@ def find_learning_rate(
         yield stepper.notices.pop(0)
     rate_found = suggest_learning_rate(rates[: len(losses)], losses)
     if rate_found is None:
-        yield Notice(message=f"The loss fell at no learning rate; it stays {full:.2g}.")
+        yield Notice(message=f"The loss fell at no learning rate, which stays {full:.2g}.")
     else:
         yield Notice(
-            message=f"The learning rate is {rate_found:.2g}, half of where the loss was lowest."
+            message=f"The learning rate is {rate_found:.2g}, half of the one with the lowest loss."
         )
     return rate_found
 
 
 def suggest_learning_rate(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """Half of that of ``rates`` (N,) at which the smoothed losses (N,) are lowest.
+    """Half of the rate at which the smoothed loss is lowest; ``rates`` and ``losses`` (N,).
 
-    Beyond it they no longer fall: twice the rate of a step that goes straight to the bottom of a
-    parabola neither climbs nor falls. Where they fall fastest, as is often taken, is where a
-    young net finds the mean colour, at a tenth of the rate that is best from then on. Rates grow
-    by a constant factor. None where losses fall nowhere, or are fewer than ten.
+    On a parabola, twice the rate that reaches the minimum in one step leaves the loss unchanged.
+    The common choice, the steepest descent, is where an untrained net learns the mean colour, at
+    a tenth of the rate that is best afterwards. Rates must grow by a constant factor. None where
+    the loss never falls, or with fewer than ten losses.
     """
     if len(losses) < 10:
         return None
@@ -74,10 +76,10 @@ def suggest_learning_rate(rates: Sequence[float], losses: Sequence[float]) -> fl
 
 
 def gaussian_smooth(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """A Gaussian mean over ``values`` (N,) of standard deviation ``width`` places.
+    """Gaussian smoothing of ``values`` (N,) with a standard deviation of ``width`` samples.
 
-    Looks both ways, so that the curve is not shifted as a running mean shifts it.
+    It is symmetric and does not shift the curve, unlike a running mean.
     """
-    apart = np.arange(len(values))[:, None] - np.arange(len(values))[None]
-    weights = np.exp(-0.5 * (apart / width) ** 2)
+    offsets = np.arange(len(values))[:, None] - np.arange(len(values))[None]
+    weights = np.exp(-0.5 * (offsets / width) ** 2)
     return np.asarray(weights @ values / weights.sum(1), np.float64)

@@ -1,7 +1,7 @@
-"""Changes that are asked of a run while it trains: a file in its folder, taken at the next report.
+"""Option changes of a run while it trains, by a file in its folder, applied at the next report.
 
-``tune.json`` is written whole or not at all. The run takes it by renaming it, and removes it when
-what was asked for is in a save; if it is killed before, it finds it when it goes on.
+``tune.json`` is written atomically. The run takes the request by renaming the file, and deletes it
+when a checkpoint has the change; if the run is killed before, it applies the request on resume.
 """
 
 import json
@@ -17,12 +17,12 @@ from faceswap.events import Notice
 from faceswap.training.distributed import ProcessGroup
 from faceswap.training.state import LoopConfig
 
-_ASKED, _TAKEN = "tune.json", "tune.taken.json"
+_REQUESTED, _TAKEN = "tune.json", "tune.taken.json"
 
 
 @dataclass(frozen=True)
 class TuningChange:
-    """How a run goes on. description: what has changed; the others as in ``TrainingLoop``."""
+    """Options after a change. description: of the change; the others as in ``TrainingLoop``."""
 
     config: LoopConfig
     loss_config: Mapping[str, Any]
@@ -31,50 +31,50 @@ class TuningChange:
 
 
 Tuner = Callable[[Mapping[str, Any], LoopConfig], TuningChange]
-"""What comes of a request and the present config; changes the task. Raises FaceswapError when it
-can't be; then nothing has changed."""
+"""Applies requested values to the task and the present config. Raises FaceswapError when they are
+invalid; then nothing has changed."""
 
 
 def request_change(folder: Path, values: Mapping[str, Any]) -> None:
-    """Ask the run in ``folder`` for ``values``, besides what it was asked for and did not take yet.
+    """Request option ``values`` of the run in ``folder``; merges them into a pending request.
 
-    Raises OutputError when that cannot be written.
+    Raises OutputError when the file cannot be written.
     """
-    path = folder / _ASKED
-    part = folder / f".{_ASKED}.part"
+    path = folder / _REQUESTED
+    partial = folder / f".{_REQUESTED}.part"
     try:
         with suppress(FileNotFoundError, ValueError):
             values = json.loads(path.read_text(encoding="utf-8")) | dict(values)
-        part.write_text(json.dumps(dict(values)), encoding="utf-8")
-        os.replace(part, path)
+        partial.write_text(json.dumps(dict(values)), encoding="utf-8")
+        os.replace(partial, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def take_request(folder: Path) -> str:
-    """What the run in ``folder`` is asked for, as JSON; empty where that is nothing.
+    """The request for the run in ``folder``, as JSON; empty where there is none.
 
-    Stays there under another name until ``made``; only then the next request is taken.
+    The file stays under another name until ``clear_request``; until then no other is taken.
     """
     taken = folder / _TAKEN
-    with suppress(OSError):  # what can't be read now stays for the next report
+    with suppress(OSError):  # retried at the next report
         if not taken.exists():
-            os.replace(folder / _ASKED, taken)
+            os.replace(folder / _REQUESTED, taken)
         return taken.read_text(encoding="utf-8")
     return ""
 
 
 def clear_request(folder: Path) -> None:
-    """What was taken is done with."""
+    """Delete the request that was taken."""
     with suppress(OSError):
         (folder / _TAKEN).unlink(missing_ok=True)
 
 
 class Inbox:
-    """Takes what is asked of a run, the same in all of its processes, and each thing once.
+    """Receives requests for a run, once each, and the same in all of its processes.
 
-    What was taken is done with when the run is saved with it: until then a kill loses nothing.
+    A request is deleted when a checkpoint has the change, so that a kill before loses nothing.
     """
 
     def __init__(self, folder: Path, group: ProcessGroup, tuner: Tuner) -> None:
@@ -82,7 +82,7 @@ class Inbox:
         self._text, self._step = "", 0
 
     def next(self, config: LoopConfig) -> "tuple[Mapping[str, Any], TuningChange] | Notice | None":
-        """The values that are asked for, and what they come to; why not; None for nothing."""
+        """The next request and the change it makes; a Notice if it is invalid; None without one."""
         text = take_request(self._folder) if self._group.is_main else ""
         text = self._group.broadcast_text("" if text == self._text else text)
         if not text:
@@ -92,30 +92,30 @@ class Inbox:
             values = parse_request(text)
             return values, self._tuner(values, config)
         except FaceswapError as error:
-            self._forget()
-            return Notice(message=f"What was asked of the run is not done. {error}")
+            self._clear()
+            return Notice(message=f"The requested change was not made. {error}")
 
     def done(self, step: int) -> None:
-        """What ``next`` gave was done at ``step``."""
+        """Tell that the change from ``next`` was applied at ``step``."""
         self._step = step
 
     def saved(self, step: int) -> None:
-        """The run lies on the disk as it was at ``step``."""
+        """Tell that a checkpoint of ``step`` was saved; deletes a request it includes."""
         if self._text and step >= self._step:
-            self._forget()
+            self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._text = ""
         if self._group.is_main:
             clear_request(self._folder)
 
 
 def parse_request(text: str) -> dict[str, Any]:
-    """The values in what ``take`` gave; raises InputError when it is damaged."""
+    """Parse what ``take_request`` returned; raises InputError when it is damaged."""
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise InputError(f"What was asked of the run cannot be read: {error}.") from error
+        raise InputError(f"The requested change cannot be read: {error}.") from error
     if not isinstance(values, dict):
-        raise InputError("What was asked of the run cannot be read: it is no set of values.")
+        raise InputError("The requested change cannot be read: it is not a JSON object.")
     return values

@@ -1,27 +1,27 @@
-"""The usual size of a run's losses, and when one is far above it."""
+"""Running statistics of the loss, and detection of loss spikes."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_WEIGHT = 0.1  # of the newest in the running means
+_WEIGHT = 0.1  # of the newest loss in the running means
 
 
-_ABOVE = 2.0  # times the mean; a rate that jumps from its end back to the whole doubles a loss
+_MAX_EXCESS = 2.0  # times the mean; a schedule that restarts at the full rate doubles a loss
 
 
-_FEWEST = 3  # losses that a mean must be of to say anything
+_MIN_COUNT = 3  # losses before the mean is reliable
 
 
-_NOISE = 20.0  # times the mean rise; that is about 0.4 standard deviations of what only wavers
+_NOISE = 20.0  # times the mean rise, which is about 0.4 standard deviations of pure noise
 
 
 @dataclass
 class LossStatistics:
-    """Running means over the losses that were added.
+    """Running means of the loss.
 
-    mean: of the losses. rise: of how far each was above the mean, 0 where it was below, so that
-    falling fast, as a run does at first, is no noise. count: how many there were.
+    mean: of the losses. rise: of each loss's excess over the mean, 0 below it, so that the fast
+    fall at the start of a run is not taken for noise. count: number of losses.
     """
 
     mean: float = 0.0
@@ -29,15 +29,17 @@ class LossStatistics:
     count: int = 0
 
     def is_spike(self, loss: float) -> bool:
-        """Whether ``loss`` is out of all proportion to those before.
+        """Whether ``loss`` is a spike.
 
-        More than three times their mean, and more than noise or a slow climb explain.
+        It is above three times the mean, and further than noise or a slow rise would take it.
         """
         excess = loss - self.mean
-        return self.count >= _FEWEST and excess > max(_ABOVE * abs(self.mean), _NOISE * self.rise)
+        return self.count >= _MIN_COUNT and excess > max(
+            _MAX_EXCESS * abs(self.mean), _NOISE * self.rise
+        )
 
     def add(self, loss: float) -> None:
-        """Count one more loss; one that is not finite says nothing."""
+        """Add a loss to the running means; ignores one that is not finite."""
         if not math.isfinite(loss):
             return
         weight = max(_WEIGHT, 1 / (self.count + 1))
@@ -47,12 +49,12 @@ class LossStatistics:
         self.count += 1
 
     def as_dict(self) -> dict[str, float]:
-        """Its state, as JSON values."""
+        """The state, as JSON values."""
         return {"mean": self.mean, "rise": self.rise, "count": self.count}
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, float]) -> "LossStatistics":
-        """The one that ``numbers()`` described; a new one of nothing."""
+        """Restore the state that ``as_dict`` returned; empty statistics from an empty one."""
         return cls(
             float(numbers.get("mean", 0.0)),
             float(numbers.get("rise", 0.0)),

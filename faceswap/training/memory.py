@@ -1,4 +1,4 @@
-"""How much memory a run takes, and telling that it ran out."""
+"""Used and free memory, out-of-memory detection, and retrying in smaller micro-batches."""
 
 import sys
 from collections.abc import Callable
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
-_CONTAINER = Path("/sys/fs/cgroup")
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def used_memory(device: torch.device) -> int:
-    """Bytes: on a graphics card the most allocated so far, else this process's resident set."""
+    """Bytes used: peak allocation on a GPU, otherwise the resident set size."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if _STATM.is_file():
@@ -30,10 +30,10 @@ def used_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def free_memory(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int | None:
-    """Bytes that this machine, or the container it runs in, still has; None where unknown.
+def free_memory(meminfo: Path = _MEMINFO, container: Path = _CGROUP) -> int | None:
+    """Bytes free on this machine, or in its container; None where unknown.
 
-    meminfo, container: where Linux says so.
+    meminfo, container: Linux's files with these numbers.
     """
     found = []
     if meminfo.is_file():
@@ -48,32 +48,32 @@ def free_memory(meminfo: Path = _MEMINFO, container: Path = _CONTAINER) -> int |
 
 
 def free_device_memory(device: torch.device) -> int | None:
-    """Bytes that tensors on ``device`` can still take; None where unknown."""
+    """Bytes free for tensors on ``device``; None where unknown."""
     if device.type != "cuda":
         return free_memory()
     free, _ = torch.cuda.mem_get_info(device)
-    held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return free + held
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free + cached
 
 
 def in_micro_batches(work: Callable[[int], T], most: int) -> T:
-    """``work(most)``, or with half as many at a time and so on, while memory runs out.
+    """Call ``work`` with ``most`` samples at a time, and halve that while memory runs out.
 
-    Raises what ``work`` does, an error about memory when not even 1 fits.
+    Raises what ``work`` raises, an out-of-memory error when not even 1 fits.
     """
     while True:
         try:
             return work(most)
-        except RuntimeError as error:  # what PyTorch's out-of-memory error is as well
+        except RuntimeError as error:  # the base of torch.OutOfMemoryError too
             if not ran_out_of_memory(error) or most == 1:
                 raise
-        # Outside of the handler, whose traceback would keep the tensors alive.
+        # Outside the handler, whose traceback would keep the tensors alive.
         release_memory()
         most //= 2
 
 
 def release_memory() -> None:
-    """Give back what a graphics card holds ready for tensors to come."""
+    """Empty PyTorch's cache of GPU memory."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
@@ -81,7 +81,7 @@ def release_memory() -> None:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that an allocation failed, on any device."""
+    """Whether ``error`` is an out-of-memory error, of any device."""
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or any(
         sign in text for sign in ("out of memory", "can't allocate memory", "not enough memory")

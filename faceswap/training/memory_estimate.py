@@ -1,8 +1,8 @@
-"""How much memory a step will take, known before it is taken.
+"""Estimate of the memory that a training step takes.
 
-What a pass forward leaves for the way back is counted as autograd is given it. With PyTorch's fake
-tensors, which have a shape and no content, that needs neither the memory nor the arithmetic, and
-the most that there is at once is found by watching tensors come and go.
+Activations saved for the backward pass are counted by autograd's saved-tensor hooks. With PyTorch's
+fake tensors, which have a shape and no data, this needs neither memory nor computation; the peak is
+found by tracking when tensors are allocated and freed.
 """
 
 import weakref
@@ -18,17 +18,20 @@ from torch.utils._pytree import tree_leaves
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes. kept: what the way forward leaves for the way back, weights not counted. most: of
-    all tensors made on both ways and alive at once, gradients of the weights among them."""
+    """Bytes that a training step takes.
+
+    saved: activations for the backward pass, without weights. peak: largest total of tensors alive
+    at once in both passes, with the gradients of the weights.
+    """
 
     saved: int
     peak: int
 
 
 def saved_activation_bytes(forward: Callable[[], Tensor], known: Iterable[Tensor]) -> int:
-    """Bytes that ``forward`` leaves for the way back from its result, but for those ``known``.
+    """Bytes that ``forward`` saves for the backward pass.
 
-    Tensors that share memory count once. known: what is there anyway, such as the weights.
+    Tensors that share memory count once. known: tensors not to count, such as the weights.
     """
     kept: dict[int, int] = {}
 
@@ -39,18 +42,18 @@ def saved_activation_bytes(forward: Callable[[], Tensor], known: Iterable[Tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         result = forward()
-    own = {tensor.untyped_storage()._cdata for tensor in known}
-    total = sum(size for place, size in kept.items() if place not in own)
-    del result  # until here, so that no place in memory was given to two tensors
+    excluded = {tensor.untyped_storage()._cdata for tensor in known}
+    total = sum(size for address, size in kept.items() if address not in excluded)
+    del result  # kept until here, so that no address was reused
     return total
 
 
 def estimate_memory(forward: Callable[[], Tensor], weights: Sequence[Tensor]) -> MemoryEstimate:
-    """What ``forward`` and the way back from the scalar it gives take; sets gradients.
+    """Estimate the memory of ``forward``, which returns a scalar, and its backward pass.
 
-    To be called among fake tensors, where it costs nothing but time.
+    Sets gradients. Meant for fake tensors, with which it takes no memory.
     """
-    with _Living() as living:
+    with _AllocationTracker() as tracker:
         result: list[Tensor] = []
 
         def run() -> Tensor:
@@ -59,11 +62,11 @@ def estimate_memory(forward: Callable[[], Tensor], weights: Sequence[Tensor]) ->
 
         kept = saved_activation_bytes(run, weights)
         torch.autograd.backward(result.pop())
-    return MemoryEstimate(kept, living.most)
+    return MemoryEstimate(kept, tracker.most)
 
 
-class _Living(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sums up the bytes of the tensors that operations make, until they are gone."""
+class _AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Tracks the total size of tensors that operations allocate, until they are freed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -77,26 +80,26 @@ class _Living(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        before = {_place(x) for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
+        before = {_address(x) for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
         result = func(*args, **(kwargs or {}))
         for made in tree_leaves(result):
-            if isinstance(made, Tensor) and _place(made) not in before:
+            if isinstance(made, Tensor) and _address(made) not in before:
                 self._add(made)
         return result
 
     def _add(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
-        place = storage._cdata
-        if place in self._sizes:
+        address = storage._cdata
+        if address in self._sizes:
             return
-        self._sizes[place] = storage.nbytes()
-        self.now += self._sizes[place]
+        self._sizes[address] = storage.nbytes()
+        self.now += self._sizes[address]
         self.most = max(self.most, self.now)
-        weakref.finalize(storage, self._remove, place)
+        weakref.finalize(storage, self._remove, address)
 
-    def _remove(self, place: int) -> None:
-        self.now -= self._sizes.pop(place)
+    def _remove(self, address: int) -> None:
+        self.now -= self._sizes.pop(address)
 
 
-def _place(tensor: Tensor) -> int:
+def _address(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)

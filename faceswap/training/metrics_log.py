@@ -1,4 +1,4 @@
-"""What a run tells about itself: ``metrics.jsonl``, TensorBoard, and a sentence."""
+"""Metrics of a run: ``metrics.jsonl``, TensorBoard, and the trend in a sentence."""
 
 import json
 import math
@@ -10,19 +10,21 @@ from typing import Any, NamedTuple
 
 from faceswap.errors import OutputError
 
-_PAST = 5400.0  # seconds that tell how a run does now
-_WORSE = 1.03  # times the least error; one measure is up to 1 % off by chance
+_PAST = 5400.0  # seconds of training that the trend is taken over
+_WORSE = 1.03  # times the lowest error
+_OVERFIT, _LEARNT = 1.01, 0.9  # times the lowest error, with the loss at so much of what it was
+# then; the measured random error of the mean over some hundred fixed faces is up to 0.3 %
 
 OVERFITTING = "overfitting"
-"""How the sentence begins of a run that learns its faces by heart."""
+"""First word of the sentence about a run that overfits."""
 
 
 class MetricsLog:
-    """Writes named numbers to ``metrics.jsonl`` and to TensorBoard event files in a folder.
+    """Writes metrics to ``metrics.jsonl`` and TensorBoard event files in a folder.
 
-    first: the step the run goes on from; what was recorded after it, by a run that was killed
-    after its last save, is dropped. A disk that is full is told and never ends a run: what can't
-    be written is left out. Raises OutputError when the folder can't be made or written at all.
+    first: the step that the run resumes from; later rows, of a run that was killed after its last
+    checkpoint, are dropped. A full disk never ends a run: rows that can't be written are dropped,
+    with a message. Raises OutputError when the folder can't be made or written at all.
     """
 
     def __init__(self, folder: Path, first: int = 0) -> None:
@@ -31,29 +33,29 @@ class MetricsLog:
         except OSError as error:
             raise OutputError(f"Cannot make {folder}: {error.strerror or error}.") from error
         if not os.access(folder, os.W_OK):
-            raise OutputError(f"Nothing can be written to {folder}; change who may.")
+            raise OutputError(f"Nothing can be written to {folder}; change its permissions.")
         self._path = folder / "metrics.jsonl"
         self._failing = False
-        self._untold: str | None = None
+        self._pending_message: str | None = None
         truncate_metrics(self._path, first)
         try:
             self._board = _tensorboard(folder / "tensorboard", first)
         except OSError as error:
             self._board = None
-            self._untold = f"TensorBoard gets nothing of this run: {error.strerror or error}."
+            self._pending_message = f"Nothing is written to TensorBoard: {error.strerror or error}."
 
     def add(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
-        """Record ``values`` of ``step``, ``seconds`` of training into the run.
+        """Log ``values`` of ``step``, at ``seconds`` of training.
 
-        Returns what is wrong when that begins to fail.
+        Returns a message when writing begins to fail.
         """
-        untold, self._untold = self._untold, None
-        return self._write(step, seconds, values) or self._show(step, values) or untold
+        message, self._pending_message = self._pending_message, None
+        return self._write(step, seconds, values) or self._show(step, values) or message
 
     def _write(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
         row = {"step": step, "seconds": round(seconds, 3), **values}
         try:
-            # Opened each time, so that a failed row leaves nothing behind that fails again.
+            # Opened each time, so that a failed row is not left in a buffer and fails again.
             with self._path.open("a") as file:
                 file.write(("\n" if self._failing else "") + json.dumps(row) + "\n")
             self._failing = False
@@ -72,18 +74,18 @@ class MetricsLog:
                 self._board.add_scalar(name, value, step)
         except OSError as error:
             self._board = None
-            return f"TensorBoard gets no more of this run: {error.strerror or error}."
+            return f"Nothing more is written to TensorBoard: {error.strerror or error}."
         return None
 
     def close(self) -> None:
-        """Put everything on disk."""
+        """Write everything to disk."""
         if self._board is not None:
             with suppress(OSError):
                 self._board.close()
 
 
 def truncate_metrics(path: Path, step: int) -> None:
-    """Take what is later than ``step``, and lines cut short, out of a ``metrics.jsonl``."""
+    """Remove rows after ``step``, and incomplete lines, from a ``metrics.jsonl``."""
     if not path.is_file():
         return
     text = path.read_text()
@@ -100,7 +102,7 @@ def truncate_metrics(path: Path, step: int) -> None:
 
 
 class NoMetricsLog:
-    """What processes that do not lead write: nothing."""
+    """Metrics log of processes other than the main one: writes nothing."""
 
     def add(self, step: int, seconds: float, values: Mapping[str, float]) -> str | None:
         """Nothing."""
@@ -117,7 +119,7 @@ def _tensorboard(folder: Path, first: int) -> Any:
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The rows of a ``metrics.jsonl``; a line that a crash cut short is left out."""
+    """Rows of a ``metrics.jsonl``, without lines that a crash left incomplete."""
     rows: list[dict[str, float]] = []
     if path.is_file():
         for line in path.read_text().splitlines():
@@ -129,12 +131,12 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 
 
 def describe_progress(rows: Sequence[Mapping[str, float]], name: str = "held-out SSIM") -> str:
-    """How the run does, in plain language, from the rows that hold ``name`` (larger is better).
+    """Trend of the run in words, from the rows that have ``name`` (larger is better).
 
-    Of the last hour and a half, the error 1 − value of the last third is set against that of the
-    third before; under 0.2 % per 10 minutes it is called flat, and over less than half a minute
-    nothing is told. Where it is larger than it was at best, and the loss, in the rows between,
-    smaller, the run overfits.
+    Compares the mean error, 1 − value, of the last third of the last hour and a half with that of
+    the third before. Flat is a change below 0.2 % per 10 minutes; less than half a minute is too
+    early to tell. The run overfits if the error is above its lowest while the training loss is
+    below that at the same time.
     """
     points: list[_Point] = []
     loss = math.nan
@@ -143,28 +145,28 @@ def describe_progress(rows: Sequence[Mapping[str, float]], name: str = "held-out
         if name in row:
             points.append(_Point(row["seconds"], 1 - row[name], int(row["step"]), loss))
     if not points:
-        return "quality not measured"  # nothing held out, or nothing shown yet
+        return "quality not measured"  # no held-out faces, or no evaluation yet
     if len(points) < 6:
         return "too early to tell"
     since = points[-1].seconds - _PAST
-    near = points[min(len(points) - 6, sum(p.seconds < since for p in points)) :]
-    third = len(near) // 3
-    before, last = near[-2 * third : -third], near[-third:]
+    recent = points[min(len(points) - 6, sum(p.seconds < since for p in points)) :]
+    third = len(recent) // 3
+    before, last = recent[-2 * third : -third], recent[-third:]
     error0, error1 = (sum(p.error for p in part) / third for part in (before, last))
     minutes = (last[third // 2].seconds - before[third // 2].seconds) / 60
     if minutes < 0.5:
         return "too early to tell"
     change = (error0 - error1) / max(error0, 1e-9) * 100 / minutes
     if change > 0.02:
-        # Of a short run nothing is foretold: its pace does not last.
+        # Never extrapolate a short run: its pace does not last.
         over = min(10, max(1, round(minutes)))
         return f"still improving {change * over:.1f} % per {over} min"
     best = min(points, key=lambda p: p.error)
-    # However slowly: what a day took away counts as what a minute did.
-    if error1 > _WORSE * best.error and best not in last:
-        at_best = [p.loss for p in points if abs(p.step - best.step) <= best.step // 10]
-        falls = sum(p.loss for p in last) / third < sum(at_best) / len(at_best)
-        return f"{OVERFITTING if falls else 'getting worse'} since step {best.step:,}"
+    # Against the best of the whole run, so that slow decline counts too.
+    at_best = [p.loss for p in points if abs(p.step - best.step) <= best.step // 10]
+    loss_falls = sum(p.loss for p in last) / third < _LEARNT * sum(at_best) / len(at_best)
+    if best not in last and error1 > (_OVERFIT if loss_falls else _WORSE) * best.error:
+        return f"{OVERFITTING if loss_falls else 'getting worse'} since step {best.step:,}"
     return f"flat since step {best.step:,}"
 
 

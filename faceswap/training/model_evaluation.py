@@ -1,4 +1,4 @@
-"""How a run does: measured on what it does not learn from, and shown in pictures."""
+"""Evaluation of the EMA model during training: held-out measures, alarms and previews."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,27 +12,27 @@ from faceswap.training.metrics_log import OVERFITTING, describe_progress, read_m
 from faceswap.training.state import TrainingState
 
 MAX_PREVIEWS = 200
-"""At most so many previews of a run are kept."""
+"""Largest number of previews of a run that are kept."""
 
-_FAR_WORSE = 3.0  # times the error of the best model, as the losses in loss_monitor.py
-_FALLEN = 0.1  # of the measure: three times hardly any error is still hardly any
-_IN_A_ROW = 2  # measures, that one odd one is no alarm
+_FAR_WORSE = 3.0  # times the error of the best model, like a spike in loss_statistics.py
+_FALLEN = 0.1  # smallest drop of the measure, as three times a tiny error is still tiny
+_IN_A_ROW = 2  # measures, so that a single outlier is no alarm
 
 
 class EvaluationTask(Protocol):
-    """What can be measured and shown."""
+    """A task whose model can be evaluated and previewed."""
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Measures on data that is not trained on."""
+        """Measures on held-out data."""
 
     def preview(self, model: nn.Module, path: Path) -> None:
-        """Write a picture that shows how ``model`` does."""
+        """Write a preview picture of the outputs of ``model``."""
 
 
 class ModelEvaluator:
-    """Measures and shows the averaged model of one run.
+    """Evaluates the EMA model of one run.
 
-    measure: the task's measure that is larger the better the model is, if there is one.
+    measure: name of the task's quality measure, larger is better, if there is one.
     """
 
     def __init__(
@@ -48,25 +48,25 @@ class ModelEvaluator:
         self._overfits = False
         self._step = -1
         self._score: float | None = None
-        self._bad = 0
+        self._bad_measures = 0
 
     @property
     def due(self) -> bool:
-        """Whether the model of this step was not measured yet."""
+        """Whether the model of this step has not been measured yet."""
         return self._step != self._state.step
 
     @property
     def score(self) -> float | None:
-        """How good the model of this step was found to be, where it was measured."""
+        """Quality measure of the model of this step, where it was measured."""
         return None if self.due else self._score
 
     def reset(self) -> None:
-        """The run went back: what was measured at a step is not of the model that is at it now."""
-        self._step, self._bad = -1, 0
+        """Drop the measures of later steps, after a roll back."""
+        self._step, self._bad_measures = -1, 0
         self._rows = [row for row in self._rows if row["step"] <= self._state.step]
 
     def measure(self) -> dict[str, float] | Notice:
-        """What the task measures now, or why that can't be."""
+        """The task's measures now; a Notice if memory runs out."""
         self._step, self._score = self._state.step, None
         try:
             return self._task.evaluate(self._state.averaged)
@@ -74,55 +74,55 @@ class ModelEvaluator:
             if not ran_out_of_memory(error):
                 raise
             return Notice(
-                message="Memory ran out while the model was measured. Training goes on.",
+                message="Memory ran out while the model was evaluated. Training goes on.",
                 trouble=True,
             )
 
     def add_losses(self, means: Mapping[str, float]) -> None:
-        """What the losses were over the steps since this was told last."""
+        """Record the mean losses since the last call."""
         self._loss = {"loss": means["loss"]} if "loss" in means else self._loss
 
     def report(self, values: dict[str, float]) -> tuple[str, Notice | None]:
-        """How the run does by ``values`` of this step, in a sentence; an alarm when that is ill."""
+        """Trend of the run after ``values`` of this step, in words; an alarm if it is bad."""
         state, name = self._state, self._measure
         if name is None or name not in values:
             return "", None
         self._score = values[name]
-        alarm = self._alarm(values[name])
+        alarm = self._collapse_notice(values[name])
         self._rows.append({**self._loss, "step": state.step, "seconds": state.seconds, **values})
         sentence = describe_progress(self._rows, name)
-        return sentence, alarm or self._by_heart(sentence)
+        return sentence, alarm or self._overfitting_notice(sentence)
 
-    def _by_heart(self, sentence: str) -> Notice | None:
-        """An alarm when the run begins to overfit."""
+    def _overfitting_notice(self, sentence: str) -> Notice | None:
+        """Notice when the run begins to overfit."""
         began = sentence.startswith(OVERFITTING) and not self._overfits
         self._overfits = sentence.startswith(OVERFITTING)
         if not began:
             return None
         return Notice(
-            message=f"The run is {sentence}: on faces that it learns from it still gains, on those "
-            "held out it loses. Its best save is kept; more footage, or more --warp, would help.",
+            message=f"The run is {sentence}: it still improves on training faces, but not on "
+            "held-out ones. The best checkpoint is kept; more footage, or more --warp, would help.",
             trouble=True,
         )
 
-    def _alarm(self, score: float) -> Notice | None:
+    def _collapse_notice(self, score: float) -> Notice | None:
         name = str(self._measure)
         best = max(self._rows, key=lambda row: row[name], default=None)
         if best is None:
             return None
         fallen = best[name] - score
         far = fallen > _FALLEN and 1 - score > _FAR_WORSE * (1 - best[name])
-        self._bad = self._bad + 1 if far else 0
-        if self._bad != _IN_A_ROW:  # told once, not at every look that follows
+        self._bad_measures = self._bad_measures + 1 if far else 0
+        if self._bad_measures != _IN_A_ROW:  # only once, not at every evaluation that follows
             return None
         return Notice(
             message=f"The model has collapsed: {name} is {score:.3f}, and was {best[name]:.3f} at "
-            f"step {int(best['step']):,}. Go back to that, and on with a lower rate.",
+            f"step {int(best['step']):,}. Roll back to that step and lower the learning rate.",
             trouble=True,
         )
 
     def write_preview(self) -> Event:
-        """Write a preview; it, or why there is none."""
+        """Write a preview; a Notice if that fails."""
         state = self._state
         path = self._folder / "previews" / f"step-{state.step:09d}.png"
         try:
@@ -141,7 +141,7 @@ class ModelEvaluator:
 
 
 def _thin(folder: Path) -> None:
-    """Remove every other preview when there are too many, so that a week of them fits."""
+    """Delete every other preview when there are too many, as in runs of days."""
     files = sorted(folder.glob("step-*.png"))
     if len(files) > MAX_PREVIEWS:
         for path in files[1:-1:2]:

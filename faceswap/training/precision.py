@@ -1,4 +1,4 @@
-"""Which number format to compute in, and the processor's own settings."""
+"""Device, precision (bfloat16 or float32) and performance settings."""
 
 import ctypes
 import sys
@@ -18,15 +18,15 @@ from faceswap.training.threads import use_physical_cores
 Precision = Literal["bf16", "fp32"]
 
 _ROUNDS = 8
-_HOPELESS = 2.0  # times as long as float32: what no other work on the machine makes up for
+_HOPELESS = 2.0  # times as long as float32, beyond what other load on the machine explains
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # glibc's names for mallopt
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of glibc
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called auto, cpu, cuda or mps; auto is the fastest that is there.
+    """The device called auto, cpu, cuda or mps; auto is the fastest available.
 
-    Raises OptionsError when the one asked for is not there.
+    Raises OptionsError when the device is not available.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -37,11 +37,10 @@ def pick_device(name: str) -> torch.device:
 
 
 def configure_device(device: torch.device) -> None:
-    """Let ``device`` compute as fast as it can where nobody sees the difference.
+    """Set PyTorch's performance options for ``device``.
 
-    On a graphics card what stays float32 is multiplied in TF32, and the fastest kernels for the
-    shapes at hand are looked for once, as they never change; on a processor freed memory is
-    kept, and its threads are as many as its real cores.
+    On a GPU: TF32 for float32 products, and cuDNN's benchmark mode, as shapes never change. On a
+    CPU: keep freed memory, and one thread per physical core.
     """
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -53,18 +52,18 @@ def configure_device(device: torch.device) -> None:
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """A context in which matrix work is done in ``precision``."""
+    """Autocast context for ``precision``."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def model_autocast(model: nn.Module, device: torch.device) -> torch.autocast:
-    """A context in which ``model``'s matrix work is done in what ``choose`` says."""
+    """Autocast context for ``model``, in the precision of ``choose_precision``."""
     return autocast(device, choose_precision(model, device).precision)
 
 
 @dataclass(frozen=True)
 class PrecisionChoice:
-    """What a model is computed in. reason: why not in bfloat16, where its layers are to blame."""
+    """Precision for a model. reason: why not bfloat16, where layers do not support it."""
 
     precision: Precision
     reason: str = ""
@@ -73,66 +72,65 @@ class PrecisionChoice:
 def choose_precision(
     model: nn.Module, device: torch.device, asked: Precision | None = None
 ) -> PrecisionChoice:
-    """What ``model`` is computed in on ``device``: the faster of what all its layers can be
-    computed in, unless one is ``asked`` for.
+    """Precision for ``model`` on ``device``: ``asked``, or the fastest that all layers support.
 
-    Raises OptionsError when bfloat16 is asked for and some layers can't be.
+    Raises OptionsError when bfloat16 is asked for and some layers don't support it.
     """
-    if asked is None and not _by_choice(device):
+    if asked is None and not _bf16_by_default(device):
         return PrecisionChoice("fp32")
     found = usable_precision(model, device, asked or "bf16")
     if found.reason and asked is not None:
-        raise OptionsError(f"{_layers_to_blame(model, device)}; use --precision auto or fp32.")
+        raise OptionsError(f"{_unsupported_reason(model, device)}; use --precision auto or fp32.")
     return (
         PrecisionChoice(fastest_precision(device)) if asked is None and not found.reason else found
     )
 
 
 def usable_precision(model: nn.Module, device: torch.device, wanted: Precision) -> PrecisionChoice:
-    """``wanted``, or float32 where ``device`` can't compute some of ``model``'s layers in it."""
+    """``wanted``, or float32 where ``device`` does not support it for some layers of ``model``."""
     if wanted == "fp32" or not unsupported_layers(model, device):
         return PrecisionChoice(wanted)
-    blame = _layers_to_blame(model, device)
-    return PrecisionChoice("fp32", f"{blame}; all of this model is computed in float32.")
+    reason = _unsupported_reason(model, device)
+    return PrecisionChoice("fp32", f"{reason}; all of this model is computed in float32.")
 
 
-def _layers_to_blame(model: nn.Module, device: torch.device) -> str:
+def _unsupported_reason(model: nn.Module, device: torch.device) -> str:
     names = " and ".join(unsupported_layers(model, device))
     layers = f"{names[0].upper()}{names[1:]} layers"
     return f"{layers} can't be computed in bfloat16 on this machine's {device.type}"
 
 
-def _by_choice(device: torch.device) -> bool:
-    """Whether bfloat16 may be taken on ``device`` unasked: on others nobody measured it."""
+def _bf16_by_default(device: torch.device) -> bool:
+    """Whether bfloat16 may be the default on ``device``; it is untested on others."""
     return device.type in ("cpu", "cuda")
 
 
 @cache
 def fastest_precision(device: torch.device) -> Precision:
-    """The faster format here: known for graphics cards, measured on processors (about 50 ms).
+    """The faster precision for convolutions: known for GPUs, measured on CPUs (about 50 ms).
 
-    Processors without matrix units for bfloat16 emulate it slowly, and nothing but a measurement
-    tells for sure. It is that of convolutions; what other layers can do at all, ``choose`` knows.
+    CPUs without bfloat16 matrix units emulate it slowly; only a measurement is reliable.
+    ``choose_precision`` checks whether other layers support it.
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if not _by_choice(device) or not supports_bf16("convolution", device):
+    if not _bf16_by_default(device) or not supports_bf16("convolution", device):
         return "fp32"
     names: tuple[Precision, ...] = ("bf16", "fp32")
     best = dict.fromkeys(names, float("inf"))
-    # Turn about, and the best of several: other work on the machine then slows both alike.
+    # Alternate, and take the best of several rounds, so that other load slows both alike.
     for number in range(_ROUNDS):
         for name in names:
             best[name] = min(best[name], _seconds(name))
         if number and best["bf16"] > _HOPELESS * best["fp32"]:
-            break  # where it is emulated, a round takes half a second
+            break  # it is emulated, and a round takes half a second
     return "bf16" if best["bf16"] < 0.9 * best["fp32"] else "fp32"
 
 
 @torch.inference_mode(False)
 @torch.enable_grad()
 def _seconds(precision: Precision) -> float:
-    """Time of a training step of one convolution, also when asked from inside inference."""
+    """Seconds of a training step of one convolution; works inside inference mode too."""
     with torch.random.fork_rng(devices=[]):
         layer = nn.Conv2d(64, 128, 3, padding=1)
     x = torch.zeros(8, 64, 24, 24).contiguous(memory_format=torch.channels_last)
@@ -144,10 +142,10 @@ def _seconds(precision: Precision) -> float:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep large blocks that tensors free, instead of giving them back.
+    """Make glibc keep freed large blocks, instead of returning them to the system.
 
-    Each block given back costs page faults when it is asked for again, which a training step
-    does hundreds of times: measured 1.2 to 2 times for convolutions on two cores. Does nothing
+    A returned block costs page faults when it is allocated again, hundreds of times in a training
+    step: convolutions on two cores were measured 1.2 to 2 times faster with this. Does nothing
     where the C library is not glibc.
     """
     if not sys.platform.startswith("linux"):
@@ -163,7 +161,7 @@ def keep_freed_memory() -> None:
 def agree_on_precision(
     choice: PrecisionChoice, group: ProcessGroup, device: torch.device
 ) -> PrecisionChoice:
-    """``choice``, or float32 where not all of several processes take bfloat16."""
+    """``choice``, or float32 where not all processes chose bfloat16."""
     half = choice.precision == "bf16"
     if group.all_agree(half, device) == half:
         return choice

@@ -1,13 +1,13 @@
-"""What lies in a run's folder: its saves and what they take of the disk, and going back to one.
+"""Folder of a run: its checkpoints, disk use, clean-up, and roll back to an earlier step.
 
 ::
 
-    step-*.safetensors   the saves; the newest is gone on from
-    snapshots/           saves that are kept for good
-    aside/N/             what was newer than the save that was gone back to, the N-th time: saves,
-                         pictures, and the curves as they were
-    *.damaged            saves that could not be read, or were of a stretch that went wrong
-    previews/            pictures
+    step-*.safetensors   checkpoints; training resumes from the newest
+    snapshots/           checkpoints that are never deleted by later ones
+    aside/N/             quarantine of the N-th roll back: newer checkpoints and previews, and the
+                         metrics as they were
+    *.damaged            checkpoints that could not be read, or diverged
+    previews/            preview pictures
     metrics.jsonl, tensorboard/
 """
 
@@ -27,40 +27,40 @@ from faceswap.training.snapshots import SNAPSHOTS, link_or_copy
 
 QUARANTINE = "aside"
 PREVIEWS_KEPT = 10
-"""So many of the newest previews are left when a run is cleaned."""
+"""Number of newest previews that cleaning a run keeps."""
 
-_SAVE = re.compile(r"step-(\d{9})\.safetensors")
-_PICTURE = re.compile(r"step-(\d{9})\.png")
+_CHECKPOINT = re.compile(r"step-(\d{9})\.safetensors")
+_PREVIEW = re.compile(r"step-(\d{9})\.png")
 
 
 class RunFolder:
-    """One run's folder. It may only be changed while the run is held, see run_lock.py."""
+    """One run's folder. Hold the run's lock while changing it, see run_lock.py."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.saves = CheckpointFolder(folder)
 
     def snapshots(self) -> list[Path]:
-        """Saves that are kept for good, oldest first."""
-        return _named(self.folder / SNAPSHOTS, _SAVE)
+        """Files of all snapshots, oldest first."""
+        return _named(self.folder / SNAPSHOTS, _CHECKPOINT)
 
     def quarantined(self) -> list[Path]:
-        """Folders of what was set aside, the last first."""
+        """Quarantine folders, newest first."""
         folder = self.folder / QUARANTINE
         found = [p for p in folder.iterdir() if p.name.isdecimal()] if folder.is_dir() else []
         return sorted(found, key=lambda path: int(path.name), reverse=True)
 
     def best(self) -> Path | None:
-        """The save or snapshot whose model was found to be best; None where none was measured."""
+        """The checkpoint or snapshot with the highest score; None where none has one."""
         scores = {path: score_of(path) for path in (*self.saves.files(), *self.snapshots())}
         known = [path for path, score in scores.items() if score is not None]
         return max(known, key=lambda path: (scores[path] or 0.0, path.name), default=None)
 
     def disk_use(self) -> dict[str, int]:
-        """Bytes by part; what two names share counts once."""
+        """Bytes on disk by kind of file; hard links count once."""
         seen: set[tuple[int, int]] = set()
         damaged = self.folder.rglob("*.damaged")
-        aside = [*_files(self.folder / QUARANTINE), *damaged]
+        quarantine = [*_files(self.folder / QUARANTINE), *damaged]
         return {
             "saves": _size(self.saves.files(), seen),
             "snapshots": _size(self.snapshots(), seen),
@@ -68,96 +68,98 @@ class RunFolder:
             "logs": _size(
                 [self.folder / "metrics.jsonl", *_files(self.folder / "tensorboard")], seen
             ),
-            "set aside": _size(aside, seen),
+            "set aside": _size(quarantine, seen),
         }
 
     def roll_back(self, step: int) -> None:
-        """Make the save of ``step`` the newest: what is newer is set aside, not deleted.
+        """Make the checkpoint of ``step`` the newest; newer files go to quarantine, undeleted.
 
-        Raises CheckpointError when there is no such save or it can't be read, OutputError when
-        the folder can't be changed.
+        Raises CheckpointError when there is no such checkpoint or it can't be read, OutputError
+        when the folder can't be changed.
         """
-        chosen = self._save_of(step)
-        read_checkpoint(chosen)  # a damaged one is no place to go back to
-        goal, records = self.saves.path(step), self.folder / "metrics.jsonl"
-        asides = self.quarantined()
-        aside = self.folder / QUARANTINE / str(int(asides[0].name) + 1 if asides else 1)
+        chosen = self._find_checkpoint(step)
+        read_checkpoint(chosen)  # raises if it is damaged
+        target, records = self.saves.path(step), self.folder / "metrics.jsonl"
+        quarantines = self.quarantined()
+        quarantine = (
+            self.folder / QUARANTINE / str(int(quarantines[0].name) + 1 if quarantines else 1)
+        )
         try:
-            aside.mkdir(parents=True)
+            quarantine.mkdir(parents=True)
             if records.is_file():
-                shutil.copyfile(records, aside / records.name)
-            if chosen != goal:
-                link_or_copy(chosen, goal)
-            came_from = chosen.parent.parent if chosen.parent.name == SNAPSHOTS else chosen.parent
-            if came_from in asides:  # with the curves that led to it
+                shutil.copyfile(records, quarantine / records.name)
+            if chosen != target:
+                link_or_copy(chosen, target)
+            origin = chosen.parent.parent if chosen.parent.name == SNAPSHOTS else chosen.parent
+            if origin in quarantines:  # restore its metrics and snapshots too
                 with suppress(FileNotFoundError):
-                    shutil.copyfile(came_from / records.name, records)
-                if chosen.parent == came_from:
+                    shutil.copyfile(origin / records.name, records)
+                if chosen.parent == origin:
                     chosen.unlink()
-                for path in _named(came_from / SNAPSHOTS, _SAVE):
+                for path in _named(origin / SNAPSHOTS, _CHECKPOINT):
                     if _step(path) <= step:
                         (self.folder / SNAPSHOTS).mkdir(exist_ok=True)
                         os.replace(path, self.folder / SNAPSHOTS / path.name)
             truncate_metrics(records, step)
             previews = self.folder / "previews"
-            for path in (*self.saves.files(), *self.snapshots(), *_named(previews, _PICTURE)):
+            for path in (*self.saves.files(), *self.snapshots(), *_named(previews, _PREVIEW)):
                 if _step(path) > step:
-                    place = aside / path.relative_to(self.folder)
+                    place = quarantine / path.relative_to(self.folder)
                     place.parent.mkdir(exist_ok=True)
                     os.replace(path, place)
         except OSError as error:
             raise OutputError(f"Cannot change {self.folder}: {error.strerror or error}.") from error
 
-    def _save_of(self, step: int) -> Path:
-        asides = [place for aside in self.quarantined() for place in (aside, aside / SNAPSHOTS)]
-        places = (self.folder, self.folder / SNAPSHOTS, *asides)
+    def _find_checkpoint(self, step: int) -> Path:
+        quarantines = [p for folder in self.quarantined() for p in (folder, folder / SNAPSHOTS)]
+        places = (self.folder, self.folder / SNAPSHOTS, *quarantines)
         name = self.saves.path(step).name
         for place in places:
             if (place / name).is_file():
                 return place / name
-        steps = sorted({_step(p) for place in places for p in _named(place, _SAVE)})
+        steps = sorted({_step(p) for place in places for p in _named(place, _CHECKPOINT)})
         there = ", ".join(map(str, steps)) or "none"
-        raise CheckpointError(f"{self.folder} has no save of step {step}; there are {there}.")
+        raise CheckpointError(f"{self.folder} has no checkpoint of step {step}; there are {there}.")
 
     def clean(self, *, saves: bool) -> int:
-        """Remove what was set aside, and all previews but the last few; the bytes that this frees.
+        """Delete quarantined files and all but the newest previews; returns the bytes freed.
 
-        Snapshots stay, those that were set aside too.
+        Snapshots stay, also those in quarantine.
 
-        saves: all saves besides, but the newest that can be read, the newest of a step at which
-        the run did well, and the best one. Raises CheckpointError when none can be read.
+        saves: delete checkpoints too, except the newest readable one, the newest healthy one and
+        the best one. Raises CheckpointError when none can be read.
         """
         put = [p for p in _files(self.folder / QUARANTINE) if p.parent.name != SNAPSHOTS]
-        aside = [*put, *self.folder.rglob("*.damaged")]
-        old = _named(self.folder / "previews", _PICTURE)[:-PREVIEWS_KEPT]
-        gone = [*aside, *old]
+        quarantine = [*put, *self.folder.rglob("*.damaged")]
+        old = _named(self.folder / "previews", _PREVIEW)[:-PREVIEWS_KEPT]
+        to_delete = [*quarantine, *old]
         if saves:
-            gone += set(self.saves.files()) - self._needed()
-        freed = _freed(gone)
-        for path in gone:
+            to_delete += set(self.saves.files()) - self._to_keep()
+        freed = _freed(to_delete)
+        for path in to_delete:
             with suppress(OSError):
                 path.unlink()
         for folder in sorted((self.folder / QUARANTINE).rglob("*"), reverse=True):
-            with suppress(OSError):  # of one that holds a snapshot
+            with suppress(OSError):  # not empty where it has a snapshot
                 folder.rmdir()
         with suppress(OSError):
             (self.folder / QUARANTINE).rmdir()
         return freed
 
-    def _needed(self) -> set[Path]:
+    def _to_keep(self) -> set[Path]:
         newest, _ = self.saves.newest()
         files = self.saves.files()
         if newest is None:
             return set(files)
         good = int(newest.metadata.get("good", newest.metadata["step"]))
         best = self.best()
-        # What is newer could not be read: no reason to remove it without being asked.
+        # Newer ones could not be read; that alone is no reason to delete them.
         kept = [path for path in files if _step(path) >= _step(newest.path)]
         kept += [path for path in files if _step(path) <= good][-1:]
         return {*kept, *([best] if best is not None else [])}
 
     def remove_snapshot(self, step: int) -> int:
-        """Remove the snapshot of ``step``; the bytes that this frees.
+        """Delete the snapshot of ``step``; returns the bytes freed.
 
         Raises CheckpointError when there is none, OutputError when it can't be removed.
         """
@@ -174,7 +176,7 @@ class RunFolder:
 
 
 def score_of(path: Path) -> float | None:
-    """How good the model in a save was found to be, where that was measured."""
+    """Score of a checkpoint's model, where it was measured."""
     score: Any = read_header(path).get("numbers", {}).get("score")
     return float(score) if isinstance(score, int | float) else None
 
@@ -196,7 +198,7 @@ def _files(folder: Path) -> list[Path]:
 def _size(paths: Iterable[Path], seen: set[tuple[int, int]]) -> int:
     total = 0
     for path in paths:
-        with suppress(OSError):  # gone meanwhile
+        with suppress(OSError):  # deleted meanwhile
             found = path.stat()
             if (found.st_dev, found.st_ino) not in seen:
                 seen.add((found.st_dev, found.st_ino))
@@ -205,7 +207,7 @@ def _size(paths: Iterable[Path], seen: set[tuple[int, int]]) -> int:
 
 
 def _freed(paths: Iterable[Path]) -> int:
-    """What removing all of ``paths`` gives back: nothing where another name stays."""
+    """Bytes freed by deleting all of ``paths``; none for files with other hard links."""
     names: dict[tuple[int, int], int] = {}
     sizes: dict[tuple[int, int], tuple[int, int]] = {}
     for path in paths:

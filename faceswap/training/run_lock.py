@@ -1,4 +1,4 @@
-"""One process at a time trains a run."""
+"""Lock file of a run: only one process at a time may train it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,31 +13,31 @@ LOCK_NAME = ".lock"
 
 @contextmanager
 def hold_run(folder: Path, *, leads: bool = True) -> Iterator[None]:
-    """Hold the run in ``folder``, which is made, so that no other process changes it.
+    """Lock the run in ``folder``, which is created, against changes by other processes.
 
-    The system lets go of it with the process, whatever ends that. A folder in which nothing was
-    put is gone afterwards. leads: False for the others of several processes that train together:
-    they write nothing. Raises ProjectError when another process holds it, OutputError when the
-    folder cannot be written.
+    The system releases the lock when the process ends, however it does. A new folder that is still
+    empty is deleted afterwards. leads: False in all but the main one of several processes that
+    train together: no lock is taken. Raises ProjectError when another process has the lock,
+    OutputError when the folder cannot be written.
     """
     if not leads:
         yield
         return
     path = folder / LOCK_NAME
     lock = FileLock(path, timeout=0)
-    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    created = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise ProjectError(
             f"The run in {folder} is being trained already; wait for that or stop it, or train "
-            "one of another name."
+            "a run of another name."
         ) from error
     except NotImplementedError as error:
         raise OutputError(
-            f"The disk of {folder} has no locks for files, without which two processes could train "
-            "one run; put the project on another disk."
+            f"The disk of {folder} does not support file locks, without which two processes could "
+            "train the same run; move the project to another disk."
         ) from error
     except OSError as error:
         raise OutputError(f"Cannot write in {folder}: {error.strerror or error}.") from error
@@ -45,8 +45,8 @@ def hold_run(folder: Path, *, leads: bool = True) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if folder in made and [p.name for p in folder.iterdir()] == [LOCK_NAME]:
+        if folder in created and [p.name for p in folder.iterdir()] == [LOCK_NAME]:
             with suppress(OSError):
                 path.unlink()
-                for empty in made:
-                    empty.rmdir()
+                for new_folder in created:
+                    new_folder.rmdir()

@@ -1,4 +1,4 @@
-"""What a checkpoint says of the run that wrote it, checked before the run goes on."""
+"""Validation of the run metadata in a checkpoint, before training resumes."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,11 @@ from faceswap.training.precision import Precision
 
 
 class RunNotes(BaseModel):
-    """begun: the options the run has, by name, JSON values. found: the batch and the learning rate
-    that it found for itself."""
+    """Notes of a run.
+
+    begun: the run's options, by name, JSON values. found: batch size and learning rate found by
+    the finders.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,7 +25,7 @@ class RunNotes(BaseModel):
 
 
 class RunMetadata(BaseModel):
-    """The counters of a run, as ``TrainingState.numbers`` writes them."""
+    """Counters of a run, as ``TrainingState.metadata`` writes them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,32 +38,32 @@ class RunMetadata(BaseModel):
 
 
 def read_run_metadata(checkpoint: Checkpoint) -> RunMetadata:
-    """What ``checkpoint`` says of its run.
+    """Validated run metadata of ``checkpoint``.
 
-    Raises CheckpointError when it holds a model, but no run that can go on.
+    Raises CheckpointError when it has a model, but no run that can be resumed.
     """
     try:
         numbers = RunMetadata.model_validate(checkpoint.metadata)
     except ValidationError as error:
         raise CheckpointError(
-            f"{checkpoint.path} holds no run that can go on; begin a new one with --run, and "
-            "start it from this file by --init."
+            f"{checkpoint.path} has no run that can be resumed; start a new one with --run, and "
+            "initialise it from this file with --init."
         ) from error
     missing = {"generator", "skipped", "norm"} - checkpoint.tensors_under("state").keys()
     if missing:
-        raise CheckpointError(f"{checkpoint.path} is damaged: it lacks the run's random state.")
+        raise CheckpointError(f"{checkpoint.path} is damaged: the random state is missing.")
     return numbers
 
 
-_LONGEST = 1 << 24  # bytes of a header; more is no save of ours
+_MAX_HEADER = 1 << 24  # bytes of a header; a longer one is not from faceswap
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Kind, config and numbers of the save at ``path``; empty where it can't be read."""
+    """Header of the checkpoint ``path``, unverified; empty where it can't be read."""
     try:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            if size > _LONGEST:
+            if size > _MAX_HEADER:
                 return {}
             header = json.loads(json.loads(file.read(size))["__metadata__"]["faceswap"])
             return header if isinstance(header["numbers"], dict) else {}
@@ -69,6 +72,6 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def read_newest_header(folder: Path) -> dict[str, Any]:
-    """That of the newest save in ``folder`` that has one; empty where none has."""
+    """Header of the newest readable checkpoint in ``folder``; empty where there is none."""
     found = (read_header(path) for path in reversed(CheckpointFolder(folder).files()))
     return next((header for header in found if header), {})

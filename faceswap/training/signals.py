@@ -1,4 +1,4 @@
-"""Being asked to stop, but not in the middle of what must be whole."""
+"""Deferring stop signals during critical sections."""
 
 import signal
 import threading
@@ -11,37 +11,37 @@ from faceswap.background import uninterruptible
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
 )
-"""What asks a job to stop: Ctrl-C, and what systems and windows send; SIGBREAK is Windows'."""
+"""Signals that stop a job: Ctrl-C, termination, and Windows' SIGBREAK."""
 
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
     """Defer ``STOP_SIGNALS`` to the end of the block; a second signal is not deferred.
 
-    Then it does what it would have done at once: raise KeyboardInterrupt, as a rule. Python tells
-    the main thread alone; where another one does the work, the main one waits for it to end.
+    A deferred signal is raised again at the end, and usually raises KeyboardInterrupt. Only the
+    main thread gets signals; in another thread, this makes the main one wait for the block.
     """
     if threading.current_thread() is not threading.main_thread():
         with uninterruptible():
             yield
         return
-    # None is a handler that was not set from Python, which could not be put back.
-    before = {n: handler for n in STOP_SIGNALS if (handler := signal.getsignal(n)) is not None}
-    waiting: list[int] = []
+    # None is a handler that was not set from Python and could not be restored.
+    handlers = {n: handler for n in STOP_SIGNALS if (handler := signal.getsignal(n)) is not None}
+    deferred: list[int] = []
 
-    def put_back() -> None:
-        for number, handler in before.items():
+    def restore_handlers() -> None:
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
     def hold(number: int, frame: FrameType | None) -> None:
-        waiting.append(number)
-        put_back()
+        deferred.append(number)
+        restore_handlers()
 
-    for number in before:
+    for number in handlers:
         signal.signal(number, hold)
     try:
         yield
     finally:
-        put_back()
-        if waiting:
-            signal.raise_signal(waiting[0])
+        restore_handlers()
+        if deferred:
+            signal.raise_signal(deferred[0])

@@ -1,4 +1,4 @@
-"""Saves that are kept for good, and what training for days takes of a disk."""
+"""Snapshots (checkpoints that are kept), their schedule, and disk space for long runs."""
 
 import os
 import shutil
@@ -10,18 +10,17 @@ from faceswap.training.model_evaluation import MAX_PREVIEWS
 from faceswap.training.state import LoopConfig
 
 SNAPSHOTS = "snapshots"
-"""The folder of them in a run's."""
+"""Name of the snapshot folder in a run's folder."""
 
 _DAY = 86_400  # seconds
-_BESIDES = 3  # saves: the best one, the last good one, and one that is being written
-_PREVIEW = 500_000  # bytes of one at the usual resolutions, on the high side
+_EXTRA_CHECKPOINTS = 3  # the best, the newest healthy one, and one being written
+_PREVIEW_BYTES = 500_000  # bytes of a preview at usual resolutions, a high estimate
 
 
 def keep_snapshot(save: Path) -> Path:
-    """Keep ``save`` for good, where later saves don't push it out; where it lies then.
+    """Keep the checkpoint ``save`` as a snapshot, which later ones never delete; returns its path.
 
-    It shares the place on the disk with the save where the disk can do that. Raises OutputError
-    when it cannot be kept.
+    It is a hard link where the disk supports that. Raises OutputError when it cannot be written.
     """
     goal = save.parent / SNAPSHOTS / save.name
     try:
@@ -33,57 +32,54 @@ def keep_snapshot(save: Path) -> Path:
 
 
 def link_or_copy(path: Path, goal: Path) -> None:
-    """Let ``path`` be called ``goal`` as well, which appears whole; a copy where it can't be."""
-    part = goal.with_suffix(".part")
-    part.unlink(missing_ok=True)
+    """Hard-link ``path`` to ``goal``, atomically; copies where links are not supported."""
+    partial = goal.with_suffix(".part")
+    partial.unlink(missing_ok=True)
     try:
-        os.link(path, part)
-    except OSError:  # not all disks have links
-        shutil.copyfile(path, part)
-    os.replace(part, goal)
-    part.unlink(missing_ok=True)  # what has both names already is not replaced, and keeps both
+        os.link(path, partial)
+    except OSError:  # no hard links on this disk
+        shutil.copyfile(path, partial)
+    os.replace(partial, goal)
+    partial.unlink(missing_ok=True)  # replacing a link to the same file does nothing
 
 
 class SnapshotSchedule:
-    """When the next one is due, by the run's own steps and seconds of training.
-
-    So that a run that was stopped and goes on makes them where it would have without.
-    """
+    """Snapshot schedule, by steps and seconds of training, so that it survives a resume."""
 
     def __init__(self, config: LoopConfig, step: int, seconds: float) -> None:
-        """step, seconds: of the last one that was made, or of a run's begin."""
+        """step, seconds: of the last snapshot, or of the start of the run."""
         self.config = config
         self.output(step, seconds)
 
     def due(self, step: int, seconds: float) -> bool:
-        """Whether one is, of that step."""
+        """Whether a snapshot of this step is due."""
         by_step = self.config.snapshot_steps
         due = by_step is not None and step > self._step and step % by_step == 0
-        return due or self._spans(seconds) > self._span
+        return due or self._intervals(seconds) > self._interval
 
     def output(self, step: int, seconds: float) -> None:
-        """One was made, of that step."""
-        self._step, self._span = step, self._spans(seconds)
+        """Record that a snapshot of this step was made."""
+        self._step, self._interval = step, self._intervals(seconds)
 
-    def _spans(self, seconds: float) -> int:
+    def _intervals(self, seconds: float) -> int:
         hours = self.config.snapshot_hours
         return 0 if hours is None else int(seconds / (3600 * hours))
 
 
 def bytes_per_day(config: LoopConfig, size: int, speed: float) -> int:
-    """Bytes that a day of training takes, with saves of ``size`` and ``speed`` steps a second."""
-    saves = float(config.keep_checkpoints + _BESIDES)
+    """Disk use of a day of training, with checkpoints of ``size`` bytes, ``speed`` steps/s."""
+    saves = float(config.keep_checkpoints + _EXTRA_CHECKPOINTS)
     if config.snapshot_hours is not None:
         saves += 24 / config.snapshot_hours
     if config.snapshot_steps is not None:
         saves += speed * _DAY / config.snapshot_steps
-    return round(saves * size) + MAX_PREVIEWS * _PREVIEW
+    return round(saves * size) + MAX_PREVIEWS * _PREVIEW_BYTES
 
 
 def disk_space_warning(folder: Path, config: LoopConfig, size: int, speed: float) -> str:
-    """What to tell when the disk of a run does not hold a day of it; "" where it does.
+    """Warning if the disk has no space for a day of training; "" if it has.
 
-    size: bytes of a save. What of it is on the disk already counts as there.
+    size: bytes of a checkpoint. Existing checkpoints are subtracted from the need.
     """
     needed = bytes_per_day(config, size, speed)
     taken = sum(path.stat().st_size for path in CheckpointFolder(folder).files())
@@ -92,13 +88,13 @@ def disk_space_warning(folder: Path, config: LoopConfig, size: int, speed: float
         return ""
     return (
         f"A day of this training takes {format_bytes(needed)} of the disk, and "
-        f"{format_bytes(free)} are free in {folder}; make room, keep fewer checkpoints by "
+        f"{format_bytes(free)} are free in {folder}; free some space, lower "
         "--keep-checkpoints, or make fewer snapshots."
     )
 
 
 def format_bytes(size: float) -> str:
-    """Bytes, such as 1.2 GB."""
+    """Format a number of bytes, such as 1.2 GB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} bytes" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""All that changes while a model trains, and how it goes into a checkpoint and back."""
+"""Training state and options, and how the state is saved to and restored from checkpoints."""
 
 import copy
 from collections.abc import Mapping
@@ -21,37 +21,37 @@ Compile = Literal["auto", "on", "off"]
 
 
 class AuxiliaryModel(Protocol):
-    """Something that learns beside the model, by gradients of the same losses."""
+    """A model trained beside the main one, by gradients of the same losses."""
 
     def zero_grad(self) -> None:
-        """Forget the gradients of the last step."""
+        """Free the gradients of the last step."""
 
     def step(self, bad: Tensor) -> None:
-        """One optimiser step from the gradients there are, left out where ``bad`` is 1."""
+        """One optimiser step from the present gradients, skipped where ``bad`` is 1."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of its state."""
+        """The whole state, for the checkpoint."""
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Become what ``tensors()`` gave."""
+        """Restore a state that ``tensors()`` returned."""
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How to train; what the task is, is the task's own matter.
+    """Options of the training loop that do not depend on the task.
 
-    steps: train until this step of the run. minutes: train for so long. With neither, to the end
-    of what was asked for before and broken off (see training_budget.py), or else until stopped, at
-    a steady rate; endless: until stopped, whatever was asked for before. batch_size: pictures a
-    step, as the task counts them. learning_rate: the full one. warmup: steps until it is reached.
-    gradient_clip: largest norm of the gradient. ema_decay: share of the averaged weights that a
-    step keeps, at most. precision: None
-    takes the fastest. compile: whether the model is compiled; auto measures that on a graphics
-    card. *_seconds: how often to look, save and show; save_steps saves by step besides. keep: so
-    many of the last saves. snapshot_*: every so many hours of training or steps a save is kept for
-    good. measure: name of the task's measure that is larger the better the model is; the best save
-    by it is kept besides. noun and per_unit: what a batch counts, and how many of them one unit of
-    it stands for.
+    steps: train until this step of the run. minutes: train for this long. With neither, to the end
+    of the budget of an earlier session (see training_budget.py), or else until stopped, at a
+    constant learning rate; endless: until stopped, whatever the earlier budget. batch_size: items
+    per step. learning_rate: the one after warm-up. warmup: number of steps. gradient_clip: largest
+    gradient norm. ema_decay: upper limit of the EMA's decay. precision: None takes the fastest.
+    compile: whether to compile the model; auto measures whether that is faster, on a GPU.
+    report_steps: steps between reports. preview_seconds, save_seconds: seconds between previews
+    and between checkpoints; save_steps: steps between further checkpoints. keep_checkpoints: how
+    many of the newest to keep. snapshot_hours, snapshot_steps: hours of training or steps between
+    snapshots. measure: the task's quality measure, larger is better; the best checkpoint by it is
+    kept too. unit_name, samples_per_item: what is counted, and how many of it one item of a batch
+    has.
     """
 
     steps: int | None = None
@@ -79,14 +79,14 @@ class LoopConfig:
 
 
 class TrainingState:
-    """Model, averaged weights, optimiser, random numbers and counters of one run.
+    """Model, EMA weights, optimiser, random generator and counters of one run.
 
-    step: optimiser steps done. seconds: spent on them. skipped: steps left out as not finite or
-    exploding. rate_scale: halved at each rollback, the last of which went back to step set_back.
-    norm: running mean of the gradient's norm, level: that of the losses, both learnt since the
-    step learnt_from. good: the last step at which the run was seen to do well.
-    notes: what the run was begun with and has found out, JSON values kept in its checkpoints.
-    companion: what learns beside the model, if anything does.
+    step: optimiser steps done. seconds: time spent on them. skipped: steps skipped because the
+    gradient was not finite or spiked. rate_scale: factor of the learning rate, halved at each roll
+    back; set_back: the step of the last one. norm: running mean of the gradient norm, level: loss
+    statistics, both since the step learnt_from. good: the last step with a healthy loss.
+    notes: options and found values of the run, JSON values stored in its checkpoints.
+    companion: auxiliary model, such as a discriminator.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class TrainingState:
         self._seed = config.seed
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.precision = precision
-        self._asked_precision = config.precision
+        self._requested_precision = config.precision
         self.companion = companion
         self.notes: dict[str, Any] = {}
         self.step = 0
@@ -133,7 +133,7 @@ class TrainingState:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that is a tensor, by its name in the checkpoint."""
+        """All tensors of the state, by their names in the checkpoint."""
         named = dict(named_weights(self.model, "model"))
         named.update(named_weights(self.averaged, "ema"))
         for name, parameter in self.parameters.items():
@@ -148,42 +148,42 @@ class TrainingState:
         return named
 
     def snapshot(self) -> Checkpoint:
-        """A copy of everything, for ``restore`` to come back to after a trial."""
+        """A copy of the whole state in memory, to ``restore`` after a trial."""
         tensors = {name: value.detach().clone() for name, value in self.tensors().items()}
         return Checkpoint(Path("trial"), "", {}, self.metadata(), tensors)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Become what ``checkpoint`` holds.
+        """Restore the state from ``checkpoint``.
 
         Raises CheckpointError when it is of another architecture or optimiser; the state may
-        then be half changed and must not be used.
+        then be partly restored and must not be used.
         """
         numbers = checkpoint.metadata
-        mine = type(self.optimiser).__name__
-        if numbers["optimiser"] != mine:
+        own_name = type(self.optimiser).__name__
+        if numbers["optimiser"] != own_name:
             raise CheckpointError(
-                f"The run was trained with {numbers['optimiser']}, not {mine}; an optimiser "
-                "can't be changed in the middle of a run: begin a new one with --run."
+                f"The run was trained with {numbers['optimiser']}, not {own_name}; the optimiser "
+                "of a run can't be changed: start a new run with --run."
             )
         try:
             self.model.load_state_dict(checkpoint.tensors_under("model"))
             self.averaged.load_state_dict(checkpoint.tensors_under("ema"))
         except RuntimeError as error:
             raise CheckpointError(
-                f"{checkpoint.path} holds another architecture than this run's."
+                f"{checkpoint.path} has another architecture than this run."
             ) from error
         self.optimiser.state.clear()
         for name, value in checkpoint.tensors_under("optimiser").items():
             parameter_name, _, key = name.rpartition("/")
             parameter = self.parameters.get(parameter_name)
             if parameter is None:
-                continue  # frozen since
+                continue  # has been frozen since
             like = parameter if value.shape == parameter.shape else value
             self.optimiser.state[parameter][key] = torch.empty_like(
                 like, dtype=value.dtype, device=state_device(self.optimiser, parameter, key)
             ).copy_(value)
         state = checkpoint.tensors_under("state")
-        self._draw_on(state["generator"], int(numbers["step"]))
+        self._restore_generator(state["generator"], int(numbers["step"]))
         self.skipped.copy_(state["skipped"])
         self.norm.copy_(state["norm"])
         self.step = int(numbers["step"])
@@ -194,17 +194,17 @@ class TrainingState:
         self.good = int(numbers.get("good", self.step))
         self.level = LossStatistics.from_dict(numbers.get("level", {}))
         self.notes = dict(numbers.get("notes", {}))
-        # Asked for by name, it counts; else the run stays exact on another machine too.
-        self.precision = self._asked_precision or numbers["precision"]
+        # A requested precision wins; else the run keeps its own, to be the same on any machine.
+        self.precision = self._requested_precision or numbers["precision"]
         companion = checkpoint.tensors_under("companion")
         if self.companion is not None and companion:
             self.companion.restore(companion)
 
-    def _draw_on(self, saved: Tensor, step: int) -> None:
-        """Let the generator go on as it was saved at ``step``.
+    def _restore_generator(self, saved: Tensor, step: int) -> None:
+        """Restore the random generator as it was saved at ``step``.
 
-        Each kind of device draws in its own way and keeps another state. A run that was saved on
-        another kind begins a new stream, the same one each time.
+        Generator states differ between kinds of devices. A run that was saved on another kind is
+        reseeded from seed and step, so that this is reproducible too.
         """
         if saved.shape == self.generator.get_state().shape:
             self.generator.set_state(saved)
@@ -212,7 +212,7 @@ class TrainingState:
             self.generator.manual_seed(self._seed + step)
 
     def reset_loss_statistics(self) -> None:
-        """Forget what size gradients and losses have: they are of something else from now on."""
+        """Reset the running gradient norm and loss statistics, after the objective changed."""
         self.learnt_from = self.step
         self.norm.zero_()
         self.level = LossStatistics()

@@ -1,4 +1,4 @@
-"""How many threads to compute with, and on which device they do."""
+"""Number of CPU threads, and worker threads bound to a device."""
 
 import os
 from collections.abc import Callable, Generator
@@ -11,14 +11,14 @@ from faceswap.background import Heartbeat, ProgressReporter, generator_in_backgr
 from faceswap.events import Event
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
-_CONTAINER = Path("/sys/fs/cgroup")
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def use_physical_cores() -> None:
-    """Compute with one thread per real core, unless OMP_NUM_THREADS says how many.
+    """Set PyTorch's threads to one per physical core, unless OMP_NUM_THREADS is set.
 
-    PyTorch takes as many as there are processors; two of them that share a core's multipliers
-    only get into each other's way.
+    PyTorch's default can be one per hyperthread; two on the same core share its multipliers and
+    slow each other down.
     """
     if "OMP_NUM_THREADS" in os.environ:
         return
@@ -28,21 +28,21 @@ def use_physical_cores() -> None:
 
 
 def set_current_device(device: torch.device) -> None:
-    """Make ``device`` the present one of this thread, as each has its own.
+    """Make ``device`` the current CUDA device of this thread, as each thread has its own.
 
-    One without a number is whichever is present already; PyTorch refuses to set that.
+    Without an index it is the current one already; PyTorch refuses to set that.
     """
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
 
 
 def physical_core_count(
-    topology: Path = _TOPOLOGY, container: Path = _CONTAINER, allowed: set[int] | None = None
+    topology: Path = _TOPOLOGY, container: Path = _CGROUP, allowed: set[int] | None = None
 ) -> int | None:
-    """Cores that this process may use, hyperthreads not counted; None where nobody says.
+    """Number of physical cores that this process may use; None where unknown.
 
-    topology, container: where Linux tells which processors share a core, and how much of them
-    a container gets. allowed: processors the process may run on, found out by default.
+    topology, container: Linux's folders of CPU topology and cgroup limits. allowed: CPUs that the
+    process may run on, by default from its affinity.
     """
     if allowed is None:
         if not hasattr(os, "sched_getaffinity"):
@@ -67,19 +67,19 @@ T = TypeVar("T")
 
 
 class DeviceThread:
-    """Does work on ``device`` in a thread of its own; ``sign`` is what is told meanwhile."""
+    """Runs work on ``device`` in a background thread, with ``sign`` as heartbeat."""
 
     def __init__(self, stage: str, device: torch.device, sign: Heartbeat) -> None:
         self._stage, self._device, self._sign = stage, device, sign
 
     def __call__(self, work: Callable[[], T]) -> Generator[Event, None, T]:
-        """What ``work`` gives."""
+        """Run ``work`` in the thread; returns its result."""
 
-        def alone() -> Generator[Event, None, T]:
+        def generator() -> Generator[Event, None, T]:
             yield from ()
             return work()
 
-        return (yield from self.steadily(self._stage, alone, self._sign))
+        return (yield from self.steadily(self._stage, generator, self._sign))
 
     def steadily(
         self,
@@ -87,10 +87,10 @@ class DeviceThread:
         job: Callable[[], Generator[Event, None, T]],
         sign: Heartbeat | None = None,
     ) -> Generator[Event, None, T]:
-        """What the generator ``job`` returns, and its events; see ``background``."""
+        """Run the generator ``job`` in the thread; yields its events, returns its result."""
 
-        def there(_: ProgressReporter) -> Generator[Event, None, T]:
+        def on_device(_: ProgressReporter) -> Generator[Event, None, T]:
             set_current_device(self._device)
             return (yield from job())
 
-        return (yield from generator_in_background(stage, there, "steps", sign))
+        return (yield from generator_in_background(stage, on_device, "steps", sign))

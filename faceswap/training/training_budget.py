@@ -1,8 +1,8 @@
-"""How long a run is to be trained, and how far it is: the same after a stop as without one.
+"""Training budget: how long to train a run, kept across stop and resume.
 
-What is asked for at a time (60 minutes, or until step 5,000) is a *stretch* of the run. Rate,
-distortion and the second net follow the progress of the stretch, which lies in the checkpoints:
-broken off and started again, it goes on with what is left of it.
+A budget is what one session requests, such as 60 minutes or until step 5,000. Learning rate, random
+warp and discriminator are scheduled by its progress. It is stored in the checkpoints: when training
+is stopped and resumed, it goes on with the rest of the budget.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceswap.errors import CheckpointError
+from faceswap.events import Progress
 from faceswap.training.job_mark import Begun
 
 KEY = "stretch"
-"""Its name among a run's notes; None there is a run that was trained without an end."""
+"""Key in a run's notes; the value is None for a run that trains without an end."""
 
 
 class TrainingBudget(BaseModel):
-    """What was asked for at a time.
+    """One training budget.
 
-    first, since: the run's step and its seconds of training when it began. It ends minutes after
-    that or at the step ``steps`` of the run, whichever comes first.
+    first, since: the run's step and seconds of training when it began. It ends ``minutes`` later or
+    at step ``steps`` of the run, whichever comes first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,7 +34,7 @@ class TrainingBudget(BaseModel):
     steps: int | None = None
 
     def progress(self, step: int, seconds: float) -> float:
-        """How far it is at that step and so many seconds into the run: from 0; over from 1 on."""
+        """Progress at ``step`` and ``seconds`` of the run, from 0; at 1 the budget is used up."""
         parts = [0.0]
         if self.minutes is not None:
             parts.append((seconds - self.since) / (60 * self.minutes))
@@ -43,7 +44,7 @@ class TrainingBudget(BaseModel):
         return max(parts)
 
     def end(self) -> str:
-        """Its end in words."""
+        """The end, in words."""
         ends = []
         if self.minutes is not None:
             ends.append(f"after {self.minutes:g} minute{'s' * (self.minutes != 1)}")
@@ -52,7 +53,7 @@ class TrainingBudget(BaseModel):
         return " or ".join(ends)
 
     def left(self, step: int, seconds: float) -> str:
-        """What is left of it, in words."""
+        """The remaining budget, in words."""
         parts = []
         if self.minutes is not None:
             minutes = max(0.0, self.minutes - (seconds - self.since) / 60)
@@ -61,10 +62,23 @@ class TrainingBudget(BaseModel):
             parts.append(f"{max(0, self.steps - step):,} steps")
         return " or ".join(parts)
 
+    def with_eta(self, event: Progress, spent: float, before: float, first: int) -> Progress:
+        """``event``, progress in steps, with ETA and estimated total if the budget is in minutes.
+
+        spent: seconds of training in this process; before, first: seconds and steps before it.
+        """
+        if self.minutes is None or not spent:
+            return event
+        left = max(0.0, 60 * self.minutes - (before + spent - self.since))
+        total = first + (event.done - first) * (1 + left / spent)
+        if self.steps is not None and total > self.steps:
+            return event  # the limit in steps comes first
+        return event.model_copy(update={"eta": left, "total": float(round(total))})
+
 
 @dataclass(frozen=True)
 class RequestedEnd:
-    """How long to train now; with no end named, as was asked before. endless: without any end."""
+    """Requested budget; without minutes and steps, the stored one. endless: no end at all."""
 
     minutes: float | None = None
     steps: int | None = None
@@ -72,19 +86,19 @@ class RequestedEnd:
 
     @property
     def ends(self) -> bool:
-        """Whether an end is named."""
+        """Whether minutes or steps are given."""
         return self.minutes is not None or self.steps is not None
 
 
 def stored_budget(notes: Mapping[str, Any]) -> TrainingBudget | None:
-    """The last stretch of the run with these notes; raises CheckpointError when it is none."""
+    """The budget in a run's notes, or None; raises CheckpointError when it is invalid."""
     try:
         found = notes.get(KEY)
         return None if found is None else TrainingBudget.model_validate(found)
     except ValidationError as error:
         raise CheckpointError(
-            "The run was made by another version of faceswap: what it was asked to do cannot be "
-            "read. Go on with that version, or begin a new run with --run."
+            "The run was made by another version of faceswap, and its training budget cannot be "
+            "read; use that version, or start a new run with --run."
         ) from error
 
 
@@ -95,37 +109,37 @@ def next_budget(
     seconds: float,
     begun_at: Begun | None = None,
 ) -> tuple[TrainingBudget | None, str]:
-    """What a run with these notes, at that step, does on ``wish``; what to tell of it, or "".
+    """The budget to train with, None for no end, and a message for the user, or "".
 
-    A stretch that is not over goes on, where another end is named with that one; one that is over
-    is followed by a new one. None is training without an end. begun_at: where a job of
-    several parts began that is under way; what it trained at is not over before the job.
+    An unfinished budget goes on, with the new end if one is requested; after a finished one, a new
+    one begins. begun_at: start of the unfinished job that the training is a part of; a budget from
+    within the job stays open until the job ends, see job_mark.py.
     """
     last = stored_budget(notes)
     if wish.endless:
         dropped = last is not None and last.progress(step, seconds) < 1
-        told = f"There is no end any more; {last.left(step, seconds)} were left." if last else ""
-        return None, told if dropped else ""
+        message = f"Training has no end now; {last.left(step, seconds)} were left." if last else ""
+        return None, message if dropped else ""
     if last is None or not _open(last, step, seconds, begun_at):
         if not wish.ends:
             return None, ""
-        # Runs of before stretches were counted in steps from their beginning.
+        # Runs from before budgets were stored counted steps from their start.
         old = KEY not in notes and wish.minutes is None
         return TrainingBudget(first=0 if old else step, since=seconds, **_ends(wish)), ""
-    moved = last.model_copy(update=_ends(wish)) if wish.ends else last
-    if moved == last:
+    changed = last.model_copy(update=_ends(wish)) if wish.ends else last
+    if changed == last:
         left = 0 < last.progress(step, seconds) < 1
-        return last, f"Training goes on: {last.left(step, seconds)} are left." if left else ""
-    told = f"Training now ends {moved.end()}, not {last.end()}, counted from its begin."
-    if moved.progress(step, seconds) >= 1:
-        told += " That is over already: there is nothing left to do."
-    return moved, told
+        return last, f"Training resumes: {last.left(step, seconds)} are left." if left else ""
+    message = f"Training now ends {changed.end()}, not {last.end()}, counted from its start."
+    if changed.progress(step, seconds) >= 1:
+        message += " That is reached already, so there is nothing left to train."
+    return changed, message
 
 
 def _open(last: TrainingBudget, step: int, seconds: float, begun_at: Begun | None) -> bool:
     if last.progress(step, seconds) < 1:
         return True
-    # One that the job began, or one that was begun before and that the job went on with.
+    # A budget that began in the job, or was unfinished when the job began.
     return begun_at is not None and (
         last.first >= begun_at.step or last.progress(begun_at.step, begun_at.seconds) < 1
     )
@@ -133,3 +147,16 @@ def _open(last: TrainingBudget, step: int, seconds: float, begun_at: Begun | Non
 
 def _ends(wish: RequestedEnd) -> dict[str, Any]:
     return {"minutes": wish.minutes, "steps": wish.steps}
+
+
+def renew_budget(
+    notes: dict[str, Any],
+    requested: RequestedEnd,
+    step: int,
+    seconds: float,
+    begun_at: Begun | None = None,
+) -> tuple[TrainingBudget | None, str]:
+    """``next_budget``, which is stored in ``notes``."""
+    budget, message = next_budget(notes, requested, step, seconds, begun_at)
+    notes[KEY] = None if budget is None else budget.model_dump(mode="json")
+    return budget, message

@@ -1,1 +1,1 @@
-"""Reading and writing video; the only users of PyAV."""
+"""Video reading and writing; the only package that uses PyAV."""

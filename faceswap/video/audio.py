@@ -1,4 +1,4 @@
-"""The sound of one file into another, packet for packet."""
+"""Copy audio streams from one file to another without re-encoding."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,35 +16,35 @@ from faceswap.video.pyav import fraction, open_input, printable_metadata
 class AudioCopy:
     """Copies every audio stream of ``path`` into ``container``, bytes and timestamps unchanged.
 
-    Made before the container's header is written. The packets are fetched as they are needed,
-    so that sound and picture lie side by side in the file and neither waits in memory.
+    Create it before the container's header is written. Packets are read on demand, so that audio
+    and video are interleaved in the file and nothing accumulates in memory.
 
-    Raises OutputError when the container's format cannot hold the sound, InputError when the
-    file cannot be opened.
+    Raises OutputError when the container's format cannot hold the audio codec, InputError when
+    the file cannot be opened.
     """
 
     def __init__(self, path: Path, container: OutputContainer) -> None:
         try:
             self._input = open_input(path)
         except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"The sound of {path.name} cannot be read again.") from error
+            raise InputError(f"The sound of {path.name} cannot be read.") from error
         self._container = container
-        self._pairs: dict[int, AudioStream] = {}
+        self._outputs: dict[int, AudioStream] = {}
         for stream in self._input.streams:
             stream.discard = Discard.default if stream.type == "audio" else Discard.all
         for stream in self._input.streams.audio:
-            self._pairs[stream.index] = self._paired(stream, path)
+            self._outputs[stream.index] = self._add_stream(stream, path)
         self._packets: Iterator[Packet[AudioStream]] = self._input.demux(self._input.streams.audio)
         self._next: Packet[AudioStream] | None = None
 
-    def _paired(self, stream: AudioStream, path: Path) -> AudioStream:
+    def _add_stream(self, stream: AudioStream, path: Path) -> AudioStream:
         try:
             copy = self._container.add_stream_from_template(stream)
         except (ValueError, av.error.FFmpegError) as error:
             codec = stream.codec_context.name if stream.codec_context else "unknown"
             raise OutputError(
-                f"The sound of {path.name} ({codec}) cannot be kept in this kind of file; "
-                "name the output .mkv."
+                f"The sound of {path.name} ({codec}) cannot be copied to this format; "
+                "use an output file ending in .mkv."
             ) from error
         copy.metadata.update(printable_metadata(stream.metadata))
         copy.disposition = stream.disposition
@@ -62,7 +62,7 @@ class AudioCopy:
             if time is not None and base is not None and (packet.dts or 0) * base > time:
                 return
             self._next = None
-            packet.stream = self._pairs[packet.stream.index]
+            packet.stream = self._outputs[packet.stream.index]
             self._container.mux(packet)
 
     def _fetch(self) -> "Packet[AudioStream] | None":
@@ -71,9 +71,9 @@ class AudioCopy:
                 if packet.size and packet.dts is not None:
                     return packet
         except av.error.FFmpegError:
-            return None  # the sound ends where the file is damaged
+            return None  # the file is damaged from here on
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the input file."""
         self._input.close()

@@ -1,4 +1,4 @@
-"""Decoded pictures to RGB and RGB to pictures for the encoder: the same colours both ways."""
+"""YUV ↔ RGB conversion between decoder, frames and encoder, with matching colours."""
 
 import os
 
@@ -16,19 +16,19 @@ from faceswap.io.orientation import apply_orientation
 from faceswap.types import UInt8Image
 from faceswap.video.info import Colour, VideoInfo
 
-# Without the last two flags swscale takes a short cut that makes every pixel up to one level
-# darker: 46 dB instead of 59 dB after RGB and back.
+# Without the last two flags swscale uses a faster path that makes pixels up to one level darker:
+# 46 dB instead of 59 dB after a round trip from RGB.
 _TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FROM_RGB = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
 def _threads(width: int, height: int) -> int:
-    # Below this the hand-over to other threads costs more than it saves.
+    # For smaller frames the threading overhead exceeds the gain.
     return 1 if width * height < 500_000 else min(4, os.cpu_count() or 1)
 
 
 class YuvToRgb:
-    """Turns the decoded pictures of one video into upright frames."""
+    """Converts decoded pictures of one video to upright RGB frames."""
 
     def __init__(self, info: VideoInfo) -> None:
         self._turn = info.turn
@@ -39,13 +39,13 @@ class YuvToRgb:
         self._reformatter = VideoReformatter()
 
     def __call__(self, picture: VideoFrame) -> UInt8Image:
-        """The picture as uint8 RGB (H, W, 3), of the size that the info says."""
+        """Convert to uint8 RGB (H, W, 3), of the size in the info."""
         colour = self._colour
         width, height = self._size
         is_yuv = not picture.format.is_rgb and not picture.format.name.startswith("gray")
         rgb = self._reformatter.reformat(
             picture,
-            width=width,  # a stream may change its size on the way; its frames here do not
+            width=width,  # a stream may change its size; all frames get the first one's
             height=height,
             format="rgb24",
             src_colorspace=colour.conversion(width, height) if is_yuv else None,
@@ -61,14 +61,14 @@ class YuvToRgb:
 
 
 class RgbToYuv:
-    """Turns frames into pictures of one YUV format and colour."""
+    """Converts RGB frames to pictures of one YUV pixel format and colour space."""
 
     def __init__(self, pixel_format: str, colour: Colour) -> None:
         self._format, self._colour = pixel_format, colour
         self._reformatter = VideoReformatter()
 
     def __call__(self, image: UInt8Image) -> VideoFrame:
-        """The frame uint8 RGB (H, W, 3) as a picture with its colour tags."""
+        """Convert a frame, uint8 RGB (H, W, 3), to a picture with colour tags."""
         height, width = image.shape[:2]
         rgb = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         picture = self._reformatter.reformat(

@@ -1,4 +1,4 @@
-"""Whether two videos agree in what must not change: sound and timestamps."""
+"""Compare sound and timestamps of two videos, which a swap must not change."""
 
 import hashlib
 from pathlib import Path
@@ -13,9 +13,9 @@ from faceswap.video.reader import VideoReader
 
 
 def audio_digests(path: Path, report: ReportProgress = no_report) -> list[str]:
-    """SHA-256 of the sound packets of each audio stream of the file at ``path``.
+    """SHA-256 of the packets of each audio stream of the file at ``path``.
 
-    report: hears of each packet. Raises InputError when it cannot be read.
+    report: called for each packet. Raises InputError when it cannot be read.
     """
     try:
         with open_input(path) as container:
@@ -32,11 +32,11 @@ def audio_digests(path: Path, report: ReportProgress = no_report) -> list[str]:
 
 
 def same_timestamps(first: VideoReader, second: VideoReader) -> bool:
-    """Whether both have the same number of frames, each shown at the same time.
+    """Whether both have the same number of frames with the same timestamps.
 
-    Half a millisecond of difference is forgiven: some containers round to milliseconds.
+    Tolerance is 0.51 ms, as some containers round to milliseconds.
     """
-    ours, theirs = (
+    times_a, times_b = (
         reader.timestamps() * float(reader.info.time_base) for reader in (first, second)
     )
-    return len(ours) == len(theirs) and bool(np.all(np.abs(ours - theirs) <= 5.1e-4))
+    return len(times_a) == len(times_b) and bool(np.all(np.abs(times_a - times_b) <= 5.1e-4))

@@ -1,4 +1,4 @@
-"""What is known of a video before its frames are read."""
+"""Open and probe a video: size, orientation, timing, colour, audio streams, metadata."""
 
 import contextlib
 import struct
@@ -30,10 +30,10 @@ from faceswap.io.orientation import (
 from faceswap.video.pyav import fraction, open_input, printable, printable_metadata
 
 UNSPECIFIED = 2
-"""The tag with which a stream leaves matrix, primaries or transfer open."""
+"""H.273 code for an unspecified matrix, primaries or transfer."""
 
 _TIME_BASE = Fraction(1, 90000)
-"""What stands for a stream's that says none: the clock of MPEG, the finest in use."""
+"""Default where a stream has none: the 90 kHz clock of MPEG, the finest in common use."""
 
 _HDR_TRANSFERS = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 _MATRICES = {
@@ -47,14 +47,14 @@ _MATRICES = {
 }
 
 _QUARTERS = {1: (True, False, True), 2: (False, True, True), 3: (True, True, False)}
-"""What undoes quarters of a turn against the clock."""
+"""Orientation that undoes a rotation by n × 90° counter-clockwise."""
 
 
 @dataclass(frozen=True)
 class Colour:
-    """How a stream's YUV stands for colours: its tags (ITU-T H.273 numbers), 2 = unspecified.
+    """Colour tags of a YUV stream (ITU-T H.273 codes), 2 = unspecified.
 
-    full_range: luma uses 0 to 255 rather than 16 to 235.
+    full_range: luma in 0 to 255 rather than 16 to 235.
     """
 
     matrix: int = UNSPECIFIED
@@ -64,21 +64,21 @@ class Colour:
 
     @property
     def hdr(self) -> bool:
-        """Whether the transfer is PQ or HLG; such frames are mapped to BT.709 when read."""
+        """Whether the transfer is PQ or HLG; the reader converts such frames to BT.709."""
         return self.transfer in _HDR_TRANSFERS
 
     @property
     def range(self) -> ColorRange:
-        """The range as PyAV names it."""
+        """The range as PyAV's ColorRange."""
         return ColorRange.JPEG if self.full_range else ColorRange.MPEG
 
     def conversion(self, width: int, height: int) -> Colorspace:
-        """The matrix to convert with; an untagged stream of HD size is BT.709, as in players."""
+        """Matrix for the conversion; untagged HD streams are taken as BT.709, as players do."""
         guess = Colorspace.ITU709 if width >= 1280 or height > 576 else Colorspace.ITU601
         return _MATRICES.get(self.matrix, guess)
 
     def standard(self) -> "Colour":
-        """The colour of the frames as read, for writing: HDR has become BT.709."""
+        """Colour tags to write the frames with: as here, but BT.709 for HDR."""
         if self.hdr:
             return Colour(1, ColorPrimaries.BT709, ColorTrc.BT709)
         return self
@@ -86,9 +86,9 @@ class Colour:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """One audio stream: its place in the file, codec, sample rate in Hz, channels, language.
+    """One audio stream: stream index, codec, sample rate in Hz, channels, language.
 
-    start is the first timestamp, in ticks of time_base seconds; 0 where it is not known.
+    start: first timestamp in ticks of time_base seconds; 0 where unknown.
     """
 
     index: int
@@ -102,15 +102,15 @@ class AudioInfo:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself.
+    """Properties of a video file.
 
-    width, height: of the upright frames, in pixels, after the display matrix.
-    turn: what makes frames upright, (transpose, flip x, flip y), applied in this order.
+    width, height: of the upright frames in pixels, display matrix applied.
+    turn: orientation that makes frames upright: transpose, flip x, flip y, in this order.
     time_base: seconds per tick of the presentation timestamps.
     rate: mean frames per second.
-    start: the first timestamp, in ticks; 0 where the file does not say.
-    duration: seconds; 0 where the file does not say.
-    frames: number of frames, an estimate; 0 where it cannot be told.
+    start: first timestamp in ticks; 0 where unknown.
+    duration: seconds; 0 where unknown.
+    frames: estimated number of frames; 0 where unknown.
     still: a picture rather than a video.
     """
 
@@ -134,7 +134,7 @@ class VideoInfo:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Generator[tuple[InputContainer, VideoStream], None, None]:
-    """The file at ``path`` opened for reading, and its video stream.
+    """Context: the file at ``path`` opened for reading, and its video stream.
 
     Raises InputError when it is missing, empty, a folder, not a video, or has no video stream.
     """
@@ -145,14 +145,14 @@ def opened(path: Path) -> Generator[tuple[InputContainer, VideoStream], None, No
         if path.stat().st_size == 0:
             raise InputError(f"{path.name} is empty; copy or download it again.")
         with _open(path) as container:
-            # A text file would otherwise be drawn as a terminal's screen.
+            # FFmpeg's tty demuxer would render a text file as terminal output.
             if container.format.name == "tty":
                 raise InputError(f"{path.name} is not a video; give a file such as an mp4 or mov.")
             yield container, _video_stream(container, path)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}; check the name and the folder.") from error
     except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions.") from error
+        raise InputError(f"No permission to read {path}; check its permissions.") from error
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(
             f"{path.name} cannot be read as a video ({_reason(error)}); "
@@ -161,7 +161,7 @@ def opened(path: Path) -> Generator[tuple[InputContainer, VideoStream], None, No
 
 
 def _open(path: Path) -> InputContainer:
-    # A percent sign in a picture's name would be taken for a numbered sequence.
+    # FFmpeg takes a percent sign in a picture's name for a numbered sequence.
     if "%" in path.name and path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".webp"):
         return open_input(path, format="image2", options={"pattern_type": "none"})
     return open_input(path)
@@ -173,7 +173,7 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
             stream.thread_type = ThreadType.AUTO
             return stream
     what = "only sound" if container.streams.audio else "no video"
-    raise InputError(f"{path.name} holds {what}; give a file with a video stream.")
+    raise InputError(f"{path.name} has {what}; give a file with a video stream.")
 
 
 def _reason(error: Exception) -> str:
@@ -181,7 +181,7 @@ def _reason(error: Exception) -> str:
 
 
 def probe(path: Path) -> VideoInfo:
-    """Open ``path``, decode its first frame and say what it is.
+    """Open ``path``, decode its first frame and return its properties.
 
     Raises InputError when it is not a video that can be decoded.
     """
@@ -218,7 +218,7 @@ def probe(path: Path) -> VideoInfo:
 
 
 def stream_duration(stream: VideoStream) -> float | None:
-    """Seconds the stream says that it lasts; Matroska tells it in a tag, some not at all."""
+    """Duration of the stream in seconds; from a tag in Matroska, None where unknown."""
     base = fraction(stream.time_base)
     if stream.duration is not None and base is not None:
         return float(stream.duration * base)
@@ -235,7 +235,7 @@ def _duration(container: InputContainer, stream: VideoStream) -> float:
     if known is not None:
         return known
     if container.duration is not None:
-        return container.duration / 1_000_000  # libav counts a container's time in microseconds
+        return container.duration / 1_000_000  # libav: microseconds
     return 0.0
 
 
@@ -260,25 +260,24 @@ def _colour(frame: VideoFrame) -> Colour:
 
 
 def _turn(frame: VideoFrame, picture: Path | None) -> Orientation:
-    """How to turn frames upright; ``picture`` is the file where it is a still one."""
-    turn = None if picture is None else _camera_turn(picture)
+    """Orientation that makes frames upright; ``picture``: path of a still picture, or None."""
+    turn = None if picture is None else _exif_turn(picture)
     if turn is not None:
         return turn
     try:
         data = cast("Mapping[SideDataType, Buffer]", frame.side_data)
     except ValueError:
-        # PyAV 18 makes all of a frame's side data at once, and fails where libav has a newer
-        # kind of which it does not know (EXIF, views of stereo). It still tells the angle, which
-        # is all but whether the frame is mirrored.
+        # PyAV 18 converts all side data at once, and fails on newer kinds that it does not know
+        # (EXIF, stereo views). It still has the angle, which lacks only mirroring.
         return _QUARTERS.get(round(frame.rotation / 90) % 4, UPRIGHT)
     matrix = data.get(SideDataType.DISPLAYMATRIX)
     return UPRIGHT if matrix is None else display_matrix_orientation(bytes(matrix))
 
 
-def _camera_turn(path: Path) -> Orientation | None:
-    """What a picture's EXIF says; None where Pillow cannot read what libav may."""
+def _exif_turn(path: Path) -> Orientation | None:
+    """Orientation from a picture's EXIF; None where Pillow, unlike libav, can't read the file."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its size
+        warnings.simplefilter("ignore")  # about large pictures
         try:
             with Image.open(path) as picture:
                 return exif_orientation(picture)

@@ -1,7 +1,7 @@
-"""Videos that are not finished: told from those that a killed process left behind.
+"""Partial output videos: locked while written, removed when abandoned.
 
-A process that writes one holds it for as long as it lives; what nobody holds is removed by the
-next that writes a video of that name.
+A writer locks its partial file (flock) until it ends. Unlocked ones were left by killed processes;
+the next writer of a video of that name removes them.
 """
 
 import glob
@@ -12,41 +12,41 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-_YOUNG = 60.0
-"""Seconds: a file is held a moment after it is made, so that one so young may yet be held."""
+_MINIMUM_AGE = 60.0
+"""Seconds for which a file counts as in use: it is locked just after it is created."""
 
 
 def partial_path(path: Path) -> Path:
-    """A hidden name beside ``path``, of the same ending, for it until it is finished."""
+    """Hidden name next to ``path`` with the same suffix, to write to until it is finished."""
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
 
 
 def create_held(path: Path) -> FileIO | None:
-    """Make ``path`` and hold it until the answer is closed or the process ends.
+    """Create ``path`` and lock it until the returned file is closed or the process ends.
 
-    None where the system does not let others remove an open file anyway, or the disk knows no
-    such hold. Raises OSError when it cannot be made.
+    None on Windows, where open files cannot be removed anyway, or where the file system has no
+    locks. Raises OSError when it cannot be created.
     """
-    return None if sys.platform == "win32" else _held(path, "x")
+    return None if sys.platform == "win32" else _open_locked(path, "x")
 
 
 def remove_abandoned(path: Path) -> None:
-    """Remove what killed processes left unfinished of ``path``."""
-    old = time.time() - _YOUNG
+    """Remove partial files of ``path`` that killed processes left."""
+    cutoff = time.time() - _MINIMUM_AGE
     pattern = f".{glob.escape(path.stem)}.{'[0-9a-f]' * 8}.part{path.suffix}"
     for part in path.parent.glob(pattern):
-        with suppress(OSError):  # not ours, or of somebody who is just doing the same
-            if part.stat().st_mtime > old:
+        with suppress(OSError):  # not ours, or just removed by another process
+            if part.stat().st_mtime > cutoff:
                 continue
             if sys.platform == "win32":
                 part.unlink()
-            elif (file := _held(part, "r")) is not None:
+            elif (file := _open_locked(part, "r")) is not None:
                 with file:
                     part.unlink()
 
 
-def _held(path: Path, mode: str) -> FileIO | None:
-    """``path``, opened and held; None where another process holds it, or the disk cannot."""
+def _open_locked(path: Path, mode: str) -> FileIO | None:
+    """Open and lock ``path``; None where another process has locked it, or locks don't work."""
     import fcntl
 
     file = FileIO(path, mode)

@@ -1,4 +1,4 @@
-"""Reading ahead: an iterator that a thread of its own keeps filled."""
+"""Prefetch items of an iterator in a background thread."""
 
 import queue
 import threading
@@ -9,18 +9,18 @@ Item = TypeVar("Item")
 
 
 def prefetch(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """The ``items``, made by a thread that is at most ``depth`` of them ahead.
+    """Yield ``items``, which a thread produces up to ``depth`` ahead.
 
-    What the thread raises is raised here. Closing the generator stops the thread and waits for
-    it, so that what it reads from can be closed safely afterwards.
+    Errors of the thread are raised here. Closing the generator stops the thread and waits for
+    it, so that its input can be closed safely afterwards.
     """
-    waiting: queue.Queue[tuple[str, Item | BaseException | None]] = queue.Queue(depth)
+    ready: queue.Queue[tuple[str, Item | BaseException | None]] = queue.Queue(depth)
     stop = threading.Event()
 
     def put(kind: str, value: Item | BaseException | None) -> bool:
         while not stop.is_set():
             try:
-                waiting.put((kind, value), timeout=0.1)
+                ready.put((kind, value), timeout=0.1)
                 return True
             except queue.Full:
                 continue
@@ -31,16 +31,16 @@ def prefetch(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
             for item in items:
                 if not put("item", item):
                     return
-        except BaseException as error:  # noqa: BLE001  (it belongs to the reader, not to the thread)
+        except BaseException as error:  # noqa: BLE001  (raised again in the consumer)
             put("error", error)
         else:
             put("end", None)
 
-    thread = threading.Thread(target=fill, name="read ahead", daemon=True)
+    thread = threading.Thread(target=fill, name="prefetch", daemon=True)
     thread.start()
     try:
         while True:
-            kind, value = waiting.get()
+            kind, value = ready.get()
             if kind == "end":
                 return
             if kind == "error":

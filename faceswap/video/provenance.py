@@ -1,7 +1,7 @@
-"""What a video says about how it was made.
+"""Provenance of a video, in two entries of the container's metadata.
 
-It is two entries of the container's metadata: a sentence under ``comment``, which players
-show, and the IPTC digital source type, which programs look for.
+A sentence under ``comment``, which players show, and the IPTC digital source type, which programs
+look for.
 """
 
 from collections.abc import Mapping
@@ -16,22 +16,22 @@ SOURCE_TYPE_KEY = "digital_source_type"
 
 
 def with_provenance(metadata: Mapping[str, str], made: Provenance) -> dict[str, str]:
-    """The ``metadata`` with what ``made`` says; a comment that was there follows it."""
-    told = made.after(provenance(metadata))
+    """Add provenance ``made`` to ``metadata``; an existing comment is appended to it."""
+    combined = made.after(provenance(metadata))
     keys = (COMMENT_KEY, SOURCE_TYPE_KEY)
     entries = {key: value for key, value in metadata.items() if key.lower() not in keys}
-    code = {SOURCE_TYPE_KEY: told.code} if told.code else {}
-    return entries | {COMMENT_KEY: told.text} | code
+    code = {SOURCE_TYPE_KEY: combined.code} if combined.code else {}
+    return entries | {COMMENT_KEY: combined.text} | code
 
 
 def provenance(metadata: Mapping[str, str]) -> Provenance:
-    """What container ``metadata`` says, whatever the case of its keys; empty where nothing."""
+    """Provenance in container ``metadata`` (keys in any case); empty where there is none."""
     by_key = {key.lower(): value for key, value in metadata.items()}
     return Provenance(by_key.get(COMMENT_KEY, ""), by_key.get(SOURCE_TYPE_KEY, ""))
 
 
 def provenance_of(path: Path | str) -> Provenance:
-    """What the video at ``path`` says about how it was made.
+    """Provenance of the video at ``path``.
 
     Raises InputError when it is not a video.
     """
@@ -40,7 +40,7 @@ def provenance_of(path: Path | str) -> Provenance:
 
 
 def is_marked_synthetic(path: Path | str) -> bool:
-    """Whether the video at ``path`` says that it is synthetic.
+    """Whether the video at ``path`` is marked as synthetic.
 
     Raises InputError when it is not a video.
     """

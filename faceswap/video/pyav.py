@@ -1,8 +1,8 @@
-"""Where PyAV's versions differ, and its values as Python's own.
+"""Compatibility layer for PyAV 18 and 19: rationals as Fraction, metadata as printable text.
 
-PyAV 18 (the last for Python 3.11) gives rates and time bases as a Fraction, None where unset, and
-decodes metadata as it is told; 19 gives an AVRational, false where unset, and always keeps what is
-not UTF-8 as lone surrogates. Behind this module there are Fractions and plain text.
+PyAV 18 (the last for Python 3.11) has rates and time bases as Fraction, None where unset, and
+takes the error handler for metadata; 19 has AVRational, false where unset, and always decodes
+metadata that is not UTF-8 to lone surrogates.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ import av
 from av.container import InputContainer
 
 _UNDECODED = "surrogateescape"
-# What 19 does by itself, and no longer takes as an argument.
-_AS_IN_19: dict[str, Any] = (
+# The default in 19, which no longer accepts the argument.
+_METADATA_OPTIONS: dict[str, Any] = (
     {"metadata_errors": _UNDECODED} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
 
 
 class Rational(Protocol):
-    """What a Fraction and an AVRational have in common; the latter is false where unset."""
+    """Common interface of Fraction and AVRational; the latter is false where unset."""
 
     @property
     def numerator(self) -> int: ...
@@ -30,22 +30,22 @@ class Rational(Protocol):
 
 
 def open_input(path: Path, **options: Any) -> InputContainer:
-    """The file at ``path`` opened for reading, whatever bytes its metadata hold.
+    """Open the file at ``path`` for reading; accepts metadata that is not UTF-8.
 
-    ``options`` are those of ``av.open``. Raises what that raises: FFmpegError, OSError.
+    ``options`` are passed to ``av.open``. Raises FFmpegError or OSError as that does.
     """
-    return cast(InputContainer, av.open(str(path), "r", **_AS_IN_19, **options))
+    return cast(InputContainer, av.open(str(path), "r", **_METADATA_OPTIONS, **options))
 
 
 def fraction(value: Rational | None) -> Fraction | None:
-    """A rate, time base or aspect of PyAV's as a Fraction; None where it is unset, 0 or n/0."""
+    """Convert a PyAV rate, time base or aspect to Fraction; None where unset, 0 or n/0."""
     if value is None or not value.numerator or not value.denominator:
         return None
     return Fraction(value.numerator, value.denominator)
 
 
 def printable(text: str) -> str:
-    """A text of PyAV's that can be printed and written: U+FFFD for each byte that is not UTF-8."""
+    """Make a PyAV string printable: U+FFFD for each byte that is not UTF-8."""
     return text.encode("utf-8", _UNDECODED).decode("utf-8", "replace")
 
 

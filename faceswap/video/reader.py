@@ -1,10 +1,10 @@
-"""Frames out of a video: in order of presentation, upright, in RGB.
+"""Decode the frames of a video: in presentation order, upright, RGB.
 
 ::
 
     with VideoReader(path) as video:
         for frame in video.frames():
-            look(frame.image, frame.time)
+            process(frame.image, frame.time)
 """
 
 import weakref
@@ -34,10 +34,10 @@ from faceswap.video.info import VideoInfo, opened, probe, stream_duration
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a video.
+    """One frame of a video.
 
-    index: its number in order of presentation, from 0.
-    pts, duration: in ticks of the stream's time base; a duration of 0 is unknown.
+    index: number in presentation order, from 0.
+    pts, duration: in ticks of the stream's time base; duration 0: unknown.
     time: seconds, ``pts`` × time base.
     image: uint8 RGB (H, W, 3), upright, owned by the frame and writable.
     """
@@ -50,16 +50,16 @@ class Frame:
 
 
 class VideoReader:
-    """Reads the frames of a video, or a picture as a video of one frame.
+    """Reads the frames of a video, or of a picture as a video of one frame.
 
-    ``info`` says what is known of the file. Every pass opens the file for itself, so passes can
-    be interleaved; memory does not grow with the length of the video (but for 8 bytes a frame
-    once a pass has begun in the middle). HDR (PQ, HLG) is mapped to BT.709; depths above 8 bits
-    are rounded to 8.
+    ``info``: properties of the file. Every pass opens the file separately, so passes can be
+    interleaved; memory use does not depend on the length of the video (except 8 bytes per frame
+    once a pass has started in the middle). HDR (PQ, HLG) is converted to BT.709; depths above 8
+    bits are rounded to 8.
 
-    With ``tolerate_damage`` a packet that cannot be decoded is left out and a truncated file
-    simply ends early; ``damage`` then says so in one sentence. Without, the frames before the
-    damage are delivered and then InputError is raised.
+    With ``tolerate_damage`` packets that cannot be decoded are skipped and a truncated file just
+    ends early; ``damage`` then describes it in one sentence. Without, InputError is raised after
+    the frames before the damage.
 
     Raises InputError when ``path`` is missing, empty, a folder, or not a video.
     """
@@ -69,7 +69,7 @@ class VideoReader:
         self.info: VideoInfo = probe(self.path)
         self.damage: str | None = None
         self._tolerate_damage = tolerate_damage
-        self._table: _Table | None = None
+        self._table: _PacketIndex | None = None
         self._passes: weakref.WeakSet[Generator[Frame, None, None]] = weakref.WeakSet()
 
     def __enter__(self) -> Self:
@@ -84,7 +84,7 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """End every pass and close its file. Closing twice is fine."""
+        """End every pass and close its file. May be called twice."""
         for one in list(self._passes):
             one.close()
 
@@ -96,11 +96,11 @@ class VideoReader:
     ) -> Generator[Frame, None, None]:
         """The frames ``start``, ``start + step``, … before ``stop``, counted from 0.
 
-        The frames are the same, bit for bit, as those of a pass from the beginning. Frames
-        that ``step`` leaves out are decoded but not converted. Timestamps always increase; one
-        that is missing or repeated in the file is replaced by the next possible.
+        Frames are bit-identical to those of a pass from the beginning. Frames skipped by ``step``
+        are decoded but not converted. Timestamps always increase; missing or repeated ones are
+        replaced by the next possible.
 
-        Raises InputError at the place where the file is damaged or ends too early.
+        Raises InputError where the file is damaged or truncated.
         """
         if start < 0 or step < 1:
             raise ValueError(f"start must be at least 0 and step at least 1, not {start}, {step}")
@@ -109,9 +109,9 @@ class VideoReader:
         return one
 
     def timestamps(self) -> npt.NDArray[np.int64]:
-        """The pts of every frame, int64 (N,), in order of presentation, without decoding.
+        """The pts of every frame, int64 (N,), in presentation order, from the packets.
 
-        Where a file's packets do not tell, the frames are decoded to find out.
+        Decodes the frames where the packets' timestamps are unreliable.
         """
         table = self._packets()
         if table.reliable:
@@ -119,7 +119,7 @@ class VideoReader:
         return np.array([pts for _, pts, _ in self._decoded(0)], dtype=np.int64)
 
     def index_at(self, time: float) -> int:
-        """The index of the frame on show at ``time`` seconds (the nearest where none is)."""
+        """Index of the frame shown at ``time`` seconds (the nearest where there is none)."""
         stamps = self.timestamps()
         ticks = Fraction(time).limit_denominator(10**9) / self.info.time_base
         return max(0, int(np.searchsorted(stamps, int(ticks), side="right")) - 1)
@@ -138,7 +138,7 @@ class VideoReader:
             decoded.close()
 
     def _decoded(self, start: int) -> Generator[tuple[VideoFrame, int, int], None, None]:
-        """Decoded pictures from index ``start`` on, each with its pts and duration."""
+        """Decode pictures from index ``start`` on, each with pts and duration."""
         if start:
             table = self._packets()
             if table.reliable and start >= len(table.pts):
@@ -150,7 +150,7 @@ class VideoReader:
                     pictures = self._stamped(container, stream, start)
                     for item in pictures:
                         if item[1] > target:
-                            break  # the key frame was not one: begin at the beginning instead
+                            break  # not a real key frame: decode from the beginning instead
                         if item[1] == target:
                             yield item
                             yield from pictures
@@ -193,7 +193,7 @@ class VideoReader:
             except av.error.FFmpegError as error:
                 broken = error
                 if packet is None:
-                    pictures = stream.decode(None)  # what was read before is still whole
+                    pictures = stream.decode(None)  # flush the pictures decoded before
             count += len(pictures)
             yield from pictures
             if broken is not None:
@@ -201,7 +201,7 @@ class VideoReader:
                 self._report(f"{self.path.name} is damaged after frame {count}: {reason}.", broken)
 
     def _check_end(self, stream: VideoStream, end: int | None) -> None:
-        """Compare where the frames ended with where the header says that they should."""
+        """Report truncation: the frames end well before the duration in the header."""
         duration = stream_duration(stream)
         if end is None or duration is None or self.info.still:
             return
@@ -209,8 +209,8 @@ class VideoReader:
         if missing > max(0.25, 3 / float(self.info.rate)):
             seconds = float(end * self.info.time_base)
             self._report(
-                f"{self.path.name} breaks off at {seconds:.2f} s, {missing:.2f} s before its end; "
-                "copy or download it again."
+                f"{self.path.name} is truncated at {seconds:.2f} s, {missing:.2f} s before its "
+                "end; copy or download it again."
             )
 
     def _report(self, message: str, cause: Exception | None = None) -> None:
@@ -218,15 +218,15 @@ class VideoReader:
             raise InputError(message) from cause
         self.damage = self.damage or message
 
-    def _packets(self) -> "_Table":
+    def _packets(self) -> "_PacketIndex":
         if self._table is None:
             with opened(self.path) as (container, stream):
-                self._table = _Table.read(container, stream)
+                self._table = _PacketIndex.read(container, stream)
         return self._table
 
 
 def read_image(path: Path | str) -> UInt8Image:
-    """The picture at ``path`` (or a video's first frame), uint8 RGB (H, W, 3), upright.
+    """Read the picture at ``path`` (or a video's first frame): uint8 RGB (H, W, 3), upright.
 
     Raises InputError when it cannot be read.
     """
@@ -235,15 +235,15 @@ def read_image(path: Path | str) -> UInt8Image:
 
 
 @dataclass(frozen=True)
-class _Table:
-    """The timestamps of a stream's packets, sorted, and where one can begin to decode."""
+class _PacketIndex:
+    """Packet index of a stream: sorted timestamps, and key frames to seek to."""
 
     pts: "array[int]"
     keys: tuple[tuple[int, int], ...]  # (pts, dts) of each key frame
     reliable: bool
 
     @classmethod
-    def read(cls, container: InputContainer, stream: VideoStream) -> "_Table":
+    def read(cls, container: InputContainer, stream: VideoStream) -> "_PacketIndex":
         stamps = array("q")
         keys: list[tuple[int, int]] = []
         try:
@@ -259,10 +259,10 @@ class _Table:
             return cls(stamps, (), False)
         ordered = array("q", sorted(stamps))
         unique = all(a < b for a, b in pairwise(ordered))
-        # A stream that begins with frames that lack their reference is counted by decoding.
-        begins = bool(keys) and bool(ordered) and keys[0][0] == ordered[0]
-        return cls(ordered, tuple(sorted(keys)), unique and begins)
+        # A stream that starts with frames without reference (open GOP) must be decoded to count.
+        starts_with_key = bool(keys) and bool(ordered) and keys[0][0] == ordered[0]
+        return cls(ordered, tuple(sorted(keys)), unique and starts_with_key)
 
     def dts_of_key_before(self, pts: int) -> int:
-        """The decoding timestamp of the last key frame that is shown no later than ``pts``."""
+        """The dts of the last key frame with a presentation time up to ``pts``."""
         return self.keys[max(0, bisect_left(self.keys, (pts + 1, -(2**63))) - 1)][1]

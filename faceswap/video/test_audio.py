@@ -1,4 +1,4 @@
-"""Sound and description for videos that are made from nothing."""
+"""Synthetic test audio and metadata for generated clips."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +12,11 @@ from faceswap.errors import OutputError
 from faceswap.video.info import AudioInfo, Colour, VideoInfo
 
 SOUND_RATE = 44100
-_BLOCK = 1024
+_BLOCK = 1024  # samples in a frame of AAC
 
 
 def write_test_audio(path: Path, samples: npt.NDArray[np.float32]) -> None:
-    """Write mono ``samples`` (N,), -1 to 1, 44,100 a second, as AAC into an mp4 at ``path``.
+    """Write mono ``samples`` (N,), -1 to 1 at 44.1 kHz, as AAC to an mp4 at ``path``.
 
     Raises OutputError when it cannot be written.
     """
@@ -39,7 +39,7 @@ def write_test_audio(path: Path, samples: npt.NDArray[np.float32]) -> None:
 
 
 def new_video(sound: Path, width: int, height: int, frames: int, rate: int) -> VideoInfo:
-    """What ``VideoWriter`` needs to make a video with the ``sound`` of an mp4.
+    """VideoInfo for ``VideoWriter`` to generate a video with the audio of the mp4 ``sound``.
 
     A frame lasts one tick of 1/rate seconds.
     """

@@ -1,10 +1,10 @@
-"""Frames into a video that keeps everything else of the one they came from.
+"""Encode frames to a video that keeps timing, colours, sound and metadata of its source.
 
 ::
 
     with VideoReader(a) as video, VideoWriter(out, video.info) as writer:
         for frame in video.frames():
-            writer.write(change(frame.image), frame.pts, frame.duration)
+            writer.write(process(frame.image), frame.pts, frame.duration)
 """
 
 import contextlib
@@ -41,24 +41,24 @@ Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium
 
 _SPACE_TO_BEGIN = 8 * 2**20  # bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC, errno.EFBIG)
-# What the container itself makes up for every file.
+# Written by the muxer itself for every file.
 _NOT_COPIED = ("encoder", "major_brand", "minor_version", "compatible_brands")
 
 
 def check_output(path: Path | str, *, overwrite: bool = False, source: Path | None = None) -> Path:
-    """The absolute ``path``, if a video can be begun there; to be asked before long work.
+    """Check that a video can be written to ``path``, before long work; returns it absolute.
 
-    Raises OutputError when it exists (without ``overwrite``), is its own ``source``, has an
+    Raises OutputError when it exists (without ``overwrite``), is the ``source`` itself, has an
     unknown suffix, or its folder is missing, not writable or full.
     """
     path = Path(path).absolute()
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)
-        raise OutputError(f"{path.name} is not a name for a video; end it with one of {known}.")
+        raise OutputError(f"{path.name} does not have the suffix of a video; use one of {known}.")
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give the name of a file to write.")
     if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}; make it first.")
+        raise OutputError(f"There is no folder {path.parent}; create it first.")
     if path.exists():
         if source is not None and path.samefile(source):
             raise OutputError(f"{path} is the video being read; give the output another name.")
@@ -79,7 +79,7 @@ def check_output(path: Path | str, *, overwrite: bool = False, source: Path | No
 
 
 def expected_size(info: VideoInfo) -> int:
-    """Roughly how many bytes a video of this size and length becomes, on the high side."""
+    """Estimated size of an output video in bytes, on the high side."""
     return round(info.width * info.height * max(info.frames, 1) * 0.03) + 2**20
 
 
@@ -87,20 +87,20 @@ class VideoWriter:
     """Writes H.264 with the size, timestamps, rate, colours, sound and metadata of ``like``.
 
     ``write`` takes upright frames of the size of ``like``; their timestamps, in ticks of its
-    time base, are kept (Matroska rounds them to milliseconds, and shifts picture and sound
-    together where the sound begins before zero). Sound packets are copied as they are. The
-    result appears under its name only when ``finish`` has put all of it on the disk; until then
-    it grows under a hidden name beside it, which ``close`` takes away. As a context manager it
-    finishes when the block ends well and closes when it does not.
+    time base, are kept (Matroska rounds them to milliseconds, and shifts video and audio
+    together where audio starts before zero). Audio packets are copied unchanged. The file gets
+    its name only when ``finish`` has written and synced all of it; until then it has a hidden
+    partial name beside it, which ``close`` removes. As a context manager it finishes on success
+    and closes on an exception.
 
-    crf: constant quality of x264, lower is better and larger. 14 keeps what was not changed at
-        42 dB or more, also where the footage is noisy.
-    made: what the metadata says about how the video was made (see ``provenance``), on
-        top of what that of ``like`` says. Without it the strongest is said, that of a swap.
+    crf: constant rate factor of x264; lower is better and larger. 14 keeps unchanged parts of
+        the picture at 42 dB or more, even in noisy footage.
+    made: provenance to add to that of ``like`` in the metadata (see ``provenance``). The default
+        is the strongest, that of a swap.
     metadata: entries to add to those of ``like``.
-    repeatable: the same frames give the same bytes, for which the encoder must be slower.
+    repeatable: bit-identical output for the same frames, which makes the encoder slower.
 
-    Raises OutputError when the place cannot be written or the container cannot hold the sound.
+    Raises OutputError when the file cannot be written or the container cannot hold the sound.
     """
 
     def __init__(
@@ -176,9 +176,9 @@ class VideoWriter:
             self._mux(self._stream.encode(picture))
 
     def finish(self) -> Path:
-        """Write what is left, put it on the disk and give it its name; the path.
+        """Flush encoder and audio, sync to disk and rename; returns the path.
 
-        Not interrupted once begun. Raises OutputError when there is no space, or nothing was
+        Not interruptible. Raises OutputError when there is no space, or nothing was
         written.
         """
         with uninterruptible():
@@ -199,13 +199,13 @@ class VideoWriter:
                 os.fsync(file.fileno())
             if self.path.exists() and not self._overwrite:
                 raise FileExistsError(errno.EEXIST, "exists already", str(self.path))
-            self._put()
+            self._rename()
         self._done = True
         self.close()
         return self.path
 
-    def _put(self) -> None:
-        """Give the finished video its name; one that can't have it is kept by another."""
+    def _rename(self) -> None:
+        """Rename the finished video; use another name if its own is locked (Windows)."""
         try:
             replace_file(self._partial, self.path)
         except PermissionError as error:
@@ -220,12 +220,12 @@ class VideoWriter:
             ) from error
 
     def close(self) -> None:
-        """Let go of every file; what was not finished is removed. Closing twice is fine."""
+        """Close all files; removes an unfinished video. May be called twice."""
         if self._sound is not None:
             self._sound.close()
-        # A full disk shows once more when the container writes its end.
+        # On a full disk, closing the container fails again as it writes its trailer.
         with contextlib.suppress(av.error.FFmpegError, OSError):
-            if hasattr(self, "_container"):  # it may be what could not be opened
+            if hasattr(self, "_container"):  # opening it may have failed
                 self._container.close()
         if self._held is not None:
             self._held.close()
@@ -240,14 +240,14 @@ class VideoWriter:
 
     def _add_video(self, crf: float, preset: Preset, repeatable: bool) -> VideoStream:
         like = self._like
-        # 4:2:0 halves both sides, so an odd size needs 4:4:4.
+        # 4:2:0 needs even sizes: use 4:4:4 for odd ones.
         odd = like.width % 2 or like.height % 2
-        # Fidelity counts more than looks here: 1.5 dB more than with x264's default tuning.
+        # Fidelity rather than perceived quality: 1.5 dB more than x264's default tuning.
         options = {"crf": str(crf), "preset": preset, "tune": "psnr"}
         if repeatable:
             options["threads"] = "1"
-            # x264's vector code reads past rows that are no multiple of its widest register,
-            # and what lies there finds its way into the choices of the last macroblocks.
+            # x264's SIMD code reads past rows that are no multiple of its widest register, and
+            # the bytes there affect decisions for the last macroblocks.
             if like.width % 128:
                 options["x264-params"] = "asm=0"
         stream = self._container.add_stream("libx264", like.rate, options)
@@ -289,7 +289,7 @@ def _mov_options(like: VideoInfo) -> dict[str, str]:
     if base.numerator == 1 and base.denominator < 2**31:
         options["video_track_timescale"] = str(base.denominator)
     if like.start or any(sound.start for sound in like.audio):
-        # A late start is stored in the file's own time scale, by default milliseconds.
+        # Start offsets are stored in the movie's time scale, by default milliseconds.
         scale = math.lcm(base.denominator, *(sound.time_base.denominator for sound in like.audio))
         options["movie_timescale"] = str(scale if scale < 2**31 else base.denominator)
     return options

@@ -1,8 +1,8 @@
-"""Runs each job as a process of its own and reads what it says.
+"""Run each job in its own process and read its event log.
 
-A job is started detached and writes its events to a log, which stays small, so that it outlives
-the window: a window that opens later finds it by its record and reads on. A crash there ends
-nothing here.
+A job is started detached and writes its events to a size-limited log, so it can outlive the
+window: a window opened later finds it by its record on disk and continues reading. A crash of the
+job does not affect the window.
 """
 
 import shlex
@@ -28,16 +28,16 @@ State = Literal["running", "finished", "failed", "stopped"]
 
 COMMAND = (processes.interpreter(sys.executable), "-m", "faceswap")
 GRACE_SECONDS = 30.0
-"""Seconds that a job has to save what it holds after it was asked to stop."""
+"""Seconds that a job has to save a checkpoint after a stop request, before it is killed."""
 
 _TAIL = 1 << 18
-"""Bytes at the end of the log of a job that is over that tell how it ended and its last notices."""
+"""Bytes read from the end of an ended job's log: enough for its outcome and last notices."""
 
 
 class JobRecord(BaseModel):
-    """What is kept of a run on disk, beside what it wrote.
+    """The record of a job on disk, next to its log.
 
-    process: None in records of versions that kept its number alone, which may be another's now.
+    process: None in records of versions that stored only the process ID, which may be reused now.
     """
 
     command: str
@@ -50,13 +50,13 @@ class JobRecord(BaseModel):
 
 
 class Job(QObject):
-    """One run of one command.
+    """One job: a run of one command in its own process.
 
-    arrived: each event, in order, progress only as often as it can be seen. changed: state or
-    progress is another. ended: it is over, whatever way.
+    event_received: each event in order; of the progress events of one poll only the latest.
+    changed: state or progress changed. ended: the job ended, in any way.
     """
 
-    arrived = Signal(object)
+    event_received = Signal(object)
     changed = Signal()
     ended = Signal()
 
@@ -72,107 +72,108 @@ class Job(QObject):
 
     @property
     def events(self) -> Path:
-        """The log of what it tells."""
+        """The path of the event log."""
         return self.folder / "events.jsonl"
 
     @property
     def running(self) -> bool:
-        """Whether it is not over yet."""
+        """Whether the job has not ended yet."""
         return self.state == "running"
 
     @property
     def message(self) -> str:
-        """How it ended, in a sentence or two; empty while it runs."""
+        """The outcome in a sentence or two; empty while the job runs."""
         match self.outcome:
             case Finished():
                 return self.outcome.text
             case Failed():
                 return self.outcome.message
             case Stopped():
-                return self.tr("Stopped; what was done is kept, and it can go on from there.")
+                return self.tr("Stopped. The work done so far is saved; run it again to resume.")
             case None:
                 return ""
 
     def command_line(self) -> str:
-        """The same run for a terminal."""
+        """The equivalent command for a terminal."""
         return command_line(["faceswap", *self.record.arguments])
 
     def details(self) -> str:
-        """What a bug report needs: the traceback and the end of what it wrote besides."""
+        """The traceback and the end of the error output, for a bug report."""
         text = self.outcome.details if isinstance(self.outcome, Failed) else ""
         return (text + "\n" + tail(self.folder / "errors.txt")).strip()
 
     def stop(self) -> None:
-        """Ask it to stop; asked again, or when it does not within its time, it is ended."""
+        """Request a stop; a second call, or GRACE_SECONDS without success, kills the process."""
         if not self.running:
             return
         if self.stopping:
-            processes.end(self.record.process)
+            processes.kill(self.record.process)
         else:
             self.stopping = time.monotonic()
-            processes.ask_to_stop(self.record.process)
+            processes.request_stop(self.record.process)
         self.changed.emit()
 
     def metrics(self) -> list[Metrics]:
-        """The numbers it told so far, thinned to what a curve needs."""
+        """The metrics logged so far, thinned out for plotting."""
         return metrics_in(self.events)
 
     def poll(self, alive: bool) -> bool:
-        """Read some of what it wrote since; ``alive`` says whether its process ran before this.
+        """Read the next part of the log; whether there is more to read at once.
 
-        Whether there is more to be read at once.
+        ``alive``: whether the process was running just before this call.
         """
-        look = self._log.read_new()
-        if look.again:
+        chunk = self._log.read_new()
+        if chunk.again:
             self.notices = []
         latest: Progress | None = None
-        for line in look.lines:
+        for line in chunk.lines:
             if isinstance(line, Progress):
                 latest = line
             else:
-                self._take(line)
+                self._handle(line)
         if latest is not None:
             self.progress = latest
-            self.arrived.emit(latest)
-        if self.running and not alive and look.at_end:
-            self._take(self._last_word(look.cut))
+            self.event_received.emit(latest)
+        if self.running and not alive and chunk.at_end:
+            self._handle(self._final_event(chunk.cut))
         elif self.running and self.stopping and time.monotonic() - self.stopping > GRACE_SECONDS:
-            processes.end(self.record.process)
-        if look.lines or not self.running:
+            processes.kill(self.record.process)
+        if chunk.lines or not self.running:
             self.changed.emit()
         if not self.running:
             self.ended.emit()
-        return not look.at_end
+        return not chunk.at_end
 
     def skip_to_end(self) -> None:
-        """Leave out all but the end of a long log; what it says there is what counts."""
+        """Skip all but the end of a long log, which holds the outcome."""
         self._log.skip_to_tail(_TAIL)
 
-    def _take(self, line: Line) -> None:
+    def _handle(self, line: Line) -> None:
         if isinstance(line, Notice):
             self.notices = [*self.notices[-99:], line]
         elif isinstance(line, Finished | Failed | Stopped):
             self.outcome = line
             self.state = line.kind
-        self.arrived.emit(line)
+        self.event_received.emit(line)
 
-    def _last_word(self, cut: bytes) -> Finished | Failed | Stopped:
-        """How it ended, of a process that is gone and did not say; ``cut`` is a line begun."""
+    def _final_event(self, cut: bytes) -> Finished | Failed | Stopped:
+        """The outcome of a process that is gone without reporting one; ``cut``: a partial line."""
         with suppress(ValidationError):
             last = parse(cut)
             if isinstance(last, Finished | Failed | Stopped):
-                return last  # whole but for the end of its line
+                return last  # complete except for its newline
         if self.stopping:
             return Stopped()
         if self.record.process is None:
             return Failed(
-                message="An older version started this job, and whether it still runs cannot be "
-                "told. If it does not, start it again: it goes on from what it saved."
+                message="An older version started this job, so it is unknown whether it is still "
+                "running. If it is not, start it again: it resumes from its last save."
             )
         what = "in the middle of a message" if cut else "from outside"
         return Failed(
             message=f"The job was ended {what}: it was killed, crashed, or memory ran out. What it "
-            "saved is intact; start it again to go on, with smaller settings if memory is short.",
+            "saved is intact; start it again to resume, with a smaller batch or resolution if "
+            "memory is short.",
             details=cut[:1000].decode(errors="replace"),
         )
 
@@ -200,16 +201,16 @@ def start(
     )
     try:
         folder.mkdir(parents=True)
-        words = [*program, *arguments, "--log", str(folder / "events.jsonl"), "--debug"]
+        call = [*program, *arguments, "--log", str(folder / "events.jsonl"), "--debug"]
         try:
-            process = processes.start(words, folder / "errors.txt")
+            process = processes.start(call, folder / "errors.txt")
         except OSError as error:
             raise OutputError(f"Cannot start {program[0]}: {error.strerror}.") from error
         record = record.model_copy(update={"process": process})
         try:
             (folder / "record.json").write_text(record.model_dump_json(), encoding="utf-8")
         except OSError:
-            processes.end(process)  # which nobody would find again
+            processes.kill(process)  # without a record it could not be found again
             raise
     except OSError as error:
         raise OutputError(f"Cannot write to {folder}: {error.strerror}.") from error
@@ -217,7 +218,7 @@ def start(
 
 
 def load(folder: Path) -> Job | None:
-    """The job recorded in ``folder``, as far as it is; None where there is none."""
+    """Load the job recorded in ``folder`` and its log so far; None where there is no record."""
     try:
         record = JobRecord.model_validate_json((folder / "record.json").read_bytes())
     except (OSError, ValidationError):
@@ -232,7 +233,7 @@ def load(folder: Path) -> Job | None:
 
 
 def arguments_of(options: Options) -> list[str]:
-    """What was given, as arguments of the command line."""
+    """The options that were set explicitly, as command-line arguments."""
     arguments: list[str] = []
     for name, field in type(options).model_fields.items():
         value, undone = getattr(options, name), presentation_of(type(options), name).negatable

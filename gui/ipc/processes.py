@@ -1,7 +1,7 @@
-"""Processes that outlive the window: is one alive, ask it to stop, end it.
+"""Detached processes: start one, check whether it is alive, ask it to stop, kill it.
 
-The system gives a dead process's number to another one. So a process is known by its number and
-its beginning together, and looked at again before it is sent anything.
+The system reuses process IDs. A process is therefore identified by its ID together with its
+creation time, and checked again before a signal is sent to it.
 """
 
 import subprocess
@@ -16,16 +16,16 @@ from pydantic import BaseModel
 
 StopMethod = Literal["terminate", "kill", "ctrl-break"]
 
-_SAME = 0.05
-"""Seconds by which the system's word on one beginning may differ: it counts in hundredths."""
+_CREATED_TOLERANCE = 0.05
+"""Tolerance in seconds between two readings of a creation time; the clock ticks are 0.01 s."""
 
-_CLOCK = 3600.0
-"""Seconds by which the clock may be set while a process runs; a restart that is this close and
-has a process of the same number begin in the same hundredth of a second is not to be feared."""
+_CLOCK_TOLERANCE = 3600.0
+"""Seconds by which the clock may be adjusted while a process runs. A reboot within this time, after
+which another process has the same ID and the same start to 0.01 s, is too unlikely to matter."""
 
 
 class Process(BaseModel, frozen=True):
-    """A process. created: when it began; booted: when the system did; seconds since 1970."""
+    """A process. created: its start time, booted: the system's boot time, both in Unix seconds."""
 
     pid: int
     created: float
@@ -33,14 +33,14 @@ class Process(BaseModel, frozen=True):
 
 
 _started: dict[Process, "subprocess.Popen[bytes]"] = {}
-_asking: list["subprocess.Popen[bytes]"] = []
+_ctrl_break_senders: list["subprocess.Popen[bytes]"] = []
 
 
 def interpreter(executable: str) -> str:
-    """The Python for processes of ours, given the window's own.
+    """The Python interpreter for jobs, given the window's own.
 
-    That of a window may be pythonw.exe on Windows, whose processes have no console, and so could
-    not be asked to stop.
+    On Windows the window may run under pythonw.exe, whose child processes have no console and
+    therefore cannot receive Ctrl-Break.
     """
     path = Path(executable)
     beside = path.with_name("python.exe")
@@ -48,14 +48,14 @@ def interpreter(executable: str) -> str:
 
 
 def start(command: Sequence[str], output: Path) -> Process:
-    """Start ``command``, what it prints into a file, so that it goes on without us.
+    """Start ``command`` detached, with stdout and stderr appended to the file ``output``.
 
     Raises OSError when it cannot be started.
     """
     _reap()
     flags = 0
     if sys.platform == "win32":
-        # A group and a console (that is not shown) of its own: only so it can be asked to stop.
+        # Its own process group and a hidden console, both needed to receive Ctrl-Break.
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     with open(output, "ab") as out:
         child = subprocess.Popen(
@@ -66,14 +66,14 @@ def start(command: Sequence[str], output: Path) -> Process:
             creationflags=flags,
             start_new_session=True,
         )
-    # One that ended at once is nobody any more: nothing begins in 1970.
+    # If it has ended already, use a creation time of 0, which matches no process.
     process = look_up(child.pid) or Process(pid=child.pid, created=0.0, booted=0.0)
     _started[process] = child
     return process
 
 
 def look_up(pid: int) -> Process | None:
-    """The process that has the number ``pid`` now, if any runs that we may look at."""
+    """The running process with the ID ``pid``; None where there is none or access is denied."""
     try:
         booted = psutil.boot_time()
         found = psutil.Process(pid)
@@ -84,46 +84,46 @@ def look_up(pid: int) -> Process | None:
         return None
 
 
-def same(one: Process, other: Process, platform: str = sys.platform) -> bool:
-    """Whether both are one process.
+def is_same(one: Process, other: Process, platform: str = sys.platform) -> bool:
+    """Whether ``one`` and ``other`` are the same process.
 
-    On Linux a beginning is told in seconds since the system's own, so that both move with the
-    clock when that is set.
+    Linux stores the creation time relative to boot, so on Linux ``created`` and ``booted`` both
+    shift when the clock is adjusted.
     """
     if one.pid != other.pid:
         return False
     if not platform.startswith("linux"):
-        return abs(one.created - other.created) < _SAME
+        return abs(one.created - other.created) < _CREATED_TOLERANCE
     apart = (one.created - one.booted) - (other.created - other.booted)
-    return abs(apart) < _SAME and abs(one.booted - other.booted) < _CLOCK
+    return abs(apart) < _CREATED_TOLERANCE and abs(one.booted - other.booted) < _CLOCK_TOLERANCE
 
 
 def alive(process: Process | None) -> bool:
-    """Whether ``process`` still runs; of one that is not known nobody can say, so it does not."""
+    """Whether ``process`` is still running; False for None, an unknown process."""
     if process is None:
         return False
     if process in _started:
         _reap()
         return process in _started
     found = look_up(process.pid)
-    return found is not None and same(found, process)
+    return found is not None and is_same(found, process)
 
 
-def ask_to_stop(process: Process | None) -> None:
-    """Ask ``process`` to save what it has and stop."""
+def request_stop(process: Process | None) -> None:
+    """Ask ``process`` to save its work and exit."""
     _send(process, stop_method(sys.platform, ask=True))
 
 
-def end(process: Process | None) -> None:
-    """End ``process`` at once."""
+def kill(process: Process | None) -> None:
+    """Kill ``process`` at once."""
     _send(process, stop_method(sys.platform, ask=False))
 
 
 def stop_method(platform: str, *, ask: bool) -> StopMethod:
-    """How a process is asked to stop, or ended, on ``platform``.
+    """How a process is asked to stop (``ask``) or killed on ``platform``.
 
-    Windows knows no signals: to terminate is to end at once there. What can ask is the console,
-    by Ctrl-Break, which the command line heeds like Ctrl-C.
+    Windows has no SIGTERM: terminating there kills at once. The graceful way is Ctrl-Break through
+    the console, which the command line handles like Ctrl-C.
     """
     if not ask:
         return "kill"
@@ -131,33 +131,35 @@ def stop_method(platform: str, *, ask: bool) -> StopMethod:
 
 
 def _reap() -> None:
-    """Let go of those of ours that have ended."""
+    """Remove child processes that have ended."""
     for process in [process for process, child in _started.items() if child.poll() is not None]:
         del _started[process]
-    _asking[:] = [child for child in _asking if child.poll() is None]
+    _ctrl_break_senders[:] = [child for child in _ctrl_break_senders if child.poll() is None]
 
 
 def _send(process: Process | None, how: StopMethod) -> None:
-    """Send it if ``process`` still runs; that it ends by itself in between is no trouble."""
+    """Send the signal if ``process`` still runs; ignored where it ends in between."""
     if process is None:
         return
     with suppress(ProcessLookupError, PermissionError, psutil.Error):
-        # The number of a child of ours stays its own until we have taken note of its end. Of
-        # others, held is who has the number now, and takes nothing once that is somebody else.
+        # The ID of our own child is not reused until it is reaped. For other processes psutil
+        # checks the creation time again before it sends a signal.
         held = _started.get(process) or psutil.Process(process.pid)
         if not alive(process):
             return
         match how:
             case "ctrl-break":
-                _press_break(process)
+                _send_ctrl_break(process)
             case "terminate":
                 held.terminate()
             case "kill":
                 held.kill()
 
 
-def _press_break(process: Process) -> None:
-    """From a process of its own, which can enter another's console without losing ours."""
+def _send_ctrl_break(process: Process) -> None:
+    """Send Ctrl-Break from a helper process, which can attach to another console."""
     flags = getattr(subprocess, "DETACHED_PROCESS", 0)
     command = [sys.executable, "-m", "gui.ipc.ctrl_break", process.model_dump_json()]
-    _asking.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, creationflags=flags))
+    _ctrl_break_senders.append(
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, creationflags=flags)
+    )

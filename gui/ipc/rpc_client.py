@@ -1,7 +1,7 @@
-"""The line to the process that answers questions about one project.
+"""Client of the preview server of one project.
 
-It runs ``faceswap preview --project DIR --serve``: frames, faces, swapped frames and numbers
-all come from there, so that neither decoding nor computing happens in the window's process.
+The server is ``faceswap preview --project DIR --serve``: frames, faces, swaps and metrics come
+from it, so neither decoding nor computing happens in the window's process.
 """
 
 import json
@@ -22,47 +22,47 @@ OnError = Callable[[str], None]
 
 
 @dataclass
-class _Question:
-    do: str
+class _Request:
+    method: str
     values: Values
-    done: OnResult
-    sorry: OnError | None
+    on_result: OnResult
+    on_error: OnError | None
     channel: str | None
 
 
-_leaving: dict[QProcess, QTemporaryDir] = {}
-"""Processes that were asked to end and have not yet, and the folders of their answers."""
+_ending: dict[QProcess, QTemporaryDir] = {}
+"""Servers that were asked to exit and have not yet, with their folders of large answers."""
 
 
-PATIENCE_MS = 1500
-"""Milliseconds that a process has to end by itself."""
+END_TIMEOUT_MS = 1500
+"""Milliseconds that a server has to exit by itself before it is killed."""
 
 
 def wait_for_ending_processes() -> None:
-    """Wait for processes that were asked to end; those that do not in time are ended."""
-    for process in list(_leaving):
-        if not process.waitForFinished(PATIENCE_MS):
+    """Wait for servers that were asked to exit; kill those that do not in time."""
+    for process in list(_ending):
+        if not process.waitForFinished(END_TIMEOUT_MS):
             process.kill()
-            process.waitForFinished(20 * PATIENCE_MS)  # on a busy machine; it can't refuse
-        _gone(process)
+            process.waitForFinished(20 * END_TIMEOUT_MS)  # a kill may be slow on a busy machine
+        _forget_ended(process)
 
 
-def _gone(process: QProcess) -> None:
-    if process in _leaving and process.state() == QProcess.ProcessState.NotRunning:
-        _leaving.pop(process).remove()
+def _forget_ended(process: QProcess) -> None:
+    if process in _ending and process.state() == QProcess.ProcessState.NotRunning:
+        _ending.pop(process).remove()
         process.deleteLater()
 
 
 class RpcClient(QObject):
-    """Asks questions and hands the answers on, in the order asked.
+    """Send requests to a preview server and pass on the answers, in order.
 
-    Questions on one channel supersede each other: while one is under way only the newest of
-    those that follow is kept, so that a slider or a scrubber never builds up a queue.
+    Requests on one channel supersede each other: while one is pending, only the newest of those
+    that follow is kept, so dragging a slider or scrubbing never builds up a queue.
 
-    trouble: a question failed that nobody else hears of, or there is something to be told.
+    warning: the server sent a notice, or a request without ``on_error`` failed.
     """
 
-    trouble = Signal(str)
+    warning = Signal(str)
 
     def __init__(
         self, project: Path, program: Sequence[str] = COMMAND, parent: QObject | None = None
@@ -72,66 +72,66 @@ class RpcClient(QObject):
         self._process: QProcess | None = None
         self._folder: QTemporaryDir | None = None
         self._number = 0
-        self._asked: dict[int, _Question] = {}
-        self._waiting: dict[str, _Question] = {}
-        self._said = b""
-        self._last_words = ""
+        self._pending: dict[int, _Request] = {}
+        self._queued: dict[str, _Request] = {}
+        self._buffer = b""
+        self._stderr_tail = ""
         self._closed = False
 
     def request(
         self,
-        do: str,
+        method: str,
         on_result: OnResult,
         *,
         on_error: OnError | None = None,
         channel: str | None = None,
         **values: Any,
     ) -> None:
-        """Ask ``do``; ``done`` gets the answer's values, ``sorry`` the sentence if it fails.
+        """Call ``method`` with ``values``; ``on_result`` gets the result, ``on_error`` the message.
 
-        Without ``sorry`` a failure goes to ``trouble``.
+        Without ``on_error`` a failure goes to ``warning``.
         """
         if self._closed:
-            return  # a page asks a moment later than the project was left
-        question = _Question(do, values, on_result, on_error, channel)
-        if channel is not None and any(q.channel == channel for q in self._asked.values()):
-            self._waiting[channel] = question
+            return  # a page may send a late request after the project was closed
+        request = _Request(method, values, on_result, on_error, channel)
+        if channel is not None and any(q.channel == channel for q in self._pending.values()):
+            self._queued[channel] = request
             return
-        self._send(question)
+        self._send(request)
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is outstanding."""
-        return bool(self._asked)
+        """Whether any request is pending."""
+        return bool(self._pending)
 
     def close(self) -> None:
-        """End the process, without waiting for it; no question is answered any more."""
+        """Ask the server to exit without waiting; drop all pending requests."""
         self._closed = True
-        self._asked.clear()
-        self._waiting.clear()
+        self._pending.clear()
+        self._queued.clear()
         process, self._process = self._process, None
         if process is not None:
             process.setParent(None)
             assert self._folder is not None
-            _leaving[process] = self._folder
-            process.finished.connect(lambda: _gone(process))
-            process.errorOccurred.connect(lambda _: _gone(process))
+            _ending[process] = self._folder
+            process.finished.connect(lambda: _forget_ended(process))
+            process.errorOccurred.connect(lambda _: _forget_ended(process))
             process.closeWriteChannel()
             process.terminate()
-            _gone(process)
+            _forget_ended(process)
 
-    def _send(self, question: _Question) -> None:
+    def _send(self, request: _Request) -> None:
         if self._process is None:
             self._process = self._start()
         self._number += 1
-        self._asked[self._number] = question
-        into = str(self._long_answer(self._number))
-        asked = {"id": self._number, "do": question.do, "into": into, **question.values}
-        text = json.dumps(asked)
+        self._pending[self._number] = request
+        into = str(self._answer_file(self._number))
+        line = {"id": self._number, "do": request.method, "into": into, **request.values}
+        text = json.dumps(line)
         self._process.write(text.encode() + b"\n")
 
-    def _long_answer(self, number: int) -> Path:
-        """The file of the answer to question ``number``, if it is one that grows with the clip."""
+    def _answer_file(self, number: int) -> Path:
+        """The file for a large answer to request ``number``; small answers come in the event."""
         assert self._folder is not None
         return Path(self._folder.filePath(f"{number}.json"))
 
@@ -143,24 +143,24 @@ class RpcClient(QObject):
         )
         process.setArguments([*process.arguments(), "--events", "jsonl", "--debug"])
         process.readyReadStandardOutput.connect(self._read)
-        process.readyReadStandardError.connect(self._listen)
+        process.readyReadStandardError.connect(self._read_stderr)
         process.finished.connect(self._ended)
-        process.errorOccurred.connect(self._not_started)
-        self._said, self._last_words = b"", ""
+        process.errorOccurred.connect(self._start_failed)
+        self._buffer, self._stderr_tail = b"", ""
         self._folder = QTemporaryDir()
         process.start()
         return process
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         if self._process is not None:
-            said = bytes(self._process.readAllStandardError().data()).decode(errors="replace")
-            self._last_words = (self._last_words + said)[-4000:]
+            text = bytes(self._process.readAllStandardError().data()).decode(errors="replace")
+            self._stderr_tail = (self._stderr_tail + text)[-4000:]
 
     def _read(self) -> None:
         if self._process is None:
             return
-        *lines, self._said = (
-            self._said + bytes(self._process.readAllStandardOutput().data())
+        *lines, self._buffer = (
+            self._buffer + bytes(self._process.readAllStandardOutput().data())
         ).split(b"\n")
         for text in lines:
             try:
@@ -170,41 +170,41 @@ class RpcClient(QObject):
             if isinstance(line, Answer):
                 self._answer(line)
             elif isinstance(line, Notice):
-                self.trouble.emit(line.message)
+                self.warning.emit(line.message)
             elif isinstance(line, Failed):
-                self._last_words = line.message
+                self._stderr_tail = line.message
 
     def _answer(self, answer: Answer) -> None:
-        question = self._asked.pop(answer.id, None)
-        if question is None:
+        request = self._pending.pop(answer.id, None)
+        if request is None:
             return
-        follower = self._waiting.pop(question.channel, None) if question.channel else None
-        if follower is not None:
-            self._send(follower)
+        queued = self._queued.pop(request.channel, None) if request.channel else None
+        if queued is not None:
+            self._send(queued)
         if answer.error:
-            self._fail(question, answer.error)
+            self._fail(request, answer.error)
             return
         try:
-            values = answer.values if answer.path is None else self._read_long(answer.id)
+            values = answer.values if answer.path is None else self._read_answer_file(answer.id)
         except (OSError, ValueError) as error:
-            said = self.tr("The answer cannot be read: %1.")
-            self._fail(question, said.replace("%1", str(error)))
+            message = self.tr("The preview server's answer cannot be read: %1.")
+            self._fail(request, message.replace("%1", str(error)))
         else:
-            question.done(values)
+            request.on_result(values)
 
-    def _read_long(self, number: int) -> Values:
-        path = self._long_answer(number)
+    def _read_answer_file(self, number: int) -> Values:
+        path = self._answer_file(number)
         values: Values = json.loads(path.read_bytes())
         path.unlink()
         return values
 
-    def _fail(self, question: _Question, sentence: str) -> None:
-        if question.sorry is not None:
-            question.sorry(sentence)
+    def _fail(self, request: _Request, sentence: str) -> None:
+        if request.on_error is not None:
+            request.on_error(sentence)
         else:
-            self.trouble.emit(sentence)
+            self.warning.emit(sentence)
 
-    def _not_started(self, error: QProcess.ProcessError) -> None:
+    def _start_failed(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
             self._ended()
 
@@ -216,11 +216,11 @@ class RpcClient(QObject):
         self._process = None
         assert self._folder is not None
         self._folder.remove()
-        lost = [*self._asked.values(), *self._waiting.values()]
-        self._asked.clear()
-        self._waiting.clear()
-        sentence = self.tr("The preview process ended; it starts again with the next picture.")
-        if self._last_words:
-            sentence += " " + self._last_words.strip().splitlines()[-1]
-        for question in lost:
-            self._fail(question, sentence)
+        lost = [*self._pending.values(), *self._queued.values()]
+        self._pending.clear()
+        self._queued.clear()
+        sentence = self.tr("The preview server ended; it restarts with the next picture.")
+        if self._stderr_tail:
+            sentence += " " + self._stderr_tail.strip().splitlines()[-1]
+        for request in lost:
+            self._fail(request, sentence)

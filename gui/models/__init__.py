@@ -1,1 +1,1 @@
-"""TODO."""
+"""Application state and Qt models shared by the window's pages."""

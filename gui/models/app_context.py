@@ -1,4 +1,4 @@
-"""The project that is open, and what all pages share."""
+"""The open project, and the state that all pages share."""
 
 import os
 from pathlib import Path
@@ -15,9 +15,9 @@ LOCK = "window.lock"
 
 
 class ProjectSession(QObject):
-    """One open project: what is in it, and the line to the process that shows it.
+    """One open project: its contents and the client of its preview server.
 
-    changed: ``info`` was read anew. lost: the project is no longer there, with a sentence.
+    changed: ``info`` was updated. lost: the project cannot be read any more, with a message.
     """
 
     changed = Signal()
@@ -28,74 +28,74 @@ class ProjectSession(QObject):
     ) -> None:
         super().__init__(parent)
         self.folder = folder
-        self.link = RpcClient(folder, program, self)
+        self.rpc = RpcClient(folder, program, self)
         self.info: dict[str, Any] = {}
         self.read_only = ""
         self._lock = QLockFile(str(folder / LOCK))
         self._lock.setStaleLockTime(0)
         self._watcher = QFileSystemWatcher(self)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(400)
-        self._later.timeout.connect(self.refresh)
-        self._watcher.directoryChanged.connect(self._touched)
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.setInterval(400)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self._watcher.directoryChanged.connect(self._folder_changed)
 
     def open(self) -> None:
-        """Take hold of the project, for reading only where another window has it."""
+        """Lock and read the project; open it read-only where another window holds the lock."""
         if not self._lock.tryLock(0) and not self._take_moved_lock():
             if self._lock.error() == QLockFile.LockError.LockFailedError:
                 self.read_only = self.tr(
-                    "This project is open in another window; here it can only be looked at."
+                    "This project is open in another window; here it is read-only."
                 )
             else:
                 self.read_only = self.tr(
-                    "The project's folder cannot be written; it can only be looked at."
+                    "The project folder cannot be written to; the project is read-only."
                 )
-        # A folder that is moved or deleted is seen from the one it was in.
+        # Moving or deleting a folder is reported by a watch on its parent.
         self._watcher.addPaths([str(self.folder), str(self.folder.parent)])
         self.refresh()
 
-    def make(self, a: Path, b: Path, done: Any, sorry: Any) -> None:
-        """Make the project of two videos, then open it."""
+    def make(self, a: Path, b: Path, on_done: Any, on_error: Any) -> None:
+        """Create the project from two videos, then open it."""
 
         def made(values: dict[str, Any]) -> None:
             self.open()
-            done()
+            on_done()
 
-        self.link.request("make", made, on_error=sorry, a=str(a), b=str(b))
+        self.rpc.request("make", made, on_error=on_error, a=str(a), b=str(b))
 
     def refresh(self) -> None:
-        """Read anew what there is."""
-        self.link.request("project", self._read, on_error=self.lost.emit, channel="project")
+        """Request the project's contents from the preview server."""
+        self.rpc.request("project", self._read, on_error=self.lost.emit, channel="project")
 
     def side(self, side: str) -> dict[str, Any]:
-        """What is known of one side; empty until it was read."""
+        """The information on one side; empty until it was read."""
         found: dict[str, Any] = self.info.get("sides", {}).get(side, {})
         return found
 
     def runs(self) -> list[dict[str, Any]]:
-        """The training runs, the one saved last first."""
+        """The training runs, most recently saved first."""
         return sorted(self.info.get("runs", []), key=lambda run: -float(run["saved"]))
 
     def close(self) -> None:
-        """Let go of the project."""
-        self._later.stop()
-        self.link.close()
+        """Unlock the project and stop its preview server."""
+        self._refresh_timer.stop()
+        self.rpc.close()
         self._lock.unlock()
 
     def _take_moved_lock(self) -> bool:
-        """Replace a lock of this very window that a project took along when it was moved.
+        """Replace a stale lock file of this window that was moved along with its project.
 
-        One that is held, be it by this process, the system does not let us remove; one of another
-        machine that shares the folder it would, and a process there may have our number.
+        A held lock, even one of this process, cannot be removed. A lock of another machine that
+        shares the folder could be, and a process there may have our ID: hence the host check.
         """
         pid, host, _ = self._lock.getLockInfo()
         ours = pid == os.getpid() and host == QSysInfo.machineHostName()
         return ours and self._lock.removeStaleLockFile() and self._lock.tryLock(0)
 
-    def _touched(self, folder: str) -> None:
+    def _folder_changed(self, folder: str) -> None:
         if folder == str(self.folder) or not (self.folder / "project.toml").is_file():
-            self._later.start()
+            self._refresh_timer.start()
 
     def _read(self, info: dict[str, Any]) -> None:
         self.info = info
@@ -103,15 +103,16 @@ class ProjectSession(QObject):
 
 
 class AppContext(QObject):
-    """What every page works with: the open project, the jobs, the settings, and the window.
+    """The state that all pages share: the open project, the jobs, the settings; and signals.
 
-    opened: another project, or none, is open. notice: tell the user a sentence, of the kind
-    "good", "warn" or "bad". go: show the page of this name. show_frame: show a side's frame.
+    rpc: a preview server without a project. opened: the open project changed, maybe to none.
+    notice: show a message of the kind "good", "warn" or "bad". show_page: go to the page of this
+    name. show_frame: show a frame of a side.
     """
 
     opened = Signal()
     notice = Signal(str, str)
-    go = Signal(str)
+    show_page = Signal(str)
     show_frame = Signal(str, int)
 
     def __init__(
@@ -124,8 +125,8 @@ class AppContext(QObject):
         self.settings, self.program = settings, program
         self.jobs = JobListModel(settings.jobs, program, self)
         self.session: ProjectSession | None = None
-        self.viewer = RpcClient(settings.folder / "no project", program, self)
-        self.viewer.trouble.connect(lambda text: self.notice.emit(text, "warn"))
+        self.rpc = RpcClient(settings.folder / "no project", program, self)
+        self.rpc.warning.connect(lambda text: self.notice.emit(text, "warn"))
 
     def set_session(self, session: ProjectSession) -> None:
         """Make ``session`` the open project."""
@@ -134,7 +135,7 @@ class AppContext(QObject):
             self.session.deleteLater()
         self.session = session
         session.setParent(self)
-        session.link.trouble.connect(lambda text: self.notice.emit(text, "warn"))
+        session.rpc.warning.connect(lambda text: self.notice.emit(text, "warn"))
         session.lost.connect(self._lost)
         self.settings.add_recent(session.folder)
         self.opened.emit()
@@ -146,7 +147,10 @@ class AppContext(QObject):
         if not (folder / "project.toml").is_file():
             self.settings.drop_recent(folder)
             self.notice.emit(
-                self.tr("There is no project in %1.").replace("%1", str(folder)), "bad"
+                self.tr("There is no project in %1; choose another folder.").replace(
+                    "%1", str(folder)
+                ),
+                "bad",
             )
             return
         session = ProjectSession(folder, self.program)
@@ -164,7 +168,7 @@ class AppContext(QObject):
     def close(self) -> None:
         """Close everything but the running jobs."""
         self.close_project()
-        self.viewer.close()
+        self.rpc.close()
         wait_for_ending_processes()
         self.jobs.close()
         self.settings.sync()
@@ -176,7 +180,7 @@ class AppContext(QObject):
         if not (session.folder / "project.toml").is_file():
             self.close_project()
             sentence = self.tr(
-                "The project %1 was moved or deleted; open it from where it is now."
+                "The project %1 was moved or deleted; open it from its new folder."
             ).replace("%1", session.folder.name)
-            self.go.emit("start")
+            self.show_page.emit("start")
         self.notice.emit(sentence, "bad")

@@ -1,4 +1,4 @@
-"""All jobs of this user, running and past."""
+"""All jobs of this user, running and ended."""
 
 import shutil
 import time
@@ -11,12 +11,12 @@ from faceswap.options import Options
 from gui.ipc import job_runner, processes
 from gui.ipc.job_runner import Job
 
-_KEPT = 100
-_EVERY_MS = 100
+_MAX_JOBS = 100
+_POLL_MS = 100
 
 
 class JobListModel(QObject):
-    """The jobs recorded in a folder, newest first; those that run are read ten times a second."""
+    """The jobs recorded in a folder, newest first; logs of running jobs are polled at 10 Hz."""
 
     added = Signal(object)
     changed = Signal(object)
@@ -33,38 +33,38 @@ class JobListModel(QObject):
         self.jobs: list[Job] = []
         self._alive_at = 0.0
         self._timer = QTimer(self)
-        self._timer.setInterval(_EVERY_MS)
+        self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
         made = [p for p in folder.iterdir() if p.name.isdecimal()] if folder.is_dir() else []
         for number, known in enumerate(sorted(made, reverse=True)):
             job = job_runner.load(known)
-            if number >= _KEPT and (job is None or not job.running):
+            if number >= _MAX_JOBS and (job is None or not job.running):
                 shutil.rmtree(known, ignore_errors=True)
             elif job is not None:
-                self._watch(job)
+                self._connect(job)
                 self.jobs.append(job)
-        self._tick()
+        self._update_timer()
 
     def start(self, command: str, options: Options, title: str, project: Path | None) -> Job:
-        """Start a job; raises OutputError when it cannot be."""
+        """Start a job; raises OutputError when it cannot be started."""
         folder = self._folder / f"{time.time_ns():020}"
         job = job_runner.start(folder, command, options, title, project, self._program)
-        self._watch(job)
+        self._connect(job)
         self.jobs.insert(0, job)
         self.added.emit(job)
-        self._tick()
+        self._update_timer()
         return job
 
     def retry(self, job: Job) -> Job:
-        """Start the same again; raises OutputError when it cannot be, ValidationError when a
-        newer version no longer knows its options.
+        """Start a job again with the same options. Raises OutputError when it cannot be started,
+        ValidationError when this version no longer has its options.
         """
         record = job.record
         options = options_of(JOBS[record.command]).model_validate(record.options)
         return self.start(record.command, options, record.title, record.project)
 
     def running(self, command: str | None = None, project: Path | None = None) -> list[Job]:
-        """Jobs not over yet, of one command and one project if they are named."""
+        """The running jobs, optionally only of one command and one project."""
         return [
             job
             for job in self.jobs
@@ -74,22 +74,22 @@ class JobListModel(QObject):
         ]
 
     def forget(self, job: Job) -> None:
-        """Take a job that is over off the list, with its log."""
+        """Remove an ended job from the list and delete its log."""
         if not job.running and job in self.jobs:
             self.jobs.remove(job)
             shutil.rmtree(job.folder, ignore_errors=True)
             self.changed.emit(job)
 
     def close(self) -> None:
-        """Stop reading; the jobs go on."""
+        """Stop polling; the jobs keep running."""
         self._timer.stop()
 
-    def _watch(self, job: Job) -> None:
+    def _connect(self, job: Job) -> None:
         job.setParent(self)
         job.changed.connect(lambda: self.changed.emit(job))
         job.ended.connect(lambda: self.ended.emit(job))
 
-    def _tick(self) -> None:
+    def _update_timer(self) -> None:
         if not self.running():
             self._timer.stop()
         elif not self._timer.isActive():
@@ -98,4 +98,4 @@ class JobListModel(QObject):
     def _poll(self) -> None:
         for job in self.running():
             job.poll(processes.alive(job.record.process))
-        self._tick()
+        self._update_timer()

@@ -1,4 +1,4 @@
-"""Frames of a clip by number, one at a time or played in the clip's own time."""
+"""Video playback: single frames of a clip, or playing at the clip's frame rate."""
 
 import time
 from typing import Any
@@ -9,91 +9,90 @@ from gui.ipc.rpc_client import RpcClient, Values
 
 
 class Player(QObject):
-    """Asks for frames and plays them; when they come late some are left out, never queued.
+    """Request frames and play them in real time; late frames are dropped, not queued.
 
-    shown: an answer with a frame. playing_changed: playback began or ended.
+    frame_ready: an answer with a frame. failed: a frame could not be read, with a message.
+    playing_changed: playback started or stopped.
     """
 
-    shown = Signal(object)
-    trouble = Signal(str)
+    frame_ready = Signal(object)
+    failed = Signal(str)
     playing_changed = Signal(bool)
 
     def __init__(self, channel: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._channel = channel
-        self._link: RpcClient | None = None
-        self._what: dict[str, Any] = {}
+        self._rpc: RpcClient | None = None
+        self._clip: dict[str, Any] = {}
         self.size = QSize(960, 540)
         self.frame, self.frames, self.rate = 0, 1, 25.0
         self.playing = False
-        self._from = (0.0, 0)
-        self._tick = QTimer(self)
-        self._tick.setInterval(15)
-        self._tick.timeout.connect(self._next)
-        self._waiting = False
+        self._started = (0.0, 0)
+        self._timer = QTimer(self)
+        self._timer.setInterval(15)
+        self._timer.timeout.connect(self._advance)
+        self._pending = False
 
-    def open(
-        self, link: RpcClient | None, frames: int = 1, rate: float = 25.0, **what: Any
-    ) -> None:
-        """Show another clip: ``what`` is side="a", side="b" or path=…."""
+    def open(self, rpc: RpcClient | None, frames: int = 1, rate: float = 25.0, **clip: Any) -> None:
+        """Open another clip: ``clip`` is side="a", side="b" or path=…."""
         self.pause()
-        self._link, self._what = link, what
+        self._rpc, self._clip = rpc, clip
         self.frame, self.frames, self.rate = 0, max(1, frames), rate or 25.0
-        self._waiting = False
+        self._pending = False
 
     def go(self, frame: int) -> None:
-        """Show ``frame``."""
+        """Seek to ``frame``."""
         self.frame = min(self.frames - 1, max(0, frame))
-        if self._link is None:
+        if self._rpc is None:
             return
-        self._waiting = True
-        self._link.request(
+        self._pending = True
+        self._rpc.request(
             "frame",
-            self._show,
-            on_error=self._sorry,
+            self._on_frame,
+            on_error=self._on_error,
             channel=self._channel,
             frame=self.frame,
             width=self.size.width(),
             height=self.size.height(),
-            **self._what,
+            **self._clip,
         )
 
     def play(self) -> None:
-        """Play from here, or from the start at the end."""
+        """Play from the current frame; from the start when at the end."""
         if self.frame >= self.frames - 1:
             self.frame = 0
-        self._from = (time.monotonic(), self.frame)
+        self._started = (time.monotonic(), self.frame)
         self.playing = True
-        self._tick.start()
+        self._timer.start()
         self.playing_changed.emit(True)
 
     def pause(self) -> None:
-        """Stop playing."""
+        """Pause playback."""
         if self.playing:
             self.playing = False
-            self._tick.stop()
+            self._timer.stop()
             self.playing_changed.emit(False)
 
     def toggle(self) -> None:
-        """Play or stop."""
+        """Toggle between play and pause."""
         if self.playing:
             self.pause()
         else:
             self.play()
 
-    def _next(self) -> None:
-        began, first = self._from
+    def _advance(self) -> None:
+        began, first = self._started
         due = first + int((time.monotonic() - began) * self.rate)
         if due > self.frames - 1 and self.frame >= self.frames - 1:
             self.pause()
-        elif due > self.frame and not self._waiting:
+        elif due > self.frame and not self._pending:
             self.go(due)
 
-    def _show(self, values: Values) -> None:
-        self._waiting = False
-        self.shown.emit(values)
+    def _on_frame(self, values: Values) -> None:
+        self._pending = False
+        self.frame_ready.emit(values)
 
-    def _sorry(self, sentence: str) -> None:
-        self._waiting = False
+    def _on_error(self, sentence: str) -> None:
+        self._pending = False
         self.pause()
-        self.trouble.emit(sentence)
+        self.failed.emit(sentence)

@@ -1,1 +1,1 @@
-"""One page for each step of the way."""
+"""The window's pages, one for each step from footage to finished video."""

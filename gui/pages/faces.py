@@ -1,4 +1,4 @@
-"""All faces of one side: sort, filter, exclude and restore."""
+"""Faces page: sort, filter, exclude and restore the crops of one side."""
 
 import base64
 from functools import partial
@@ -18,8 +18,8 @@ from gui.widgets.theme import GAP
 from gui.widgets.thumbnail_grid import ThumbnailGrid
 
 
-class _Move(QUndoCommand):
-    """Excluding or restoring some faces."""
+class _ExcludeCommand(QUndoCommand):
+    """Undo command: exclude or restore faces."""
 
     def __init__(self, page: "FacesPage", side: str, names: list[str], out: bool) -> None:
         text = page.tr("exclude %1 faces") if out else page.tr("restore %1 faces")
@@ -34,12 +34,12 @@ class _Move(QUndoCommand):
 
 
 class FacesPage(Page):
-    """The faces that training sees, and those it does not."""
+    """A grid of all crops of one side, those excluded from training shown pale."""
 
     name = "faces"
 
-    def __init__(self, desk: AppContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self.side = "a"
         self.grid = ThumbnailGrid()
         self.table = FaceTableModel()
@@ -47,9 +47,9 @@ class FacesPage(Page):
         self._measuring = False
         self._crops: tuple[Any, ...] = ()
         self._build()
-        self.grid.selected.connect(self._tell)
+        self.grid.selected.connect(self._update_buttons)
         self.grid.opened.connect(self._open_frame)
-        self.undo.indexChanged.connect(self._tell)
+        self.undo.indexChanged.connect(self._update_buttons)
 
     def set_side(self, side: str) -> None:
         """Show the faces of ``side``."""
@@ -60,33 +60,33 @@ class FacesPage(Page):
         self._load()
 
     def exclude(self) -> None:
-        """Take the selected faces out of training."""
+        """Exclude the selected faces from training."""
         self._push(out=True)
 
     def restore(self) -> None:
-        """Bring the selected faces back."""
+        """Restore the selected faces to training."""
         self._push(out=False)
 
     def move_faces(self, side: str, names: list[str], out: bool) -> None:
-        """Exclude or restore faces by name, on disk and then here."""
+        """Exclude or restore faces by name, first on disk, then in the grid."""
         session = self.session
         if session is None:
             return
 
         def moved(values: dict[str, Any]) -> None:
             if side == self.side:
-                for item in self.table.mark(values["moved"], out):
+                for item in self.table.set_excluded(values["moved"], out):
                     self.grid.move_item(item, str(self.table.path(item)), out)
                 self._arrange(keep=True)
 
-        session.link.request("exclude" if out else "restore", moved, side=side, names=names)
+        session.rpc.request("exclude" if out else "restore", moved, side=side, names=names)
 
     def on_project_changed(self) -> None:
         self.grid.set_items([], np.zeros(0, np.bool_))
         self.table = FaceTableModel()
         self.undo.clear()
         self.side, self._crops, self._measuring = "a", (), False
-        self._tell()
+        self._update_buttons()
 
     def on_project_refreshed(self) -> None:
         if self.isVisible():
@@ -101,10 +101,10 @@ class FacesPage(Page):
 
     @property
     def is_ready(self) -> bool:
-        return not self.grid.wanted
+        return not self.grid.requested
 
     def on_leave(self) -> None:
-        self.grid.close_pool()
+        self.grid.stop_loading()
 
     def _build(self) -> None:
         self.segments: dict[str, QPushButton] = {}
@@ -114,24 +114,24 @@ class FacesPage(Page):
             self.segments[side] = segment
         self.sort = QComboBox()
         for key, text in (
-            ("time", self.tr("by time")),
-            ("blur", self.tr("blurred first")),
-            ("yaw", self.tr("by yaw, left to right")),
-            ("pitch", self.tr("by pitch, down to up")),
-            ("presence", self.tr("doubtful first")),
-            ("brightness", self.tr("dark first")),
+            ("time", self.tr("By time")),
+            ("blur", self.tr("By sharpness, most blurred first")),
+            ("yaw", self.tr("By yaw, left to right")),
+            ("pitch", self.tr("By pitch, down to up")),
+            ("presence", self.tr("By presence, lowest first")),
+            ("brightness", self.tr("By brightness, darkest first")),
         ):
             self.sort.addItem(text, key)
         self.sort.setAccessibleName(self.tr("Sort"))
         self.sort.currentIndexChanged.connect(lambda: self._arrange())
         self.filter = QComboBox()
         for key, text in (
-            ("all", self.tr("all faces")),
-            ("in", self.tr("in training")),
-            ("out", self.tr("excluded")),
-            ("doubtful", self.tr("doubtful")),
-            ("side", self.tr("turned aside (yaw over 35°)")),
-            ("frontal", self.tr("frontal")),
+            ("all", self.tr("All faces")),
+            ("in", self.tr("Used for training")),
+            ("out", self.tr("Excluded")),
+            ("low presence", self.tr("Low presence")),
+            ("side", self.tr("Side views (yaw over 35°)")),
+            ("frontal", self.tr("Frontal")),
         ):
             self.filter.addItem(text, key)
         self.filter.setAccessibleName(self.tr("Filter"))
@@ -140,8 +140,8 @@ class FacesPage(Page):
         self.size_slider.setRange(48, 192)
         self.size_slider.setValue(96)
         self.size_slider.setFixedWidth(14 * GAP)
-        self.size_slider.setAccessibleName(self.tr("Size of the pictures"))
-        self.size_slider.setToolTip(self.tr("Size of the pictures"))
+        self.size_slider.setAccessibleName(self.tr("Thumbnail size"))
+        self.size_slider.setToolTip(self.tr("Thumbnail size"))
         self.size_slider.valueChanged.connect(self.grid.set_cell)
         self.counts = label("", "muted")
         self.progress = label("", "small")
@@ -155,10 +155,10 @@ class FacesPage(Page):
         everything = button(self.tr("Select all"), self.grid.select_all, "", "Ctrl+A")
         self.open_frame = button(
             self.tr("Show in footage"),
-            self._open_picked,
+            self._open_selected,
             "",
             "Ctrl+Return",
-            self.tr("Go to the frame the face came from"),
+            self.tr("Go to the frame that the crop was cut from"),
         )
         self.body.addLayout(row(label(self.tr("Faces"), "title"), None, *self.segments.values()))
         self.body.addLayout(bar)
@@ -176,7 +176,7 @@ class FacesPage(Page):
         )
 
     def _load(self) -> None:
-        """Ask for the faces, where there may be others than those shown."""
+        """Request the faces if the side or their number changed."""
         session = self.session
         if session is None:
             return
@@ -184,7 +184,7 @@ class FacesPage(Page):
         state = (self.side, info["crops"] + info["excluded"], info["complete"])
         if state != self._crops:
             self._crops = state
-            session.link.request("faces", self._show, channel="faces", side=self.side)
+            session.rpc.request("faces", self._show, channel="faces", side=self.side)
 
     def _show(self, values: dict[str, Any]) -> None:
         self.table = FaceTableModel(values)
@@ -193,7 +193,7 @@ class FacesPage(Page):
         self._measure()
 
     def _measure(self) -> None:
-        """Have blur and brightness measured, a little at a time, while the page is shown."""
+        """Request blur and brightness of 64 faces at a time while the page is visible."""
         session = self.session
         names = self.table.unmeasured(64)
         if session is None or not names or self._measuring or not self.isVisible():
@@ -205,57 +205,57 @@ class FacesPage(Page):
         def measured(values: dict[str, Any]) -> None:
             self._measuring = False
             found = np.frombuffer(base64.b64decode(values["values"]), np.float32).reshape(-1, 2)
-            table.set_measures(names[: values["count"]], found)
+            table.set_measurements(names[: values["count"]], found)
             if table is self.table:
-                left = table.left_to_measure()
-                said = self.tr("measuring sharpness and light: %1 left")
-                self.progress.setText(said.replace("%1", f"{left:,}") if left else "")
+                left = table.unmeasured_count()
+                message = self.tr("measuring sharpness and brightness: %1 left")
+                self.progress.setText(message.replace("%1", f"{left:,}") if left else "")
                 if not left and self.sort.currentData() in ("blur", "brightness"):
                     self._arrange()
             self._measure()
 
         def failed(sentence: str) -> None:
             self._measuring = False
-            self.desk.notice.emit(sentence, "warn")
+            self.context.notice.emit(sentence, "warn")
 
-        session.link.request("measure", measured, on_error=failed, side=self.side, names=names)
+        session.rpc.request("measure", measured, on_error=failed, side=self.side, names=names)
 
     def _arrange(self, keep: bool = False) -> None:
         order = self.table.order(self.sort.currentData(), self.filter.currentData())
-        place = self.grid.verticalScrollBar().value()
+        scrolled = self.grid.verticalScrollBar().value()
         self.grid.set_order(order)
         if keep:
-            self.grid.verticalScrollBar().setValue(place)
-        self._tell()
+            self.grid.verticalScrollBar().setValue(scrolled)
+        self._update_buttons()
 
     def _push(self, out: bool) -> None:
-        picked: NDArray[np.int64] = self.grid.selected_items()
-        names = [self.table.names[i] for i in picked if bool(self.table.excluded[i]) != out]
+        selected: NDArray[np.int64] = self.grid.selected_items()
+        names = [self.table.names[i] for i in selected if bool(self.table.excluded[i]) != out]
         if names and self.writable:
-            self.undo.push(_Move(self, self.side, names, out))
+            self.undo.push(_ExcludeCommand(self, self.side, names, out))
 
-    def _tell(self) -> None:
-        picked = self.grid.selected_items()
+    def _update_buttons(self) -> None:
+        selected = self.grid.selected_items()
         excluded = int(self.table.excluded.sum())
         total = len(self.table.names)
-        said = self.tr("%1 faces, %2 excluded, %3 selected")
-        for place, number in enumerate((total, excluded, len(picked)), 1):
-            said = said.replace(f"%{place}", f"{number:,}")
-        self.counts.setText(said)
-        out = self.table.excluded[picked]
+        message = self.tr("%1 faces, %2 excluded, %3 selected")
+        for index, number in enumerate((total, excluded, len(selected)), 1):
+            message = message.replace(f"%{index}", f"{number:,}")
+        self.counts.setText(message)
+        out = self.table.excluded[selected]
         self.out.setEnabled(self.writable and bool((~out).any()))
         self.back.setEnabled(self.writable and bool(out.any()))
         self.undo_button.setEnabled(self.undo.canUndo() and self.writable)
         self.redo_button.setEnabled(self.undo.canRedo() and self.writable)
         self.undo_button.setToolTip(f"{self.undo.undoText()} (Ctrl+Z)")
         self.redo_button.setToolTip(f"{self.undo.redoText()} (Ctrl+Shift+Z)")
-        self.open_frame.setEnabled(len(picked) > 0)
+        self.open_frame.setEnabled(len(selected) > 0)
 
-    def _open_picked(self) -> None:
-        picked = self.grid.selected_items()
-        if len(picked):
-            self._open_frame(int(picked[0]))
+    def _open_selected(self) -> None:
+        selected = self.grid.selected_items()
+        if len(selected):
+            self._open_frame(int(selected[0]))
 
     def _open_frame(self, item: int) -> None:
         side, frame = self.side, self.table.frame(item)
-        self.desk.show_frame.emit(side, frame)
+        self.context.show_frame.emit(side, frame)

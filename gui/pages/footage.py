@@ -1,4 +1,4 @@
-"""Both clips, frame by frame, and the faces found in them."""
+"""Footage page: both clips frame by frame, and face extraction."""
 
 from functools import partial
 from pathlib import Path
@@ -19,56 +19,56 @@ from gui.widgets import elements, icons
 from gui.widgets.canvas import FaceCanvas
 from gui.widgets.elements import button, card, column, label, row
 from gui.widgets.job_status_bar import JobStatusBar
-from gui.widgets.options_form import OptionsForm, sentence_of
+from gui.widgets.options_form import OptionsForm, error_text
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
 
 
 class FootagePage(Page):
-    """A's or B's clip with its time line, and extraction."""
+    """Player and timeline of one side's clip, with the extraction options."""
 
     name = "footage"
 
-    def __init__(self, desk: AppContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self.side = "a"
-        self._goal: int | None = None
+        self._target: int | None = None
         self._clip = ("", "")
         self.canvas = FaceCanvas()
         self.timeline = Timeline()
         self.player = Player("footage", self)
-        self.strip = JobStatusBar()
+        self.status_bar = JobStatusBar()
         self.form = OptionsForm(ExtractOptions, without=("video", "project", "side", "redo"))
-        self._last = QTimer(self)
-        self._last.setInterval(1000)
-        self._last.timeout.connect(self._ask_last)
+        self._last_face_timer = QTimer(self)
+        self._last_face_timer.setInterval(1000)
+        self._last_face_timer.timeout.connect(self._request_last)
         self._build()
         self.timeline.moved.connect(self._scrubbed)
-        self.player.shown.connect(self._show)
-        self.player.trouble.connect(self.canvas.say)
-        self.player.playing_changed.connect(self._played)
-        self.strip.finished.connect(self._extracted)
+        self.player.frame_ready.connect(self._show)
+        self.player.failed.connect(self.canvas.show_text)
+        self.player.playing_changed.connect(self._playback_changed)
+        self.status_bar.finished.connect(self._extracted)
 
     def set_side(self, side: str, frame: int = 0) -> None:
         """Show the clip of ``side`` at ``frame``."""
         self.side = side
-        self._goal = frame
+        self._target = frame
         for name, segment in self.segments.items():
             segment.setChecked(name == side)
         self._open()
 
     def extract(self) -> None:
-        """Find the faces of the clip on show."""
+        """Start extraction of the current side; confirm before re-detecting."""
         session = self.session
         if session is None or not self.writable:
             return
         info = session.side(self.side)
         question = self.tr(
-            "The faces of %1 are found anew. The old ones stay until all new ones are there, and "
-            "what was excluded stays excluded."
+            "Re-detect the faces of %1? The old crops stay until the new extraction is complete, "
+            "and excluded faces stay excluded."
         )
         question = question.replace("%1", self.side.upper())
-        if info["complete"] and not elements.confirm(self, question, self.tr("Find them again")):
+        if info["complete"] and not elements.confirm(self, question, self.tr("Re-detect faces")):
             return
         try:
             options = self.form.options(
@@ -77,38 +77,41 @@ class FootagePage(Page):
                 side=self.side,
                 redo=bool(info["complete"]),
             )
-            title = self.tr("Find faces of %1").replace("%1", self.side.upper())
-            self.desk.jobs.start("extract", options, title, session.folder)
+            title = self.tr("Detect faces of %1").replace("%1", self.side.upper())
+            self.context.jobs.start("extract", options, title, session.folder)
         except (ValidationError, OutputError) as error:
-            self.desk.notice.emit(sentence_of(error), "bad")
+            self.context.notice.emit(error_text(error), "bad")
             return
-        self._follow()
+        self._follow_job()
 
     def on_project_changed(self) -> None:
         self.player.open(None)
-        self.strip.follow(None)
-        self.canvas.say("")
+        self.status_bar.follow(None)
+        self.canvas.show_text("")
         self.timeline.set_spans({})
         self.last_face.hide()
-        self.side, self._clip, self._goal = "a", ("", ""), None
+        self.side, self._clip, self._target = "a", ("", ""), None
 
     def on_project_refreshed(self) -> None:
         if self.isVisible():
             self._open()
-            self._follow()
+            self._follow_job()
 
     def on_show(self) -> None:
         if self.session is not None and self.session.info:
             self._open()
-            self._follow()
+            self._follow_job()
 
     def on_leave(self) -> None:
         self.player.pause()
-        self._last.stop()
+        self._last_face_timer.stop()
 
     def _build(self) -> None:
         self.segments: dict[str, QPushButton] = {}
-        for side, text in (("a", self.tr("A: changed")), ("b", self.tr("B: its face is put on"))):
+        for side, text in (
+            ("a", self.tr("A: footage to change")),
+            ("b", self.tr("B: face to put on it")),
+        ):
             segment = button(text, partial(self.set_side, side), "segment", f"Alt+{side}")
             segment.setCheckable(True)
             self.segments[side] = segment
@@ -116,46 +119,48 @@ class FootagePage(Page):
         self.play.setIcon(icons.icon("play"))
         self.play.setAccessibleName(self.tr("Play or pause"))
         self.clock = label("", "muted")
-        self.points = QCheckBox(self.tr("Landmarks"))
-        self.points.setChecked(True)
-        self.points.toggled.connect(self._landmarks)
-        QShortcut("Ctrl+L", self).activated.connect(self.points.toggle)
-        self.points.setToolTip(self.tr("Draw faces and landmarks over the frame (Ctrl+L)"))
+        self.landmarks_box = QCheckBox(self.tr("Landmarks"))
+        self.landmarks_box.setChecked(True)
+        self.landmarks_box.toggled.connect(self._landmarks)
+        QShortcut("Ctrl+L", self).activated.connect(self.landmarks_box.toggle)
+        self.landmarks_box.setToolTip(self.tr("Draw face landmarks over the frame (Ctrl+L)"))
         left = column(
             row(label(self.tr("Footage"), "title"), None, *self.segments.values()),
             self.canvas,
             self.timeline,
-            row(self.play, self.clock, None, self._legend(), self.points, gap=2 * GAP),
+            row(self.play, self.clock, None, self._legend(), self.landmarks_box, gap=2 * GAP),
             gap=GAP * 3 // 2,
         )
         left.setStretch(1, 1)
         self.body.addLayout(row(elements.widget_of(left), self._panel(), gap=3 * GAP), 1)
-        self.body.addWidget(self.strip)
+        self.body.addWidget(self.status_bar)
 
     def _legend(self) -> QWidget:
         legend = elements.widget_of(
             row(
-                label(self.tr("● doubtful"), "warn"),
+                label(self.tr("● low presence"), "warn"),
                 label(self.tr("● no face"), "bad"),
             )
         )
-        legend.setToolTip(self.tr("What the colours on the time line mean"))
+        legend.setToolTip(
+            self.tr("Timeline colours: faces detected with low confidence; frames without a face")
+        )
         return legend
 
     def _panel(self) -> QWidget:
         self.facts = label("", "muted", wrap=True)
         self.find_button = button("", self.extract, "primary", "Ctrl+Return")
-        self.replace = button(self.tr("It is elsewhere now…"), self._replace, "link")
+        self.relink = button(self.tr("Locate the file…"), self._relink, "link")
         self.last_face = label()
         self.last_face.hide()
-        self.last_face.setAccessibleName(self.tr("Last face seen"))
+        self.last_face.setAccessibleName(self.tr("Latest face crop"))
         self.last_face.setAlignment(Qt.AlignmentFlag.AlignCenter)
         inside = card(
             label(self.tr("Faces"), "heading"),
             self.facts,
             self.last_face,
             self.form,
-            row(self.find_button, None, self.replace),
+            row(self.find_button, None, self.relink),
             gap=2 * GAP,
         )
         return elements.side_panel(376, inside)
@@ -165,76 +170,75 @@ class FootagePage(Page):
         if session is None:
             return
         info = session.side(self.side)
-        self._tell(info)
+        self._update_state(info)
         for name, segment in self.segments.items():
             segment.setChecked(name == self.side)
         frames = max(info.get("frames") or 0, info.get("looked_at") or 0, 1)
         self.timeline.set_frames(frames)
         if info["problem"]:
             self.player.open(None)
-            self.canvas.say(info["problem"])
-        elif self._clip != (self.side, info["video"]) or self._goal is not None:
+            self.canvas.show_text(info["problem"])
+        elif self._clip != (self.side, info["video"]) or self._target is not None:
             self._clip = (self.side, info["video"])
             self.player.size = self.canvas.pixels()
-            self.player.open(session.link, frames, info["rate"], side=self.side)
-            self.player.go(self._goal or 0)
-            self._goal = None
+            self.player.open(session.rpc, frames, info["rate"], side=self.side)
+            self.player.go(self._target or 0)
+            self._target = None
         else:
             self.player.frames = frames
-        session.link.request("spans", self.timeline.set_spans, channel="spans", side=self.side)
+        session.rpc.request("spans", self.timeline.set_spans, channel="spans", side=self.side)
 
-    def _tell(self, info: dict[str, Any]) -> None:
-        """Say what is known of the faces, and what the button will do."""
+    def _update_state(self, info: dict[str, Any]) -> None:
+        """Update the face counts, the button's label and what is enabled."""
         if info["complete"]:
-            said = self.tr("Faces: %1, tracks: %2, frames: %3. In training: %4.")
+            message = self.tr("Faces: %1, tracks: %2, frames: %3. Used for training: %4.")
             numbers = (info["faces"], info["tracks"], info["looked_at"], info["crops"])
-            for place, number in enumerate(numbers, 1):
-                said = said.replace(f"%{place}", f"{number:,}")
-            self.find_button.setText(self.tr("Find them again"))
+            for index, number in enumerate(numbers, 1):
+                message = message.replace(f"%{index}", f"{number:,}")
+            self.find_button.setText(self.tr("Re-detect faces"))
             elements.set_role(self.find_button, "")
         elif info["looked_at"]:
-            said = self.tr("Looked at %1 frames so far; it goes on from there.")
-            said = said.replace("%1", f"{info['looked_at']:,}")
-            self.find_button.setText(self.tr("Go on"))
+            message = self.tr("%1 frames processed so far; detection resumes from there.")
+            message = message.replace("%1", f"{info['looked_at']:,}")
+            self.find_button.setText(self.tr("Resume"))
             elements.set_role(self.find_button, "primary")
         else:
-            said = self.tr("Not looked for yet. Every face is found, followed and cut out.")
-            self.find_button.setText(self.tr("Find the faces"))
+            message = self.tr("No faces yet. Detection finds, tracks and crops every face.")
+            self.find_button.setText(self.tr("Detect faces"))
             elements.set_role(self.find_button, "primary")
         if info["excluded"]:
-            said += " " + self.tr("Excluded: %1.").replace("%1", f"{info['excluded']:,}")
-        self.facts.setText(said)
+            message += " " + self.tr("Excluded: %1.").replace("%1", f"{info['excluded']:,}")
+        self.facts.setText(message)
         running = self._job() is not None
         self.find_button.setEnabled(self.writable and not running and not info["problem"])
         self.form.setEnabled(self.writable and not running)
-        self.replace.setVisible(bool(info["problem"]) and self.writable)
+        self.relink.setVisible(bool(info["problem"]) and self.writable)
 
     def _job(self) -> Job | None:
         folder = self.session.folder if self.session else None
-        running = self.desk.jobs.running("extract", folder) if folder else []
+        running = self.context.jobs.running("extract", folder) if folder else []
         return running[0] if running else None
 
-    def _follow(self) -> None:
+    def _follow_job(self) -> None:
         job = self._job()
-        self.strip.follow(job)
+        self.status_bar.follow(job)
         if job is not None:
-            self._last.start()
+            self._last_face_timer.start()
             self.find_button.setEnabled(False)
             self.form.setEnabled(False)
 
     def _extracted(self, job: Job) -> None:
-        self._last.stop()
+        self._last_face_timer.stop()
         self.last_face.hide()
 
-    def _ask_last(self) -> None:
-        job, session = self.strip.job, self.session
+    def _request_last(self) -> None:
+        job, session = self.status_bar.job, self.session
         if job is None or session is None:
             return
-        place = job.record.arguments.index("--side") + 1
-        side = job.record.arguments[place]
-        session.link.request("last", self._show_last, channel="last", side=side)
+        side = job.record.arguments[job.record.arguments.index("--side") + 1]
+        session.rpc.request("last", self._show_last, channel="last", side=side)
         if side == self.side:
-            session.link.request("spans", self.timeline.set_spans, channel="spans", side=side)
+            session.rpc.request("spans", self.timeline.set_spans, channel="spans", side=side)
 
     def _show_last(self, values: dict[str, Any]) -> None:
         image = QImage(values.get("path", ""))
@@ -256,29 +260,31 @@ class FootagePage(Page):
         image = elements.decode_picture(values["image"])
         self.canvas.show_frame(image, QSize(*values["size"]), values["faces"])
         self.timeline.set_frame(values["frame"])
-        said = self.tr("frame %1 of %2, %3 s")
-        said = said.replace("%1", f"{values['frame']:,}").replace("%2", f"{self.player.frames:,}")
-        self.clock.setText(said.replace("%3", f"{values['time']:.2f}"))
+        message = self.tr("frame %1 of %2, %3 s")
+        message = message.replace("%1", f"{values['frame']:,}").replace(
+            "%2", f"{self.player.frames:,}"
+        )
+        self.clock.setText(message.replace("%3", f"{values['time']:.2f}"))
         session = self.session
         if session is not None and self.side == "a":
-            place = self.desk.settings.thumbnail(session.folder)
-            if not place.is_file():
+            thumbnail = self.context.settings.thumbnail(session.folder)
+            if not thumbnail.is_file():
                 small = image.scaledToHeight(108, Qt.TransformationMode.SmoothTransformation)
-                self.desk.settings.keep_thumbnail(session.folder, small)
+                self.context.settings.save_thumbnail(session.folder, small)
 
     def on_theme_changed(self) -> None:
-        self._played(self.player.playing)
+        self._playback_changed(self.player.playing)
 
-    def _played(self, playing: bool) -> None:
+    def _playback_changed(self, playing: bool) -> None:
         self.play.setIcon(icons.icon("pause" if playing else "play"))
 
     def _landmarks(self, shown: bool) -> None:
         self.canvas.landmarks = shown
         self.canvas.update()
 
-    def _replace(self) -> None:
-        """Name the clip again where it moved; the project refuses one that is another."""
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Where is the clip now?"))
+    def _relink(self) -> None:
+        """Choose the new path of a moved clip; the project rejects a different clip."""
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Locate the clip"))
         session = self.session
         if name and session is not None:
-            session.link.request("relink", lambda _: session.refresh(), side=self.side, path=name)
+            session.rpc.request("relink", lambda _: session.refresh(), side=self.side, path=name)

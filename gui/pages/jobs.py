@@ -1,4 +1,4 @@
-"""Every run: how it stands or ended, what to do, and the details on demand."""
+"""Jobs page: state, outcome, command and log of every job."""
 
 from datetime import datetime
 
@@ -13,22 +13,22 @@ from gui.models.app_context import AppContext
 from gui.pages.page import Page
 from gui.widgets import elements, theme
 from gui.widgets.elements import button, card, label, row
-from gui.widgets.job_status_bar import numbers_of
+from gui.widgets.job_status_bar import progress_text
 from gui.widgets.theme import GAP
 
 _JOB = Qt.ItemDataRole.UserRole
 
 
 class JobsPage(Page):
-    """The list of runs and one of them."""
+    """A list of jobs and the details of the selected one."""
 
     name = "jobs"
 
-    def __init__(self, desk: AppContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self._build()
-        desk.jobs.added.connect(lambda job: self._fill())
-        desk.jobs.changed.connect(self._update)
+        context.jobs.added.connect(lambda job: self._fill())
+        context.jobs.changed.connect(self._update)
         self.list.currentItemChanged.connect(lambda *_: self._show())
 
     def on_show(self) -> None:
@@ -37,33 +37,35 @@ class JobsPage(Page):
 
     @property
     def job(self) -> Job | None:
-        """The job on show."""
+        """The selected job."""
         item = self.list.currentItem()
         job = item.data(_JOB) if item is not None else None
         return job if isinstance(job, Job) else None
 
     def retry(self) -> None:
-        """Start the job on show again."""
+        """Run the selected job again."""
         job = self.job
         if job is None:
             return
         try:
-            self.desk.jobs.retry(job)
+            self.context.jobs.retry(job)
         except OutputError as error:
-            self.desk.notice.emit(str(error), "bad")
+            self.context.notice.emit(str(error), "bad")
         except (ValidationError, KeyError):
-            said = self.tr("This version knows other options; start it anew from its page.")
-            self.desk.notice.emit(said, "bad")
+            message = self.tr(
+                "This job's options do not fit this version; start it again from its own page."
+            )
+            self.context.notice.emit(message, "bad")
 
     def cancel(self) -> None:
-        """Stop the job on show; what it did is kept."""
+        """Stop the selected job; its work so far is saved."""
         if self.job is not None:
             self.job.stop()
 
     def forget(self) -> None:
-        """Take the job on show off the list."""
+        """Remove the selected job from the list."""
         if self.job is not None:
-            self.desk.jobs.forget(self.job)
+            self.context.jobs.forget(self.job)
             self._fill()
 
     def _build(self) -> None:
@@ -77,11 +79,13 @@ class JobsPage(Page):
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.command = QLineEdit()
         self.command.setReadOnly(True)
-        self.command.setAccessibleName(self.tr("The same for a terminal"))
+        self.command.setAccessibleName(self.tr("Command line"))
         self.copy = button(self.tr("Copy"), self._copy, "", "Ctrl+Shift+C")
-        self.stop = button(self.tr("Cancel"), self.cancel, "danger", "Ctrl+.")
+        self.stop = button(
+            self.tr("Stop"), self.cancel, "danger", "Ctrl+.", self.tr("Save and stop the job")
+        )
         self.again = button(self.tr("Run again"), self.retry, "primary", "Ctrl+R")
-        self.drop = button(self.tr("Take off the list"), self.forget, "", "Del")
+        self.drop = button(self.tr("Remove from list"), self.forget, "", "Del")
         self.more = button(self.tr("Details"), self._toggle, "link", "Ctrl+D")
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
@@ -91,7 +95,7 @@ class JobsPage(Page):
         self.detail = card(
             row(self.title, self.state, None, gap=2 * GAP),
             self.message,
-            label(self.tr("The same for a terminal"), "small"),
+            label(self.tr("Command line"), "small"),
             row(self.command, self.copy),
             row(self.stop, self.again, self.drop, None, self.more),
             self.log,
@@ -99,7 +103,10 @@ class JobsPage(Page):
             gap=2 * GAP,
         )
         self.nothing = label(
-            self.tr("Whatever runs, ran or failed is listed here, with its log."), "muted"
+            self.tr(
+                "No jobs yet. Running, finished and failed jobs are listed here with their logs."
+            ),
+            "muted",
         )
         self.body.addWidget(label(self.tr("Jobs"), "title"))
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -110,7 +117,7 @@ class JobsPage(Page):
         shown = self.job
         self.list.blockSignals(True)
         self.list.clear()
-        for job in self.desk.jobs.jobs:
+        for job in self.context.jobs.jobs:
             item = QListWidgetItem()
             item.setData(_JOB, job)
             self.list.addItem(item)
@@ -120,7 +127,7 @@ class JobsPage(Page):
         if self.list.currentItem() is None and self.list.count():
             self.list.setCurrentRow(0)
         self.list.blockSignals(False)
-        some = bool(self.desk.jobs.jobs)
+        some = bool(self.context.jobs.jobs)
         self.list.setVisible(some)
         self.detail.setVisible(some)
         self.nothing.setVisible(not some)
@@ -136,7 +143,7 @@ class JobsPage(Page):
 
     def _state(self, job: Job) -> str:
         if job.running and job.progress is not None:
-            return numbers_of(job.progress)
+            return progress_text(job.progress)
         return {
             "running": self.tr("running"),
             "finished": self.tr("done"),
@@ -184,4 +191,4 @@ class JobsPage(Page):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.command.text())
-        self.desk.notice.emit(self.tr("The command is copied."), "good")
+        self.context.notice.emit(self.tr("Command copied."), "good")

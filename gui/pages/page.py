@@ -1,4 +1,4 @@
-"""What all pages have in common to the window."""
+"""Base class of all pages."""
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -7,14 +7,14 @@ from gui.widgets.theme import GAP
 
 
 class Page(QWidget):
-    """One page: it is told when it is shown and when another project is open."""
+    """One page of the window, with hooks for being shown and for project changes."""
 
     name = ""
 
-    def __init__(self, desk: AppContext) -> None:
+    def __init__(self, context: AppContext) -> None:
         super().__init__()
         self.setObjectName("page")
-        self.desk = desk
+        self.context = context
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(3 * GAP, 2 * GAP, 3 * GAP, 3 * GAP)
         self.body.setSpacing(2 * GAP)
@@ -22,29 +22,29 @@ class Page(QWidget):
     @property
     def session(self) -> ProjectSession | None:
         """The open project."""
-        return self.desk.session
+        return self.context.session
 
     @property
     def writable(self) -> bool:
-        """Whether a project is open and may be changed from this window."""
+        """Whether a project is open and not read-only."""
         return self.session is not None and not self.session.read_only
 
     def on_project_changed(self) -> None:
-        """Another project, or none, is open."""
+        """Called after another project, or none, was opened."""
 
     def on_project_refreshed(self) -> None:
-        """What is known of the project was read anew."""
+        """Called after the project's contents were read again."""
 
     def on_show(self) -> None:
-        """The page came to the front."""
+        """Called when the page is shown."""
 
     def on_leave(self) -> None:
-        """Another page came to the front."""
+        """Called when the page is left."""
 
     def on_theme_changed(self) -> None:
-        """The scheme is another: draw what is not in the style sheet anew."""
+        """Called after a theme change: redraw what the style sheet does not cover."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether all that the page loads by itself is there."""
+        """Whether everything that the page loads asynchronously is loaded."""
         return True

@@ -1,4 +1,4 @@
-"""The first page: a new project of two videos, the sample, recent projects."""
+"""Start page: create a project from two videos, try the sample, open a recent project."""
 
 from pathlib import Path
 from typing import Any
@@ -18,40 +18,40 @@ from gui.widgets.theme import GAP
 
 
 class StartPage(Page):
-    """A new project, the sample, or a recent one."""
+    """Create or open a project."""
 
     name = "start"
 
-    def __init__(self, desk: AppContext) -> None:
-        super().__init__(desk)
-        self._name_touched = False
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self._folder_is_custom = False
         self._making: ProjectSession | None = None
         self.zones = {
-            "a": DropZone("a", self.tr("A: the footage that is changed"), self._drop_text()),
-            "b": DropZone("b", self.tr("B: the face that is put on it"), self._drop_text()),
+            "a": DropZone("a", self.tr("A: footage to change"), self._drop_text()),
+            "b": DropZone("b", self.tr("B: face to put on it"), self._drop_text()),
         }
         for side, zone in self.zones.items():
-            zone.chosen.connect(lambda path, side=side: self.take(side, path))
-            zone.several.connect(self._take_two)
-        self.place = QLineEdit()
-        self.place.setAccessibleName(self.tr("Project folder"))
-        self.place.setPlaceholderText(self.tr("named after the two videos"))
-        self.place.textEdited.connect(self._touched)
+            zone.chosen.connect(lambda path, side=side: self.set_video(side, path))
+            zone.several.connect(self._set_both)
+        self.folder_edit = QLineEdit()
+        self.folder_edit.setAccessibleName(self.tr("Project folder"))
+        self.folder_edit.setPlaceholderText(self.tr("Named after the two videos"))
+        self.folder_edit.textEdited.connect(self._folder_edited)
         self.make_button = button(self.tr("Create project"), self.make, "primary", "Ctrl+Return")
         self.make_button.setEnabled(False)
-        self.recent = RecentProjectsList(desk)
+        self.recent = RecentProjectsList(context)
         self.body.addWidget(label(self.tr("Two videos in, one out"), "title"))
-        left = column(self._new_project(), self._way(), gap=3 * GAP)
+        left = column(self._new_project(), self._steps_card(), gap=3 * GAP)
         left.setStretch(0, 1)
-        both = row(elements.widget_of(left), self._others(), gap=3 * GAP)
+        both = row(elements.widget_of(left), self._recent_card(), gap=3 * GAP)
         both.setStretch(0, 1)
         self.body.addLayout(both, 1)
 
-    def take(self, side: str, path: Path) -> None:
-        """Take ``path`` as the video of ``side`` if it is one."""
+    def set_video(self, side: str, path: Path) -> None:
+        """Use ``path`` as the video of ``side``, or show why it cannot be used."""
         zone = self.zones[side]
         if path.is_dir():
-            zone.refuse(self.tr("%1 is a folder; drop a video.").replace("%1", path.name))
+            zone.show_error(self.tr("%1 is a folder; drop a video file.").replace("%1", path.name))
             self._check()
             return
 
@@ -60,41 +60,41 @@ class StartPage(Page):
             self._check()
 
         def refused(sentence: str) -> None:
-            zone.refuse(sentence)
+            zone.show_error(sentence)
             self._check()
 
-        self.desk.viewer.request(
+        self.context.rpc.request(
             "frame", seen, on_error=refused, path=str(path), width=520, height=280
         )
 
     def make(self) -> None:
-        """Make the project and open it."""
+        """Create the project and open it."""
         a, b = self.zones["a"].path, self.zones["b"].path
         if a is None or b is None or self._making is not None:
             return
-        session = ProjectSession(Path(self.place.text()).expanduser(), self.desk.program)
+        session = ProjectSession(Path(self.folder_edit.text()).expanduser(), self.context.program)
         self._making = session
         self.make_button.setEnabled(False)
 
         def done() -> None:
             self._making = None
             self._check()
-            self.desk.set_session(session)
-            self.desk.go.emit("footage")
+            self.context.set_session(session)
+            self.context.show_page.emit("footage")
 
-        def sorry(sentence: str) -> None:
+        def failed(sentence: str) -> None:
             self._making = None
             session.close()
             self._check()
-            self.desk.notice.emit(sentence, "bad")
+            self.context.notice.emit(sentence, "bad")
 
-        session.make(a, b, done, sorry)
+        session.make(a, b, done, failed)
 
     def make_sample(self) -> None:
-        """Render the sample clips, then make a project of them."""
+        """Render the sample clips and select them for a new project."""
         job = JOBS["sample"]
         model = options_of(job)
-        folder = self.desk.settings.folder / "sample"
+        folder = self.context.settings.folder / "sample"
         clips = {side: folder / f"{side}.mp4" for side in "ab"}
         if all(clip.is_file() for clip in clips.values()):
             self._sample_made(clips)
@@ -104,20 +104,20 @@ class StartPage(Page):
         if "overwrite" in model.model_fields:
             values["overwrite"] = True
         try:
-            running = self.desk.jobs.start("sample", model(**values), self.tr("Sample"), None)
+            running = self.context.jobs.start("sample", model(**values), self.tr("Sample"), None)
         except OutputError as error:
-            self.desk.notice.emit(str(error), "bad")
+            self.context.notice.emit(str(error), "bad")
             return
         self.sample.setEnabled(False)
-        self.sample.setText(self.tr("Rendering the sample…"))
+        self.sample.setText(self.tr("Rendering the sample clips…"))
 
         def ended() -> None:
             self.sample.setEnabled(True)
-            self.sample.setText(self.tr("Try it with rendered heads"))
+            self.sample.setText(self.tr("Try the rendered sample"))
             if running.state == "finished":
                 self._sample_made(clips)
             else:
-                self.desk.notice.emit(running.message, "bad")
+                self.context.notice.emit(running.message, "bad")
 
         running.ended.connect(ended)
 
@@ -134,31 +134,31 @@ class StartPage(Page):
         """Let the user choose a project folder."""
         name = QFileDialog.getExistingDirectory(self, self.tr("Open a project"))
         if name:
-            self.desk.open(Path(name))
+            self.context.open(Path(name))
 
     def _sample_made(self, clips: dict[str, Path]) -> None:
         for side, clip in clips.items():
-            self.take(side, clip)
-        self.place.setText(str(_free(work_folder() / "sample")))
-        self._name_touched = True
+            self.set_video(side, clip)
+        self.folder_edit.setText(str(_free(work_folder() / "sample")))
+        self._folder_is_custom = True
 
-    def _take_two(self, paths: list[Path]) -> None:
+    def _set_both(self, paths: list[Path]) -> None:
         for side, path in zip("ab", paths, strict=False):
-            self.take(side, path)
+            self.set_video(side, path)
 
-    def _touched(self) -> None:
-        self._name_touched = True
+    def _folder_edited(self) -> None:
+        self._folder_is_custom = True
         self._check()
 
     def _check(self) -> None:
         a, b = self.zones["a"].path, self.zones["b"].path
-        if not self._name_touched and a is not None and b is not None:
-            self.place.setText(str(_free(work_folder() / f"{b.stem} on {a.stem}")))
-        ready = a is not None and b is not None and bool(self.place.text().strip())
+        if not self._folder_is_custom and a is not None and b is not None:
+            self.folder_edit.setText(str(_free(work_folder() / f"{b.stem} on {a.stem}")))
+        ready = a is not None and b is not None and bool(self.folder_edit.text().strip())
         self.make_button.setEnabled(ready and self._making is None)
 
     def _drop_text(self) -> str:
-        return self.tr("Drop a video here, or press to choose one")
+        return self.tr("Drop a video here, or click to choose one")
 
     def _new_project(self) -> QWidget:
         grid = QGridLayout()
@@ -166,24 +166,24 @@ class StartPage(Page):
         grid.addWidget(self.zones["a"], 0, 0)
         grid.addWidget(self.zones["b"], 0, 1)
         grid.setRowStretch(0, 1)
-        self.sample = button(self.tr("Try it with rendered heads"), self.make_sample, "link")
+        self.sample = button(self.tr("Try the rendered sample"), self.make_sample, "link")
         self.sample.setVisible("sample" in JOBS)
         return card(
             label(self.tr("New project"), "heading"),
             grid,
-            column(label(self.tr("Kept in the folder"), "small"), self.place, gap=GAP // 2),
+            column(label(self.tr("Project folder"), "small"), self.folder_edit, gap=GAP // 2),
             row(self.sample, None, self.make_button),
             gap=2 * GAP,
         )
 
-    def _way(self) -> QWidget:
+    def _steps_card(self) -> QWidget:
         steps = row(gap=3 * GAP)
         for number, (name, text) in enumerate(
             (
-                (self.tr("Footage"), self.tr("Find and follow the faces in both videos.")),
-                (self.tr("Faces"), self.tr("Look through them; take out what is wrong.")),
-                (self.tr("Train"), self.tr("Let the model learn both; watch it improve.")),
-                (self.tr("Convert"), self.tr("Fit the face into the frame, and export.")),
+                (self.tr("Footage"), self.tr("Detect and track the faces in both videos.")),
+                (self.tr("Faces"), self.tr("Review the crops; exclude wrong ones.")),
+                (self.tr("Train"), self.tr("Train the model; watch it improve.")),
+                (self.tr("Convert"), self.tr("Adjust the blending and export.")),
             ),
             1,
         ):
@@ -192,8 +192,8 @@ class StartPage(Page):
             )
         return card(steps)
 
-    def _others(self) -> QWidget:
-        browse = button(self.tr("Open a folder…"), self.open_folder, "", "Ctrl+O")
+    def _recent_card(self) -> QWidget:
+        browse = button(self.tr("Open project…"), self.open_folder, "", "Ctrl+O")
         made = card(
             row(label(self.tr("Recent projects"), "heading"), None, browse),
             self.recent,
@@ -205,7 +205,7 @@ class StartPage(Page):
 
 
 def _free(path: Path) -> Path:
-    """``path``, or with a number where it is taken."""
+    """``path``, with a number appended where it exists already."""
     number = 2
     free = path
     while free.exists():

@@ -1,4 +1,4 @@
-"""Training: what kind of model, how it does, and when to stop."""
+"""Train page: model preset, options, live previews and curves."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ from gui.pages.page import Page
 from gui.widgets import elements
 from gui.widgets.elements import button, card, column, label, row
 from gui.widgets.job_status_bar import JobStatusBar
-from gui.widgets.options_form import OptionsForm, sentence_of
+from gui.widgets.options_form import OptionsForm, error_text
 from gui.widgets.plots import Curves
 from gui.widgets.theme import GAP
 from gui.widgets.training_previews import TrainingPreviews
 
 
 class TrainPage(Page):
-    """One training run at a time; a run of another name begins anew beside the others."""
+    """Trains one run at a time; a new run name starts a new model beside the others."""
 
     name = "train"
 
-    def __init__(self, desk: AppContext) -> None:
-        super().__init__(desk)
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
         self._run = ""
         self._job: Job | None = None
         self._costs: dict[str, str] = {}
-        self._has: dict[str, Any] = {}
+        self._run_options: dict[str, Any] = {}
         self.previews = TrainingPreviews()
         self.curves = Curves(
             {
@@ -39,20 +39,20 @@ class TrainPage(Page):
                 self.tr("Faces per second"): "faces/s",
             }
         )
-        self.strip = JobStatusBar()
+        self.status_bar = JobStatusBar()
         self.form = OptionsForm(TrainOptions, without=("project", "preset", "run"))
         self._build()
-        self.strip.finished.connect(self._ended)
-        desk.jobs.added.connect(lambda job: self._follow())
+        self.status_bar.finished.connect(self._ended)
+        context.jobs.added.connect(lambda job: self._follow_job())
 
     @property
     def preset(self) -> str:
-        """The kind of model that is chosen."""
+        """The chosen preset."""
         chosen = self.presets.checkedButton()
         return str(chosen.property("preset")) if chosen is not None else "quick"
 
     def start(self) -> None:
-        """Begin the run, or go on with it."""
+        """Start or resume the run."""
         session = self.session
         if session is None or not self.writable:
             return
@@ -60,36 +60,36 @@ class TrainPage(Page):
         try:
             options = self.form.options(project=session.folder, preset=self.preset, run=name)
             title = self.tr("Train %1").replace("%1", name)
-            self.desk.jobs.start("train", options, title, session.folder)
+            self.context.jobs.start("train", options, title, session.folder)
         except (ValidationError, OutputError) as error:
-            self.desk.notice.emit(sentence_of(error), "bad")
+            self.context.notice.emit(error_text(error), "bad")
         else:
             self._run = name
             self.previews.show_grid()
 
     def snapshot(self) -> None:
-        """Keep a copy of the newest save."""
+        """Keep a permanent copy of the newest checkpoint."""
         session = self.session
         if session is None:
             return
 
         def kept(values: dict[str, Any]) -> None:
-            said = self.tr("A snapshot is kept as %1.").replace("%1", values["path"])
-            self.desk.notice.emit(said, "good")
+            message = self.tr("Snapshot saved as %1.").replace("%1", values["path"])
+            self.context.notice.emit(message, "good")
 
-        session.link.request("snapshot", kept, run=self._run)
+        session.rpc.request("snapshot", kept, run=self._run)
 
     def on_project_changed(self) -> None:
         self._run = ""
-        self.strip.follow(None)
-        self._watch(None)
+        self.status_bar.follow(None)
+        self._connect_job(None)
         self.previews.set_paths([])
         self.previews.show_grid()
         self.curves.set_all({})
         self.state.setText("")
 
     def on_theme_changed(self) -> None:
-        self.curves.tint()
+        self.curves.apply_theme()
 
     @property
     def is_ready(self) -> bool:
@@ -104,10 +104,10 @@ class TrainPage(Page):
         if session is None or not session.info:
             return
         self._fill_runs()
-        self._follow()
-        self._tell()
+        self._follow_job()
+        self._update_state()
         if self._run:
-            session.link.request("metrics", self._show_metrics, channel="metrics", run=self._run)
+            session.rpc.request("metrics", self._show_metrics, channel="metrics", run=self._run)
 
     def _build(self) -> None:
         self.state = label("", "muted")
@@ -116,41 +116,43 @@ class TrainPage(Page):
         left.setStretch(0, 3)
         left.setStretch(1, 1)
         self.body.addLayout(row(elements.widget_of(left), self._panel(), gap=3 * GAP), 1)
-        self.body.addWidget(self.strip)
+        self.body.addWidget(self.status_bar)
 
     def _panel(self) -> QWidget:
         self.presets = QButtonGroup(self)
         choices = column(gap=GAP)
         for preset, name, text in (
-            ("quick", self.tr("Quick"), self.tr("Learns in half an hour without a graphics card.")),
-            ("classic", self.tr("Classic"), self.tr("Small and soft, as it was done in 2017.")),
-            ("df", self.tr("Faithful"), self.tr("Keeps the shape of B's face; graphics card.")),
-            ("liae", self.tr("Adaptive"), self.tr("Takes on A's light and shape; graphics card.")),
+            ("quick", "quick", self.tr("Trains in half an hour without a graphics card.")),
+            ("classic", "classic", self.tr("The deepfakes model of 2017: small and soft.")),
+            ("df", "df (DeepFaceLab SAEHD)", self.tr("Keeps B's face shape; best on a GPU.")),
+            (
+                "liae",
+                "liae (DeepFaceLab SAEHD)",
+                self.tr("Takes on A's light and shape; best on a GPU."),
+            ),
         ):
             choices.addWidget(self._choice(preset, name, text))
         self.cost = label("", "small", wrap=True)
-        self.measure = button(
-            self.tr("Measure time and memory here"), self._measure, "link", "Ctrl+M"
-        )
+        self.measure = button(self.tr("Estimate time and memory"), self._measure, "link", "Ctrl+M")
         self.run = QComboBox()
         self.run.setEditable(True)
-        self.run.setAccessibleName(self.tr("Name of the run"))
-        self.run.setToolTip(self.tr("A new name begins a new run beside the others"))
-        self.run.currentTextChanged.connect(lambda _: self._chosen())
+        self.run.setAccessibleName(self.tr("Run name"))
+        self.run.setToolTip(self.tr("Type a new name to start a new run; the others stay"))
+        self.run.currentTextChanged.connect(lambda _: self._run_chosen())
         self.go = button(self.tr("Start"), self.start, "primary", "Ctrl+Return")
         self.keep = button(
             self.tr("Snapshot"),
             self.snapshot,
             "",
             "Ctrl+Shift+S",
-            self.tr("Keep a copy of the newest save"),
+            self.tr("Keep a permanent copy of the newest checkpoint"),
         )
         self.setup = card(
-            label(self.tr("What kind of model"), "heading"),
+            label(self.tr("Model preset"), "heading"),
             choices,
             self.cost,
             self.measure,
-            self.form.beside(self.tr("Run"), self.run),
+            self.form.aligned_row(self.tr("Run"), self.run),
             self.form,
             row(self.go, self.keep, None),
             gap=GAP,
@@ -167,16 +169,16 @@ class TrainPage(Page):
         return choice
 
     def _measure(self) -> None:
-        """Find out what a step of the chosen kind costs on this machine."""
+        """Request the time and memory of a training step of the chosen preset on this machine."""
         preset = self.preset
-        self._costs[preset] = self.tr("measuring, some seconds…")
+        self._costs[preset] = self.tr("Measuring, this takes some seconds…")
         self._show_cost()
 
         def measured(values: dict[str, Any]) -> None:
-            said = self.tr("1,000 steps in about %1 and %2 GB of memory (%3 px), measured now.")
-            said = said.replace("%1", elements.duration(1000 * values["seconds"]))
-            said = said.replace("%2", f"{values['memory'] / 1024:.1f}")
-            self._costs[preset] = said.replace("%3", f"{values['resolution']:.0f}")
+            message = self.tr("1,000 steps take about %1 and %2 GB of memory at %3 px.")
+            message = message.replace("%1", elements.duration(1000 * values["seconds"]))
+            message = message.replace("%2", f"{values['memory'] / 1024:.1f}")
+            self._costs[preset] = message.replace("%3", f"{values['resolution']:.0f}")
             self._show_cost()
 
         def failed(sentence: str) -> None:
@@ -184,7 +186,7 @@ class TrainPage(Page):
             self._show_cost()
 
         batch = self.form.value("batch") or PRESET_DEFAULTS[preset][1]
-        self.desk.viewer.request("estimate", measured, on_error=failed, preset=preset, batch=batch)
+        self.context.rpc.request("estimate", measured, on_error=failed, preset=preset, batch=batch)
 
     def _show_cost(self) -> None:
         preset = self.preset
@@ -202,10 +204,10 @@ class TrainPage(Page):
             self.run.addItems(names)
             self.run.setCurrentText(self._run)
             self.run.blockSignals(False)
-        self._chosen(ask=False)
+        self._run_chosen(ask=False)
 
-    def _chosen(self, ask: bool = True) -> None:
-        """Another run was named: show it; its kind of model cannot be changed."""
+    def _run_chosen(self, ask: bool = True) -> None:
+        """Show the chosen run; the preset of an existing run cannot be changed."""
         session = self.session
         if session is None:
             return
@@ -216,20 +218,20 @@ class TrainPage(Page):
             if known is not None and known["preset"] == preset:
                 choice.setChecked(True)
             choice.setEnabled(known is None or known["preset"] in ("", preset))
-        self._rebase(dict(known.get("options", {})) if known is not None else {})
-        self.go.setText(self.tr("Go on") if known is not None else self.tr("Start"))
+        self._set_run_options(dict(known.get("options", {})) if known is not None else {})
+        self.go.setText(self.tr("Resume") if known is not None else self.tr("Start"))
         self.keep.setEnabled(known is not None and self.writable)
         if ask and known is not None and name != self._run:
             self._run = name
-            session.link.request("metrics", self._show_metrics, channel="metrics", run=name)
+            session.rpc.request("metrics", self._show_metrics, channel="metrics", run=name)
 
-    def _rebase(self, options: dict[str, Any]) -> None:
-        """Show what the chosen run has; what is entered stays until that is something else."""
-        if options != self._has:
-            self._has = options
+    def _set_run_options(self, options: dict[str, Any]) -> None:
+        """Set the run's options as the form's defaults; if unchanged, entries are kept."""
+        if options != self._run_options:
+            self._run_options = options
             self.form.set_defaults(options)
 
-    def _tell(self) -> None:
+    def _update_state(self) -> None:
         session = self.session
         assert session is not None
         missing = [side.upper() for side in "ab" if not session.side(side)["crops"]]
@@ -237,42 +239,42 @@ class TrainPage(Page):
         self.go.setEnabled(self.writable and not missing and not running)
         self.form.setEnabled(not running)
         if missing and not running:
-            said = self.tr("First find the faces of %1 on the page Footage.")
-            self.state.setText(said.replace("%1", self.tr(" and ").join(missing)))
+            message = self.tr("First detect the faces of %1 on the Footage page.")
+            self.state.setText(message.replace("%1", self.tr(" and ").join(missing)))
 
-    def _follow(self) -> None:
+    def _follow_job(self) -> None:
         session = self.session
         if session is None:
             return
-        running = self.desk.jobs.running("train", session.folder)
+        running = self.context.jobs.running("train", session.folder)
         job = running[0] if running else None
         if job is not None and "--run" in job.record.arguments:
             self._run = job.record.arguments[job.record.arguments.index("--run") + 1]
         elif job is not None:
             self._run = "main"
-        self.strip.follow(job)
-        self._watch(job)
+        self.status_bar.follow(job)
+        self._connect_job(job)
 
-    def _watch(self, job: Job | None) -> None:
+    def _connect_job(self, job: Job | None) -> None:
         if job is self._job:
             return
         if self._job is not None:
-            self._job.arrived.disconnect(self._arrived)
+            self._job.event_received.disconnect(self._on_event)
         self._job = job
         self.go.setEnabled(job is None and self.writable)
         self.form.setEnabled(job is None)
         if job is not None:
-            job.arrived.connect(self._arrived)
+            job.event_received.connect(self._on_event)
             self.state.setText(self.tr("running"))
 
-    def _arrived(self, line: object) -> None:
+    def _on_event(self, line: object) -> None:
         match line:
             case Metrics():
                 self.curves.add(line.step, line.values)
             case Preview():
                 self.previews.add(str(line.path))
                 if self.session is not None:
-                    self.session.link.request(
+                    self.session.rpc.request(
                         "metrics", self._show_state, channel="metrics", run=self._run
                     )
             case Saved() if self.session is not None:
@@ -286,11 +288,11 @@ class TrainPage(Page):
 
     def _show_state(self, values: dict[str, Any]) -> None:
         if values["series"]:
-            said = self.tr("%1 after %2 of training")
-            said = said.replace("%1", values["state"])
-            self.state.setText(said.replace("%2", elements.duration(values["seconds"])))
+            message = self.tr("%1 after %2 of training")
+            message = message.replace("%1", values["state"])
+            self.state.setText(message.replace("%2", elements.duration(values["seconds"])))
 
     def _ended(self, job: Job) -> None:
-        self._watch(None)
+        self._connect_job(None)
         if self.session is not None:
             self.session.refresh()

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Reusable Qt widgets: forms, image canvas, plots, thumbnails, status bars and icons."""

@@ -1,4 +1,4 @@
-"""Pictures of frames: one with landmarks over it, and two with a wipe between them."""
+"""Image views: a plain canvas, a frame with landmarks, a wipe comparison of two images."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from gui.widgets import elements, theme
 
 _BACK = "#0d0d10"
-# Runs of the 68 points (iBUG order) that are drawn as lines; True closes the line.
+# First and last of the 68 landmarks (iBUG order) of each line; True closes it.
 _LINES = (
     (0, 16, False),
     (17, 21, False),
@@ -34,7 +34,7 @@ _LINES = (
 
 
 class Canvas(QWidget):
-    """A dark ground on which one picture is fitted, centred and smooth."""
+    """One image on a dark background, scaled to fit and centred."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,8 +43,8 @@ class Canvas(QWidget):
         self.image = QImage()
         self._hint = ""
 
-    def say(self, hint: str) -> None:
-        """Show a sentence instead of a picture."""
+    def show_text(self, hint: str) -> None:
+        """Show a message instead of an image."""
         self.image, self._hint = QImage(), elements.shorten(hint)
         self.update()
 
@@ -54,12 +54,12 @@ class Canvas(QWidget):
         self.update()
 
     def pixels(self) -> QSize:
-        """The size to ask pictures in, in device pixels."""
+        """The widget's size in device pixels, for requesting images."""
         ratio = self.devicePixelRatioF()
         return QSize(round(self.width() * ratio), round(self.height() * ratio))
 
-    def place(self) -> QRectF:
-        """Where the picture lies in the widget."""
+    def picture_rect(self) -> QRectF:
+        """The rectangle of the image in the widget."""
         if self.image.isNull():
             return QRectF()
         size = self.image.size().toSizeF()
@@ -80,16 +80,16 @@ class Canvas(QWidget):
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect().adjusted(16, 16, -16, -16), flags, self._hint)
         else:
-            self.draw(painter, self.place())
+            self.draw(painter, self.picture_rect())
         painter.end()
 
-    def draw(self, painter: QPainter, place: QRectF) -> None:
-        """Draw the picture at ``place``."""
-        painter.drawImage(place, self.image)
+    def draw(self, painter: QPainter, rect: QRectF) -> None:
+        """Draw the image in ``rect``."""
+        painter.drawImage(rect, self.image)
 
 
 class PictureView(Canvas):
-    """A picture from a file; pressed: by the mouse, Enter or Space, to see it larger."""
+    """An image from a file; pressed: clicked, or Enter or Space pressed, to enlarge it."""
 
     pressed = Signal()
 
@@ -97,25 +97,25 @@ class PictureView(Canvas):
         super().__init__()
         self.path: Path | None = None
         self.setAccessibleName(name)
-        self.setToolTip(self.tr("Press to enlarge"))
+        self.setToolTip(self.tr("Click to enlarge"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
-    def say(self, hint: str) -> None:
+    def show_text(self, hint: str) -> None:
         self.path = None
-        super().say(hint)
+        super().show_text(hint)
 
     def show_file(self, path: Path) -> None:
-        """Show the picture in ``path``, or say that it cannot be read."""
+        """Show the image in ``path``, or a message that it cannot be read."""
         image = QImageReader(str(path)).read()
         if image.isNull():
-            self.say(self.tr("%1 cannot be read.").replace("%1", str(path)))
+            self.show_text(self.tr("%1 cannot be read.").replace("%1", str(path)))
         else:
             self.path = path
             self.show_image(image)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if self.place().contains(event.position()):
+        if self.picture_rect().contains(event.position()):
             self.pressed.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
@@ -126,7 +126,7 @@ class PictureView(Canvas):
 
 
 class FaceCanvas(Canvas):
-    """A frame with the faces known in it."""
+    """A frame with the landmarks of its faces."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,18 +135,18 @@ class FaceCanvas(Canvas):
         self.landmarks = True
 
     def show_frame(self, image: QImage, size: QSize, faces: list[dict[str, Any]]) -> None:
-        """Show a frame whose full ``size`` the points of ``faces`` refer to."""
+        """Show a frame; the points of ``faces`` are in pixels of its full ``size``."""
         self.faces, self.frame_size = faces, size
         self.show_image(image)
 
-    def draw(self, painter: QPainter, place: QRectF) -> None:
-        super().draw(painter, place)
+    def draw(self, painter: QPainter, rect: QRectF) -> None:
+        super().draw(painter, rect)
         if not self.landmarks:
             return
-        scale = place.width() / max(1, self.frame_size.width())
+        scale = rect.width() / max(1, self.frame_size.width())
         for face in self.faces:
             points = [
-                QPointF(place.x() + (x + 0.5) * scale, place.y() + (y + 0.5) * scale)
+                QPointF(rect.x() + (x + 0.5) * scale, rect.y() + (y + 0.5) * scale)
                 for x, y in face["points"]
             ]
             color = QColor(theme.track_color(int(face["track"])))
@@ -162,9 +162,9 @@ class FaceCanvas(Canvas):
 
 
 class WipeCompare(Canvas):
-    """Two pictures of one frame: the first left of the divider, the second right of it.
+    """Wipe comparison: the first image left of a divider, the second right of it.
 
-    The divider follows the mouse, and the arrow keys when the widget has the focus.
+    The divider is moved with the mouse, or with the arrow keys when the widget has the focus.
     """
 
     moved = Signal(float)
@@ -180,35 +180,35 @@ class WipeCompare(Canvas):
         self.setToolTip(self.tr("Drag to compare; arrow keys, Home and End work too"))
 
     def show_second(self, image: QImage) -> None:
-        """Set the picture on the right."""
+        """Set the image on the right."""
         self.second = image
         self.update()
 
-    def draw(self, painter: QPainter, place: QRectF) -> None:
-        x = place.x() + self.divider * place.width()
+    def draw(self, painter: QPainter, rect: QRectF) -> None:
+        x = rect.x() + self.divider * rect.width()
         if self.second.isNull():
-            painter.drawImage(place, self.image)
+            painter.drawImage(rect, self.image)
             return
-        left = QRectF(place.x(), place.y(), x - place.x(), place.height())
-        right = QRectF(x, place.y(), place.right() - x, place.height())
+        left = QRectF(rect.x(), rect.y(), x - rect.x(), rect.height())
+        right = QRectF(x, rect.y(), rect.right() - x, rect.height())
         painter.setClipRect(left)
-        painter.drawImage(place, self.image)
+        painter.drawImage(rect, self.image)
         painter.setClipRect(right)
-        painter.drawImage(place, self.second)
+        painter.drawImage(rect, self.second)
         painter.setClipping(False)
         painter.setPen(QPen(QColor(255, 255, 255, 220), 2 if self.hasFocus() else 1.2))
-        painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
+        painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
         painter.setBrush(QColor(255, 255, 255))
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.drawEllipse(QPointF(x, place.center().y()), 6, 6)
+        painter.drawEllipse(QPointF(x, rect.center().y()), 6, 6)
         metrics = painter.fontMetrics()
         for name, at_left in zip(self._names, (True, False), strict=True):
             width = metrics.horizontalAdvance(name) + 16
             space = left if at_left else right
             if space.width() < width + 24:
                 continue
-            edge = place.left() + 8 if at_left else place.right() - 8 - width
-            chip = QRectF(edge, place.top() + 8, width, metrics.height() + 6)
+            edge = rect.left() + 8 if at_left else rect.right() - 8 - width
+            chip = QRectF(edge, rect.top() + 8, width, metrics.height() + 6)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(0, 0, 0, 150))
             painter.drawRoundedRect(chip, 6, 6)
@@ -216,16 +216,16 @@ class WipeCompare(Canvas):
             painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, name)
 
     def set_divider(self, share: float) -> None:
-        """Put the divider at ``share`` of the picture's width."""
+        """Move the divider to ``share`` of the image's width."""
         self.divider = min(1.0, max(0.0, share))
         self.moved.emit(self.divider)
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        self._follow(event)
+        self._drag_divider(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        self._follow(event)
+        self._drag_divider(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         goal = {
@@ -239,7 +239,7 @@ class WipeCompare(Canvas):
         else:
             self.set_divider(goal)
 
-    def _follow(self, event: QMouseEvent) -> None:
-        place = self.place()
-        if place.width() > 0:
-            self.set_divider((event.position().x() - place.x()) / place.width())
+    def _drag_divider(self, event: QMouseEvent) -> None:
+        rect = self.picture_rect()
+        if rect.width() > 0:
+            self.set_divider((event.position().x() - rect.x()) / rect.width())

@@ -1,4 +1,4 @@
-"""A place to drop a video on."""
+"""Drop target for a video file."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ _VIDEOS = " ".join(f"*{ending}" for ending in VIDEO_SUFFIXES)
 
 
 class DropZone(QFrame):
-    """A place for one video: drop it there, or press it to choose.
+    """Drop target for one video; a click opens a file dialogue.
 
     chosen: a file was dropped or chosen. several: two files were dropped at once.
     """
@@ -54,12 +54,12 @@ class DropZone(QFrame):
             box.addWidget(item)
         box.addStretch(1)
 
-    def said(self) -> str:
-        """What stands below the title: what is wanted, what was taken, or why it was not."""
+    def message(self) -> str:
+        """The text below the title: the prompt, the chosen file, or an error."""
         return self._text.text()
 
     def show_video(self, path: Path, values: dict[str, Any]) -> None:
-        """Show the first picture of ``path``."""
+        """Show the first frame of the chosen video ``path``."""
         self.path = path
         ratio = self.devicePixelRatioF()
         image = elements.decode_picture(values["image"]).scaled(
@@ -75,8 +75,8 @@ class DropZone(QFrame):
         seconds = elements.duration(values["frames"] / rate)
         self._text.setText(f"{path.name}\n{size[0]} × {size[1]}, {seconds}")
 
-    def refuse(self, sentence: str) -> None:
-        """Say why a file is not taken."""
+    def show_error(self, sentence: str) -> None:
+        """Show why a file cannot be used."""
         self.path = None
         self._picture.hide()
         elements.set_role(self._text, "bad")
@@ -109,7 +109,7 @@ class DropZone(QFrame):
             super().keyPressEvent(event)
 
     def choose(self) -> None:
-        """Let the user choose a file."""
+        """Open the file dialogue."""
         name, _ = QFileDialog.getOpenFileName(
             self,
             self._title.text(),

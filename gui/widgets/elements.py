@@ -1,4 +1,4 @@
-"""Small pieces that every page is put together from."""
+"""Factory functions for labels, buttons, cards and layouts; small text helpers."""
 
 from collections.abc import Callable
 
@@ -20,17 +20,18 @@ from PySide6.QtWidgets import (
 
 from gui.widgets.theme import GAP
 
-_BRIEF = 300
+_MAX_LENGTH = 300
+"""Characters of a message that is shown; a longer one would enlarge the window."""
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
-    """A text; ``role`` is one of the style sheet's, such as "title" or "muted"."""
+    """Create a label; ``role`` is one of the style sheet's, such as "title" or "muted"."""
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         made.setProperty("role", role)
     if role == "title":
-        made.setIndent(2)  # letters such as J reach out to the left
+        made.setIndent(2)  # glyphs such as J overhang to the left
     if wrap:
         made.setWordWrap(True)
         made.setMinimumWidth(GAP * 10)
@@ -38,7 +39,7 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
 
 
 def set_role(widget: QWidget, role: str) -> None:
-    """Change the role of a text or a button."""
+    """Change the style-sheet role of a label or button."""
     if widget.property("role") != role:
         widget.setProperty("role", role)
         widget.style().unpolish(widget)
@@ -52,7 +53,7 @@ def button(
     shortcut: str = "",
     tip: str = "",
 ) -> QPushButton:
-    """A button; its shortcut is shown in its tool tip and works on its whole page."""
+    """Create a button; its shortcut is shown in the tool tip and works on the whole page."""
     made = QPushButton(text)
     if role:
         made.setProperty("role", role)
@@ -72,7 +73,7 @@ def button(
 
 
 def card(*items: QWidget | QLayout | None, gap: int = GAP) -> QFrame:
-    """A raised surface with ``items`` below each other; None is a stretch."""
+    """A framed panel with ``items`` in a column; None is a stretch."""
     frame = QFrame()
     frame.setObjectName("card")
     box = QVBoxLayout(frame)
@@ -83,7 +84,7 @@ def card(*items: QWidget | QLayout | None, gap: int = GAP) -> QFrame:
 
 
 def row(*items: QWidget | QLayout | None, gap: int = GAP) -> QHBoxLayout:
-    """``items`` side by side; None is a stretch."""
+    """``items`` in a row; None is a stretch."""
     box = QHBoxLayout()
     box.setSpacing(gap)
     box.setContentsMargins(0, 0, 0, 0)
@@ -92,7 +93,7 @@ def row(*items: QWidget | QLayout | None, gap: int = GAP) -> QHBoxLayout:
 
 
 def column(*items: QWidget | QLayout | None, gap: int = GAP) -> QVBoxLayout:
-    """``items`` below each other; None is a stretch."""
+    """``items`` in a column; None is a stretch."""
     box = QVBoxLayout()
     box.setSpacing(gap)
     box.setContentsMargins(0, 0, 0, 0)
@@ -101,14 +102,14 @@ def column(*items: QWidget | QLayout | None, gap: int = GAP) -> QVBoxLayout:
 
 
 def widget_of(layout: QLayout) -> QWidget:
-    """A widget that holds ``layout``, so that it can be shown and hidden."""
+    """Wrap ``layout`` in a widget, to show and hide it as a whole."""
     made = QWidget()
     made.setLayout(layout)
     return made
 
 
 def side_panel(width: int, *items: QWidget | QLayout | None) -> QScrollArea:
-    """``items`` below each other at the side of a page; they scroll where they do not fit."""
+    """A scrollable column of ``items`` at the side of a page."""
     made = QScrollArea()
     made.setWidgetResizable(True)
     made.setWidget(widget_of(column(*items, None, gap=2 * GAP)))
@@ -118,7 +119,7 @@ def side_panel(width: int, *items: QWidget | QLayout | None) -> QScrollArea:
 
 
 class Choice(QPushButton):
-    """One of several kinds of something: its name, and below it what it is."""
+    """A large option button: a name with a description below."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__()
@@ -136,7 +137,7 @@ class Choice(QPushButton):
 
 
 def confirm(parent: QWidget, question: str, yes: str) -> bool:
-    """Whether the user wants what ``question`` asks; ``yes`` says what will be done."""
+    """Ask the user; whether they agreed. ``yes``: the label of the confirming button."""
     box = QMessageBox(QMessageBox.Icon.Question, "faceswap", question, parent=parent)
     agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
@@ -147,30 +148,30 @@ def confirm(parent: QWidget, question: str, yes: str) -> bool:
 
 
 def shorten(text: str) -> str:
-    """The first line of ``text``, cut where it would crowd out everything else."""
+    """The first line of ``text``, truncated to 300 characters."""
     first = text.strip().partition("\n")[0]
-    return first if len(first) <= _BRIEF else first[: _BRIEF - 1] + "…"
+    return first if len(first) <= _MAX_LENGTH else first[: _MAX_LENGTH - 1] + "…"
 
 
 def decode_picture(text: str) -> QImage:
-    """The picture in base64 ``text``; a null one where it cannot be decoded."""
+    """Decode a base64 image; a null image where that fails."""
     return QImage.fromData(QByteArray.fromBase64(QByteArray(text.encode())))
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words such as "2 min 5 s"."""
+    """Format seconds, such as "2 min 5 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
 
-    def say(text: str, *numbers: int) -> str:
-        said = QCoreApplication.translate("duration", text)
-        for place, number in enumerate(numbers, 1):
-            said = said.replace(f"%{place}", str(number))
-        return said
+    def filled(text: str, *numbers: int) -> str:
+        message = QCoreApplication.translate("duration", text)
+        for index, number in enumerate(numbers, 1):
+            message = message.replace(f"%{index}", str(number))
+        return message
 
     if hours:
-        return say("%1 h %2 min", hours, minutes)
-    return say("%1 min %2 s", minutes, rest) if minutes else say("%1 s", rest)
+        return filled("%1 h %2 min", hours, minutes)
+    return filled("%1 min %2 s", minutes, rest) if minutes else filled("%1 s", rest)
 
 
 def _fill(box: QBoxLayout, items: tuple[QWidget | QLayout | None, ...]) -> None:

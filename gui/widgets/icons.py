@@ -1,4 +1,4 @@
-"""The window's icons: drawn as SVG strokes, tinted when used."""
+"""The window's icons: SVG strokes, coloured by the theme."""
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
@@ -38,7 +38,7 @@ _APP = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
 
 
 def icon(name: str) -> QIcon:
-    """The icon ``name`` in the theme's colours: muted but for actions, accented where checked."""
+    """The icon ``name``: muted (actions: text colour), in the accent colour where checked."""
     colors = theme.current()
     made = QIcon()
     plain = colors.text if name in ("play", "pause") else colors.muted
@@ -49,7 +49,7 @@ def icon(name: str) -> QIcon:
 
 
 def app_icon() -> QIcon:
-    """The application's icon."""
+    """The application icon."""
     made = QIcon()
     for size in (16, 32, 64, 128, 256):
         made.addPixmap(_pixmap(_APP, size))

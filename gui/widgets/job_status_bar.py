@@ -1,4 +1,4 @@
-"""How far a running job is, on the page that started it."""
+"""Status bar of a running job, shown on the page that started it."""
 
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtWidgets import QFrame, QProgressBar
@@ -10,7 +10,7 @@ from gui.widgets.theme import GAP
 
 
 class JobStatusBar(QFrame):
-    """A bar, the numbers and a button that stops; hidden while nothing runs."""
+    """Title, progress and a stop button of a running job; hidden when there is none."""
 
     finished = Signal(object)
 
@@ -24,7 +24,11 @@ class JobStatusBar(QFrame):
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress"))
         self.stop = elements.button(
-            self.tr("Stop"), self._stop, "danger", "Ctrl+.", self.tr("Save what is done and stop")
+            self.tr("Stop"),
+            self._stop,
+            "danger",
+            "Ctrl+.",
+            self.tr("Save and stop; it can be resumed"),
         )
         box = elements.column(
             elements.row(self._title, self._numbers, None, self.stop, gap=2 * GAP), self._bar
@@ -34,7 +38,7 @@ class JobStatusBar(QFrame):
         self.hide()
 
     def follow(self, job: Job | None) -> None:
-        """Show ``job`` until it ends; None shows nothing."""
+        """Show ``job`` until it ends; None hides the bar."""
         if job is self.job:
             return
         if self.job is not None:
@@ -56,7 +60,7 @@ class JobStatusBar(QFrame):
         if job is None:
             return
         self._title.setText(job.record.title)
-        self.stop.setText(self.tr("End now") if job.stopping else self.tr("Stop"))
+        self.stop.setText(self.tr("Stop now") if job.stopping else self.tr("Stop"))
         if job.stopping:
             self._numbers.setText(self.tr("saving and stopping…"))
             self._bar.setRange(0, 0)
@@ -64,7 +68,7 @@ class JobStatusBar(QFrame):
             self._numbers.setText(self.tr("starting…"))
             self._bar.setRange(0, 0)
         else:
-            self._numbers.setText(numbers_of(job.progress))
+            self._numbers.setText(progress_text(job.progress))
             total = job.progress.total
             self._bar.setRange(0, 1000 if total else 0)
             if total:
@@ -76,16 +80,16 @@ class JobStatusBar(QFrame):
         self.finished.emit(job)
 
 
-def numbers_of(progress: Progress) -> str:
-    """Done, total, rate and time left, as far as they are known."""
-    said = [f"{progress.done:,.0f}"]
+def progress_text(progress: Progress) -> str:
+    """Format done, total, rate and time left, as far as they are known."""
+    parts = [f"{progress.done:,.0f}"]
     if progress.total:
-        said[0] += f" / {progress.total:,.0f}"
-    said[0] += f" {QCoreApplication.translate('units', progress.unit)}"
+        parts[0] += f" / {progress.total:,.0f}"
+    parts[0] += f" {QCoreApplication.translate('units', progress.unit)}"
     if progress.rate:
         unit = QCoreApplication.translate("units", progress.unit)
-        said.append(f"{progress.rate:.3g} {unit}/s")
+        parts.append(f"{progress.rate:.3g} {unit}/s")
     if progress.eta is not None and progress.total and progress.done < progress.total:
         left = QCoreApplication.translate("units", "%1 left")
-        said.append(left.replace("%1", elements.duration(progress.eta)))
-    return "   ".join(said)
+        parts.append(left.replace("%1", elements.duration(progress.eta)))
+    return "   ".join(parts)

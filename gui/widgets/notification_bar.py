@@ -1,4 +1,4 @@
-"""One sentence across the window, until it is read."""
+"""Notification bar below the header."""
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QSizePolicy, QToolButton
@@ -8,7 +8,7 @@ from gui.widgets.theme import GAP
 
 
 class NotificationBar(QFrame):
-    """A notice below the header; good news goes by itself, the rest stays until closed."""
+    """One message; "good" ones are hidden after 8 s, others stay until closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,20 +19,20 @@ class NotificationBar(QFrame):
         close = QToolButton()
         close.setText("✕")
         close.setAutoRaise(True)
-        close.setAccessibleName(self.tr("Close the notice"))
+        close.setAccessibleName(self.tr("Close the notification"))
         close.clicked.connect(self.hide)
         box = elements.row(self._text, close)
         box.setContentsMargins(2 * GAP, GAP, GAP, GAP)
         self.setLayout(box)
-        self._leave = QTimer(self)
-        self._leave.setSingleShot(True)
-        self._leave.setInterval(8000)
-        self._leave.timeout.connect(self.hide)
+        self._hide_timer = QTimer(self)
+        self._hide_timer.setSingleShot(True)
+        self._hide_timer.setInterval(8000)
+        self._hide_timer.timeout.connect(self.hide)
         self.hide()
 
     @property
     def text(self) -> str:
-        """What it says; empty when it is not shown."""
+        """The message; empty when hidden."""
         return "" if self.isHidden() else self._text.text()
 
     def show_message(self, text: str, kind: str) -> None:
@@ -42,6 +42,6 @@ class NotificationBar(QFrame):
         self._text.setToolTip(text)
         self.show()
         if kind == "good":
-            self._leave.start()
+            self._hide_timer.start()
         else:
-            self._leave.stop()
+            self._hide_timer.stop()

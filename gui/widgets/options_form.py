@@ -1,6 +1,6 @@
-"""Forms made from the options models: type, bounds, choices and help are declared there.
+"""Forms generated from option models, which declare type, bounds, choices and help.
 
-Options marked as common come first; the rest is behind one button.
+Options marked as common come first; the others are behind a "More options" button.
 """
 
 import types
@@ -28,14 +28,15 @@ from PySide6.QtWidgets import (
 
 from faceswap.options import Options, presentation_of
 from gui.widgets.elements import button, label, row, widget_of
+from gui.widgets.option_titles import choice_title, title
 from gui.widgets.path_picker import PathList, PathPicker
 from gui.widgets.theme import GAP
 
 _LARGE = 2**31 - 1
 
 
-class _CalmWheel(QObject):
-    """Leaves the wheel to what scrolls, unless the editor under the pointer has the focus."""
+class _WheelFilter(QObject):
+    """Pass wheel events of editors without focus on to the scroll area around them."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         if event.type() != QEvent.Type.Wheel or not isinstance(watched, QWidget):
@@ -47,7 +48,7 @@ class _CalmWheel(QObject):
 
 
 class Slider(QWidget):
-    """A bounded number: a slider with its value beside it."""
+    """A bounded number: a slider with a spin box beside it."""
 
     changed = Signal()
 
@@ -68,8 +69,8 @@ class Slider(QWidget):
         self._shown.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._shown.setAccessibleName(name)
         self.set_value(value)
-        self._slider.valueChanged.connect(self._slid)
-        self._shown.valueChanged.connect(self._typed)
+        self._slider.valueChanged.connect(self._slider_moved)
+        self._shown.valueChanged.connect(self._number_changed)
         box = QHBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self._slider, 1)
@@ -77,15 +78,15 @@ class Slider(QWidget):
 
     @property
     def slider(self) -> QSlider:
-        """The slider itself."""
+        """The slider without its spin box."""
         return self._slider
 
     def value(self) -> float:
-        """The number."""
+        """The current value."""
         return round(self._shown.value(), 4)
 
     def set_value(self, value: float) -> None:
-        """Set the number without saying so."""
+        """Set the value without emitting ``changed``."""
         for widget in (self._slider, self._shown):
             widget.blockSignals(True)
         self._shown.setValue(value)
@@ -93,18 +94,18 @@ class Slider(QWidget):
         for widget in (self._slider, self._shown):
             widget.blockSignals(False)
 
-    def _slid(self, place: int) -> None:
-        value = self._low + place / 1000 * (self._high - self._low)
+    def _slider_moved(self, position: int) -> None:
+        value = self._low + position / 1000 * (self._high - self._low)
         self.set_value(value)
         self.changed.emit()
 
-    def _typed(self, value: float) -> None:
+    def _number_changed(self, value: float) -> None:
         self.set_value(value)
         self.changed.emit()
 
 
 class _Decimal(QDoubleSpinBox):
-    """A number of any size, written with as many decimals as it has."""
+    """A spin box for floats that hides trailing zeros."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,10 +118,10 @@ class _Decimal(QDoubleSpinBox):
 
 
 class OptionsForm(QWidget):
-    """The options of ``model`` but for ``without``, which the page sets itself.
+    """A form for the options of ``model`` except ``without``, which the page sets itself.
 
-    paths: editors for options that are paths, where the page knows more about them than their
-    type tells. helps: what some options mean here, instead of their own help.
+    paths: editors for path options, where the page knows more than the type declares (file types,
+    folder or file). helps: tool tips that replace the options' own help.
     """
 
     changed = Signal()
@@ -136,7 +137,7 @@ class OptionsForm(QWidget):
         super().__init__()
         self._model = model
         self._paths, self._helps = dict(paths or {}), dict(helps or {})
-        self._calm = _CalmWheel(self)
+        self._wheel_filter = _WheelFilter(self)
         self.editors: dict[str, QWidget] = {}
         names = [name for name in model.model_fields if name not in without]
         common = [name for name in names if presentation_of(model, name).common]
@@ -145,12 +146,12 @@ class OptionsForm(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(GAP)
         self._label_width = 0
-        grids = self._grid(common), self._grid(rest)
+        grids = self._make_grid(common), self._make_grid(rest)
         for grid in grids:
             grid.setColumnMinimumWidth(0, self._label_width)
         box.addLayout(grids[0])
         self.rest = widget_of(grids[1])
-        self.toggle = button(self.tr("More…"), self._toggle, "link")
+        self.toggle = button(self.tr("More options"), self._toggle, "link")
         self._defaults = {name: model.model_fields[name].default for name in self.editors}
         self.rest.setVisible(False)
         self.toggle.setVisible(more and bool(rest))
@@ -158,32 +159,32 @@ class OptionsForm(QWidget):
         box.addWidget(self.rest)
 
     def values(self) -> dict[str, Any]:
-        """What differs from the defaults, or from what it was rebased to."""
+        """The values that differ from the defaults, or from those of `set_defaults`."""
         shown = {name: _read(editor) for name, editor in self.editors.items()}
         return {name: value for name, value in shown.items() if value != self._defaults[name]}
 
     def value(self, name: str) -> Any:
-        """What is entered for one option."""
+        """The value entered for one option."""
         return _read(self.editors[name])
 
     def set_values(self, values: dict[str, Any]) -> None:
-        """Show ``values``, as they stand in a model or in JSON; defaults where absent."""
+        """Show ``values``, from a model or from JSON; defaults where absent."""
         for name, editor in self.editors.items():
             _write(editor, values.get(name, self._defaults[name]))
 
     def set_defaults(self, values: dict[str, Any]) -> None:
-        """Show ``values``, and take them for the defaults: what something has that is gone on with.
+        """Show ``values`` and use them as the defaults, such as the options of a resumed run.
 
-        Options that are absent have the defaults of the model.
+        Absent options keep the defaults of the model.
         """
         self._defaults = {name: self._model.model_fields[name].default for name in self.editors}
         self.set_values(values)
-        # As they are shown: an editor rounds, which nobody asked for.
+        # As read back from the editors: they round, and rounding must not count as a change.
         known = self._defaults.keys() & values.keys()
         self._defaults |= {name: _read(self.editors[name]) for name in known}
 
-    def beside(self, text: str, editor: QWidget) -> QHBoxLayout:
-        """A row for what the page sets itself, in line with those of the form."""
+    def aligned_row(self, text: str, editor: QWidget) -> QHBoxLayout:
+        """A row for an option that the page sets itself, aligned with those of the form."""
         name = label(text)
         name.setBuddy(editor)
         name.setFixedWidth(self._label_width)
@@ -191,21 +192,21 @@ class OptionsForm(QWidget):
         return row(name, editor, gap=2 * GAP)
 
     def options(self, **given: Any) -> Options:
-        """The options with what the page gives; raises ValidationError where they are wrong."""
+        """The entered options plus ``given``; raises ValidationError where they are invalid."""
         return self._model.model_validate(self.values() | given)
 
     def _toggle(self) -> None:
         shown = self.rest.isHidden()
         self.rest.setVisible(shown)
-        self.toggle.setText(self.tr("Less") if shown else self.tr("More…"))
+        self.toggle.setText(self.tr("Fewer options") if shown else self.tr("More options"))
 
-    def _grid(self, names: list[str]) -> QGridLayout:
+    def _make_grid(self, names: list[str]) -> QGridLayout:
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(2 * GAP)
         grid.setVerticalSpacing(GAP)
         grid.setColumnStretch(1, 1)
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             editor = self._editor(name)
             help_ = self._helps.get(name) or self._model.model_fields[name].description or ""
             help_ = QCoreApplication.translate("options", help_)
@@ -215,22 +216,22 @@ class OptionsForm(QWidget):
             for widget in (editor, *editor.findChildren(QWidget)):
                 if isinstance(widget, QSlider | QAbstractSpinBox | QComboBox):
                     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-                    widget.installEventFilter(self._calm)
+                    widget.installEventFilter(self._wheel_filter)
             self.editors[name] = editor
-            if isinstance(editor, PathPicker | PathList):  # they name themselves
-                grid.addWidget(editor, place, 0, 1, 2)
+            if isinstance(editor, PathPicker | PathList):  # they have their own label
+                grid.addWidget(editor, index, 0, 1, 2)
                 continue
             text = label(title(name))
             text.setBuddy(editor)
             text.setToolTip(editor.toolTip())
             self._label_width = max(self._label_width, text.sizeHint().width())
-            grid.addWidget(text, place, 0)
-            grid.addWidget(editor, place, 1)
+            grid.addWidget(text, index, 0)
+            grid.addWidget(editor, index, 1)
         return grid
 
     def _editor(self, name: str) -> QWidget:
         field = self._model.model_fields[name]
-        kind, metadata = _bare(field.annotation, list(field.metadata))
+        kind, metadata = _unwrap(field.annotation, list(field.metadata))
         default = None if field.is_required() else field.default
         if kind is Path or get_origin(kind) is list:
             hint = self.tr("not set") if default is None else ""
@@ -283,34 +284,23 @@ class OptionsForm(QWidget):
 
 
 def _path_editor(kind: Any, name: str, hint: str) -> PathPicker | PathList:
-    pick = PathPicker(name, hint=hint)
-    return PathList([pick]) if get_origin(kind) is list else pick
+    picker = PathPicker(name, hint=hint)
+    return PathList([picker]) if get_origin(kind) is list else picker
 
 
-def title(name: str) -> str:
-    """The name of an option as people read it."""
-    return QCoreApplication.translate("options", name.replace("_", " ").capitalize())
-
-
-def choice_title(value: str) -> str:
-    """A choice as people read it: the sides are written A and B everywhere."""
-    shown = value.upper() if value in ("a", "b") else value.replace("_", " ")
-    return QCoreApplication.translate("options", shown)
-
-
-def sentence_of(error: Exception) -> str:
-    """What is wrong with options, or with starting a job, for people."""
+def error_text(error: Exception) -> str:
+    """The message of an error in options or in starting a job."""
     if not isinstance(error, ValidationError):
         return str(error)
-    said = []
+    parts = []
     for item in error.errors():
         where = title(str(item["loc"][0])) + ": " if item["loc"] else ""
-        said.append(f"{where}{item['msg'].removeprefix('Value error, ')}.")
-    return " ".join(said)
+        parts.append(f"{where}{item['msg'].removeprefix('Value error, ')}.")
+    return " ".join(parts)
 
 
-def _bare(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
-    """The type itself, and all that is said of it."""
+def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
+    """Unwrap Annotated and Optional: the bare type and all metadata."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation, *more = get_args(annotation)

@@ -1,4 +1,4 @@
-"""Files and folders as what goes in and out: typed, dropped or chosen."""
+"""Input fields for file and folder paths: typed, dropped or chosen in a dialogue."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ from gui.widgets.theme import GAP
 
 
 class PathPicker(QWidget):
-    """One path: of a folder, of a file that ends as one of ``files`` does, or of either.
+    """A path field: for a folder, a file with one of the suffixes ``files``, or either.
 
-    save: it is a file that is yet to be written. hint: what holds when nothing is entered.
+    save: for an output file. hint: the placeholder, which tells what is used when empty.
     """
 
     changed = Signal()
@@ -32,7 +32,7 @@ class PathPicker(QWidget):
         self._name = name
         self.setAcceptDrops(True)
         self.line = QLineEdit()
-        self.line.setAcceptDrops(False)  # it would take a file's address for text
+        self.line.setAcceptDrops(False)  # it would insert a dropped file's URL as text
         self.line.setAccessibleName(name)
         self.set_hint(hint)
         self.line.textChanged.connect(self._typed)
@@ -45,16 +45,16 @@ class PathPicker(QWidget):
         self.setFocusProxy(self.line)
 
     def value(self) -> Path | None:
-        """What is entered."""
+        """The entered path; None when empty."""
         text = self.line.text().strip()
         return Path(text).expanduser() if text else None
 
     def set_value(self, path: Path | str | None) -> None:
-        """Enter ``path``."""
+        """Set the path."""
         self.line.setText("" if path is None else str(path))
 
     def set_hint(self, hint: str | Path) -> None:
-        """Say what holds when nothing is entered; of a path the end is shown."""
+        """Set the placeholder; of a path only the last two parts are shown."""
         shown = f"…/{hint.parent.name}/{hint.name}" if isinstance(hint, Path) else hint
         self.line.setPlaceholderText(shown)
         self._hint = str(hint)
@@ -106,37 +106,37 @@ class PathPicker(QWidget):
 
 
 class PathList(QWidget):
-    """Several paths in a fixed order; one can be entered when those before it are."""
+    """Several path fields in a fixed order; each is enabled once those before it are filled."""
 
     changed = Signal()
 
-    def __init__(self, picks: Sequence[PathPicker]) -> None:
+    def __init__(self, pickers: Sequence[PathPicker]) -> None:
         super().__init__()
-        self.picks = tuple(picks)
-        self.setLayout(elements.column(*self.picks))
-        for pick in self.picks:
-            pick.changed.connect(self._typed)
+        self.pickers = tuple(pickers)
+        self.setLayout(elements.column(*self.pickers))
+        for picker in self.pickers:
+            picker.changed.connect(self._typed)
         self._typed()
 
     def value(self) -> list[Path] | None:
-        """What is entered, up to the first that is missing."""
+        """The entered paths up to the first empty one; None when there are none."""
         found: list[Path] = []
-        for pick in self.picks:
-            path = pick.value()
+        for picker in self.pickers:
+            path = picker.value()
             if path is None:
                 break
             found.append(path)
         return found or None
 
     def set_value(self, paths: Sequence[Path | str] | None) -> None:
-        """Enter ``paths``."""
+        """Set the paths."""
         given = list(paths or ())
-        for place, pick in enumerate(self.picks):
-            pick.set_value(given[place] if place < len(given) else None)
+        for index, picker in enumerate(self.pickers):
+            picker.set_value(given[index] if index < len(given) else None)
 
     def _typed(self) -> None:
         before = True
-        for pick in self.picks:
-            pick.setEnabled(before)
-            before = before and pick.value() is not None
+        for picker in self.pickers:
+            picker.setEnabled(before)
+            before = before and picker.value() is not None
         self.changed.emit()

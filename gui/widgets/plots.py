@@ -1,4 +1,4 @@
-"""Curves of a training run, live, thinned to what can be seen."""
+"""Live curves of a training run, downsampled for drawing."""
 
 import gc
 import importlib
@@ -19,7 +19,7 @@ _loading: list[threading.Thread] = []
 
 
 def preload_plotting() -> None:
-    """Load the plotting library in a thread, so that the page that needs it opens at once."""
+    """Import the plotting library in a thread, so pages with curves open without delay."""
     if not _loading and _MODULE not in sys.modules:
         thread = threading.Thread(target=importlib.import_module, args=(_MODULE,), daemon=True)
         _loading.append(thread)
@@ -40,7 +40,7 @@ class Series:
         self._data[0, : self._count], self._data[1, : self._count] = steps, values
 
     def add(self, step: float, value: float) -> None:
-        """Add a point; one at or before the last is from an earlier run and replaces it."""
+        """Add a point; drop those at or after its step, which are from before a resume."""
         while self._count and self._data[0, self._count - 1] >= step:
             self._count -= 1
         if self._count == self._data.shape[1]:
@@ -55,7 +55,7 @@ class Series:
 
 
 class Curves(QWidget):
-    """A few plots side by side: ``plots`` maps a title to the metric it shows."""
+    """Plots side by side; ``plots`` maps each title to a metric's name."""
 
     def __init__(self, plots: dict[str, str]) -> None:
         super().__init__()
@@ -80,14 +80,14 @@ class Curves(QWidget):
         self._wait.start()
 
     def set_all(self, series: dict[str, dict[str, list[float]]]) -> None:
-        """Replace all curves with a run's, as the preview process tells them."""
+        """Replace all curves with a run's, as sent by the preview server."""
         for name, curve in self.series.items():
             given = series.get(name, {"step": [], "value": []})
             curve.set(given["step"], given["value"])
         self._draw_later.start()
 
     def add(self, step: int, values: dict[str, float]) -> None:
-        """Add what is told of one step."""
+        """Add the metrics of one step."""
         for name, value in values.items():
             if name in self.series:
                 self.series[name].add(step, value)
@@ -96,14 +96,14 @@ class Curves(QWidget):
 
     @property
     def ready(self) -> bool:
-        """Whether the plotting library is loaded and the plots are there."""
+        """Whether the plotting library is loaded and the plots are created."""
         return not self._wait.isActive()
 
-    def tint(self) -> None:
-        """Take the colours of the scheme in force."""
+    def apply_theme(self) -> None:
+        """Apply the colours of the current theme."""
         colors = theme.current()
         for item in self._items.values():
-            # The width is in device pixels. Smoothed lines take a hundred times as long to draw.
+            # Width in device pixels. No antialiasing: it takes a hundred times as long to draw.
             item.setPen(colors.accent, width=1.5 * self.devicePixelRatioF())
         for widget in self._widgets:
             widget.setBackground(colors.surface)
@@ -112,7 +112,7 @@ class Curves(QWidget):
                 widget.getAxis(axis).setTextPen(colors.muted)
 
     def _build(self) -> None:
-        """Make one plot, each time, as all at once would hold up the event loop."""
+        """Create one plot per call: all at once would block the event loop."""
         if any(thread.is_alive() for thread in _loading):
             return
         missing = [(title, name) for title, name in self._titles.items() if name not in self._items]
@@ -120,8 +120,8 @@ class Curves(QWidget):
             self._add_plot(*missing[0])
             return
         self._wait.stop()
-        gc.freeze()  # else each full collection walks through all of the library
-        self.tint()
+        gc.freeze()  # keeps the library's objects out of every full collection
+        self.apply_theme()
         self.draw()
 
     def _add_plot(self, title: str, name: str) -> None:
@@ -141,7 +141,7 @@ class Curves(QWidget):
         self._box.addWidget(frame, 1)
 
     def draw(self) -> None:
-        """Show all points there are; done by itself a moment after they were added."""
+        """Draw all points; called automatically 250 ms after points were added."""
         filled = {name for name, curve in self.series.items() if len(curve.points[0]) > 1}
         self.setVisible(bool(filled) and self.ready)
         for name, item in self._items.items():

@@ -1,4 +1,4 @@
-"""The list of recent projects, each with its picture."""
+"""List of recent projects with thumbnails."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +12,11 @@ from gui.widgets import icons, theme
 
 
 class RecentProjectsList(QListWidget):
-    """Recent projects; Enter or a double click opens one."""
+    """Recent projects; a click or Enter opens one."""
 
-    def __init__(self, desk: AppContext) -> None:
+    def __init__(self, context: AppContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
         self.setIconSize(QSize(96, 54))
         self.setWordWrap(True)
         self.setAccessibleName(self.tr("Recent projects"))
@@ -29,9 +29,9 @@ class RecentProjectsList(QListWidget):
         self.customContextMenuRequested.connect(self._menu)
 
     def fill(self) -> None:
-        """Read the list anew."""
+        """Reload the list."""
         self.clear()
-        for project in self._desk.settings.recent():
+        for project in self._context.settings.recent():
             changed = datetime.fromtimestamp((project / "project.toml").stat().st_mtime)
             item = QListWidgetItem(f"{project.name}\n{changed:%Y-%m-%d %H:%M}")
             item.setIcon(self._icon(project))
@@ -39,12 +39,12 @@ class RecentProjectsList(QListWidget):
             item.setData(Qt.ItemDataRole.UserRole, project)
             self.addItem(item)
         if not self.count():
-            item = QListWidgetItem(self.tr("Projects that you make appear here."))
+            item = QListWidgetItem(self.tr("Your projects appear here."))
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self.addItem(item)
 
     def _icon(self, project: Path) -> QIcon:
-        reader = QImageReader(str(self._desk.settings.thumbnail(project)))
+        reader = QImageReader(str(self._context.settings.thumbnail(project)))
         image = reader.read()
         if image.isNull():
             ratio = self.devicePixelRatioF()
@@ -60,9 +60,9 @@ class RecentProjectsList(QListWidget):
     def _open(self, item: QListWidgetItem) -> None:
         project = item.data(Qt.ItemDataRole.UserRole)
         if project is not None:
-            self._desk.open(project)
-            if self._desk.session is not None:
-                self._desk.go.emit("footage")
+            self._context.open(project)
+            if self._context.session is not None:
+                self._context.show_page.emit("footage")
 
     def _menu(self, place: object) -> None:
         item = self.currentItem()
@@ -70,11 +70,11 @@ class RecentProjectsList(QListWidget):
         if not isinstance(project, Path):
             return
         menu = QMenu(self)
-        forget = menu.addAction(self.tr("Take off this list (its files stay)"))
+        forget = menu.addAction(self.tr("Remove from this list (the files stay)"))
         forget.triggered.connect(lambda: self._forget(project))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self.cursor().pos())
 
     def _forget(self, project: Path) -> None:
-        self._desk.settings.drop_recent(project)
+        self._context.settings.drop_recent(project)
         self.fill()

@@ -1,4 +1,4 @@
-"""A trained repair used on a picture or a video, and what came of it."""
+"""Apply a trained restoration model to a picture or video, and compare the result."""
 
 from pathlib import Path
 from typing import Any
@@ -16,32 +16,34 @@ from gui.models.app_context import AppContext
 from gui.widgets import elements
 from gui.widgets.canvas import WipeCompare
 from gui.widgets.elements import button, card, column, label, row
-from gui.widgets.options_form import OptionsForm, sentence_of
+from gui.widgets.options_form import OptionsForm, error_text
 from gui.widgets.path_picker import PathList, PathPicker
 
 
 class RepairPanel(QWidget):
-    """Asks for a file and repairs it with the model of one use."""
+    """Input, output and options for restoring a file with the model of a lab task."""
 
-    def __init__(self, desk: AppContext) -> None:
+    def __init__(self, context: AppContext) -> None:
         super().__init__()
-        self._desk = desk
-        self._use: TaskName = "denoise"
+        self._context = context
+        self._task: TaskName = "denoise"
         self._model = Path()
         self.input = PathPicker(self.tr("Picture or video"), (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES))
-        self.holes = PathPicker(self.tr("White where something is missing"), PICTURE_SUFFIXES)
-        self.output = PathPicker(self.tr("File to write"), save=True)
+        self.mask_picker = PathPicker(
+            self.tr("Mask, white where pixels are missing"), PICTURE_SUFFIXES
+        )
+        self.output = PathPicker(self.tr("Output file"), save=True)
         paths: dict[str, PathPicker | PathList] = {
             "input": self.input,
-            "mask": self.holes,
+            "mask": self.mask_picker,
             "output": self.output,
         }
         self.form = OptionsForm(RestoreOptions, without=("model", "overwrite"), paths=paths)
-        self.go = button(self.tr("Repair"), self.start, "primary", "Ctrl+Shift+Return")
+        self.go = button(self.tr("Restore"), self.start, "primary", "Ctrl+Shift+Return")
         self.setLayout(
             column(
                 card(
-                    label(self.tr("Use it on a picture or video"), "heading"),
+                    label(self.tr("Restore a picture or video"), "heading"),
                     self.form,
                     row(self.go, None),
                 )
@@ -49,54 +51,54 @@ class RepairPanel(QWidget):
         )
         self.input.changed.connect(self._suggest)
 
-    def set_model(self, use: TaskName, model: Path, ready: bool) -> None:
-        """Repair with ``model`` from now on; ``ready``: no job is under way with it."""
-        self._use, self._model = use, model
-        self.setVisible(TASKS[use].repairs and any(model.glob("step-*.safetensors")))
-        self.holes.setVisible(TASKS[use].masked)
+    def set_model(self, task: TaskName, model: Path, ready: bool) -> None:
+        """Set the task and its model folder; ``ready``: no job is using the model."""
+        self._task, self._model = task, model
+        self.setVisible(TASKS[task].repairs and any(model.glob("step-*.safetensors")))
+        self.mask_picker.setVisible(TASKS[task].masked)
         self.go.setEnabled(ready)
         self._suggest()
 
     def start(self) -> None:
-        """Repair the file that is named."""
+        """Start restoring the chosen file."""
         given, output = self.input.value(), self.output.value() or self._suggested()
         if given is None or output is None:
-            self._desk.notice.emit(self.tr("Choose a picture or a video first."), "warn")
+            self._context.notice.emit(self.tr("Choose a picture or a video first."), "warn")
             return
-        if TASKS[self._use].masked and self.holes.value() is None:
-            self._desk.notice.emit(self.tr("Show first where something is missing."), "warn")
+        if TASKS[self._task].masked and self.mask_picker.value() is None:
+            self._context.notice.emit(self.tr("Choose a mask of the missing pixels first."), "warn")
             return
-        question = self.tr("%1 exists already.").replace("%1", output.name)
-        if output.exists() and not elements.confirm(self, question, self.tr("Replace it")):
+        question = self.tr("%1 already exists. Replace it?").replace("%1", output.name)
+        if output.exists() and not elements.confirm(self, question, self.tr("Replace")):
             return
         fixed: dict[str, Any] = {"output": output, "overwrite": output.exists()}
-        if not TASKS[self._use].masked:
+        if not TASKS[self._task].masked:
             fixed["mask"] = None
         try:
             options = self.form.options(model=self._model, **fixed)
-            title = self.tr("Repair %1").replace("%1", given.name)
-            self._desk.jobs.start("restore", options, title, None)
+            title = self.tr("Restore %1").replace("%1", given.name)
+            self._context.jobs.start("restore", options, title, None)
         except (ValidationError, OutputError) as error:
-            self._desk.notice.emit(sentence_of(error), "bad")
+            self._context.notice.emit(error_text(error), "bad")
 
     def _suggested(self) -> Path | None:
-        """Beside the input, named after what was done."""
+        """The default output: next to the input, with the task appended to its name."""
         given = self.input.value()
         if given is None:
             return None
         ending = ".png" if given.suffix.lower() in PICTURE_SUFFIXES else ".mp4"
-        return given.with_name(f"{given.stem} {self._use}{ending}")
+        return given.with_name(f"{given.stem} {self._task}{ending}")
 
     def _suggest(self) -> None:
         self.output.set_hint(self._suggested() or "")
 
 
 class BeforeAfter(QWidget):
-    """Two files with a wipe between them; a slider goes through the frames of videos."""
+    """Wipe comparison of two files, with a frame slider for videos."""
 
-    def __init__(self, desk: AppContext) -> None:
+    def __init__(self, context: AppContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
         self.files: tuple[Path, Path] | None = None
         self.wipe = WipeCompare(self.tr("before"), self.tr("after"))
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -107,10 +109,10 @@ class BeforeAfter(QWidget):
         self.setLayout(box)
 
     def show_files(self, before: Path, after: Path) -> None:
-        """Show what was made of ``before``."""
+        """Compare the file ``before`` with the file ``after``."""
         self.files = before, after
         self.wipe.show_second(QImage())
-        self.wipe.say("")
+        self.wipe.show_text("")
         self.slider.blockSignals(True)
         self.slider.setRange(0, 0)
         self.slider.blockSignals(False)
@@ -121,10 +123,10 @@ class BeforeAfter(QWidget):
         assert self.files is not None
         size = self.wipe.pixels()
         for path, shown in zip(self.files, (self._show_before, self._show_after), strict=True):
-            self._desk.viewer.request(
+            self._context.rpc.request(
                 "frame",
                 shown,
-                on_error=self.wipe.say,
+                on_error=self.wipe.show_text,
                 channel=shown.__name__,
                 path=str(path),
                 frame=self.slider.value(),

@@ -1,4 +1,4 @@
-"""What the lab can do, as a list in groups."""
+"""List of the lab's tasks in groups."""
 
 from PySide6.QtCore import (
     QCoreApplication,
@@ -19,13 +19,13 @@ from PySide6.QtWidgets import (
 from faceswap.lab.registry import GROUPS, TASKS, TaskName
 from gui.widgets.theme import GAP
 
-_USE = Qt.ItemDataRole.UserRole
+_TASK = Qt.ItemDataRole.UserRole
 
 
 class _Wrapped(QStyledItemDelegate):
-    """Makes items as high as their text is when wrapped within the style sheet's padding.
+    """Item delegate whose height fits the text wrapped within the style sheet's padding.
 
-    Qt's own takes the padding for room to write in, and lets a second line overlap the next item.
+    Qt's own size hint ignores the padding, so a second line would overlap the next item.
     """
 
     def sizeHint(  # noqa: N802
@@ -33,21 +33,21 @@ class _Wrapped(QStyledItemDelegate):
     ) -> QSize:
         view = self.parent()
         assert isinstance(view, QListWidget)
-        room = QRect(0, 0, view.viewport().width() - 3 * GAP, 1000)
-        lines = view.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, index.data())
+        available = QRect(0, 0, view.viewport().width() - 3 * GAP, 1000)
+        lines = view.fontMetrics().boundingRect(available, Qt.TextFlag.TextWordWrap, index.data())
         head = not index.flags() & Qt.ItemFlag.ItemIsEnabled
-        return QSize(room.width(), lines.height() + (20 if head else 12))
+        return QSize(available.width(), lines.height() + (20 if head else 12))
 
 
 class TaskList(QListWidget):
-    """All uses by what they are for; chosen: the user went to another."""
+    """All tasks by group; chosen: the current task changed."""
 
     chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
-        self.setObjectName("uses")
-        self.setAccessibleName(self.tr("What to do"))
+        self.setObjectName("tasks")
+        self.setAccessibleName(self.tr("Tasks"))
         self.setWordWrap(True)
         self.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.setItemDelegate(_Wrapped(self))
@@ -56,34 +56,34 @@ class TaskList(QListWidget):
         for group, name in GROUPS.items():
             head = QListWidgetItem(QCoreApplication.translate("lab", name), self)
             head.setFlags(Qt.ItemFlag.NoItemFlags)
-            for use, known in TASKS.items():
+            for task, known in TASKS.items():
                 if known.group == group:
                     item = QListWidgetItem(sentence_case(known.text), self)
-                    item.setData(_USE, use)
-                    item.setToolTip(use)
-                    self._items[use] = item
+                    item.setData(_TASK, task)
+                    item.setToolTip(task)
+                    self._items[task] = item
         self.currentItemChanged.connect(self._changed)
 
     @property
-    def use(self) -> TaskName:
-        """The chosen one."""
+    def task(self) -> TaskName:
+        """The current task."""
         item = self.currentItem()
-        chosen: TaskName = item.data(_USE) if item is not None else "denoise"
+        chosen: TaskName = item.data(_TASK) if item is not None else "denoise"
         return chosen
 
-    def select(self, use: str) -> None:
-        """Choose ``use``, if there is one of that name."""
-        if use in self._items:
-            self.setCurrentItem(self._items[use])
+    def select(self, task: str) -> None:
+        """Select ``task``, if there is one of that name."""
+        if task in self._items:
+            self.setCurrentItem(self._items[task])
 
     def _changed(self, item: QListWidgetItem | None) -> None:
         if item is not None:
-            for row in (max(0, self.row(item) - 1), self.row(item)):  # with what is above it
+            for row in (max(0, self.row(item) - 1), self.row(item)):  # with its group heading
                 self.scrollToItem(self.item(row))
-            self.chosen.emit(item.data(_USE))
+            self.chosen.emit(item.data(_TASK))
 
 
 def sentence_case(text: str) -> str:
-    """A text of the lab's for people, with a capital letter."""
+    """Translate a text of the lab and capitalise its first letter."""
     shown = QCoreApplication.translate("lab", text)
     return shown[:1].upper() + shown[1:]

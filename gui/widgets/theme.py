@@ -1,4 +1,4 @@
-"""Colours, type and spacing, in light and dark; one style sheet made from them."""
+"""Light and dark theme: colours, font and spacing, and the style sheet made from them."""
 
 from dataclasses import asdict, dataclass
 from string import Template
@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QApplication
 from faceswap.assets import asset_path
 
 GAP = 8
-"""The grid, in pixels: every distance is a multiple of it or its half."""
+"""Spacing unit in pixels: distances are multiples of it or of its half."""
 
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of one scheme. a and b mark the two sides wherever they appear."""
+    """The colours of a theme; a and b are those of the two sides."""
 
     page: str
     surface: str
@@ -162,9 +162,9 @@ QListView, QTreeView { background: $surface; border: 1px solid $line; border-rad
     outline: none; }
 QListView:focus, QTreeView:focus { border-color: $accent; }
 #jobs::item { padding: 12px; border-radius: 8px; }
-#uses::item { padding: 0 8px; border-radius: 8px; }
-#uses::item:disabled { color: $muted; padding-top: 8px; }
-#jobs::item:selected, #uses::item:selected { background: $raised; color: $text; }
+#tasks::item { padding: 0 8px; border-radius: 8px; }
+#tasks::item:disabled { color: $muted; padding-top: 8px; }
+#jobs::item:selected, #tasks::item:selected { background: $raised; color: $text; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 2px; }
 QScrollBar::handle:vertical { background: $line; border-radius: 4px; min-height: 32px; }
 QScrollBar::handle:vertical:hover { background: $muted; }
@@ -180,12 +180,12 @@ _forced: list[Theme] = []
 
 
 def force(theme: Theme | None) -> None:
-    """Use ``theme`` whatever the system shows, for pictures and tests; None follows it again."""
+    """Override the system's colour scheme, for screenshots and tests; None follows it again."""
     _forced[:] = [theme] if theme is not None else []
 
 
 def current() -> Theme:
-    """The theme that fits the system's scheme now."""
+    """The theme of the system's current colour scheme."""
     if _forced:
         return _forced[0]
     dark = QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
@@ -193,7 +193,7 @@ def current() -> Theme:
 
 
 def apply(app: QApplication) -> None:
-    """Give the whole application the colours of the scheme that the system shows now."""
+    """Apply the current theme to the whole application."""
     theme = current()
     app.setPalette(_palette(theme))
     drawings = {name: asset_path(f"gui/{name}.svg").as_posix() for name in ("chevron", "check")}
@@ -201,7 +201,7 @@ def apply(app: QApplication) -> None:
 
 
 def follow_system(app: QApplication) -> None:
-    """Set style and colours, and change them when the system does."""
+    """Set style, font and theme, and switch with the system's colour scheme."""
     app.setStyle("Fusion")
     font = QFont(app.font())
     font.setPixelSize(13)
@@ -239,5 +239,5 @@ _TRACKS = ("#6aa9f7", "#f2995a", "#57c78d", "#d98be0", "#e3c14b", "#5fc9cf")
 
 
 def track_color(track: int) -> str:
-    """The colour of a track, the same wherever it is drawn."""
+    """The colour of a track."""
     return _TRACKS[track % len(_TRACKS)]

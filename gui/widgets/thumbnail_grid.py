@@ -1,4 +1,4 @@
-"""A grid of very many pictures, of which only those in sight are loaded and drawn."""
+"""Virtualised thumbnail grid: only visible images are loaded and drawn."""
 
 from collections import OrderedDict
 
@@ -21,39 +21,41 @@ from PySide6.QtWidgets import QAbstractScrollArea
 
 from gui.widgets import theme
 
-_KEPT = 3000
+_CACHE_SIZE = 3000
+"""Thumbnails kept in memory."""
+
 _THREADS = 2
 
 
-class _Bridge(QObject):
+class _LoadSignals(QObject):
     loaded = Signal(int, QImage, bool)
 
 
 class _Load(QRunnable):
-    """Reads one picture in a thread, unless it has gone out of sight meanwhile."""
+    """Load one thumbnail in a thread, unless it was scrolled out of view meanwhile."""
 
     def __init__(
-        self, item: int, path: str, size: int, grid: "ThumbnailGrid", bridge: _Bridge
+        self, item: int, path: str, size: int, grid: "ThumbnailGrid", signals: _LoadSignals
     ) -> None:
         super().__init__()
         self._item, self._path, self._size = item, path, size
-        self._wanted, self._bridge = grid.wanted, bridge
+        self._requested, self._signals = grid.requested, signals
 
     def run(self) -> None:
         image = QImage()
-        tried = self._item in self._wanted
-        if tried:
+        attempted = self._item in self._requested
+        if attempted:
             reader = QImageReader(self._path)
             reader.setScaledSize(QSize(self._size, self._size))
             image = reader.read()
-        self._bridge.loaded.emit(self._item, image, tried)
+        self._signals.loaded.emit(self._item, image, attempted)
 
 
 class ThumbnailGrid(QAbstractScrollArea):
-    """Square pictures in rows; click, Ctrl and Shift, drag and the keyboard select.
+    """Square thumbnails in rows; selection by click, Ctrl, Shift, drag and keyboard.
 
-    Items are numbers; ``order`` is the sequence in which they are shown.
-    selected: the selection is another. opened: an item was double-clicked or Enter pressed.
+    Items are numbers; ``order`` holds them in the order shown, a position is an index into it.
+    selected: the selection changed. opened: an item was double-clicked or Enter pressed.
     """
 
     selected = Signal()
@@ -62,15 +64,15 @@ class ThumbnailGrid(QAbstractScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.cell = 96
-        self.wanted: set[int] = set()
+        self.requested: set[int] = set()
         self.order: NDArray[np.int64] = np.zeros(0, np.int64)
-        self.chosen: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.selection: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.dimmed: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._paths: list[str] = []
-        self._pictures: OrderedDict[int, QPixmap] = OrderedDict()
-        self._at = self._anchor = 0
-        self._bridge = _Bridge()
-        self._bridge.loaded.connect(self._loaded)
+        self._thumbnails: OrderedDict[int, QPixmap] = OrderedDict()
+        self._cursor = self._anchor = 0
+        self._signals = _LoadSignals()
+        self._signals.loaded.connect(self._loaded)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(_THREADS)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -80,84 +82,84 @@ class ThumbnailGrid(QAbstractScrollArea):
         self.verticalScrollBar().valueChanged.connect(self.viewport().update)
 
     def set_items(self, paths: list[str], dimmed: NDArray[np.bool_]) -> None:
-        """Show other pictures; ``dimmed`` ones are drawn pale."""
-        self.close_pool()
+        """Replace all items; ``dimmed`` ones are drawn pale."""
+        self.stop_loading()
         self._paths, self.dimmed = paths, dimmed
-        self._pictures.clear()
-        self.wanted.clear()
-        self.chosen = np.zeros(len(paths), np.bool_)
+        self._thumbnails.clear()
+        self.requested.clear()
+        self.selection = np.zeros(len(paths), np.bool_)
         self.set_order(np.arange(len(paths)))
 
     def set_order(self, order: NDArray[np.int64]) -> None:
-        """Show the items ``order``, in this order; others are hidden and not selected."""
-        keep = np.zeros_like(self.chosen)
+        """Show the items ``order`` in this order; others are hidden and deselected."""
+        keep = np.zeros_like(self.selection)
         keep[order] = True
-        self.order, self._at, self._anchor = order, 0, 0
-        self.chosen &= keep
-        self._fit()
+        self.order, self._cursor, self._anchor = order, 0, 0
+        self.selection &= keep
+        self._update_scroll_bar()
         self.verticalScrollBar().setValue(0)
         self.viewport().update()
         self.selected.emit()
 
     def move_item(self, item: int, path: str, dimmed: bool) -> None:
-        """An item's file lies elsewhere now."""
+        """Update the path of an item whose file was moved."""
         self._paths[item] = path
         self.dimmed[item] = dimmed
 
     def selected_items(self) -> NDArray[np.int64]:
         """The selected items."""
-        return np.flatnonzero(self.chosen)
+        return np.flatnonzero(self.selection)
 
     def select_all(self) -> None:
-        """Select everything shown."""
-        self.chosen[self.order] = True
-        self._picked()
+        """Select all items shown."""
+        self.selection[self.order] = True
+        self._selection_changed()
 
     def select_none(self) -> None:
         """Select nothing."""
-        self.chosen[:] = False
-        self._picked()
+        self.selection[:] = False
+        self._selection_changed()
 
     def set_cell(self, size: int) -> None:
-        """Set the pictures' side in pixels."""
+        """Set the thumbnail size in pixels."""
         self.cell = size
-        self._pictures.clear()
-        self._fit()
+        self._thumbnails.clear()
+        self._update_scroll_bar()
         self.viewport().update()
 
-    def close_pool(self) -> None:
-        """Wait for what is being read; nothing more is."""
-        self.wanted.clear()
+    def stop_loading(self) -> None:
+        """Cancel queued loads and wait for those in progress."""
+        self.requested.clear()
         self._pool.clear()
         self._pool.waitForDone(500)
 
     @property
     def columns(self) -> int:
-        """Pictures in a row."""
+        """Thumbnails per row."""
         return max(1, (self.viewport().width() - 4) // (self.cell + 4))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         colors = theme.current()
         painter = QPainter(self.viewport())
         painter.fillRect(self.viewport().rect(), QColor(colors.surface))
-        first, last = self._in_sight()
+        first, last = self._visible_range()
         missing = []
-        for place in range(first, last):
-            item = int(self.order[place])
-            box = self._box(place)
-            picture = self._pictures.get(item)
+        for position in range(first, last):
+            item = int(self.order[position])
+            box = self._cell_rect(position)
+            picture = self._thumbnails.get(item)
             if picture is None:
                 missing.append(item)
                 painter.fillRect(box, QColor(colors.raised))
             else:
-                self._pictures.move_to_end(item)
+                self._thumbnails.move_to_end(item)
                 painter.setOpacity(0.3 if self.dimmed[item] else 1.0)
                 painter.drawPixmap(box, picture)
                 painter.setOpacity(1.0)
-            if self.chosen[item]:
+            if self.selection[item]:
                 painter.setPen(QPen(QColor(colors.accent), 3))
                 painter.drawRect(QRectF(box).adjusted(1, 1, -1, -1))
-            if place == self._at and self.hasFocus():
+            if position == self._cursor and self.hasFocus():
                 painter.setPen(QPen(QColor(colors.text), 1, Qt.PenStyle.DotLine))
                 painter.drawRect(box.adjusted(0, 0, -1, -1))
         if not len(self.order):
@@ -166,36 +168,36 @@ class ThumbnailGrid(QAbstractScrollArea):
                 self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.tr("No faces to show")
             )
         painter.end()
-        self._want(missing)
+        self._load_missing(missing)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        self._fit()
+        self._update_scroll_bar()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        place = self._place_at(event)
-        if place is None:
+        position = self._position_at(event)
+        if position is None:
             self.select_none()
             return
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._pick_span(place, add=control)
+            self._select_span(position, add=control)
         elif control:
-            self.chosen[self.order[place]] ^= True
-            self._at = self._anchor = place
-            self._picked()
+            self.selection[self.order[position]] ^= True
+            self._cursor = self._anchor = position
+            self._selection_changed()
         else:
-            self._anchor = place
-            self._pick_span(place)
+            self._anchor = position
+            self._select_span(position)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        place = self._place_at(event)
-        if place is not None and place != self._at:
-            self._pick_span(place)
+        position = self._position_at(event)
+        if position is not None and position != self._cursor:
+            self._select_span(position)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        place = self._place_at(event)
-        if place is not None:
-            self.opened.emit(int(self.order[place]))
+        position = self._position_at(event)
+        if position is not None:
+            self.opened.emit(int(self.order[position]))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         rows = max(1, self.viewport().height() // (self.cell + 4))
@@ -212,32 +214,32 @@ class ThumbnailGrid(QAbstractScrollArea):
         if not len(self.order):
             return
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.opened.emit(int(self.order[self._at]))
+            self.opened.emit(int(self.order[self._cursor]))
         elif event.key() == Qt.Key.Key_Space:
-            self.chosen[self.order[self._at]] ^= True
-            self._picked()
+            self.selection[self.order[self._cursor]] ^= True
+            self._selection_changed()
         elif step is not None:
-            place = min(len(self.order) - 1, max(0, self._at + step))
+            position = min(len(self.order) - 1, max(0, self._cursor + step))
             if not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                self._anchor = place
-            self._pick_span(place)
-            self._show_place(place)
+                self._anchor = position
+            self._select_span(position)
+            self._scroll_to(position)
         else:
             super().keyPressEvent(event)
 
-    def _pick_span(self, place: int, add: bool = False) -> None:
+    def _select_span(self, position: int, add: bool = False) -> None:
         if not add:
-            self.chosen[:] = False
-        low, high = sorted((self._anchor, place))
-        self.chosen[self.order[low : high + 1]] = True
-        self._at = place
-        self._picked()
+            self.selection[:] = False
+        low, high = sorted((self._anchor, position))
+        self.selection[self.order[low : high + 1]] = True
+        self._cursor = position
+        self._selection_changed()
 
-    def _picked(self) -> None:
+    def _selection_changed(self) -> None:
         self.viewport().update()
         self.selected.emit()
 
-    def _fit(self) -> None:
+    def _update_scroll_bar(self) -> None:
         rows = -(-len(self.order) // self.columns)
         height = rows * (self.cell + 4) + 4
         bar = self.verticalScrollBar()
@@ -245,46 +247,46 @@ class ThumbnailGrid(QAbstractScrollArea):
         bar.setPageStep(self.viewport().height())
         bar.setSingleStep((self.cell + 4) // 2)
 
-    def _in_sight(self) -> tuple[int, int]:
+    def _visible_range(self) -> tuple[int, int]:
         top, step = self.verticalScrollBar().value(), self.cell + 4
         first = top // step * self.columns
         last = (-(-(top + self.viewport().height()) // step)) * self.columns
         return first, min(len(self.order), last)
 
-    def _box(self, place: int) -> QRect:
-        line, column = divmod(place, self.columns)
+    def _cell_rect(self, position: int) -> QRect:
+        line, column = divmod(position, self.columns)
         step = self.cell + 4
         top = 4 + line * step - self.verticalScrollBar().value()
         return QRect(4 + column * step, top, self.cell, self.cell)
 
-    def _place_at(self, event: QMouseEvent) -> int | None:
+    def _position_at(self, event: QMouseEvent) -> int | None:
         step = self.cell + 4
         column = int(event.position().x() - 4) // step
         line = int(event.position().y() + self.verticalScrollBar().value() - 4) // step
-        place = line * self.columns + column
-        inside = 0 <= column < self.columns and 0 <= place < len(self.order)
-        return place if inside else None
+        position = line * self.columns + column
+        inside = 0 <= column < self.columns and 0 <= position < len(self.order)
+        return position if inside else None
 
-    def _show_place(self, place: int) -> None:
-        box, bar = self._box(place), self.verticalScrollBar()
+    def _scroll_to(self, position: int) -> None:
+        box, bar = self._cell_rect(position), self.verticalScrollBar()
         if box.top() < 0:
             bar.setValue(bar.value() + box.top() - 4)
         elif box.bottom() > self.viewport().height():
             bar.setValue(bar.value() + box.bottom() - self.viewport().height() + 4)
 
-    def _want(self, missing: list[int]) -> None:
+    def _load_missing(self, missing: list[int]) -> None:
         size = round(self.cell * self.devicePixelRatioF())
-        new = [item for item in missing if item not in self.wanted]
-        self.wanted.intersection_update(missing)
-        self.wanted.update(new)
+        new = [item for item in missing if item not in self.requested]
+        self.requested.intersection_update(missing)
+        self.requested.update(new)
         for item in new:
-            self._pool.start(_Load(item, self._paths[item], size, self, self._bridge))
+            self._pool.start(_Load(item, self._paths[item], size, self, self._signals))
 
-    def _loaded(self, item: int, image: QImage, tried: bool) -> None:
-        self.wanted.discard(item)
-        if tried and item < len(self._paths):
-            # What cannot be read stays an empty square; asking again would never end.
-            self._pictures[item] = QPixmap.fromImage(image)
-            while len(self._pictures) > _KEPT:
-                self._pictures.popitem(last=False)
+    def _loaded(self, item: int, image: QImage, attempted: bool) -> None:
+        self.requested.discard(item)
+        if attempted and item < len(self._paths):
+            # An unreadable file stays an empty square; it is not requested again.
+            self._thumbnails[item] = QPixmap.fromImage(image)
+            while len(self._thumbnails) > _CACHE_SIZE:
+                self._thumbnails.popitem(last=False)
         self.viewport().update()

@@ -1,4 +1,4 @@
-"""A clip along its frames: where faces are, are doubtful and are not; press to go there."""
+"""Timeline of a clip: tracks, low presence, gaps and cuts; click to seek."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from gui.widgets import theme
 
 _LANES = 4
-_HEAD = 12
+_MARGIN_TOP = 12
 
 
 class Timeline(QWidget):
-    """A lane for each of the first tracks, gaps below them, and the frame on show.
+    """A lane for each of the four longest tracks, gaps below them, and the playhead.
 
-    moved: the user went to another frame.
+    moved: the user moved the playhead to another frame.
     """
 
     moved = Signal(int)
@@ -26,11 +26,11 @@ class Timeline(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(64)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(self.tr("Time line"))
+        self.setAccessibleName(self.tr("Timeline"))
         self.setToolTip(
             self.tr(
-                "Press or drag to go to a frame; arrow keys step, Ctrl with them goes to the "
-                "next gap or doubtful face"
+                "Click or drag to seek; arrow keys step by one frame, with Ctrl to the next gap or "
+                "face with low presence"
             )
         )
         self.frames, self.frame = 1, 0
@@ -42,23 +42,23 @@ class Timeline(QWidget):
         self.update()
 
     def set_spans(self, spans: dict[str, Any]) -> None:
-        """Set what is known of the clip, as the preview process says it."""
+        """Set tracks, gaps and cuts, as sent by the preview server."""
         self._spans = spans
         self.update()
 
     def set_frame(self, frame: int) -> None:
-        """Move the play head without saying so."""
+        """Move the playhead without emitting ``moved``."""
         if frame != self.frame:
             self.frame = frame
             self.update()
 
-    def doubtful(self) -> list[int]:
-        """First frames of the gaps and of what is seen with low presence."""
+    def low_presence_frames(self) -> list[int]:
+        """First frames of all gaps and of all spans with low presence."""
         low = [span[0] for spans in self._spans.get("low", {}).values() for span in spans]
         return sorted({*low, *(span[0] for span in self._spans.get("gaps", []))})
 
     def go(self, frame: int) -> None:
-        """Go to ``frame`` and say so."""
+        """Move the playhead to ``frame`` and emit ``moved``."""
         frame = min(self.frames - 1, max(0, frame))
         if frame != self.frame:
             self.frame = frame
@@ -74,9 +74,9 @@ class Timeline(QWidget):
         painter.drawRoundedRect(self.rect(), 6, 6)
         tracks = list(self._spans.get("tracks", {}).items())
         tracks.sort(key=lambda item: -sum(last - first for first, last in item[1]))
-        height = (self.height() - _HEAD - 14) / min(_LANES, max(2, len(tracks)))
+        height = (self.height() - _MARGIN_TOP - 14) / min(_LANES, max(2, len(tracks)))
         for lane, (track, spans) in enumerate(tracks[:_LANES]):
-            top = _HEAD + lane * height
+            top = _MARGIN_TOP + lane * height
             self._draw(painter, spans, theme.track_color(int(track)), top, height - 2)
             low = self._spans["low"].get(track, [])
             self._draw(painter, low, colors.warn, top, height - 2)
@@ -104,10 +104,10 @@ class Timeline(QWidget):
         key = event.key()
         jump = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if key == Qt.Key.Key_Left:
-            before = [f for f in self.doubtful() if f < self.frame] if jump else []
+            before = [f for f in self.low_presence_frames() if f < self.frame] if jump else []
             self.go(before[-1] if before else self.frame - (0 if jump else 1))
         elif key == Qt.Key.Key_Right:
-            after = [f for f in self.doubtful() if f > self.frame] if jump else []
+            after = [f for f in self.low_presence_frames() if f > self.frame] if jump else []
             self.go(after[0] if after else self.frame + (0 if jump else 1))
         elif key == Qt.Key.Key_Home:
             self.go(0)

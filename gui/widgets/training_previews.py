@@ -1,4 +1,4 @@
-"""The pictures a training run makes of itself: a grid, one face enlarged, the earlier ones."""
+"""Previews of a training run: grid of faces, one face enlarged, history slider."""
 
 from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QImage, QImageReader, QMouseEvent, QPainter
@@ -9,13 +9,13 @@ from gui.widgets.canvas import Canvas, WipeCompare
 from gui.widgets.theme import GAP
 
 ROWS = ("A", "A→A", "A→B", "B", "B→B", "B→A")
-"""The rows of the library's preview grids; every face is one column."""
+"""The rows of a preview grid; every face is one column."""
 
 _MARGIN = 48
 
 
 class PreviewGrid(Canvas):
-    """A preview grid with its rows named; pressing a face enlarges it."""
+    """A preview grid with row labels; a click on a face enlarges it."""
 
     pressed = Signal(int)
 
@@ -23,42 +23,42 @@ class PreviewGrid(Canvas):
         super().__init__()
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(self.tr("Preview of the faces"))
-        self.setToolTip(self.tr("Press a face to enlarge it"))
+        self.setAccessibleName(self.tr("Training preview"))
+        self.setToolTip(self.tr("Click a face to enlarge it"))
 
     @property
     def side(self) -> int:
-        """The side of one face in the picture, in its pixels."""
+        """The size of one face in pixels of the grid image."""
         return max(1, self.image.height() // len(ROWS))
 
-    def place(self) -> QRectF:
-        place = super().place()
-        if place.x() >= _MARGIN:
-            return place
+    def picture_rect(self) -> QRectF:
+        rect = super().picture_rect()
+        if rect.x() >= _MARGIN:
+            return rect
         whole = QRectF(_MARGIN, 0, self.width() - _MARGIN, self.height())
         size = self.image.size().toSizeF()
         size.scale(whole.size(), Qt.AspectRatioMode.KeepAspectRatio)
         left = whole.x() + (whole.width() - size.width()) / 2
         return QRectF(left, (self.height() - size.height()) / 2, size.width(), size.height())
 
-    def draw(self, painter: QPainter, place: QRectF) -> None:
-        super().draw(painter, place)
+    def draw(self, painter: QPainter, rect: QRectF) -> None:
+        super().draw(painter, rect)
         painter.setPen(Qt.GlobalColor.white)
-        height = place.height() / len(ROWS)
+        height = rect.height() / len(ROWS)
         for number, name in enumerate(ROWS):
-            box = QRectF(place.x() - _MARGIN, place.y() + number * height, _MARGIN - 8, height)
+            box = QRectF(rect.x() - _MARGIN, rect.y() + number * height, _MARGIN - 8, height)
             flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box, flags, name)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        place = self.place()
-        if place.contains(event.position()):
-            share = (event.position().x() - place.x()) / place.width()
+        rect = self.picture_rect()
+        if rect.contains(event.position()):
+            share = (event.position().x() - rect.x()) / rect.width()
             self.pressed.emit(int(share * self.image.width()) // self.side)
 
 
 class TrainingPreviews(QWidget):
-    """The newest grid, an enlarged face with a wipe from A to the swap, and a slider back."""
+    """The newest preview grid, a wipe from A to the swap for one face, and a history slider."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class TrainingPreviews(QWidget):
         self._stack.addWidget(self.wipe)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName(self.tr("Earlier previews"))
-        self.slider.setToolTip(self.tr("Go back through earlier previews"))
+        self.slider.setToolTip(self.tr("Browse earlier previews"))
         self.slider.valueChanged.connect(self._load)
         self.caption: QLabel = elements.label("", "muted")
         self.back = elements.button(self.tr("All faces"), self.show_grid, "link", "Esc")
@@ -85,7 +85,7 @@ class TrainingPreviews(QWidget):
         self.set_paths([])
 
     def set_paths(self, paths: list[str]) -> None:
-        """Show the last of ``paths``, which are those of a run in order."""
+        """Set the previews of a run in order and show the last."""
         self._paths = list(paths)
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(0, len(paths) - 1))
@@ -95,7 +95,7 @@ class TrainingPreviews(QWidget):
         self._load()
 
     def add(self, path: str) -> None:
-        """A new preview was written; it is shown unless the user looks at an earlier one."""
+        """Add a new preview; it is shown unless an earlier one is selected."""
         if path in self._paths:
             self._paths.remove(path)
         at_end = self.slider.value() >= len(self._paths) - 1
@@ -107,7 +107,7 @@ class TrainingPreviews(QWidget):
             self.slider.show()
 
     def enlarge(self, column: int) -> None:
-        """Show one face large."""
+        """Enlarge one face."""
         self._column = column
         self._stack.setCurrentWidget(self.wipe)
         self.back.show()
@@ -115,25 +115,25 @@ class TrainingPreviews(QWidget):
         self.wipe.setFocus()
 
     def show_grid(self) -> None:
-        """Show all faces again."""
+        """Show the grid of all faces again."""
         self._stack.setCurrentWidget(self.grid)
         self.back.hide()
 
     def _load(self) -> None:
         if not self._paths:
-            self.grid.say(self.tr("Faces appear here a minute after training begins."))
+            self.grid.show_text(self.tr("Previews appear here a minute after training starts."))
             self.wipe.show_second(QImage())
-            self.wipe.say("")
+            self.wipe.show_text("")
             self.caption.setText("")
             return
         path = self._paths[max(0, self.slider.value())]
         image = QImageReader(path).read()
         self.grid.show_image(image)
         if image.isNull():
-            self.grid.say(self.tr("This preview cannot be read any more."))
+            self.grid.show_text(self.tr("This preview cannot be read."))
         digits = "".join(c for c in path.rpartition("step-")[2] if c.isdigit())
-        said = self.tr("step %1").replace("%1", f"{int(digits or 0):,}")
-        self.caption.setText(said)
+        message = self.tr("step %1").replace("%1", f"{int(digits or 0):,}")
+        self.caption.setText(message)
         self._cut()
 
     def _cut(self) -> None:

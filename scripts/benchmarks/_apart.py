@@ -1,8 +1,7 @@
-"""Parts of a benchmark in processes of their own.
+"""Run parts of a benchmark in separate processes.
 
-A graphics card that was given a bad kernel answers nothing more to the process that gave it, and a
-compiler can't be told to stop: so parts run apart, and what one found before it failed, hung or
-was killed is kept.
+A CUDA error makes the device unusable for its process, and a compiler cannot be interrupted; in
+separate processes, results from before a part failed, hung or was killed are kept.
 """
 
 import multiprocessing
@@ -18,7 +17,7 @@ Row = dict[str, str | int | float | None]
 
 @dataclass(frozen=True)
 class Found:
-    """Rows of the table ``title``; in place of those there are where it is ``whole``."""
+    """Rows to add to the table ``title``; whole: they replace its rows."""
 
     title: str
     rows: list[Row]
@@ -27,18 +26,18 @@ class Found:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a part did not come to its end, in a sentence."""
+    """Why a part failed, in a sentence."""
 
     reason: str
 
 
 Message = Found | Failed
 Part = Callable[..., Iterator[Found]]
-"""A function of a module, called with what can be sent to another process."""
+"""A module-level function with picklable arguments."""
 
 
 class Apart:
-    """``part`` in a process of its own, from now on."""
+    """Runs ``part`` in a separate process, started at once."""
 
     def __init__(self, part: Part, *arguments: Any) -> None:
         fresh = multiprocessing.get_context("spawn")
@@ -48,10 +47,10 @@ class Apart:
         there.close()
 
     def message(self, until: float, given: float) -> Message | None:
-        """The next that it tells; None after its last.
+        """The next message of the process; None after its last.
 
-        Failed where none came by ``until``, of the clock that does not jump; the ``given`` seconds
-        until then are what is told of it.
+        until: deadline by ``time.monotonic``; after it Failed, whose reason names ``given`` seconds
+        as the time limit.
         """
         if not self._here.poll(max(0.0, until - time.monotonic())):
             return Failed(f"It was ended after the {given:.0f} s that were left for it.")
@@ -65,7 +64,7 @@ class Apart:
             return Failed(f"Its process ended by {ending}.") if code else None
 
     def messages(self, seconds: float) -> Iterator[Message]:
-        """All that it tells within ``seconds`` from now; then it is ended. Failed is the last."""
+        """All messages within ``seconds`` from now; then the process is killed. Failed is last."""
         until = time.monotonic() + seconds
         try:
             while (message := self.message(until, seconds)) is not None:
@@ -76,7 +75,7 @@ class Apart:
             self.end()
 
     def end(self) -> None:
-        """End its process, which may be busy."""
+        """Kill the process."""
         self._process.kill()
         self._process.join()
         self._here.close()
@@ -86,12 +85,12 @@ def _send(pipe: "Connection[Message, Message]", part: Part, arguments: tuple[Any
     try:
         for found in part(*arguments):
             pipe.send(found)
-    except Exception as error:  # noqa: BLE001  (whatever fails is told, and the other parts go on)
+    except Exception as error:  # noqa: BLE001  (reported; the other parts go on)
         traceback.print_exc()
         pipe.send(Failed(sentence(error)))
 
 
 def sentence(error: BaseException) -> str:
-    """An error in one line."""
+    """Format an error as one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0].strip()}" if lines else type(error).__name__

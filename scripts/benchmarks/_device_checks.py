@@ -1,4 +1,4 @@
-"""Whether a device computes what the processor does: one model, the same batches, both."""
+"""Check a device's results against the CPU's: the same models and batches on both."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,33 +27,33 @@ from faceswap.training.step import TrainStepper
 TITLE = "Right: the device against the processor"
 CPU = torch.device("cpu")
 
-# What is allowed is some hundred times what two sets of kernels on one processor, with sums in
-# another order, were seen to differ by, and far less than what is wrong differs by: a flipped
-# kernel, a dropped bias or a sum in half precision is off by 1e-2 and more, and more in gradients.
+# Tolerances, relative errors: about a hundred times the differences measured between two sets of
+# kernels on one CPU, which sum in another order, and far below those of errors: a flipped kernel,
+# a dropped bias or a sum in half precision gives 1e-2 and more, and more in gradients.
 FORWARD = 1e-4
-"""Of pictures and losses in float32; seen 1e-6."""
+"""Outputs and losses in float32; measured 1e-6."""
 BACKWARD = 1e-2
-"""Of gradients in float32; seen 1e-5 to 4e-4."""
+"""Gradients in float32; measured 1e-5 to 4e-4."""
 STEP = 0.2
-"""Of the change that the first step makes; seen 6e-4 to 2e-2. Adam's first step is the sign of the
-gradient, so those weights that hardly have one may go either way."""
+"""Weight change of the first step; measured 6e-4 to 2e-2. Adam's first step is the gradient's sign,
+which rounding decides for near-zero gradients."""
 HALF = 3e-2
-"""Of pictures in bfloat16, whose steps are 4e-3 of a value, after twenty layers; seen 3e-3."""
+"""Outputs in bfloat16, with a resolution of 4e-3, after twenty layers; measured 3e-3."""
 CURVE = 5e-2
-"""Of the losses of N steps, while the rate grows as it does at the beginning of a run: differences
-grow from step to step, through the signs as well."""
+"""Losses of N steps during learning-rate warm-up: differences grow from step to step, also by
+Adam's signs."""
 FACES = 0.15
-"""Share of the faces of a batch that may be others, or off by ``SAME``: where two partners are
-equally near, either may be taken."""
+"""Share of a batch's faces that may be different ones, or differ by ``SAME``: of two equally near
+partners either may be chosen."""
 SAME = 1e-3
-"""Of a face: places are sums of coordinates, and where edges are a picture is steep."""
+"""Difference of a face: rounding of sampling coordinates shows at edges."""
 STEPS = 12
 _BATCH = 2
-_PROGRESS = 0.3  # of a run: distortions are whole
+_PROGRESS = 0.3  # of a run: the random warp has its full strength
 
 
 def checks(plan: Plan) -> Iterator[Found]:
-    """A row for each comparison; a model that fails is told, and the next goes on."""
+    """Compare all checked models; a row per comparison, or for a model that fails."""
     device = torch.device(plan.device)
     exactly(device)
     for number, name in enumerate(plan.checked):
@@ -66,8 +66,8 @@ def checks(plan: Plan) -> Iterator[Found]:
 
 
 def exactly(device: torch.device) -> None:
-    """Let the device compute float32 as float32, and the same each time."""
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # without it, products may vary
+    """Disable TF32 and non-deterministic kernels."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for deterministic cuBLAS
     configure_device(device)
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
@@ -76,7 +76,7 @@ def exactly(device: torch.device) -> None:
 
 
 def compared(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Found]:
-    """Batch, ways forward and back, a step, and N steps."""
+    """Compare batch, forward and backward pass, weight change of a step, and losses of N steps."""
     there, here = _steppers(plan, config, device)
     name = plan.name(config)
     yield _told(name, "faces of a batch that differ, share", _batches(there, here), FACES)
@@ -101,7 +101,7 @@ def compared(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[F
 
 
 def resumed(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Found]:
-    """Checkpoints saved on the one and gone on with on the other."""
+    """Compare losses after resuming on one device a checkpoint of the other."""
     there, here = _steppers(plan, config, device)
     name = plan.name(config)
     for stepper in (there, here):
@@ -111,13 +111,13 @@ def resumed(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Fo
 
 
 def _told(model: str, what: str, error: float, allowed: float) -> Found:
-    held = "yes" if error <= allowed else "NO"  # also where it is no number
+    held = "yes" if error <= allowed else "NO"  # also for NaN
     row: Row = {"model": model, "what": what, "error": error, "allowed": allowed, "held": held}
     return Found(TITLE, [row])
 
 
 def _error(there: Sequence[Tensor], here: Sequence[Tensor]) -> float:
-    """Of all tensors as one: how far they are apart, as a share of the length of ``here``."""
+    """Relative error of all tensors as one vector: ‖there − here‖ / ‖here‖."""
     a, b = (
         torch.cat([x.detach().cpu().double().flatten() for x in part]) for part in (there, here)
     )
@@ -125,7 +125,7 @@ def _error(there: Sequence[Tensor], here: Sequence[Tensor]) -> float:
 
 
 class _SameDraws(TorchFunctionMode):
-    """Lets every draw come from the processor's random numbers, wherever it goes to."""
+    """Draw all random numbers on the CPU from one generator, then move them to the device."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class _SameDraws(TorchFunctionMode):
 
 
 def _batches(there: TrainStepper, here: TrainStepper) -> float:
-    """Share of the faces that come out otherwise when the same is drawn on both."""
+    """Share of a batch's faces that differ when both devices use the same random numbers."""
     made = []
     for stepper in (there, here):
         device = stepper.state.generator.device
@@ -168,18 +168,18 @@ def _batches(there: TrainStepper, here: TrainStepper) -> float:
 
 
 def _passes(name: str, there: TrainStepper, here: TrainStepper) -> Iterator[Found]:
-    """Pictures, losses and gradients of one batch on both."""
+    """Compare outputs, losses and gradients of one batch."""
     found = [_pass(stepper, half=False) for stepper in (there, here)]
-    pictures, losses, slopes = zip(*found, strict=True)
+    pictures, losses, gradients = zip(*found, strict=True)
     yield _told(name, "pictures and masks", _error(*pictures), FORWARD)
     apart = {part: _error([losses[0][part]], [value]) for part, value in losses[1].items()}
     worst = max(apart, key=apart.__getitem__)
     yield _told(name, f"losses, the worst: {worst}", apart[worst], FORWARD)
-    yield _told(name, "gradients", _error(*slopes), BACKWARD)
+    yield _told(name, "gradients", _error(*gradients), BACKWARD)
 
 
 def _halves(name: str, there: TrainStepper, here: TrainStepper) -> Iterator[Found]:
-    """What the device makes in bfloat16, against the processor's float32."""
+    """Compare the device's outputs in bfloat16 with the CPU's in float32."""
     (halved, _, _), (whole, _, _) = _pass(there, half=True), _pass(here, half=False)
     yield _told(name, "pictures and masks in bfloat16", _error(halved, whole), HALF)
 
@@ -187,20 +187,20 @@ def _halves(name: str, there: TrainStepper, here: TrainStepper) -> Iterator[Foun
 def _pass(
     stepper: TrainStepper, half: bool
 ) -> tuple[list[Tensor], dict[str, Tensor], list[Tensor]]:
-    """What the model makes, its losses, and the gradients of its weights."""
+    """Outputs, losses and gradients of a forward and backward pass."""
     state, task = stepper.state, stepper.task
     batch = _own(stepper).at(0)
     with autocast(state.generator.device, "bf16" if half else "fp32"):
         made = [x for pair in state.model(batch.inputs, batch.exchanged).values() for x in pair]
         losses = task.losses(state.model, batch)
     torch.autograd.backward(losses["loss"])
-    slopes = [p.grad.clone() for p in state.parameters.values() if p.grad is not None]
+    gradients = [p.grad.clone() for p in state.parameters.values() if p.grad is not None]
     state.optimiser.zero_grad(set_to_none=True)
-    return [x.detach() for x in made if x is not None], losses, slopes
+    return [x.detach() for x in made if x is not None], losses, gradients
 
 
 def _resumed(saved: TrainStepper, into: TrainStepper) -> float:
-    """Relative error of the next loss after ``into`` took over what ``saved`` is."""
+    """Relative error of the next loss after ``into`` resumed the checkpoint of ``saved``."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "step-000000001.safetensors"
         state = saved.state
@@ -211,27 +211,27 @@ def _resumed(saved: TrainStepper, into: TrainStepper) -> float:
 
 
 def _loss(stepper: TrainStepper) -> Tensor:
-    """The loss of a step, taken at the rate that a run has there."""
+    """Loss of a training step, at the learning rate of that step in a run."""
     factor = learning_rate_factor(stepper.state.step, stepper.config.warmup, _PROGRESS)
     return stepper.train_step(factor, _PROGRESS)["loss"]
 
 
 class _Fixed(SwapTask):
-    """A task with batches that were drawn once and come in the same order on every device."""
+    """Training task with fixed batches, in the same order on every device."""
 
     number = 0
     fixed: Sequence[SwapBatch] = ()
 
     def at(self, number: int) -> SwapBatch:
-        """The batch of that number; after the last comes the first."""
+        """Batch ``number``, modulo their count."""
         return self.fixed[number % len(self.fixed)]
 
     def fresh(self, count: int, generator: Generator) -> SwapBatch:
-        """One that is drawn now."""
+        """A newly drawn batch."""
         return super().batch(count, generator, _PROGRESS)
 
     def batch(self, count: int, generator: Generator, progress: float) -> SwapBatch:
-        """The next of those that were drawn."""
+        """The next fixed batch."""
         self.number += 1
         return self.at(self.number)
 
@@ -239,7 +239,7 @@ class _Fixed(SwapTask):
 def _steppers(
     plan: Plan, config: SwapConfig, device: torch.device
 ) -> tuple[TrainStepper, TrainStepper]:
-    """The same in float32 on ``device`` and on the processor, with the processor's batches."""
+    """The same stepper in float32 on ``device`` and on the CPU, with batches drawn on the CPU."""
     sides = read_face_sets(Path(plan.faces), config.resolution)
     there, here = (
         stepper_of(config, sides, _BATCH, "fp32", where, _Fixed) for where in (device, CPU)

@@ -1,13 +1,13 @@
-"""The forms a training step can take on a device, each a function that takes one step.
+"""Forms of a training step on a device: eager, channels_last, compiled, CUDA graphs.
 
-    eager           plain layout, one kernel after another
-    channels last   the same in the layout that matrix units want; what ``train`` does
-    compiled        that, with the model through torch.compile
-    graph           all of ``channels last``, from the draws to the optimiser, as one CUDA graph
-    compiled graph  all of ``compiled`` likewise
+    eager           contiguous layout
+    channels last   channels_last layout, for tensor cores; what ``train`` does
+    compiled        channels last, with the model through torch.compile
+    graph           the whole step of ``channels last``, from batch to optimiser, as a CUDA graph
+    compiled graph  the whole step of ``compiled`` as a CUDA graph
 
-The graph is the work of one step at a steady rate, so it says what replaying brings, and is no
-training run: the rate, the fading distortion and the averages' horizon stay as they were.
+A graph replays one step, to measure the gain; it is no training: learning rate, strength of the
+random warp and EMA decay stay at their recorded values.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,37 +29,37 @@ from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 
 PROGRESS = 0.3
-"""How far the run is said to be: distortions are whole and nothing is warming up."""
+"""Simulated progress of the run: the random warp has its full strength, warm-up is over."""
 SETTLED = 10_000
-"""The step it is said to be at: the rules of the first steps of a run no longer apply."""
+"""Simulated step of the run: past all special rules for its first steps."""
 
 EAGER, LAST, COMPILED = "eager", "channels last", "compiled"
 GRAPHS = {LAST: "graph", COMPILED: "compiled graph"}
-"""The graph of a step in each form, where one is worth recording."""
+"""Form of the CUDA graph of each form that has one."""
 
 
 class Form(Protocol):
-    """A way to take steps."""
+    """A form of the training step."""
 
     name: str
 
     def step(self) -> None:
-        """Take one; returns before the device has done it."""
+        """Take a step, asynchronously."""
 
     def loss(self) -> Tensor:
-        """The last one's loss, on the device."""
+        """Loss of the last step, on the device."""
 
     def batch_share(self, seconds: float) -> float:
-        """How much of a step, which takes so many seconds, goes into its batch."""
+        """Share of a step of ``seconds`` that making its batch takes."""
 
 
 def prepared(name: str, stepper: TrainStepper) -> None:
-    """Make ``stepper`` one that takes its steps in the form ``name``, which is no graph."""
+    """Set up ``stepper`` for the form ``name``, which is no graph."""
     if name == EAGER:
         for module in (stepper.state.model, stepper.state.averaged):
             to_plain_layout(cast(SwapModel, module))
     if name == COMPILED:
-        # A processor's compiler takes minutes to make code of a model; tracing it does not.
+        # On a CPU inductor takes minutes to compile a model; tracing alone is quick.
         on_card = stepper.state.generator.device.type == "cuda"
         stepper.model = compile_model(stepper.model, "inductor" if on_card else "aot_eager")
 
@@ -72,7 +72,7 @@ def stepper_of(
     device: torch.device,
     kind: type[SwapTask] = SwapTask,
 ) -> TrainStepper:
-    """What ``train`` would step with, on ``sides``; the same each time."""
+    """The stepper that ``train`` would use on ``sides``, with fixed seed."""
     torch.manual_seed(0)
     model = SwapModel(config)
     task = kind(sides, model.input_size, ObjectiveConfig(), device)
@@ -86,14 +86,14 @@ def stepper_of(
 
 
 def to_plain_layout(model: SwapModel) -> None:
-    """Lay out kernels, and what goes into them, as (N, C, H, W) throughout."""
+    """Convert kernels and activations to the contiguous layout (N, C, H, W)."""
 
     def plain(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(x.contiguous() for x in inputs)
 
     for parameter in model.parameters():
         parameter.data = parameter.data.contiguous()
-    # The two places where what goes in is given the other layout.
+    # The two places where the model converts its input to channels_last.
     entries: list[Any] = [model.network.encoder]
     entries += [inter.upscale for inter in model.network.inters.values()]
     for entry in entries:
@@ -101,8 +101,7 @@ def to_plain_layout(model: SwapModel) -> None:
 
 
 class Stepped:
-    """A stepper's own steps. warming: how many are taken at once, in which kernels are looked for
-    and code is made; they do not count for anything."""
+    """A stepper's own steps. warming: warm-up steps, for autotuning and compilation, not timed."""
 
     def __init__(self, name: str, stepper: TrainStepper, warming: int) -> None:
         self.name = name
@@ -110,7 +109,7 @@ class Stepped:
         self._losses: dict[str, Tensor] = {}
         for _ in range(warming):
             self.step()
-        # Not from the start: how large gradients are is learnt in the first steps.
+        # Set after warm-up: gradient-norm statistics are collected in a run's first steps.
         stepper.state.step = SETTLED
         stepper.reset_sums()
 
@@ -123,20 +122,20 @@ class Stepped:
         return self._losses["loss"]
 
     def batch_share(self, seconds: float) -> float:
-        """See ``Form``; of all steps that were taken."""
+        """See ``Form``; over all steps taken."""
         return self._stepper.batch_seconds / max(self._stepper.seconds, 1e-9)
 
 
 class Replayed:
-    """One step of a stepper's, recorded and replayed.
+    """A stepper's step as a CUDA graph.
 
-    Making it raises RuntimeError where the step asks the device anything.
+    The constructor raises RuntimeError when the step synchronises with the device.
     """
 
     def __init__(self, name: str, stepper: TrainStepper) -> None:
         self.name = name
         self._stepper = stepper
-        # Its counters are on the device already; PyTorch wants to be told.
+        # The optimiser's step counters are on the device already.
         for group in stepper.state.optimiser.param_groups:
             group["capturable"] = True
         self._losses: dict[str, Tensor] = {}
@@ -154,7 +153,7 @@ class Replayed:
         return self._losses["loss"]
 
     def batch_share(self, seconds: float) -> float:
-        """See ``Form``; by the batch's own graph."""
+        """See ``Form``; timed by a graph of the batch alone."""
         stepper, generator = self._stepper, self._stepper.state.generator
         kept: list[object] = []
 
@@ -166,11 +165,11 @@ class Replayed:
 
 
 def _recorded(work: Callable[[], None], generator: torch.Generator) -> torch.cuda.CUDAGraph:
-    """``work`` as a graph that draws on from ``generator`` each time it is replayed."""
+    """Capture ``work`` as a CUDA graph; each replay draws new random numbers of ``generator``."""
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
-        for _ in range(3):  # memory, kernels and code are found before anything is recorded
+        for _ in range(3):  # warm-up before capture: allocation, autotuning, compilation
             work()
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()

@@ -1,7 +1,7 @@
-"""A model's convolutions and matrix products, each timed by itself.
+"""Time a model's convolution and dense layers in isolation.
 
-What they reach alone is the most that a step made of them can reach. Where that is little, the
-layers are too small or too narrow for the device, and no form of the step makes up for it.
+Their throughput alone is the upper bound of a step's. If it is low, the layers are too small or
+too narrow for the device, whichever form the step has.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Layer:
-    """Layers of one kind and shape. first: whether nothing before them wants a gradient."""
+    """A kind of layer by type and shape. first: whether its input needs no gradient."""
 
     text: str
     shape: tuple[int, ...]
@@ -32,7 +32,7 @@ class Layer:
 
 
 def layers(plan: Plan, config: SwapConfig, rate: float) -> Iterator[Found]:
-    """A row for each kind of layer, slowest first, and one for all of them."""
+    """A row per kind of layer, slowest first, and one for the sum."""
     device = torch.device(plan.device)
     dtype = torch.bfloat16 if plan.precision == "bf16" else torch.float32
     rows: list[Row] = []
@@ -61,7 +61,7 @@ def _row(text: str, count: int, flop: float, seconds: float, rate: float) -> Row
 def _found(
     plan: Plan, config: SwapConfig, device: torch.device
 ) -> dict[Layer, tuple[nn.Module, int]]:
-    """Each kind of layer that a step goes through, one of it, and how often it does."""
+    """Each kind of layer in a step, with one module of it and the number of calls."""
     sides = read_face_sets(Path(plan.faces), config.resolution)
     stepper = stepper_of(config, sides, plan.batch(config), "fp32", device)
     model = stepper.state.model
@@ -92,7 +92,7 @@ def _text(module: nn.Module, x: Tensor) -> str:
 
 
 def _flop(module: nn.Module, layer: Layer) -> float:
-    """Of the way forward, that of the weights' gradient and that of the input's."""
+    """FLOP of the forward pass, the weights' gradient and, except in first layers, the input's."""
     if isinstance(module, nn.Conv2d):
         n, _, h, w = layer.shape
         places = n * (h // module.stride[0]) * (w // module.stride[0])
@@ -103,19 +103,19 @@ def _flop(module: nn.Module, layer: Layer) -> float:
 
 
 def _alone(module: nn.Module, layer: Layer, dtype: torch.dtype, plan: Plan) -> float:
-    """Seconds of one such layer, both ways, in ``dtype``."""
+    """Seconds of a forward and backward pass of one such layer in ``dtype``."""
     device = next(module.parameters()).device
-    twin = module.to(dtype)  # the model is not used any more
+    layer_module = module.to(dtype)  # in place: the model is not used any more
     x = torch.randn(layer.shape, device=device).to(dtype)
     if x.dim() == 4:
         x = x.contiguous(memory_format=torch.channels_last)
     x.requires_grad_(not layer.first)
-    slope = torch.randn_like(twin(x))
+    gradient = torch.randn_like(layer_module(x))
 
     def both() -> None:
-        twin.zero_grad(set_to_none=True)
+        layer_module.zero_grad(set_to_none=True)
         x.grad = None
-        torch.autograd.backward(twin(x), slope)
+        torch.autograd.backward(layer_module(x), gradient)
 
     for _ in range(3):
         both()

@@ -1,4 +1,4 @@
-"""The parts of ``benchmark.py device``, one after another, within the time there is."""
+"""Schedule the parts of ``benchmark.py device`` within the time limit."""
 
 import argparse
 import os
@@ -19,14 +19,14 @@ from faceswap.training.precision import Precision, configure_device, fastest_pre
 Tables = dict[str, list[Row]]
 
 MACHINE, TIMES = "Machine", "Seconds of each part"
-_WARM_UNTIL = 0.4  # of the time: from then on is measured, whatever is not compiled yet
-_OTHERS = 0.6  # of a card's memory, that compiling side by side may take
+_WARM_UNTIL = 0.4  # share of the time limit after which measuring starts, compiled or not
+_OTHERS = 0.6  # share of a card's memory for compiling models in parallel
 
 
 def tables(options: argparse.Namespace, begun: float) -> Iterator[Tables]:
-    """What is found so far, again and again; the time runs since ``begun``, by the clock.
+    """Yield the tables after every result; the time limit runs from ``begun`` (``time.monotonic``).
 
-    Raises SystemExit with a sentence where nothing can be found.
+    Raises SystemExit with a sentence when the kit is missing or a preset unknown.
     """
     faces = options.kit / "faces.safetensors"
     if not faces.is_file():
@@ -46,7 +46,7 @@ def tables(options: argparse.Namespace, begun: float) -> Iterator[Tables]:
 
 
 def without_halves(name: str, precision: Precision) -> str | None:
-    """What is to be told of a device called ``name`` that has no bfloat16; None where it has."""
+    """Sentence about a device called ``name`` without fast bfloat16; None if it has it."""
     if precision == "bf16":
         return None
     return (
@@ -56,13 +56,13 @@ def without_halves(name: str, precision: Precision) -> str | None:
 
 
 def found_out(plan: Plan) -> Iterator[Found]:
-    """What the device is and reaches at best, and whether it is right."""
+    """Properties and peak rates of the device, then the correctness checks."""
     yield from machine(plan.device)
     yield from _device_checks.checks(plan)
 
 
 def machine(device_name: str) -> Iterator[Found]:
-    """What the device is, and what it reaches at best."""
+    """Properties of the device, and its peak rates of matrix products and memory."""
     device = torch.device(device_name)
     configure_device(device)
     row: Row = {
@@ -78,9 +78,9 @@ def machine(device_name: str) -> Iterator[Found]:
     row |= {"trained in": precision}
     for kind in (torch.bfloat16, torch.float32):
         name = str(kind).removeprefix("torch.")
-        with suppress(RuntimeError):  # of a card that has none: it is told below
+        with suppress(RuntimeError):  # a card without bfloat16, reported below
             row |= {f"{name} products, TFLOP/s": matrix_rate(device, kind) / 1e12}
-    size = 1 << (30 if device.type == "cuda" else 26)  # far more than any cache holds
+    size = 1 << (30 if device.type == "cuda" else 26)  # far larger than any cache
     source, target = torch.empty(2, size, dtype=torch.uint8, device=device)
     seconds = timed(lambda: target.copy_(source), device, blocks=3, seconds=0.05).seconds
     row |= {"memory, GB/s": 2 * source.numel() / seconds / 1e9}
@@ -91,7 +91,7 @@ def machine(device_name: str) -> Iterator[Found]:
 
 
 class _Course:
-    """One run of the benchmark: seconds, all that it may take."""
+    """One run of the benchmark. seconds: its time limit."""
 
     def __init__(self, plan: Plan, names: Sequence[str], seconds: float, begun: float) -> None:
         self._plan, self._names, self._seconds, self._begun = plan, names, seconds, begun
@@ -100,7 +100,7 @@ class _Course:
         self._broken = False
 
     def tables(self) -> Iterator[Tables]:
-        """Do all of it."""
+        """Run all parts."""
         try:
             known = False
             for so_far in self._part("right", self._seconds / 2, found_out, self._plan):
@@ -118,7 +118,7 @@ class _Course:
         yield self._told_last()
 
     def _measured(self) -> Iterator[Tables]:
-        """Each model, in one process as long as that lives: starting one takes seconds."""
+        """Measure all models, in one process unless it fails: starting one takes seconds."""
         kind = "bfloat16" if self._plan.precision == "bf16" else "float32"
         rate = 1e12 * float(self._tables[MACHINE][0].get(f"{kind} products, TFLOP/s") or 0)
         names = list(self._names)
@@ -126,7 +126,7 @@ class _Course:
         try:
             while names and self._left() >= 1:
                 apart = apart or Apart(_device_speed.measure, self._plan, names, rate)
-                # Twice an even share: what the first ones leave over goes to the others.
+                # Twice an equal share, as most models need less and leave time for the others.
                 given = min(self._left(), 2 * self._left() / len(names))
                 yield from self._model(apart, names[0], given)
                 if self._broken:
@@ -140,7 +140,7 @@ class _Course:
             yield self._add(failed(name, "No time was left for it; give more by --minutes."))
 
     def _model(self, apart: Apart, name: str, given: float) -> Iterator[Tables]:
-        """What is found of one model; whether its process can go on to the next is kept."""
+        """Results of one model; sets whether the process is broken and must be replaced."""
         until = time.monotonic() + given
         self._broken = True
         while (message := apart.message(until, given)) is not None:
@@ -153,26 +153,27 @@ class _Course:
             yield self._add(message)
 
     def _warm(self) -> None:
-        """Begin to compile the models side by side, as many as fit into a card's memory.
+        """Start compiling models in parallel, as many as fit into the card's memory.
 
-        One after another that would take most of the time there is.
+        One after another they would take most of the time limit.
         """
         row = self._tables[MACHINE][0]
         precision: Precision = "bf16" if row["trained in"] == "bf16" else "fp32"
         self._plan = plan = replace(self._plan, precision=precision)
         if plan.reduced:
             return
-        room = _OTHERS * float(row["GiB"] or 0) * 2**30
+        free = _OTHERS * float(row["GiB"] or 0) * 2**30
         threads = max(1, (os.cpu_count() or 1) // len(self._names))
         for name in self._names:
             config = model_config(name)
-            room -= 1.5 * step_memory(config, plan.batch(config), precision).peak
-            if room < 0:
+            # With a margin of half.
+            free -= 1.5 * step_memory(config, plan.batch(config), precision).peak
+            if free < 0:
                 break
             self._warming[name] = Apart(_device_speed.warm, plan, name, threads)
 
     def _compiled(self) -> Iterator[Tables]:
-        """Wait until all are compiled, or it is time to measure."""
+        """Wait until all models are compiled, or it is time to measure."""
         until = self._begun + _WARM_UNTIL * self._seconds
         for name, warm in self._warming.items():
             for message in warm.messages(max(0.0, until - time.monotonic())):
@@ -181,7 +182,7 @@ class _Course:
         self._note("compiling beforehand, after that")
 
     def _part(self, name: str, limit: float, part: Part, *arguments: object) -> Iterator[Tables]:
-        """One part in a process of its own, within ``limit`` seconds and the time that is left."""
+        """Run a part in its own process, within ``limit`` seconds and the remaining time."""
         limit = min(limit, self._left())
         if limit < 1:
             yield self._add(failed(name, "No time was left for it; give more by --minutes."))
@@ -208,7 +209,7 @@ class _Course:
         rows.append({"part": name, "seconds": self._spent() - before})
 
     def _told_last(self) -> Tables:
-        """All tables, in the order in which they are read."""
+        """All tables, with failures and times last."""
         last = (LEFT_OUT, TIMES)
         order = [title for title in self._tables if title not in last]
         order += [title for title in last if title in self._tables]

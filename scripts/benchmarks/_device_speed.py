@@ -1,4 +1,4 @@
-"""How fast one model trains and swaps on a device, in each form, and where its time goes."""
+"""Training and swapping speed of a model on a device, in each form, and a profile."""
 
 import gc
 import sys
@@ -41,7 +41,7 @@ SPEED, SWAPS = "Training", "Swapping, without reading, blending and writing"
 
 
 def warm(plan: Plan, name: str, threads: int) -> Iterator[Found]:
-    """Compile what ``measure`` will, into the compiler's store on disk; finds nothing itself."""
+    """Fill the compiler's disk cache for ``measure``; yields no results."""
     import torch._inductor.config as inductor
 
     inductor.compile_threads = threads
@@ -55,14 +55,14 @@ def warm(plan: Plan, name: str, threads: int) -> Iterator[Found]:
 
 
 def measure(plan: Plan, names: Sequence[str], rate: float) -> Iterator[Found]:
-    """Rows on each of those models; after the last of each, a row of ``DONE``.
+    """Measure each model; a row of ``DONE`` after the last result of each.
 
-    A part of it that fails is told, and the next goes on. rate: FLOP a second of matrix products
-    in the format trained in.
+    A part that fails is reported and the next goes on. rate: FLOP per second of matrix products in
+    the training precision.
     """
     device = torch.device(plan.device)
     configure_device(device)
-    warnings.simplefilter("ignore")  # the compiler's advice is for those who write models
+    warnings.simplefilter("ignore")  # the compiler's advice to authors of models
     for name in names:
         config = plan.narrowed(model_config(name))
         text = plan.name(config)
@@ -74,11 +74,11 @@ def measure(plan: Plan, names: Sequence[str], rate: float) -> Iterator[Found]:
 
 
 def measured(plan: Plan, config: SwapConfig, rate: float) -> Iterator[Found]:
-    """Rows on how one model trains."""
+    """Measure a model's training speed in each form."""
     device = torch.device(plan.device)
     _tidy(device)
     course = _Course(plan, config, device, rate)
-    for form in (LAST, COMPILED, EAGER):  # what says least comes last
+    for form in (LAST, COMPILED, EAGER):  # the least informative last
         if form == COMPILED and not plan.compiles(config):
             yield left_out(
                 f"{plan.name(config)}, {form}", "a processor takes minutes to compile it"
@@ -97,7 +97,7 @@ def _stepper(plan: Plan, config: SwapConfig, device: torch.device) -> TrainStepp
 
 
 def _flops(stepper: TrainStepper, device: torch.device) -> float:
-    """FLOP of a batch's way forward and back."""
+    """FLOP of a forward and backward pass on a batch."""
     task, state = stepper.task, stepper.state
     batch = task.batch(stepper.config.batch_size, state.generator, PROGRESS)
     with FlopCounterMode(display=False) as counter:
@@ -108,7 +108,7 @@ def _flops(stepper: TrainStepper, device: torch.device) -> float:
 
 
 class _Course:
-    """What was measured of one model so far."""
+    """Training measurements of one model."""
 
     def __init__(self, plan: Plan, config: SwapConfig, device: torch.device, rate: float) -> None:
         self._plan, self._config, self._device = plan, config, device
@@ -117,7 +117,7 @@ class _Course:
         self._seconds: dict[str, float] = {}
 
     def kind(self, name: str) -> Iterator[Found]:
-        """A form that is no graph, and its graph where there is one."""
+        """Measure a form, and its CUDA graph if it has one."""
         _tidy(self._device)
         stepper = _stepper(self._plan, self._config, self._device)
 
@@ -136,7 +136,7 @@ class _Course:
         yield from self._one(graph, lambda: Replayed(graph, stepper), stepper)
 
     def _one(self, name: str, make: Callable[[], Form], stepper: TrainStepper) -> Iterator[Found]:
-        """One form of ``stepper``, and where its time goes if it is the fastest so far."""
+        """Measure one form of ``stepper``; profile it if it is the fastest so far."""
         plan, device = self._plan, self._device
         forms: list[Form] = []
 
@@ -181,7 +181,7 @@ class _Course:
 
 
 def _profile(model: str, form: Form, device: torch.device) -> Found:
-    """The kernels, or on a processor the operations, that most of a step's time goes into."""
+    """Profile a step: the 15 kernels, on a CPU operations, that take the most time."""
     on_card = device.type == "cuda"
     kind = torch.profiler.ProfilerActivity
     steps = 3
@@ -204,12 +204,12 @@ def _profile(model: str, form: Form, device: torch.device) -> Found:
         }
         for name, micros, calls in most
     ]
-    # A faster form takes the place of one before it.
+    # Replaces the profile of a slower form.
     return Found(f"Where the time goes: {model}, its fastest form", rows, whole=True)
 
 
 def _swaps(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Found]:
-    """Faces of A made B's: from and to the processor's memory, as ``convert`` does, and on the
+    """Measure swaps per second: with transfers from and to the CPU, as in ``convert``, and on the
     device alone."""
     torch.manual_seed(0)
     model = SwapModel(config).to(device).eval().requires_grad_(False)
@@ -231,7 +231,7 @@ def _swaps(plan: Plan, config: SwapConfig, device: torch.device) -> Iterator[Fou
 
 
 def _tidy(device: torch.device) -> None:
-    """Give back what a form took, so that the next one's memory is its own."""
+    """Free the memory of a form, to measure the next one's alone."""
     gc.collect()
     if "torch._dynamo" in sys.modules:  # importing it takes seconds
         torch._dynamo.reset()

@@ -1,4 +1,4 @@
-"""How long the window's event loop is held up while jobs run, with the real program behind it."""
+"""Benchmark of the window's event loop while real jobs run: the longest time it is blocked."""
 
 import time
 from pathlib import Path
@@ -22,12 +22,12 @@ from gui.window import Window
 Row = dict[str, str | int | float | None]
 
 AIM = 50.0
-"""Milliseconds that a turn of the event loop may take: longer, and dragging is seen to stutter."""
+"""Target for one iteration of the event loop in ms; above it, dragging visibly stutters."""
 
 
 class Watch:
-    """The longest turn of the event loop, in seconds of the window's own processor time, so that
-    a busy machine does not count."""
+    """Longest iteration of the event loop, in CPU seconds of the window's thread, which a busy
+    machine does not lengthen."""
 
     def __init__(self) -> None:
         self._timer = QTimer()
@@ -36,11 +36,11 @@ class Watch:
         self._timer.start(1)
 
     def begin(self) -> None:
-        """Forget what was."""
+        """Reset the measurement."""
         self.longest, self.turns, self._last = 0.0, 0, time.thread_time()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop the timer."""
         self._timer.stop()
 
     def _tick(self) -> None:
@@ -51,7 +51,7 @@ class Watch:
 
 
 def while_jobs_run(app: QApplication, folder: Path) -> list[Row]:
-    """A row for each job, started where its page starts it and seen to its end."""
+    """Run each job from its page to its end; a row for each."""
     clips, project, lab = folder / "clips", folder / "swap", folder / "lab"
     done(sample(SampleOptions(folder=clips, seconds=2, size=256)))
     project.mkdir()

@@ -1,4 +1,4 @@
-"""Runs the jobs that are measured."""
+"""Run a job to its end."""
 
 from collections.abc import Generator
 from typing import TypeVar
@@ -9,7 +9,7 @@ S = TypeVar("S", bound=Summary)
 
 
 def done(job: Generator[Event, None, S]) -> S:
-    """Run a job to its end; its summary."""
+    """Run a job to its end; returns its summary."""
     while True:
         try:
             next(job)

@@ -1,4 +1,4 @@
-"""What benchmarks of training share: models by name, their steps, and how time is taken."""
+"""Shared by training benchmarks: models by name, timing, and matrix throughput."""
 
 import argparse
 import statistics
@@ -15,7 +15,7 @@ Step = Callable[[], object]
 
 
 def model_config(text: str) -> SwapConfig:
-    """The model called ``preset`` or ``preset:side``."""
+    """Model configuration from ``preset`` or ``preset:resolution``."""
     name, _, side = text.partition(":")
     preset = next((known for known in PRESETS if known == name), None)
     try:
@@ -27,13 +27,13 @@ def model_config(text: str) -> SwapConfig:
 
 
 def wait(device: torch.device) -> None:
-    """Until ``device`` has done all it was given."""
+    """Wait until ``device`` has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def seconds_of(step: Step, device: torch.device, count: int = 1) -> float:
-    """Seconds that ``count`` steps in a row take, until the device has done them: of one."""
+    """Mean seconds of a step over ``count`` steps, synchronised with the device."""
     wait(device)
     start = time.perf_counter()
     for _ in range(count):
@@ -44,8 +44,8 @@ def seconds_of(step: Step, device: torch.device, count: int = 1) -> float:
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds of a step: the median over ``blocks`` of steps, and by how much they differ, as a
-    share of it; how many steps there were."""
+    """Seconds per step: median over blocks; spread: their range as a share of the median; steps:
+    total number."""
 
     seconds: float
     spread: float
@@ -53,7 +53,7 @@ class Timed:
 
 
 def timed(step: Step, device: torch.device, blocks: int = 3, seconds: float = 0.5) -> Timed:
-    """Time ``step``, which was warmed up, in ``blocks`` of about ``seconds`` each."""
+    """Time ``step``, warmed up before, in ``blocks`` of about ``seconds`` each."""
     once = seconds_of(step, device)
     count = max(1, min(500, round(seconds / max(once, 1e-6))))
     found = [seconds_of(step, device, count) for _ in range(blocks)]
@@ -62,9 +62,9 @@ def timed(step: Step, device: torch.device, blocks: int = 3, seconds: float = 0.
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP a second of large matrix products in ``dtype``, on random numbers.
+    """FLOP per second of large matrix products in ``dtype``.
 
-    Zeros would be faster than anything that is trained on: they switch fewer of the transistors.
+    On random numbers: zeros would be faster than real data, as they switch fewer transistors.
     """
     side = 8192 if device.type == "cuda" else 1024
     a, b = torch.randn(2, side, side, device=device).to(dtype)

@@ -1,4 +1,4 @@
-"""Conversion: frames a second with each preset, and memory against the length of the clip."""
+"""Benchmark of conversion: frames per second by preset, and peak memory by clip length."""
 
 import argparse
 import statistics
@@ -20,7 +20,7 @@ Preset = Literal["quick", "classic", "df", "liae"]
 
 
 def run(arguments: list[str]) -> dict[str, list[Row]]:
-    """Time conversions with untrained models (a step or two), which cost the same."""
+    """Time conversions with nearly untrained models, which are as fast as trained ones."""
     parser = argparse.ArgumentParser(prog="benchmark.py convert")
     parser.add_argument("--clip", type=Path, default=CLIPS / "address_a.mp4")
     parser.add_argument("--b", type=Path, default=CLIPS / "address_b.mp4")
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
 
 
 def prepared(project: Path, a: Path, b: Path, presets: list[Preset]) -> Path:
-    """A project with both clips extracted and a model of each preset that barely was trained."""
+    """A project with both clips extracted and a model of each preset, trained for one step."""
     done(extract(ExtractOptions(video=a, project=project, side="a", every=8)))
     done(extract(ExtractOptions(video=b, project=project, side="b", every=8)))
     for preset in presets:
@@ -48,7 +48,7 @@ def prepared(project: Path, a: Path, b: Path, presets: list[Preset]) -> Path:
 
 
 def speed(project: Path, preset: Preset, repeat: int) -> Row:
-    """Median frames a second of whole conversions, decoding and encoding included."""
+    """Median frames per second of whole conversions, including decoding and encoding."""
     rates = []
     for _ in range(repeat + 1):
         start = time.perf_counter()
@@ -64,7 +64,7 @@ def speed(project: Path, preset: Preset, repeat: int) -> Row:
 
 
 def memory(project: Path, clip: Path, preset: str) -> list[Row]:
-    """Peak resident memory of converting the clip, and the clip ten times in a row."""
+    """Peak resident memory of converting the clip, and the clip repeated ten times."""
     rows: list[Row] = []
     long = repeated(clip, project.parent / "long.mp4", 10)
     for label, video in (("1 ×", clip), ("10 ×", long)):

@@ -1,13 +1,13 @@
-"""Whether the models are right on a graphics card, how fast they are there, and where time goes.
+"""Benchmark of a graphics card: correctness of the models, speed, and a profile of their time.
 
     python scripts/benchmark.py device --minutes 4 --json device.json
 
-Needs Python, PyTorch, numpy, safetensors and the folder that ``benchmark.py device_kit`` makes,
-nothing else of what faceswap needs, and no network. All of it is done with ``--device cpu`` too,
-on narrow nets: that shows that it runs, and its figures say nothing of a graphics card.
+Needs only Python, PyTorch, numpy, safetensors and the folder that ``benchmark.py device_kit``
+makes, and no network. ``--device cpu`` runs all of it on narrow nets as a test; those figures say
+nothing about a graphics card.
 
-Each part runs in a process of its own: one that fails is told and the others go on. What is found
-is in the file as soon as it is found.
+Each part runs in its own process; if one fails, it is reported and the others go on. The JSON file
+is updated with every result.
 """
 
 import argparse
@@ -27,31 +27,31 @@ Rows = list[dict[str, str | int | float | None]]
 
 
 def run(arguments: list[str]) -> Iterator[dict[str, Rows]]:
-    """Check and measure; the tables there are so far, again and again."""
+    """Check and measure; yields the tables so far after every result."""
     begun = time.monotonic()
     options = parsed(arguments)
     reason = refusal(options.device) or lacking(options.kit)
     if reason is not None:
         raise SystemExit(reason)
-    from benchmarks._device_run import tables  # needs what was found just now
+    from benchmarks._device_run import tables  # imports what lacking() has just made importable
 
     yield from tables(options, begun)
 
 
 def refusal(device: str) -> str | None:
-    """Why nothing can be done on ``device``, in a sentence; None where it can."""
+    """Why ``device`` cannot be used, in a sentence; None if it can."""
     if device == "cpu" or torch.cuda.is_available():
         return None
     if torch.version.cuda is None:
         what = f"this PyTorch ({torch.__version__}) was built without CUDA"
     else:
         what = f"PyTorch, built for CUDA {torch.version.cuda}, finds no card or no driver for it"
-    return f"There is no graphics card to measure: {what}. With --device cpu all of it runs here."
+    return f"There is no graphics card to measure: {what}. Try --device cpu, which runs here."
 
 
 def lacking(kit: Path) -> str | None:
-    """Make what is not installed importable from the checkout and the kit; what is lacking then,
-    in a sentence."""
+    """Make faceswap and pydantic importable from checkout and kit; what is still missing, in a
+    sentence, or None."""
     site = kit / "site"
     for name, place in (("faceswap", ROOT), ("pydantic", site)):
         if importlib.util.find_spec(name) is None and place.is_dir():
@@ -67,9 +67,9 @@ def lacking(kit: Path) -> str | None:
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
-    """The options."""
+    """Parse the options."""
     parser = argparse.ArgumentParser(prog="benchmark.py device")
-    parser.add_argument("--minutes", type=float, default=4.0, help="all of it takes no longer")
+    parser.add_argument("--minutes", type=float, default=4.0, help="time limit")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--kit", type=Path, default=KIT, help="the folder that device_kit made")
     parser.add_argument(

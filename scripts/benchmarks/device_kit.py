@@ -1,9 +1,9 @@
-"""Make the folder that ``benchmark.py device`` takes to a bare machine: faces, and pydantic.
+"""Make the folder that ``benchmark.py device`` needs on a bare machine: faces and pydantic.
 
     python scripts/benchmark.py device_kit
 
-On a machine with all of faceswap. The folder, ``device-kit``, is ignored by git; carry it beside
-the checkout's other files. The faces are of rendered heads, so that nobody's are passed on.
+Run it where all of faceswap is installed. The folder, ``device-kit``, is ignored by git; copy it
+with the checkout. The faces are rendered, so no real person's are passed on.
 """
 
 import argparse
@@ -27,21 +27,21 @@ from faceswap.synthetic.pair import Clip
 from faceswap.synthetic.scene import Frame
 
 FACES = 48
-"""A side: with pictures of 256 px and their maps, 24 MB in all."""
+"""Faces per side: 24 MB in all, with pictures of 256 px and their maps."""
 RESOLUTION = 256
-_SIZE = 512  # of the rendered frames, of which a face is about half
-_RATE = 8  # frames a second: few frames, and yet all that a few seconds of talking show
+_SIZE = 512  # pixels of the rendered frames; a face is about half of that
+_RATE = 8  # frames a second: few frames with much variety of expression and pose
 _CAST = (("a", "nora", "window"), ("b", "tom", "studio"))
 
 
 def run(arguments: list[str]) -> dict[str, Rows]:
-    """Make the folder; what is in it."""
+    """Make the folder; returns a table of its contents."""
     parser = argparse.ArgumentParser(prog="benchmark.py device_kit")
     parser.add_argument("--kit", type=Path, default=KIT)
-    parser.add_argument("--faces", type=int, default=FACES, help="of each side")
-    parser.add_argument("--no-site", action="store_true", help="leave pydantic as it is there")
-    parser.add_argument("--python", default="3.12", help="of the machine that it is for")
-    parser.add_argument("--platform", default="manylinux2014_x86_64", help="likewise")
+    parser.add_argument("--faces", type=int, default=FACES, help="faces of each side")
+    parser.add_argument("--no-site", action="store_true", help="do not download pydantic")
+    parser.add_argument("--python", default="3.12", help="Python version of the bare machine")
+    parser.add_argument("--platform", default="manylinux2014_x86_64", help="pip's name of it")
     options = parser.parse_args(arguments)
     faces = options.kit / "faces.safetensors"
     write_faces(faces, options.faces)
@@ -52,13 +52,13 @@ def run(arguments: list[str]) -> dict[str, Rows]:
 
 
 def write_faces(path: Path, count: int) -> None:
-    """Draw two heads that talk, and write ``count`` crops of each, evenly spaced, into one file."""
+    """Render two talking heads and write ``count`` evenly spaced crops of each to one file."""
     with tempfile.TemporaryDirectory() as folder:
         sides = {}
         for number, (side, name, light) in enumerate(_CAST):
             crops = Path(folder) / side
             crops.mkdir()
-            # Some are held out; so many more are drawn.
+            # More than ``count``, as some are held out.
             clip = Clip(character(name), _SIZE, round(1.1 * count) + 4, _RATE, number + 1, light)
             for place, shot in enumerate(clip.shots()):
                 image, record = _crop(shot.frame, side, place)
@@ -80,8 +80,8 @@ def fetch(site: Path, python: str, platform: str) -> None:
     command += ["--python-version", python, "--platform", platform, "--no-compile"]
     if subprocess.run([*command, "pydantic>=2.10"], check=False).returncode:
         raise SystemExit(
-            f"pip found no pydantic for Python {python} on {platform}; with --no-site the kit is "
-            "made without it."
+            f"pip found no pydantic for Python {python} on {platform}; make the kit without it "
+            "with --no-site."
         )
 
 

@@ -1,4 +1,4 @@
-"""Extraction: frames a second with crops written, and memory against the length of the clip."""
+"""Benchmark of extraction: frames per second by crop size, and peak memory by clip length."""
 
 import argparse
 import statistics
@@ -18,7 +18,7 @@ Rows = list[dict[str, str | int | float | None]]
 
 
 def run(arguments: list[str]) -> dict[str, Rows]:
-    """Time ``--repeat`` extractions of 512×512 and of 1280×720; then one ten times as long."""
+    """Time ``--repeat`` extractions of 512×512 and 1280×720; measure memory of a 10 × clip."""
     parser = argparse.ArgumentParser(prog="benchmark.py extract")
     parser.add_argument("--clip", type=Path, default=CLIPS / "address_a.mp4")
     parser.add_argument("--repeat", type=int, default=3)
@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> dict[str, Rows]:
 
 
 def speed(clip: Path, label: str, size: int, repeat: int) -> dict[str, str | int | float | None]:
-    """Median frames a second of whole extractions, the loading of the networks included."""
+    """Median frames per second of whole extractions, including loading the networks."""
     rates = []
     frames = 0
     for _ in range(repeat + 1):
@@ -66,7 +66,7 @@ def speed(clip: Path, label: str, size: int, repeat: int) -> dict[str, str | int
 
 
 def memory(clip: Path, label: str) -> dict[str, str | int | float | None]:
-    """Peak resident memory of one extraction in a process of its own."""
+    """Peak resident memory of one extraction in its own process."""
     with tempfile.TemporaryDirectory() as folder:
         peak = peak_memory(
             ["extract", str(clip), "--project", f"{folder}/p", "--side", "a", "--every", "1000"]

@@ -1,9 +1,9 @@
-"""What the lab's autoencoders reach on 10,000 handwritten digits, split 8,000 / 1,000 / 1,000.
+"""Benchmark of the lab's tasks on 10,000 handwritten digits, split 8,000 / 1,000 / 1,000.
 
-The digits are MNIST's test files in ../shared/mnist, or in the folder after ``--data``. Every
-row is one run of ``faceswap lab``; ``--only USE …`` chooses some, ``--output FOLDER`` keeps the
-models and figures, so that a second run only measures. "of one core" is the time of all cores
-together, which other work on the machine does not lengthen.
+The digits are MNIST's test files in ../shared/mnist, or in the folder after ``--data``. Every row
+comes from a run of ``faceswap lab``; ``--only TASK …`` selects tasks, ``--output FOLDER`` keeps
+the models and results, and a second run then only evaluates. "of one core" is CPU time in minutes,
+which other work on the machine does not lengthen.
 """
 
 import argparse
@@ -23,12 +23,12 @@ MNIST = Path(__file__).parents[3] / "shared" / "mnist"
 
 
 def run(arguments: list[str]) -> dict[str, list[Row]]:
-    """Train and measure; one row for each figure."""
+    """Train and evaluate; a row per claim."""
     parser = argparse.ArgumentParser(prog="benchmark.py lab")
     parser.add_argument("--data", type=Path, default=MNIST)
     parser.add_argument("--only", nargs="+", choices=list(CLAIMS))
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--steps", type=int, help="train each model for so many steps instead")
+    parser.add_argument("--steps", type=int, help="training steps of each model")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     rows: list[Row] = []
@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
 def claim(
     what: str, value: float, goal: str, ok: bool, beside: str = "", other: float | None = None
 ) -> Row:
-    """One row: what was measured, what it should be, and what it is compared with."""
+    """Row of a claim: metric, target, whether it is met, and the value it is compared with."""
     return {
         "figure": what,
         "value": value,
@@ -67,19 +67,19 @@ def claim(
 
 
 def reconstruct(f: Figures) -> list[Row]:
-    """Against PCA."""
+    """Reconstruction error against PCA."""
     value, pca = f["test MSE"], f["test MSE of PCA"]
     ok = value <= 0.006 and value < pca
     return [claim("test MSE, 32 numbers", value, "≤ 0.006", ok, "PCA", pca)]
 
 
 def vae(f: Figures) -> list[Row]:
-    """In nats."""
+    """Negative ELBO in nats."""
     return [claim("−ELBO, 20 latents", f["-ELBO"], "≤ 115 nats", f["-ELBO"] <= 115)]
 
 
 def denoise(f: Figures) -> list[Row]:
-    """Gaussian noise."""
+    """PSNR gain on Gaussian noise."""
     one = f["Gaussian, sigma 0.5"]
     gain = one["gain in dB"]
     return [
@@ -88,13 +88,13 @@ def denoise(f: Figures) -> list[Row]:
 
 
 def occlusion(f: Figures) -> list[Row]:
-    """Two rows."""
+    """Error in two hidden rows."""
     share = f["two white rows"]["error where hidden, share of leaving it"]
     return [claim("error in hidden rows, of leaving them", share, "≤ 0.25", share <= 0.25)]
 
 
 def anomaly(f: Figures) -> list[Row]:
-    """Ten times one digit."""
+    """AUROC of detecting other digits, mean over ten models of one digit each."""
     value, other = f["mean AUROC by surprise"], f["mean AUROC by squared error"]
     return [
         claim("AUROC, mean of ten digits", value, "≥ 0.95", value >= 0.95, "squared error", other)
@@ -102,13 +102,13 @@ def anomaly(f: Figures) -> list[Row]:
 
 
 def retrieve(f: Figures) -> list[Row]:
-    """Against pixels."""
+    """Precision at 10, against search by raw pixels."""
     value, raw = f["precision@10"], f["precision@10 of raw pixels"]
     return [claim("precision@10", value, "above raw pixels", value > raw, "raw pixels", raw)]
 
 
 def classify(f: Figures) -> list[Row]:
-    """100 labels and more."""
+    """Accuracy with 100 labels and more, against training from scratch."""
     rows = []
     for row in f["accuracy"]:
         value, scratch = row["pre-trained"], row["from scratch"]
@@ -129,4 +129,4 @@ CLAIMS: dict[TaskName, Callable[[Figures], list[Row]]] = {
     "retrieve": retrieve,
     "classify": classify,
 }
-"""What is claimed, by the use that shows it."""
+"""Claims by the task that shows them."""

@@ -1,10 +1,10 @@
-"""Accuracy, calm and speed of the landmarkers on the labelled clips, and on the validation split.
+"""Benchmark of landmarkers: accuracy, jitter and speed on labelled clips, and validation metrics.
 
-Accuracy: mean error of the 51 inner points in % of the distance of the outer eye corners, against
-MediaPipe FaceMesh's labels. Jitter: median second difference over time of the fitted similarity's
-log scale (%), angle (degrees) and place (% of the eye distance). Speed: CPU time of one frame in
-tracking mode on one core, decoding left out. Rendered heads: how the openings of mouth and lids
-follow the exact ones, see `characters.py`.
+Accuracy: mean error of the 51 inner points in % of the outer eye distance, against MediaPipe
+FaceMesh's labels. Jitter: median second difference over time of the fitted similarity's log scale
+(%), angle (degrees) and position (% of the eye distance). Speed: CPU time per frame in tracking
+mode on one core, without decoding. Rendered heads: correlation of mouth and lid opening with the
+exact ones, see `characters.py`.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ TARGETS = {
 
 
 def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
-    """Measure; tables of the clips, of the peers where asked for, and of the validation split."""
+    """Measure; returns tables of the clips, the rendered heads and the validation split."""
     parser = argparse.ArgumentParser(prog="benchmark.py landmarks", description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[3] / "shared")
     parser.add_argument("--landmarkers", nargs="+", default=["builtin"])
     parser.add_argument("--clips", nargs="+", default=list(TARGETS))
-    parser.add_argument("--frames", type=int, default=100_000, help="of each clip at most")
+    parser.add_argument("--frames", type=int, default=100_000, help="most frames of each clip")
     parser.add_argument("--peers", action="store_true", help="CenterFace's five points too; slow")
     options = parser.parse_args(arguments)
     if not options.shared.is_dir():
-        raise SystemExit(f"{options.shared} is absent: the labelled clips are not here.")
-    # One core, as the table's title says.
+        raise SystemExit(f"There is no {options.shared}; give the labelled clips with --shared.")
+    # One core: the table's title says so.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     labels = np.load(options.shared / "landmarks" / "clips.npz")
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
 
 
 def measure(landmarker: Landmarker, path: Path, truth: Floats) -> Row:
-    """Track the clip's largest face and compare it with the labels (frames, 81, 2)."""
+    """Track the clip's largest face and compare its landmarks with labels (frames, 81, 2)."""
     tracker = Tracker(landmarker, CenterFace())
     points = np.full_like(truth, np.nan)
     spent: list[float] = []
@@ -127,7 +127,7 @@ def measure(landmarker: Landmarker, path: Path, truth: Floats) -> Row:
 
 
 def five_points(path: Path, frames: int) -> Row:
-    """Jitter of the similarity fitted to CenterFace's five points, the detector on every frame."""
+    """Jitter of the similarity fitted to CenterFace's five points, detected in every frame."""
     detector, mean = CenterFace(), mean_face().points[:68, :2]
     model = np.stack([mean[36:42].mean(0), mean[42:48].mean(0), mean[30], mean[48], mean[54]])
     similarities: list[Matrix] = []
@@ -140,7 +140,7 @@ def five_points(path: Path, frames: int) -> Row:
 
 
 def jitter(similarities: Sequence[Matrix]) -> list[float]:
-    """Median second difference of log scale (%), angle (degrees), place (% of eye distance)."""
+    """Median second difference of log scale (%), angle (degrees), position (% of eye distance)."""
     scale = np.array([np.log(np.hypot(m[0, 0], m[1, 0])) for m in similarities])
     angle = np.unwrap([np.arctan2(m[1, 0], m[0, 0]) for m in similarities])
     place = np.array([invert(m)[:, 2] for m in similarities])
@@ -154,7 +154,7 @@ def jitter(similarities: Sequence[Matrix]) -> list[float]:
 
 
 def validation(folder: Path) -> dict[str, float]:
-    """Figures of the shipped network on the validation split."""
+    """Metrics of the shipped network on the validation split."""
     return validate(load_net(asset_path("landmarker.safetensors")), FaceSet.load(folder).split()[1])
 
 

@@ -1,8 +1,8 @@
-"""Swap quality against the truth, as a function of training minutes, for each preset.
+"""Benchmark of swap quality against the ground truth, by preset and training minutes.
 
-The sample pair is rendered, its faces are extracted once, and each preset is trained on and on;
-after every wanted number of minutes the footage is converted and measured inside the face mask.
-Beside the swap stand the answers that need no swap. ``--plot FILE.png`` draws the curves.
+The sample pair is rendered and its faces are extracted once. Each preset is trained; after each of
+the given numbers of minutes the footage is converted and evaluated inside the face mask, beside
+baselines without a swap. ``--plot FILE.png`` plots PSNR and SSIM.
 """
 
 import argparse
@@ -26,7 +26,7 @@ MINUTES = (1.0, 2.0, 4.0, 8.0)
 
 
 def run(arguments: list[str]) -> dict[str, list[Row]]:
-    """Train, convert and measure; one row for each preset and time."""
+    """Train, convert and evaluate; a row per preset and number of minutes."""
     parser = argparse.ArgumentParser(prog="benchmark.py quality")
     parser.add_argument("--preset", action="append", choices=get_args(Preset))
     parser.add_argument("--minutes", type=float, nargs="+", default=list(MINUTES))
@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
         done(extract(ExtractOptions(video=pair / "b.mp4", project=project, side="b")))
         for preset in presets:
             found = measured(pair, project, preset, sorted(options.minutes), options.seed)
-            # What needs no swap scores the same beside every preset.
+            # Baselines are the same for every preset.
             rows += [row for row in found if row["minutes"] or preset == presets[0]]
     if options.plot:
         write_png(options.plot, plot(rows))
@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
 def measured(
     pair: Path, project: Path, preset: Preset, minutes: list[float], seed: int
 ) -> list[Row]:
-    """The scores of ``preset`` after each of ``minutes``, and of the trivial answers once."""
+    """Scores of ``preset`` after each of ``minutes``, and of the baselines once."""
     rows: list[Row] = []
     trained = 0.0
     for goal in minutes:
@@ -83,13 +83,13 @@ def measured(
 
 
 def extras(summary: EvaluateSummary) -> Row:
-    """What else tells a good swap."""
+    """Further metrics of the swap: expression, pose, detail, flicker, seam."""
     names = ("expression correlation", "pose error", "detail ratio", "flicker ratio", "seam")
     return {name: summary.values.get(name) for name in names}
 
 
 def plot(rows: list[Row]) -> UInt8Image:
-    """PSNR (left) and SSIM (right) over minutes, trivial answers as level lines."""
+    """Plot PSNR (left) and SSIM (right) over minutes, baselines as horizontal lines."""
     panels = []
     for metric, unit in (("PSNR", "dB"), ("SSIM", "")):
         lines: dict[str, list[tuple[float, float]]] = {}

@@ -1,4 +1,4 @@
-"""Training: faces a second of our step against a bare loop of the same layers."""
+"""Benchmark of training: faces per second of our step against a bare loop of the same model."""
 
 import argparse
 import multiprocessing
@@ -38,7 +38,7 @@ Rows = list[Row]
 
 
 def run(arguments: list[str]) -> dict[str, Rows]:
-    """Time whole training steps with augmentation, on noise: the cost does not see the picture."""
+    """Time whole training steps with augmentation, on noise, as speed is independent of content."""
     parser = argparse.ArgumentParser(prog="benchmark.py train")
     parser.add_argument(
         "--preset",
@@ -49,8 +49,8 @@ def run(arguments: list[str]) -> dict[str, Rows]:
     parser.add_argument("--batch", type=int, help="faces a side; the preset's by default")
     parser.add_argument("--steps", type=int, default=8, help="timed steps of each kind")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--rounds", type=int, default=3, help="turns each kind takes")
-    parser.add_argument("--profile", action="store_true", help="tell what our steps spend time on")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each kind")
+    parser.add_argument("--profile", action="store_true", help="profile our steps")
     options = parser.parse_args(arguments)
     device = pick_device(options.device)
     configure_device(device)
@@ -75,7 +75,7 @@ def run(arguments: list[str]) -> dict[str, Rows]:
 def _compare(
     config: SwapConfig, batch: int, steps: int, rounds: int, device: torch.device, rate: float
 ) -> Rows:
-    """The kinds of step, turn about, so that other work on the machine slows all alike."""
+    """Time the kinds of step alternately, so that other load on the machine slows all equally."""
     memory = _alone(config, batch, device)
     ours = _ours(config, batch, device)
     kinds: dict[str, Callable[[], object]] = {"bare fp32": _bare(config, batch, "fp32", device)}
@@ -104,7 +104,7 @@ def _compare(
             "faces/s, best": best[name],
             "of bare fp32": speed / rates["bare fp32"],
             "data and augmentation, %": _data_share(ours, step_seconds) if name == "ours" else None,
-            # Backwards takes twice what forwards does.
+            # A backward pass takes twice the FLOP of a forward pass.
             "GFLOP/s": speed * 3 * cost,
             "of matrix rate, %": 100 * speed * 3 * cost / rate,
             "memory, MiB": memory if name == "ours" else None,
@@ -117,14 +117,14 @@ def _compare(
 def _bare(
     config: SwapConfig, batch: int, precision: Precision, device: torch.device
 ) -> Callable[[], object]:
-    """The plainest loop: fixed faces, mean absolute error, Adam; no augmentation, no average."""
+    """Bare training loop: fixed faces, mean absolute error, Adam; no augmentation, no EMA."""
     torch.manual_seed(0)
     model = SwapModel(config).to(device)
     for parameter in model.parameters():
         parameter.data = parameter.data.contiguous()
     optimiser = torch.optim.Adam(model.parameters(), 5e-5)
     seen, side = model.input_size, model.resolution
-    # The encoder's input is smaller than what is wanted where the model makes more of it.
+    # The encoder's input is smaller than the target in models that upscale.
     a, b = torch.rand(2, batch, 3, side, side, device=device)
     inputs = {"a": a[..., :seen, :seen].contiguous(), "b": b[..., :seen, :seen].contiguous()}
 
@@ -160,7 +160,7 @@ def _noise(model: SwapModel, count: int = 64) -> FaceSet:
 
 
 def _data_share(ours: TrainStepper, step_seconds: float) -> float:
-    """Per cent of a step that drawing and changing a batch takes."""
+    """Percentage of a step that making and augmenting its batch takes."""
     times = []
     for _ in range(8):
         start = time.perf_counter()
@@ -171,7 +171,7 @@ def _data_share(ours: TrainStepper, step_seconds: float) -> float:
 
 
 def _alone(config: SwapConfig, batch: int, device: torch.device) -> float:
-    """MiB that our training takes in a process of its own: libraries, model, a few faces."""
+    """Memory of our training in its own process in MiB: libraries, model, a few faces."""
     fresh = multiprocessing.get_context("spawn")
     here, there = fresh.Pipe(duplex=False)
     child = fresh.Process(
@@ -201,7 +201,7 @@ def _report_memory(
 
 
 def _profile(config: SwapConfig, batch: int, steps: int, device: torch.device) -> Rows:
-    """The operations that take most of our steps' time."""
+    """Profile our steps: the 15 operations that take the most time."""
     ours = _ours(config, batch, device)
     ours.step(0.3)
     on_card = device.type == "cuda"

@@ -1,7 +1,7 @@
-"""The window: how soon it is up, very many faces, very long curves, what it holds in memory, and
-how long its event loop is held up, with the aim beside.
+"""Benchmarks of the window: start-up, many faces, long curves, memory, and how long the event loop
+is blocked, with the target beside.
 
-All on Qt's offscreen platform, so without the time that a graphics system takes to show it.
+All on Qt's offscreen platform, so without the time of the graphics system.
 """
 
 import argparse
@@ -59,7 +59,7 @@ window.close()
 
 
 def run(arguments: list[str]) -> dict[str, list[Row]]:
-    """Measure each in turn."""
+    """Run all benchmarks."""
     parser = argparse.ArgumentParser(prog="benchmark.py window")
     parser.add_argument("--faces", type=int, default=50_000)
     parser.add_argument("--points", type=int, default=1_000_000)
@@ -73,7 +73,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
             "Window up": [start(folder, given.repeat)],
             f"{given.faces:,} faces": faces(app, folder / "crowd", given.faces),
             f"Curves of {given.points:,} points": [curves(app, given.points)],
-            "A job that says much": [job(app, folder / "job", given.points // 10)],
+            "A job with many events": [job(app, folder / "job", given.points // 10)],
             f"Memory over {given.previews:,} previews": previews(app, folder, given.previews),
             "Pages opened for the first time": pages(app, folder),
             "The event loop while jobs run": while_jobs_run(app, folder),
@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
 
 
 def start(folder: Path, repeat: int) -> Row:
-    """From the start of the process until the first page is drawn."""
+    """Time from process start to the first drawn page."""
     seconds = []
     for _ in range(repeat):
         began = time.perf_counter()
@@ -95,12 +95,12 @@ def start(folder: Path, repeat: int) -> Row:
 
 
 def faces(app: QApplication, project: Path, count: int) -> list[Row]:
-    """Asking for, showing and scrolling through ``count`` crops of 256 pixels."""
+    """Request, show and scroll through ``count`` crops of 256 pixels."""
     make_crowd(project, count)
     began = time.perf_counter()
     with PreviewServer(project) as answers:
         answer = answers.answer("faces", {"side": "a"})
-    asked = time.perf_counter() - began
+    requested = time.perf_counter() - began
     began = time.perf_counter()
     table = FaceTableModel(answer)
     grid = ThumbnailGrid()
@@ -114,15 +114,15 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
     for step in range(600):
         bar.setValue(step * 40)
         frames.append(seconds_of(app.processEvents))
-    while grid.wanted:
+    while grid.requested:
         app.processEvents()
-    grid.close_pool()
+    grid.stop_loading()
     close(app, grid)
     frames.sort()
     return [
         {
-            "asked, s": asked,
-            "opened, s": opened,
+            "request, s": requested,
+            "open, s": opened,
             "a scrolled frame, ms": 1000 * statistics.median(frames),
             "95 % within, ms": 1000 * frames[int(0.95 * len(frames))],
             "longest, ms": 1000 * frames[-1],
@@ -131,7 +131,7 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
 
 
 def make_crowd(project: Path, count: int) -> None:
-    """A project with ``count`` crops of one side, of a hundred different pictures."""
+    """A project with ``count`` crops of one side, links to 100 different images."""
     folder = project / "faces" / "a"
     folder.mkdir(parents=True)
     (project / "project.toml").write_text("format = 1\n")
@@ -156,7 +156,7 @@ def make_crowd(project: Path, count: int) -> None:
 
 
 def curves(app: QApplication, count: int) -> Row:
-    """Adding points to a curve, and drawing all of it anew with one more."""
+    """Add points to a curve; redraw all of it after one more point."""
     plots = Curves({"Loss": "loss"})
     plots.resize(900, 160)
     plots.show()
@@ -182,15 +182,15 @@ def curves(app: QApplication, count: int) -> Row:
     close(app, plots)
     return {
         "a point, µs": 1e6 * filled / count,
-        "a drawing, ms": 1000 * statistics.median(drawn),
+        "a redraw, ms": 1000 * statistics.median(drawn),
         "longest, ms": 1000 * max(drawn),
-        "longest while made, ms": 1000 * max(made),
+        "longest while created, ms": 1000 * max(made),
         "aim, ms": AIM,
     }
 
 
 def job(app: QApplication, folder: Path, count: int) -> Row:
-    """Reading a log of ``count`` events, a piece at each of ten looks a second."""
+    """Read a log of ``count`` events in chunks, polled ten times a second."""
     folder.mkdir()
     with open(folder / "events.jsonl", "w", encoding="utf-8") as file:
         for step in range(count):
@@ -198,22 +198,22 @@ def job(app: QApplication, folder: Path, count: int) -> Row:
     record = JobRecord(command="train", arguments=[], options={}, title="", project=None, started=0)
     read = Job(folder, record)
     plots = Curves({"Loss": "loss"})
-    read.arrived.connect(lambda line: plots.add(line.step, line.values))
-    looks: list[float] = []
+    read.event_received.connect(lambda line: plots.add(line.step, line.values))
+    polls: list[float] = []
     while len(plots.series["loss"].points[0]) < count:
-        looks.append(seconds_of(lambda: read.poll(alive=True)))
+        polls.append(seconds_of(lambda: read.poll(alive=True)))
     close(app, plots)
     return {
         "events": count,
-        "a look, ms": 1000 * statistics.median(looks),
-        "longest, ms": 1000 * max(looks),
+        "a poll, ms": 1000 * statistics.median(polls),
+        "longest, ms": 1000 * max(polls),
         "aim, ms": AIM,
-        "events/s at ten looks": 10 * count / len(looks),
+        "events/s at 10 polls/s": 10 * count / len(polls),
     }
 
 
 def previews(app: QApplication, folder: Path, count: int) -> list[Row]:
-    """What the process holds while ``count`` previews are shown, one enlarged all the time."""
+    """Resident memory while ``count`` previews are shown, with one face enlarged."""
     shown = TrainingPreviews()
     shown.resize(900, 500)
     shown.show()
@@ -236,16 +236,16 @@ def previews(app: QApplication, folder: Path, count: int) -> list[Row]:
 
 
 def pages(app: QApplication, folder: Path) -> list[Row]:
-    """How long the event loop is held up by making each page."""
+    """How long creating each page blocks the event loop."""
     project = folder / "empty"
     project.mkdir()
     (project / "project.toml").write_text("format = 1\n")
     store = QSettings(str(folder / "pages.ini"), QSettings.Format.IniFormat)
-    desk = AppContext(Settings(store, folder / "pages"))
-    window = Window(desk)
+    context = AppContext(Settings(store, folder / "pages"))
+    window = Window(context)
     window.show()
-    desk.open(project)
-    while desk.session is not None and not desk.session.info:
+    context.open(project)
+    while context.session is not None and not context.session.info:
         app.processEvents()
     rows: list[Row] = []
     for name in ("footage", "faces", "train", "convert", "jobs"):
@@ -260,7 +260,7 @@ def pages(app: QApplication, folder: Path) -> list[Row]:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """How long ``work`` takes."""
+    """Time ``work`` in seconds."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -274,7 +274,7 @@ def save(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], path: Path) -
 
 
 def close(app: QApplication, widget: QWidget) -> None:
-    """Take a widget away."""
+    """Close and delete a widget."""
     widget.close()
     widget.deleteLater()
     app.processEvents()

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Training and export of the landmark network: rendered data, augmentation, report."""

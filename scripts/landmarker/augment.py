@@ -1,7 +1,7 @@
-"""Batches for the built-in landmarker: augmented faces, and crops that are none.
+"""Training batches of the built-in landmarker: augmented faces and negatives.
 
-Every batch is drawn from a generator seeded with (seed, step), so a run is repeated exactly and
-can go on after an interruption.
+Every batch is drawn from a generator seeded with (seed, step), so runs are reproducible and can
+be resumed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TEXTURES_HELD_OUT = ["coffee", "page", "grass", "moon", "ihc", "motorcycle_left"
 
 
 def textures(names: list[str]) -> list[Gray]:
-    """The named pictures of scikit-image's data folder, grey, at most 640 px."""
+    """Load pictures of scikit-image's data folder by name, grey, at most 640 px."""
     pictures = []
     for name in names:
         path = next((Path(skimage.__file__).parent / "data").glob(f"{name}.*"))
@@ -47,7 +47,10 @@ def textures(names: list[str]) -> list[Gray]:
 
 
 def jitter(rng: np.random.Generator, wild: float) -> Floats:
-    """Similarity (3, 3) about the crop's centre, as tracking (mild) or a detector (wild) errs."""
+    """Random similarity (3, 3) about the crop's centre, with a slight stretch.
+
+    wild: probability of errors as large as a detector's; otherwise they are a tracker's.
+    """
     rough = rng.random() < wild
     angle = np.radians(np.clip(rng.normal(0, 24 if rough else 7), -60, 60))
     scale = np.exp(np.clip(rng.normal(0, 0.17 if rough else 0.06), -0.45, 0.45))
@@ -62,12 +65,12 @@ def jitter(rng: np.random.Generator, wild: float) -> Floats:
 
 
 def compose(outer: Floats, matrix: Floats) -> Floats:
-    """outer (3, 3) after matrix (2, 3), as (2, 3)."""
+    """Compose outer (3, 3) after matrix (2, 3) to (2, 3)."""
     return np.asarray((outer @ np.vstack([matrix, [0, 0, 1]]))[:2], np.float32)
 
 
 def warp(image: Gray, matrix: Floats, border: int) -> Gray:
-    """Crop (112, 112) of a picture under a frame -> crop matrix."""
+    """Crop (112, 112) of a picture by a matrix from picture to crop."""
     size = (SIZE, SIZE)
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
 
@@ -77,7 +80,7 @@ def random_border(rng: np.random.Generator) -> int:
 
 
 def random_window(rng: np.random.Generator, picture: Gray, shortest: int = 40) -> Gray:
-    """A square of a picture at any size and rotation, resampled to (112, 112)."""
+    """Random square of a picture, of any size and rotation, resampled to (112, 112)."""
     height, width = picture.shape
     side = rng.uniform(shortest, min(height, width))
     turn = rng.uniform(-180, 180)
@@ -88,7 +91,7 @@ def random_window(rng: np.random.Generator, picture: Gray, shortest: int = 40) -
 
 
 def light(rng: np.random.Generator, crop: Gray) -> Floats:
-    """Gamma, contrast, brightness and a gradient of light; float (112, 112) in 0..255."""
+    """Random gamma, contrast, brightness and light gradient; float (112, 112) in 0..255."""
     x = (crop.astype(np.float32) / 255) ** np.float32(np.exp(rng.normal(0, 0.35)))
     x = (x - 0.5) * np.exp(rng.normal(-0.1, 0.25)) + 0.5 + rng.normal(0, 0.08)
     if rng.random() < 0.3:
@@ -99,7 +102,7 @@ def light(rng: np.random.Generator, crop: Gray) -> Floats:
 
 
 def camera(rng: np.random.Generator, x: Floats) -> Gray:
-    """What a lens, a sensor and a codec do: blur, low resolution, noise, JPEG, black bars."""
+    """Camera degradation: defocus and motion blur, low resolution, noise, black bars, JPEG."""
     if rng.random() < 0.15:
         x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 2.2))
     if rng.random() < 0.08:
@@ -125,7 +128,7 @@ def camera(rng: np.random.Generator, x: Floats) -> Gray:
 
 
 class Augmenter:
-    """Draws positives and negatives from a face set."""
+    """Draws augmented positives and negatives from a face set."""
 
     def __init__(self, faces: FaceSet, pictures: list[Gray], mirror: NDArray[np.int64]) -> None:
         self.faces, self.pictures, self.mirror = faces, pictures, mirror
@@ -138,7 +141,7 @@ class Augmenter:
     ) -> tuple[Gray, Floats]:
         """An augmented face (112, 112) and its points (478, 3) in the crop's pixels.
 
-        expressive: draw rare expressions more often, and open mouths further than the data does.
+        expressive: draw rare expressions more often, and stretch open mouths further open.
         """
         if expressive:
             row = int(np.searchsorted(self.shares, rng.random()))
@@ -159,7 +162,7 @@ class Augmenter:
         return self.seen(rng, crop, placed), placed
 
     def seen(self, rng: np.random.Generator, crop: Gray, points: Floats) -> Gray:
-        """A crop (112, 112) with points (K, 2 or 3) as it might be seen: ground, light, camera."""
+        """Augment background, light, occlusion and camera of a crop with points (K, 2 or 3)."""
         if rng.random() < 0.4:
             crop = self._on_background(rng, crop, points)
         lit = light(rng, crop)
@@ -168,10 +171,10 @@ class Augmenter:
         return camera(rng, lit)
 
     def _opened(self, rng: np.random.Generator, row: int) -> tuple[Gray, Floats]:
-        """A face whose open mouth is stretched open further; everything below moves down.
+        """A face whose open mouth is stretched further open; everything below moves down.
 
-        The rows of the upright face between the inner lips are stretched: a shut mouth, which
-        has no rows there, is left as it is.
+        Stretches the rows of the upright face between the inner lips; a shut mouth, which has no
+        rows there, stays unchanged.
         """
         upright = upright_matrix(self.faces.points[row, IBUG, :2], SIZE)
         points = moved(self.faces.points[row], upright)
@@ -200,7 +203,7 @@ class Augmenter:
         return np.asarray(crop, np.uint8), moved(points, matrix)
 
     def negative(self, rng: np.random.Generator) -> Gray:
-        """A crop (112, 112) that shows no face where one is expected."""
+        """A negative crop (112, 112), without a face at the expected place."""
         kind = rng.random()
         if kind < 0.35:
             crop = self.background(rng)
@@ -213,7 +216,7 @@ class Augmenter:
         return camera(rng, light(rng, crop))
 
     def background(self, rng: np.random.Generator) -> Gray:
-        """A window of a face picture that holds at most a fifth of the face."""
+        """Random window of a face picture with at most a fifth of the face."""
         row = int(rng.integers(len(self.faces.points)))
         image, box = self.faces.images[row], self.faces.points[row, IBUG, :2]
         low, high = box.min(0), box.max(0)
@@ -230,7 +233,7 @@ class Augmenter:
         return np.ascontiguousarray(np.rot90(crop, int(rng.integers(4))))
 
     def _misplaced(self, rng: np.random.Generator) -> Gray:
-        """A face far too large, far too small, far aside or upside down."""
+        """A face that is far too large, too small, off centre or upside down."""
         row = int(rng.integers(len(self.faces.points)))
         matrix = upright_matrix(self.faces.points[row, IBUG, :2], SIZE)
         kind, angle, scale, shift = rng.random(), rng.uniform(-40, 40), 1.0, np.zeros(2)
@@ -265,7 +268,7 @@ class Augmenter:
         return pool[int(rng.integers(len(pool)))]
 
     def _on_background(self, rng: np.random.Generator, crop: Gray, points: Floats) -> Gray:
-        """Put the head on another ground: the data's own ends in stripes."""
+        """Replace the background: the data's own ends in stripes of border pixels."""
         hull = cv2.convexHull(np.ascontiguousarray(points[:, :2]))[:, 0]
         middle = hull.mean(0)
         grown = middle + (hull - middle) * rng.uniform(1.1, 1.45)
@@ -278,7 +281,7 @@ class Augmenter:
         return mixed.astype(np.uint8)
 
     def _occlude(self, rng: np.random.Generator, lit: Floats, points: Floats) -> None:
-        """Draw one or two patches near the face, flat, noisy or textured, in place."""
+        """Draw one or two occluders near the face, plain or textured, in place."""
         for _ in range(int(rng.integers(1, 3))):
             mask = np.zeros((SIZE, SIZE), np.uint8)
             x, y = points[int(rng.integers(len(points))), :2] + rng.normal(0, 10, 2)
@@ -295,7 +298,7 @@ class Augmenter:
 
 
 def rarity(points: Floats) -> NDArray[np.float64]:
-    """How often to draw each face (N,), sum 1: open mouths, shut and wide eyes more often."""
+    """Sampling probability of each face (N,), higher for open mouths, shut or wide-open eyes."""
     kept = points[:, IBUG]
     eyes = np.linalg.norm(kept[:, 36] - kept[:, 45], axis=-1)
     mouth = np.linalg.norm(kept[:, 62] - kept[:, 66], axis=-1) / eyes
@@ -306,7 +309,7 @@ def rarity(points: Floats) -> NDArray[np.float64]:
 
 
 def moved(points: Floats, matrix: Floats) -> Floats:
-    """Points (K, 3) through a matrix (2, 3); the depth is scaled along."""
+    """Transform points (K, 3) by a matrix (2, 3); depth is scaled too."""
     placed = np.empty_like(points)
     placed[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     placed[:, 2] = points[:, 2] * np.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -326,7 +329,7 @@ def _polygons(rng: np.random.Generator) -> Gray:
 
 @dataclass
 class Batch:
-    """crops (N, 112, 112), points (N, 478, 3), face (N,) bool: the positives come first."""
+    """crops (N, 112, 112), the P positives first; points (P, 478, 3); face: bool (N,)."""
 
     crops: Gray
     points: Floats
@@ -334,12 +337,12 @@ class Batch:
 
 
 class Batches(Dataset[Batch]):
-    """Item `step` is that step's whole batch, the same in every run with this seed."""
+    """Data set whose item `step` is that step's whole batch, deterministic by the seed."""
 
     def __init__(
         self, augmenter: Augmenter, seed: int, steps: int, batch: int, expressive: int
     ) -> None:
-        """expressive: the step from which rare expressions are drawn more often."""
+        """expressive: first step with rare expressions drawn more often."""
         self.augmenter, self.seed, self.steps = augmenter, seed, steps
         self.expressive = expressive
         self.positives, self.negatives = batch - batch // 8, batch // 8

@@ -1,4 +1,4 @@
-"""The card that lies beside the landmarker's weights: data, recipe, figures, limits."""
+"""Write the model card of the landmarker's weights: data, recipe, metrics, limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ The second stage is a trade. Real faces lose a little: validation 2.04 to 2.10, 
 1.46, distant 1.59 to 1.66; film wins, 2.83 to 2.67. Rendered heads win more: before it tom's
 shut mouth was seen 7.5 % open (r 0.89), marcus's 18.6 % (r 0.81), and a third of a blink's depth
 was seen (lids slope 0.25 to 0.49), half of it now."""
-"""What the shipped weights' figures mean; to be written anew with new weights."""
+"""Remarks on the shipped weights' metrics; rewrite them for new weights."""
 
 _TEXT = """# The built-in landmarker
 
@@ -126,7 +126,7 @@ def write_card(
     seconds: tuple[float, float],
     figures: Mapping[str, float],
 ) -> None:
-    """Write the card for the weights that lie beside it. seconds: of both stages, 0 if not run."""
+    """Write the card of the weights beside it. seconds: duration of both stages, 0 if not run."""
     weights = path.with_name("landmarker.safetensors")
     net, landmarker = load_net(weights), BuiltinLandmarker("cpu", weights)
     shares = [f"{float(net.blend[point, 0]):.1f}" for point in (30, 8, 70)]
@@ -150,7 +150,7 @@ def write_card(
 
 
 def clip_rows(landmarker: BuiltinLandmarker, shared: Path) -> list[Row]:
-    """The benchmark's rows for the labelled clips that are there."""
+    """Benchmark rows of the labelled clips that are available."""
     labels = np.load(shared / "landmarks" / "clips.npz")
     return [
         measure(landmarker, clip, labels[name][:, KEPT, :2].astype(np.float32))
@@ -160,7 +160,7 @@ def clip_rows(landmarker: BuiltinLandmarker, shared: Path) -> list[Row]:
 
 
 def _clock(seconds: tuple[float, float]) -> str:
-    """What this run took."""
+    """Sentence on the duration of this run."""
     parts = [
         f"{s / 60:.0f} minutes for the {n}" for s, n in zip(seconds, _STAGES, strict=True) if s
     ]

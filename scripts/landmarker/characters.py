@@ -1,4 +1,4 @@
-"""How well a landmarker follows the rendered heads of the cast, whose points are known exactly."""
+"""Evaluate a landmarker on the rendered characters, whose landmarks are known exactly."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Floats = NDArray[np.float64]
 _SIZE, _RATE, _SEED = 256, 25, 11
 _LIGHT = "window"
 SHUT = 0.02
-"""Lips nearer than this share of the eye distance are shut."""
+"""Lips closer than this share of the eye distance are shut."""
 MOUTH = ((61, 67), (62, 66), (63, 65))
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
 
 
 def opening(points: NDArray[np.floating], pairs: Sequence[tuple[int, int]]) -> Floats:
-    """Mean distance of pairs of points (N, 68, 2) in % of the outer eye corners' distance."""
+    """Mean distance of ``pairs`` of points (N, 68, 2) in % of the outer eye distance."""
     eyes = np.linalg.norm(points[:, 36] - points[:, 45], axis=-1)
     gaps = [np.linalg.norm(points[:, a] - points[:, b], axis=-1) for a, b in pairs]
     return np.asarray(100 * np.mean(gaps, 0) / eyes, np.float64)
 
 
 def follow(landmarker: Landmarker, name: str, frames: int) -> dict[str, str | float]:
-    """One row for the member of the cast called `name`, tracked while talking for `frames`.
+    """Metrics of the character `name`, tracked while talking for `frames` frames.
 
-    r: correlation of the opening with the exact one; slope: how much of its change is seen; shut:
-    the opening seen in the frames where the lips are shut, in % of the eye distance.
+    r: correlation of the predicted opening with the exact one; slope: of the regression line;
+    shut: predicted opening where the lips are shut, in % of the eye distance.
     """
     clip = Clip(CHARACTERS[name], _SIZE, frames, _RATE, _SEED, _LIGHT)
     tracker = Tracker(landmarker, CenterFace())
@@ -62,5 +62,5 @@ def follow(landmarker: Landmarker, name: str, frames: int) -> dict[str, str | fl
 
 
 def _slope(exact: Floats, seen: Floats) -> float:
-    """Of the least-squares line from the exact values to the seen ones."""
+    """Slope of the regression of the predicted on the exact values."""
     return float(np.polyfit(exact, seen, 1)[0])

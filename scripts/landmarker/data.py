@@ -1,4 +1,7 @@
-"""Training data of the built-in landmarker: labelled crops, point order, mirrored points."""
+"""Training data of the built-in landmarker: labelled crops, point order, mirrored points.
+
+SIZE: side of the network's input. VALIDATION: number of faces in the validation split.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,9 @@ IBUG = [
     *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
     *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
 ]
-"""FaceMesh's numbers of the 68 iBUG points, then those of the oval's forehead."""
+"""FaceMesh's indices of the 68 iBUG points."""
 FOREHEAD = [162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389]
+"""FaceMesh's indices of the face oval's points on the forehead."""
 KEPT = IBUG + FOREHEAD
 
 
@@ -48,7 +52,7 @@ class FaceSet:
         return cls(images, points)
 
     def split(self) -> tuple[FaceSet, FaceSet]:
-        """Training part and the last 1,500 for validation."""
+        """Training set, and the last 1,500 faces as validation set."""
         first = len(self.points) - VALIDATION
         return (
             FaceSet(self.images[:first], self.points[:first]),
@@ -57,9 +61,9 @@ class FaceSet:
 
 
 def mirror_order(points: Floats) -> NDArray[np.int64]:
-    """For each of the 478 points the one it becomes in a mirrored picture.
+    """Index of the mirrored point of each of the 478 points.
 
-    Found from the labels (N, 478, 3): the mean face is symmetric up to this permutation.
+    Computed from the labels (N, 478, 3): the permutation under which the mean face is symmetric.
     """
     upright = np.stack([_normalised(p) for p in points[:2000]]).mean(0)
     mirrored = upright * np.array([-1, 1], np.float32)

@@ -1,4 +1,4 @@
-"""Writes the trained network as the asset the package loads."""
+"""Export the trained network as the asset that the package loads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from faceswap.faces.landmarks import checksum
 
 
 def write_net(net: LandmarkNet, path: Path, threshold: float) -> None:
-    """Fold the network and write it as float16.
+    """Fold the normalisation into the weights and write them as float16.
 
-    threshold: presence logit that keeps 99.5 % of the validation faces; it becomes 0.5.
+    threshold: presence logit that keeps 99.5 % of the validation faces; it becomes presence 0.5.
     """
     net.fold()
     with torch.no_grad():

@@ -1,8 +1,7 @@
-"""Rendered heads of made-up people, with exact points, for the landmarker's second stage.
+"""Rendered training data of the landmarker's second stage: random people with exact landmarks.
 
-Nobody of the cast that the demo and the yardstick show is among them: every person is drawn at
-random, and so are pose, expression, light and camera. About 3 s of one core for a person of 24
-pictures.
+None of the characters of the demo and the evaluation is among them: person, pose, expression,
+light and camera are random. Rendering takes about 3 s of one core for a person's 24 pictures.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from faceswap.synthetic.scene import LIGHTS, Camera, Light, Scene, rotate_light
 from landmarker.data import Floats, Gray
 
 PICTURE = 224
-"""Side of a rendered picture in pixels, as the real ones have."""
+"""Side of a rendered picture in pixels, the same as of the real ones."""
 _STYLES: tuple[Hair, ...] = (
     *("bald", "cropped", "short", "parted"),
     *("bob", "long", "curly", "bun"),
@@ -35,12 +34,12 @@ _STYLES: tuple[Hair, ...] = (
 _BEARDS: tuple[Beard, ...] = ("none", "stubble", "moustache", "goatee", "full")
 _BEARD_SHARES = (0.4, 0.15, 0.12, 0.18, 0.15)
 _FIRST_SEED = 100_000
-"""Seeds of the made-up people begin here, far above the cast's."""
+"""First seed of the random people, far above the characters' seeds."""
 
 
 @dataclass(frozen=True)
 class RenderedHeads:
-    """Grey pictures (N, 224, 224), their exact points (N, 81, 2), and which are seen (N, 81)."""
+    """Grey pictures (N, 224, 224), exact points (N, 81, 2), and their visibility (N, 81)."""
 
     images: Gray
     points: Floats
@@ -48,7 +47,7 @@ class RenderedHeads:
 
     @classmethod
     def load(cls, path: Path, people: int, frames: int, seed: int, workers: int) -> RenderedHeads:
-        """Read them from the file, or draw them and write it. people x frames pictures."""
+        """Read people x frames pictures from the file, or render them and write it."""
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.with_suffix(".new").open("wb") as file:
@@ -60,20 +59,20 @@ class RenderedHeads:
 
 def _drawn(people: int, frames: int, seed: int, workers: int) -> dict[str, NDArray[np.generic]]:
     draw = partial(pictures_of, frames=frames, seed=seed)
-    # Spawned, not forked: the parent may already run threads of its own.
+    # Spawned, not forked: forking a process with threads is unsafe.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         parts = []
         for number, part in enumerate(pool.map(draw, range(people))):
             parts.append(part)
             if (number + 1) % 20 == 0:
-                print(f"{number + 1} of {people} heads drawn", flush=True)
+                print(f"{number + 1} of {people} heads rendered", flush=True)
     images, points, visible = (np.concatenate(column) for column in zip(*parts, strict=True))
     return {"images": images, "points": points, "visible": visible}
 
 
 def pictures_of(number: int, frames: int, seed: int) -> tuple[Gray, Floats, NDArray[np.bool_]]:
-    """`frames` pictures of made-up person `number`: images, points, visible."""
+    """Render `frames` pictures of random person `number`: images, points, visible."""
     rng = np.random.default_rng((seed, number, 401))
     figure = build_head(person(rng, number))
     images, points, visible = [], [], []
@@ -98,7 +97,7 @@ def pictures_of(number: int, frames: int, seed: int) -> tuple[Gray, Floats, NDAr
 
 
 def person(rng: np.random.Generator, number: int) -> Identity:
-    """Somebody at random: shape, skin, hair and beard."""
+    """Random person: shape, skin, hair and beard."""
     shape = {f.name: float(np.clip(rng.normal(0, 0.6), -1.2, 1.2)) for f in fields(Shape)}
     tone = _between(rng, (0.17, 0.085, 0.05), (0.74, 0.49, 0.38), rng.random() ** 0.7, 0.05)
     lips = [t * s for t, s in zip(tone, (0.85, 0.52, 0.52), strict=True)]
@@ -141,14 +140,14 @@ def person(rng: np.random.Generator, number: int) -> Identity:
 def _between(
     rng: np.random.Generator, one: Colour, other: Colour, share: float, spread: float
 ) -> Colour:
-    """A colour on the line from one to the other, a little off it."""
+    """Mix two colours in the share ``share``, with random deviation ``spread``."""
     mixed = np.array(one) + share * (np.array(other) - one)
     red, green, blue = np.clip(mixed * np.exp(rng.normal(0, spread, 3)), 0.005, 0.9).tolist()
     return red, green, blue
 
 
 def _moments(rng: np.random.Generator, frames: int, number: int) -> Iterator[Moment]:
-    """Half of them as somebody who talks has them, half drawn freely."""
+    """Poses and expressions: half from talking motion, half random."""
     script = talk(_FIRST_SEED + number, 250, 25.0, energy=1.2)
     for count in range(frames):
         if count % 2:
@@ -163,14 +162,14 @@ def _moments(rng: np.random.Generator, frames: int, number: int) -> Iterator[Mom
 
 
 def expression(rng: np.random.Generator) -> Expression:
-    """Any face: shut, half open and wide mouths and lids in like shares."""
+    """Random expression, with shut, half-open and wide mouths and lids equally often."""
     jaw = [0.0, rng.uniform(0, 0.3), rng.uniform(0.3, 1.0)][int(rng.integers(3))]
     lids = [0.0, rng.uniform(-0.4, 0.2), rng.uniform(0, 1), 1.0][int(rng.integers(4))]
     wink = rng.uniform(0, 1) if rng.random() < 0.12 else lids
     smile = float(np.clip(rng.normal(0.1, 0.5), -1, 1))
     lips = rng.uniform(0, 0.6, 2) * (rng.random(2) < 0.4)
     if jaw == 0.0 and rng.random() < 0.7:
-        lips[:] = 0.0  # a shut mouth that is really shut
+        lips[:] = 0.0  # lips that touch
     return Expression(
         jaw=float(jaw),
         smile=smile,

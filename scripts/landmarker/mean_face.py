@@ -1,4 +1,4 @@
-"""The mean face and the weights of its points, from the labels."""
+"""Compute the mean face and the weights of its points from the labels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from landmarker.data import KEPT, Floats
 def mean_face_of(labels: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean points (81, 3) in face space and weights (68,), from labels (N, 478, 3).
 
-    Generalised Procrustes analysis with similarities in the picture plane, by the points that no
-    expression moves: the corners of the eyes and the nose. A point's weight is the inverse of its
-    variance about the mean then, limited, and less for mouth, jaw and brows. With all points in
-    the fit the chin, far from the middle, would drag the scale along and look calm. The mean is
-    made symmetric.
+    Generalised Procrustes analysis with similarities in the picture plane, fitted to the points
+    that no expression moves: eye corners and nose. (Fitted to all points, the chin, far from the
+    centre, would dominate the scale and seem stable.) A point's weight is the inverse of its
+    variance about the mean, limited, and less for mouth, jaw and brows. The mean is symmetrised.
     """
     faces = np.asarray(labels[:, KEPT], np.float64)
     mean = faces[0].copy()
@@ -35,8 +34,8 @@ def mean_face_of(labels: Floats) -> tuple[NDArray[np.float64], NDArray[np.float6
         variance = ((aligned[:, :68, :2] - mean[:68, :2]) ** 2).sum(-1).mean(0)
         weights = 1 / variance
         weights = (weights + weights[MIRROR[:68]]) / 2
-        # The rigid points fit themselves, which flatters them; expression moves the mouth, the jaw
-        # and the brows each as one, which single variances don't tell.
+        # Limited, as the rigid points' variance about their own fit is too small; reduced for
+        # mouth, jaw and brows, whose points an expression moves together.
         weights = np.minimum(weights, 6 * np.median(weights))
         weights[:27] *= 0.3
         weights[48:68] *= 0.3
@@ -62,7 +61,7 @@ MIRROR = np.array(
         *range(80, 67, -1),
     ]
 )
-"""For each of the 81 points the one it becomes in a mirrored picture."""
+"""Index of the mirrored point of each of the 81 points."""
 
 
 def _symmetric(mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,7 +76,7 @@ def _symmetric(mean: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def write_mean_face(labels: Floats, path: Path) -> None:
-    """Write `mean_face.json` from the training labels (N, 478, 3)."""
+    """Compute and write `mean_face.json` from the training labels (N, 478, 3)."""
     points, weights = mean_face_of(labels)
     stored = {
         "about": "Mean face: x right, y down, depth away from the camera; unit = distance of the "

@@ -1,9 +1,8 @@
-"""The second stage of the landmarker's training: rendered heads, and calm.
+"""Second training stage of the landmarker: rendered heads, and a temporal consistency loss.
 
-It goes on from the network that the first stage exported. The labels of real faces hardly know a
-mouth that is shut under a beard, and none of them a lid that is really shut; rendered heads tell
-both exactly. And a face that is seen twice, in crops that differ as those of two frames do, must
-get the same points.
+It fine-tunes the network that the first stage exported. The labels of real faces are poor for
+mouths shut under a beard and have no fully shut lids; rendered heads have exact points for both.
+The consistency loss wants the same points in two crops of a face that differ like two frames'.
 """
 
 from __future__ import annotations
@@ -41,16 +40,16 @@ from landmarker.report import predict
 from landmarker.run import Report, Run, distance, wing
 
 _RENDERED, _TWICE, _EMPTY = 24, 16, 16
-"""How many of a batch are rendered, seen twice (two crops each), and no face."""
+"""Number of rendered faces, of faces with two crops each, and of negatives in a batch."""
 _FLIP = np.array([[-1, 0, SIZE - 1], [0, 1, 0], [0, 0, 1]], np.float32)
 
 
 @dataclass
 class Mixed:
-    """crops (N, 112, 112): rendered, real, those seen twice, the same again, and no faces.
+    """A batch. crops (N, 112, 112): rendered, real, pairs' first, pairs' second, negatives.
 
-    exact (R, 81, 2) and weights (R, 81) of the rendered ones; points (P, 81, 3) of the real ones,
-    with those seen twice in both their crops; back (T, 2, 3): second crop -> first crop.
+    exact (R, 81, 2) and weights (R, 81): of the rendered ones; points (P, 81, 3): of the real
+    ones, then of the pairs' first and second crops; back (T, 2, 3): second crop -> first crop.
     """
 
     crops: Gray
@@ -61,7 +60,7 @@ class Mixed:
 
 
 class MixedBatches(Dataset[Mixed]):
-    """Item `step` is that step's whole batch, the same in every run with this seed."""
+    """Data set whose item `step` is that step's whole batch, deterministic by the seed."""
 
     def __init__(
         self, faces: FaceSet, heads: RenderedHeads, seed: int, steps: int, batch: int
@@ -94,7 +93,7 @@ class MixedBatches(Dataset[Mixed]):
         )
 
     def _rendered(self, rng: np.random.Generator) -> tuple[Gray, Floats, Floats]:
-        """A rendered head (112, 112), its points (81, 2), and how far each is trusted (81,)."""
+        """A rendered head (112, 112), its points (81, 2), and their loss weights (81,)."""
         row = int(rng.integers(len(self.heads.points)))
         points, weights = self.heads.points[row], self.trust.copy()
         weights[~self.heads.visible[row]] *= 0.2
@@ -107,7 +106,7 @@ class MixedBatches(Dataset[Mixed]):
         return self.augmenter.seen(rng, crop, placed), placed, weights
 
     def _twice(self, rng: np.random.Generator) -> Twice:
-        """A real face in two crops as tracking makes them of two frames."""
+        """A real face in two crops, which differ like a tracker's crops of two frames."""
         faces = self.augmenter.faces
         row = int(np.searchsorted(self.augmenter.shares, rng.random()))
         points = faces.points[row]
@@ -128,7 +127,7 @@ class MixedBatches(Dataset[Mixed]):
 
 @dataclass
 class Twice:
-    """Two crops (112, 112) of one face, its points (81, 3) in both; back: second -> first."""
+    """Two crops (112, 112) of a face, its points (81, 3) in each; back: second -> first crop."""
 
     crops: tuple[Gray, Gray]
     points: tuple[Floats, Floats]
@@ -136,7 +135,7 @@ class Twice:
 
 
 def nudge(rng: np.random.Generator) -> Floats:
-    """Similarity (3, 3) about the crop's centre by which two frames' crops of a face differ."""
+    """Random similarity (3, 3) about the crop's centre, as between crops of two frames."""
     angle, scale = np.radians(rng.normal(0, 1.2)), np.exp(rng.normal(0, 0.015))
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = np.full(2, (SIZE - 1) / 2)
@@ -146,9 +145,9 @@ def nudge(rng: np.random.Generator) -> Floats:
 
 
 def _sensor(rng: np.random.Generator, lens: np.random.Generator, lit: Floats) -> Gray:
-    """What a camera does: blur and resolution (of `lens`) stay, noise and coding don't."""
+    """Camera degradation: blur and resolution by `lens`, which two frames share, noise by `rng`."""
     if lens.random() < 0.15:
-        return camera(lens, lit)  # once in a while all of it stays, bars and all
+        return camera(lens, lit)  # sometimes everything is shared, black bars included
     if lens.random() < 0.2:
         lit = cv2.GaussianBlur(lit, (0, 0), lens.uniform(0.4, 1.5))
     if lens.random() < 0.3:
@@ -165,12 +164,12 @@ def _sensor(rng: np.random.Generator, lens: np.random.Generator, lit: Floats) ->
 
 
 def as_labelled(net: LandmarkNet, heads: RenderedHeads) -> RenderedHeads:
-    """The heads, their points moved to where FaceMesh's labels have points of these names.
+    """Rendered heads with their points moved to FaceMesh's convention.
 
-    The network learned from the labels, so the median way (in upright crops, the same on both
-    sides) from the exact points to its own is the difference of the conventions. Each eye and the
-    mouth move as one: what they do stays exact. Without this real noses went up by 1.3 % of the
-    eye distance.
+    The network was trained on FaceMesh's labels, so the median offset (in upright crops, made
+    symmetric) from the exact points to its predictions is the difference of the conventions. Each
+    eye and the mouth get one common offset, which keeps their opening exact. Without this, noses of
+    real faces were predicted 1.3 % of the eye distance too high.
     """
     matrices = [upright_matrix(points[:68], SIZE) for points in heads.points]
     pairs = list(zip(heads.images, matrices, strict=True))
@@ -187,7 +186,7 @@ def as_labelled(net: LandmarkNet, heads: RenderedHeads) -> RenderedHeads:
 
 
 def point_trust() -> Floats:
-    """How much a rendered head's point (81,) counts: lids and lips tell what labels don't."""
+    """Loss weight of a rendered head's points (81,): lids and lips, which real labels lack."""
     trust = np.full(81, 1.0, np.float32)
     trust[:36], trust[36:48], trust[68:] = 0.02, 1.5, 0.02
     return trust
@@ -200,7 +199,7 @@ def openings(points: Tensor) -> Tensor:
 
 
 class Calm(nn.Module):
-    """How far two answers for one face differ, as points and as fitted similarities."""
+    """Temporal consistency: difference of two predictions of a face, by points and similarity."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +208,7 @@ class Calm(nn.Module):
         self.share: Tensor
 
     def forward(self, first: Tensor, again: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean distance of points (T, 81, 2), and of what moves, turns and scales the face."""
+        """Mean point distance of predictions (T, 81, 2), and of their shift, rotation and scale."""
         apart = (again - first)[:, :68]
         place = (self.share * apart).sum(1)
         middle = (self.share * first[:, :68]).sum(1, keepdim=True)
@@ -223,7 +222,7 @@ class Calm(nn.Module):
 
 
 def loss_of(heads: HeadOutputs, batch: Mixed, calm: Calm, quiet: float) -> dict[str, Tensor]:
-    """Weighted parts of the loss; quiet: the weight of calm."""
+    """Weighted loss terms; quiet: weight of the consistency terms."""
     exact, points = torch.as_tensor(batch.exact), torch.as_tensor(batch.points)
     rendered, faces = len(exact), len(exact) + len(points)
     target = torch.cat([exact, points[..., :2]])
@@ -276,11 +275,11 @@ def refine(
     report: int,
     check: int,
 ) -> tuple[LandmarkNet, float]:
-    """The folded network, trained on, and seconds spent. path: of the checkpoint.
+    """Fine-tune the folded network; returns it and the seconds spent. path: of the checkpoint.
 
-    keep: share of the first stage's weights in the answer. Weights on the way between both
-    networks do nearly as well on real faces as the first, and on rendered heads as the second
-    (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    keep: share of the first stage's weights in the result. Interpolated weights are nearly as good
+    on real faces as the first stage's, and on rendered heads as the second stage's (Wortsman et
+    al. 2022, "Robust fine-tuning of zero-shot models").
     """
     heads = as_labelled(net, heads)
     first = {name: value.clone() for name, value in net.state_dict().items()}

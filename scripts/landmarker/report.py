@@ -1,4 +1,4 @@
-"""Figures of a landmark network on the validation split."""
+"""Validation metrics of a landmark network, and the choice of its blend."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INNER = slice(17, 68)
 
 
 def predict(net: LandmarkNet, crops: list[np.ndarray], part: int = 100) -> NetOutput:
-    """The network's answers for a list of grey crops."""
+    """Apply the network to a list of grey crops, ``part`` at a time."""
     outputs = []
     with torch.inference_mode():
         for first in range(0, len(crops), part):
@@ -33,7 +33,8 @@ def predict(net: LandmarkNet, crops: list[np.ndarray], part: int = 100) -> NetOu
 
 
 def two_passes(net: LandmarkNet, faces: FaceSet, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Points (N, 81, 2) in picture pixels and presence after a jittered and a second crop."""
+    """Points (N, 81, 2) in picture pixels and presence, by a jittered crop and one aligned by its
+    result."""
     matrices = [
         compose(jitter(rng, wild=0.3), upright_matrix(p[IBUG, :2], SIZE)) for p in faces.points
     ]
@@ -52,7 +53,7 @@ def two_passes(net: LandmarkNet, faces: FaceSet, rng: np.random.Generator) -> tu
 
 
 def validate(net: LandmarkNet, faces: FaceSet, *, quick: bool = False) -> dict[str, float]:
-    """Error in % of the outer eye distance, and presence figures at the 99.5 % threshold."""
+    """Errors in % of the outer eye distance; presence at the threshold that keeps 99.5 %."""
     rng = np.random.default_rng(5)
     if quick:
         faces = FaceSet(faces.images[:500], faces.points[:500])
@@ -79,10 +80,9 @@ def validate(net: LandmarkNet, faces: FaceSet, *, quick: bool = False) -> dict[s
 
 
 def choose_blend(net: LandmarkNet, faces: FaceSet) -> None:
-    """Set how much of each point comes from the maps, in place, by the validation faces.
+    """Set the blend of heat maps and regression that is best on the validation faces, in place.
 
-    One share each for the inner points, the jaw and the forehead: a share per point would fit the
-    noise of the labels.
+    One share each for inner points, jaw and forehead: one per point would overfit to label noise.
     """
     rng = np.random.default_rng(6)
     matrices = [

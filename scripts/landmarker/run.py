@@ -1,4 +1,4 @@
-"""What both stages of the landmarker's training share: losses, averaged weights, checkpoints."""
+"""Shared by both stages of the landmarker's training: losses, EMA, optimiser, checkpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Move towards the model's present weights."""
+        """Update the average with the model's weights."""
         self.count += 1
         rate = 1 - min(self.decay, (1 + self.count) / (10 + self.count))
         for name, value in model.state_dict().items():
@@ -40,12 +40,12 @@ class Average:
 
 
 class Run:
-    """Everything one stage of training carries from step to step."""
+    """State of a training stage: model, optimiser, EMA and step, with checkpoints."""
 
     def __init__(
         self, model: nn.Module, path: Path, steps: int, rate: float, warm: int, decay: float
     ) -> None:
-        """path: of the checkpoint; warm: steps of warm-up; decay: of the averaged weights."""
+        """path: of the checkpoint; warm: warm-up steps; decay: of the EMA."""
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.path, self.steps, self.step, self.seconds = path, steps, 0, 0.0
         self._rate, self._warm = rate, warm
@@ -56,12 +56,12 @@ class Run:
         self.average = Average(model, decay)
 
     def rate(self) -> float:
-        """Learning rate of this step: short warm-up, then a cosine to zero."""
+        """Learning rate of this step: linear warm-up, then half a cosine to zero."""
         warm = min(1.0, (self.step + 1) / self._warm)
         return float(self._rate * warm * (0.5 + 0.5 * math.cos(math.pi * self.step / self.steps)))
 
     def learn(self, parts: dict[str, Tensor]) -> None:
-        """One step of the optimiser down the sum of the loss's parts."""
+        """Take an optimiser step on the sum of the loss terms."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         self.optimizer.zero_grad()
@@ -72,7 +72,7 @@ class Run:
         self.step += 1
 
     def save(self) -> None:
-        """Write the run's state under a temporary name, then rename it."""
+        """Write the checkpoint atomically."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         state = {
             "model": self.model.state_dict(),
@@ -86,7 +86,7 @@ class Run:
         self.path.with_suffix(".new").replace(self.path)
 
     def load(self) -> None:
-        """Go on from the last checkpoint, where there is one."""
+        """Resume from the checkpoint, if there is one."""
         if not self.path.exists():
             return
         state = torch.load(self.path, weights_only=True)
@@ -97,13 +97,13 @@ class Run:
 
 
 class Report:
-    """Prints the means of the loss's parts every so many steps."""
+    """Prints the mean loss terms every ``every`` steps."""
 
     def __init__(self, every: int) -> None:
         self._every, self._sums, self._count = every, dict[str, float](), 0
 
     def add(self, step: int, seconds: float, parts: dict[str, Tensor]) -> None:
-        """Take one step's parts; a line when it is time."""
+        """Add the loss terms of a step; print a line when it is due."""
         self._count += 1
         for name, value in parts.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())

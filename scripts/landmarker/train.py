@@ -2,9 +2,9 @@
 
     python scripts/landmarker/train.py --data ../shared/landmarks
 
-The recipe is described in `assets/landmarker.md`. A run can be stopped and started again with
-the same command: it goes on from the last checkpoint in `--work`. With `--first WEIGHTS` only
-the second stage runs, from weights that a first stage exported.
+The recipe is described in `assets/landmarker.md`. Started again with the same command, a run
+resumes from the last checkpoint in `--work`. With `--first WEIGHTS` only the second stage runs,
+from weights that a first stage exported.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DENSE = 478
 
 
 class Student(nn.Module):
-    """The network with an extra output for all 478 points, which only training needs."""
+    """The network with an auxiliary output of all 478 points, for training only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Student(nn.Module):
 
 
 def loss_of(heads: HeadOutputs, dense: Tensor, points: Tensor, face: Tensor) -> dict[str, Tensor]:
-    """Weighted parts of the loss. points: (P, 478, 3) of the P faces that open the batch."""
+    """Weighted loss terms. points: (P, 478, 3) of the first P crops, the positives."""
     count = len(points)
     kept = points[:, KEPT]
     weight = torch.ones(len(KEPT), device=points.device)
@@ -76,7 +76,7 @@ def loss_of(heads: HeadOutputs, dense: Tensor, points: Tensor, face: Tensor) -> 
 
 
 def batches_from(batches: Batches, first: int) -> Iterator[Batch]:
-    """Batches of the steps from `first` on, made ahead of time by one process."""
+    """Batches of the steps from `first` on, prefetched by one worker process."""
     order = range(first, len(batches))
     loader = DataLoader(batches, batch_size=None, sampler=order, num_workers=1, prefetch_factor=6)
     yield from loader
@@ -85,7 +85,7 @@ def batches_from(batches: Batches, first: int) -> Iterator[Batch]:
 def first_stage(
     options: argparse.Namespace, training: FaceSet, validation: FaceSet
 ) -> tuple[LandmarkNet, float]:
-    """The loop, in the order of the mathematics: the averaged network, and seconds spent."""
+    """Train the first stage; returns the network with averaged weights, folded, and seconds."""
     model = Student()
     path = options.work / "landmarker.ckpt"
     run = Run(model, path, options.steps, options.rate, warm=300, decay=0.999)
@@ -118,7 +118,7 @@ def finish(
     training: FaceSet,
     validation: FaceSet,
 ) -> None:
-    """Evaluate the network; write it, its card and the mean face."""
+    """Evaluate the network; write it, its model card and the mean face."""
     assets: Path = options.assets
     assets.mkdir(parents=True, exist_ok=True)
     choose_blend(net, validation)
@@ -135,14 +135,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/landmarks"))
     parser.add_argument("--work", type=Path, default=Path("/tmp/landmarker/run"))
     parser.add_argument("--assets", type=Path, default=Path("assets"))
-    parser.add_argument("--first", type=Path, help="weights to go on from, instead of stage one")
+    parser.add_argument("--first", type=Path, help="weights of stage one, to run stage two only")
     parser.add_argument("--steps", type=int, default=11000)
     parser.add_argument("--expressive", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--refine-steps", type=int, default=1200)
     parser.add_argument("--refine-rate", type=float, default=1.5e-4)
-    parser.add_argument("--quiet", type=float, default=2.0, help="weight of calm in stage two")
+    parser.add_argument("--quiet", type=float, default=2.0, help="consistency loss in stage two")
     parser.add_argument("--keep", type=float, default=0.2, help="share of stage one's weights")
     parser.add_argument("--people", type=int, default=110, help="rendered heads; 24 pictures each")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,1 +1,1 @@
-"""What ``start.py`` does once it runs on a Python that will do. Standard library only."""
+"""Commands of ``start.py``, run once a suitable Python is found. Standard library only."""

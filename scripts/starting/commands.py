@@ -17,11 +17,11 @@ EXTRAS = {
     "test": ("dev", "gui"),
     "setup": ("gui",),
 }
-"""What each command needs installed besides the library itself."""
+"""Extras of the package that each command needs installed."""
 
 
 def main(arguments: list[str], usage: str) -> int:
-    """Run the command in ``arguments``; the exit code."""
+    """Run the command in ``arguments``; returns the exit code."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage)
         return 0 if arguments else 2
@@ -33,14 +33,14 @@ def main(arguments: list[str], usage: str) -> int:
         print(f"setup takes --cpu and nothing else, not: {' '.join(rest)}.")
         return 2
     try:
-        # Only `setup` asks the system again which card there is; the others take what is there.
+        # Only `setup` looks for the graphics card again; other commands keep what is installed.
         processor = "--cpu" in rest if command == "setup" else None
         python = set_up(ROOT, EXTRAS[command], processor)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped; the next run goes on with the set-up.", file=sys.stderr)
+        print("Stopped; the next run resumes the set-up.", file=sys.stderr)
         return 130
     if command == "setup":
         print("Everything is installed. Next: python3 scripts/start.py demo")
@@ -49,7 +49,7 @@ def main(arguments: list[str], usage: str) -> int:
 
 
 def command_line(command: str, rest: list[str], python: Path) -> list[str]:
-    """What to execute for ``command``."""
+    """Command line of ``command``."""
     start = [str(python), "-m"]
     if command == "test":
         given = any(part == "-n" or part.startswith("--numprocesses") for part in rest)
@@ -61,7 +61,7 @@ def command_line(command: str, rest: list[str], python: Path) -> list[str]:
 
 
 def run(line: list[str]) -> int:
-    """Execute ``line``; on Linux and macOS in place of this process. The exit code."""
+    """Execute ``line``, on Linux and macOS replacing this process; returns the exit code."""
     if line[2] == "pytest":
         os.chdir(ROOT)
     if os.name != "nt":
@@ -72,4 +72,4 @@ def run(line: list[str]) -> int:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            continue  # the command got it as well, and ends as it sees fit
+            continue  # the command received Ctrl-C too and handles it

@@ -1,4 +1,4 @@
-"""The environment in .venv: made, filled with the PyTorch that fits the card, and kept."""
+"""Create and update the environment in .venv, with the PyTorch build for the graphics card."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from faceswap.graphics_cards import (
 )
 
 OLDEST, TESTED = (3, 11), (3, 13)
-AS_CONFIGURED = "pip"  # the build's name where pip's own configuration decides
+AS_CONFIGURED = "pip"  # label of the build that pip's own configuration selects
 _DECIDES = re.compile(r"\.(index-url|extra-index-url|find-links|no-index|constraint)=")
 
 
 class SetupError(Exception):
-    """Something that keeps the set-up from being finished; its text is for the user."""
+    """The set-up cannot be finished; its text is for the user."""
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a finished install left: of what, with which extras, and which PyTorch was asked for.
+    """Record of an install in .venv: fingerprint, extras, and label of the PyTorch build.
 
-    processor: --cpu was given, which holds until a ``setup`` without it.
+    processor: installed with --cpu, which is kept until a ``setup`` without it.
     """
 
     fingerprint: str = ""
@@ -48,20 +48,20 @@ class Stamp:
 
 
 def venv_python(root: Path) -> Path:
-    """The interpreter inside the environment of the checkout at ``root``."""
+    """Path of the interpreter in the .venv of the checkout at ``root``."""
     if os.name == "nt":
         return root / ".venv" / "Scripts" / "python.exe"
     return root / ".venv" / "bin" / "python"
 
 
 def fingerprint(root: Path) -> str:
-    """Changes when what is to be installed or the place does."""
+    """Hash of pyproject.toml and the checkout's path."""
     parts = (root / "pyproject.toml").read_bytes(), str(root).encode()
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def read_stamp(root: Path) -> Stamp:
-    """What the last finished install left; an empty one where there is none."""
+    """Record of the last finished install; an empty one if there is none."""
     try:
         told = json.loads((root / ".venv" / "faceswap-setup.json").read_text(encoding="utf-8"))
         return Stamp(
@@ -71,16 +71,15 @@ def read_stamp(root: Path) -> Stamp:
             str(told.get("build", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Stamp()  # none, or one that was cut short: install again
+        return Stamp()  # missing or damaged: install again
 
 
 def set_up(root: Path, extras: tuple[str, ...], only_processor: bool | None = None) -> Path:
-    """Make sure that the environment holds the project and ``extras``; its interpreter.
+    """Install the project with ``extras`` in .venv unless it is there; returns the interpreter.
 
-    only_processor: with the PyTorch for the processor, or for the card that is there; None: as
-    before. An environment that runs is kept, whichever Python it was made with, unless the user
-    names another. The stamp goes before an install begins and comes back when it has ended well,
-    so that an interrupted one is done again. Raises SetupError.
+    only_processor: True for the CPU build of PyTorch, False for the graphics card's, None to keep
+    it. A working environment is kept whichever Python it has, unless the user names another. The
+    stamp is invalid during an install, so an interrupted one is repeated. Raises SetupError.
     """
     python, before = venv_python(root), read_stamp(root)
     version, named = version_of(python), named_version(root)
@@ -108,8 +107,8 @@ def set_up(root: Path, extras: tuple[str, ...], only_processor: bool | None = No
 
 
 def version_of(python: Path) -> tuple[int, int] | None:
-    """The version of an environment's interpreter; None where it does not run or is too old, or
-    has no pip."""
+    """Version of an environment's interpreter; None if it does not run, is too old or has no
+    pip."""
     code = (
         "import importlib.util as u, sys; u.find_spec('pip') or sys.exit(1); "
         "print('%d.%d' % sys.version_info[:2])"
@@ -123,11 +122,11 @@ def version_of(python: Path) -> tuple[int, int] | None:
 
 
 def named_version(root: Path) -> tuple[int, int] | None:
-    """The version of this Python where the user named it: python3.13, not python3."""
+    """Version of this Python if the user typed it (python3.13, not python3); otherwise None."""
     if Path(sys.prefix) == root / ".venv":
         return None
     typed = sys.orig_argv[0] if sys.orig_argv else ""
-    if os.name != "nt":  # whose launcher gives a path with the version in its folder
+    if os.name != "nt":  # on Windows the version may be in the folder of the launcher's path
         typed = typed.rpartition("/")[2]
     here = (sys.version_info[0], sys.version_info[1])
     found = re.findall(r"(?<!\d)3\.?(\d\d?)(?!\d)", typed)
@@ -135,7 +134,7 @@ def named_version(root: Path) -> tuple[int, int] | None:
 
 
 def make_venv(root: Path) -> None:
-    """A new environment in place of what is there. Raises SetupError."""
+    """Create .venv, replacing what is there. Raises SetupError."""
     folder, version = root / ".venv", ".".join(map(str, sys.version_info[:3]))
     untried = "; the tests ran on Python 3.11 to 3.13" if sys.version_info[:2] > TESTED else ""
     print(f"Using Python {version} ({sys.executable}){untried}.", flush=True)
@@ -148,7 +147,7 @@ def make_venv(root: Path) -> None:
 
 
 def pip_configuration(python: Path) -> str:
-    """What of pip's own configuration, files or environment, decides where packages come from."""
+    """Settings in pip's configuration (files, environment) that select package sources."""
     command = [str(python), "-m", "pip", "config", "list", "--disable-pip-version-check"]
     try:
         told = subprocess.run(command, capture_output=True, text=True).stdout
@@ -158,24 +157,24 @@ def pip_configuration(python: Path) -> str:
 
 
 def wanted_build(system: System, version: tuple[int, ...], alone: bool, configured: str) -> Build:
-    """The PyTorch to ask for: for the processor ``alone``, as pip is ``configured``, or for the
-    card that the system has."""
+    """The PyTorch build to install: for the CPU (``alone``), as pip is ``configured``, or for the
+    system's graphics card."""
     if alone:
         build = cpu_build(system, "--cpu asks for it")
         pinned = f"{NEWEST}+cpu" if build.folder else ""
         return Build(build.folder, pinned, build.why)
     if configured:
-        why = f"pip is configured here ({configured}), and what it finds is taken"
+        why = f"pip is configured here ({configured}), which selects the build"
         return Build(AS_CONFIGURED, "", why)
     return choose_build(find_cards(system), system, version)
 
 
 def pip_arguments(build: Build, configured: str) -> list[str]:
-    """What makes pip take ``build``.
+    """Arguments that make pip install ``build``.
 
-    A build that is asked for by its version is that or a failure. The one for the processor is
-    otherwise only smaller, so where PyTorch's host cannot be reached pip goes without it, at once
-    instead of after minutes of trying. Raises SetupError.
+    A build with a version is required. The CPU build without one is only smaller than the default,
+    so if PyTorch's host is unreachable pip runs without it, instead of retrying for minutes.
+    Raises SetupError when a required build cannot be downloaded.
     """
     if build.label in (AS_CONFIGURED, "default"):
         return []
@@ -197,7 +196,7 @@ def pip_arguments(build: Build, configured: str) -> list[str]:
 
 
 def reachable(host: str) -> bool:
-    """Whether a host answers; behind a proxy that is taken for granted."""
+    """Whether a host accepts connections; always True behind a proxy."""
     if "https" in urllib.request.getproxies():
         return True
     try:
@@ -227,13 +226,13 @@ def install(
         "processor": alone,
         "build": before.build,
     }
-    # What breaks off is known to be unfinished, and of what was there before nothing is forgotten.
+    # An empty fingerprint marks the install as unfinished; extras and build are kept.
     stamp.write_text(json.dumps(told), encoding="utf-8")
     print("Installing into .venv; the first time takes a few minutes.", flush=True)
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     known = {before.build, build.label} - {AS_CONFIGURED, ""}
     if len(known) == 2:
-        # pip would find that the other build is of a version that will do.
+        # Otherwise pip keeps the other build, whose version satisfies the requirement.
         subprocess.call([*pip, "uninstall", "--yes", "torch"], cwd=root)
     target = str(root) + (f"[{','.join(wanted)}]" if wanted else "")
     if subprocess.call([*pip, "install", *arguments, "--editable", target], cwd=root) != 0:
@@ -243,7 +242,7 @@ def install(
 
 
 def pip_failure(root: Path) -> str:
-    """What to tell when pip failed, after a look at the connection and the disk."""
+    """Error message for a failed pip, by free disk space and connection."""
     free = shutil.disk_usage(str(root)).free
     if free < 10**9:
         return (
@@ -255,4 +254,4 @@ def pip_failure(root: Path) -> str:
             "pip failed, and pypi.org cannot be reached from here. The first run needs a "
             "connection (later ones do not): connect and start again."
         )
-    return "pip failed; its lines above say why. Mend that and start again: it goes on from there."
+    return "pip failed; its lines above say why. Fix that and start again: it resumes."

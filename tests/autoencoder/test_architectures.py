@@ -251,7 +251,7 @@ def test_holes_are_filled_smoothly_from_around_them() -> None:
     ("make", "words"),
     [
         (lambda: ConvConfig(size=4, widths=(8, 8, 8, 8)), "cannot be halved 4 times"),
-        (lambda: ConvConfig(dense=64), "a code of a given length"),
+        (lambda: ConvConfig(dense=64), "needs a latent_dim"),
         (lambda: PatchConfig(patch=5), "do not divide"),
         (lambda: PatchConfig(width=30), "heads do not divide"),
         (lambda: DenseConfig(widths=(0,)), "greater than or equal to 1"),

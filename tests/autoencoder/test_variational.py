@@ -78,5 +78,5 @@ def test_a_conditional_one_draws_what_it_is_told() -> None:
     drawn = model.decode(torch.randn(6, 4), torch.tensor([[1, 0]] * 3 + [[2, 0]] * 3))
     assert drawn[:3, :, :4].mean().item() > 0.8 > 0.2 > drawn[:3, :, 4:].mean().item()
     assert drawn[3:, :, 4:].mean().item() > 0.8 > 0.2 > drawn[3:, :, :4].mean().item()
-    with pytest.raises(ValueError, match="needs to be told"):
+    with pytest.raises(ValueError, match="needs a text for each picture"):
         model.encode(x)

@@ -96,10 +96,10 @@ def test_options_have_their_earlier_names_too() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["--rate", "7"], "--rate is called --learning-rate now."),
-        (["--rate=7"], "--rate is called --learning-rate now."),
-        (["--no-pairs", "--rate=7"], "--no-pairs is called --no-pair-matching now."),
-        (["--from", "x.safetensors", "--rate=7"], "--from is called --init now."),
+        (["--rate", "7"], "--rate is now called --learning-rate."),
+        (["--rate=7"], "--rate is now called --learning-rate."),
+        (["--no-pairs", "--rate=7"], "--no-pairs is now called --no-pair-matching."),
+        (["--from", "x.safetensors", "--rate=7"], "--from is now called --init."),
     ],
 )
 def test_the_command_line_says_what_is_called_otherwise(

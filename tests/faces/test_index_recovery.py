@@ -130,7 +130,7 @@ def test_a_lost_index_is_made_anew_from_the_crops(
     with made.open_index_read_only() as index:
         assert len(index.repairs) == 1
         assert f"{INDEX} {'had' if loss is without_the_side else 'was'} " in index.repairs[0]
-        assert "anew from the crops (46 of A)" in index.repairs[0]
+        assert "rebuilt from the crops (46 of A)" in index.repairs[0]
         faces = {(f.frame, f.track): f for f in index.faces("a")}
     old = {(row[0], row[1]): row for row in before[3]}
     assert set(old) - set(faces) == {(8, 1), (20, 4)}
@@ -148,7 +148,7 @@ def test_a_lost_index_is_made_anew_from_the_crops(
         assert index.repairs == ()
     # Extracting it again finds what no crop shows, and leaves the crops alone.
     events, summary = finished(extract(options))
-    assert "its crops stay as they are" in said(events)
+    assert "the crops stay as they are" in said(events)
     assert summary.crops == 2 * FRAMES - 4
     assert crops(made) == kept
     assert look(made.folder) == before
@@ -198,7 +198,7 @@ def test_a_log_that_is_lost_takes_only_rows_with_it(
     kept = crops(done)
     shutil.copytree(done.folder, half)
     events, summary = finished(extract(options))
-    assert "its crops stay as they are" in said(events)
+    assert "the crops stay as they are" in said(events)
     assert (summary.faces, summary.crops) == (2 * FRAMES, 2 * FRAMES - 2)
     assert crops(done) == kept
     # An older version did not note that the extraction had come to its end.
@@ -333,7 +333,7 @@ def test_where_nothing_was_extracted_nothing_is_made_anew(tmp_path: Path) -> Non
     assert not (project.folder / INDEX).exists()
     (project.folder / INDEX).write_bytes(b"damage" * 1000)
     with project.open_index() as index:
-        assert "it is begun anew" in index.repairs[0]
+        assert "a new one was started" in index.repairs[0]
 
 
 def test_an_index_of_a_newer_version_is_left_alone(made: Project) -> None:
@@ -378,5 +378,5 @@ def test_a_full_disk_leaves_the_damaged_index_where_it_is(
 
 def test_a_damaged_index_is_told_to_who_only_looks(made: Project) -> None:
     (made.folder / INDEX).write_bytes(b"damage" * 1000)
-    with pytest.raises(DamagedIndexError, match="makes it anew from the crops"):
+    with pytest.raises(DamagedIndexError, match="rebuilds it from the crops"):
         IndexBrowser(made.folder / INDEX).faces_at("a", 0)

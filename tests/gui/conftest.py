@@ -1,4 +1,4 @@
-"""A window on a project that exists on paper, and a check that nothing outlives a test."""
+"""Fixtures: a window with a fake job program, and a check that nothing outlives a test."""
 
 import gc
 import tempfile
@@ -31,7 +31,7 @@ from gui.window import Window
 
 @pytest.fixture(scope="session")
 def qapp() -> Iterator[QApplication]:
-    """The application as it is started, for pytest-qt."""
+    """The application with its real set-up, for pytest-qt."""
     display.choose()
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else make_app(["faceswap"])
@@ -48,14 +48,14 @@ def wait(qapp: QApplication) -> Wait:
         end = time.monotonic() + seconds
         while not condition():
             qapp.processEvents()
-            assert time.monotonic() < end, "it did not come about"
+            assert time.monotonic() < end, "the condition did not become true in time"
             time.sleep(0.005)
 
     return until
 
 
 def runs_a_job(child: psutil.Process) -> bool:
-    """Whether it is a job or answers questions, and has not ended."""
+    """Whether it is a running job or preview server."""
     try:
         ended = child.status() == psutil.STATUS_ZOMBIE
         return not ended and "faceswap" in " ".join(child.cmdline())
@@ -78,8 +78,8 @@ def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     threads = [t for t in threading.enumerate() if t not in before and t not in plots._loading]
     assert not threads
     assert not [w for w in qapp.topLevelWidgets() if w.isVisible()]
-    gc.unfreeze()  # what the application sets aside is looked at here
-    # By type: to ask some modules' stand-ins what they are an instance of wakes warnings.
+    gc.unfreeze()  # so that frozen objects are found below
+    # By type: isinstance on some lazy module objects emits warnings.
     timers = [o for o in gc.get_objects() if issubclass(type(o), QTimer) and isValid(o)]
     assert not [timer for timer in timers if timer.isActive()]
     assert not [child for child in psutil.Process().children() if runs_a_job(child)]
@@ -88,18 +88,18 @@ def no_leaks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of their own for each test."""
+    """Separate settings for each test."""
     store = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
     return Settings(store, tmp_path / "data")
 
 
 @pytest.fixture
-def desk(settings: Settings, wait: Wait) -> Iterator[AppContext]:
-    """A desk whose jobs and answers come from the stand-in."""
+def context(settings: Settings, wait: Wait) -> Iterator[AppContext]:
+    """A context whose jobs and preview servers are the fake program."""
     made = AppContext(settings, FAKE)
     yield made
     for job in made.jobs.running():
-        processes.end(job.record.process)
+        processes.kill(job.record.process)
     started = [job.record.process for job in made.jobs.jobs]
     made.close()
     made.deleteLater()
@@ -107,9 +107,9 @@ def desk(settings: Settings, wait: Wait) -> Iterator[AppContext]:
 
 
 @pytest.fixture
-def window(desk: AppContext) -> Iterator[Window]:
+def window(context: AppContext) -> Iterator[Window]:
     """The window, shown."""
-    made = Window(desk)
+    made = Window(context)
     made.resize(1280, 800)
     made.show()
     yield made
@@ -126,27 +126,27 @@ def walker(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Walker]:
-    """A new window, as at the first start."""
-    # Compiled kernels are kept for the next time, so they are no temporary files.
+    """A new window with the real program."""
+    # The cache of compiled kernels persists, so it must not lie in the temporary folder.
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
-    desk = AppContext(settings, COMMAND)
-    window = Window(desk)
+    context = AppContext(settings, COMMAND)
+    window = Window(context)
     window.resize(1280, 800)
     window.show()
     yield Walker(window, wait, qtbot)
-    started = [job.record.process for job in desk.jobs.jobs]
+    started = [job.record.process for job in context.jobs.jobs]
     for process in started:
-        processes.end(process)
+        processes.kill(process)
     wait(lambda: not any(processes.alive(process) for process in started))
     window.ask_about_jobs = lambda running: "keep"  # type: ignore[method-assign]
     window.close()
     window.deleteLater()
-    desk.deleteLater()
+    context.deleteLater()
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project folder with ten small crops a side."""
+    """A project folder with ten small crops per side."""
     from fake_faceswap import png
 
     folder = tmp_path / "Projekt ä b"

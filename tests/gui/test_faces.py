@@ -1,4 +1,4 @@
-"""The page of faces: very many of them, excluding, restoring, undoing."""
+"""Faces page: sort, filter, exclude, restore, undo; a grid of 50,000 faces."""
 
 import os
 from pathlib import Path
@@ -25,9 +25,9 @@ MANY = 50_000
 
 @pytest.fixture
 def page(window: Window, project: Path, wait: Wait) -> FacesPage:
-    """The page, with the ten faces of A on it."""
-    window.desk.open(project)
-    session = window.desk.session
+    """The page showing the ten faces of A."""
+    window.context.open(project)
+    session = window.context.session
     assert session is not None
     wait(lambda: bool(session.info))
     window.go("faces")
@@ -39,7 +39,7 @@ def page(window: Window, project: Path, wait: Wait) -> FacesPage:
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with fifty thousand crops of one side, of a hundred different pictures."""
+    """A project with 50,000 crops of one side, links to 100 different images."""
     project = tmp_path_factory.mktemp("crowd")
     folder = project / "faces" / "a"
     folder.mkdir(parents=True)
@@ -65,15 +65,15 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.png"))
 
 
-def test_what_is_excluded_is_out_of_training_and_comes_back(
+def test_faces_are_excluded_and_restored_with_undo_and_redo(
     page: FacesPage, project: Path, wait: Wait, qtbot: QtBot
 ) -> None:
     folder = project / "faces" / "a"
     everything = names(folder)
     page.grid.setFocus()
-    page.grid._pick_span(2)
+    page.grid._select_span(2)
     page.grid._anchor = 2
-    page.grid._pick_span(4)
+    page.grid._select_span(4)
     page.exclude()
     wait(lambda: len(names(folder)) == 7)
     assert names(folder / EXCLUDED) == everything[2:5]
@@ -91,16 +91,16 @@ def test_what_is_excluded_is_out_of_training_and_comes_back(
 
 
 def test_sorting_and_filtering(page: FacesPage, wait: Wait) -> None:
-    wait(lambda: page.table.left_to_measure() == 0)
+    wait(lambda: page.table.unmeasured_count() == 0)
     page.sort.setCurrentIndex(page.sort.findData("yaw"))
     assert page.grid.order.tolist() == list(range(9, -1, -1))
     page.sort.setCurrentIndex(page.sort.findData("presence"))
     assert page.grid.order.tolist()[:2] == [0, 5]
-    page.filter.setCurrentIndex(page.filter.findData("doubtful"))
+    page.filter.setCurrentIndex(page.filter.findData("low presence"))
     assert page.grid.order.tolist() == [0, 5]
 
 
-def test_a_face_leads_to_its_frame(
+def test_enter_on_a_face_opens_its_frame(
     page: FacesPage, window: Window, wait: Wait, qtbot: QtBot
 ) -> None:
     page.grid.setFocus()
@@ -113,19 +113,19 @@ def test_a_face_leads_to_its_frame(
     wait(lambda: footage.timeline.frame == 3)
 
 
-def test_a_file_that_is_gone_leaves_an_empty_square(qapp: QApplication, wait: Wait) -> None:
+def test_a_missing_file_leaves_an_empty_square(qapp: QApplication, wait: Wait) -> None:
     grid = ThumbnailGrid()
     grid.resize(400, 300)
     grid.set_items(["/nowhere/1.png"], np.zeros(1, np.bool_))
     grid.show()
-    wait(lambda: 0 in grid._pictures)
-    assert not grid.wanted
-    grid.close_pool()
+    wait(lambda: 0 in grid._thumbnails)
+    assert not grid.requested
+    grid.stop_loading()
     grid.close()
     grid.deleteLater()
 
 
-def test_of_fifty_thousand_faces_only_those_in_sight_are_read(
+def test_of_50_000_faces_only_visible_ones_are_loaded(
     crowd: Path, qapp: QApplication, wait: Wait
 ) -> None:
     with PreviewServer(crowd) as answers:
@@ -137,18 +137,18 @@ def test_of_fifty_thousand_faces_only_those_in_sight_are_read(
     grid.set_order(table.order("yaw", "all"))
     grid.show()
     assert len(table.names) == MANY
-    in_sight = grid.columns * (560 // (grid.cell + 4) + 2)
-    wait(lambda: grid._pictures and not grid.wanted)
-    assert len(grid._pictures) <= in_sight
+    visible = grid.columns * (560 // (grid.cell + 4) + 2)
+    wait(lambda: grid._thumbnails and not grid.requested)
+    assert len(grid._thumbnails) <= visible
     bar = grid.verticalScrollBar()
     for place in range(0, bar.maximum(), bar.maximum() // 20):
         bar.setValue(place)
         qapp.processEvents()
-        assert len(grid.wanted) <= in_sight
-    wait(lambda: not grid.wanted)
-    first, last = grid._in_sight()
-    assert all(int(item) in grid._pictures for item in grid.order[first:last])
-    assert len(grid._pictures) <= 22 * in_sight
-    grid.close_pool()
+        assert len(grid.requested) <= visible
+    wait(lambda: not grid.requested)
+    first, last = grid._visible_range()
+    assert all(int(item) in grid._thumbnails for item in grid.order[first:last])
+    assert len(grid._thumbnails) <= 22 * visible
+    grid.stop_loading()
     grid.close()
     grid.deleteLater()

@@ -1,4 +1,4 @@
-"""Jobs as processes: however one ends, the window lives and says what happened."""
+"""Jobs as processes: however a job ends, the window reports it and keeps running."""
 
 import itertools
 import os
@@ -18,12 +18,14 @@ from gui.models.app_context import AppContext
 from gui.models.job_list import JobListModel
 
 
-def start(desk: AppContext, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: Path) -> Job:
+def start(
+    context: AppContext, behaviour: str, monkeypatch: pytest.MonkeyPatch, project: Path
+) -> Job:
     monkeypatch.setenv("FAKE_JOB", behaviour)
-    return desk.jobs.start("train", TrainOptions(project=project, steps=100), "Train", project)
+    return context.jobs.start("train", TrainOptions(project=project, steps=100), "Train", project)
 
 
-def test_only_what_differs_from_the_defaults_becomes_an_argument(tmp_path: Path) -> None:
+def test_only_options_that_were_set_become_arguments(tmp_path: Path) -> None:
     options = ExtractOptions(video=Path("a b.mp4"), project=tmp_path, side="b", every=3, redo=True)
     plain = options.model_copy(update={"redo": False})
     assert "redo" not in " ".join(job_runner.arguments_of(plain))
@@ -46,12 +48,12 @@ def test_the_command_line_can_be_pasted(tmp_path: Path) -> None:
     )
 
 
-def test_a_job_tells_its_events_and_its_end(
-    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_job_passes_on_its_events_and_its_outcome(
+    context: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = start(desk, "finish", monkeypatch, project)
+    job = start(context, "finish", monkeypatch, project)
     seen: list[object] = []
-    job.arrived.connect(seen.append)
+    job.event_received.connect(seen.append)
     wait(lambda: not job.running)
     assert job.state == "finished"
     assert job.message == "All done."
@@ -68,15 +70,15 @@ def test_a_job_tells_its_events_and_its_end(
         ("kill", "memory ran out"),
     ],
 )
-def test_a_job_that_fails_says_why(
+def test_a_failed_job_has_a_message_and_details(
     behaviour: str,
     said: str,
-    desk: AppContext,
+    context: AppContext,
     wait: Wait,
     project: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    job = start(desk, behaviour, monkeypatch, project)
+    job = start(context, behaviour, monkeypatch, project)
     wait(lambda: not job.running)
     assert job.state == "failed"
     assert said in job.message
@@ -85,23 +87,23 @@ def test_a_job_that_fails_says_why(
 
 
 def test_a_result_of_a_mebibyte_is_read_to_its_end(
-    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = start(desk, "long", monkeypatch, project)
+    job = start(context, "long", monkeypatch, project)
     wait(lambda: not job.running)
-    later = JobListModel(desk.settings.jobs, FAKE).jobs[0]
+    later = JobListModel(context.settings.jobs, FAKE).jobs[0]
     for seen in (job, later):
         assert (seen.state, seen.message) == ("finished", "Long.")
         assert isinstance(seen.outcome, Finished)
         assert len(str(seen.outcome.summary["long"])) == 1 << 20
 
 
-def test_a_result_that_was_cut_short_is_told(
-    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_truncated_result_is_reported(
+    context: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = start(desk, "cut", monkeypatch, project)
+    job = start(context, "cut", monkeypatch, project)
     wait(lambda: not job.running)
-    later = JobListModel(desk.settings.jobs, FAKE).jobs[0]
+    later = JobListModel(context.settings.jobs, FAKE).jobs[0]
     for seen in (job, later):
         assert seen.state == "failed"
         assert "ended in the middle of a message" in seen.message
@@ -109,19 +111,19 @@ def test_a_result_that_was_cut_short_is_told(
         assert len(seen.details()) < 9000
     log = job.folder / "events.jsonl"
     whole = Finished(summary={}, text="Whole.").model_dump_json()
-    log.write_text(log.read_text().rpartition("\n")[0] + "\n" + whole)  # but for its last byte
-    assert JobListModel(desk.settings.jobs, FAKE).jobs[0].message == "Whole."
+    log.write_text(log.read_text().rpartition("\n")[0] + "\n" + whole)  # without its last byte
+    assert JobListModel(context.settings.jobs, FAKE).jobs[0].message == "Whole."
 
 
 def test_a_log_stays_small_while_the_window_is_closed(
-    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_LOG", "65536")
-    job = start(desk, "burst", monkeypatch, project)
-    desk.jobs.close()
+    job = start(context, "burst", monkeypatch, project)
+    context.jobs.close()
     wait(lambda: not processes.alive(job.record.process))
     assert job.events.stat().st_size < 65536
-    found = JobListModel(desk.settings.jobs, FAKE).jobs[0]
+    found = JobListModel(context.settings.jobs, FAKE).jobs[0]
     assert (found.state, found.message) == ("finished", "All done.")
     assert found.progress is not None
     assert [notice.message for notice in found.notices] == ["Something odd."]
@@ -136,11 +138,11 @@ def test_a_log_stays_small_while_the_window_is_closed(
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "stubborn"])
-def test_stop_asks_first_and_ends_then(
-    behaviour: str, desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+def test_stop_is_requested_first_and_forced_later(
+    behaviour: str, context: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_runner, "GRACE_SECONDS", 0.5)
-    job = start(desk, behaviour, monkeypatch, project)
+    job = start(context, behaviour, monkeypatch, project)
     wait(lambda: job.progress is not None)
     job.stop()
     wait(lambda: not job.running)
@@ -148,13 +150,13 @@ def test_stop_asks_first_and_ends_then(
     assert not processes.alive(job.record.process)
 
 
-def test_a_job_goes_on_without_the_window_and_is_found_again(
-    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_job_keeps_running_without_the_window_and_is_found_again(
+    context: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = start(desk, "hang", monkeypatch, project)
+    job = start(context, "hang", monkeypatch, project)
     wait(lambda: job.progress is not None)
-    desk.jobs.close()
-    later = JobListModel(desk.settings.jobs, FAKE)
+    context.jobs.close()
+    later = JobListModel(context.settings.jobs, FAKE)
     found = later.jobs[0]
     assert found.running
     assert found.record == job.record
@@ -163,25 +165,25 @@ def test_a_job_goes_on_without_the_window_and_is_found_again(
     found.stop()
     wait(lambda: not found.running)
     later.close()
-    assert JobListModel(desk.settings.jobs, FAKE).jobs[0].state == "stopped"
+    assert JobListModel(context.settings.jobs, FAKE).jobs[0].state == "stopped"
 
 
 def test_a_job_is_run_again_with_the_same_options(
-    desk: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, wait: Wait, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = start(desk, "fail", monkeypatch, project)
+    job = start(context, "fail", monkeypatch, project)
     wait(lambda: not job.running)
     monkeypatch.setenv("FAKE_JOB", "finish")
-    again = desk.jobs.retry(job)
+    again = context.jobs.retry(job)
     wait(lambda: not again.running)
     assert again.record.arguments == job.record.arguments
     assert again.state == "finished"
-    desk.jobs.forget(job)
-    assert desk.jobs.jobs == [again]
+    context.jobs.forget(job)
+    assert context.jobs.jobs == [again]
     assert not job.folder.exists()
 
 
-def test_a_job_that_cannot_be_recorded_does_not_run_on(
+def test_a_job_that_cannot_be_recorded_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: Wait
 ) -> None:
     begun: list[processes.Process] = []
@@ -204,7 +206,7 @@ def test_a_job_that_cannot_be_recorded_does_not_run_on(
     wait(lambda: not processes.alive(begun[0]))
 
 
-def test_what_cannot_be_started_is_an_error(tmp_path: Path) -> None:
+def test_a_job_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
     options = TrainOptions(project=tmp_path)
     with pytest.raises(OutputError, match="Cannot start"):
         job_runner.start(tmp_path / "1", "train", options, "T", None, (str(tmp_path / "none"),))

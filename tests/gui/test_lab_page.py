@@ -1,4 +1,4 @@
-"""The page of the lab: every use has its form, and what a job makes is shown."""
+"""Lab page: a form for every task, running tasks and showing their results."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from gui.window import Window
 
 @pytest.fixture(autouse=True)
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the page keeps what it makes, unless told otherwise."""
+    """Replace the default work folder of the page."""
     monkeypatch.setattr("gui.pages.lab.work_folder", lambda: tmp_path / "work")
     return tmp_path / "work"
 
@@ -34,7 +34,7 @@ def lab_page(window: Window) -> LabPage:
     return page
 
 
-def picks(page: LabPage) -> PathList:
+def pickers(page: LabPage) -> PathList:
     found = page.form.editors["data"]
     assert isinstance(found, PathList)
     return found
@@ -52,34 +52,34 @@ def pictures(folder: Path, level: int, count: int = 12) -> Path:
     return folder
 
 
-def test_every_use_has_a_form_of_what_means_something_to_it(window: Window) -> None:
+def test_every_task_has_a_form_of_the_options_that_apply(window: Window) -> None:
     page = lab_page(window)  # no project is open
-    assert {use.group for use in TASKS.values()} == set(GROUPS)
-    for name, use in TASKS.items():
-        page.uses.select(name)
-        assert page.use == name
-        means = {"code": use.code, "size": use.size, "strength": bool(use.strength)}
-        left_out = {"task", *(option for option, means_it in means.items() if not means_it)}
-        left_out |= set() if use.told else {"text"}
+    assert {task.group for task in TASKS.values()} == set(GROUPS)
+    for name, task in TASKS.items():
+        page.tasks.select(name)
+        assert page.task == name
+        applicable = {"latent_dim": task.code, "size": task.size, "strength": bool(task.strength)}
+        left_out = {"task", *(option for option, applies in applicable.items() if not applies)}
+        left_out |= set() if task.told else {"text"}
         assert set(page.form.editors) == set(LabOptions.model_fields) - left_out
-        lines = picks(page).picks
+        lines = pickers(page).pickers
         assert [pick.line.accessibleName().lower() for pick in lines] == [
-            given.name.lower() for given in use.inputs
+            given.name.lower() for given in task.inputs
         ]
-        assert use.without in lines[0].line.placeholderText()
+        assert task.without in lines[0].line.placeholderText()
         assert page.folder == page._suggested()
-        entered = {option: 8 for option, means_it in means.items() if means_it}
+        entered = {option: 8 for option, applies in applicable.items() if applies}
         page.form.set_values(entered)
         made = page.form.options(task=name)
         assert made == LabOptions(task=name, **entered)
-        if use.strength:
-            assert use.strength in page.form.editors["strength"].toolTip()
+        if task.strength:
+            assert task.strength in page.form.editors["strength"].toolTip()
 
 
 def test_inputs_are_entered_in_order_and_dropped(window: Window, work: Path) -> None:
     page = lab_page(window)
-    page.uses.select("translate")
-    a, b, truth = picks(page).picks
+    page.tasks.select("translate")
+    a, b, truth = pickers(page).pickers
     assert (a.isEnabled(), b.isEnabled(), truth.isEnabled()) == (True, False, False)
     drop(a, work / "night")
     assert (b.isEnabled(), truth.isEnabled()) == (True, False)
@@ -92,47 +92,47 @@ def test_inputs_are_entered_in_order_and_dropped(window: Window, work: Path) -> 
     assert not truth.isEnabled()
 
 
-def test_what_is_entered_is_kept_for_each_use_and_for_the_next_window(
+def test_entries_are_kept_for_each_task_and_for_the_next_window(
     window: Window, settings: Settings, tmp_path: Path
 ) -> None:
     page = lab_page(window)
     page.form.set_values({"steps": 7, "strength": 0.25, "output": tmp_path / "here"})
-    page.uses.select("retrieve")
+    page.tasks.select("retrieve")
     page.form.set_values({"data": [tmp_path / "all", tmp_path / "one.png"]})
-    page.uses.select("denoise")
+    page.tasks.select("denoise")
     assert page.form.values() == {"steps": 7, "strength": 0.25, "output": tmp_path / "here"}
-    page.uses.select("retrieve")
+    page.tasks.select("retrieve")
     window.go("jobs")
-    desk = AppContext(settings, FAKE)
-    other = Window(desk)
+    context = AppContext(settings, FAKE)
+    other = Window(context)
     again = lab_page(other)
-    assert again.use == again.uses.use == "retrieve"
+    assert again.task == again.tasks.task == "retrieve"
     assert again.form.value("data") == [tmp_path / "all", tmp_path / "one.png"]
-    again.uses.select("denoise")
+    again.tasks.select("denoise")
     assert again.folder == tmp_path / "here"
     other.close()
     other.deleteLater()
-    desk.deleteLater()
+    context.deleteLater()
 
 
-def test_a_use_runs_while_another_is_looked_at(
+def test_a_task_runs_while_another_is_shown(
     window: Window, wait: Wait, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_JOB", "hang")
     page = lab_page(window)
     page.form.set_values({"steps": 5})
     page.go.click()
-    (job,) = window.desk.jobs.running()
+    (job,) = window.context.jobs.running()
     wait(lambda: "loss" in page.state.text())
-    assert page.strip.isVisible()
+    assert page.status_bar.isVisible()
     assert not page.go.isEnabled()
     assert not page.form.isEnabled()
-    page.uses.select("vae")
-    assert not page.strip.isVisible()
+    page.tasks.select("vae")
+    assert not page.status_bar.isVisible()
     assert page.go.isEnabled()
     assert page.state.text() == ""
-    page.uses.select("denoise")
-    assert page.strip.job is job
+    page.tasks.select("denoise")
+    assert page.status_bar.job is job
     assert page.form.value("steps") == 5
     window.go("jobs")
     jobs = window.page
@@ -143,25 +143,25 @@ def test_a_use_runs_while_another_is_looked_at(
     wait(lambda: len(page.curves.series["loss"].points[0]) > drawn)
     lab_page(window)
     assert len(page.curves.series["loss"].points[0]) > 0
-    page.strip.stop.click()
+    page.status_bar.stop.click()
     wait(lambda: not job.running)
     assert page.go.isEnabled()
 
 
-def test_a_window_that_is_opened_again_shows_the_curve_so_far(
+def test_a_reopened_window_shows_the_curve_so_far(
     window: Window, settings: Settings, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_JOB", "hang")
     page = lab_page(window)
     page.go.click()
     wait(lambda: len(page.curves.series["loss"].points[0]) > 20)
-    page.uses.select("vae")
+    page.tasks.select("vae")
     assert len(page.curves.series["loss"].points[0]) == 0
-    page.uses.select("denoise")
+    page.tasks.select("denoise")
     assert page.curves.series["loss"].points[0][:20].tolist() == list(range(1, 21))
     window.go("jobs")
-    desk = AppContext(settings, FAKE)
-    other = Window(desk)
+    context = AppContext(settings, FAKE)
+    other = Window(context)
     again = lab_page(other)
     wait(lambda: len(again.curves.series["loss"].points[0]) > 40)
     assert again.curves.series["loss"].points[0][:40].tolist() == list(range(1, 41))
@@ -169,34 +169,32 @@ def test_a_window_that_is_opened_again_shows_the_curve_so_far(
     other.ask_about_jobs = lambda running: "stop"  # type: ignore[method-assign]
     other.close()
     other.deleteLater()
-    desk.deleteLater()
-    wait(lambda: not window.desk.jobs.running())
+    context.deleteLater()
+    wait(lambda: not window.context.jobs.running())
 
 
-def test_the_faces_of_the_open_project_are_one_press_away(window: Window, project: Path) -> None:
+def test_the_faces_of_the_open_project_are_one_click_away(window: Window, project: Path) -> None:
     page = lab_page(window)
-    assert not page.own.isVisible()
-    window.desk.open(project)
-    assert page.own.isVisible()
-    page.own.click()
+    assert not page.own_faces.isVisible()
+    window.context.open(project)
+    assert page.own_faces.isVisible()
+    page.own_faces.click()
     assert page.form.value("data") == [project]
-    page.uses.select("sound")
-    assert not page.own.isVisible()
+    page.tasks.select("sound")
+    assert not page.own_faces.isVisible()
 
 
-def test_what_is_wrong_with_options_is_said_at_once(window: Window) -> None:
+def test_invalid_options_are_reported_at_once(window: Window) -> None:
     page = lab_page(window)
     page.form.set_values({"steps": 5, "minutes": 2.0})
     page.start()
     assert "not both" in window.banner.text
     page.repair.start()
     assert "Choose a picture" in window.banner.text
-    assert not window.desk.jobs.jobs
+    assert not window.context.jobs.jobs
 
 
-def test_the_figure_fills_the_page_by_keyboard_too(
-    window: Window, work: Path, qtbot: QtBot
-) -> None:
+def test_the_figure_is_enlarged_by_keyboard(window: Window, work: Path, qtbot: QtBot) -> None:
     folder = work / "lab" / "denoise"
     folder.mkdir(parents=True)
     Image.new("RGB", (90, 60), "white").save(folder / "denoise.png")
@@ -204,11 +202,11 @@ def test_the_figure_fills_the_page_by_keyboard_too(
     page = lab_page(window)
     assert page.sentence.text() == "It is better."
     qtbot.keyClick(page.figure, Qt.Key.Key_Return)
-    assert not page.uses.isVisible()
+    assert not page.tasks.isVisible()
     assert not page.panel.isVisible()
     assert page.figure.width() > 1000
     page.smaller.click()
-    assert page.uses.isVisible()
+    assert page.tasks.isVisible()
     (folder / "denoise.png").write_bytes(b"no picture")
     (folder / "denoise.json").write_text("[")
     window.go("jobs")
@@ -217,35 +215,35 @@ def test_the_figure_fills_the_page_by_keyboard_too(
     assert page.sentence.isHidden()
 
 
-def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
+def test_the_repair_panel_asks_for_its_inputs_and_shows_the_result(
     window: Window, work: Path, wait: Wait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = lab_page(window)
-    for name, use in TASKS.items():
+    for name, task in TASKS.items():
         (work / "lab" / name / name).mkdir(parents=True)
         (work / "lab" / name / name / "step-000000001.safetensors").touch()
-        page.uses.select(name)
-        page._look()
-        assert page.repair.isVisible() == use.repairs
-        assert page.repair.holes.isVisible() == (use.repairs and use.masked)
-    page.uses.select("inpaint")
+        page.tasks.select(name)
+        page._show_folder()
+        assert page.repair.isVisible() == task.repairs
+        assert page.repair.mask_picker.isVisible() == (task.repairs and task.masked)
+    page.tasks.select("inpaint")
     page.repair.input.set_value(tmp_path / "clip.mp4")
-    page.repair.holes.set_value(tmp_path / "holes.png")
+    page.repair.mask_picker.set_value(tmp_path / "holes.png")
     (tmp_path / "clip inpaint.mp4").touch()
     asked: list[str] = []
     monkeypatch.setattr(
         "gui.widgets.elements.confirm", lambda page, text, yes: asked.append(text) or True
     )
     page.repair.go.click()
-    assert asked == ["clip inpaint.mp4 exists already."]
-    (job,) = window.desk.jobs.jobs
+    assert asked == ["clip inpaint.mp4 already exists. Replace it?"]
+    (job,) = window.context.jobs.jobs
     model = work / "lab" / "inpaint" / "inpaint"
     assert job.record.arguments == [
         *("restore", "--input", str(tmp_path / "clip.mp4"), "--model", str(model)),
         *("--output", str(tmp_path / "clip inpaint.mp4")),
         *("--mask", str(tmp_path / "holes.png"), "--overwrite"),
     ]
-    assert page.strip.job is job
+    assert page.status_bar.job is job
     wait(lambda: not page.compare.wipe.second.isNull())
     assert page.sentence.text() == "All done."
     before = page.compare.wipe.image
@@ -253,11 +251,11 @@ def test_a_repair_asks_for_what_its_model_needs_and_shows_what_it_made(
     wait(lambda: page.compare.wipe.image != before)
     monkeypatch.setattr("gui.widgets.elements.confirm", lambda page, text, yes: False)
     page.repair.start()
-    assert len(window.desk.jobs.jobs) == 1
+    assert len(window.context.jobs.jobs) == 1
 
 
 @pytest.mark.slow
-def test_from_digits_to_a_repaired_picture(walker: Walker, work: Path, tmp_path: Path) -> None:
+def test_from_digits_to_a_restored_picture(walker: Walker, work: Path, tmp_path: Path) -> None:
     picture = pictures(tmp_path / "some", 40) / "03.png"
     walker.until(lambda: len(walker.window.pages) == len(walker.window._kinds))
     walker.go("lab")
@@ -270,8 +268,8 @@ def test_from_digits_to_a_repaired_picture(walker: Walker, work: Path, tmp_path:
     assert (folder / "denoise" / "step-000000002.safetensors").is_file()
     assert page.figure.path == folder / "denoise.png"
     assert not page.figure.image.isNull()
-    assert "it has never seen" in page.sentence.text()
-    assert page.go.text() == "Go on"
+    assert "test pictures" in page.sentence.text()
+    assert page.go.text() == "Resume"
     page.form.set_values({"steps": 3, "device": "cpu"})
     walker.run(page.go)
     assert (folder / "denoise" / "step-000000003.safetensors").is_file()
@@ -294,9 +292,9 @@ def test_a_folder_without_pictures_then_two_with_some(
     walker.go("lab")
     page = walker.window.page
     assert isinstance(page, LabPage)
-    page.uses.select("translate")
+    page.tasks.select("translate")
     (tmp_path / "empty").mkdir()
-    a, b, _ = picks(page).picks
+    a, b, _ = pickers(page).pickers
     for pick in (a, b):
         drop(pick, tmp_path / "empty")
     page.form.set_values(page.form.values() | {"steps": 2, "device": "cpu", "size": 16})
@@ -307,4 +305,4 @@ def test_a_folder_without_pictures_then_two_with_some(
     job = walker.run(page.go)
     assert page.figure.path == work / "lab" / "translate night" / "translate.png"
     assert page.sentence.text() in job.message
-    assert "shown as B" in page.sentence.text()
+    assert "translated to B" in page.sentence.text()

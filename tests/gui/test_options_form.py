@@ -1,4 +1,4 @@
-"""Forms made from the options models of all jobs."""
+"""Forms generated from the option models of all jobs."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_every_job_has_a_form(name: str, qapp: QApplication) -> None:
     form.deleteLater()
 
 
-def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> None:
+def test_entries_become_options(qapp: QApplication, tmp_path: Path) -> None:
     form = OptionsForm(TrainOptions, without=("project",))
     form.set_values({"minutes": 12.5, "optimiser": "lion", "random_flip": True, "batch": 8})
     options = form.options(project=tmp_path)
@@ -43,7 +43,7 @@ def test_what_is_entered_becomes_options(qapp: QApplication, tmp_path: Path) -> 
     form.deleteLater()
 
 
-def test_what_a_run_has_takes_the_place_of_the_defaults(qapp: QApplication) -> None:
+def test_options_of_a_run_replace_the_defaults(qapp: QApplication) -> None:
     form = OptionsForm(TrainOptions, without=("project",))
     form.set_values({"warp": 0.05})
     has = {
@@ -64,7 +64,7 @@ def test_what_a_run_has_takes_the_place_of_the_defaults(qapp: QApplication) -> N
     form.deleteLater()
 
 
-def test_small_numbers_are_taken_as_they_are(qapp: QApplication) -> None:
+def test_small_numbers_are_not_rounded(qapp: QApplication) -> None:
     form = OptionsForm(LabOptions, without=("task",))
     spin = form.editors["strength"]
     assert isinstance(spin, QDoubleSpinBox)
@@ -92,14 +92,14 @@ def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> 
     assert isinstance(grow, Slider)
     told: list[None] = []
     form.changed.connect(lambda: told.append(None))
-    for place in (0, 1000):
-        grow.slider.setValue(place)
+    for index in (0, 1000):
+        grow.slider.setValue(index)
         assert abs(BlendOptions(**form.values()).mask_dilate) == 0.3
     assert len(told) == 2
     form.deleteLater()
 
 
-def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
+def test_choices_are_shown_as_labels(qapp: QApplication) -> None:
     form = OptionsForm(BlendOptions)
     outline = form.editors["mask_outline"]
     assert isinstance(outline, QComboBox)
@@ -111,7 +111,7 @@ def test_a_choice_is_read_as_it_is_meant(qapp: QApplication) -> None:
     form.deleteLater()
 
 
-def test_the_wheel_scrolls_and_changes_nothing(qapp: QApplication) -> None:
+def test_the_wheel_changes_nothing_without_focus(qapp: QApplication) -> None:
     form = OptionsForm(BlendOptions)
     form.show()
     for editor in (form.editors["mask_dilate"].findChild(QSlider), form.editors["mask_outline"]):
@@ -135,7 +135,7 @@ def test_the_wheel_scrolls_and_changes_nothing(qapp: QApplication) -> None:
     form.deleteLater()
 
 
-def test_options_of_conversion_leave_the_look_to_the_sliders(qapp: QApplication) -> None:
+def test_the_export_form_leaves_out_the_blending_options(qapp: QApplication) -> None:
     form = OptionsForm(ConvertOptions, without=tuple(BlendOptions.model_fields))
     assert not set(form.editors) & set(BlendOptions.model_fields)
     form.deleteLater()

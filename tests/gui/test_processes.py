@@ -1,4 +1,4 @@
-"""A process is asked to stop or ended only when it is the one that was started."""
+"""Detached processes: identity, graceful stop and kill, Ctrl-Break on Windows."""
 
 import subprocess
 import sys
@@ -15,13 +15,13 @@ from gui.ipc.job_runner import JobRecord
 from gui.ipc.processes import Process, StopMethod
 from gui.models.job_list import JobListModel
 
-# Its command line says faceswap, as an editor's does that has our file open.
+# Its command line contains "faceswap", like that of an editor with one of our files open.
 STRANGER = (sys.executable, "-c", "input() # faceswap", "faceswap")
 
 
 @pytest.fixture
 def stranger() -> Iterator[Process]:
-    """A process that is none of ours, though it looks like one."""
+    """A process that is not a job of ours, though its command line looks like one."""
     with subprocess.Popen(STRANGER, stdin=subprocess.PIPE) as child:
         found = processes.look_up(child.pid)
         assert found is not None
@@ -35,44 +35,44 @@ def stranger() -> Iterator[Process]:
     [
         (0.0, 0.0, True, True),
         (0.01, 0.0, True, True),
-        (3.0, 0.0, False, False),  # another that got the number
+        (3.0, 0.0, False, False),  # another process with the same ID
         (-500.0, 0.0, False, False),
-        (2.0, 2.0, True, False),  # the clock was set, which Windows' word does not follow
-        (86400.0, 86400.0, False, False),  # another day, after the same time since the start
+        (2.0, 2.0, True, False),  # the clock was adjusted; start times on Windows do not shift
+        (86400.0, 86400.0, False, False),  # a day later, at the same time since boot
         (0.0, -1.0, False, True),
     ],
 )
-def test_a_process_is_its_number_and_its_beginning(
+def test_a_process_is_identified_by_id_and_start_time(
     created: float, booted: float, linux: bool, elsewhere: bool
 ) -> None:
     one = Process(pid=7, created=1.7e9, booted=1.6e9)
     other = Process(pid=7, created=1.7e9 + created, booted=1.6e9 + booted)
-    assert processes.same(one, other, "linux") is linux
-    assert processes.same(one, other, "win32") is elsewhere
-    assert processes.same(one, other, "darwin") is elsewhere
-    assert not processes.same(one, one.model_copy(update={"pid": 8}), "linux")
+    assert processes.is_same(one, other, "linux") is linux
+    assert processes.is_same(one, other, "win32") is elsewhere
+    assert processes.is_same(one, other, "darwin") is elsewhere
+    assert not processes.is_same(one, one.model_copy(update={"pid": 8}), "linux")
 
 
-def test_a_number_that_is_another_s_now_is_left_alone(stranger: Process) -> None:
+def test_a_reused_process_id_gets_no_signal(stranger: Process) -> None:
     dead = stranger.model_copy(update={"created": stranger.created - 100})
     assert processes.alive(stranger)
     assert not processes.alive(dead)
-    processes.ask_to_stop(dead)
-    processes.end(dead)
-    processes.ask_to_stop(None)
-    processes.end(None)
+    processes.request_stop(dead)
+    processes.kill(dead)
+    processes.request_stop(None)
+    processes.kill(None)
     time.sleep(0.1)
     assert processes.alive(stranger)
 
 
-def test_a_process_that_is_not_our_child_is_asked_and_ended(stranger: Process) -> None:
-    del stranger  # only its check at the end
+def test_a_process_that_is_not_our_child_is_stopped_and_killed(stranger: Process) -> None:
+    del stranger  # used only for the check in its fixture
     code = (
         "import subprocess as s, sys; child = s.Popen(sys.argv[1:], stdout=s.DEVNULL); "
         "print(child.pid); child.returncode = 0"
     )
     sleep = (sys.executable, "-c", "import time; time.sleep(60)")
-    for send in (processes.ask_to_stop, processes.end):
+    for send in (processes.request_stop, processes.kill):
         made = subprocess.run(
             [sys.executable, "-c", code, *sleep], stdout=subprocess.PIPE, check=True
         )
@@ -83,11 +83,11 @@ def test_a_process_that_is_not_our_child_is_asked_and_ended(stranger: Process) -
         while processes.alive(orphan) and time.monotonic() < until:
             time.sleep(0.01)
         assert not processes.alive(orphan)
-        send(orphan)  # that it is gone is no trouble
+        send(orphan)  # no error, although it is gone
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_job_whose_number_went_to_another_has_ended(
+def test_a_job_whose_process_id_was_reused_has_ended(
     known: bool, stranger: Process, tmp_path: Path, qapp: object
 ) -> None:
     folder = tmp_path / "jobs" / "1"
@@ -98,7 +98,7 @@ def test_a_job_whose_number_went_to_another_has_ended(
         process=process if known else None,
     )  # fmt: skip
     text = record.model_dump_json()
-    if not known:  # as versions wrote it that kept the number alone
+    if not known:  # the record format of versions that stored only the process ID
         text = text.replace('"process":null', f'"pid":{stranger.pid}')
         assert str(stranger.pid) in text
     (folder / "record.json").write_text(text)
@@ -107,7 +107,7 @@ def test_a_job_whose_number_went_to_another_has_ended(
     job = jobs.jobs[0]
     assert job.state == "failed"
     assert ("ended from outside" if known else "An older version started") in job.message
-    job.state = "running"  # as it was before its end was noticed
+    job.state = "running"  # as before its end was detected
     job.stop()
     job.stop()
     time.sleep(0.1)
@@ -133,7 +133,7 @@ def test_a_job_that_runs_outlives_a_hundred_later_ones(tmp_path: Path, wait: Wai
     assert [job.record.title for job in running] == ["0"]
     assert running[0].folder.is_dir()
     assert len(jobs.jobs) == 101
-    processes.end(running[0].record.process)
+    processes.kill(running[0].record.process)
     wait(lambda: not jobs.running())
     jobs.close()
     assert len(JobListModel(place, FAKE).jobs) == 100
@@ -146,28 +146,28 @@ def test_a_job_that_runs_outlives_a_hundred_later_ones(tmp_path: Path, wait: Wai
     [
         ("linux", True, "terminate"),
         ("darwin", True, "terminate"),
-        ("win32", True, "ctrl-break"),  # terminate ends at once there
+        ("win32", True, "ctrl-break"),  # terminate kills at once there
         ("linux", False, "kill"),
         ("win32", False, "kill"),
     ],
 )
-def test_stop_asks_first_on_every_system(platform: str, ask: bool, expected: StopMethod) -> None:
+def test_stop_methods_by_platform(platform: str, ask: bool, expected: StopMethod) -> None:
     assert processes.stop_method(platform, ask=ask) == expected
 
 
-def test_on_windows_stop_presses_break_and_ends_nothing(
+def test_on_windows_stop_sends_ctrl_break_and_kills_nothing(
     stranger: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pressed: list[Process] = []
     monkeypatch.setattr(processes, "stop_method", lambda *_, ask: "ctrl-break" if ask else "kill")
-    monkeypatch.setattr(processes, "_press_break", pressed.append)
-    processes.ask_to_stop(stranger)
-    processes.ask_to_stop(stranger.model_copy(update={"created": 5.0}))
+    monkeypatch.setattr(processes, "_send_ctrl_break", pressed.append)
+    processes.request_stop(stranger)
+    processes.request_stop(stranger.model_copy(update={"created": 5.0}))
     assert pressed == [stranger]
 
 
 class Kernel:
-    """What of kernel32 is used; notes what is asked of it."""
+    """A stand-in for kernel32 that records its calls."""
 
     def __init__(self, handle: int = 42, console: bool = True) -> None:
         self.handle, self.console = handle, console
@@ -189,28 +189,28 @@ class Kernel:
         self.asked.append(("close", handle))
 
 
-def test_break_is_pressed_in_the_console_of_a_process_that_is_held(stranger: Process) -> None:
+def test_ctrl_break_is_sent_while_a_handle_is_held(stranger: Process) -> None:
     kernel, pid = Kernel(), stranger.pid
-    assert ctrl_break.press(stranger, kernel)
+    assert ctrl_break.send(stranger, kernel)
     opened, entered, pressed, closed = kernel.asked
     assert (opened[0], opened[-1]) == ("open", pid)
     assert (entered, pressed, closed) == (("enter", pid), ("press", 1, pid), ("close", 42))
     for refused in (Kernel(handle=0), Kernel(console=False)):
-        assert not ctrl_break.press(stranger, refused)
+        assert not ctrl_break.send(stranger, refused)
         assert "press" not in [name for name, *_ in refused.asked]
     dead, kernel = stranger.model_copy(update={"created": 5.0}), Kernel()
-    assert not ctrl_break.press(dead, kernel)
+    assert not ctrl_break.send(dead, kernel)
     assert [name for name, *_ in kernel.asked] == ["open", "close"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it would press it")
-def test_where_there_is_no_break_its_program_says_so(stranger: Process) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="it would send Ctrl-Break")
+def test_ctrl_break_is_an_error_on_other_systems(stranger: Process) -> None:
     command = [sys.executable, "-m", "gui.ipc.ctrl_break", stranger.model_dump_json()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, "Only Windows" in done.stderr) == (1, True)
+    assert (done.returncode, "only on Windows" in done.stderr) == (1, True)
 
 
-def test_jobs_have_a_console_where_the_window_has_none(tmp_path: Path) -> None:
+def test_jobs_use_python_exe_where_the_window_uses_pythonw(tmp_path: Path) -> None:
     for name in ("pythonw.exe", "python.exe"):
         (tmp_path / name).write_text("")
     windowed = str(tmp_path / "pythonw.exe")
@@ -221,7 +221,7 @@ def test_jobs_have_a_console_where_the_window_has_none(tmp_path: Path) -> None:
     assert job_runner.COMMAND[0] == sys.executable or sys.platform == "win32"
 
 
-def test_our_own_process_is_known_by_what_the_system_says() -> None:
+def test_look_up_finds_our_own_process() -> None:
     found = processes.look_up(psutil.Process().pid)
     assert found is not None
     assert found.created == pytest.approx(psutil.Process().create_time())

@@ -1,4 +1,4 @@
-"""Questions to the preview process."""
+"""Requests to the preview server."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from gui.ipc.rpc_client import RpcClient, wait_for_ending_processes
 
 
 @pytest.fixture
-def link(project: Path) -> Any:
+def client(project: Path) -> Any:
     made = RpcClient(project, FAKE)
     yield made
     made.close()
@@ -19,68 +19,68 @@ def link(project: Path) -> Any:
     made.deleteLater()
 
 
-def test_answers_come_to_who_asked(link: RpcClient, wait: Wait) -> None:
+def test_each_request_gets_its_own_answer(client: RpcClient, wait: Wait) -> None:
     answers: list[Any] = []
-    link.request("echo", answers.append, word="ä")
-    link.request("echo", answers.append, word="b")
+    client.request("echo", answers.append, word="ä")
+    client.request("echo", answers.append, word="b")
     wait(lambda: len(answers) == 2)
     assert [a["given"]["word"] for a in answers] == ["ä", "b"]
 
 
-def test_long_answers_lie_in_files_that_do_not_stay(
-    link: RpcClient, project: Path, wait: Wait, tmp_path: Path
+def test_large_answers_come_in_files_that_are_deleted(
+    client: RpcClient, project: Path, wait: Wait, tmp_path: Path
 ) -> None:
     answers: list[Any] = []
-    link.request("faces", answers.append, side="a")
+    client.request("faces", answers.append, side="a")
     wait(lambda: answers)
     assert len(answers[0]["names"].split("\n")) == 10
     (folder,) = (tmp_path / "temporary files").iterdir()
     assert not list(folder.iterdir())
     shutil.rmtree(folder)
     said: list[str] = []
-    link.request("faces", answers.append, on_error=said.append, side="a")
+    client.request("faces", answers.append, on_error=said.append, side="a")
     wait(lambda: said)
     assert "No such file" in said[0]
     assert len(answers) == 1
 
 
-def test_on_a_channel_only_the_newest_waits(link: RpcClient, wait: Wait) -> None:
+def test_on_a_channel_only_the_newest_request_is_queued(client: RpcClient, wait: Wait) -> None:
     answers: list[Any] = []
     for number in range(100):
-        link.request("echo", answers.append, channel="slider", number=number)
-    wait(lambda: not link.busy)
+        client.request("echo", answers.append, channel="slider", number=number)
+    wait(lambda: not client.busy)
     assert [a["given"]["number"] for a in answers] == [0, 99]
 
 
-def test_a_failure_is_a_sentence(link: RpcClient, wait: Wait) -> None:
+def test_a_failure_has_a_message(client: RpcClient, wait: Wait) -> None:
     said: list[str] = []
-    link.request("frame", lambda _: None, on_error=said.append, path="/x/notes.txt")
+    client.request("frame", lambda _: None, on_error=said.append, path="/x/notes.txt")
     wait(lambda: said)
     assert said == ["notes.txt is not a video."]
 
 
-def test_what_the_process_notices_is_told(link: RpcClient, wait: Wait) -> None:
+def test_notices_of_the_server_are_warnings(client: RpcClient, wait: Wait) -> None:
     said: list[str] = []
-    link.trouble.connect(said.append)
+    client.warning.connect(said.append)
     answers: list[Any] = []
-    link.request("remark", answers.append)
+    client.request("remark", answers.append)
     wait(lambda: answers)
     assert said == ["A save is damaged."]
 
 
-def test_a_process_that_dies_is_told_and_started_again(link: RpcClient, wait: Wait) -> None:
+def test_a_server_that_dies_is_reported_and_restarted(client: RpcClient, wait: Wait) -> None:
     said: list[str] = []
-    link.trouble.connect(said.append)
-    link.request("die", lambda _: None)
-    link.request("echo", lambda _: None)
+    client.warning.connect(said.append)
+    client.request("die", lambda _: None)
+    client.request("echo", lambda _: None)
     wait(lambda: len(said) == 2)
     assert "ended" in said[0]
     answers: list[Any] = []
-    link.request("echo", answers.append)
+    client.request("echo", answers.append)
     wait(lambda: answers)
 
 
-def test_a_program_that_is_missing_is_told(project: Path, wait: Wait) -> None:
+def test_a_missing_program_is_reported(project: Path, wait: Wait) -> None:
     broken = RpcClient(project, (str(project / "none"),))
     said: list[str] = []
     broken.request("echo", lambda _: None, on_error=said.append)
@@ -88,10 +88,10 @@ def test_a_program_that_is_missing_is_told(project: Path, wait: Wait) -> None:
     broken.close()
 
 
-def test_one_that_is_closed_answers_no_more_and_starts_nothing(link: RpcClient, wait: Wait) -> None:
+def test_a_closed_client_starts_no_server(client: RpcClient, wait: Wait) -> None:
     answers: list[Any] = []
-    link.request("echo", answers.append)
+    client.request("echo", answers.append)
     wait(lambda: answers)
-    link.close()
-    link.request("echo", answers.append)
-    assert link._process is None
+    client.close()
+    client.request("echo", answers.append)
+    assert client._process is None

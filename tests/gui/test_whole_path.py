@@ -1,4 +1,4 @@
-"""From two clips to a finished video, through the real window and the real program."""
+"""End-to-end: from two clips to a finished video with the real window and program."""
 
 from pathlib import Path
 
@@ -35,12 +35,12 @@ def _drop(walker: Walker, sample: Path, tmp_path: Path, project: Path) -> None:
     broken.write_bytes((sample / "a.mp4").read_bytes()[:5000])
     zone = page.zones["a"]
     drop(zone, broken)
-    walker.until(lambda: zone.said() != page.zones["b"].said())
-    assert "broken.mp4" in zone.said()
+    walker.until(lambda: zone.message() != page.zones["b"].message())
+    assert "broken.mp4" in zone.message()
     assert not page.make_button.isEnabled()
     drop(zone, sample / "a.mp4", sample / "b.mp4")
     walker.until(page.make_button.isEnabled)
-    page.place.setText(str(project))
+    page.folder_edit.setText(str(project))
     walker.click(page.make_button)
     walker.until(lambda: walker.window.page.name == "footage")
 
@@ -66,7 +66,7 @@ def _look_at_faces(walker: Walker, project: Path) -> None:
     page = walker.window.page
     assert isinstance(page, FacesPage)
     walker.until(lambda: len(page.grid.order) == 50)
-    walker.until(lambda: page.table.left_to_measure() == 0)
+    walker.until(lambda: page.table.unmeasured_count() == 0)
     walker.type(page.grid, Qt.Key.Key_End)
     walker.click(page.out)
     walker.until(lambda: int(page.table.excluded.sum()) == 1)
@@ -82,7 +82,7 @@ def _train(walker: Walker) -> None:
     walker.run(page.go)
     walker.until(lambda: not page.previews.grid.image.isNull())
     grid = page.previews.grid
-    walker.click(grid, grid.place().center().toPoint())
+    walker.click(grid, grid.picture_rect().center().toPoint())
     assert not page.previews.wipe.second.isNull()
     walker.until(lambda: len(page.curves.series["loss"].points[0]) > 1 and page.curves.isVisible())
     walker.until(lambda: "of training" in page.state.text())
@@ -94,10 +94,10 @@ def _convert(walker: Walker, sample: Path, project: Path) -> None:
     assert isinstance(page, ConvertPage)
     walker.until(lambda: not page.wipe.second.isNull() and not page.wipe.image.isNull())
     before = page.wipe.second
-    slider = page.look.editors["mask_dilate"]
+    slider = page.blend_form.editors["mask_dilate"]
     assert isinstance(slider, Slider)
     walker.type(slider.slider, Qt.Key.Key_Home)
-    assert page.look.values() == {"mask_dilate": -0.3}
+    assert page.blend_form.values() == {"mask_dilate": -0.3}
     walker.until(lambda: page.wipe.second != before)
     walker.click(page.wipe, QPoint(page.wipe.width() // 4, page.wipe.height() // 2))
     assert page.wipe.divider < 0.5

@@ -1,4 +1,4 @@
-"""The window: pages, bad input, two windows, and how it closes."""
+"""The window: pages, invalid input, two windows, and closing."""
 
 import itertools
 import os
@@ -53,13 +53,13 @@ def start_page(window: Window) -> StartPage:
 
 
 def opened(window: Window, project: Path, wait: Wait) -> None:
-    window.desk.open(project)
-    session = window.desk.session
+    window.context.open(project)
+    session = window.context.session
     assert session is not None
     wait(lambda: bool(session.info))
 
 
-def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+def test_no_heavy_module_is_imported(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
@@ -70,12 +70,12 @@ from gui.models.settings import Settings
 from gui.window import Window
 app = make_app(["faceswap"])
 store = QSettings(sys.argv[1] + "/s.ini", QSettings.Format.IniFormat)
-desk = AppContext(Settings(store, Path(sys.argv[1])))
-window = Window(desk)
+context = AppContext(Settings(store, Path(sys.argv[1])))
+window = Window(context)
 window.show()
 app.processEvents()
 while len(window.pages) < 7:
-    window._make_ahead()
+    window._preload_page()
 heavy = {"torch", "cv2", "av", "kornia", "numba"} & set(sys.modules)
 window.close()
 print(sorted(heavy))
@@ -91,7 +91,7 @@ print(sorted(heavy))
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_every_page_opens_and_everything_has_a_name(
+def test_every_page_fits_and_every_control_has_an_accessible_name(
     window: Window, project: Path, wait: Wait, qapp: QApplication
 ) -> None:
     opened(window, project, wait)
@@ -106,12 +106,12 @@ def test_every_page_opens_and_everything_has_a_name(
             if isinstance(widget, QAbstractButton | QSlider) and widget.isVisible():
                 said = widget.accessibleName() or getattr(widget, "text", lambda: "")()
                 assert said, f"{name}: {widget}"
-    session = window.desk.session
+    session = window.context.session
     assert session is not None
-    wait(lambda: not session.link.busy)
+    wait(lambda: not session.rpc.busy)
 
 
-def test_pages_come_by_keyboard(window: Window, project: Path, wait: Wait, qtbot: QtBot) -> None:
+def test_pages_open_by_keyboard(window: Window, project: Path, wait: Wait, qtbot: QtBot) -> None:
     opened(window, project, wait)
     window.activateWindow()
     wait(window.isActiveWindow)
@@ -129,30 +129,30 @@ def test_two_videos_become_a_project(
         clip.write_text("")
     drop(page.zones["a"], *clips)
     wait(lambda: page.make_button.isEnabled())
-    page.place.setText(str(tmp_path / "new project"))
+    page.folder_edit.setText(str(tmp_path / "new project"))
     qtbot.mouseClick(page.make_button, Qt.MouseButton.LeftButton)
     wait(lambda: window.page.name == "footage")
-    assert window.desk.settings.recent() == [tmp_path / "new project"]
+    assert window.context.settings.recent() == [tmp_path / "new project"]
 
 
-def test_what_is_no_video_is_refused(window: Window, tmp_path: Path, wait: Wait) -> None:
+def test_a_file_that_is_no_video_is_rejected(window: Window, tmp_path: Path, wait: Wait) -> None:
     page = start_page(window)
     folder, notes = tmp_path / "folder", tmp_path / "notes.txt"
     folder.mkdir()
     notes.write_text("no video")
     zone = page.zones["a"]
     drop(zone, folder)
-    assert "is a folder" in zone.said()
+    assert "is a folder" in zone.message()
     drop(zone, notes)
-    wait(lambda: "not a video" in zone.said())
+    wait(lambda: "not a video" in zone.message())
     assert not page.make_button.isEnabled()
 
 
-def test_a_second_window_only_looks(
+def test_a_second_window_is_read_only(
     window: Window, project: Path, wait: Wait, tmp_path: Path
 ) -> None:
     opened(window, project, wait)
-    second = AppContext(Settings(window.desk.settings._store, tmp_path / "other"), FAKE)
+    second = AppContext(Settings(window.context.settings._store, tmp_path / "other"), FAKE)
     other = Window(second)
     opened(other, project, wait)
     assert "another window" in other.banner.text
@@ -170,7 +170,7 @@ def test_a_second_window_only_looks(
     second.deleteLater()
 
 
-def test_a_lock_of_another_machine_with_our_number_is_not_taken(
+def test_a_lock_of_another_machine_with_our_process_id_is_kept(
     window: Window, project: Path, wait: Wait
 ) -> None:
     lock = QLockFile(str(project / LOCK))
@@ -186,55 +186,53 @@ def test_a_lock_of_another_machine_with_our_number_is_not_taken(
 
 
 @pytest.mark.parametrize("page", ["footage", "faces", "convert"])
-def test_a_project_that_is_moved_is_told(
-    page: str, window: Window, project: Path, wait: Wait
-) -> None:
+def test_a_moved_project_is_reported(page: str, window: Window, project: Path, wait: Wait) -> None:
     opened(window, project, wait)
     window.go(page)
     project.rename(project.with_name("elsewhere"))
-    wait(lambda: window.desk.session is None)
+    wait(lambda: window.context.session is None)
     assert window.page.name == "start"
     assert "moved or deleted" in window.banner.text
-    window.desk.open(project.with_name("elsewhere"))
-    session = window.desk.session
+    window.context.open(project.with_name("elsewhere"))
+    session = window.context.session
     assert session is not None
-    assert not session.read_only  # the lock that moved along was this window's own
+    assert not session.read_only  # the lock file that moved along was this window's own
 
 
-def test_a_project_that_is_deleted_while_a_job_runs_is_told(
+def test_a_project_deleted_while_a_job_runs_is_reported(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_JOB", "hang")
     opened(window, project, wait)
     window.go("train")
-    job = window.desk.jobs.start("train", TrainOptions(project=project), "Train", project)
+    job = window.context.jobs.start("train", TrainOptions(project=project), "Train", project)
     wait(lambda: job.progress is not None)
     shutil.rmtree(project)
-    wait(lambda: window.desk.session is None)
+    wait(lambda: window.context.session is None)
     assert "moved or deleted" in window.banner.text
     window.go("jobs")
     job.stop()
     wait(lambda: not job.running)
 
 
-def test_leaving_a_project_does_not_wait_for_its_process(
+def test_closing_a_project_does_not_wait_for_its_server(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rpc_client, "PATIENCE_MS", 200)
+    monkeypatch.setattr(rpc_client, "END_TIMEOUT_MS", 200)
     opened(window, project, wait)
-    session = window.desk.session
+    session = window.context.session
     assert session is not None
-    session.link.request("stubborn", lambda _: None)
-    session.link.request("wait", lambda _: None, seconds=30)
-    wait(lambda: len(session.link._asked) == 1)
-    window.desk.close_project()
-    assert rpc_client._leaving  # had it been waited for, it would have been ended
+    session.rpc.request("stubborn", lambda _: None)
+    session.rpc.request("wait", lambda _: None, seconds=30)
+    wait(lambda: len(session.rpc._pending) == 1)
+    window.context.close_project()
+    assert rpc_client._ending  # had close waited for it, it would have been killed
     rpc_client.wait_for_ending_processes()
-    assert not rpc_client._leaving
+    assert not rpc_client._ending
 
 
 class _Refused(QLockFile):
-    """A lock in a folder that cannot be written, also for those whom permissions do not bind."""
+    """A lock in a read-only folder, also for users (root) whom permissions do not bind."""
 
     def tryLock(self, timeout: int = 0) -> bool:  # noqa: N802
         return False
@@ -243,7 +241,7 @@ class _Refused(QLockFile):
         return QLockFile.LockError.PermissionError
 
 
-def test_a_read_only_folder_is_only_looked_at(
+def test_a_project_in_a_read_only_folder_is_read_only(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bound = os.name != "nt" and os.geteuid() != 0
@@ -269,7 +267,7 @@ def test_a_read_only_folder_is_only_looked_at(
 
 @pytest.mark.parametrize("command", OPTIONS)
 @pytest.mark.parametrize("answer", ["keep", "stop", "cancel"])
-def test_closing_asks_what_becomes_of_jobs(
+def test_closing_asks_whether_to_keep_or_stop_jobs(
     answer: Any,
     command: str,
     window: Window,
@@ -280,7 +278,7 @@ def test_closing_asks_what_becomes_of_jobs(
     monkeypatch.setenv("FAKE_JOB", "hang")
     opened(window, project, wait)
     window.go({"extract": "footage", "sample": "start"}.get(command, command))
-    job = window.desk.jobs.start(command, OPTIONS[command](project), "Job", project)
+    job = window.context.jobs.start(command, OPTIONS[command](project), "Job", project)
     wait(lambda: job.progress is not None)
     monkeypatch.setattr(window, "ask_about_jobs", lambda running: answer)
     assert window.close() is (answer != "cancel")
@@ -290,17 +288,17 @@ def test_closing_asks_what_becomes_of_jobs(
         assert processes.alive(job.record.process)
 
 
-def test_closing_ends_the_preview_process_whatever_it_does(
+def test_closing_ends_a_busy_preview_server(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rpc_client, "PATIENCE_MS", 200)
+    monkeypatch.setattr(rpc_client, "END_TIMEOUT_MS", 200)
     opened(window, project, wait)
-    session = window.desk.session
+    session = window.context.session
     assert session is not None
-    session.link.request("stubborn", lambda _: None)
-    session.link.request("wait", lambda _: None, seconds=30)
-    wait(lambda: len(session.link._asked) == 1)
-    process = processes.look_up(session.link._process.processId())
+    session.rpc.request("stubborn", lambda _: None)
+    session.rpc.request("wait", lambda _: None, seconds=30)
+    wait(lambda: len(session.rpc._pending) == 1)
+    process = processes.look_up(session.rpc._process.processId())
     assert processes.alive(process)
     window.close()
     assert not processes.alive(process)
@@ -314,7 +312,7 @@ def test_a_failed_job_is_explained(
     window.go("jobs")
     page = window.page
     assert isinstance(page, JobsPage)
-    job = window.desk.jobs.start("train", TrainOptions(project=project), "Train", project)
+    job = window.context.jobs.start("train", TrainOptions(project=project), "Train", project)
     wait(lambda: not job.running)
     assert page.job is job
     assert page.message.text() == "It cannot be done; do another thing."
@@ -324,16 +322,16 @@ def test_a_failed_job_is_explained(
     page.copy.click()
     assert QGuiApplication.clipboard().text() == job.command_line()
     page.again.click()
-    wait(lambda: not window.desk.jobs.running())
-    assert len(window.desk.jobs.jobs) == 2
+    wait(lambda: not window.context.jobs.running())
+    assert len(window.context.jobs.jobs) == 2
     page.drop.click()
-    assert len(window.desk.jobs.jobs) == 1
+    assert len(window.context.jobs.jobs) == 1
 
 
-def test_much_that_a_job_says_is_taken_in_pieces_and_drawn_now_and_then(
+def test_many_events_are_read_in_chunks_and_drawn_with_a_delay(
     window: Window, project: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that none holds the event loop up; how long one does, ``benchmark.py window`` measures."""
+    """No chunk may block the event loop; ``benchmark.py window`` measures how long each takes."""
     monkeypatch.setenv("FAKE_JOB", "burst")
     opened(window, project, wait)
     window.go("train")
@@ -363,18 +361,18 @@ def test_much_that_a_job_says_is_taken_in_pieces_and_drawn_now_and_then(
     others = QTimer()
     others.timeout.connect(lambda: turn.__setitem__(0, turn[0] + 1))
     others.start(1)
-    job = window.desk.jobs.start("train", TrainOptions(project=project), "Train", project)
+    job = window.context.jobs.start("train", TrainOptions(project=project), "Train", project)
     wait(lambda: not job.running)
     wait(lambda: bool(drawings) and drawings[-1] == len(page.curves.series["loss"].points[0]))
     others.stop()
     assert sum(pieces) > 20_000
     assert len(pieces) >= 5
-    assert len(set(turns)) == len(turns)  # between any two, others had their turn
-    assert max(drawings) > 100  # what is asked for anew at the end may be shorter
+    assert len(set(turns)) == len(turns)  # other timers ran between any two chunks
+    assert max(drawings) > 100  # the metrics requested at the end may be shorter
     assert len(drawings) <= len(pieces)
 
 
-def test_curves_are_made_one_at_a_time(wait: Wait) -> None:
+def test_plots_are_created_one_at_a_time(wait: Wait) -> None:
     curves = Curves({"One": "one", "Two": "two", "Three": "three"})
     build, made = curves._build, [0]
     curves._wait.timeout.disconnect()
@@ -390,7 +388,7 @@ def test_curves_are_made_one_at_a_time(wait: Wait) -> None:
     curves.deleteLater()
 
 
-def test_a_run_that_goes_on_shows_what_it_has(
+def test_a_resumed_run_shows_its_options(
     window: Window, project: Path, wait: Wait, qapp: QApplication
 ) -> None:
     opened(window, project, wait)
@@ -401,7 +399,7 @@ def test_a_run_that_goes_on_shows_what_it_has(
     assert page.form.value("warp") == 0.05
     assert page.form.values() == {}
     page.form.set_values({"warp": 0.1})
-    page.on_show()  # something new was told: what was entered stays
+    page.on_show()  # a refresh keeps the entries
     assert page.form.values() == {"warp": 0.1}
     page.run.setCurrentText("another")
     assert page.form.value("warp") == 0.1
@@ -410,7 +408,7 @@ def test_a_run_that_goes_on_shows_what_it_has(
     assert page.form.value("warp") == 0.05
 
 
-def test_a_message_without_end_crowds_out_nothing(
+def test_a_very_long_message_does_not_enlarge_the_window(
     window: Window, project: Path, wait: Wait, qapp: QApplication
 ) -> None:
     opened(window, project, wait)
@@ -420,7 +418,7 @@ def test_a_message_without_end_crowds_out_nothing(
     size = window.size()
     endless = "This model cannot be made: " + "network.decoders.a.layers.0.1.weight, " * 200
     page._no_swap(endless)
-    page.wipe.say(endless)
+    page.wipe.show_text(endless)
     window.banner.show_message(endless, "bad")
     qapp.processEvents()
     assert window.size() == size
@@ -428,9 +426,9 @@ def test_a_message_without_end_crowds_out_nothing(
     assert page.wipe.height() > size.height() // 2
 
 
-def test_consent_is_asked_once(window: Window, qtbot: QtBot) -> None:
+def test_consent_is_stored(window: Window, qtbot: QtBot) -> None:
     ask_consent(window)
     box = window.findChild(QWidget, "consent")
     assert box is not None
     box.findChildren(QAbstractButton)[0].click()
-    assert window.desk.settings.flag(CONSENT)
+    assert window.context.settings.flag(CONSENT)

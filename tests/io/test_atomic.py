@@ -48,7 +48,7 @@ def test_a_lock_is_waited_for_a_while_and_goes_with_its_process(tmp_path: Path) 
 
 def test_a_place_for_a_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="Cannot write in"), file_lock(tmp_path / "file/l", 0, ""):
+    with pytest.raises(OutputError, match="Cannot write to"), file_lock(tmp_path / "file/l", 0, ""):
         pass
 
 

@@ -121,7 +121,7 @@ def test_what_is_missing_is_said_before_anything_is_written(trained: Path, tmp_p
         run(ConvertOptions(project=trained, output=out, run="unheard-of"))
     with pytest.raises(OutputError, match="folder"):
         run(ConvertOptions(project=trained, output=tmp_path / "none" / "o.mp4"))
-    with pytest.raises(OutputError, match="name for a video"):
+    with pytest.raises(OutputError, match="suffix of a video"):
         run(ConvertOptions(project=trained, output=tmp_path / "o.txt"))
     assert list(tmp_path.iterdir()) == []
 

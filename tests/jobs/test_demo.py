@@ -16,11 +16,11 @@ def test_the_demo_ends_by_steps_or_time_and_says_so(tmp_path: Path) -> None:
     events, summary = finished(demo(options))
     assert isinstance(summary, DemoSummary)
     told = [event.message for event in events if isinstance(event, Notice)]
-    assert any("until step 2, or for 10 minutes" in message for message in told)
+    assert any("until step 2, but for 10 minutes at most" in message for message in told)
     assert summary.trained.startswith("Trained 2 steps in ")
-    assert "Time was up" not in summary.trained
+    assert "time limit" not in summary.trained
     assert json.loads((options.folder / "report.json").read_text())["frames"] == 20
     hasty = options.model_copy(update={"overwrite": True, "steps": 500, "minutes": 0.01})
     _, summary = finished(demo(hasty))
     assert isinstance(summary, DemoSummary)
-    assert "Time was up before step 502: run it again with --overwrite" in summary.trained
+    assert "The time limit came before step 502: resume with --overwrite" in summary.trained

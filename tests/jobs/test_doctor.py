@@ -41,8 +41,8 @@ def test_what_apples_device_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(graphics, "miscounts", lambda name: "")
     with apple():
         summary = examine()
-    assert "bicubic sampling is done on the processor" in by_title(summary, "mps").value
-    assert by_title(summary, "speed").value.endswith("GFLOP/s on mps; training takes fp32")
+    assert "bicubic sampling runs on the CPU" in by_title(summary, "mps").value
+    assert by_title(summary, "speed").value.endswith("GFLOP/s on mps; training uses fp32")
 
 
 @pytest.mark.avx2
@@ -72,7 +72,7 @@ def test_what_is_wrong_comes_first_with_what_to_do(
     lines = summary.text().splitlines()
     assert lines[0] == "Wrong"
     assert "0.1 GB" in lines[1]
-    assert "free some" in lines[2]
+    assert "free some space" in lines[2]
     assert "landmarker" in lines[3]
     assert "git checkout" in lines[4]
 
@@ -125,7 +125,7 @@ def test_what_packages_are_for_is_tried() -> None:
 
 def test_a_pyav_that_does_not_fit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """As PyAV 19 once was: imported, with all its codecs, and no video could be opened."""
-    monkeypatch.setitem(pyav._AS_IN_19, "no_such_argument", "replace")
+    monkeypatch.setitem(pyav._METADATA_OPTIONS, "no_such_argument", "replace")
     summary = examine()
     finding = by_title(summary, "video")
     assert not summary.healthy
@@ -136,13 +136,13 @@ def test_a_pyav_that_does_not_fit_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_video_that_comes_back_otherwise_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     convert = RgbToYuv.__call__
     monkeypatch.setattr(RgbToYuv, "__call__", lambda self, image: convert(self, image // 2))
-    with pytest.raises(InputError, match="Other frames"):
+    with pytest.raises(InputError, match="frames read differ"):
         trials.try_video()
     monkeypatch.undo()
     monkeypatch.setattr(
         "faceswap.video.writer.AudioCopy.copy_until", lambda self, time: None, raising=True
     )
-    with pytest.raises(InputError, match="Other sound"):
+    with pytest.raises(InputError, match="sound read differs"):
         trials.try_video()
 
 
@@ -249,7 +249,7 @@ def test_a_card_that_pytorch_does_not_fit_is_wrong_with_the_command_that_mends_i
     torch_with(monkeypatch, cuda)
     found = devices()["graphics card"]
     assert found.level == "wrong"
-    built = f"built for CUDA {cuda}, and the two do not" if cuda else "built for the processor only"
+    built = f"built for CUDA {cuda}, but can't use it" if cuda else "built for the CPU only"
     assert built in found.value
     assert found.advice == "run: python3 scripts/start.py setup"
     # Where pip's own configuration decides, another set-up would take the same again.
@@ -289,7 +289,7 @@ def test_a_card_that_nothing_is_built_for_is_not_wrong(monkeypatch: pytest.Monke
     torch_with(monkeypatch, None)
     found = devices()["graphics card"]
     assert found.level == "optional"
-    assert "no build is for NVIDIA Tesla K80" in found.value
+    assert "no build supports NVIDIA Tesla K80" in found.value
 
 
 def test_apple_s_graphics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_apple_s_graphics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 def test_no_card_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     system(monkeypatch, None)
     torch_with(monkeypatch, None)
-    assert devices()["graphics card"].value == "none that PyTorch computes on"
+    assert devices()["graphics card"].value == "none that PyTorch supports"
 
 
 def test_the_small_product() -> None:

@@ -109,10 +109,10 @@ def test_done_is_done_and_other_settings_are_refused(whole: Path, sample: Path) 
     options = ExtractOptions(video=sample / "a.mp4", project=whole, side="a", size=128)
     before = dump(whole)
     events, _ = run(options)
-    assert any(isinstance(e, Notice) and "before" in e.message for e in events)
+    assert any(isinstance(e, Notice) and "already" in e.message for e in events)
     with pytest.raises(ProjectError, match=r"--size 128.*--redo"):
         run(options.model_copy(update={"size": 64}))
-    with pytest.raises(ProjectError, match="other footage"):
+    with pytest.raises(ProjectError, match="different footage"):
         run(options.model_copy(update={"video": sample / "b.mp4"}))
     assert dump(whole) == before
 

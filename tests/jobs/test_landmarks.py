@@ -363,7 +363,7 @@ def test_outputs_are_checked_before_the_work(tmp_path: Path) -> None:
     there.touch()
     for out, words in (
         (there, "exists already"),
-        (tmp_path / "points.txt", "end it with .npz"),
+        (tmp_path / "points.txt", "does not end in .npz"),
         (tmp_path / "none" / "points.npz", "no folder"),
     ):
         with pytest.raises(OutputError, match=words):

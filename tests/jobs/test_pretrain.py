@@ -39,7 +39,7 @@ def test_people_of_several_folders_make_a_model_to_start_from(tmp_path: Path) ->
         project=project.folder, steps=1, batch=2, resolution=64, device="cpu", init=output
     )
     notices = [e.message for e in train(options) if isinstance(e, Notice)]
-    assert any("encoder, decoders.a, decoders.b taken over" in n for n in notices)
+    assert any("with its encoder, decoders.a, decoders.b" in n for n in notices)
 
 
 def test_it_goes_on_where_it_was_and_overwrites_only_when_told(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_run_with_no_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"end it with \.safetensors"):
+    with pytest.raises(OutputError, match=r"does not end in \.safetensors"):
         finish(tmp_path, output=tmp_path / "people.pt")
     with pytest.raises(OutputError, match="There is no folder"):
         finish(tmp_path, output=tmp_path / "none" / "people.safetensors")

@@ -123,10 +123,10 @@ def test_holes_are_filled_and_nothing_else_changes(picture: Path, tmp_path: Path
     before, after = (np.asarray(Image.open(p)) for p in (picture, out))
     assert np.array_equal(before[mask == 0], after[mask == 0])
     assert not np.array_equal(before[mask > 0], after[mask > 0])
-    with pytest.raises(OptionsError, match="show where they are with --mask"):
+    with pytest.raises(OptionsError, match="give their mask with --mask"):
         finish(RestoreOptions(**given, overwrite=True))
     Image.fromarray(mask[:50]).save(tmp_path / "mask.png")
-    with pytest.raises(OptionsError, match="130 × 50 pixels, the picture 130 × 90"):
+    with pytest.raises(OptionsError, match="130 × 50 pixels and the picture 130 × 90"):
         finish(RestoreOptions(**given, overwrite=True, mask=tmp_path / "mask.png"))
 
 
@@ -207,11 +207,13 @@ def test_wrong_models_masks_and_names(picture: Path, make_clip: MakeClip, tmp_pa
     with pytest.raises(CheckpointError, match="'swap', not 'lab-repair'"):
         finish(RestoreOptions(input=picture, model=other, output=out))
     model = saved(tmp_path)
-    with pytest.raises(OutputError, match=r"is a video; name the output so, such as result\.mp4"):
+    with pytest.raises(
+        OutputError, match=r"is a video; give the output a video's name, such as result\.mp4"
+    ):
         finish(RestoreOptions(input=make_clip(frames=6), model=model, output=out))
-    with pytest.raises(OutputError, match="being read"):
+    with pytest.raises(OutputError, match="is the input"):
         finish(RestoreOptions(input=picture, model=model, output=picture, overwrite=True))
-    with pytest.raises(OptionsError, match="--mask means nothing"):
+    with pytest.raises(OptionsError, match="takes no mask; leave out --mask"):
         finish(RestoreOptions(input=picture, model=model, output=out, mask=picture))
     with pytest.raises(OptionsError, match="less than half"):
         finish(RestoreOptions(input=picture, model=model, output=out, tile=32, overlap=16))

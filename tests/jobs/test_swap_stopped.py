@@ -86,7 +86,7 @@ def test_stopped_while_converting_it_goes_straight_on_with_that(
     swapped.run(True, minutes=BRIEFLY)
     trained = swapped.step
     assert trained > 1
-    told = "Training was done before, until step"
+    told = "The training is complete, at step"
     assert any(told in n for n in swapped.run(True, minutes=BRIEFLY) + swapped.run(False))
     assert swapped.step == trained
     # All was done: run once more, it trains its time once more.
@@ -105,9 +105,9 @@ def test_what_it_went_on_with_is_not_trained_once_more_either(
     swapped.run(True)
     trained = swapped.step
     assert trained > 2
-    assert any("Training was done before" in n for n in swapped.run(False))
+    assert any("The training is complete" in n for n in swapped.run(False))
     assert swapped.step == trained
-    assert not any("Training was done before" in n for n in swapped.run(False, minutes=BRIEFLY))
+    assert not any("The training is complete" in n for n in swapped.run(False, minutes=BRIEFLY))
     assert swapped.step > trained
 
 
@@ -120,7 +120,7 @@ def test_a_larger_number_trains_what_it_is_larger_by(
     assert any("Training now ends at step 5" in n for n in swapped.run(False, steps=5))
     assert swapped.step == 5
     # Steps are those of the run: the same number again leaves nothing to do.
-    assert any("Training was done before" in n for n in swapped.run(False, steps=5))
+    assert any("The training is complete" in n for n in swapped.run(False, steps=5))
     assert swapped.step == 5
 
 

@@ -135,8 +135,8 @@ def test_the_end_is_moved_while_it_trains(tmp_path: Path) -> None:
     loop, events = tuned(tmp_path, {25: {"steps": 80}, 45: {"steps": 70}}, steps=60)
     assert loop.state.step == 70
     told = [e.message for e in events if isinstance(e, Notice)]
-    assert told[0] == "Training now ends at step 80, not at step 60, counted from its begin."
-    assert told[2] == "Training now ends at step 70, not at step 80, counted from its begin."
+    assert told[0] == "Training now ends at step 80, not at step 60, counted from its start."
+    assert told[2] == "Training now ends at step 70, not at step 80, counted from its start."
     assert loop.state.notes["stretch"]["steps"] == 70
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_is_told_and_training_goes_on(tmp_path: Path) -> None:
     loop, events = tuned(tmp_path, {5: {"scale": 0}}, steps=40)
     assert loop.state.step == 40
     assert [e.message for e in events if isinstance(e, Notice)] == [
-        "What was asked of the run is not done. Nothing would be learnt."
+        "The requested change was not made. Nothing would be learnt."
     ]
     assert take_request(tmp_path) == ""
     (tmp_path / "tune.json").write_text("{")
@@ -228,8 +228,8 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
                 )
                 _, summary = finished(tune(asked))
     assert summary.text().startswith(
-        "The run 'main' is asked for --learning-rate 0.0005, --batch 1, --loss-weights mse=1, "
-        "--steps 21: it says"
+        "Requested for the run 'main': --learning-rate 0.0005, --batch 1, --loss-weights mse=1, "
+        "--steps 21. It says"
     )
     assert (
         "From step 20 on: --learning-rate 0.0005, --batch 1, --loss-weights mse=1, --steps 21."
@@ -253,7 +253,7 @@ def test_the_command_is_heeded_by_a_run_of_faces(tmp_path: Path) -> None:
 def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
     project = draw_project(tmp_path / "p", 1).folder
     with pytest.raises(
-        OptionsError, match="Nothing is asked for; give one of --learning-rate, --batch"
+        OptionsError, match="There is nothing to change; give one of --learning-rate, --batch"
     ):
         finished(tune(TuneOptions(project=project)))
     with pytest.raises(OptionsError, match="give --batch a number"):
@@ -265,8 +265,8 @@ def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
     learnt: Any = {"a": SimpleNamespace(training=range(9))}
     change = _tuner(TrainOptions(project=project), task, classic, learnt, ProcessGroup(0, 2))
     for values, words in (
-        ({"losses": "mask=1"}, "The preset classic learns no mask"),
-        ({"batch": 3}, "a batch that 2 can share"),
+        ({"losses": "mask=1"}, "The preset classic has no mask output"),
+        ({"batch": 3}, "a batch size that 2 processes can divide"),
         ({"batch": "auto"}, "give numbers"),
     ):
         with pytest.raises(OptionsError, match=words):

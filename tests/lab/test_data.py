@@ -70,7 +70,7 @@ def test_mnist_folder_with_and_without_labels(tmp_path: Path) -> None:
     assert load_pictures(tmp_path).known_labels("classify").tolist() == [n % 10 for n in range(30)]
     (tmp_path / "t-labels-idx1-ubyte").unlink()
     (tmp_path / "t-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(29) % 10)))
-    with pytest.raises(InputError, match=r"29 labels, and .* 30 pictures"):
+    with pytest.raises(InputError, match=r"29 labels, but .* 30 pictures"):
         load_pictures(tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_labels_of_some_files_only_are_said_to_be_of_no_use(tmp_path: Path) -> N
     found = load_pictures(tmp_path)
     assert found.labels is None
     (said,) = found.notices
-    assert "none for train-images-idx3-ubyte, only t10k-labels-idx1-ubyte" in said
+    assert "none match train-images-idx3-ubyte; there are only t10k-labels-idx1-ubyte" in said
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ def test_more_classes_than_a_byte_counts(tmp_path: Path) -> None:
     ("sizes", "words"),
     [
         ([(16, 16)] * 3, None),
-        ([(60, 30)] * 3, "60 × 30 pixels; their middle is scaled to 16 × 16"),
+        ([(60, 30)] * 3, "60 × 30 pixels; their centre square is scaled to 16 × 16"),
         ([(32, 32)] * 3, "32 × 32 pixels; they are scaled to 16 × 16"),
         ([(32, 32), (20, 20)], "several sizes; all are scaled to 16 × 16."),
-        ([(60, 30), (20, 20)], "scaled to 16 × 16, the middle of those that are not square."),
+        ([(60, 30), (20, 20)], "scaled to 16 × 16, cropped to the centre square where needed."),
     ],
 )
 def test_what_is_done_to_the_size_is_said(
@@ -218,7 +218,9 @@ def test_what_is_done_to_the_size_is_said(
 
 
 def test_frames_that_are_cut_are_said_to_be(make_clip: MakeClip) -> None:
-    assert "128 × 96 pixels; their middle" in load_pictures(make_clip(frames=5), 16).notices[0]
+    assert (
+        "128 × 96 pixels; their centre square" in load_pictures(make_clip(frames=5), 16).notices[0]
+    )
 
 
 def test_pictures_beside_the_folders_of_classes(tmp_path: Path) -> None:
@@ -256,7 +258,7 @@ def test_a_large_folder_s_choice_is_even_and_said(tmp_path: Path) -> None:
         picture(tmp_path / f"{number}.png", (16, 16), tone=number)
     found = load_pictures(tmp_path, 16, most=5)
     assert found.images[:, 0, 0, 0].tolist() == [0, 2, 4, 6, 8]
-    assert found.notices == ("Of 9 pictures 5 are taken.",)
+    assert found.notices == ("5 of 9 pictures are used.",)
 
 
 def test_a_project_s_faces_are_its_two_sides(tmp_path: Path) -> None:
@@ -274,7 +276,7 @@ def test_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("x")
     with pytest.raises(InputError, match="None of the 1 pictures"):
         load_pictures(tmp_path)
-    with pytest.raises(InputError, match="no picture that can be read"):
+    with pytest.raises(InputError, match="cannot be read as a picture"):
         load_query(tmp_path / "a.png", (1, 16, 16))
 
 
@@ -308,10 +310,10 @@ def test_series_files(tmp_path: Path) -> None:
         ("0,oops\n0,1\n", "Line 1"),
         ("t,a\nu,b\n0,1\n", "Line 2"),
         ("t,a\n0,\n", "Line 2"),
-        ("0,1\n0\n", "differ in length"),
-        ("t\n0,1\n", "differ in length"),
-        ("t,a\n", "no table"),
-        ("", "no table"),
+        ("0,1\n0\n", "all of the same length"),
+        ("t\n0,1\n", "all of the same length"),
+        ("t,a\n", "rows of readings"),
+        ("", "rows of readings"),
         ("0,1\n0,nan\n", "not finite"),
     ):
         path.write_text(text)
@@ -341,7 +343,7 @@ def test_times_in_a_series_are_no_readings(tmp_path: Path) -> None:
         results.append(result.figures)
         said += [event.message for event in events if isinstance(event, Notice)]
     assert results[0] == results[1]
-    assert said == ["Left out, as it never turns back, like times: time, date."]
+    assert said == ["Left out, as it only rises or falls, like times: time, date."]
     (tmp_path / "times.csv").write_text("\n".join(str(n) for n in range(700)))
     with pytest.raises(InputError, match="times only"):
         list(time_series(TaskSettings(tmp_path / "times", (tmp_path / "times.csv",), steps=1)))
@@ -355,5 +357,5 @@ def test_wav_files(tmp_path: Path) -> None:
     assert np.abs(again - sound).max() < 1e-4
     assert len(resampled(again, 16000, 8000)) == 8000
     (tmp_path / "bad.wav").write_bytes(b"RIFFxxxx")
-    with pytest.raises(InputError, match="no WAV file"):
+    with pytest.raises(InputError, match="as a WAV file"):
         read_wav(tmp_path / "bad.wav")

@@ -60,7 +60,7 @@ def test_a_text_says_what_to_draw(tmp_path: Path) -> None:
     finish(use="caption", output=tmp_path, text="thick 7 left")
     with pytest.raises(OptionsError, match="'four' is no class of these pictures; they have 0, 1"):
         finish(use="caption", output=tmp_path, text="thin four")
-    with pytest.raises(ValidationError, match="--text means nothing to vae"):
+    with pytest.raises(ValidationError, match="vae has no --text"):
         finish(use="vae", output=tmp_path, text="7")
 
 

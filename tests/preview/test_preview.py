@@ -271,7 +271,7 @@ def test_a_frame_without_a_face_is_as_it_is_and_told(made: Path, tmp_path: Path)
     out = tmp_path / "o.png"
     _, summary = finished(preview(preview_of(made, out, 35)))
     assert summary.text() == (
-        f"{out}: A as it is, as no face was found in frame 35; the nearest frame with one is 29."
+        f"{out}: A unchanged, as frame 35 has no face; the nearest frame with one is 29."
     )
     with VideoReader(Project.open(made).video("a")) as video:
         (frame,) = video.frames(35, 36)
@@ -298,7 +298,7 @@ def test_what_is_missing_is_said(made: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no video")
     with pytest.raises(InputError, match="as a video"):
         ask(made, "frame", path=str(tmp_path / "notes.txt"))
-    with pytest.raises(OptionsError, match="no question"):
+    with pytest.raises(OptionsError, match="no request"):
         ask(made, "dance")
     damaged = tmp_path / "index.sqlite"
     damaged.write_bytes(b"no database at all" * 100)
@@ -318,7 +318,7 @@ def test_a_video_is_let_go_of_for_one_that_is_to_be_written(made: Path) -> None:
 def test_other_footage_is_not_taken_for_the_moved_one(
     made: Path, make_clip: Any, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="other footage"):
+    with pytest.raises(InputError, match=r"is not A's footage"):
         ask(made, "relink", side="a", path=str(make_clip(frames=10)))
     moved = tmp_path / "moved.mp4"
     moved.write_bytes(make_clip(width=128, height=96, frames=FRAMES).read_bytes())
@@ -356,7 +356,7 @@ def test_a_process_answers_line_by_line_and_survives_nonsense(made: Path, tmp_pa
     told = [a for a in answers if isinstance(a, Answer)]
     assert [a.id for a in told] == [1, 0, 3, 4, 5]
     assert [bool(a.error) for a in told] == [False, True, True, False, True]
-    assert 'name a file for it by "into"' in told[2].error
+    assert 'give it a file with "into"' in told[2].error
     assert "No such file" in told[4].error
     assert (told[0].path, told[0].values) == (into, {})
     assert json.loads(into.read_bytes())["cuts"] == [20]

@@ -70,9 +70,9 @@ def test_settings_that_cannot_be_used_are_told(tmp_path: Path, content: str, wor
 
 
 def test_a_file_where_the_folder_should_be_is_an_output_error(clip: Path) -> None:
-    with pytest.raises(ProjectError, match="is a file; name a folder"):
+    with pytest.raises(ProjectError, match="is a file; give a folder"):
         Project.open_or_make(clip)
-    with pytest.raises(OutputError, match="Cannot make"):
+    with pytest.raises(OutputError, match="Cannot create"):
         Project.open_or_make(clip / "below")
 
 
@@ -85,7 +85,7 @@ def test_footage_that_is_gone_changed_or_never_named_is_told(tmp_path: Path, cli
     with pytest.raises(InputError, match="no longer the file"):
         project.video("b")
     clip.unlink()
-    with pytest.raises(InputError, match="is gone"):
+    with pytest.raises(InputError, match="is missing"):
         project.video("b")
 
 
@@ -169,7 +169,7 @@ def test_a_write_that_another_holds_up_is_told_after_a_while(
 ) -> None:
     project = Project.open_or_make(tmp_path / "p")
     project.set_video("b", clip)
-    monkeypatch.setattr(settings_file, "_WAIT", 0.05)
+    monkeypatch.setattr(settings_file, "_LOCK_TIMEOUT", 0.05)
     before = (tmp_path / "p" / "project.toml").read_text()
     with file_lock(tmp_path / "p" / ".project.lock", 0, ""):
         with pytest.raises(ProjectError, match="is being written by another program"):
@@ -182,7 +182,7 @@ def test_a_write_that_another_holds_up_is_told_after_a_while(
 @pytest.mark.parametrize("entry", ["1", "{ video = 1, fingerprint = 'x' }", "{ video = 'x' }"])
 def test_a_side_that_cannot_be_read_is_told(tmp_path: Path, entry: str) -> None:
     (tmp_path / "project.toml").write_text(f"format = 1\na = {entry}\n")
-    with pytest.raises(ProjectError, match="what it says of a cannot be read"):
+    with pytest.raises(ProjectError, match="its entry a is invalid"):
         Project.open(tmp_path).video("a")
 
 
@@ -210,7 +210,7 @@ def test_a_side_is_extracted_by_one_at_a_time(tmp_path: Path) -> None:
         with project.hold_side("b"):
             pass
         with (
-            pytest.raises(ProjectError, match=r"faces of A .* are being extracted already"),
+            pytest.raises(ProjectError, match=r"faces of A .* are already being extracted"),
             project.hold_side("a"),
         ):
             pass

@@ -170,7 +170,7 @@ def test_what_cannot_be_written_can_be_looked_at_previewed_and_converted(
         if name == "damaged":
             for notices in (done["preview"][0], done["convert"], done["extract"][0]):
                 assert "was damaged" in notices[0]
-                assert "anew from the crops (8 of A)" in notices[0]
+                assert "rebuilt from the crops (8 of A)" in notices[0]
         else:
             assert done["convert"] == []
         # Processes differ in the last bits of what the model computes.
@@ -183,7 +183,7 @@ def test_a_project_without_an_index_says_what_to_do(base: Path, tmp_path: Path) 
     (tmp_path / "p" / INDEX).unlink()
     with (
         Project.open(tmp_path / "p").open_index_read_only() as index,
-        pytest.raises(ProjectError, match="do"),
+        pytest.raises(ProjectError, match="run 'faceswap extract' first"),
     ):
         Project.open(tmp_path / "p").extraction_warnings(index, "a")
     assert not (tmp_path / "p" / INDEX).exists()
@@ -246,7 +246,7 @@ def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
 
     with PreviewServer(project, "cpu") as answers:
         with monkeypatch.context() as patch:
-            patch.setattr(index_recovery, "_made_anew", refused)
+            patch.setattr(index_recovery, "_rebuild", refused)
             for _ in range(2):
                 assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
             assert answers.answer("spans", {"side": "a"})["tracks"]

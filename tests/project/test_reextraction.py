@@ -112,7 +112,7 @@ def test_who_presses_ctrl_c_is_told_that_the_old_faces_are_there(
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012  (what it yields before counts)
         for event in extract(changed(options, redo=True)):
             told.append(event)
-    assert said(told[-1:]) == "A's old faces are as they were, and stay in use."
+    assert said(told[-1:]) == "A's old faces are unchanged and stay in use."
     assert look(made.folder) == old
 
 
@@ -133,7 +133,7 @@ def test_a_plain_extraction_leaves_a_begun_redo_while_the_old_faces_are_complete
     (made.folder / "faces" / "a" / "000000_0.part").touch()  # which it is to tidy up
     events, _ = finished(extract(options))
     assert "nothing to do" in said(events)
-    assert "go on with that by --redo" in said(events)
+    assert "resume it with --redo" in said(events)
     assert not list(made.crops_folder("a").glob("*.part"))
     events, _ = finished(extract(changed(options, redo=True, every=3)))
     assert next(event for event in events if isinstance(event, Progress)).done == 9
@@ -195,7 +195,7 @@ def test_other_footage_takes_nothing_over(
 ) -> None:
     other = make_clip(frames=FRAMES + 2)
     exclude(made.crops_folder("a"), ["000003_0.png"])
-    with pytest.raises(ProjectError, match="other footage"):
+    with pytest.raises(ProjectError, match="different footage"):
         finished(extract(changed(options, video=other)))
     with closing(extract(changed(options, video=other, redo=True))) as job:
         frames_of(job, 5)
@@ -236,9 +236,9 @@ def test_a_side_is_not_extracted_twice_at_once_and_all_else_goes_on(
     finished(extract(changed(options, side="b", video=make_clip(frames=9))))
     with closing(extract(options)) as job:
         frames_of(job, 6)
-        with pytest.raises(ProjectError, match=r"faces of A in .* are being extracted already"):
+        with pytest.raises(ProjectError, match=r"faces of A in .* are already being extracted"):
             finished(extract(options))
-        with pytest.raises(ProjectError, match="being extracted already"):
+        with pytest.raises(ProjectError, match="already being extracted"):
             finished(extract(changed(options, redo=True)))
         project = Project.open(options.project)
         finished(extract(changed(options, side="b", video=make_clip(frames=9), redo=True)))

@@ -66,7 +66,7 @@ def test_a_missing_card_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -
     told = str(end.value)
     assert told.startswith("There is no graphics card to measure: this PyTorch")
     assert "was built without CUDA" in told
-    assert told.endswith("With --device cpu all of it runs here.")
+    assert told.endswith("Try --device cpu, which runs here.")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     assert "built for CUDA 13.0, finds no card or no driver" in (device.refusal("cuda") or "")
     assert device.refusal("cpu") is None

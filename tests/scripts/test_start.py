@@ -249,7 +249,7 @@ def test_without_a_card_the_smaller_build_is_looked_for(
 ) -> None:
     environment.set_up(checkout, ())
     assert pip_line(calls) == CPU
-    assert "PyTorch: cpu, because no card was found" in capsys.readouterr().out
+    assert "PyTorch: cpu, because no supported graphics card was found" in capsys.readouterr().out
     assert environment.read_stamp(checkout).build == "cpu"
 
 

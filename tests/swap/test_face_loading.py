@@ -149,7 +149,7 @@ def test_a_crop_with_a_pose_that_is_no_number_is_left_out_and_told(folder: Path)
 def test_that_nothing_is_held_out_is_told(tmp_path: Path, folder: Path) -> None:
     few = load_faces(draw_project(tmp_path / "few", 39).crops_folder("a"), "a", FaceLoadConfig(48))
     assert few.held_out is None
-    assert any("none of so few faces is held out" in p for p in few.problems)
+    assert any("too few faces to hold some out" in p for p in few.problems)
     enough = load_faces(folder, "a", FaceLoadConfig(48))
     assert not any("held out" in p for p in enough.problems)
 

@@ -20,13 +20,28 @@ from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint, wri
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"optimiser": "lion"}, "begun with --optimiser adamw, and --optimiser lion was asked"),
-        ({"seed": 8}, "begun with --seed 7, and --seed 8 was asked for, which can't be changed"),
-        ({"init": Path("other.safetensors")}, "begun with no --init, and --init other"),
-        ({"random_init": True}, "begun with no --random-init, and --random-init was asked for"),
-        ({"preset": "classic"}, "begun with --preset quick, and --preset classic was asked for"),
-        ({"resolution": 96}, "begun with --resolution 64, and --resolution 96 was asked for"),
-        ({"variant": "d"}, "begun with no --variant, and --variant d was asked for"),
+        (
+            {"optimiser": "lion"},
+            "started with --optimiser adamw, which can't be changed to --optimiser lion",
+        ),
+        ({"seed": 8}, "started with --seed 7, which can't be changed to --seed 8"),
+        (
+            {"init": Path("other.safetensors")},
+            "started with no --init, which can't be changed to --init other",
+        ),
+        (
+            {"random_init": True},
+            "started with no --random-init, which can't be changed to --random-init",
+        ),
+        (
+            {"preset": "classic"},
+            "started with --preset quick, which can't be changed to --preset classic",
+        ),
+        (
+            {"resolution": 96},
+            "started with --resolution 64, which can't be changed to --resolution 96",
+        ),
+        ({"variant": "d"}, "started with no --variant, which can't be changed to --variant d"),
     ],
 )
 def test_what_cannot_change_on_resume_is_named(
@@ -73,7 +88,7 @@ def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
     _, five = finish(TrainOptions(project=folder, run="long", steps=8, device="cpu"))
     begun = read_checkpoint(five.model).metadata["notes"]["begun"]
     assert (begun["batch"], begun["warp"]) == (2, 0.05)
-    with pytest.raises(OptionsError, match="this one has no end"):
+    with pytest.raises(OptionsError, match="needs a training budget"):
         finish(TrainOptions(project=folder, run="long", device="cpu"))
 
 
@@ -97,7 +112,7 @@ def test_a_run_of_before_options_were_remembered_goes_on(tmp_path: Path) -> None
         numbers = read_checkpoint(summary.model).metadata
         assert numbers["optimiser"] == "Lion"
         assert numbers["notes"]["begun"]["resolution"] == 64
-    with pytest.raises(CheckpointError, match="begun with --optimiser lion"):
+    with pytest.raises(CheckpointError, match="started with --optimiser lion"):
         finish(options(folder, steps=9, optimiser="adamw"))
 
 
@@ -111,8 +126,8 @@ def test_a_checkpoint_that_is_no_run_of_this_is_told_and_left_alone(tmp_path: Pa
         ({"kind": "lab"}, "model of the kind 'lab', not a swap model"),
         ({"config": config | {"colour": 1}}, "another build"),
         ({"config": config | {"preset": "huge"}}, "another build"),
-        ({"numbers": {}}, "holds no run that can go on"),
-        ({"numbers": {"step": 3, "faces": 20}}, "holds no run that can go on"),
+        ({"numbers": {}}, "has no run that can be resumed"),
+        ({"numbers": {"step": 3, "faces": 20}}, "has no run that can be resumed"),
         ({"numbers": numbers | {"notes": {"begun": {"warp": 7}}}}, "options that this version"),
     )
     for change, words in wrongs:
@@ -150,20 +165,18 @@ def test_a_run_that_is_at_its_end_says_so(tmp_path: Path) -> None:
     assert first.faces_per_second > 0
     assert "(0 faces/s" not in first.text()
     events, again = finish(options(folder, steps=2))
-    assert any(
-        "has done 2 steps, and 2 were asked for: there is nothing" in n for n in notices(events)
-    )
+    assert any("is at step 2, past --steps 2: nothing left to do" in n for n in notices(events))
     assert again.step == 2
     assert "faces/s" not in again.text()
 
 
 def test_what_contradicts_itself_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="--random-init starts from nothing and --init"):
+    with pytest.raises(ValidationError, match="--random-init and --init exclude each other"):
         options(tmp_path, fresh=True, start_from=Path("m.safetensors"))
     folder = draw_project(tmp_path).folder
     with pytest.raises(OptionsError, match="give one of them"):
         finish(options(folder, rate=1e-3, find_rate=True))
-    with pytest.raises(OptionsError, match="classic learns no mask"):
+    with pytest.raises(OptionsError, match="classic has no mask output"):
         finish(options(folder, preset="classic", losses="mask=1"))
     assert not (folder / "model" / "main").exists()
 
@@ -233,7 +246,7 @@ def test_the_batch_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(batch_size_finder, "fastest_batch_size", search)
     for steps in (2, 3):
         events, summary = finish(options(folder, batch="auto", steps=steps))
-        assert any("takes 3 faces at a time" in n for n in notices(events)) == (steps == 2)
+        assert any("batch size is 3 faces" in n for n in notices(events)) == (steps == 2)
     assert len(searched) == 1
     assert read_checkpoint(summary.model).metadata["notes"]["found"] == {"batch": 3}
     with pytest.raises(ValidationError):

@@ -95,7 +95,7 @@ def test_on_a_card_the_batch_is_tried_and_the_state_comes_back(
     events, found = finished(find_batch_size(stepper))
     assert 35 <= found <= 37
     assert isinstance(events[-1], Notice)
-    assert f"takes {found} pictures" in events[-1].message
+    assert f"batch size is {found} pictures" in events[-1].message
     after = stepper.state.snapshot()
     assert after.metadata == before.metadata
     assert after.tensors.keys() == before.tensors.keys()

@@ -230,7 +230,7 @@ def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path: Path, damage: s
     assert got is not None
     assert got.metadata["step"] == 1
     assert len(problems) == 2
-    assert problems[1] == "The run goes on from step 1."
+    assert problems[1] == "Training resumes from step 1."
     assert folder.files() == [folder.path(1)]
     assert (tmp_path / "step-000000002.damaged").exists()
 

@@ -31,7 +31,7 @@ def test_noise_has_the_strength_asked_for() -> None:
 
 
 def test_the_cosine_matrix_is_orthonormal() -> None:
-    dct = degradation._cosines(torch.zeros(1, dtype=torch.double))
+    dct = degradation._dct_matrix(torch.zeros(1, dtype=torch.double))
     assert torch.allclose(dct @ dct.T, torch.eye(8, dtype=torch.double), atol=1e-12)
 
 

@@ -86,7 +86,7 @@ def test_nothing_to_learn_keeps_the_rate() -> None:
     events, rate = finished(find_learning_rate(stepper))
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert rate is None
-    assert notices == ["The loss fell at no learning rate; it stays 0.001."]
+    assert notices == ["The loss fell at no learning rate, which stays 0.001."]
 
 
 def test_left_in_the_middle_it_restores_all_the_same() -> None:

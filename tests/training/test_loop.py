@@ -131,7 +131,7 @@ def test_a_run_that_stays_bad_goes_back_with_half_the_rate(tmp_path: Path) -> No
     events = list(loop.run())
     (notice,) = of_kind(events, Notice)
     assert notice.message == (
-        "Training went wrong at step 100: back to step 80, with 0.5 of the learning rate."
+        "Training diverged at step 100: rolled back to step 80, with 0.5 of the learning rate."
     )
     assert loop.state.rate_scale == 0.5
     assert loop.state.step == 200
@@ -171,7 +171,7 @@ def test_out_of_memory_parts_the_batch_and_keeps_the_result(
     loop = line_loop(tmp_path / "parts", task, steps=3, batch_size=batch)
     events = list(loop.run())
     assert task.sizes == sizes
-    assert [n.message.split(" parts")[0][-1] for n in of_kind(events, Notice)] == ["2", "4"]
+    assert [n.message.split(" micro-batches")[0][-1] for n in of_kind(events, Notice)] == ["2", "4"]
     assert loop.state.step == 3
     for name, value in whole.state.model.state_dict().items():
         assert torch.allclose(loop.state.model.state_dict()[name], value, atol=1e-6)
@@ -219,7 +219,7 @@ def test_a_full_disk_is_told_and_training_goes_on(
         patch.setattr(checkpoint_module, "save_file", full)
         notice = next(event for event in run if isinstance(event, Notice))
     assert "No space left" in notice.message
-    assert "Training goes on; step-000000010.safetensors stands." in notice.message
+    assert "Training goes on; the last save is step-000000010.safetensors." in notice.message
     assert newest_checkpoint(tmp_path).name == "step-000000010.safetensors"
     list(run)
     assert newest_checkpoint(tmp_path).name == "step-000000060.safetensors"

@@ -45,7 +45,7 @@ def test_losses_far_above_what_they_were_send_the_run_back(tmp_path: Path) -> No
     # 120 is the first look at it and 140 the second. The saves of 110 to 140 are as bad; what is
     # gone back to was looked at and found to do well. By then the disturbance is not over.
     assert told(events) == [
-        "Training went wrong at step 140: back to step 100, with 0.5 of the learning rate."
+        "Training diverged at step 140: rolled back to step 100, with 0.5 of the learning rate."
     ]
     assert loop.state.step == 200
     assert loop.state.rate_scale == 0.5
@@ -112,8 +112,8 @@ def test_a_rate_that_was_halved_recovers(tmp_path: Path, monkeypatch: pytest.Mon
     task.disturb = lambda call, x: {"loss": x["loss"] * (float("nan") if 41 <= call <= 60 else 1)}
     events = list(line_loop(tmp_path, task, steps=300, save_steps=20).run())
     assert told(events) == [
-        "Training went wrong at step 60: back to step 40, with 0.5 of the learning rate.",
-        "Nothing went wrong for 100 steps: on with 1 of the learning rate.",
+        "Training diverged at step 60: rolled back to step 40, with 0.5 of the learning rate.",
+        "No divergence for 100 steps: training goes on with 1 of the learning rate.",
     ]
     rates = {
         e.step: e.values["rate"] for e in events if isinstance(e, Metrics) and "rate" in e.values
@@ -168,6 +168,6 @@ def test_memory_that_runs_out_in_the_optimiser_is_told(
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(loop.state.optimiser, "step", no_memory)
-    with pytest.raises(TrainingError, match="while the weights were changed"):
+    with pytest.raises(TrainingError, match="while the weights were updated"):
         list(loop.run())
     assert CheckpointFolder(tmp_path).steps() == []

@@ -135,7 +135,7 @@ def test_the_batch_is_told_with_its_memory_and_found_where_two_do_not_fit(
     monkeypatch.setattr(
         batch_size_finder, "fastest_batch_size", lambda trial, *_: largest_batch_size(trial)
     )
-    for limit, told in ((40, "; a step keeps"), (1, "Training takes 1 pictures at a time.")):
+    for limit, told in ((40, "; its activations take"), (1, "The batch size is 1 pictures.")):
         events, _ = finished(find_batch_size(make_stepper(Product(limit=limit))))
         last = events[-1]
         assert isinstance(last, Notice)

@@ -37,6 +37,10 @@ def test_the_sentence_says_how_it_goes() -> None:
     assert describe_progress(rows([0.3, 0.1, 0.1, 0.1, 0.1, 0.1], 5)) == "flat since step 100"
     worse = describe_progress(rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5))
     assert worse == "getting worse since step 200"
+    day = [0.3, 0.2, *(0.1 + 0.0005 * n for n in range(140))]  # ten minutes each
+    falling = [{**row, "loss": 1 / (1 + n)} for n, row in enumerate(rows(day, 10))]
+    assert describe_progress(falling) == "overfitting since step 200"
+    assert describe_progress(rows(day, 10)) == "getting worse since step 200"
     for loss, how in (([6, 5, 4, 3, 2, 1], "overfitting"), ([1, 1, 1, 1, 2, 2], "getting worse")):
         between = [
             {"step": 100 * i - 1, "seconds": 0, "loss": value} for i, value in enumerate(loss)
@@ -98,7 +102,7 @@ def test_a_board_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(records._board, "add_scalar", full)
-    assert "TensorBoard gets no more" in str(records.add(20, 1.0, {"loss": 0.3}))
+    assert "Nothing more is written to TensorBoard" in str(records.add(20, 1.0, {"loss": 0.3}))
     assert records.add(40, 2.0, {"loss": 0.2}) is None
     records.close()
     assert [r["step"] for r in read_metrics(tmp_path / "metrics.jsonl")] == [20, 40]
@@ -109,7 +113,7 @@ def test_a_place_for_the_board_that_is_a_file_costs_the_board_only(tmp_path: Pat
     records = MetricsLog(tmp_path)
     problem = records.add(20, 1.0, {"loss": 0.3})
     assert problem is not None
-    assert problem.startswith("TensorBoard gets nothing of this run: ")
+    assert problem.startswith("Nothing is written to TensorBoard: ")
     assert records.add(40, 2.0, {"loss": 0.2}) is None
     records.close()
     assert [r["step"] for r in read_metrics(tmp_path / "metrics.jsonl")] == [20, 40]

@@ -212,7 +212,7 @@ def test_what_is_left_to_train_is_shown(tmp_path: Path) -> None:
 def test_rolling_back_sets_aside_what_is_newer_and_training_goes_on_from_there(run: Path) -> None:
     events, summary = asked(run, roll_back="20")
     assert [e.message for e in events if isinstance(e, Notice)] == [
-        "The run 'main' is at step 20; what was newer is set aside."
+        "The run 'main' is at step 20; newer checkpoints are in aside/."
     ]
     assert summary.runs[0].step == 20
     assert steps_in(run) == [20]
@@ -276,7 +276,7 @@ def test_it_goes_forward_again_and_to_the_best(run: Path) -> None:
     assert summary.runs[0].step == 50
     assert max(rows(run / "metrics.jsonl")) == 50
     assert steps_in(run) == [30, 50]
-    with pytest.raises(CheckpointError, match="no save of step 7; there are 20, 30, 40, 50, 60"):
+    with pytest.raises(CheckpointError, match="checkpoint of step 7; there are 20, 30, 40, 50, 60"):
         asked(run, roll_back="7")
 
 
@@ -319,7 +319,7 @@ def test_the_newest_that_can_be_read_is_never_cleaned_away(run: Path) -> None:
     with hold_run(run):
         events, _ = asked(run, clean=True)
     assert any(
-        "trains now; its saves are left" in e.message for e in events if isinstance(e, Notice)
+        "is training; its checkpoints stay" in e.message for e in events if isinstance(e, Notice)
     )
 
 
@@ -336,11 +336,11 @@ def test_of_several_runs_one_is_to_be_named(run: Path) -> None:
     (run.parent / "other").mkdir()
     assert [facts.name for facts in asked(run)[1].runs] == ["main", "other"]
     assert "nothing on the disk" in asked(run, name="other")[1].text()
-    with pytest.raises(OptionsError, match=r"several runs \(main, other\); say which by --run"):
+    with pytest.raises(OptionsError, match=r"several runs \(main, other\); choose one with --run"):
         asked(run, roll_back="20")
     with pytest.raises(CheckpointError, match="no run 'none'"):
         asked(run, name="none")
-    with pytest.raises(CheckpointError, match="No save of the run 'other' was measured"):
+    with pytest.raises(CheckpointError, match="No checkpoint of the run 'other' was measured"):
         asked(run, name="other", roll_back="best")
     with pytest.raises(ValidationError):
         RunsOptions(project=run, roll_back="yesterday")

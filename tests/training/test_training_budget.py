@@ -51,14 +51,14 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
     ("last", "wish", "step", "seconds", "wanted", "told"),
     [
         # What was not finished goes on, with the same number or with none.
-        (SIX, RequestedEnd(), 150, 180.0, SIX, "Training goes on: 4 of 6 minutes are left."),
+        (SIX, RequestedEnd(), 150, 180.0, SIX, "Training resumes: 4 of 6 minutes are left."),
         (
             SIX,
             RequestedEnd(minutes=6),
             150,
             180.0,
             SIX,
-            "Training goes on: 4 of 6 minutes are left.",
+            "Training resumes: 4 of 6 minutes are left.",
         ),
         # Another number moves its end.
         (
@@ -67,7 +67,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
             150,
             180.0,
             SIX.model_copy(update={"minutes": 10}),
-            "Training now ends after 10 minutes, not after 6 minutes, counted from its begin.",
+            "Training now ends after 10 minutes, not after 6 minutes, counted from its start.",
         ),
         (
             SIX,
@@ -75,8 +75,8 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
             150,
             180.0,
             SIX.model_copy(update={"minutes": 1}),
-            "Training now ends after 1 minute, not after 6 minutes, counted from its begin. "
-            "That is over already: there is nothing left to do.",
+            "Training now ends after 1 minute, not after 6 minutes, counted from its start. "
+            "That is reached already, so there is nothing left to train.",
         ),
         (
             SIX,
@@ -84,7 +84,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
             150,
             180.0,
             TrainingBudget(first=100, since=60.0, steps=900),
-            "Training now ends at step 900, not after 6 minutes, counted from its begin.",
+            "Training now ends at step 900, not after 6 minutes, counted from its start.",
         ),
         # One that is over is followed by a new one, or by training without an end.
         (
@@ -111,7 +111,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
             150,
             180.0,
             None,
-            "There is no end any more; 4 of 6 minutes were left.",
+            "Training has no end now; 4 of 6 minutes were left.",
         ),
         (SIX, RequestedEnd(endless=True), 300, 420.0, None, ""),
         (
@@ -249,7 +249,7 @@ def test_another_number_moves_the_end_and_a_finished_one_is_begun_again(tmp_path
     task, loop = timed(tmp_path, minutes=20)
     told = run_until(loop, 10**9)
     assert told == [
-        "Training now ends after 20 minutes, not after 10 minutes, counted from its begin."
+        "Training now ends after 20 minutes, not after 10 minutes, counted from its start."
     ]
     assert loop.state.seconds == 1200
     assert task.seen[min(task.seen)][0] == min(task.seen) / 1200

@@ -230,7 +230,7 @@ def test_a_truncated_file_gives_its_frames_and_then_says_so(
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(first.read_bytes()[: first.stat().st_size // 2])
     seen = []
-    with pytest.raises(InputError, match=r"cut\.mp4 (breaks off|is damaged)"):
+    with pytest.raises(InputError, match=r"cut\.mp4 is (truncated|damaged)"):
         seen.extend(VideoReader(cut))
     complete = content(VideoReader(whole).frames())
     assert 20 < len(seen) < 180

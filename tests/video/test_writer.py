@@ -164,7 +164,7 @@ def test_what_was_done_before_is_told_too(make_clip: MakeClip, tmp_path: Path) -
 
 def test_sound_that_the_container_cannot_hold(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip(suffix=".mkv", audio_codec="wavpack")
-    with pytest.raises(OutputError, match=r"name the output \.mkv"):
+    with pytest.raises(OutputError, match=r"ending in \.mkv"):
         copy(path, tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
     result = copy(path, tmp_path / "out.mkv")
@@ -189,7 +189,7 @@ def test_places_that_cannot_be_written_are_refused_at_once(
         tmp_path / "there.mp4": "--overwrite",
         tmp_path / "folder.mp4": "is a folder",
         tmp_path / "missing" / "out.mp4": "no folder",
-        tmp_path / "out.txt": "end it with",
+        tmp_path / "out.txt": "use one of",
         path: "is the video being read",
         Path("/proc/out.mp4"): "writable|cannot be written|full",
     }

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What all lab tasks share: data, models, training runs and figures."""

@@ -1,6 +1,6 @@
-"""Pictures for the lab: MNIST's files, any folder of pictures, a project's faces, or a video.
+"""Data loading for the lab: IDX (MNIST) files, folders of pictures, a project's faces, a video.
 
-With nothing given, the digits that come with scikit-learn, scaled to 28 × 28.
+The default is scikit-learn's digits data set, scaled to 28 × 28.
 """
 
 import zlib
@@ -21,14 +21,16 @@ from faceswap.io.pictures import center_crop, center_square, picture_files, read
 from faceswap.lab.framework.idx import idx_files, read_idx
 from faceswap.training.dataset import ImageDataset
 
-_NAMED = 5  # so many file names in a message
+_NAMED = 5  # file names listed in a message
 
 
 @dataclass(frozen=True)
 class PictureSet:
-    """images: uint8 (N, C, H, W). labels: int64 (N,), or None where nobody knows; classes names
-    them. files: where each came from, where they were files. notices: what the user should know.
-    film: whether neighbours are nearly equal, as those of a film are.
+    """A data set of pictures.
+
+    images: uint8 (N, C, H, W). labels: int64 (N,) or None; classes: their names. files: source
+    file of each picture, if any. notices: messages for the user. film: whether neighbours are
+    nearly equal, as consecutive video frames are.
     """
 
     images: Tensor
@@ -52,16 +54,16 @@ class PictureSet:
         return self.images.float() / 255
 
     def known_labels(self, use: str) -> Tensor:
-        """The labels (N,); raises InputError when there are none."""
+        """The labels (N,); raises InputError, naming the task ``use``, when there are none."""
         if self.labels is None:
             raise InputError(
-                f"'{use}' needs to know what the pictures show: give MNIST's files with their "
+                f"'{use}' needs to know the class of each picture: give MNIST's files with their "
                 "labels, or a folder with one folder of pictures for each class."
             )
         return self.labels
 
     def subset(self, places: Tensor) -> "PictureSet":
-        """Those at ``places`` (K,)."""
+        """The pictures at indices ``places`` (K,)."""
         return PictureSet(
             self.images[places],
             None if self.labels is None else self.labels[places],
@@ -71,14 +73,14 @@ class PictureSet:
         )
 
     def image_set(self) -> ImageDataset:
-        """For training; the maps are the labels, int32, as there may be more than a byte holds."""
+        """As a training data set whose maps are the labels, int32 (there may be over 256)."""
         labels = self.labels if self.labels is not None else torch.zeros(len(self))
         maps = labels.to(torch.int32).view(-1, 1, 1, 1)
         return ImageDataset(self.images, maps, torch.ones(len(self)))
 
 
 def fingerprint(*tensors: Tensor) -> int:
-    """A number that tells data apart."""
+    """CRC-32 of the data, to recognise a run's training data."""
     total = 0
     for tensor in tensors:
         total = zlib.crc32(tensor.cpu().contiguous().numpy().data, total)
@@ -87,7 +89,7 @@ def fingerprint(*tensors: Tensor) -> int:
 
 @dataclass(frozen=True)
 class Split:
-    """Eight tenths to learn from, one tenth to choose by, one tenth to measure on."""
+    """Training (80 %), validation (10 %) and test (10 %) sets."""
 
     training: PictureSet
     validation: PictureSet
@@ -95,28 +97,28 @@ class Split:
 
 
 def split_data(pictures: PictureSet, seed: int) -> Split:
-    """Divide by chance; raises InputError when there are fewer than 10 pictures.
+    """Random training, validation and test split; raises InputError for fewer than 10 pictures.
 
-    A film is divided by stretches: the neighbour of a picture learnt by heart is no test.
+    A video is split by segments: neighbours of training frames are too similar for a test.
     """
     places = split_places(len(pictures), seed, film=pictures.film)
     return Split(*(pictures.subset(part) for part in places))
 
 
 def split_places(count: int, seed: int, *, film: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-    """Which of ``count`` pictures to learn from, to choose by and to measure on, as ``split``."""
+    """Indices of the training, validation and test pictures among ``count``; see ``split_data``."""
     if count < 10:
-        raise InputError(f"There are only {count} pictures; at least 10 are needed to learn.")
+        raise InputError(f"There are only {count} pictures; at least 10 are needed.")
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     if film:
-        stretches = 10 * min(_STRETCHES, max(1, count // 40))
-        turn = (order * stretches // count + seed) % 10
+        segments = 10 * min(_SEGMENTS, max(1, count // 40))  # of 4 frames or more
+        turn = (order * segments // count + seed) % 10
         return order[(turn != 0) & (turn != 5)], order[turn == 0], order[turn == 5]
     tenth = count // 10
     return order[2 * tenth :], order[:tenth], order[tenth : 2 * tenth]
 
 
-_STRETCHES = 4  # of a film to choose by, and as many to measure on
+_SEGMENTS = 4  # of a video in the validation set, and as many in the test set
 
 
 def load_pictures(
@@ -126,11 +128,11 @@ def load_pictures(
     most: int = 50_000,
     report: ReportProgress = no_report,
 ) -> PictureSet:
-    """Pictures of what ``path`` is: a folder of IDX files, pictures or classes, a project, a video.
+    """Load pictures from a folder of IDX files, pictures or classes, a project, or a video.
 
     size: side of the pictures; by default 28 for digits and 64 for others. channels: 1 or 3; by
-    default what the files have. most: an even choice of so many is taken of larger folders.
-    Raises InputError when there are no pictures, or none can be read.
+    default what the files have. most: evenly spaced subset of larger folders. Raises InputError
+    when there are no pictures, or none can be read.
     """
     if path is None:
         pictures = _bundled()
@@ -142,24 +144,24 @@ def load_pictures(
         pictures = _mnist(path, found)
     else:
         pictures = _folder(path, size or 64, channels, most, report)
-    return _as_wanted(pictures, size, channels)
+    return _resized(pictures, size, channels)
 
 
 def load_query(
     path: Path, shape: tuple[int, int, int], report: ReportProgress = no_report
 ) -> PictureSet:
-    """One picture, or a folder of them, as pictures of ``shape`` (C, S, S); raises InputError."""
+    """Load a picture, or a folder of them, as ``shape`` (C, S, S); raises InputError."""
     if path.is_dir():
         return load_pictures(path, shape[2], shape[0], report=report)
     picture = read_picture(path)
     if picture is None:
-        raise InputError(f"{path} is no picture that can be read.")
+        raise InputError(f"{path} cannot be read as a picture.")
     pile = _Pile(shape[2], shape[0])
     pile.add(picture)
     return PictureSet(torch.from_numpy(pile.images()), files=(path,), notices=pile.notices())
 
 
-def _as_wanted(pictures: PictureSet, size: int | None, channels: int | None) -> PictureSet:
+def _resized(pictures: PictureSet, size: int | None, channels: int | None) -> PictureSet:
     images = pictures.images
     c, h, w = pictures.shape
     if size is not None and (h, w) != (size, size):
@@ -203,7 +205,7 @@ def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> PictureSet:
             known = read_idx(beside, 1)
             if len(known) != len(one):
                 raise InputError(
-                    f"{beside} has {len(known):,} labels, and {path.name} {len(one):,} pictures."
+                    f"{beside} has {len(known):,} labels, but {path.name} {len(one):,} pictures."
                 )
             labels.append(known)
     if len({one.shape[1:] for one in images}) > 1:
@@ -214,7 +216,7 @@ def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> PictureSet:
     _, height, width = every.shape
     if height != width:
         every = center_crop(every.transpose(1, 2, 0)).transpose(2, 0, 1)
-        notices.append(f"The pictures have {width} × {height} pixels; their middle is taken.")
+        notices.append(f"The pictures have {width} × {height} pixels; their centre is cropped.")
     pictures = PictureSet(torch.from_numpy(every[:, None].copy()), notices=tuple(notices))
     if len(labels) < len(images):
         return replace(pictures, notices=(*notices, *_without_labels(folder, files)))
@@ -224,12 +226,12 @@ def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> PictureSet:
 
 
 def _without_labels(folder: Path, files: Mapping[Path, Path | None]) -> Iterator[str]:
-    """What to say when not all IDX files of pictures have their labels beside them."""
+    """Notice for IDX picture files without a label file, where the folder has other labels."""
     without = [path.name for path, beside in files.items() if beside is None]
     others = sorted(p.name for p in folder.iterdir() if "idx1-ubyte" in p.name)
     if others:
         yield (
-            f"No labels are used: there are none for {_listed(without)}, only {_listed(others)}."
+            f"No labels are used: none match {_listed(without)}; there are only {_listed(others)}."
         )
 
 
@@ -243,7 +245,7 @@ def _folder(
         raise InputError(f"There are no pictures in {path}.")
     labels = [n for n, group in enumerate(classes.values()) for _ in group]
     if len(files) > most:
-        notices.append(f"Of {len(files):,} pictures {most:,} are taken.")
+        notices.append(f"{most:,} of {len(files):,} pictures are used.")
         keep = np.linspace(0, len(files) - 1, most).astype(int)
         files, labels = [files[i] for i in keep], [labels[i] for i in keep]
     pile, good = _Pile(size, channels), []
@@ -258,7 +260,7 @@ def _folder(
     notices += pile.notices()
     if bad := sorted(set(range(len(files))) - set(good)):
         names = _listed([files[n].name for n in bad])
-        notices.append(f"Cannot be read and are left out: {names}.")
+        notices.append(f"Left out, as they cannot be read: {names}.")
     labelled = len(classes) > 1
     return PictureSet(
         torch.from_numpy(pile.images()),
@@ -271,9 +273,9 @@ def _folder(
 
 
 def _classes(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """Files by the folder in ``root`` that they are in, and what was left out.
+    """Picture files by class folder in ``root``, and notices of what was left out.
 
-    The few pictures beside many folders are no data, nor are the few in a folder beside many.
+    Where pictures lie both in ``root`` and in its folders, the larger group is used.
     """
     plain = picture_files(root)
     inside = {
@@ -293,9 +295,9 @@ def _counted(pictures: int) -> str:
 
 
 class _Pile:
-    """Pictures of any size and colour, each made small when it comes, as one array.
+    """Collects pictures of any size and colour, scaled when added, into one array.
 
-    channels: 1 or 3, or None where the pictures are to decide.
+    channels: 1 or 3, or None for 3 where any picture has colour.
     """
 
     def __init__(self, size: int, channels: int | None) -> None:
@@ -305,13 +307,13 @@ class _Pile:
         self._shapes: set[tuple[int, int]] = set()
 
     def add(self, picture: NDArray[np.uint8]) -> None:
-        """Keep the middle of (H, W) or (H, W, 3)."""
+        """Add the centre square of (H, W) or (H, W, 3)."""
         self._kinds.add(picture.ndim)
         self._shapes.add((picture.shape[0], picture.shape[1]))
         self._squares.append(center_square(picture, self._size))
 
     def images(self) -> NDArray[np.uint8]:
-        """All pictures (N, C, size, size), taken off the pile, as both may not fit into memory."""
+        """All pictures (N, C, size, size); empties the pile, as both may not fit into memory."""
         wanted = self._channels or (3 if 3 in self._kinds else 1)
         images = np.empty((len(self._squares), wanted, self._size, self._size), np.uint8)
         for number in reversed(range(len(images))):
@@ -325,18 +327,18 @@ class _Pile:
         return images
 
     def notices(self) -> tuple[str, ...]:
-        """What was done to the pictures."""
+        """Notices of how the pictures were converted."""
         notices = []
         if len(self._kinds) > 1 and self._channels is None:
-            notices.append("Some pictures are grey and some in colour; all are taken as colour.")
+            notices.append("Some pictures are grey and some in colour; all are loaded as RGB.")
         size = f"{self._size} × {self._size}"
         whole = all(height == width for height, width in self._shapes)
         if len(self._shapes) > 1:
-            part = "" if whole else ", the middle of those that are not square"
+            part = "" if whole else ", cropped to the centre square where needed"
             notices.append(f"The pictures have several sizes; all are scaled to {size}{part}.")
         elif self._shapes != {(self._size, self._size)}:
             height, width = next(iter(self._shapes))
-            part = "they are" if whole else "their middle is"
+            part = "they are" if whole else "their centre square is"
             notices.append(f"The pictures have {width} × {height} pixels; {part} scaled to {size}.")
         return tuple(notices)
 

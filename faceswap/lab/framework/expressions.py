@@ -1,4 +1,4 @@
-"""What faces do, read off the landmarks that each crop carries: attributes without labels."""
+"""Expression attributes of faces from their crops' landmarks, in place of labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ _OF_HEAD = slice(3, 5)
 
 
 def read_face_records(files: Sequence[Path]) -> list[tuple[int, FaceRecord]]:
-    """Side in pixels and record of each crop, in the order of ``files``; none of them unless all
-    are crops of faceswap."""
+    """Side in pixels and face record of each crop, in the order of ``files``; an empty list
+    unless all are crops of faceswap."""
     found = []
     for path in files:
         try:
@@ -34,11 +34,12 @@ def read_face_records(files: Sequence[Path]) -> list[tuple[int, FaceRecord]]:
 
 
 def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float, float]) -> Curve:
-    """What a face with points (68, 2) and this pose in degrees does: (5,), see ATTRIBUTES.
+    """Expression attributes (5,) of landmarks (68, 2) and a pose in degrees; see ATTRIBUTES.
 
-    The mouth's opening, and for a smile its width and how near its corners are to the nose, in
-    distances of the outer corners of the eyes; the eyes' opening over their width (Soukupová and
-    Čech, "Real-time eye blink detection using facial landmarks", 2016); yaw and pitch in degrees.
+    Open mouth: lip distance. Smile: mouth width minus the distance of its corners below the nose.
+    Both are in units of the distance between the outer eye corners. Open eyes: eye aspect ratio
+    (Soukupová and Čech, "Real-time eye blink detection using facial landmarks", 2016). Turned,
+    looking up: yaw and pitch in degrees.
     """
     p = points.astype(np.float64)
     unit = max(eye_distance(p), 1e-6)
@@ -58,32 +59,32 @@ def expression_attributes(points: NDArray[np.float32], pose: tuple[float, float,
 
 
 def without_pose(values: Curve) -> Curve:
-    """Values (N, 5) of ``expression_attributes``, the first three without the head's pose in them.
+    """Remove the effect of yaw and pitch from the first three of attributes (N, 5), by regression.
 
-    A face that looks up has its mouth nearer to its nose, and is not smiling for that; and a
-    vector made of such faces would turn the head.
+    In a face that looks up the mouth is nearer to the nose, which would count as a smile, and an
+    attribute vector from such faces would turn the head.
     """
-    head = values[:, _OF_HEAD] / 30
+    head = values[:, _OF_HEAD] / 30  # degrees to about 1, for a well-conditioned fit
     terms = np.column_stack([np.ones(len(values)), head, head**2])
-    told: Curve = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
-    left: Curve = values - told
-    left[:, _OF_HEAD] = values[:, _OF_HEAD]
-    return left
+    predicted: Curve = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
+    residual: Curve = values - predicted
+    residual[:, _OF_HEAD] = values[:, _OF_HEAD]
+    return residual
 
 
 class ExpressionMeasurer:
-    """Measures small pictures of known faces by the landmarker, again after they were edited.
+    """Measures expression attributes of small, edited pictures of known faces by the landmarker.
 
-    faces: side and record of the crop that each picture came from.
+    faces: side and record of the crop that each picture came from. size: side of the pictures.
     """
 
     def __init__(self, faces: Sequence[tuple[int, FaceRecord]], size: int) -> None:
         self._landmarker = BuiltinLandmarker("cpu")
-        # Pixel centres lie at whole numbers.
+        # Pixel centres are at integer coordinates.
         self._guesses = [(face.points + 0.5) * (size / side) - 0.5 for side, face in faces]
 
     def measure(self, x: Tensor, place: int) -> Tensor:
-        """How much of the attribute at ``place`` the faces in (N, C, S, S) have: (N,)."""
+        """Attribute number ``place`` of the faces in pictures (N, C, S, S): (N,)."""
         values = []
         for frame, guess in zip(rgb(x), self._guesses, strict=True):
             seen = self._landmarker.locate(frame, [guess.astype(np.float32)])[0]

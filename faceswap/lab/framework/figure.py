@@ -1,4 +1,4 @@
-"""Figures: sheets of pictures, curves, maps of a plane, stacked on one page.
+"""Figures: sheets of pictures, line plots and scatter plots, stacked on one page.
 
 Blocks are uint8 RGB (H, W, 3); pictures are tensors (N, C, H, W) in [0, 1], C 1 or 3.
 """
@@ -33,7 +33,7 @@ COLOURS = (
     (110, 150, 40),
 )
 _MARGIN, _GAP, _CAPTION = 20, 4, 230
-_SMALL = 32  # pixels of a side up to which a picture is shown small, as digits are
+_SMALL = 32  # pixels: side up to which a picture is shown at 64 pixels, as digits are
 
 
 def rgb(pictures: Tensor) -> UInt8Image:
@@ -45,9 +45,9 @@ def rgb(pictures: Tensor) -> UInt8Image:
 def sheet(
     rows: Sequence[tuple[str, Tensor]], side: int | None = None, heads: Sequence[str] = ()
 ) -> UInt8Image:
-    """Rows of pictures, each with its caption to the left, scaled to ``side`` pixels.
+    """Sheet of rows of pictures with captions on the left, scaled to ``side`` pixels.
 
-    By default small pictures are shown at 64 pixels and others at 96. heads: over the columns.
+    side: by default 64 for small pictures and 96 for others. heads: column headings.
     """
     if side is None:
         side = 64 if rows[0][1].shape[2] <= _SMALL else 96
@@ -75,7 +75,7 @@ def sheet(
 
 
 def scaled(picture: UInt8Image, side: int) -> UInt8Image:
-    """A picture (H, W, 3) at (side, side, 3); small ones keep hard pixels, all equally large."""
+    """Scale a picture (H, W, 3) to (side, side, 3); small ones by nearest neighbour first."""
     for axis in (0, 1):
         if side >= 2 * picture.shape[axis]:
             picture = picture.repeat(-(-side // picture.shape[axis]), axis)
@@ -84,7 +84,7 @@ def scaled(picture: UInt8Image, side: int) -> UInt8Image:
 
 
 def grid(pictures: Tensor, columns: int, side: int = 36, title: str = "") -> UInt8Image:
-    """Pictures row after row without gaps, below their title."""
+    """Pictures in rows without gaps, below a title."""
     tiles = [scaled(one, side) for one in rgb(pictures)]
     rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
     if not title:
@@ -105,9 +105,9 @@ def curves(
     log_x: bool = False,
     bands: Sequence[tuple[float, float]] = (),
 ) -> UInt8Image:
-    """Curves of (x, y) points with axes; a line of one point is drawn as a level.
+    """Line plot of (x, y) points; a line of one point is drawn as a horizontal line.
 
-    log_x: equal factors of x are equally far apart. bands: stretches of x that are shaded.
+    log_x: logarithmic x axis. bands: shaded ranges of x.
     """
     height, left, right, top, bottom = 300, 70, width - 190, 44, 250
     points = [point for line in lines.values() for point in line]
@@ -161,7 +161,7 @@ def curves(
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers, 1, 2 or 5 times a power of ten apart, that enclose ``low`` to ``high``."""
+    """Axis ticks, 1, 2 or 5 times a power of ten apart, that enclose ``low`` to ``high``."""
     span = max(high - low, 1e-9, abs(high) * 1e-9)
     power = 10.0 ** np.floor(np.log10(span / (most - 1)))
     for factor in (1, 2, 5, 10, 20):
@@ -173,7 +173,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _x_ticks(xs: Sequence[float], log_x: bool) -> list[float]:
-    """Where there are few values, these; else round ones between the least and the greatest."""
+    """x ticks: the values themselves where there are few, else round numbers in their range."""
     if len(xs) <= 6:
         return list(xs)
     if not log_x:
@@ -191,7 +191,7 @@ def plane(
     pictures: Tensor,
     side: int = 520,
 ) -> UInt8Image:
-    """Points (N, 2) in the colours of their classes, thumbnails of a spread-out few on top."""
+    """Scatter plot of points (N, 2), coloured by class, with thumbnails of some, spread out."""
     low, high = np.percentile(points, 1, axis=0), np.percentile(points, 99, axis=0)
     places = 20 + (points - low) / np.maximum(high - low, 1e-9) * (side - 40)
     places = np.clip(places, 4, side - 5)
@@ -220,11 +220,11 @@ def plane(
     return np.asarray(page, np.uint8)
 
 
-_NAME, _LONGEST, _MOST = 60, 230, 24  # pixels of a class's name, and so many names
+_NAME, _LONGEST, _MOST = 60, 230, 24  # least and greatest width of class names, how many
 
 
 def _legend(names: Sequence[str]) -> list[tuple[str, tuple[int, int, int]]]:
-    """The names of classes and their colours; of very many the first."""
+    """Class names and their colours; only the first of very many."""
     font, fits = _font(15), len(names) if len(names) <= _MOST else _MOST - 1
     known = [
         (_shortened(name, font, _LONGEST), _of_class(n)) for n, name in enumerate(names[:fits])
@@ -234,7 +234,7 @@ def _legend(names: Sequence[str]) -> list[tuple[str, tuple[int, int, int]]]:
 
 
 def _of_class(number: int) -> tuple[int, int, int]:
-    """The colour of a class; each round of them is paler than the one before."""
+    """The colour of a class; colours repeat, paler each time."""
     turn, place = divmod(number, len(COLOURS))
     share = max(0.25, 0.6**turn)
     red, green, blue = (
@@ -248,7 +248,7 @@ def _colour(labels: NDArray[np.int64] | None, number: int) -> tuple[int, int, in
 
 
 def page(title: str, blocks: Sequence[UInt8Image], sentence: str = "") -> UInt8Image:
-    """One page: a title, the blocks one below the other, and what they mean."""
+    """One page: a title, the blocks stacked, and a summary sentence."""
     width = max(640, *(block.shape[1] for block in blocks)) + 2 * _MARGIN
     font = _font(15)
     lines = _wrapped(sentence, font, width - 2 * _MARGIN) if sentence else []
@@ -267,7 +267,7 @@ def page(title: str, blocks: Sequence[UInt8Image], sentence: str = "") -> UInt8I
 
 
 def side_by_side(*blocks: UInt8Image) -> UInt8Image:
-    """Blocks side by side, their tops level."""
+    """Blocks side by side, aligned at the top."""
     height = max(block.shape[0] for block in blocks)
     parts = []
     for block in blocks:
@@ -278,7 +278,7 @@ def side_by_side(*blocks: UInt8Image) -> UInt8Image:
 
 
 def write_png(path: Path, block: UInt8Image) -> None:
-    """Write a picture; it appears whole or not at all. Raises OutputError when it cannot be."""
+    """Write a picture atomically. Raises OutputError when it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_picture(block, path, FIGURE, "PNG")
@@ -296,7 +296,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 def _wrapped(
     text: str, font: ImageFont.FreeTypeFont, width: int, most: int | None = None
 ) -> list[str]:
-    """Lines of at most ``width`` pixels, ``most`` of them, where a longer word is broken."""
+    """Wrap text to lines of ``width`` pixels, ``most`` of them; longer words are broken."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -315,8 +315,7 @@ def _wrapped(
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """A text of at most ``width`` pixels; a longer one loses its middle, as names often begin
-    alike."""
+    """Shorten text to ``width`` pixels by its middle, as names often begin alike."""
     if font.getlength(text) <= width:
         return text
     for kept in range(len(text) - 1, 1, -1):

@@ -1,4 +1,4 @@
-"""MNIST's IDX files, plain or gzipped.
+"""Reader for MNIST's IDX files, plain or gzipped.
 
 Format: http://yann.lecun.com/exdb/mnist/: a magic number 0x0000TTDD (type, dimensions), one
 32-bit big-endian size for each dimension, then the values.
@@ -19,14 +19,14 @@ _BYTES = 0x08
 
 
 def idx_files(folder: Path) -> dict[Path, Path | None]:
-    """The files of pictures in ``folder``, each with that of its labels, where there is one.
+    """IDX picture files in ``folder``, each mapped to its label file or None.
 
-    A name may be MNIST's own, t10k-images-idx3-ubyte, or one with a dot, t10k-images.idx3-ubyte.
-    What lies there both packed and unpacked is taken once.
+    Accepts MNIST's file names, t10k-images-idx3-ubyte, and those with a dot,
+    t10k-images.idx3-ubyte. A file that is there both gzipped and plain counts once.
     """
     found: dict[str, Path] = {}
     for path in sorted(p for p in folder.iterdir() if p.is_file() and "-ubyte" in p.name):
-        # An unpacked file comes before its packed twin.
+        # Sorted: a plain file comes before the same file gzipped.
         found.setdefault(path.name.removesuffix(".gz").replace(".idx", "-idx"), path)
     return {
         path: found.get(name.replace("images", "labels").replace("idx3", "idx1"))
@@ -36,9 +36,9 @@ def idx_files(folder: Path) -> dict[Path, Path | None]:
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array of unsigned bytes in ``path``, which must have so many dimensions.
+    """Read an IDX file of unsigned bytes with this number of dimensions.
 
-    Raises InputError when it is missing, truncated, or of another magic number.
+    Raises InputError when it is missing, truncated, or has another magic number.
     """
     try:
         data = path.read_bytes()

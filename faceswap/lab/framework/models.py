@@ -1,4 +1,4 @@
-"""The lab's models by name, so that a checkpoint alone rebuilds its model."""
+"""Registry of the lab's models by checkpoint kind, to rebuild a model from its checkpoint."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -21,8 +21,11 @@ from faceswap.errors import OptionsError
 
 
 class VariationalConfig(BaseModel):
-    """body: of which the distribution is made, and whose squash chooses the likelihood: Bernoulli
-    for "sigmoid", Gaussian for "none". words: how many a condition can choose from."""
+    """VAE configuration.
+
+    body: the autoencoder inside; its ``squash`` selects the likelihood, Bernoulli for "sigmoid",
+    Gaussian for "none". latents: length of z. words: vocabulary size of the conditioning texts.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +35,7 @@ class VariationalConfig(BaseModel):
 
 
 class ClassifierConfig(BaseModel):
-    """body: the encoder and its code; classes: how many there are to tell apart."""
+    """Classifier configuration. body: autoencoder whose encoder is used; classes: their number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +44,7 @@ class ClassifierConfig(BaseModel):
 
 
 class TranslatingConfig(BaseModel):
-    """One encoder, two decoders, as the swap model has."""
+    """Configuration of a shared encoder with two decoders, as in the swap model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,8 +60,10 @@ class TranslatingConfig(BaseModel):
 
 
 class RepairConfig(UNetConfig):
-    """use: what it repairs, "sound" by its spectrograms. strength: of what spoilt what it learnt
-    from; size: side of the pictures it learnt from, where holes are filled.
+    """Restoration U-Net configuration.
+
+    use: the task; "sound" works on spectrograms. strength: of the corruption in training. size:
+    side of the training pictures, at which holes are filled.
     """
 
     use: Literal["denoise", "occlusion", "inpaint", "superres", "colourise", "sound"] = "denoise"
@@ -68,12 +73,12 @@ class RepairConfig(UNetConfig):
     @model_validator(mode="after")
     def _check(self) -> "RepairConfig":
         if self.masked and not self.size:
-            raise ValueError("what fills holes must tell the size it learnt at")
+            raise ValueError("an inpainting model needs the size of its training pictures")
         return self
 
 
 def translator(config: TranslatingConfig) -> SharedAutoencoder:
-    """Domains "a" and "b" through one encoder and one code."""
+    """Build a shared autoencoder with domains "a" and "b": one encoder, one bottleneck."""
     encoder = ConvEncoder(config.size, config.widths, (3,) * len(config.widths), config.channels)
     inner = config.widths[-1]
     inputs = inner * encoder.lowest**2
@@ -87,7 +92,7 @@ def translator(config: TranslatingConfig) -> SharedAutoencoder:
 
 
 def restorer(config: RepairConfig) -> UNet:
-    """Its weights lie as convolutions on a processor are fastest: 1.4 times for faces."""
+    """Build a restoration U-Net, channels_last: 1.4 times as fast on a CPU for faces."""
     net = UNet(config)
     to_channels_last(net)
     return net
@@ -117,33 +122,33 @@ KINDS: dict[str, tuple[type[BaseModel], Callable[..., nn.Module]]] = {
     "lab-classifier": (ClassifierConfig, _classifier),
     "lab-translator": (TranslatingConfig, translator),
 }
-"""By the name that stands in the checkpoint: the class of its config, and what makes it."""
+"""Configuration class and constructor by checkpoint kind."""
 
 
 def model_name(config: BaseModel) -> str:
-    """The kind of model that ``config`` describes."""
+    """The checkpoint kind of ``config``."""
     return next(name for name, (kind, _) in KINDS.items() if type(config) is kind)
 
 
 def build(config: BaseModel) -> nn.Module:
-    """A new model as ``config`` says."""
+    """Build a new model from ``config``."""
     return KINDS[model_name(config)][1](config)
 
 
 def fitting(numbers: int, shape: tuple[int, int, int]) -> int:
-    """The length of a code as it is; raises OptionsError when it is longer than pictures (C, H, W),
-    as it would be no code then."""
+    """Return the code length ``numbers``; raises OptionsError when it exceeds the number of
+    values of a picture (C, H, W)."""
     values = shape[0] * shape[1] * shape[2]
     if numbers > values:
         raise OptionsError(
-            f"A code of {numbers} numbers is longer than the picture, which has {values}; give a "
-            "smaller --latent-dim."
+            f"A code of {numbers} numbers is longer than a picture, which has {values} values; "
+            "give a smaller --latent-dim."
         )
     return numbers
 
 
 def body_for(shape: tuple[int, int, int], numbers: int | None, dense: int = 0) -> ConvConfig:
-    """A convolutional autoencoder that suits square pictures (C, S, S).
+    """Convolutional autoencoder configuration for pictures (C, S, S): 8 pixels at the lowest map.
 
     Raises OptionsError when the code is longer than the picture, or the picture too small.
     """
@@ -167,7 +172,7 @@ def body_for(shape: tuple[int, int, int], numbers: int | None, dense: int = 0) -
 
 
 def patches_for(shape: tuple[int, int, int], numbers: int) -> PatchConfig:
-    """A Transformer autoencoder that suits pictures (C, H, W).
+    """Transformer autoencoder configuration for pictures (C, H, W).
 
     Raises OptionsError when no patch of 4 to 8 pixels divides them, or the code is too long.
     """

@@ -1,4 +1,4 @@
-"""What all uses of the lab share: their settings, one trained model, and the result."""
+"""Shared by all lab tasks: settings, training or resuming a model, and writing the results."""
 
 import json
 import os
@@ -36,15 +36,16 @@ from faceswap.training.state import LoopConfig
 from faceswap.types import UInt8Image
 
 TaskFunction = Generator[Event, None, "TaskResult"]
-"""What every use is: it yields events and returns its result."""
+"""A task: a generator that yields events and returns its result."""
 
 
 @dataclass(frozen=True)
 class TaskSettings:
-    """What a use is told. data: its inputs. folder: where models, figure and numbers go. None
-    leaves a choice to the use: code, the length of the code; size, the side of the pictures;
-    steps or minutes, how long each of its models trains; strength, of what spoils the pictures;
-    text, what is to be made. report: hears how far reading is.
+    """Settings of a task; None means the task's default.
+
+    folder: where models, figure and metrics are written. data: inputs. code: length of the latent
+    code. size: side of the pictures. steps, minutes: training budget of each model. strength: of
+    the corruption or penalty. text: what to generate. report: progress of loading the data.
     """
 
     folder: Path
@@ -60,7 +61,7 @@ class TaskSettings:
     report: ReportProgress = no_report
 
     def pictures(self, channels: int | None = None) -> PictureSet:
-        """The pictures of the first input, or the bundled digits; see ``data.load``."""
+        """Pictures of the first input, or the bundled digits; see ``load_pictures``."""
         return load_pictures(
             self.data[0] if self.data else None, self.size, channels, report=self.report
         )
@@ -68,9 +69,9 @@ class TaskSettings:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a use found: numbers by name, one sentence, and where figure and numbers lie.
+    """Result of a task: metrics by name, a summary sentence, and the paths of figure and metrics.
 
-    json: also holds what was found of each picture, which may be many.
+    json: also holds results per picture, which may be many.
     """
 
     figures: dict[str, Any]
@@ -80,14 +81,14 @@ class TaskResult:
 
 
 def notices(*found: PictureSet) -> Generator[Event, None, None]:
-    """What was done to the pictures when they were read."""
+    """Yield the notices of loading pictures as events."""
     for pictures in found:
         for message in pictures.notices:
             yield Notice(message=message)
 
 
 class DataTask(TrainingTask, Protocol):
-    """A task that knows what it learns from."""
+    """A training task with a fingerprint of its training data."""
 
     fingerprint: int
 
@@ -104,14 +105,14 @@ def train(
     precision: Precision | None = "fp32",
     strength: float | None = None,
 ) -> Generator[Event, None, nn.Module]:
-    """A model trained on ``task``, or what is left of its training; its averaged weights.
+    """Train a model on ``task``, or resume its run; returns the model with averaged weights (EMA).
 
-    config: what rebuilds the model; it is made anew unless ``model`` is given. name: of the run,
-    a folder in the settings'. steps: of the run, where the settings don't say. precision: None
-    takes the fastest, which small nets gain little from, and nats want the digits. strength: of
-    what the model learns under, where its config doesn't tell.
-    Raises CheckpointError when the run there is of another model, or learnt from other data or
-    under another strength: what is set aside now to measure on, it may have learnt then.
+    config: rebuilds the model; a new one is built unless ``model`` is given. name: of the run, a
+    folder inside the settings' folder. steps: default number of steps. precision: None for the
+    fastest; fp32 by default, as small nets gain little and likelihoods in nats need the accuracy.
+    strength: of corruption or penalty, where ``config`` does not hold it.
+    Raises CheckpointError when the folder's run has another model, other data or another
+    strength: it may have been trained on pictures that are now in the test set.
     """
     folder = settings.folder / name
     kind = model_name(config)
@@ -121,8 +122,8 @@ def train(
             yield Notice(message=problem)
         if checkpoint is not None and not _is_of(checkpoint, kind, config):
             raise CheckpointError(
-                f"{folder} holds another model than the one asked for; ask for the same, or give "
-                "another folder with --output."
+                f"{folder} holds another model than the one asked for; give the same options as "
+                "before, or another folder with --output."
             )
         _check_data(folder, task.fingerprint, strength, resumed=checkpoint is not None)
         if model is None:
@@ -153,7 +154,7 @@ def train(
         )
         if checkpoint is not None:
             loop.resume(checkpoint)
-        checkpoint = None  # which maps a file that later saves remove
+        checkpoint = None  # it memory-maps a file that later saves delete
         with closing(
             loop.run(job_mark.mark_job_start(folder, loop.state.step, loop.state.seconds))
         ) as events:
@@ -172,40 +173,41 @@ def _is_of(checkpoint: Checkpoint, kind: str, config: BaseModel) -> bool:
 
 
 def scaled_steps(steps: int, shape: tuple[int, int, int]) -> int:
-    """Steps for pictures of ``shape`` (C, H, W) that take about as long as ``steps`` of digits'.
+    """Steps on pictures of ``shape`` (C, H, W) that take about as long as ``steps`` on digits.
 
-    Large pictures come with nearly equal neighbours and need fewer; never less than a fifth.
+    Large pictures are often video frames with nearly equal neighbours, which need fewer steps;
+    at least a fifth of ``steps``.
     """
     return max(steps // 5, min(steps, steps * 32 * 32 // (shape[1] * shape[2])))
 
 
 class TrainingSource(BaseModel):
-    """What a run learns from: a number that tells data apart, and what spoils or restrains it."""
+    """Training data of a run: fingerprint of the data, and strength of corruption or penalty."""
 
     fingerprint: int
     strength: float | None = None
 
 
 def _check_data(folder: Path, fingerprint: int, strength: float | None, *, resumed: bool) -> None:
-    """Remember what a run learns from, and refuse to go on with something else."""
+    """Record a run's training data; raise CheckpointError when resuming with other data."""
     path = folder / "data.json"
     if resumed and path.is_file():
         try:
             known = TrainingSource.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise CheckpointError(
-                f"{path} is damaged, and so nobody knows what the model has learnt from; give "
-                "another folder with --output."
+                f"{path} is damaged, so the model's training data is unknown; give another folder "
+                "with --output."
             ) from error
         if known.strength != strength:
             raise CheckpointError(
-                f"The model in {folder} was trained under another --strength; give the same, or "
+                f"The model in {folder} was trained with another --strength; give the same, or "
                 "another folder with --output."
             )
         if known.fingerprint != fingerprint:
             raise CheckpointError(
-                f"The model in {folder} has learnt from other data, or with another --seed, and "
-                "may know what it would now be measured on; give another folder with --output."
+                f"The model in {folder} was trained on other data, or with another --seed, which "
+                "may include today's test pictures; give another folder with --output."
             )
         return
     part = path.with_suffix(".part")
@@ -220,9 +222,9 @@ def _check_data(folder: Path, fingerprint: int, strength: float | None, *, resum
 
 
 def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.Module:
-    """The averaged weights of a model that the lab trained: a file, or the folder of its run.
+    """Load a lab model with averaged weights (EMA) from a checkpoint file or a run's folder.
 
-    Raises CheckpointError when it is missing, damaged, or of another kind than asked for.
+    Raises CheckpointError when it is missing, damaged, or of another kind than ``kind``.
     """
     checkpoint = read_checkpoint(newest_checkpoint(path, "faceswap lab") if path.is_dir() else path)
     if checkpoint.kind not in KINDS or kind not in (None, checkpoint.kind):
@@ -239,7 +241,10 @@ def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.
     try:
         model.load_state_dict(checkpoint.tensors_under("ema"))
     except RuntimeError as error:
-        raise CheckpointError(f"{path} holds another architecture than it says.") from error
+        raise CheckpointError(
+            f"The weights in {path} do not fit its configuration; train it again with "
+            "'faceswap lab'."
+        ) from error
     return to_device(model, device).eval()
 
 
@@ -251,10 +256,10 @@ def finish(
     sentence: str,
     each: dict[str, list[Any]] | None = None,
 ) -> TaskFunction:
-    """Write the figure and the numbers, tell of them, and return the result.
+    """Write figure and metrics, yield events for them, and return the result.
 
-    figures: as many for few pictures as for many. each: lists that grow with the pictures; they
-    are written with the numbers and told nowhere else.
+    figures: metrics, independent of the number of pictures. each: lists with an entry per
+    picture; they are only in the JSON file. Raises OutputError when it cannot be written.
     """
     png, numbers = settings.folder / f"{use}.png", settings.folder / f"{use}.json"
     write_png(png, page(f"{use}: {TASKS[use].text}", blocks, sentence))
@@ -264,7 +269,7 @@ def finish(
         numbers.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {numbers}: {error.strerror}.") from error
-    # What was trained for this is told of now: the next time is another.
+    # The task is finished: its runs' training budgets start afresh next time.
     for path in settings.folder.iterdir():
         if path.is_dir():
             job_mark.clear_job_mark(path)

@@ -1,4 +1,4 @@
-"""What the lab's models learn, as tasks of the training loop."""
+"""Training tasks and loss functions of the lab's models, for the training loop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from faceswap.lab.framework.figure import sheet, write_png
 from faceswap.training import augment
 
 Corrupt = Callable[[Tensor, Generator], Tensor]
-"""Pictures (N, C, H, W) → what the model sees of them, possibly with a mask as last channel."""
+"""Pictures (N, C, H, W) → corrupted input of the model, possibly with a mask as last channel."""
 
 Losses = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class LabBatch:
-    """inputs and targets (n, C, H, W), labels int64 (n,), dice (n, K) of N(0, 1); progress of
-    the run from 0 to 1."""
+    """A training batch: inputs and targets (n, C, H, W), labels int64 (n,), noise (n, K) from
+    N(0, 1), and the progress of the run from 0 to 1."""
 
     inputs: Tensor
     targets: Tensor
@@ -40,7 +40,7 @@ class LabBatch:
     progress: float
 
     def micro_batch(self, index: int, count: int) -> "LabBatch":
-        """The ``index``-th of ``count`` equal portions."""
+        """The ``index``-th of ``count`` equal micro-batches."""
         n = len(self.targets)
         mine = slice(index * n // count, (index + 1) * n // count)
         return LabBatch(
@@ -53,25 +53,28 @@ class LabBatch:
 
 
 class LossFunction(Protocol):
-    """What is learnt of a batch."""
+    """Loss of a model on a batch."""
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
-        """Named scalars, the one minimised under ``"loss"``."""
+        """Named scalar losses; ``"loss"`` is minimised, the others are logged."""
 
     def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
-        """What ``model`` makes of the batch, to be shown: (n, C, H, W)."""
+        """The model's output on the batch, for previews: (n, C, H, W)."""
 
 
 def no_corruption(x: Tensor, generator: Generator) -> Tensor:
-    """Nothing is spoilt."""
+    """Return the pictures unchanged."""
     return x
 
 
 @dataclass(frozen=True)
 class Jitter:
-    """Small changes that make a few pictures many: degrees, shares of the size, of the side;
-    warp: strength of a smooth distortion; flip: probability of a mirror image. sharp: by bicubic
-    interpolation, which takes longer than bilinear one and blurs less."""
+    """Geometric augmentation, each up to ± the given value.
+
+    rotation: degrees. scale: share of the size. shift: share of the side. warp: strength of a
+    smooth random warp. flip: probability of a mirror image. sharp: bicubic interpolation, slower
+    than bilinear and less blurred.
+    """
 
     rotation: float = 0.0
     scale: float = 0.0
@@ -81,7 +84,7 @@ class Jitter:
     sharp: bool = False
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        """Pictures (N, C, S, S), each changed by chance."""
+        """Augment pictures (N, C, S, S), each at random."""
         theta = augment.random_affine(
             len(x), self.rotation, self.scale, self.shift, self.flip, generator
         )
@@ -103,28 +106,29 @@ def _bicubic(x: Tensor, grid: Tensor) -> Tensor:
 
 
 DIGITS = Jitter(rotation=10, scale=0.1, shift=0.04, warp=0.08)
-"""What a digit survives and stays the same digit."""
+"""Augmentation that keeps a digit's class."""
 
 
 def random_relighting(x: Tensor, generator: Generator, *, negative: bool = False) -> Tensor:
-    """Pictures (N, C, H, W) in another light: gain, offset and colour by chance, and half of
-    them as negatives where asked for."""
+    """Random gain, offset and colour balance of pictures (N, C, H, W); negative: invert half."""
     n, c = x.shape[:2]
 
-    def drawn(*shape: int) -> Tensor:
+    def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, device=generator.device)
 
     if negative:
-        x = torch.where(drawn(n, 1, 1, 1) < 0.5, 1 - x, x)
-    gain = torch.exp((drawn(n, 1, 1, 1) - 0.5) * 1.6 + (drawn(n, c, 1, 1) - 0.5) * 0.8)
-    offset = (drawn(n, 1, 1, 1) - 0.5) * 0.2
+        x = torch.where(uniform(n, 1, 1, 1) < 0.5, 1 - x, x)
+    # Brightness by a factor of up to e^0.8 = 2.2 either way, each channel by up to 1.5 more.
+    gain = torch.exp((uniform(n, 1, 1, 1) - 0.5) * 1.6 + (uniform(n, c, 1, 1) - 0.5) * 0.8)
+    offset = (uniform(n, 1, 1, 1) - 0.5) * 0.2
     return (x * gain + offset).clamp(0, 1)
 
 
 class PictureTask:
-    """Draws pictures, spoils them, and asks an aim for the losses; a training.loop.Task.
+    """Training task on pictures: random batches, augmentation, corruption and a loss function.
 
-    jitter changes pictures and targets alike, and spoil what the model sees.
+    jitter: augments inputs and targets alike. spoil: corrupts the inputs only. aim: the loss.
+    dice: random numbers per picture in ``LabBatch.noise``.
     """
 
     def __init__(
@@ -147,25 +151,25 @@ class PictureTask:
         self._jitter, self._dice = jitter, dice
 
     def batch(self, count: int, generator: Generator, progress: float) -> LabBatch:
-        """``count`` pictures, drawn, changed and spoilt."""
+        """``count`` random pictures, augmented and corrupted."""
         places = torch.randint(len(self._set), (count,), generator=generator, device=self._device)
-        x, labels = _taken(self._set.pictures[places], self._set.maps[places])
+        x, labels = _converted(self._set.pictures[places], self._set.maps[places])
         if self._jitter is not None:
             x = self._jitter(x, generator)
         return self._batch(x, labels, generator, progress)
 
     def _batch(self, x: Tensor, labels: Tensor, generator: Generator, progress: float) -> LabBatch:
         shape = (len(x), self._dice)
-        dice = torch.randn(shape, generator=generator, device=generator.device)
-        return LabBatch(self._spoil(x, generator), x, labels, dice, progress)
+        noise = torch.randn(shape, generator=generator, device=generator.device)
+        return LabBatch(self._spoil(x, generator), x, labels, noise, progress)
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
-        """Those of the aim."""
+        """Losses of the loss function."""
         return self._aim.losses(model, batch)
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """The same losses on held-out pictures, spoilt by the same chance each time."""
+        """The losses on held-out pictures, corrupted with the same random numbers each time."""
         totals: dict[str, float] = {}
         for batch in self._held(256):
             for name, value in self._aim.losses(model, batch).items():
@@ -179,42 +183,42 @@ class PictureTask:
         generator = torch.Generator(self._device).manual_seed(1)
         batches = []
         for places in self._held_out.index_batches(size):
-            x, labels = _taken(self._held_out.pictures[places], self._held_out.maps[places])
+            x, labels = _converted(self._held_out.pictures[places], self._held_out.maps[places])
             batches.append(self._batch(x, labels, generator, 1.0))
         return batches
 
     @torch.no_grad()
     def preview(self, model: nn.Module, path: Path) -> None:
-        """What the model sees, makes and should make, of eight held-out pictures."""
+        """Write a picture of inputs, outputs and targets of eight held-out pictures."""
         batch = self._held(8)[0]
         made = self._aim.output(model, batch)
         channels = made.shape[1]
-        rows = [("seen", visible_channels(batch.inputs, channels)), ("made", made)]
-        rows.append(("wanted", batch.targets))
+        rows = [("input", visible_channels(batch.inputs, channels)), ("output", made)]
+        rows.append(("target", batch.targets))
         write_png(path, sheet(rows))
 
 
 def visible_channels(inputs: Tensor, channels: int) -> Tensor:
-    """What of a model's input is a picture."""
+    """A model's input without its mask channel."""
     return inputs[:, :channels] if inputs.shape[1] > channels else inputs
 
 
-def _taken(pictures: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+def _converted(pictures: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
     return pictures.float() / 255, maps.view(-1).long()
 
 
 @dataclass(frozen=True)
 class ReconstructionLoss:
-    """Make the targets of the inputs. loss: of the squared differences or the absolute ones.
+    """Reconstruction loss, MSE or mean absolute error, plus an optional penalty.
 
-    penalty, where there is one, is added: it takes the model, the batch and the code.
+    penalty: function of the model, the batch and the code, added to the loss.
     """
 
     loss: Literal["mse", "mae"] = "mse"
     penalty: Callable[[Autoencoder, LabBatch, Tensor], Tensor] | None = None
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
-        """Under "mse" the mean squared difference, whatever is minimised."""
+        """ "mse" is logged whatever is minimised."""
         extra: Losses = {}
         if self.penalty is not None:
             assert isinstance(model, Autoencoder)
@@ -229,16 +233,17 @@ class ReconstructionLoss:
         return {"loss": loss + sum(extra.values()), "mse": mse, **extra}
 
     def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
-        """The model's answer."""
+        """The model's output."""
         made: Tensor = model(batch.inputs)
         return made
 
 
 @dataclass(frozen=True)
 class ElboLoss:
-    """−ELBO of a variational autoencoder, KL weighed with β after a warm-up.
+    """Negative ELBO of a VAE, with KL weight β after a linear warm-up.
 
-    words: labels to texts (n, T) for conditional models.
+    warmup: share of the run. words: function from a batch to its texts (n, T), for conditional
+    models.
     """
 
     beta: float = 1.0
@@ -247,14 +252,14 @@ class ElboLoss:
     words: Callable[[LabBatch], Tensor] | None = None
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
-        """All in nats; "-ELBO" is the true one, with β = 1."""
+        """In nats, "loss" in nats per pixel value; "-ELBO" is with β = 1."""
         assert isinstance(model, VariationalAutoencoder)
-        dice = batch.noise.view(len(batch.noise), -1, model.latents).transpose(0, 1)
+        noise = batch.noise.view(len(batch.noise), -1, model.latents).transpose(0, 1)
         text = None if self.words is None else self.words(batch)
-        raw, q = model(batch.inputs, dice, text)
+        raw, q = model(batch.inputs, noise, text)
         beta = warmed_up_beta(self.beta, batch.progress, self.warmup)
         likelihood: Likelihood = "bernoulli" if model.squash == "sigmoid" else "gaussian"
-        loss, told, kl = negative_elbo(
+        loss, reconstruction, kl = negative_elbo(
             raw,
             q,
             batch.targets,
@@ -262,12 +267,16 @@ class ElboLoss:
             beta,
             self.free_bits,
         )
-        # The optimiser clips gradients at a norm of 1, so the loss is taken per value.
-        pixels = batch.targets[0].numel()
-        return {"loss": loss / pixels, "-ELBO": told + kl, "reconstruction": told, "KL": kl}
+        # Per pixel value, as the optimiser clips gradients at a norm of 1.
+        return {
+            "loss": loss / batch.targets[0].numel(),
+            "-ELBO": reconstruction + kl,
+            "reconstruction": reconstruction,
+            "KL": kl,
+        }
 
     def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
-        """What the mean of each picture's distribution decodes to."""
+        """Reconstructions from the posterior means."""
         assert isinstance(model, VariationalAutoencoder)
         text = None if self.words is None else self.words(batch)
         return model.decode(model.posterior(batch.inputs, text).mean, text)
@@ -277,28 +286,28 @@ class ClassificationLoss:
     """Cross-entropy of a classifier."""
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
-        """ "accuracy" besides, as a share."""
+        """Cross-entropy, and "accuracy" as a share."""
         logits = model(batch.inputs)
         right = (logits.argmax(1) == batch.labels).float().mean()
         return {"loss": functional.cross_entropy(logits, batch.labels), "accuracy": right}
 
     def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
-        """Pictures that were told right; the others are darkened."""
+        """The targets, with wrongly classified pictures darkened."""
         right = model(batch.inputs).argmax(1) == batch.labels
         return batch.targets * torch.where(right, 1.0, 0.3).view(-1, 1, 1, 1)
 
 
 class LayerwiseLoss:
-    """Greedy pre-training of one layer; see ``stacked.LayerAutoencoder``."""
+    """Loss of greedy layer-wise pre-training; see ``stacked.LayerAutoencoder``."""
 
     def losses(self, model: nn.Module, batch: LabBatch) -> Losses:
-        """The mean squared difference of what the layer remembers from its input."""
+        """Mean squared error of the layer's reconstructed input."""
         assert isinstance(model, LayerAutoencoder)
         again, wanted = model(batch.inputs)
         return {"loss": (again - wanted).square().mean()}
 
     def output(self, model: nn.Module, batch: LabBatch) -> Tensor:
-        """What the whole makes, with layers above still untrained left out."""
+        """Reconstruction through the layers trained so far."""
         assert isinstance(model, LayerAutoencoder)
         whole, h = model.whole, batch.inputs.flatten(1)
         for number in range(model.number + 1):

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The lab's tasks: each trains and evaluates an autoencoder on one problem."""

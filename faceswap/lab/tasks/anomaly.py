@@ -1,4 +1,4 @@
-"""What does not belong: in pictures, in the frames of a video."""
+"""Anomaly detection in pictures and video frames by a VAE of normal pictures."""
 
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -33,19 +33,21 @@ from faceswap.lab.framework.training_task import ElboLoss, Jitter, PictureTask
 from faceswap.lab.tasks.bottleneck import decoded, encoded, jitter_for
 
 QUANTILE = 0.95
-"""Share of normal pictures that shall pass."""
+"""Share of normal pictures below the threshold: 5 % false alarms."""
 
 
 def threshold(normal: NDArray[np.float64], quantile: float = QUANTILE) -> float:
-    """The score that this share of normal ones stays below."""
+    """Anomaly threshold: the given quantile of the scores of normal samples."""
     return float(np.quantile(normal, quantile))
 
 
 @torch.no_grad()
 def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.float64]]:
-    """How odd each of (N, C, H, W) is: by squared error, and by surprise, which is −ELBO at the
-    mean code, less the picture's own entropy: the nats that its ink costs by itself, however
-    normal it is."""
+    """Anomaly scores of pictures (N, C, H, W): squared error, and surprise.
+
+    Surprise is −ELBO at the mean code minus the picture's own cross-entropy: the nats that its
+    grey values cost however normal it is.
+    """
     error, surprise = [], []
     for part in torch.split(x, 200):
         q = model.posterior(part)
@@ -63,7 +65,7 @@ def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.flo
 def normal_model(
     settings: TaskSettings, parts: Split, name: str, steps: int, jitter: Jitter
 ) -> Generator[Event, None, VariationalAutoencoder]:
-    """A model of what is normal."""
+    """Train a VAE on normal pictures: dense, or convolutional above 4,000 values a picture."""
     channels, height, width = parts.training.shape
     body: Any = DenseConfig(
         channels=channels, size=width, height=height, widths=(400, 200), code_active="relu"
@@ -87,8 +89,8 @@ def normal_model(
 
 
 def anomaly(settings: TaskSettings) -> TaskFunction:
-    """Each class in turn is normal and all others are not; or the first input is normal, and
-    the second, pictures or a video, is looked at."""
+    """Detect anomalies: each class in turn against all others; or, with two inputs, in the second
+    (pictures or a video) against the first."""
     if len(settings.data) > 1:
         return (yield from _watch(settings))
     pictures = settings.pictures()
@@ -102,10 +104,10 @@ def anomaly(settings: TaskSettings) -> TaskFunction:
     every: dict[str, list[float]] = {}
     usual, rare = _usual(parts)
     if not usual:
-        raise InputError("There are too few pictures of each class to learn what is normal.")
+        raise InputError("There are too few pictures of each class; give more.")
     if rare:
         names = ", ".join(repr(pictures.classes[n]) for n in rare)
-        yield Notice(message=f"Too few pictures to be taken for normal: those of {names}.")
+        yield Notice(message=f"Classes with too few pictures, not trained on: those of {names}.")
     for number in usual:
         name = pictures.classes[number]
         own = _only(parts, number)
@@ -129,23 +131,23 @@ def anomaly(settings: TaskSettings) -> TaskFunction:
     figures = {"classes": each, **mean}
     caught = float(np.mean([of_class["found"] for of_class in each.values()]))
     sentence = (
-        f"Taught one class at a time, the autoencoder ranks pictures of other classes as odder "
-        f"with an AUROC of {mean['mean AUROC by surprise']:.3f} (mean over {len(usual)} "
-        f"classes; by squared error {mean['mean AUROC by squared error']:.3f}); with a limit that "
-        f"{QUANTILE:.0%} of normal pictures pass, {caught:.0%} of the others are caught."
+        f"Trained on one class at a time, the autoencoder separates other classes with an AUROC "
+        f"of {mean['mean AUROC by surprise']:.3f} (mean over {len(usual)} classes; by squared "
+        f"error {mean['mean AUROC by squared error']:.3f}); at a threshold that {QUANTILE:.0%} of "
+        f"normal pictures pass, {caught:.0%} of the others are detected."
     )
     return (yield from finish(settings, "anomaly", [sheet(rows)], figures, sentence))
 
 
 def _usual(parts: Split) -> tuple[list[int], list[int]]:
-    """Which classes can be taken for normal, and which have too few pictures to learn from, to
-    set the limit by, or to be measured on."""
+    """Classes with enough pictures to be the normal one, and classes with too few for training,
+    threshold or test."""
     known, few = [], []
     for number in range(len(parts.training.classes)):
         learnt, chosen, tested = (len(part) for part in _parts(_only(parts, number)))
         if learnt >= 10 and chosen and 0 < tested < len(parts.test):
             known.append(number)
-        elif learnt + chosen + tested:  # names without any pictures are no classes
+        elif learnt + chosen + tested:  # class names without any pictures do not count
             few.append(number)
     return known, few
 
@@ -155,7 +157,7 @@ def _parts(split: Split) -> tuple[PictureSet, PictureSet, PictureSet]:
 
 
 def _only(parts: Split, number: int) -> Split:
-    """Those of one class."""
+    """The split reduced to one class."""
     found = []
     for part in _parts(parts):
         assert part.labels is not None
@@ -170,20 +172,20 @@ def _heat_rows(
     picked = x[places]
     made = decoded(model, encoded(model, picked))
     return [
-        (f"only {name} is normal: usual … odd", picked),
-        ("as it can be remembered", made),
-        ("where they differ", heat_map(picked, made)),
+        (f"normal: {name}; by score, low to high", picked),
+        ("reconstruction", made),
+        ("difference", heat_map(picked, made)),
     ]
 
 
 def heat_map(x: Tensor, made: Tensor) -> Tensor:
-    """Where pictures differ (N, 3, H, W): black, red, yellow, white as the difference grows."""
+    """Heat map of differences (N, 3, H, W): 0 black, 1/3 red, 2/3 yellow, 1 white."""
     heat = (x - made).abs().mean(1, keepdim=True) * 3
     return torch.cat([heat, heat - 1, heat - 2], 1).clamp(0, 1)
 
 
 def _watch(settings: TaskSettings) -> TaskFunction:
-    """What in the second input is unlike the first; numbers of pictures count from 1."""
+    """Detect anomalies in the second input against the first; pictures are numbered from 1."""
     normal = settings.pictures()
     looked = load_pictures(
         settings.data[1], normal.shape[1], normal.shape[0], report=settings.report
@@ -201,16 +203,16 @@ def _watch(settings: TaskSettings) -> TaskFunction:
     made = decoded(model, encoded(model, x[places]))
     line = {
         "error": [(float(n), float(v)) for n, v in enumerate(odd, 1)],
-        "limit": [(1.0, limit)],
+        "threshold": [(1.0, limit)],
     }
     names: Sequence[str | int] = [str(file) for file in looked.files] or range(1, len(x) + 1)
     blocks = [
-        curves("How odd each picture is", line, "number", "squared error"),
+        curves("Anomaly score of each picture", line, "number", "squared error"),
         sheet(
             [
-                ("the oddest", x[places]),
-                ("as remembered", made),
-                ("where they differ", heat_map(x[places], made)),
+                ("highest scores", x[places]),
+                ("reconstruction", made),
+                ("difference", heat_map(x[places], made)),
             ],
             heads=[f"{n + 1:,}" for n in worst],
         ),
@@ -226,7 +228,7 @@ def _watch(settings: TaskSettings) -> TaskFunction:
     oddest = int(odd.argmax())
     called = f" ({looked.files[oddest].name})" if looked.files else ""
     sentence = (
-        f"{len(alarms)} of {len(x)} pictures are odder than {QUANTILE:.0%} of the normal ones; "
-        f"the oddest is number {oddest + 1}{called}."
+        f"{len(alarms)} of {len(x)} pictures score above {QUANTILE:.0%} of the normal ones; "
+        f"the highest score has number {oddest + 1}{called}."
     )
     return (yield from finish(settings, "anomaly", blocks, figures, sentence, each))

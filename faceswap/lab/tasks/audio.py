@@ -1,4 +1,4 @@
-"""Take noise out of sound, by a convolutional autoencoder over spectrograms."""
+"""Audio denoising: a U-Net over spectrograms predicts a gain for each time and frequency."""
 
 import io
 import struct
@@ -24,45 +24,47 @@ from faceswap.lab.framework.models import RepairConfig
 from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
 from faceswap.lab.framework.training_task import Losses
 
-RATE = 8000
-WINDOW, HOP = 256, 64
-_FLOOR, _RANGE = -80.0, 100.0  # dB
-_TRUE = "Sound made up by a program, for faceswap's lab."
-_NOISY = "Sound made up by a program, for faceswap's lab; noise was added."
+RATE = 8000  # Hz: telephone quality, enough for speech
+WINDOW, HOP = 256, 64  # samples: 32 and 8 ms
+_FLOOR, _RANGE = -80.0, 100.0  # dB: levels from -80 to 20 become 0 to 1
+_TRUE = "Synthetic sound, generated for faceswap's lab."
+_NOISY = "Synthetic sound with added noise, generated for faceswap's lab."
 
 Wave = NDArray[np.float32]
 
 
 def spectrogram(sound: Tensor) -> Tensor:
-    """Complex spectrum (N, 129, T) of sounds (N, L), 32 ms windows every 8 ms at 8 kHz."""
+    """Short-time Fourier transform (N, 129, T) of sounds (N, L), 32 ms windows every 8 ms."""
     window = torch.hann_window(WINDOW, device=sound.device)
     return torch.stft(sound, WINDOW, HOP, window=window, return_complex=True)
 
 
 def inverse_spectrogram(spectrum: Tensor, length: int) -> Tensor:
-    """Sounds (N, length) of spectra (N, 129, T)."""
+    """Inverse short-time Fourier transform: spectra (N, 129, T) → sounds (N, length)."""
     window = torch.hann_window(WINDOW, device=spectrum.device)
     return torch.istft(spectrum, WINDOW, HOP, window=window, length=length)
 
 
 def as_picture(spectrum: Tensor) -> Tensor:
-    """Levels of spectra (N, 129, T) as pictures (N, 1, 128, T): 0 is −80 dB, 1 is 20 dB; the
-    highest frequency is left out."""
+    """Levels of spectra (N, 129, T) as pictures (N, 1, 128, T): 0 is −80 dB, 1 is 20 dB.
+
+    The highest frequency is left out, for a height that the net can halve.
+    """
     level = 20 * (spectrum[:, :-1].abs() / (WINDOW / 4) + 1e-6).log10()
     return ((level - _FLOOR) / _RANGE).clamp(0, 1)[:, None]
 
 
 def cleaned(model: nn.Module, noisy: Tensor) -> Tensor:
-    """Sounds (N, L) without what ``model`` takes for noise; the phase stays the noisy one's."""
+    """Denoise sounds (N, L) with ``model``; the phase stays that of the noisy sound."""
     spectrum = spectrogram(noisy)
     gain = functional.pad(gains(model, as_picture(spectrum)), (0, 0, 0, 1), mode="replicate")
     return inverse_spectrogram(spectrum * gain[:, 0], noisy.shape[1])
 
 
 def gains(model: nn.Module, levels: Tensor) -> Tensor:
-    """What share of each place (N, 1, 128, T) is sound, 0 to 1, at most 3 dB apart from 0 dB.
+    """Predicted gain of each time and frequency (N, 1, 128, T), 0 to 1.
 
-    The levels may lie elsewhere than ``model``, whose device computes; the answer comes back.
+    Runs on the model's device; the result is on that of ``levels``.
     """
     out: Tensor = model(levels.to(next(model.parameters()).device))
     return out.to(levels.device)
@@ -75,19 +77,20 @@ def snr(sound: Tensor, clean: Tensor) -> float:
 
 
 def synthetic_sounds(count: int, seconds: float, generator: Generator) -> Tensor:
-    """Clean sounds (count, L): chords of decaying tones for half, speech-like ones for half."""
+    """Synthesise clean sounds (count, L): chords of decaying tones, every second speech-like."""
     length = int(seconds * RATE)
     t = torch.arange(length) / RATE
 
-    def drawn(*shape: int) -> Tensor:
+    def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator)
 
     tones = torch.zeros(count, length)
     for _ in range(4):
-        pitch = 110 * 2 ** (drawn(count, 1) * 4)
-        start = drawn(count, 1) * seconds * 0.7
+        pitch = 110 * 2 ** (uniform(count, 1) * 4)  # Hz: four octaves from A2
+        start = uniform(count, 1) * seconds * 0.7
         after = (t - start).clamp(min=0)
-        shape = (after * 60).clamp(max=1) * torch.exp(-after * (2 + 6 * drawn(count, 1)))
+        # Attack of 1/60 s, decay rate of 2 to 8 per second.
+        shape = (after * 60).clamp(max=1) * torch.exp(-after * (2 + 6 * uniform(count, 1)))
         for partial in range(1, 4):
             tones += shape * torch.sin(2 * torch.pi * pitch * partial * t) / partial**1.5
     voice = _voice(count, t, generator)
@@ -97,7 +100,7 @@ def synthetic_sounds(count: int, seconds: float, generator: Generator) -> Tensor
 
 
 def _voice(count: int, t: Tensor, generator: Generator) -> Tensor:
-    """Syllables: harmonics of a gliding pitch under three moving formants."""
+    """Speech-like syllables: harmonics of a gliding pitch, shaped by three moving formants."""
     length = len(t)
 
     def glide(low: float, high: float, knots: int) -> Tensor:
@@ -114,6 +117,7 @@ def _voice(count: int, t: Tensor, generator: Generator) -> Tensor:
             torch.exp(-(((hertz - f) / (90 + 60 * i)) ** 2)) / (1 + i)
             for i, f in enumerate(formants)
         )
+        # Nothing near the Nyquist frequency of 4 kHz, where it would alias.
         total += torch.where(hertz < 3800, loud + 0.02, torch.zeros(())) * torch.sin(number * phase)
     syllables = glide(-1.0, 1.5, 12).clamp(0, 1)
     return total * syllables
@@ -121,14 +125,14 @@ def _voice(count: int, t: Tensor, generator: Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class AudioBatch:
-    """levels (n, 1, 128, T) of noisy sound; gain (n, 1, 128, T) wanted; weight of each place."""
+    """levels of noisy sound, target gain, and loss weight, (n, 1, 128, T) each."""
 
     levels: Tensor
     gain: Tensor
     weight: Tensor
 
     def micro_batch(self, index: int, count: int) -> "AudioBatch":
-        """The ``index``-th of ``count`` equal portions."""
+        """The ``index``-th of ``count`` equal micro-batches."""
         n = len(self.levels)
         mine = slice(index * n // count, (index + 1) * n // count)
         return AudioBatch(self.levels[mine], self.gain[mine], self.weight[mine])
@@ -149,8 +153,8 @@ class AudioTask:
         self._sounds, self._held_out, self._noise = sounds, held_out, noise
 
     def batch(self, count: int, generator: Generator, progress: float) -> AudioBatch:
-        """``count`` stretches of half a second with noise; made on the processor, where the
-        sounds are, and given to the device of ``generator``."""
+        """``count`` noisy segments of half a second, made on the CPU, where the sounds are, and
+        moved to the device of ``generator``."""
         made = self._noisy(self._sounds, count, cpu_generator(generator))
         return made.to(generator.device)
 
@@ -161,15 +165,15 @@ class AudioTask:
         clean = sounds[which[:, None], first[:, None] + torch.arange(length)]
         noisy = with_noise(clean, self._noise, generator)
         own, seen = spectrogram(clean)[:, :-1], spectrogram(noisy)[:, :-1]
-        # The share of what is heard that points where the sound does.
+        # Target gain: the noisy spectrum's component in phase with the clean one.
         gain = ((own * seen.conj()).real / seen.abs().square().clamp(min=1e-9)).clamp(0, 1)
-        # In proportion to what an error costs in the sound itself.
+        # Power weighting makes the loss the squared error of the sound.
         weight = seen.abs().square()
         weight = weight / weight.mean((1, 2), keepdim=True).clamp(min=1e-9)
         return AudioBatch(as_picture(spectrogram(noisy)), gain[:, None], weight[:, None])
 
     def losses(self, model: nn.Module, batch: AudioBatch) -> Losses:
-        """Squared error of the sound, and a little of the gain, where nothing is heard."""
+        """Squared error of the sound, plus 0.1 of the gain's, for times without sound."""
         d = (gains(model, batch.levels) - batch.gain).square()
         return {"loss": (d * batch.weight).mean() + 0.1 * d.mean()}
 
@@ -181,18 +185,18 @@ class AudioTask:
 
     @torch.no_grad()
     def preview(self, model: nn.Module, path: Path) -> None:
-        """Spectrograms seen, and the gains made and wanted."""
+        """Write a picture of noisy spectrograms, predicted and target gains."""
         batch = self._noisy(self._held_out, 6, torch.Generator().manual_seed(1))
-        rows = [("noisy", batch.levels), ("gain made", gains(model, batch.levels))]
-        write_png(path, sheet([(n, x.flip(2)) for n, x in [*rows, ("wanted", batch.gain)]], 128))
+        rows = [("noisy", batch.levels), ("gain", gains(model, batch.levels))]
+        write_png(path, sheet([(n, x.flip(2)) for n, x in [*rows, ("target", batch.gain)]], 128))
 
 
 def with_noise(clean: Tensor, ratio: float | None, generator: Generator) -> Tensor:
-    """Sounds (N, L) with white or brown noise at ``ratio`` dB, or from 0 to 15 dB by chance."""
+    """Add white or brown noise to sounds (N, L) at an SNR of ``ratio`` dB; None: random 0 to 15."""
     n = len(clean)
     white = torch.randn(clean.shape, generator=generator)
     spectrum = torch.fft.rfft(white)
-    spectrum = spectrum / torch.linspace(0.05, 1, spectrum.shape[1])
+    spectrum = spectrum / torch.linspace(0.05, 1, spectrum.shape[1])  # brown: 1 / frequency
     coloured = torch.fft.irfft(spectrum, clean.shape[1])
     pick = torch.rand((n, 1), generator=generator) < 0.5
     noise = torch.where(pick, white, coloured)
@@ -203,9 +207,9 @@ def with_noise(clean: Tensor, ratio: float | None, generator: Generator) -> Tens
 
 
 def denoise_audio(settings: TaskSettings) -> TaskFunction:
-    """Denoise sound: made tones and speech-like ones, or a WAV file, which is then cleaned.
+    """Train a denoiser on synthetic tones and speech-like sound, test it, and clean a WAV file.
 
-    strength: the signal-to-noise ratio in dB that is tested, 5 by default.
+    strength: signal-to-noise ratio of the test in dB, 5 by default.
     """
     ratio = 5.0 if settings.strength is None else settings.strength
     generator = torch.Generator().manual_seed(settings.seed)
@@ -216,8 +220,8 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         given = resampled(given, rate, RATE)
         if (rate, channels) != (RATE, 1):
             yield Notice(
-                message=f"The sound has {rate:,} Hz and {channels} channels. The autoencoder hears "
-                f"{RATE:,} Hz and one channel, and what it cleans comes back so."
+                message=f"The sound has {rate:,} Hz and {channels} channels; it is cleaned and "
+                f"written at {RATE:,} Hz with one channel."
             )
     config = RepairConfig(use="sound", widths=(12, 24, 48, 64))
     task = AudioTask(sounds[48:], sounds[:24], None)
@@ -239,13 +243,13 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         figures[f"gain in dB, {kind}"] = snr(made[first::2], clean[first::2]) - snr(
             noisy[first::2], clean[first::2]
         )
-    # Equally loud or quiet, for comparing.
+    # Scaled by the same factor, to compare them by ear.
     heard = normalised_peak(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
     told = {"noisy": _NOISY, "cleaned": f"{_NOISY} {repaired('sound').text}", "true": _TRUE}
     for (name, words), one in zip(told.items(), heard, strict=True):
         write_wav(settings.folder / f"{name}.wav", one, RATE, words)
     sentence = (
-        f"The signal-to-noise ratio of sounds it has never heard goes from {before:.1f} to "
+        f"The signal-to-noise ratio of test sounds goes from {before:.1f} to "
         f"{after:.1f} dB: {figures['gain in dB, tones']:+.1f} dB for tones and "
         f"{figures['gain in dB, speech-like']:+.1f} dB for speech-like sound."
     )
@@ -254,8 +258,8 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
             own = cleaned(model, torch.from_numpy(given)[None])[0]
         target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
         write_wav(target, normalised_peak(own.numpy())[0], RATE, repaired("sound").text)
-        sentence += f" The given sound, cleaned, is {target}."
-    # The loudest 40 ms of one sound: more would be too fine to see.
+        sentence += f" The cleaned sound is {target}."
+    # The loudest 40 ms of one sound: waves of a longer plot would be too fine to see.
     first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80
     places = range(first, first + 320)
     line = {
@@ -267,43 +271,43 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
 
 
 def read_wav(path: Path) -> tuple[Wave, int, int]:
-    """The mean of a WAV file's channels, −1 to 1, its rate and how many channels there were; of 8,
-    16 or 32 bits. Raises InputError."""
+    """Read a WAV file of 8, 16 or 32 bits: mean of its channels from −1 to 1, sample rate in Hz,
+    and number of channels. Raises InputError."""
     try:
         with wave.open(str(path), "rb") as file:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
             data = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
-        raise InputError(f"{path} is no WAV file that can be read: {error}.") from error
+        raise InputError(f"{path} cannot be read as a WAV file: {error}.") from error
     kinds = {1: np.uint8, 2: np.int16, 4: np.int32}
     if width not in kinds:
-        raise InputError(f"{path} has samples of {8 * width} bits; 8, 16 and 32 can be read.")
+        raise InputError(f"{path} has samples of {8 * width} bits; give one of 8, 16 or 32 bits.")
     whole = np.frombuffer(data[: len(data) // width * width], kinds[width])
     level = whole / 128.0 - 1 if width == 1 else whole / 2.0 ** (8 * width - 1)
     values = np.asarray(level, np.float32)
     if len(values) < channels * RATE // 10:
-        raise InputError(f"{path} holds hardly any sound.")
+        raise InputError(f"{path} holds too little sound; give {RATE // 10} samples or more.")
     usable = len(values) // channels * channels
     return values[:usable].reshape(-1, channels).mean(1), rate, channels
 
 
 def resampled(sound: Wave, old: int, new: int) -> Wave:
-    """A sound (L,) at another rate."""
+    """Resample a sound (L,) from the rate ``old`` to ``new``."""
     from scipy.signal import resample_poly
 
     return np.asarray(resample_poly(sound, new, old), np.float32) if old != new else sound
 
 
 def normalised_peak(*sounds: Wave) -> list[Wave]:
-    """Sounds (L,), all made quieter by the same factor if any leaves −1 to 1."""
+    """Scale all sounds (L,) down by the same factor if any exceeds −1 to 1."""
     most = max(1.0, *(float(np.abs(one).max()) for one in sounds))
     return [one / np.float32(most) for one in sounds]
 
 
 def write_wav(path: Path, sound: Wave, rate: int, comment: str = "") -> None:
-    """Write a sound (L,), cut at −1 and 1, in 16 bits; raises OutputError when it cannot be.
+    """Write a sound (L,), clipped to −1 to 1, as 16-bit WAV; raises OutputError.
 
-    comment: what is told about it, as a RIFF file does (LIST INFO ICMT).
+    comment: written as RIFF metadata (LIST INFO ICMT).
     """
     whole = (np.clip(sound, -1, 1) * 32767).round().astype("<i2")
     stream = io.BytesIO()
@@ -315,7 +319,7 @@ def write_wav(path: Path, sound: Wave, rate: int, comment: str = "") -> None:
     data = stream.getvalue()
     if comment:
         words = comment.encode() + b"\0"
-        words += b"\0" * (len(words) % 2)  # chunks begin at even places
+        words += b"\0" * (len(words) % 2)  # RIFF chunks begin at even offsets
         info = b"INFO" + b"ICMT" + struct.pack("<I", len(words)) + words
         data += b"LIST" + struct.pack("<I", len(info)) + info
         data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]

@@ -1,4 +1,4 @@
-"""How much a code remembers: against PCA, against its length, against JPEG; and how it looks."""
+"""Compression tasks: against PCA and JPEG, by code length, 2-D codes, LSTM and Transformer."""
 
 import io
 import itertools
@@ -35,10 +35,11 @@ from faceswap.lab.registry import TaskName
 from faceswap.types import UInt8Image
 
 LENGTHS = (2, 5, 16, 32)
+"""Code lengths that ``compare_codes`` trains."""
 
 
 def jitter_for(pictures: PictureSet) -> Jitter:
-    """Changes of pictures that make the few there are enough."""
+    """Augmentation for the pictures; without mirror images for grey ones, taken for digits."""
     if pictures.shape[0] == 1:
         return DIGITS
     return Jitter(rotation=5, scale=0.05, shift=0.03, flip=0.5)
@@ -47,7 +48,7 @@ def jitter_for(pictures: PictureSet) -> Jitter:
 def train_autoencoder(
     settings: TaskSettings, parts: Split, numbers: int, name: str, steps: int
 ) -> Generator[Event, None, Autoencoder]:
-    """A convolutional autoencoder with a code of so many numbers, trained."""
+    """Train a convolutional autoencoder with this code length."""
     config = body_for(parts.training.shape, numbers, 256)
     jitter = jitter_for(parts.training)
     task = PictureTask(
@@ -72,21 +73,21 @@ def decoded(model: Autoencoder, codes: Tensor) -> Tensor:
 
 
 def fit_pca(training: Tensor, numbers: int) -> PCA:
-    """PCA with so many components of pictures (N, C, H, W)."""
+    """Fit PCA with this number of components to pictures (N, C, H, W)."""
     flat = training.flatten(1).cpu().numpy()
-    # Of pictures that are all alike it cannot say which share of their variance it explains.
+    # With identical pictures the explained variance ratio is 0 / 0.
     with np.errstate(invalid="ignore", divide="ignore"):
         return PCA(min(numbers, *flat.shape), random_state=0).fit(flat)
 
 
 def reconstruct_by_pca(pca: PCA, x: Tensor) -> Tensor:
-    """Pictures as their principal components remember them."""
+    """Reconstruct pictures from their principal components."""
     flat = pca.inverse_transform(pca.transform(x.flatten(1).cpu().numpy()))
     return torch.from_numpy(flat).to(x).view_as(x)
 
 
 def reconstruct(settings: TaskSettings) -> TaskFunction:
-    """A convolutional autoencoder against PCA with as many numbers, 32 by default."""
+    """Compare a convolutional autoencoder with PCA at the same code length, 32 by default."""
     pictures = settings.pictures()
     yield from notices(pictures)
     numbers = settings.code or 32
@@ -98,15 +99,15 @@ def reconstruct(settings: TaskSettings) -> TaskFunction:
     ours, theirs = float(mse(made, x)), float(mse(linear, x))
     figures = {"numbers": numbers, "test MSE": ours, "test MSE of PCA": theirs}
     sentence = (
-        f"With {numbers} numbers for a picture of {x[0].numel():,} values the autoencoder's mean "
-        f"squared error on unseen pictures is {ours:.4f}, that of PCA {theirs:.4f}."
+        f"With a code of {numbers} numbers for {x[0].numel():,} pixel values, the autoencoder's "
+        f"mean squared error on test pictures is {ours:.4f}, that of PCA {theirs:.4f}."
     )
     rows = [("pictures", x[:12]), ("autoencoder", made[:12]), ("PCA", linear[:12])]
     return (yield from finish(settings, "reconstruct", [sheet(rows)], figures, sentence))
 
 
 def compare_codes(settings: TaskSettings) -> TaskFunction:
-    """Codes of 2, 5, 16 and 32 numbers side by side, and PCA's error beside."""
+    """Compare code lengths 2, 5, 16 and 32, and PCA's error at each."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
@@ -133,9 +134,9 @@ def compare_codes(settings: TaskSettings) -> TaskFunction:
         log_x=True,
     )
     goes, meaning = (
-        ("falls", "the shorter the code, the more it shows a typical picture instead of this one")
+        ("falls", "short codes keep only what is typical of the pictures")
         if all(b < a for (_, a), (_, b) in itertools.pairwise(ours))
-        else ("goes", "longer codes bring nothing here, or need longer training")
+        else ("goes", "longer codes do not help here, or need longer training")
     )
     sentence = (
         f"From 2 to 32 numbers the error {goes} from {ours[0][1]:.4f} to {ours[-1][1]:.4f} (PCA: "
@@ -145,17 +146,17 @@ def compare_codes(settings: TaskSettings) -> TaskFunction:
 
 
 def rate(settings: TaskSettings) -> TaskFunction:
-    """Bytes against error: rounded, packed codes, and JPEG of the same pictures on one sheet."""
+    """Rate-distortion: quantised, entropy-coded codes against JPEG of the same pictures."""
     pictures = settings.pictures()
     yield from notices(pictures)
     if pictures.shape[1] % 4:
-        raise OptionsError("Give --size as a multiple of 4, as JPEG works in blocks.")
+        raise OptionsError("Give a --size that is a multiple of 4, for JPEG's blocks.")
     parts = split_data(pictures, settings.seed)
     numbers = settings.code or 32
     model = yield from train_autoencoder(settings, parts, numbers, "rate", 2500)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     known = encoded(model, training)
-    # Numbers that are the same for all pictures have no spread to be rounded by.
+    # Quantisation steps are in standard deviations; a constant number of the code has none.
     codes, spread = encoded(model, x), known.std(0).clamp(min=1e-6)
     mine, theirs = [], []
     shown = {}
@@ -178,14 +179,12 @@ def rate(settings: TaskSettings) -> TaskFunction:
         "at as many bytes": {"bytes": mine[1][0], "autoencoder": mine[1][1], "JPEG": level},
     }
     verdict = (
-        f"JPEG cannot go so low (its least is {theirs[0][0]:.0f} bytes)"
-        if level is None
-        else f"JPEG {level:.4f}"
+        f"JPEG needs at least {theirs[0][0]:.0f} bytes" if level is None else f"JPEG {level:.4f}"
     )
     sentence = (
         f"At {mine[1][0]:.0f} bytes a picture the autoencoder's error is {mine[1][1]:.4f}, "
         f"{verdict}; but the autoencoder's error stays above {min(e for _, e in mine):.4f} at any "
-        "size, where JPEG's goes on to 0, it knows one kind of picture only, and its own weights "
+        "size, where JPEG's goes on to 0, it works for one kind of picture only, and its weights "
         "are not counted."
     )
     nearest = min((a for a, _ in theirs), key=lambda a: abs(a - mine[1][0]))
@@ -195,19 +194,21 @@ def rate(settings: TaskSettings) -> TaskFunction:
         (f"JPEG, {nearest:.0f} bytes", shown[nearest][:12]),
     ]
     lines = {"autoencoder": mine, "JPEG": theirs}
-    plot = curves("Rate and distortion", lines, "bytes a picture", "test MSE", log_x=True)
+    plot = curves("Rate-distortion curve", lines, "bytes per picture", "test MSE", log_x=True)
     return (yield from finish(settings, "rate", [sheet(rows), plot], figures, sentence))
 
 
 def entropy_coded(whole: NDArray[np.float32]) -> int:
-    """Bytes of whole numbers (N, K), column after column, as zlib packs them."""
+    """Size in bytes of integers (N, K), compressed by zlib column by column."""
     small = np.clip(whole, -128, 127).astype(np.int8)
     return len(zlib.compress(np.ascontiguousarray(small.T).tobytes(), 9))
 
 
 def jpeg(pictures: UInt8Image, quality: int) -> tuple[int, UInt8Image]:
-    """Bytes of pictures (N, H, W, C) as one JPEG, so that its header counts once, and what is
-    left of them. Each has its own blocks of 8 × 8, so that neighbours don't disturb."""
+    """Compress pictures (N, H, W, C) as one JPEG: its size in bytes, and the decoded pictures.
+
+    One file, to count the header once; pictures are padded to 8 × 8 blocks of their own.
+    """
     n, h, w, c = pictures.shape
     columns = int(np.ceil(np.sqrt(n)))
     lines = -(-n // columns)
@@ -226,7 +227,7 @@ def jpeg(pictures: UInt8Image, quality: int) -> tuple[int, UInt8Image]:
 
 
 def at_rate(line: list[tuple[float, float]], size: float) -> float | None:
-    """The error on ``line`` at ``size`` bytes, between its points; None below the smallest."""
+    """Error at ``size`` bytes, interpolated on ``line``; None below its smallest size."""
     ordered = sorted(line)
     if size < ordered[0][0]:
         return None
@@ -234,7 +235,7 @@ def at_rate(line: list[tuple[float, float]], size: float) -> float | None:
 
 
 def scatter(settings: TaskSettings) -> TaskFunction:
-    """Pictures on a plane: by a code of two numbers, and by the first two principal components."""
+    """Scatter plots of pictures by a 2-D code and by the first two principal components."""
     from sklearn.neighbors import KNeighborsClassifier
 
     pictures = settings.pictures()
@@ -259,36 +260,36 @@ def scatter(settings: TaskSettings) -> TaskFunction:
             )
             right = float(near.score(points, labels))
             figures[f"neighbours of {name} tell the class"] = right
-            title = f"{name}: neighbours tell {right:.0%} of the classes"
+            title = f"{name}: {right:.0%} classified by neighbours"
             said.append(f"{right:.0%} by {name}")
         blocks.append(plane(title, points.astype(np.float64), labels, parts.test.classes, x))
     sentence = (
-        f"Two numbers per picture: error {figures['test MSE']:.4f} against "
-        f"{figures['test MSE of PCA']:.4f} of PCA"
-        + (f"; ten neighbours on the plane tell the class, {' and '.join(said)}." if said else ".")
+        f"With a code of two numbers the error is {figures['test MSE']:.4f}, that of PCA "
+        f"{figures['test MSE of PCA']:.4f}"
+        + (f"; the ten nearest neighbours classify {' and '.join(said)}." if said else ".")
     )
     return (yield from finish(settings, "scatter", [side_by_side(*blocks)], figures, sentence))
 
 
 def sequence(settings: TaskSettings) -> TaskFunction:
-    """An LSTM autoencoder that reads and writes pictures row by row."""
+    """LSTM autoencoder over the rows of a picture, compared with PCA."""
     pictures = settings.pictures()
     channels, height, width = pictures.shape
     numbers = fitting(settings.code or 32, pictures.shape)
     config = LstmConfig(
         channels=channels, height=height, size=width, hidden=160, latent_dim=numbers
     )
-    return (yield from _other(settings, pictures, config, "sequence", 3000))
+    return (yield from _compared_with_pca(settings, pictures, config, "sequence", 3000))
 
 
 def transformer(settings: TaskSettings) -> TaskFunction:
-    """A Transformer autoencoder over patches."""
+    """Transformer autoencoder over patches, compared with PCA."""
     pictures = settings.pictures()
     config = patches_for(pictures.shape, settings.code or 32)
-    return (yield from _other(settings, pictures, config, "transformer", 4000))
+    return (yield from _compared_with_pca(settings, pictures, config, "transformer", 4000))
 
 
-def _other(
+def _compared_with_pca(
     settings: TaskSettings,
     pictures: PictureSet,
     config: LstmConfig | PatchConfig,
@@ -313,8 +314,8 @@ def _other(
     }
     how = "row by row" if use == "sequence" else "as a sequence of patches"
     sentence = (
-        f"Read {how} into {model.code} numbers, unseen pictures come back with an error of "
-        f"{figures['test MSE']:.4f} (PCA: {figures['test MSE of PCA']:.4f})."
+        f"Encoded {how} into {model.code} numbers, test pictures are reconstructed with an error "
+        f"of {figures['test MSE']:.4f} (PCA: {figures['test MSE of PCA']:.4f})."
     )
     rows = [("pictures", x[:12]), (use, made[:12]), ("PCA", linear[:12])]
     return (yield from finish(settings, use, [sheet(rows)], figures, sentence))

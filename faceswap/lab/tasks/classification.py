@@ -1,4 +1,4 @@
-"""Telling classes with few labels, by what was learnt without any."""
+"""Classification with few labels by encoders pre-trained without labels."""
 
 from collections.abc import Generator
 from typing import Any
@@ -26,11 +26,11 @@ from faceswap.lab.tasks.bottleneck import jitter_for
 from faceswap.lab.tasks.search import train_search_encoder
 
 STARTS = ("stacked", "scratch")
-"""How the classifier of ``stacked`` may begin."""
+"""Initial weights of the classifier of ``stacked``: pre-trained or random."""
 
 
 def few_labelled(pictures: PictureSet, count: int, seed: int) -> PictureSet:
-    """``count`` pictures by chance, as many of each class as can be."""
+    """Random subset of ``count`` pictures, balanced over the classes as far as possible."""
     labels = pictures.known_labels("classify")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     rank = torch.empty(len(labels), dtype=torch.long)
@@ -42,7 +42,7 @@ def few_labelled(pictures: PictureSet, count: int, seed: int) -> PictureSet:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, pictures: PictureSet, settings: TaskSettings) -> float:
-    """Share of pictures that are told right."""
+    """Share of correctly classified pictures."""
     labels = pictures.known_labels("classify")
     x = pictures.floats().to(settings.device)
     told = torch.cat([model(part).argmax(1).cpu() for part in torch.split(x, 256)])
@@ -59,7 +59,7 @@ def train_classifier(
     steps: int,
     jitter: Jitter | None = None,
 ) -> Generator[Event, None, nn.Module]:
-    """A classifier taught ``labelled``; from ``body``'s weights, or the same net from scratch."""
+    """Train a classifier on ``labelled``, from ``body``'s weights or the same net from scratch."""
     config = ClassifierConfig(body=_config_of(body), classes=len(labelled.classes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -70,7 +70,7 @@ def train_classifier(
     task = PictureTask(
         labelled, parts.validation, ClassificationLoss(), settings.device, jitter=jitter
     )
-    # What is already known must not be unlearnt by large steps.
+    # A lower learning rate, which does not destroy pre-trained weights.
     rate = 3e-4 if pretrained else 1e-3
     return (yield from train(task, config, settings, name, steps, rate=rate, model=model))
 
@@ -80,7 +80,7 @@ def _config_of(body: Autoencoder) -> Any:
 
 
 def classify(settings: TaskSettings) -> TaskFunction:
-    """An encoder taught without labels plus softmax, against the same net from scratch."""
+    """Compare a classifier on a pre-trained encoder with the same net trained from scratch."""
     pictures = settings.pictures()
     yield from notices(pictures)
     pictures.known_labels("classify")
@@ -102,7 +102,7 @@ def classify(settings: TaskSettings) -> TaskFunction:
             row[kind] = accuracy(model, parts.test, settings)
             lines[kind].append((float(count), row[kind]))
         if count == counts[0]:
-            # What bending the labelled pictures brings by itself.
+            # For comparison: the gain of augmentation alone.
             for kind in lines:
                 jitter = jitter_for(labelled)
                 name, known = f"{kind.replace(' ', '-')}-bent", kind == "pre-trained"
@@ -111,12 +111,12 @@ def classify(settings: TaskSettings) -> TaskFunction:
                 )
                 row[f"{kind}, pictures bent"] = accuracy(model, parts.test, settings)
         told.append(row)
-    plot = curves("Accuracy on unseen pictures", lines, "labels", "accuracy", log_x=True)
+    plot = curves("Accuracy on test pictures", lines, "labels", "accuracy", log_x=True)
     first, last = told[0], told[-1]
     sentence = (
-        f"With {counts[0]} labels the pre-trained encoder tells {first['pre-trained']:.1%} of "
-        f"unseen pictures right, the same net from scratch {first['from scratch']:.1%} (where the "
-        f"labelled pictures are bent at random, {first['pre-trained, pictures bent']:.1%} and "
+        f"With {counts[0]} labels the pre-trained encoder classifies {first['pre-trained']:.1%} of "
+        f"test pictures correctly, the same net from scratch {first['from scratch']:.1%} (with "
+        f"augmented pictures, {first['pre-trained, pictures bent']:.1%} and "
         f"{first['from scratch, pictures bent']:.1%}); with all {total:,} it is "
         f"{last['pre-trained']:.1%} and {last['from scratch']:.1%}."
     )
@@ -124,7 +124,7 @@ def classify(settings: TaskSettings) -> TaskFunction:
 
 
 def stacked(settings: TaskSettings) -> TaskFunction:
-    """Layer after layer by itself, then all together, then a softmax layer with labels."""
+    """Stacked autoencoder: layer-wise pre-training, fine-tuning, then a classifier."""
     pictures = settings.pictures()
     yield from notices(pictures)
     pictures.known_labels("stacked")
@@ -161,7 +161,7 @@ def stacked(settings: TaskSettings) -> TaskFunction:
     with torch.no_grad():
         made = whole(x)
     figures["test MSE, layers one by one"] = float(mse(made, x))
-    rows = [("pictures", x[:12]), ("layers one by one", made[:12])]
+    rows = [("pictures", x[:12]), ("layer by layer", made[:12])]
     unfreeze_layers(whole)
     task = PictureTask(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
@@ -181,8 +181,8 @@ def stacked(settings: TaskSettings) -> TaskFunction:
         figures[f"accuracy, {kind}"] = accuracy(model, parts.test, settings)
     told, scratch = (figures[f"accuracy, {kind}"] for kind in STARTS)
     sentence = (
-        f"Layer by layer the error is {figures['test MSE, layers one by one']:.4f}, fine-tuned "
-        f"together {figures['test MSE, fine-tuned']:.4f}; with {len(labelled):,} labels the "
-        f"stacked encoder tells {told:.1%} right, the same net from scratch {scratch:.1%}."
+        f"Trained layer by layer the error is {figures['test MSE, layers one by one']:.4f}, after "
+        f"fine-tuning {figures['test MSE, fine-tuned']:.4f}; with {len(labelled):,} labels the "
+        f"stacked encoder classifies {told:.1%} correctly, the same net from scratch {scratch:.1%}."
     )
     return (yield from finish(settings, "stacked", [sheet(rows)], figures, sentence))

@@ -1,4 +1,4 @@
-"""The family side by side: networks of every kind, most with a code of the same length."""
+"""Comparison of autoencoder architectures, most with the same code length."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ LINEAR = "one linear layer, tied weights"
 
 
 def architectures(shape: tuple[int, int, int], numbers: int) -> dict[str, PictureConfig]:
-    """What suits pictures of ``shape`` (C, H, W), with a code of so many numbers; the pooled
-    one's code is its last map, and longer."""
+    """Configurations for pictures of ``shape`` (C, H, W) with this code length; the code of the
+    pooling network is its last feature map, and longer."""
     channels, height, width = shape
     size: dict[str, Any] = {"channels": channels, "height": height, "size": width}
     deep = (4 * numbers, 2 * numbers, numbers)
@@ -46,7 +46,7 @@ def architectures(shape: tuple[int, int, int], numbers: int) -> dict[str, Pictur
 
 
 def compare_architectures(settings: TaskSettings) -> TaskFunction:
-    """Fully connected, convolutional, recurrent and attending autoencoders beside PCA."""
+    """Compare dense, convolutional, LSTM and Transformer autoencoders, and PCA."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
@@ -58,7 +58,7 @@ def compare_architectures(settings: TaskSettings) -> TaskFunction:
     rows = [("pictures", x[:12]), (f"PCA: MSE {mse(plain, x):.4f}", plain[:12])]
     figures: dict[str, Any] = {"PCA": {"numbers": numbers, "test MSE": float(mse(plain, x))}}
     for name, config in configs.items():
-        # PCA knows the pictures as they are; who is compared with its subspace sees the same.
+        # No augmentation for the linear autoencoder: its subspace is compared with PCA's.
         jitter = None if name == LINEAR else jitter_for(pictures)
         task = PictureTask(
             parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
@@ -80,10 +80,10 @@ def compare_architectures(settings: TaskSettings) -> TaskFunction:
         (figures[name]["test MSE"], name) for name in configs if figures[name]["numbers"] == numbers
     )
     sentence = (
-        f"Of {len(ranked)} autoencoders with a code of {numbers} numbers, {ranked[0][1]} remembers "
-        f"unseen pictures best, with an error of {ranked[0][0]:.4f}, and {ranked[-1][1]} worst, "
-        f"with {ranked[-1][0]:.4f}; PCA has {figures['PCA']['test MSE']:.4f}. The linear one has "
-        f"found {figures[LINEAR]['subspace shared with PCA']:.0%} of PCA's subspace."
+        f"Of {len(ranked)} autoencoders with a code of {numbers} numbers, {ranked[0][1]} has the "
+        f"lowest error on test pictures, {ranked[0][0]:.4f}, and {ranked[-1][1]} the highest, "
+        f"{ranked[-1][0]:.4f}; PCA has {figures['PCA']['test MSE']:.4f}. The linear autoencoder "
+        f"shares {figures[LINEAR]['subspace shared with PCA']:.0%} of PCA's subspace."
     )
     return (yield from finish(settings, "family", [sheet(rows)], figures, sentence))
 
@@ -93,7 +93,7 @@ def _weights(model: nn.Module) -> int:
 
 
 def _shared(model: DenseAutoencoder, components: NDArray[np.float64]) -> float:
-    """Mean squared cosine of the principal angles between the two subspaces: 1 if they are one."""
+    """Mean squared cosine of the principal angles between two subspaces: 1 if they are equal."""
     weight = model.encoders[0].weight
     assert isinstance(weight, Tensor)
     basis, _ = np.linalg.qr(weight.detach().cpu().numpy().T)

@@ -1,4 +1,4 @@
-"""Pictures that never were: from random codes, and as they are told."""
+"""Generative tasks: VAE likelihood, sampling from random codes, pictures from captions."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -29,17 +29,17 @@ from faceswap.lab.tasks.bottleneck import encoded, jitter_for, train_autoencoder
 from faceswap.lab.tasks.captions import Captions
 
 VAE_STEPS = 3000
-"""Steps after which a VAE of digits gains little more."""
+"""Steps after which a VAE of digits hardly improves."""
 
 
 def train_vae(
     settings: TaskSettings, parts: Split, latents: int, name: str, steps: int
 ) -> Generator[Event, None, VariationalAutoencoder]:
-    """A variational autoencoder, trained."""
+    """Train a variational autoencoder."""
     grey = parts.training.shape[0] == 1
     config = vae_config(parts.training.shape, latents)
     jitter = jitter_for(parts.training)
-    # Whole grey levels of a photograph are no coin tosses; β makes up for the missing scale.
+    # The Bernoulli likelihood suits nearly binary digits; for photographs β sets the scale.
     aim = ElboLoss(beta=1.0 if grey else 0.3, warmup=0.1)
     task = PictureTask(
         parts.training, parts.validation, aim, settings.device, jitter=jitter, dice=latents
@@ -51,8 +51,10 @@ def train_vae(
 
 
 def vae_config(shape: tuple[int, int, int], latents: int, words: int = 0) -> VariationalConfig:
-    """A variational autoencoder that suits pictures (C, S, S), its inner code no longer than they
-    are. Raises OptionsError as ``models.fitting`` and ``models.body_for``."""
+    """VAE configuration for pictures (C, S, S), with a body code no longer than a picture.
+
+    Raises OptionsError as ``models.fitting`` and ``models.body_for`` do.
+    """
     body = body_for(shape, min(256, shape[0] * shape[1] * shape[2]))
     return VariationalConfig(body=body, latents=fitting(latents, shape), words=words)
 
@@ -72,7 +74,7 @@ def elbo(
 
 
 def train_judge(settings: TaskSettings, parts: Split) -> Generator[Event, None, Classifier]:
-    """A classifier of the pictures, to score what is made."""
+    """Train a classifier of the pictures, to score generated ones."""
     body = body_for(parts.training.shape, 64)
     classes = len(parts.training.classes)
     config = ClassifierConfig(body=body, classes=classes)
@@ -91,26 +93,27 @@ def train_judge(settings: TaskSettings, parts: Split) -> Generator[Event, None, 
 
 @torch.no_grad()
 def confidence(model: Classifier, x: Tensor) -> Tensor:
-    """The probability (N,) of the class that ``model`` finds most likely."""
+    """Confidence (N,): the softmax probability of the most likely class."""
     return torch.cat([functional.softmax(model(part), 1).amax(1) for part in torch.split(x, 256)])
 
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """How true made pictures are: name of the measure, which gives (N,) for (N, C, H, W); more of
-    it is better where ``more`` says so."""
+    """Quality metric of generated pictures. measure: (N, C, H, W) → (N,); more: whether more is
+    better."""
 
     name: str
     measure: Callable[[Tensor], Tensor]
     more: bool
 
     def text(self, value: float) -> str:
-        """A value for people."""
+        """Format a value."""
         return f"{value:.0%}" if self.more else f"{value:.4f}"
 
 
 def sample_quality(settings: TaskSettings, parts: Split) -> Generator[Event, None, SampleQuality]:
-    """How sure a classifier is; of pictures without classes, how far the nearest true one is."""
+    """Quality metric: a classifier's confidence, or without classes the distance from the nearest
+    true picture."""
     if parts.training.labels is not None:
         judging = yield from train_judge(settings, parts)
         return SampleQuality("confidence", partial(confidence, judging), more=True)
@@ -120,20 +123,19 @@ def sample_quality(settings: TaskSettings, parts: Split) -> Generator[Event, Non
 
 
 def nearest_distance(known: Tensor, x: Tensor) -> Tensor:
-    """The least mean squared difference (N,) of each of (N, C, H, W) from any of ``known``."""
+    """Least mean squared difference (N,) of each of (N, C, H, W) from any of ``known``."""
     flat = known.flatten(1)
     near = [torch.cdist(part.flatten(1), flat).amin(1) for part in torch.split(x, 256)]
     return torch.cat(near).square() / flat.shape[1]
 
 
 def relative_distance(known: Tensor, x: Tensor) -> Tensor:
-    """``nearest_distance`` as a share of each picture's own mean square: about 1 or more for what
-    is no picture, however dim."""
+    """``nearest_distance`` over each picture's mean square: about 1 or more for noise."""
     return nearest_distance(known, x) / x.flatten(1).square().mean(1).clamp(min=1e-6)
 
 
 def vae(settings: TaskSettings) -> TaskFunction:
-    """A variational autoencoder with 20 numbers by default: what it remembers, in nats."""
+    """Train a VAE, 20 latent numbers by default, and measure its ELBO in nats."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
@@ -147,18 +149,18 @@ def vae(settings: TaskSettings) -> TaskFunction:
     with torch.no_grad():
         rows = [
             ("pictures", x[:12]),
-            ("remembered", model.decode(model.encode(x[:12]))),
+            ("reconstruction", model.decode(model.encode(x[:12]))),
             ("from N(0, I)", model.decode(z)),
         ]
     sentence = (
-        f"With {latents} latent numbers unseen pictures cost {total:.1f} nats at most: {kl:.1f} "
-        f"for the code and {told:.1f} for what the code leaves open."
+        f"With {latents} latent numbers, test pictures have a negative ELBO of {total:.1f} nats: "
+        f"{kl:.1f} for the code (KL) and {told:.1f} for the reconstruction."
     )
     return (yield from finish(settings, "vae", [sheet(rows)], figures, sentence))
 
 
 def generate(settings: TaskSettings) -> TaskFunction:
-    """Random codes: junk from a plain autoencoder, pictures from a variational one."""
+    """Decode random codes with a plain autoencoder and with a VAE, and compare the samples."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
@@ -175,10 +177,10 @@ def generate(settings: TaskSettings) -> TaskFunction:
         known = encoded(plain, parts.training.floats().to(settings.device))
         fitted = plain.decode(known.mean(0) + z * known.std(0))
         side = torch.linspace(0.03, 0.97, 14, device=settings.device)
-        # Even steps of probability, so that the grid shows all of N(0, I).
+        # Quantiles of N(0, 1), for a grid that covers the whole prior.
         ticks = torch.erfinv(2 * side - 1) * 2**0.5
         places = torch.stack(torch.meshgrid(-ticks, ticks, indexing="ij"), -1).view(-1, 2).flip(1)
-        title = "All that a VAE with a code of two numbers draws"
+        title = "Manifold of a VAE with a code of two numbers"
         manifold = grid(flat.decode(places), 14, title=title)
     kinds = {
         "pictures": x,
@@ -191,40 +193,40 @@ def generate(settings: TaskSettings) -> TaskFunction:
     true = parts.training.subset(places).floats().to(settings.device)
     for name, made in kinds.items():
         far = figures[f"distance, {name}"] = float(relative_distance(true, made).mean())
-        told = f"{far:.0%} apart"
+        words = f"distance {far:.0%}"
         if yard.more:
             value = figures[f"{yard.name}, {name}"] = float(yard.measure(made).mean())
-            told += f", {value:.0%} sure"
-        rows.append((f"{name}: {told}", made[:12]))
+            words += f", confidence {value:.0%}"
+        rows.append((f"{name}: {words}", made[:12]))
     ours, theirs, own = (
         figures[f"distance, {name}"] for name in ("VAE, N(0, I)", "plain, N(0, I)", "pictures")
     )
     verdict = (
-        "what random codes mean is learnt by the VAE alone"
+        "only the VAE learns what random codes mean"
         if ours < 0.8 * theirs
         else "the VAE is no better here and needs longer training"
     )
     sentence = (
-        f"What the VAE draws from random codes differs from the nearest true picture by "
-        f"{ours:.0%} of its own strength, what a plain autoencoder does by {theirs:.0%}, and "
-        f"unseen true pictures by {own:.0%}: {verdict}."
+        f"Random samples of the VAE differ from the nearest true picture by {ours:.0%} of their "
+        f"mean square, those of a plain autoencoder by {theirs:.0%}, and test pictures by "
+        f"{own:.0%}: {verdict}."
     )
     if yard.more:
         sure = [f"{figures[f'{yard.name}, {name}']:.0%}" for name in kinds]
         sentence += (
-            f" A classifier is {sure[1]}, {sure[2]} and {sure[0]} sure of them; it is made sure "
-            "by junk too."
+            f" A classifier's confidence is {sure[1]}, {sure[2]} and {sure[0]}; it can be high on "
+            "noise too."
         )
     return (yield from finish(settings, "generate", [sheet(rows), manifold], figures, sentence))
 
 
 def caption(settings: TaskSettings) -> TaskFunction:
-    """Pictures of what a text says: class, thickness and slant, by a conditional VAE."""
+    """Generate pictures from a caption of class, stroke width and slant by a conditional VAE."""
     pictures = settings.pictures(channels=1)
     yield from notices(pictures)
     labels = pictures.known_labels("caption")
     if len(pictures.classes) > 200:
-        raise OptionsError("Captions can tell at most 200 classes apart.")
+        raise OptionsError("Captions need pictures of at most 200 classes; give fewer classes.")
     parts = split_data(pictures, settings.seed)
     writer = Captions.fitted(parts.training.floats(), pictures.classes)
     asked = None if settings.text is None else writer.understood(settings.text)
@@ -246,7 +248,7 @@ def caption(settings: TaskSettings) -> TaskFunction:
     model = yield from train(task, config, settings, "caption", scaled_steps(3000, pictures.shape))
     assert isinstance(model, VariationalAutoencoder)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
-    # A name without pictures is nothing that was learnt.
+    # Only classes that have pictures were trained.
     known = [int(n) for n in torch.nonzero(torch.bincount(labels))[:, 0]]
     said = [
         (known[number % len(known)], thick, slant)
@@ -259,13 +261,12 @@ def caption(settings: TaskSettings) -> TaskFunction:
     rows = [
         (writer.text(*what), drawn_as(model, writer.numbers(*what), 10, generator)) for what in said
     ]
-    figures = _obeyed(model, judging, writer, known, generator)
+    figures = _caption_accuracy(model, judging, writer, known, generator)
     sentence = (
-        f"Told what to draw, the model draws the right class in {figures['right class']:.0%} of "
-        f"cases; 'thick' has {figures['thick over thin']:.2f} times the ink of 'thin', and "
-        f"'right' leans {figures['right minus left in degrees']:.0f}° more to the right than "
-        f"'left'. What a caption says is measured off each picture that is learnt from, of which "
-        f"there are {len(parts.training):,}."
+        f"Generated pictures show the caption's class in {figures['right class']:.0%} of cases; "
+        f"'thick' has {figures['thick over thin']:.2f} times the ink of 'thin', and 'right' leans "
+        f"{figures['right minus left in degrees']:.0f}° more to the right than 'left'. Captions "
+        f"are measured from the training pictures, of which there are {len(parts.training):,}."
     )
     return (yield from finish(settings, "caption", [sheet(rows)], figures, sentence))
 
@@ -274,20 +275,20 @@ def caption(settings: TaskSettings) -> TaskFunction:
 def drawn_as(
     model: VariationalAutoencoder, words: list[int], count: int, generator: torch.Generator
 ) -> Tensor:
-    """``count`` pictures of what the ``words`` of a caption say."""
+    """Generate ``count`` pictures from the word numbers of a caption."""
     device = generator.device
     z = torch.randn(count, model.latents, generator=generator, device=device)
     return model.decode(z, torch.tensor([words] * count, device=device))
 
 
-def _obeyed(
+def _caption_accuracy(
     model: VariationalAutoencoder,
     judging: nn.Module,
     writer: Captions,
     classes: list[int],
     g: torch.Generator,
 ) -> dict[str, float]:
-    """How far what is drawn is what was told, over the numbers of all ``classes``."""
+    """How well generated pictures match their captions, over all ``classes``."""
     right: list[float] = []
     ink: dict[int, list[Tensor]] = {-1: [], 1: []}
     lean: dict[int, list[Tensor]] = {-1: [], 1: []}

@@ -1,4 +1,4 @@
-"""Ways through the space of codes: from one picture to another, and along an attribute."""
+"""Latent space: interpolation between pictures, and editing along attribute vectors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ from faceswap.lab.tasks.bottleneck import encoded
 from faceswap.lab.tasks.captions import Captions
 from faceswap.lab.tasks.generation import VAE_STEPS, sample_quality, train_vae
 
-STEPS = 11
+STEPS = 11  # pictures of an interpolation, an odd number for one half way
 
 
 def linear(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Codes (T, N, K) from ``a`` to ``b`` (N, K) at ``t`` (T,) from 0 to 1, straight on."""
+    """Linear interpolation (T, N, K) from codes ``a`` to ``b`` (N, K) at ``t`` (T,), 0 to 1."""
     return a + (b - a) * t.view(-1, 1, 1)
 
 
 def spherical(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """As ``linear``, along a great circle, so that the length in between is that of codes.
+    """Spherical interpolation (slerp), which keeps the length of the codes; as ``linear``.
 
     Source: Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
     """
@@ -49,10 +49,10 @@ def spherical(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def attribute_vector(codes: Tensor, having: Tensor) -> Tensor:
-    """Mean of the codes (N, K) that have it, (N,) bool, minus mean of those that don't: (K,).
+    """Attribute vector (K,): mean code with the attribute minus mean code without it.
 
-    Source: Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", 2016.
-    Raises ValueError when all or none have it.
+    codes: (N, K). having: bool (N,). Source: Larsen et al., "Autoencoding beyond pixels using a
+    learned similarity metric", 2016. Raises ValueError when all or none have it.
     """
     if bool(having.all()) or not bool(having.any()):
         raise ValueError("an attribute vector needs pictures with the attribute and without")
@@ -61,12 +61,12 @@ def attribute_vector(codes: Tensor, having: Tensor) -> Tensor:
 
 @torch.no_grad()
 def edited(model: Autoencoder, x: Tensor, vector: Tensor, slider: float) -> Tensor:
-    """Pictures (N, C, H, W) with more of an attribute, or less of it with a negative slider."""
+    """Edit pictures (N, C, H, W) along an attribute vector; a negative slider for less of it."""
     return model.decode(model.encode(x) + slider * vector)
 
 
 def interpolate(settings: TaskSettings) -> TaskFunction:
-    """Between two pictures through the codes, straight and on a circle, against cross-fading."""
+    """Interpolate between pictures in latent space, linearly and spherically, and cross-fade."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
@@ -75,7 +75,7 @@ def interpolate(settings: TaskSettings) -> TaskFunction:
     x = parts.test.floats().to(settings.device)
     half = len(x) // 2
     if not half:
-        raise InputError(f"There are only {len(pictures)} pictures; two unseen ones are needed.")
+        raise InputError(f"There are only {len(pictures)} pictures; two test pictures are needed.")
     a, b = x[:half], x[half : 2 * half]
     t = torch.linspace(0, 1, STEPS, device=settings.device)
     with torch.no_grad():
@@ -93,16 +93,16 @@ def interpolate(settings: TaskSettings) -> TaskFunction:
         for pair in range(min(2, half)):
             rows.append((name, made.view(STEPS, half, *a.shape[1:])[:, pair]))
     rows = rows[::2] + rows[1::2] if half > 1 else rows
-    title = "How sure a classifier is on the way" if yard.more else "From the nearest true picture"
-    plot = curves(title, lines, "way", yard.name)
+    title = "Confidence of a classifier" if yard.more else "Distance to the nearest true picture"
+    plot = curves(title, lines, "position", yard.name)
     straight, round_about, faded = (yard.text(figures[f"{yard.name} half way, {w}"]) for w in ways)
     sentence = (
-        f"Half way between two pictures a classifier is {straight} sure of what it sees "
-        f"(spherical {round_about}), against {faded} for plain cross-fading, which shows both at "
-        "once."
+        f"Half way between two pictures a classifier's confidence is {straight} for linear "
+        f"interpolation (spherical {round_about}) and {faded} for cross-fading, which shows both "
+        "at once."
         if yard.more
-        else f"Half way between two pictures what is seen is {straight} from the nearest true one "
-        f"(mean squared difference; spherical {round_about}), against {faded} for plain "
+        else f"Half way between two pictures the mean squared difference from the nearest true "
+        f"picture is {straight} for linear interpolation (spherical {round_about}) and {faded} for "
         "cross-fading, which shows both at once."
     )
     heads = [f"{float(u):.1f}" for u in t]
@@ -112,8 +112,8 @@ def interpolate(settings: TaskSettings) -> TaskFunction:
 
 @dataclass(frozen=True)
 class Attribute:
-    """values (N,) of the training pictures, which make the vector; measure: of any pictures made
-    of the test's, in their order, a number (M,) each."""
+    """An attribute. values: (N,) of the training pictures, for the vector. measure: values (M,)
+    of edited test pictures, in the order of the test set."""
 
     name: str
     values: Tensor
@@ -121,13 +121,16 @@ class Attribute:
 
 
 def attributes(settings: TaskSettings) -> TaskFunction:
-    """Edit along attribute vectors: thickness and slant of strokes, smile, mouth, eyes and turn
-    of a faceset's faces, measured before and after; and from one class of a folder to another."""
+    """Edit pictures along attribute vectors, and measure the attribute before and after.
+
+    Attributes: ink and slant of digits; mouth, smile, eyes and pose of faceswap crops; brightness
+    and warmth of other pictures; and the class, where a folder has two.
+    """
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
     faces = read_face_records(parts.training.files)
-    # Light and turn are learnt first; a mouth is a few pixels, and takes as long again.
+    # Light and pose are learnt first; a mouth is few pixels and takes as long again.
     steps = VAE_STEPS * (2 if faces else 1)
     model = yield from train_vae(settings, parts, settings.code or 20, "vae", steps)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
@@ -143,7 +146,7 @@ def attributes(settings: TaskSettings) -> TaskFunction:
     for one in found:
         having = (one.values > one.values.median()).to(codes.device)
         if not bool(having.any()):
-            yield Notice(message=f"All pictures are alike in {one.name}; it is left out.")
+            yield Notice(message=f"Left out, as all pictures are alike in {one.name}.")
             continue
         vector = attribute_vector(codes, having)
         made = {s: edited(model, x, vector, s) for s in sliders}
@@ -158,10 +161,10 @@ def attributes(settings: TaskSettings) -> TaskFunction:
         made = {s: edited(model, x[:2], vector, s) for s in sliders}
         rows += _rows(f"{parts.training.classes[0]} to {name}", made, sliders)
     if not rows:
-        raise InputError("The pictures are all alike: there is nothing to edit along.")
+        raise InputError("The pictures are all alike; give pictures that differ.")
     heads = [f"{s:+.2g}" if s else "0" for s in sliders]
     sentence = (
-        f"A slider from {sliders[0]:g} to {sliders[-1]:g} along a vector of the code changes "
+        f"A slider from {sliders[0]:g} to {sliders[-1]:g} along an attribute vector changes "
         f"{'; '.join(said) or 'the class'}."
     )
     return (
@@ -169,19 +172,19 @@ def attributes(settings: TaskSettings) -> TaskFunction:
     )
 
 
-_MEASURED = 32  # so many test faces are measured by the landmarker, some ms each
+_MEASURED = 32  # test faces to measure: the landmarker takes some ms for each, at 11 sliders
 
 
 def _rows(
     name: str, made: dict[float, Tensor], sliders: Sequence[float]
 ) -> list[tuple[str, Tensor]]:
-    """Two pictures at most, from one end of the slider to the other."""
+    """Rows of up to two pictures, from one end of the slider to the other."""
     shown = range(min(2, *(len(pictures) for pictures in made.values())))
     return [(name, torch.stack([made[s][picture] for s in sliders])) for picture in shown]
 
 
 def _of_pictures(training: Tensor) -> list[Attribute]:
-    """What is measured of pictures (N, C, H, W) by their values."""
+    """Attributes measured from the pixels of pictures (N, C, H, W)."""
 
     def brightness(x: Tensor) -> Tensor:
         return x.flatten(1).mean(1)
@@ -202,7 +205,7 @@ def _of_pictures(training: Tensor) -> list[Attribute]:
 def _of_faces(
     training: Sequence[tuple[int, FaceRecord]], test: Sequence[tuple[int, FaceRecord]], size: int
 ) -> list[Attribute]:
-    """What faces do, by the records of their crops."""
+    """Expression attributes, from the face records of crops."""
     meter = ExpressionMeasurer(test, size)
     own = np.stack([expression_attributes(face.points, face.pose) for _, face in training])
     values = torch.from_numpy(without_pose(own))

@@ -1,4 +1,4 @@
-"""What restraint does to a code: sparse by L1 or KL, contractive, denoising, or none."""
+"""Regularised autoencoders compared: sparse by L1 or KL, contractive, denoising, or none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ Penalty = Callable[[Autoencoder, LabBatch, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Regulariser:
-    """What is added to the loss, and what spoils the pictures; deep: of the deep encoder; dice:
-    how many random numbers a picture needs for it."""
+    """A regulariser: penalty on the loss, and corruption of the inputs. deep: on the deep encoder;
+    dice: random numbers it needs per picture."""
 
     penalty: Penalty | None = None
     spoil: Corrupt = no_corruption
@@ -45,8 +45,8 @@ class Regulariser:
 
 
 def regularisers(strength: float, deep_code: int) -> dict[str, Regulariser]:
-    """Kinds of restraint; strength multiplies the usual weight of each. deep_code: length of the
-    deep encoder's code."""
+    """Regularisers by name; strength multiplies the default weight of each. deep_code: code
+    length of the deep encoder."""
 
     def l1(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
         return strength * SPARSE_WEIGHT * sparse_l1(code)
@@ -61,7 +61,7 @@ def regularisers(strength: float, deep_code: int) -> dict[str, Regulariser]:
         return strength * 1e-3 * contractive_sigmoid(layer.weight, code)
 
     def estimated(model: Autoencoder, batch: LabBatch, code: Tensor) -> Tensor:
-        # The dice are the batch's, so that a run that was stopped goes on exactly.
+        # The batch's noise, as a resumed run must repeat it exactly.
         return strength * 1e-4 * contractive_estimate(model.encode, batch.inputs, batch.noise[None])
 
     def noisy(x: Tensor, g: torch.Generator) -> Tensor:
@@ -79,15 +79,15 @@ def regularisers(strength: float, deep_code: int) -> dict[str, Regulariser]:
 
 
 def compare_regularisers(settings: TaskSettings) -> TaskFunction:
-    """One overcomplete sigmoid layer under each restraint, and a deep encoder without one and
-    under Hutchinson's estimate of the contractive one; strength multiplies their weights."""
+    """Compare regularisers on one overcomplete sigmoid layer, and Hutchinson's contractive
+    estimate on a deep encoder; strength multiplies their weights."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
     channels, height, width = pictures.shape
     size: dict[str, Any] = {"channels": channels, "size": width, "height": height}
     one = DenseConfig(**size, widths=(settings.code or 256,), code_active="sigmoid")
-    # Tied, as else the decoder makes up for any code that was only made smaller.
+    # Tied weights: otherwise the decoder undoes a code that the penalty only scaled down.
     deep = DenseConfig(**size, widths=(256, 128, 64), hidden="silu", tied=True)
     x = parts.test.floats().to(settings.device)
     rows, figures = [("pictures", x[:12])], dict[str, Any]()
@@ -110,26 +110,29 @@ def compare_regularisers(settings: TaskSettings) -> TaskFunction:
             rows.append((f"{name}: MSE {figures[name]['test MSE']:.4f}", model(x[:12])))
         weight = model.encoders[0].weight
         assert isinstance(weight, Tensor)
-        rows.append((f"{name}: what 12 units look for", _filters(weight, pictures.shape)))
+        rows.append((f"{name}: weights of 12 units", _filters(weight, pictures.shape)))
     plain = figures["none"]
     slope, deep_slope = (
         figures[held]["slope"] / figures[free]["slope"]
         for held, free in (("contractive", "none"), ("deep, contractive", "deep"))
     )
     sentence = (
-        f"Without restraint {plain['active units']:.0%} of the units are at work in a picture; "
+        f"Without regularisation {plain['active units']:.0%} of the units are active in a picture; "
         f"with KL {figures['sparse, KL']['active units']:.0%}. The contractive code moves "
         f"{slope:.2f} times as much with its input as without the penalty, that of a deep encoder "
-        f"{deep_slope:.2f} times, and "
-        f"the denoising one brings noisy pictures back with an error of "
-        f"{figures['denoising']['MSE from noise']:.4f} instead of {plain['MSE from noise']:.4f}."
+        f"{deep_slope:.2f} times, and the denoising autoencoder reconstructs noisy pictures with "
+        f"an error of {figures['denoising']['MSE from noise']:.4f} instead of "
+        f"{plain['MSE from noise']:.4f}."
     )
     return (yield from finish(settings, "restraint", [sheet(rows, 52)], figures, sentence))
 
 
 def measure_regularity(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]:
-    """slope: how far the code moves for a small step of the input, taken in all directions
-    together, the root of ‖J‖²; spread: how far codes are from their mean, as a measure of it."""
+    """Errors, slope, spread and active units of a model on pictures ``x``.
+
+    slope: Frobenius norm ‖J‖ of the encoder's Jacobian. spread: root of the total variance of the
+    codes, to compare the slope with. active units: share above 0.1, for sigmoid codes.
+    """
     generator = torch.Generator(x.device).manual_seed(seed)
     with torch.no_grad():
         code = model.encode(x)

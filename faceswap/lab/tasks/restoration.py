@@ -1,4 +1,4 @@
-"""Repairs: noise, hidden rows, holes, lost detail, lost colour, a shifted picture."""
+"""Restoration tasks: denoising, inpainting, super-resolution, colourisation, occlusion, shift."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -44,12 +44,12 @@ PALETTE = (
     (0.65, 0.75, 0.2),
     (0.55, 0.55, 1.0),
 )
-"""The ink of digits 0 to 9 where grey ones are to be coloured."""
+"""RGB ink of digits 0 to 9, to train colourisation on grey digits."""
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to spoil pictures: its name in the figures, and how."""
+    """A corruption to test on: its name in the results, and the function."""
 
     name: str
     spoil: Corrupt
@@ -57,9 +57,11 @@ class Corruption:
 
 @dataclass(frozen=True)
 class TaskRecipe:
-    """How a task is learnt. steps: of digits. loss: see ``ReconstructionLoss``. photographs: what
-    changes them by chance. standardised, blocks and deep, the last of its widths for them: of
-    the net, see ``UNetConfig``.
+    """Training recipe of a task.
+
+    photographs: augmentation of colour pictures. steps: on digits. loss: see
+    ``ReconstructionLoss``. standardised, blocks: see ``UNetConfig``. deep: the U-Net's last width
+    for pictures of over 32 pixels.
     """
 
     photographs: Corrupt
@@ -71,40 +73,40 @@ class TaskRecipe:
 
 
 def random_photo_augmentation(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Photographs (N, C, S, S) mirrored, turned, enlarged or reduced, half of them relit.
+    """Random flip, rotation and scale of photographs (N, C, S, S), random relighting of half.
 
-    A net that saw one kind of face alone, at one size, would give its colours to all others.
+    Without it a net trained on one face at one size gives its colours to all other faces.
     """
     x = _SIZES(x, generator)
-    drawn = torch.rand((len(x), 1, 1, 1), generator=generator, device=generator.device)
-    return torch.where(drawn < 0.5, random_relighting(x, generator), x)
+    relit = torch.rand((len(x), 1, 1, 1), generator=generator, device=generator.device) < 0.5
+    return torch.where(relit, random_relighting(x, generator), x)
 
 
 _SIZES = Jitter(rotation=10, scale=0.5, shift=0.1, flip=0.5, sharp=True)
 _PLACES = Jitter(rotation=5, scale=0.1, shift=0.05, flip=0.5, sharp=True)
 
 RECIPES: dict[Use, TaskRecipe] = {
-    # The level of noise is known by how it compares with black and white, so light stays in.
+    # Not standardised: the noise level is estimated relative to black and white.
     "denoise": TaskRecipe(random_photo_augmentation, steps=4500),
     "occlusion": TaskRecipe(random_photo_augmentation, steps=2000),
-    # What is hidden is told by what is around it, in its place and at its size.
+    # Holes are filled from their context, so position and scale are kept: mild augmentation.
     "inpaint": TaskRecipe(_PLACES, 8000, "mae", standardised=True, blocks=4, deep=128),
     "superres": TaskRecipe(random_photo_augmentation, 7000, "mae"),
-    # Which colours are true is what is learnt there.
+    # No relighting: the true colours are what is learnt.
     "colourise": TaskRecipe(Jitter(flip=0.5)),
 }
 
 
 def psnr(x: Tensor, y: Tensor) -> float:
-    """10 log10(1 / mean squared difference) over all pictures, in dB."""
+    """Peak signal-to-noise ratio in dB, of all pictures taken as one."""
     return float(psnr_from_mse(mse(x, y)))
 
 
 def denoise(settings: TaskSettings) -> TaskFunction:
-    """Gaussian, salt-and-pepper and Poisson noise, one net for all; strength is Gaussian's σ."""
+    """Denoise Gaussian, salt-and-pepper and Poisson noise by one net; strength: Gaussian's σ."""
     sigma = 0.5 if settings.strength is None else settings.strength
     if sigma <= 0:
-        raise OptionsError("The strength of noise must be above 0.")
+        raise OptionsError("Give a --strength above 0.")
     kinds = [
         Corruption(f"Gaussian, sigma {sigma:g}", lambda x, g: corruption.gaussian(x, sigma, g)),
         Corruption(
@@ -124,11 +126,11 @@ def denoise(settings: TaskSettings) -> TaskFunction:
 
 
 def occlusion(settings: TaskSettings) -> TaskFunction:
-    """The classic occluder, two full rows set to white; what lies behind is to be guessed."""
+    """Restore two full rows that were set to white, at unknown positions."""
 
     def hide(x: Tensor, g: torch.Generator) -> Tensor:
         where = corruption.row_masks(x, g)
-        # The model is not told where: white rows give themselves away.
+        # No mask channel: white rows are easy to detect.
         return torch.where(where > 0, torch.ones_like(x), x)
 
     kinds = [Corruption("two white rows", hide)]
@@ -136,7 +138,7 @@ def occlusion(settings: TaskSettings) -> TaskFunction:
 
 
 def inpaint(settings: TaskSettings) -> TaskFunction:
-    """Fill holes, rectangles and strokes, whose places are known."""
+    """Inpainting: fill holes, rectangles and strokes, with known masks."""
     kinds = [
         Corruption("rectangles", lambda x, g: with_holes(x, corruption.rectangle_masks(x, g))),
         Corruption("strokes", lambda x, g: with_holes(x, corruption.stroke_masks(x, g))),
@@ -149,9 +151,9 @@ def inpaint(settings: TaskSettings) -> TaskFunction:
 
 
 def superres(settings: TaskSettings) -> TaskFunction:
-    """Bring back detail of pictures 2 or 4 times smaller (the strength, 2 by default)."""
+    """Super-resolution by a factor of 2 or 4 (the strength, 2 by default)."""
     if settings.strength not in (None, 2, 4):
-        raise OptionsError("Super-resolution knows the strengths 2 and 4, by which it enlarges.")
+        raise OptionsError("Super-resolution has the strengths 2 and 4; give one of them.")
     factor = int(settings.strength or 2)
 
     def small(x: Tensor, g: torch.Generator) -> Tensor:
@@ -162,7 +164,7 @@ def superres(settings: TaskSettings) -> TaskFunction:
 
 
 def colourise(settings: TaskSettings) -> TaskFunction:
-    """Colours from grey. Grey digits are first given an ink for each class to be guessed."""
+    """Colourise grey pictures. Grey digits get a colour for each class first, see PALETTE."""
 
     def faded(x: Tensor, g: torch.Generator) -> Tensor:
         return luma(x)
@@ -182,7 +184,9 @@ def _repair(
     if use == "colourise" and pictures.shape[0] == 1:
         pictures = _inked(pictures)
     if use == "superres" and pictures.shape[1] % int(strength):
-        raise OptionsError(f"{strength:g} does not divide pictures of {pictures.shape[1]} pixels.")
+        raise OptionsError(
+            f"{strength:g} does not divide {pictures.shape[1]} pixels; change --size."
+        )
     parts = split_data(pictures, settings.seed)
     channels, way = pictures.shape[0], RECIPES[use]
     config = RepairConfig(
@@ -196,7 +200,7 @@ def _repair(
         strength=strength,
         size=pictures.shape[1],
     )
-    # Sharp, as a net that learns from blurred pictures would blur what it repairs.
+    # Bicubic: with targets blurred by bilinear augmentation, the net would blur its output.
     jitter = replace(DIGITS, sharp=True) if channels == 1 else way.photographs
     aim = ReconstructionLoss(way.loss)
     task = PictureTask(parts.training, parts.validation, aim, settings.device, spoil, jitter)
@@ -214,7 +218,7 @@ def _inked(pictures: PictureSet) -> PictureSet:
 
 @torch.no_grad()
 def restore_batch(model: nn.Module, seen: Tensor) -> Tensor:
-    """What ``model`` makes of ``seen``, 128 at a time."""
+    """Apply ``model`` to ``seen``, 128 pictures at a time."""
     return torch.cat([model(part) for part in torch.split(seen, 128)])
 
 
@@ -224,35 +228,35 @@ def _measured(
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)
     figures: dict[str, Any] = {"test pictures": len(x)}
-    rows, said, left_so = [("wanted", x[:10])], list[str](), list[float]()
-    # Holes left grey would be too easy to be better than.
+    rows, said, remaining = [("target", x[:10])], list[str](), list[float]()
+    # For holes the baseline is smooth interpolation; grey holes would be too easy to improve on.
     plain, leaving = (
         ("filled smoothly", "filling smoothly") if use == "inpaint" else ("before", "leaving it")
     )
     for kind in kinds:
         seen = kind.spoil(x, generator)
-        spoilt = visible_channels(seen, x.shape[1]).expand_as(x)
+        corrupted = visible_channels(seen, x.shape[1]).expand_as(x)
         made = restore_batch(model, seen)
-        before, after = psnr(spoilt, x), psnr(made, x)
+        before, after = psnr(corrupted, x), psnr(made, x)
         numbers = {f"PSNR {plain}": before, "PSNR after": after, "gain in dB": after - before}
         where = _hidden(use, seen, x)
         if where is not None:
-            error, least = (((y - x).square() * where).sum() for y in (made, spoilt))
-            left_so.append(float(error / least))
-            numbers[f"error where hidden, share of {leaving}"] = left_so[-1]
+            error, least = (((y - x).square() * where).sum() for y in (made, corrupted))
+            remaining.append(float(error / least))
+            numbers[f"error where hidden, share of {leaving}"] = remaining[-1]
         figures[kind.name] = numbers
-        shown = spoilt if use != "inpaint" else torch.where(seen[:, -1:] > 0, 0.5, spoilt)
-        rows += [(kind.name, shown[:10]), (f"repaired, {after - before:+.1f} dB", made[:10])]
+        shown = corrupted if use != "inpaint" else torch.where(seen[:, -1:] > 0, 0.5, corrupted)
+        rows += [(kind.name, shown[:10]), (f"restored, {after - before:+.1f} dB", made[:10])]
         said.append(f"{kind.name}: {before:.1f} dB {plain}, {after:.1f} dB after")
-    sentence = f"On {len(x):,} pictures it has never seen: {'; '.join(said)}."
-    if left_so:
-        left = " and ".join(f"{share:.0%}" for share in left_so)
-        sentence += f" In the hidden places {left} of the error of {leaving} is left."
+    sentence = f"PSNR on {len(x):,} test pictures: {'; '.join(said)}."
+    if remaining:
+        left = " and ".join(f"{share:.0%}" for share in remaining)
+        sentence += f" Inside the mask, {left} of the error of {leaving} remains."
     return (yield from finish(settings, use, [sheet(rows)], figures, sentence))
 
 
 def _hidden(use: Use, seen: Tensor, x: Tensor) -> Tensor | None:
-    """Where something was hidden, (N, 1, H, W), or None where the whole picture is spoilt."""
+    """Mask of hidden pixels, (N, 1, H, W), or None where the whole picture is corrupted."""
     if use == "inpaint":
         return seen[:, -1:]
     if use == "occlusion":
@@ -262,13 +266,15 @@ def _hidden(use: Use, seen: Tensor, x: Tensor) -> Tensor | None:
 
 
 def shift(settings: TaskSettings) -> TaskFunction:
-    """Put a displaced picture back into the middle; strength: by up to so many pixels."""
+    """Move shifted pictures back; strength: largest shift in pixels."""
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
     most = int(pictures.shape[1] / 7 if settings.strength is None else settings.strength)
     if not 1 <= most < pictures.shape[1] // 2:
-        raise OptionsError(f"A shift of {most} pixels does not fit the pictures.")
+        raise OptionsError(
+            f"Give a --strength from 1 to {pictures.shape[1] // 2 - 1} pixels, not {most}."
+        )
 
     def moved(x: Tensor, g: torch.Generator) -> Tensor:
         return corruption.shifted(x, most, g)
@@ -287,8 +293,8 @@ def shift(settings: TaskSettings) -> TaskFunction:
     before, after = psnr(seen, x), psnr(made, x)
     figures = {"PSNR before": before, "PSNR after": after, "gain in dB": after - before}
     sentence = (
-        f"Pictures displaced by up to {most} pixels are {before:.1f} dB from where they belong; "
-        f"what the autoencoder makes of them, {after:.1f} dB."
+        f"Pictures shifted by up to {most} pixels have a PSNR of {before:.1f} dB against the "
+        f"unshifted ones, the autoencoder's output {after:.1f} dB."
     )
-    rows = [("wanted", x[:10]), ("displaced", seen[:10]), ("put back", made[:10])]
+    rows = [("target", x[:10]), ("shifted", seen[:10]), ("restored", made[:10])]
     return (yield from finish(settings, "shift", [sheet(rows)], figures, sentence))

@@ -1,4 +1,4 @@
-"""Find pictures like a given one, by their codes."""
+"""Image retrieval: nearest neighbours by cosine similarity of latent codes."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -26,38 +26,38 @@ from faceswap.lab.framework.training_task import Jitter, PictureTask, Reconstruc
 from faceswap.lab.tasks.bottleneck import encoded
 
 BENT = Jitter(rotation=20, scale=0.2, shift=0.08, warp=0.2)
-"""How far digits are bent to learn what stays the same."""
+"""Augmentation of the inputs for digits, to which the code becomes invariant."""
 
 
 @dataclass(frozen=True)
 class CodeIndex:
-    """Codes (N, K) of all pictures, of length 1 each."""
+    """Search index: codes (N, K) of all pictures, normalised to length 1."""
 
     codes: Tensor
 
     @classmethod
     def of(cls, codes: Tensor) -> "CodeIndex":
-        """An index of codes (N, K)."""
+        """Build an index of codes (N, K)."""
         return cls(functional.normalize(codes, dim=1))
 
     def nearest(self, queries: Tensor, count: int) -> Tensor:
-        """The places (Q, count) of what is most like queries (Q, K), best first, by angle."""
+        """Indices (Q, count) of the nearest codes to queries (Q, K), best first, by cosine."""
         likeness = functional.normalize(queries, dim=1) @ self.codes.T
         return likeness.topk(min(count, len(self.codes)), dim=1).indices
 
 
 def precision(labels: Tensor, asked: Tensor, found: Tensor) -> float:
-    """Share of what was ``found`` (Q, k) that has the label ``asked`` for (Q,)."""
+    """Precision at k: share of ``found`` (Q, k) with the query's label ``asked`` (Q,)."""
     return float((labels[found] == asked[:, None]).float().mean())
 
 
 def train_search_encoder(
     settings: TaskSettings, parts: Split, name: str, steps: int
 ) -> Generator[Event, None, Autoencoder]:
-    """An autoencoder that sees pictures turned, moved and bent, and makes the straight ones.
+    """Train an autoencoder to reconstruct pictures from rotated, shifted and warped ones.
 
-    So its code keeps what is shown, and forgets how it was held: what a search, or a classifier
-    with few labels, needs. It needs no labels itself.
+    Its code becomes invariant to these changes, which helps search and classification with few
+    labels. It needs no labels itself.
     """
     config = body_for(parts.training.shape, settings.code or 64, 256)
     grey = parts.training.shape[0] == 1
@@ -72,8 +72,11 @@ def train_search_encoder(
 
 
 def retrieve(settings: TaskSettings) -> TaskFunction:
-    """Index pictures by their codes; a second input is a picture, or a folder of them, to look for
-    among all. Without one, those set aside are looked for among those learnt from."""
+    """Index pictures by their codes and search them.
+
+    The second input is a query picture, or a folder of them, searched among all pictures; without
+    one, test pictures are searched among the training pictures.
+    """
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
@@ -89,7 +92,7 @@ def retrieve(settings: TaskSettings) -> TaskFunction:
     pixels = raw.nearest(query.flatten(1), 10)
     shown = min(6, len(query))
     rows = [
-        (f"query {n + 1} and the ten most like it", torch.cat([query[n : n + 1], known[found[n]]]))
+        (f"query {n + 1} and its ten nearest", torch.cat([query[n : n + 1], known[found[n]]]))
         for n in range(shown)
     ]
     figures: dict[str, object] = {"indexed": len(known), "numbers": model.code}
@@ -102,8 +105,8 @@ def retrieve(settings: TaskSettings) -> TaskFunction:
         plain = precision(parts.training.labels, parts.test.labels, pixels.cpu())
         figures |= {"precision@10": mine, "precision@10 of raw pixels": plain}
         sentence = (
-            f"Of ten pictures found by a code of {model.code} numbers {mine:.1%} show what the "
-            f"query shows; by all {known[0].numel():,} pixels it is {plain:.1%}."
+            f"Of the ten pictures nearest by a code of {model.code} numbers, {mine:.1%} have the "
+            f"query's class; by all {known[0].numel():,} pixel values it is {plain:.1%}."
         )
     else:
         order = torch.Generator().manual_seed(settings.seed)
@@ -112,13 +115,13 @@ def retrieve(settings: TaskSettings) -> TaskFunction:
         figures |= {"MSE of the first found": near, "MSE of any other": far}
         sentence = (
             f"{_first(asked, indexed, found, model.code)} Its mean squared difference from the "
-            f"query is {near:.4f}, that of a picture drawn by lot {far:.4f}."
+            f"query is {near:.4f}, that of a random picture {far:.4f}."
         )
     return (yield from finish(settings, "retrieve", [sheet(rows)], figures, sentence, each))
 
 
 def _first(asked: PictureSet, indexed: PictureSet, found: Tensor, numbers: int) -> str:
-    """What was found first, (Q, k) being the places of all."""
+    """Sentence about the best match; found: indices (Q, k)."""
     if len(asked) == 1 and indexed.files:
         nearest = indexed.files[int(found[0, 0])]
         return (
@@ -126,6 +129,6 @@ def _first(asked: PictureSet, indexed: PictureSet, found: Tensor, numbers: int) 
             f"query by a code of {numbers} numbers."
         )
     return (
-        f"For each of {len(asked):,} queries the picture most like it is found among "
-        f"{len(indexed):,} by a code of {numbers} numbers."
+        f"For each of {len(asked):,} queries the nearest of {len(indexed):,} pictures is found by "
+        f"a code of {numbers} numbers."
     )

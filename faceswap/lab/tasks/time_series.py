@@ -1,4 +1,4 @@
-"""What is wrong in a series of readings, found by an LSTM autoencoder over windows."""
+"""Anomaly detection in time series by an LSTM autoencoder over sliding windows."""
 
 import csv
 import itertools
@@ -26,11 +26,11 @@ from faceswap.lab.tasks.bottleneck import decoded, encoded
 
 
 def time_series(settings: TaskSettings) -> TaskFunction:
-    """Find what is wrong in a series of readings, by an LSTM autoencoder over windows.
+    """Detect anomalies in a time series by an LSTM autoencoder over sliding windows.
 
-    The input is a CSV file of one row per time and one column per sensor, whose first half is
-    taken for normal; without one, three sensors with known faults are made up. Columns that only
-    rise or only fall are left out.
+    The input is a CSV file of one row per time and one column per sensor, whose first half must
+    be normal; the default is three simulated sensors with known faults. Monotonic columns, such
+    as times, are left out.
     """
     faults = None
     if settings.data:
@@ -38,10 +38,13 @@ def time_series(settings: TaskSettings) -> TaskFunction:
         readings, names = given.values, given.names
         kept = [not is_monotonic(column) for column in readings.T]
         if not any(kept):
-            raise InputError(f"{settings.data[0]} has times only: no column goes up and down.")
+            raise InputError(
+                f"{settings.data[0]} has only columns that rise or fall, like times only; give "
+                "sensor readings."
+            )
         if not all(kept):
             left = ", ".join(n for n, keep in zip(names, kept, strict=True) if not keep)
-            yield Notice(message=f"Left out, as it never turns back, like times: {left}.")
+            yield Notice(message=f"Left out, as it only rises or falls, like times: {left}.")
         readings = readings[:, kept]
         names = tuple(n for n, keep in zip(names, kept, strict=True) if keep)
     else:
@@ -50,8 +53,9 @@ def time_series(settings: TaskSettings) -> TaskFunction:
     length = 32
     half = len(readings) // 2
     if half < 10 * length:
-        raise InputError(f"A series needs at least {20 * length} rows; this one has fewer.")
+        raise InputError(f"Give a series of {20 * length} rows or more; this one has fewer.")
     mean, spread = readings[:half].mean(0), readings[:half].std(0) + 1e-9
+    # The normal half's mean at 0.5; 3.3 standard deviations to either side fit into 0 to 1.
     level = np.clip((readings - mean) / spread * 0.15 + 0.5, 0, 1)
     windows = np.lib.stride_tricks.sliding_window_view(level, length, axis=0).transpose(0, 2, 1)
     quiet = PictureSet(_bytes(windows[: half - length]), film=True)
@@ -69,24 +73,24 @@ def time_series(settings: TaskSettings) -> TaskFunction:
     alarms = np.flatnonzero(odd[half:] > limit) + half
     shown = {name: _curve(level[half:, n], half) for n, name in enumerate(names)}
     bands = [] if faults is None else marked_spans(faults)
-    told = {"error": _curve(odd[half:], half), "limit": [(float(half), limit)]}
+    scored = {"error": _curve(odd[half:], half), "threshold": [(float(half), limit)]}
     shaded = "; faults are shaded" if bands else ""
     title = f"The second half, scaled{shaded}"
     blocks = [
         curves(title, shown, "time", "reading", 1300, bands=bands),
-        curves(f"How odd it is{shaded}", told, "time", "squared error", 1300, bands=bands),
+        curves(f"Anomaly score{shaded}", scored, "time", "squared error", 1300, bands=bands),
     ]
     figures: dict[str, Any] = {"limit": limit, "times above the limit": len(alarms)}
-    sentence = f"{len(alarms)} of {len(readings) - half} times are odder than the limit."
+    sentence = f"{len(alarms)} of {len(readings) - half} times score above the threshold."
     if faults is not None:
         later = slice(half, None)
         figures["AUROC"] = float(roc_auc_score(faults[later], odd[later]))
         figures["found"] = float((odd[later] > limit)[faults[later]].mean())
         figures["false alarms"] = float((odd[later] > limit)[~faults[later]].mean())
         sentence = (
-            f"The faults, of which no single reading is out of range, are told with an AUROC of "
-            f"{figures['AUROC']:.3f}: {figures['found']:.0%} of the faulty times are above the "
-            f"limit and {figures['false alarms']:.1%} of the others."
+            f"The faults, of which no single reading is out of range, are detected with an AUROC "
+            f"of {figures['AUROC']:.3f}: {figures['found']:.0%} of the faulty times are above the "
+            f"threshold and {figures['false alarms']:.1%} of the others."
         )
     return (yield from finish(settings, "series", blocks, figures, sentence))
 
@@ -101,13 +105,13 @@ def _curve(values: NDArray[np.float64], start: int) -> list[tuple[float, float]]
 
 
 def marked_spans(marked: NDArray[np.bool_]) -> list[tuple[float, float]]:
-    """First and last place of each unbroken stretch of what is ``marked`` (T,)."""
+    """First and last index of each run of True in ``marked`` (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
     return [(float(a), float(b - 1)) for a, b in edges.reshape(-1, 2)]
 
 
 def _over_time(error: NDArray[np.float32], count: int) -> NDArray[np.float64]:
-    """Errors of windows (N, T) → of times (count,): the mean over all windows that hold one."""
+    """Errors of windows (N, T) → errors of times (count,): mean over all windows with that time."""
     total, seen = np.zeros(count), np.zeros(count)
     for place in range(error.shape[1]):
         total[place : place + len(error)] += error[:, place]
@@ -117,16 +121,16 @@ def _over_time(error: NDArray[np.float32], count: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Table:
-    """values: (T, F), a row for each time. names: of the F columns."""
+    """A time series. values: (T, F), a row per time. names: of the F columns."""
 
     values: NDArray[np.float64]
     names: tuple[str, ...]
 
 
 def read_series(path: Path) -> Table:
-    """Readings of a CSV file, with or without a line of names; dates are seconds since 1970.
+    """Read a CSV file, with or without a header; dates become seconds since 1970.
 
-    Raises InputError when it is no table, or has values that are not finite numbers.
+    Raises InputError when it is not a table, or has values that are not finite numbers.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -144,15 +148,13 @@ def read_series(path: Path) -> Table:
         names = tuple(text.strip() for text in table.pop(0)[1])
     for number, _, values in table:
         if None in values:
-            raise InputError(
-                f"Line {number} of {path} is not made of numbers with commas between them."
-            )
+            raise InputError(f"Line {number} of {path} must be numbers with commas between them.")
     lengths = {len(row) for _, row, _ in table}
     if len(lengths) != 1 or len(names) not in {0, *lengths}:
-        raise InputError(f"{path} is no table of readings: its rows differ in length or are none.")
+        raise InputError(f"{path} must have rows of readings, all of the same length.")
     readings = np.array([values for _, _, values in table], np.float64)
     if not np.isfinite(readings).all():
-        raise InputError(f"{path} has readings that are not finite.")
+        raise InputError(f"{path} has readings that are not finite; remove those rows.")
     names = tuple(
         name if name and names.count(name) == 1 else own
         for name, own in itertools.zip_longest(names, _numbered(readings.shape[1]))
@@ -161,7 +163,7 @@ def read_series(path: Path) -> Table:
 
 
 def _value(text: str) -> float | None:
-    """A number, or a date and time by ISO 8601 in seconds; None where it is neither."""
+    """Parse a number, or an ISO 8601 date and time to seconds; None for anything else."""
     try:
         return float(text)
     except ValueError:
@@ -178,9 +180,9 @@ def _numbered(count: int) -> tuple[str, ...]:
 
 
 def is_monotonic(column: NDArray[np.float64]) -> bool:
-    """Whether readings (T,) move in one direction only, in every quarter, as times and counters.
+    """Whether readings (T,) only rise or only fall, in every quarter, as times and counters do.
 
-    What comes later then lies out of the range of all that came before, and is no fault.
+    Later values of such a column exceed the range of all earlier ones without being a fault.
     """
     steps = np.diff(column)
     return min((steps < 0).sum(), (steps > 0).sum()) == 0 and all(
@@ -189,9 +191,10 @@ def is_monotonic(column: NDArray[np.float64]) -> bool:
 
 
 def made_series(seed: int, count: int = 6000) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Three sensors (T, 3) of one machine, and when it is faulty (T,), in the second half only.
+    """Simulate three sensors (T, 3) of one machine, and a mask of faulty times (T,).
 
-    Faults: a sensor that lags, that stands still, and that loses its faster part.
+    Faults, in the second half only: a sensor that lags, one that is stuck, one that loses its
+    higher frequency.
     """
     rng = np.random.default_rng(seed)
     phase = np.cumsum(2 * np.pi / 40 * (1 + 0.1 * np.sin(np.arange(count) / 200)))

@@ -1,4 +1,4 @@
-"""Unpaired translation: one encoder, one decoder for each kind of picture, as in the swap."""
+"""Unpaired image translation by a shared encoder and two decoders, as in the swap model."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ from faceswap.training.dataset import ImageDataset
 
 @dataclass(frozen=True)
 class PairBatch:
-    """n pictures of each kind, seen and wanted (n, C, S, S)."""
+    """Inputs and targets (n, C, S, S) of each domain."""
 
     inputs: dict[str, Tensor]
     targets: dict[str, Tensor]
 
     def micro_batch(self, index: int, count: int) -> "PairBatch":
-        """The ``index``-th of ``count`` equal portions."""
+        """The ``index``-th of ``count`` equal micro-batches."""
         n = len(self.targets["a"])
         mine = slice(index * n // count, (index + 1) * n // count)
         return PairBatch(
@@ -53,9 +53,9 @@ class PairBatch:
 
 
 class TranslationTask:
-    """Each kind learns to undo distortions of its own pictures; a training.loop.Task.
+    """Training task: reconstruct each domain's augmented pictures by its own decoder.
 
-    Light is changed by chance in what the encoder sees, so that it does not pass it on.
+    The encoder's inputs are randomly relit, which makes the code invariant to lighting.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class TranslationTask:
         self._negative = _opposite(a, b)
 
     def batch(self, count: int, generator: Generator, progress: float) -> PairBatch:
-        """``count`` of each kind."""
+        """``count`` random pictures of each domain."""
         inputs, targets = {}, {}
         for name, pictures in self._sets.items():
-            x = self._jitter(_drawn(pictures, count, generator), generator)
+            x = self._jitter(_random_pictures(pictures, count, generator), generator)
             targets[name] = x
             inputs[name] = random_relighting(x, generator, negative=self._negative)
         return PairBatch(inputs, targets)
 
     def losses(self, model: nn.Module, batch: PairBatch) -> Losses:
-        """Mean absolute difference, and the squared one by kind."""
+        """Mean absolute error, and the mean squared error of each domain."""
         made = model(batch.inputs)
         parts = {name: (made[name][0].float() - x) for name, x in batch.targets.items()}
         loss = torch.stack([d.abs().mean() for d in parts.values()]).mean()
@@ -90,38 +90,38 @@ class TranslationTask:
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """How well held-out pictures of A come back as themselves."""
+        """Reconstruction error of held-out pictures of A."""
         assert isinstance(model, SharedAutoencoder)
         x = self._held_out.pictures[:256].float() / 255
         return {"held-out mse a": float((model.translate(x, "a")[0] - x).square().mean())}
 
     @torch.no_grad()
     def preview(self, model: nn.Module, path: Path) -> None:
-        """Held-out pictures of A, as A and as B."""
+        """Write a picture of held-out pictures of A, decoded as A and as B."""
         assert isinstance(model, SharedAutoencoder)
         x = self._held_out.pictures[:8].float() / 255
         rows = [("A", x), ("as A", model.translate(x, "a")[0])]
         write_png(path, sheet([*rows, ("as B", model.translate(x, "b")[0])]))
 
 
-def _drawn(pictures: ImageDataset, count: int, generator: Generator) -> Tensor:
+def _random_pictures(pictures: ImageDataset, count: int, generator: Generator) -> Tensor:
     places = torch.randint(len(pictures), (count,), generator=generator, device=generator.device)
     return pictures.pictures[places].float() / 255
 
 
 def _opposite(a: PictureSet, b: PictureSet) -> bool:
-    """Whether what is bright in one kind is dark in the other, going by their mean pictures."""
+    """Whether the domains' mean pictures correlate negatively: one's bright is the other's dark."""
     mean_a, mean_b = (p.floats().mean(0).flatten() for p in (a, b))
     return float(torch.corrcoef(torch.stack([mean_a, mean_b]))[0, 1]) < 0
 
 
 def translate(settings: TaskSettings) -> TaskFunction:
-    """Pictures of folder A as if they were of folder B; without folders, night → day of digits.
+    """Translate pictures of folder A to the style of folder B; by default digits, night to day.
 
-    A third folder may hold the truth: what A's pictures look like as B, under their names.
+    A third folder may hold the ground truth: A's pictures as B, under the same file names.
     """
     if len(settings.data) == 1:
-        raise OptionsError("Translation needs two folders, of A and of B.")
+        raise OptionsError("Give two folders, of A and of B.")
     size = settings.size or 32
     widths = (32, 64) if size <= 32 else (24, 48, 96)
     if size % 2 ** len(widths):
@@ -143,7 +143,7 @@ def translate(settings: TaskSettings) -> TaskFunction:
         known = matched_truth(a, truth)
         pairs = [(n, known[place]) for n, place in enumerate(tested) if place in known]
         if not pairs:
-            raise InputError("None of A's pictures to be measured on has a truth of its name.")
+            raise InputError("Give truth pictures for A's test pictures, under the same names.")
         if without := len(tested) - len(pairs):
             yield Notice(message=f"{without} of A's {len(tested)} test pictures have no truth.")
     config = TranslatingConfig(
@@ -159,16 +159,16 @@ def translate(settings: TaskSettings) -> TaskFunction:
         made = torch.cat([model.translate(part, "b")[0] for part in torch.split(x, 128)])
     rows = [("A", x[:10]), ("A as B", made[:10]), ("some of B", b.images[:10].float() / 255)]
     figures: dict[str, Any] = {"pictures of A": len(a), "pictures of B": len(b)}
-    sentence = f"{len(x)} unseen pictures of A are shown as B."
+    sentence = f"{len(x)} test pictures of A are translated to B."
     if truth is not None:
         mine = [n for n, _ in pairs]
         wanted = truth.subset(torch.tensor([n for _, n in pairs])).floats().to(settings.device)
         figures |= scores(made[mine], x[mine], wanted, b)
         rows[:2] = [("A", x[mine][:10]), ("A as B", made[mine][:10]), ("the truth", wanted[:10])]
         sentence = (
-            f"Against the truth, which it never saw, the translation has "
-            f"{figures['PSNR']:.1f} dB; A as it is {figures['PSNR of A as it is']:.1f} dB, A in "
-            f"B's mean colours {figures['PSNR of colours matched']:.1f} dB, B's mean picture "
+            f"Against the ground truth, which is not trained on, the translation has a PSNR of "
+            f"{figures['PSNR']:.1f} dB, A unchanged {figures['PSNR of A as it is']:.1f} dB, A with "
+            f"B's mean colours {figures['PSNR of colours matched']:.1f} dB, and B's mean picture "
             f"{figures['PSNR of the mean of B']:.1f} dB."
         )
     return (yield from finish(settings, "translate", [sheet(rows)], figures, sentence))
@@ -178,39 +178,37 @@ _MILD = Jitter(rotation=6, scale=0.06, shift=0.04, warp=0.06)
 
 
 def matched_truth(a: PictureSet, truth: PictureSet) -> dict[int, int]:
-    """The place in ``truth`` of what each picture of ``a`` ought to become, by its place there.
+    """Index in ``truth`` of the ground truth of each picture of ``a``, by its index.
 
-    Files go by their names without the ending, as one that can't be read is missing on its side
-    alone; where either has no files, pictures go by their order. Raises InputError when that
-    leaves doubt.
+    Files are matched by name without the ending, as an unreadable file is missing on one side
+    only; without files, pictures are matched by order. Raises InputError when that is ambiguous.
     """
     if not (a.files and truth.files):
         if len(a) != len(truth):
             raise InputError(
-                f"The truth has {len(truth)} pictures, and A {len(a)}: each of A's needs its own."
+                f"The truth has {len(truth)} pictures and A {len(a)}; each of A's needs its own."
             )
         return {n: n for n in range(len(a))}
     ours, theirs = _names(a.files), _names(truth.files)
     for side, names in (("A", ours), ("The truth", theirs)):
         name, count = Counter(names).most_common(1)[0]
         if count > 1:
-            raise InputError(f"{side} has {count} pictures of the name {name}; each needs its own.")
+            raise InputError(f"{side} has {count} pictures of the name {name}; rename all but one.")
     places = {name: n for n, name in enumerate(theirs)}
     found = {n: places[name] for n, name in enumerate(ours) if name in places}
     if not found:
-        raise InputError("No picture of the truth bears the name of one of A's.")
+        raise InputError("No truth picture has the name of one of A's; give them the same names.")
     return found
 
 
 def _names(files: Sequence[Path]) -> list[str]:
-    """What tells files apart: their names, with their folders' where these are several."""
+    """File names without endings, with the folder's name where there are several folders."""
     several = len({file.parent for file in files}) > 1
     return [f"{file.parent.name}/{file.stem}" if several else file.stem for file in files]
 
 
 def scores(made: Tensor, a: Tensor, truth: Tensor, b: PictureSet) -> dict[str, float]:
-    """PSNR in dB over all pictures of the translation and of what can be had without one;
-    (N, 3, S, S) each."""
+    """PSNR in dB of the translation and of baselines without one; pictures (N, 3, S, S) each."""
 
     def psnr(x: Tensor) -> float:
         return float(psnr_from_mse(mse(x, truth)))
@@ -227,8 +225,7 @@ def scores(made: Tensor, a: Tensor, truth: Tensor, b: PictureSet) -> dict[str, f
 
 
 def moments(pictures: PictureSet) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean picture (C, H, W), and of all values the mean and the standard deviation of each
-    colour, (C, 1, 1)."""
+    """Mean picture (C, H, W), and mean and standard deviation of each channel, (C, 1, 1)."""
     total = torch.zeros(pictures.shape, dtype=torch.float64)
     squares = total.clone()
     for part in torch.split(pictures.images, 512):
@@ -242,7 +239,7 @@ def moments(pictures: PictureSet) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def night_and_day(digits: PictureSet, seed: int) -> tuple[PictureSet, PictureSet, PictureSet]:
-    """Light digits on a night sky, other dark ones on a day's, and the first ones by day."""
+    """Digits at night, other digits by day, and the first ones by day (the ground truth)."""
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed))
     half = len(order) // 2
     first, second = digits.subset(order[:half]), digits.subset(order[half:])
@@ -250,7 +247,7 @@ def night_and_day(digits: PictureSet, seed: int) -> tuple[PictureSet, PictureSet
 
 
 def _scene(digits: PictureSet, *, night: bool) -> PictureSet:
-    """Digits (N, 3, S, S) as strokes before a sky."""
+    """Digits (N, 3, S, S) as coloured strokes on a sky gradient."""
     ink = digits.floats()
     height = torch.linspace(0, 1, ink.shape[2]).view(1, 1, -1, 1)
     if night:

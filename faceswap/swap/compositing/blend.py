@@ -1,4 +1,4 @@
-"""Putting a swapped face back into its frame."""
+"""Paste a swapped face into its frame, with anti-aliasing."""
 
 import cv2
 import numpy as np
@@ -8,16 +8,15 @@ from faceswap.swap.compositing.sharpness import match_sharpness
 from faceswap.types import FloatImage, Matrix, UInt8Image, Weights
 
 _PREFILTER = 1 / 3
-"""Blur before a picture is shrunk, as a share of the step between samples: of what is finest in
-the result 0.6 is left, and of what would be seen as something else, an eighth."""
+"""Deviation of the anti-aliasing blur, in pixels of the result: it keeps 0.6 of the finest detail
+of the result, and an eighth of what would alias."""
 
 
 def antialias(picture: FloatImage, shrink: float) -> FloatImage:
-    """``picture`` (S, S) or (S, S, C) without what is too fine to be seen ``shrink`` times smaller.
+    """Low-pass filter ``picture`` (S, S) or (S, S, C) before it is shrunk by ``shrink``.
 
-    Sampled as it is, a picture that is larger than its place shows a random few of its pixels,
-    others in each frame: it shimmers. The blur grows from none at the same size, so that a face
-    that slowly comes nearer does not jump.
+    Without it a downscaled face shimmers. The blur starts from none at equal size, so that a face
+    that slowly approaches the camera has no sudden change.
     """
     if shrink <= 1:
         return picture
@@ -36,9 +35,9 @@ def paste(
 ) -> None:
     """Blend ``face`` into ``frame`` in place.
 
-    face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) lie in the crop of ``matrix``,
-    frame → crop. Only pixels where the mask is above zero change. ``sharpen`` and ``grain`` as
-    for ``match_sharpness``.
+    face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) are in crop coordinates; matrix:
+    frame → crop. Only pixels with a mask above zero change. ``sharpen``, ``grain``: see
+    ``match_sharpness``.
     """
     side = face.shape[0]
     height, width = frame.shape[:2]

@@ -1,11 +1,10 @@
-"""Bringing the colours of a swapped face to those of the face it replaces.
+"""Colour and shading transfer from A's face to the swapped face.
 
-Pictures are float32 RGB (S, S, 3) in [0, 1], masks float32 (S, S) in [0, 1]. Both pictures show
-a face at the same place, so what differs at a pixel is either light and complexion, which B's
-face has to take from A's, or a feature: a beard, brows, an open mouth, which must not colour
-anything. Features cover less than half of a face, so robust statistics of the differences see
-past them; means and spreads (Reinhard et al. 2001, what peers match) do not, and tint the whole
-face of a bearded man.
+Pictures are float32 RGB (S, S, 3) in [0, 1], masks float32 (S, S) in [0, 1]. Both faces are
+aligned, so a pixel differs either in light and complexion, which are transferred, or in a feature
+(beard, brows, open mouth), which is ignored. Features cover less than half of a face, so the median
+difference is robust to them; matching means and deviations (Reinhard et al. 2001, the common
+method) tints the whole face of a bearded man.
 """
 
 from dataclasses import dataclass
@@ -16,22 +15,21 @@ from numpy.typing import NDArray
 
 from faceswap.types import FloatImage, Weights
 
-_SIZE = 64  # statistics and light are smooth: taken from a small picture they are the same
-_FEATURE = 0.12  # a difference in light so far from its surroundings is a feature's
+_SIZE = 64  # pixels; statistics and shading are smooth, so a small picture gives the same
+_FEATURE = 0.12  # a difference this far from the smooth field is a feature, not light
 
 
 @dataclass(frozen=True)
 class ColorShift:
-    """What is added to each channel of Lab: float32 (3,)."""
+    """Offset added to each CIE Lab channel: float32 (3,)."""
 
     offset: NDArray[np.float32]
 
 
 def color_shift(face: FloatImage, reference: FloatImage, mask: Weights) -> ColorShift:
-    """The shift that gives the skin of ``face`` the tone of ``reference`` under ``mask``.
+    """Colour shift from ``face`` to ``reference``: median Lab difference under ``mask``.
 
-    The median of the differences, pixel by pixel, in CIE Lab. Where the mask is empty the shift
-    does nothing.
+    Zero if the mask is empty.
     """
     inside = _small(mask) > 0.5
     if not inside.any():
@@ -41,7 +39,7 @@ def color_shift(face: FloatImage, reference: FloatImage, mask: Weights) -> Color
 
 
 def apply_shift(face: FloatImage, shift: ColorShift, strength: float = 1.0) -> FloatImage:
-    """``face`` with ``strength`` (0 to 1) of ``shift``, clipped to [0, 1]."""
+    """Add ``strength`` (0 to 1) of ``shift`` to ``face``, clipped to [0, 1]."""
     moved = _lab(face) + np.float32(strength) * shift.offset
     return np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0, 1)
 
@@ -49,12 +47,11 @@ def apply_shift(face: FloatImage, shift: ColorShift, strength: float = 1.0) -> F
 def shading_difference(
     face: FloatImage, reference: FloatImage, mask: Weights, scale: float
 ) -> NDArray[np.float32]:
-    """The smooth difference of light, reference − face, under the mask: (S, S, 3).
+    """Smooth shading difference, reference − face, under the mask: (S, S, 3).
 
-    Blurred with a Gaussian of ``scale`` times the picture's side, normalised by the blurred
-    mask so that nothing leaks in from outside, and without what stands out from its
-    surroundings, so that B's beard is not lit like A's chin. Added to the face it carries A's
-    shadows over and makes the edge of the mask meet the frame.
+    A Gaussian blur of ``scale`` times the picture's side, normalised by the blurred mask so that
+    nothing leaks in from outside. Outliers are down-weighted, so that B's beard is not lit like A's
+    chin. Added to the face, it transfers A's shadows and matches the mask's edge to the frame.
     """
     difference, weight = _small(reference) - _small(face), _small(mask)
     sigma = scale * _SIZE
@@ -62,11 +59,11 @@ def shading_difference(
     if weight.max() > 0:
         field += np.median(difference[weight > 0.5 * weight.max()], axis=0)
     for _ in range(2):
-        strange = np.abs(difference - field).mean(2) / _FEATURE
-        trusted = weight * np.exp(-(strange**2)).astype(np.float32)
-        total = cv2.GaussianBlur(trusted, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+        outlier = np.abs(difference - field).mean(2) / _FEATURE
+        weights = weight * np.exp(-(outlier**2)).astype(np.float32)
+        total = cv2.GaussianBlur(weights, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
         spread = cv2.GaussianBlur(
-            difference * trusted[..., None], (0, 0), sigma, borderType=cv2.BORDER_CONSTANT
+            difference * weights[..., None], (0, 0), sigma, borderType=cv2.BORDER_CONSTANT
         )
         field = np.asarray(spread, np.float32) / np.maximum(total, 1e-2)[..., None]
     return np.asarray(

@@ -1,16 +1,15 @@
-"""Colours that change calmly: the tone of a face is averaged over the frames before it.
+"""Temporal colour smoothing: exponential moving average of the colour shift.
 
-What ``color_shift`` finds differs a little from frame to frame, which would be seen as flicker.
-Applied is its exponential average over the frames of the shot so far. Two things keep the price
-of a single picture low, so that a preview can show what a conversion writes without converting
-all that comes before:
+``color_shift`` varies a little from frame to frame, which would flicker. So its exponential average
+over the shot up to the frame is applied. Two approximations make a single frame cheap, so that a
+preview equals the conversion without converting all frames before:
 
-- The average reaches back over as many frames as count (``reach``); what came before stands as
-  if it had been like the oldest of them.
-- Looked at are the frame itself and its *anchors*, every ``ANCHOR_EVERY``-th frame before it;
-  between these the shift is taken to change evenly.
+- The average covers a limited window (``window_frames``); all earlier frames count as equal to the
+  oldest one in it.
+- The shift is computed only on the frame itself and its *anchors*, every ``ANCHOR_EVERY``-th frame
+  of a track, and interpolated linearly in between.
 
-Both are as they are in conversion, too: ``ColorHistory`` is all there is of it.
+Conversion uses the same approximations, through the same ``ColorHistory``.
 """
 
 import math
@@ -25,29 +24,29 @@ if TYPE_CHECKING:
     from faceswap.swap.compositing.swapper import AlignedFace
 
 ANCHOR_EVERY = 4
-"""On three real clips the average is then 0.1 off in Lab in the mean and 0.5 at most from what it
-is with every frame of the shot. Written frames of two of them, at the default look, differ by one
-of 255 levels at most, by three where ``light`` is 0, and flicker as much as before. A picture takes
-the network 11 faces instead of 39."""
+"""On three real clips the average then differs from that over every frame of the shot by 0.1 in Lab
+on average and 0.5 at most. Converted frames of two of them differ by at most one of 255 levels with
+default options, three without shading transfer, and flicker as much. A single frame takes 11
+network evaluations instead of 39."""
 
-_REST = 0.02
-"""What frames before the reach would count for: on real clips 0.07 in Lab at most."""
+_TAIL_WEIGHT = 0.02
+"""Total weight of the frames before the window; on real clips 0.07 in Lab at most."""
 
 
 def window_frames(steady: float) -> int:
-    """How many frames before a frame the average over time takes in: 38 for 0.9.
+    """Window of the moving average in frames: 38 for 0.9.
 
-    steady: what the average of a frame before counts for in that of the next, 0 to below 1.
+    steady: decay per frame, the weight of the previous average, 0 to below 1.
     """
-    return math.ceil(math.log(_REST) / math.log(steady)) if steady > 0 else 0
+    return math.ceil(math.log(_TAIL_WEIGHT) / math.log(steady)) if steady > 0 else 0
 
 
 def anchors_before(
     places: Mapping[int, Sequence["AlignedFace"]], frame: int, steady: float
 ) -> dict[int, list["AlignedFace"]]:
-    """By frame, the faces whose tones count for those in ``frame``, which is not among them.
+    """By frame, the earlier anchor faces that the colours in ``frame`` depend on.
 
-    places: the faces of every frame that has some.
+    places: aligned faces by frame.
     """
     begin = {
         face.track: max(face.shot, frame - window_frames(steady)) for face in places.get(frame, ())
@@ -65,7 +64,7 @@ def anchors_before(
 
 
 class ColorHistory:
-    """The shifts of the anchors that were seen, by shot and track."""
+    """Colour shifts of the anchors measured so far, by shot and track."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], dict[int, ColorShift]] = {}
@@ -75,14 +74,14 @@ class ColorHistory:
         return face.frame in self._known.get((face.shot, face.track), {})
 
     def add(self, face: "AlignedFace", shift: ColorShift) -> None:
-        """Remember the shift of a face; does nothing where it is no anchor."""
+        """Store the shift of a face; does nothing if it is no anchor."""
         if face.anchor:
             self._known.setdefault((face.shot, face.track), {})[face.frame] = shift
 
     def smoothed_shift(self, face: "AlignedFace", shift: ColorShift, steady: float) -> ColorShift:
-        """``shift``, which was found for ``face``, averaged with those of its anchors before.
+        """Average ``shift``, measured on ``face``, with those of its earlier anchors.
 
-        They must have been added: those of ``anchors_before``; others do not count.
+        These, see ``anchors_before``, must have been added; missing ones are ignored.
         """
         begin = face.frame - window_frames(steady)
         known = self._known.get((face.shot, face.track), {})
@@ -91,7 +90,7 @@ class ColorHistory:
         return exponential_average(points, steady)
 
     def drop_before(self, before: int) -> None:
-        """Forget the anchors of frames before ``before``."""
+        """Delete the anchors of frames before ``before``."""
         for key, known in list(self._known.items()):
             left = {number: shift for number, shift in known.items() if number >= before}
             if left:
@@ -101,15 +100,15 @@ class ColorHistory:
 
 
 def exponential_average(points: Mapping[int, ColorShift], steady: float) -> ColorShift:
-    """The exponential average, at the last of some frames, of shifts known at these frames.
+    """Exponential average, at the last frame, of shifts known at some frames.
 
-    points: by frame, in order, at least one. In between shifts change evenly; before the first
-    frame they are as there.
+    points: shifts by frame, in order, at least one; interpolated linearly in between, constant
+    before the first.
     """
     frames = np.arange(next(iter(points)), next(reversed(list(points))) + 1)
     known = np.stack([shift.offset for shift in points.values()])
     shifts = np.stack([np.interp(frames, list(points), channel) for channel in known.T], 1)
     age = (frames[-1] - frames).astype(np.float64)
-    counts = (1 - steady) * steady**age
-    counts[0] = steady ** age[0]
-    return ColorShift((counts @ shifts).astype(np.float32))
+    weights = (1 - steady) * steady**age
+    weights[0] = steady ** age[0]
+    return ColorShift((weights @ shifts).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Where the faces to be swapped are, calm over time."""
+"""Smoothed alignments of the faces to swap, by frame."""
 
 from bisect import bisect
 from collections import defaultdict
@@ -20,14 +20,14 @@ def place_faces(
     strength: float,
     report: ReportProgress = no_report,
 ) -> tuple[dict[int, list[AlignedFace]], set[int]]:
-    """The faces of every frame that has some, placed for a model, and the frames after a cut.
+    """Smoothed, aligned faces by frame, and the set of first frames after a cut.
 
-    resolution: side of the model's crops. strength: how far the place of a face is smoothed
-    over time, 0 (off) to 1. report: hears of each face.
+    resolution: side of the model's crops. strength: of alignment smoothing, 0 (off) to 1. report:
+    progress, called for each face.
     """
     cuts = {row.frame for row in index.frames(side) if row.cut}
     tracks: dict[int, list[FaceRow]] = defaultdict(list)
-    total = 2 * index.count(side)[1]  # each is read, and then placed
+    total = 2 * index.count(side)[1]  # each face is read, then aligned
     done = 0
     for face in index.faces(side):
         report(done, total)
@@ -37,10 +37,10 @@ def place_faces(
     shots = [0, *sorted(cuts)]
     for faces in tracks.values():
         for stretch in split_into_shots(faces, cuts):
-            calm = smooth(_similarities(stretch, report, done, total), strength)
+            smoothed = smooth(_similarities(stretch, report, done, total), strength)
             done += len(stretch)
             shot = shots[bisect(shots, stretch[0].frame) - 1]
-            for number, (face, similarity) in enumerate(zip(stretch, calm, strict=True)):
+            for number, (face, similarity) in enumerate(zip(stretch, smoothed, strict=True)):
                 placed[face.frame].append(
                     AlignedFace(
                         face.track,
@@ -64,7 +64,7 @@ def _similarities(
 
 
 def split_into_shots(faces: Iterable[FaceRow], cuts: set[int]) -> Iterator[list[FaceRow]]:
-    """The faces of one track in stretches without a missing frame or a cut."""
+    """Split the faces of one track at missing frames and cuts."""
     stretch: list[FaceRow] = []
     for face in faces:
         if stretch and (face.frame != stretch[-1].frame + 1 or face.frame in cuts):

@@ -1,4 +1,4 @@
-"""Masks of a swapped face: where it counts, and how its edge fades."""
+"""Masks of a swapped face: regions from landmarks or the model, and their soft edges."""
 
 import cv2
 import numpy as np
@@ -6,35 +6,38 @@ import numpy as np
 from faceswap.faces.face_regions import chin_mask, face_mask, inner_face_mask
 from faceswap.types import Mask, Points, Weights
 
-_FINE = 2  # at twice the size, a distance is right to a quarter of a pixel
+_SUPERSAMPLE = 2  # regions are drawn at twice the size: distances to a quarter of a pixel
 
 
 def landmark_region(points: Points, forehead: Points, side: int) -> Mask:
-    """The face inside its landmarks, (68, 2) and (13, 2) in pixels of a crop of ``side``."""
-    size = (side * _FINE, side * _FINE)
-    return (face_mask(_fine(points), _fine(forehead), size) > 127).astype(np.uint8)
+    """Region of the whole face from points (68, 2) and forehead (13, 2), in pixels of the crop.
+
+    Binary, of twice the crop's ``side``, as are the other regions here.
+    """
+    size = (side * _SUPERSAMPLE, side * _SUPERSAMPLE)
+    return (face_mask(_supersampled(points), _supersampled(forehead), size) > 127).astype(np.uint8)
 
 
 def feature_region(points: Points, side: int) -> Mask:
-    """What lies between brows and mouth, both included, of points (68, 2) in the crop's pixels."""
-    size = (side * _FINE, side * _FINE)
-    return (inner_face_mask(_fine(points), size) > 127).astype(np.uint8)
+    """Region from the brows to the mouth, from points (68, 2) in pixels of the crop."""
+    size = (side * _SUPERSAMPLE, side * _SUPERSAMPLE)
+    return (inner_face_mask(_supersampled(points), size) > 127).astype(np.uint8)
 
 
 def chin_region(points: Points, side: int) -> Mask:
-    """From the mouth to a little below the chin, of points (68, 2) in the crop's pixels."""
-    size = (side * _FINE, side * _FINE)
-    return (chin_mask(_fine(points), size) > 127).astype(np.uint8)
+    """Region from the mouth to a little below the chin, from points (68, 2) in crop pixels."""
+    size = (side * _SUPERSAMPLE, side * _SUPERSAMPLE)
+    return (chin_mask(_supersampled(points), size) > 127).astype(np.uint8)
 
 
-def _fine(points: Points) -> Points:
-    return np.asarray((points + np.float32(0.5)) * _FINE - np.float32(0.5), np.float32)
+def _supersampled(points: Points) -> Points:
+    return np.asarray((points + np.float32(0.5)) * _SUPERSAMPLE - np.float32(0.5), np.float32)
 
 
 def learned_mask_region(mask: Weights, limit: Mask, reach: float) -> Mask:
-    """The face inside a mask (S, S) that a model made, where it is near the region ``limit``.
+    """Region of a mask (S, S) output by a model, limited to the surroundings of ``limit``.
 
-    reach: how far beyond ``limit`` it may go, as a share of that region's width.
+    reach: how far it may extend beyond ``limit``, as a share of that region's width.
     """
     size = limit.shape[0]
     inside = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
@@ -43,17 +46,17 @@ def learned_mask_region(mask: Weights, limit: Mask, reach: float) -> Mask:
 
 
 def region_width(region: Mask) -> float:
-    """Width of what is inside, in pixels of the region, at least 1."""
+    """Width of a region in its own pixels, at least 1."""
     columns = np.flatnonzero(region.any(axis=0))
     return float(columns[-1] - columns[0] + 1) if len(columns) else 1.0
 
 
 def soft_mask(region: Mask, grow: float, feather: float) -> Weights:
-    """The weight of the swapped face at each pixel of the crop: float32 (side, side).
+    """Blend weights of the swapped face: float32 (side, side) in [0, 1].
 
-    ``grow`` and ``feather`` are shares of the region's width: the mask is grown by the first
-    (shrunk when negative) and fades over the second, inwards, so that it never reaches over the
-    grown outline. It is 0 along the crop's border, beyond which there is nothing to blend.
+    ``grow`` (dilation, negative erodes) and ``feather`` (mask blur) are shares of the region's
+    width. The mask fades inwards from the dilated outline and never exceeds it. It is 0 along the
+    crop's border, outside of which there is nothing to blend.
     """
     size, width = region.shape[0], region_width(region)
     within = np.asarray(cv2.distanceTransform(region, cv2.DIST_L2, 5), np.float32)
@@ -61,6 +64,6 @@ def soft_mask(region: Mask, grow: float, feather: float) -> Weights:
     ramp = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
     border = np.minimum(ramp[:, None], ramp[None, :])
     depth = np.minimum(within - beyond + grow * width, border) / max(1.0, feather * width)
-    side = size // _FINE
+    side = size // _SUPERSAMPLE
     t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -1,4 +1,4 @@
-"""How a swapped face is fitted into its frame; the options of every job that does it."""
+"""Options of compositing, shared by all jobs that put a swapped face into a frame."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -9,7 +9,7 @@ from faceswap.options import Options, Presentation
 
 
 class BlendOptions(Options):
-    """How the swapped face is fitted into the frame."""
+    """Options of compositing: mask, colour transfer, sharpening and smoothing over time."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "color": "color_transfer",
@@ -24,18 +24,26 @@ class BlendOptions(Options):
     color_transfer: Annotated[
         float,
         Presentation(common=True),
-        Field(ge=0, le=1, description="How far the face's colours follow A's."),
+        Field(
+            ge=0,
+            le=1,
+            description="Colour transfer: shift of the face's skin tone to A's; 0 keeps B's.",
+        ),
     ] = 1.0
     shading_transfer: Annotated[
         float,
-        Field(ge=0, le=1, description="How far the face's smooth light and shade follow A's."),
+        Field(
+            ge=0,
+            le=1,
+            description="Shading transfer: how much of A's smooth light and shadow the face takes.",
+        ),
     ] = 1.0
     mask_outline: Annotated[
         Literal["a", "b"],
         Presentation(common=True),
         Field(
-            description="Whose outline the swapped face has: b takes the form of B's jaw along, "
-            "where the model has learnt it; a keeps within A's face."
+            description="Outline of the mask: b is the model's mask, with the shape of B's jaw; a "
+            "stays within A's landmarks. Models without a mask always use a."
         ),
     ] = "b"
     mask_dilate: Annotated[
@@ -44,34 +52,56 @@ class BlendOptions(Options):
         Field(
             ge=-0.3,
             le=0.3,
-            description="Growth of the mask, as a share of the face's width; negative shrinks.",
+            description="Mask erode/dilate, as a share of the face's width; negative erodes.",
         ),
     ] = 0.0
     mask_blur: Annotated[
         float,
         Presentation(common=True),
-        Field(ge=0, le=0.5, description="Width of the mask's soft edge, as a share of the face's."),
+        Field(
+            ge=0,
+            le=0.5,
+            description="Mask blur: width of the mask's soft edge, as a share of the face's width.",
+        ),
     ] = 0.1
     sharpen: Annotated[
         float,
         Presentation(common=True),
         Field(
-            ge=0, le=4, description="How much the face's detail is raised where A's is stronger."
+            ge=0,
+            le=4,
+            description="Sharpening of the face where it is softer than A: 1 matches A's detail, "
+            "0 is off.",
         ),
     ] = 2.3
     grain: Annotated[
         float,
         Presentation(common=True),
-        Field(ge=0, le=1, description="How much of the frame's own fine grain stays on the face."),
+        Field(
+            ge=0,
+            le=1,
+            description="How much of A's pores, noise and film grain is added to the face.",
+        ),
     ] = 1.0
     opacity: Annotated[
-        float, Field(ge=0, le=1, description="1 shows all of B, 0 leaves A as it is.")
+        float,
+        Field(ge=0, le=1, description="Opacity of the swapped face; 0 leaves A unchanged."),
     ] = 1.0
     color_smoothing: Annotated[
         float,
-        Field(ge=0, le=0.99, description="How far colours are averaged over time."),
+        Field(
+            ge=0,
+            le=0.99,
+            description="Temporal colour smoothing: weight of earlier frames in the average of the "
+            "colour transfer, against flicker; 0 is off.",
+        ),
     ] = 0.9
     alignment_smoothing: Annotated[
         float,
-        Field(ge=0, le=1, description="How far the place of the face is smoothed over time."),
+        Field(
+            ge=0,
+            le=1,
+            description="Alignment smoothing: smooths position, size and angle of the face over "
+            "time, against jitter; 0 is off.",
+        ),
     ] = 0.5

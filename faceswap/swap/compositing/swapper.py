@@ -1,4 +1,4 @@
-"""From frames of A to frames with B's face: crop, network, colour, blend."""
+"""Swap the faces of frames: crop, network, colour transfer, blending."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,32 +24,29 @@ from faceswap.swap.compositing.mask import (
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.types import Mask, UInt8Image
 
-_REACH = 0.15  # how far B's outline may lie beyond A's, as a share of A's face's width
-_BY_DEFAULT = (
-    BlendOptions().mask_dilate,
-    BlendOptions().mask_blur,
-)  # well inside the outline: where tones are found
+_MASK_REACH = 0.15  # how far B's mask may extend beyond A's face, in widths of that face
+# Colours are always measured under the default mask, which is well inside the outline.
+_COLOR_MASK = (BlendOptions().mask_dilate, BlendOptions().mask_blur)
 
 
 class FaceModel(Protocol):
-    """What the swapper needs of a model."""
+    """Interface of a swap model."""
 
     @property
     def resolution(self) -> int:
         """Side of the model's crops in pixels."""
 
     def swap(self, faces: Tensor) -> tuple[Tensor, Tensor | None]:
-        """A's faces (N, 3, R, R) → B's faces (N, 3, R, R) and, if learned, masks (N, 1, R, R)."""
+        """Swap faces (N, 3, R, R): B's faces (N, 3, R, R) and, if learned, masks (N, 1, R, R)."""
 
 
 @dataclass(frozen=True)
 class AlignedFace:
-    """A face to be swapped: where it is in its frame.
+    """A face to swap, aligned in its frame.
 
-    track: which of the footage's faces it is. points (68, 2), forehead (13, 2): landmarks in
-    frame pixels. matrix: float64 (2, 3), frame → the model's crop. frame: number of its frame.
-    shot: number of the first frame of its shot. anchor: whether its tone counts for the frames
-    after it (``faceswap.swap.compositing.color_smoothing``).
+    track: number of its track. points (68, 2), forehead (13, 2): landmarks in frame pixels.
+    matrix: float64 (2, 3), frame → the model's crop. frame: its number. shot: first frame of its
+    shot. anchor: whether its colour shift is used for later frames (see ``color_smoothing``).
     """
 
     track: int
@@ -63,10 +60,10 @@ class AlignedFace:
 
 @dataclass(frozen=True)
 class SwappedFaces:
-    """What the network made of some faces, in their order.
+    """Network output for a batch of faces.
 
-    faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: what of each is face. masks: its
-    weights as they are by default. shifts: what gives it the tone of what it replaces.
+    faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: binary face regions. masks: blend
+    weights with the default mask options. shifts: colour shifts from face to original.
     """
 
     faces: NDArray[np.float32]
@@ -79,9 +76,9 @@ class SwappedFaces:
 class Swapper:
     """Swaps the faces of frames in batches.
 
-    tones: what is known of the colours of earlier frames, so that they change calmly; it is
-    added to. Where frames come one after the other nothing else needs to be done; of a frame
-    alone, those of ``anchors_before`` must have been learnt before it.
+    tones: colour shifts of earlier frames, for temporal smoothing; each swap adds to it. For
+    consecutive frames that suffices; before a single frame, ``measure_colors`` must have been
+    called with its ``anchors_before``.
     """
 
     def __init__(
@@ -104,38 +101,40 @@ class Swapper:
     def swap(
         self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]
     ) -> list[UInt8Image]:
-        """New frames in which each of ``faces`` is swapped; frames without one are passed on.
+        """Swap ``faces`` in copies of the frames; frames without faces are returned as they are.
 
-        frames: uint8 RGB (H, W, 3); faces: for each frame, the faces to swap in it.
+        frames: uint8 RGB (H, W, 3); faces: the faces to swap, per frame.
         """
         work = [(i, face) for i, found in enumerate(faces) for face in found]
         if not work:
             return list(frames)
-        made = self._make(frames, work)
+        swapped = self._swap_crops(frames, work)
         result = [
             frame.copy() if found else frame for frame, found in zip(frames, faces, strict=False)
         ]
         look = self._look
         shifts = [
             self._tones.smoothed_shift(face, own, look.color_smoothing)
-            for (_, face), own in zip(work, made.shifts, strict=True)
+            for (_, face), own in zip(work, swapped.shifts, strict=True)
         ]
-        weights = made.masks
-        if (look.mask_dilate, look.mask_blur) != _BY_DEFAULT:
+        weights = swapped.masks
+        if (look.mask_dilate, look.mask_blur) != _COLOR_MASK:
             weights = list(
                 self._pool.map(
-                    lambda r: soft_mask(r, look.mask_dilate, look.mask_blur), made.regions
+                    lambda r: soft_mask(r, look.mask_dilate, look.mask_blur), swapped.regions
                 )
             )
 
         def finish(frame: int) -> None:
-            # One thread a frame: two faces of one frame may overlap.
+            # One thread per frame: faces of one frame may overlap.
             for n, (i, face) in enumerate(work):
                 if i == frame:
-                    fitted = self._fitted(made.faces[n], made.originals[n], weights[n], shifts[n])
+                    matched = self._match_colors(
+                        swapped.faces[n], swapped.originals[n], weights[n], shifts[n]
+                    )
                     paste(
                         result[i],
-                        fitted,
+                        matched,
                         weights[n] * look.opacity,
                         face.matrix,
                         look.sharpen,
@@ -148,16 +147,16 @@ class Swapper:
     def measure_colors(
         self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]
     ) -> None:
-        """Find the tones of faces, as ``swap`` does, without swapping them."""
+        """Measure and store the colour shifts of faces, without swapping them in the frames."""
         work = [(i, face) for i, found in enumerate(faces) for face in found]
         if work:
-            self._make(frames, work)
+            self._swap_crops(frames, work)
 
     def drop_history(self, before: int) -> None:
-        """Forget the tones that don't count any more for the frames from ``before`` on."""
+        """Delete colour shifts that frames from ``before`` on do not depend on."""
         self._tones.drop_before(before - window_frames(self._look.color_smoothing))
 
-    def _make(
+    def _swap_crops(
         self, frames: Sequence[UInt8Image], work: Sequence[tuple[int, AlignedFace]]
     ) -> SwappedFaces:
         side = self._model.resolution
@@ -169,8 +168,8 @@ class Swapper:
             return self._region(work[n][1], None if learned is None else learned[n])
 
         regions = list(self._pool.map(region, range(len(work))))
-        # Tones are found in the same place however the mask is grown or faded.
-        masks = list(self._pool.map(lambda r: soft_mask(r, *_BY_DEFAULT), regions))
+        # The same pixels are measured whatever the mask options.
+        masks = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
         shifts = list(self._pool.map(color_shift, faces, originals, masks))
         for (_, face), shift in zip(work, shifts, strict=True):
             self._tones.add(face, shift)
@@ -180,10 +179,10 @@ class Swapper:
     def _infer(
         self, crops: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        # Alone, a face takes other kernels, which round otherwise, than among others: it is to
-        # look in a preview as it does in a conversion.
-        several = crops if len(crops) > 1 else np.repeat(crops, 2, 0)
-        batch = torch.from_numpy(several).to(self._device).permute(0, 3, 1, 2)
+        # A batch of one may use other kernels with other rounding: it is padded to two, so that a
+        # preview equals the conversion.
+        padded = crops if len(crops) > 1 else np.repeat(crops, 2, 0)
+        batch = torch.from_numpy(padded).to(self._device).permute(0, 3, 1, 2)
         faces, masks = self._model.swap(batch)
         pictures = faces[: len(crops)].float().clamp(0, 1).permute(0, 2, 3, 1).contiguous()
         if masks is not None:
@@ -196,13 +195,13 @@ class Swapper:
         forehead = (face.forehead @ linear.T + shift).astype(np.float32)
         region = landmark_region(points, forehead, self._model.resolution)
         if self._look.mask_outline == "b" and learned is not None:
-            # Whatever B's outline leaves free, A's own features and chin must not be seen.
+            # Where B's mask is smaller, A's own features and chin must still be covered.
             features = feature_region(points, self._model.resolution)
-            region = learned_mask_region(learned, region, _REACH) | features
+            region = learned_mask_region(learned, region, _MASK_REACH) | features
             region |= chin_region(points, self._model.resolution)
         return region
 
-    def _fitted(
+    def _match_colors(
         self,
         face: NDArray[np.float32],
         reference: NDArray[np.float32],

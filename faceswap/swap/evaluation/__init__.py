@@ -1,1 +1,1 @@
-"""TODO."""
+"""Evaluation of a swap: metrics, contact sheet and report."""

@@ -1,4 +1,4 @@
-"""Contact sheets: what a swap looks like at a glance."""
+"""Contact sheet: frames of A and of the swap side by side."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ import numpy as np
 
 from faceswap.types import UInt8Image
 
-_GAP = 6
-_HEAD = 28
+_GAP = 6  # pixels between pictures
+_HEAD = 28  # pixels of caption above a picture
 
 
 def contact_sheet(
@@ -17,10 +17,10 @@ def contact_sheet(
     times: Sequence[float],
     cell: int = 360,
 ) -> UInt8Image:
-    """Frames before and after, side by side, two pairs to a row: uint8 (H, W, 3).
+    """Draw pairs of frames before and after, two pairs to a row: uint8 (H, W, 3).
 
-    before and after hold frames (H, W, 3) of one size, times their times in seconds; each
-    picture is scaled to ``cell`` pixels in height.
+    before, after: frames (H, W, 3) of one size. times: in seconds. cell: height of each picture
+    in pixels.
     """
     pairs = [
         _pair(_scaled(a, cell), _scaled(b, cell), time)
@@ -33,7 +33,7 @@ def contact_sheet(
 
 
 def pick_frames(candidates: Sequence[int], count: int) -> list[int]:
-    """``count`` of the ``candidates``, spread evenly, both ends a little in."""
+    """Pick ``count`` evenly spaced ``candidates``, half a step in from both ends."""
     if len(candidates) <= count:
         return list(candidates)
     places = (np.arange(count) + 0.5) * len(candidates) / count

@@ -1,4 +1,4 @@
-"""A swap measured frame by frame: against A, and against the truth where there is one."""
+"""Evaluate a swap frame by frame: against A and, where known, the ground truth."""
 
 import json
 from collections.abc import Iterator
@@ -35,13 +35,13 @@ from faceswap.types import Curve, Mask, Points, UInt8Image
 from faceswap.video.reader import VideoReader
 
 SWAP, UNCHANGED, MEAN_FACE = "swap", "A unchanged", "mean face of B pasted in"
-_CROP = 128
+_CROP = 128  # pixels of the aligned crops that flicker is measured on
 _MEAN_SIZE = 256
 
 
 @dataclass(frozen=True)
 class GroundTruthPoints:
-    """Exact points (68, 2) and forehead (13, 2) of one frame of the truth."""
+    """Exact points (68, 2) and forehead (13, 2) of one frame of the ground truth."""
 
     points: Points
     forehead: Points
@@ -49,21 +49,21 @@ class GroundTruthPoints:
 
 @dataclass(frozen=True)
 class AverageFace:
-    """The mean of B's aligned faces, float32 RGB (S, S, 3) in [0, 1], and its mask (S, S)."""
+    """Mean of B's aligned faces, float32 RGB (S, S, 3) in [0, 1], and its mask (S, S)."""
 
     picture: NDArray[np.float32]
     mask: NDArray[np.float32]
 
 
 def new_tracker() -> Tracker:
-    """A tracker of one face with the built-in detector and landmarker."""
+    """Create a single-face tracker with the built-in detector and landmarker."""
     return Tracker(make_landmarker(), make_detector())
 
 
 def read_ground_truth(truth: Path) -> list[GroundTruthPoints] | None:
-    """The exact points that ``faceswap sample`` put beside ``truth``; None where it did not.
+    """Read the exact points that ``faceswap sample`` wrote beside ``truth``, or None.
 
-    Raises InputError when the file is there but damaged.
+    Raises InputError when the file exists but is damaged.
     """
     path = truth.with_suffix(".json")
     if not path.is_file():
@@ -82,7 +82,7 @@ def read_ground_truth(truth: Path) -> list[GroundTruthPoints] | None:
 
 
 def average_face(video: Path) -> Iterator[AverageFace | None]:
-    """None for each frame of B's ``video``, then, where a face was seen, its average."""
+    """Average B's face over ``video``: yields None per frame, then the average, if any."""
     tracker = new_tracker()
     total = np.zeros((_MEAN_SIZE, _MEAN_SIZE, 3))
     outlines: list[Points] = []
@@ -102,7 +102,7 @@ def average_face(video: Path) -> Iterator[AverageFace | None]:
 
 
 def paste_average_face(frame: UInt8Image, face: Face, average: AverageFace) -> UInt8Image:
-    """``frame`` with the average face of B pasted over ``face``, matched in colour."""
+    """Baseline: ``frame`` with B's average face pasted over ``face``, after colour transfer."""
     matrix = crop_matrix(face_similarity(face.points), _MEAN_SIZE)
     here = cv2.warpAffine(frame, matrix, (_MEAN_SIZE, _MEAN_SIZE)).astype(np.float32)
     shift = color_shift(average.picture, here / np.float32(255), average.mask)
@@ -113,9 +113,10 @@ def paste_average_face(frame: UInt8Image, face: Face, average: AverageFace) -> U
 
 @dataclass
 class SwapEvaluator:
-    """Collects the measures of a swap; ``add`` takes the frames in order, ``compute`` ends it.
+    """Accumulates metrics of a swap: ``update`` with each frame in order, then ``compute``.
 
-    curves: one number per frame by name, NaN where nothing could be measured.
+    known: exact landmarks per frame. average: for the mean-face baseline. curves: one value per
+    frame by name, NaN where nothing could be measured.
     """
 
     known: list[GroundTruthPoints] | None = None
@@ -128,7 +129,7 @@ class SwapEvaluator:
         self._recent: list[tuple[UInt8Image, UInt8Image, Mask]] = []
 
     def update(self, a: UInt8Image, out: UInt8Image, truth: UInt8Image | None = None) -> None:
-        """Measure the next frame: A's, the swap's and the truth's, all of one size."""
+        """Measure the next frame: of A, the swap and the ground truth, all of one size."""
         row: dict[str, float] = {}
         face_a = self._face("a", a)
         face_out = self._face("out", out)
@@ -145,11 +146,11 @@ class SwapEvaluator:
         self.frames += 1
 
     def curve(self, name: str) -> Curve:
-        """A curve as an array (frames,); all NaN where it was never measured."""
+        """A curve as an array (frames,); all NaN if it was never measured."""
         return np.array(self.curves.get(name, [float("nan")] * self.frames))
 
     def compute(self) -> dict[str, float]:
-        """The figures over all frames, by name; what could not be measured is left out."""
+        """Metrics over all frames by name, without those that could not be measured."""
         values = {
             "frames": float(self.frames),
             "faces in A": float(np.isfinite(self.curve("A yaw")).sum()),
@@ -179,7 +180,7 @@ class SwapEvaluator:
         return {name: value for name, value in values.items() if np.isfinite(value)}
 
     def rows(self) -> dict[str, dict[str, float]]:
-        """PSNR, SSIM and MS-SSIM against the truth for the swap and the trivial answers."""
+        """PSNR, SSIM and MS-SSIM against the ground truth, for the swap and trivial baselines."""
         found: dict[str, dict[str, float]] = {}
         for name in (SWAP, UNCHANGED, MEAN_FACE):
             scores = {m: _mean(self.curve(f"{m} of {name}")) for m in ("PSNR", "SSIM", "MS-SSIM")}
@@ -196,7 +197,7 @@ class SwapEvaluator:
     ) -> dict[str, float]:
         height, width = a.shape[:2]
         mask = face_mask(face.points, face.forehead, (height, width))
-        row = _described("A", face) | (_described("swap", other) if other else {})
+        row = _signals_and_pose("A", face) | (_signals_and_pose("swap", other) if other else {})
         row["A detail"], row["swap detail"] = detail(a, mask), detail(out, mask)
         row["seam"] = seam(out, a, mask)
         reach = max(3, round(0.12 * eye_distance(face.points))) * 2 + 1
@@ -231,11 +232,11 @@ class SwapEvaluator:
         if exact is None:
             return {}
         mask = face_mask(exact.points, exact.forehead, (truth.shape[0], truth.shape[1]))
-        answers = {SWAP: out, UNCHANGED: a}
+        candidates = {SWAP: out, UNCHANGED: a}
         if self.average is not None and face is not None:
-            answers[MEAN_FACE] = paste_average_face(a, face, self.average)
+            candidates[MEAN_FACE] = paste_average_face(a, face, self.average)
         row: dict[str, float] = {}
-        for name, picture in answers.items():
+        for name, picture in candidates.items():
             row[f"PSNR of {name}"] = psnr(picture, truth, mask)
             row[f"SSIM of {name}"] = ssim(picture, truth, mask)
             row[f"MS-SSIM of {name}"] = ms_ssim(picture, truth, mask)
@@ -248,13 +249,13 @@ class SwapEvaluator:
         return row
 
 
-def _described(name: str, face: Face) -> dict[str, float]:
+def _signals_and_pose(name: str, face: Face) -> dict[str, float]:
     row = {f"{name} {s}": v for s, v in zip(SIGNALS, expression_signals(face.points), strict=True)}
     angles: dict[str, Any] = dict(zip(("yaw", "pitch", "roll"), face.pose, strict=True))
     return row | {f"{name} {angle}": float(value) for angle, value in angles.items()}
 
 
 def _mean(curve: Curve) -> float:
-    """The mean of what was measured; NaN where nothing was."""
+    """Mean of the finite values; NaN if there are none."""
     kept = curve[np.isfinite(curve)]
     return float(kept.mean()) if len(kept) else float("nan")

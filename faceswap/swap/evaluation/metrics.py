@@ -1,6 +1,6 @@
-"""How good a swap is, in numbers: pure functions of pictures, masks, points and curves.
+"""Image and landmark metrics, as pure functions.
 
-Pictures are frames, uint8 RGB (H, W, 3); masks are uint8 (H, W), inside from 128 on.
+Pictures are uint8 RGB (H, W, 3); masks are uint8 (H, W), inside from 128 on.
 """
 
 import cv2
@@ -8,10 +8,10 @@ import numpy as np
 
 from faceswap.types import Curve, FloatImage, Mask, Points, UInt8Image
 
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # stabilisers of SSIM, from its paper
+_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # weights of MS-SSIM, from its paper
 NO_ERROR = 100.0
-"""The PSNR in dB that stands for equal pictures."""
+"""PSNR in dB reported for identical pictures."""
 
 
 def psnr(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
@@ -24,9 +24,9 @@ def psnr(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
 
 
 def ssim(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
-    """Mean structural similarity of the luma inside the mask; NaN for an empty mask.
+    """SSIM: mean structural similarity of the luma inside the mask; NaN for an empty mask.
 
-    Gaussian window 11×11, deviation 1.5, after Wang et al., *Image quality assessment: from
+    Gaussian window 11×11, deviation 1.5; Wang et al., *Image quality assessment: from
     error visibility to structural similarity*, 2004.
     """
     window = _window(mask, 8)
@@ -38,10 +38,10 @@ def ssim(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
 
 
 def ms_ssim(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
-    """Multi-scale structural similarity of the luma inside the mask; NaN for an empty mask.
+    """MS-SSIM: multi-scale SSIM of the luma inside the mask; NaN for an empty mask.
 
-    Five scales, after Wang et al., *Multiscale structural similarity for image quality
-    assessment*, 2003; faces too small for five take fewer, with their weights scaled to one.
+    Five scales; Wang et al., *Multiscale structural similarity for image quality assessment*,
+    2003. Faces too small for five use fewer, with the weights normalised to a sum of 1.
     """
     window = _window(mask, 32)
     if window is None:
@@ -61,7 +61,7 @@ def ms_ssim(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
 
 
 def detail(picture: UInt8Image, mask: Mask) -> float:
-    """Mean size of the luma's Laplacian inside the mask: how much fine detail there is."""
+    """Amount of fine detail: mean absolute Laplacian of the luma inside the mask."""
     window = _window(mask, 4)
     if window is None:
         return float("nan")
@@ -70,23 +70,23 @@ def detail(picture: UInt8Image, mask: Mask) -> float:
 
 
 def flicker(before: UInt8Image, now: UInt8Image, after: UInt8Image, mask: Mask) -> float:
-    """Mean size of the luma's second difference over three aligned pictures, inside the mask.
+    """Flicker: mean absolute second temporal difference of the luma inside the mask.
 
-    Steady motion gives 0; what jumps to and fro from frame to frame does not.
+    Of three aligned, consecutive pictures. A linear change gives 0, alternation does not.
     """
     inside = mask > 127
     if not inside.any():
         return float("nan")
-    bend = _luma(before) - 2 * _luma(now) + _luma(after)
-    return float(np.abs(bend[inside]).mean())
+    change = _luma(before) - 2 * _luma(now) + _luma(after)
+    return float(np.abs(change[inside]).mean())
 
 
 def seam(picture: UInt8Image, original: UInt8Image, mask: Mask) -> float:
-    """How visible the mask's edge is: the extra colour step across it, in ΔE (CIE 1976).
+    """Seam visibility: added colour step across the mask's edge, in ΔE (CIE 1976).
 
-    At points along the mask's outline the colour a little inside is compared with that a little
-    outside, in ``picture`` and in ``original``; the mean of what the step has grown by. 0 where
-    no seam was added; about 2 is just visible.
+    Along the outline, the colour difference between just inside and just outside is taken in
+    ``picture`` and in ``original``; the result is its mean increase, at least 0. About 2 is just
+    visible.
     """
     outlines, _ = cv2.findContours(
         (mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
@@ -116,9 +116,9 @@ def seam(picture: UInt8Image, original: UInt8Image, mask: Mask) -> float:
 
 
 def correlation(first: Curve, second: Curve) -> float:
-    """Pearson's correlation of two curves (N,); frames with NaN in either are left out.
+    """Pearson correlation of two curves (N,), without frames that are NaN in either.
 
-    NaN where fewer than three frames are left or a curve is flat.
+    NaN if fewer than three frames are left or a curve is constant.
     """
     both = np.isfinite(first) & np.isfinite(second)
     if both.sum() < 3:
@@ -129,7 +129,7 @@ def correlation(first: Curve, second: Curve) -> float:
 
 
 def points_error(found: Points, wanted: Points) -> float:
-    """Mean distance of points (K, 2) of the 68, in % of the distance of the outer eye corners."""
+    """Normalised mean error (NME) of points (68, 2), in % of the outer eye distance."""
     unit = max(float(np.linalg.norm(wanted[45] - wanted[36])), 1e-6)
     return float(np.linalg.norm(found - wanted, axis=1).mean()) / unit * 100
 
@@ -146,7 +146,7 @@ def _halved(image: FloatImage) -> FloatImage:
 
 
 def _similarity(a: FloatImage, b: FloatImage) -> tuple[FloatImage, FloatImage]:
-    """The luminance map and the contrast-structure map of SSIM, each (H, W)."""
+    """Luminance and contrast-structure maps of SSIM, each (H, W)."""
 
     def blurred(image: FloatImage) -> FloatImage:
         return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5), np.float32)
@@ -161,7 +161,7 @@ def _similarity(a: FloatImage, b: FloatImage) -> tuple[FloatImage, FloatImage]:
 
 
 def _window(mask: Mask, margin: int) -> tuple[slice, slice] | None:
-    """The rows and columns that hold the mask and ``margin`` pixels around; None if empty."""
+    """Bounding rows and columns of the mask plus ``margin`` pixels; None if it is empty."""
     rows, columns = np.flatnonzero((mask > 127).any(1)), np.flatnonzero((mask > 127).any(0))
     if not len(rows):
         return None

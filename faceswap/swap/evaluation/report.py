@@ -1,4 +1,4 @@
-"""An evaluation as a table of text and as a picture: curves over time, and the worst frames."""
+"""Evaluation report: text table, and an image with curves and the worst frames."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -32,11 +32,11 @@ _GOALS = {
 
 
 def metrics_table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, bool]) -> str:
-    """The figures as text for a terminal; ``✓`` where a goal is met."""
+    """Format the metrics as tables for a terminal; ``✓`` where a goal is met."""
     stream = io.StringIO()
     console = Console(file=stream, width=88, no_color=True)
     if rows:
-        against = Table(title="Inside the face mask, against the truth")
+        against = Table(title="Inside the face mask, against the ground truth")
         against.add_column("")
         for metric in ("PSNR", "SSIM", "MS-SSIM"):
             against.add_column(metric, justify="right")
@@ -64,7 +64,7 @@ def metrics_table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, 
 
 
 def worst_frames(curve: Curve, count: int, apart: int, *, lowest: bool) -> list[int]:
-    """The frames with the lowest (or highest) values, at least ``apart`` frames from each other."""
+    """Frames with the lowest (or highest) values, at least ``apart`` frames from each other."""
     order = np.argsort(curve if lowest else -curve)
     found: list[int] = []
     for number in order:
@@ -81,7 +81,7 @@ def draw_report(
     plots: Sequence[tuple[str, Mapping[str, Curve]]],
     frames: Sequence[tuple[str, Sequence[UInt8Image]]],
 ) -> UInt8Image:
-    """The report: ``text``, then one plot per entry of ``plots``, then rows of ``frames``."""
+    """Draw the report: ``text``, one plot per entry of ``plots``, then rows of ``frames``."""
     lines = text.splitlines()
     font, small = ImageFont.load_default(15), ImageFont.load_default(13)
     plots = [(name, curves) for name, curves in plots if _any_finite(curves)]
@@ -93,7 +93,7 @@ def draw_report(
     draw = ImageDraw.Draw(page)
     draw.text((_MARGIN, _MARGIN), title, _INK, ImageFont.load_default(24))
     y = _MARGIN + 44
-    mono = _fixed(14)
+    mono = _monospace_font(14)
     for line in lines:
         draw.text((_MARGIN, y), line, _INK, mono)
         y += 17
@@ -117,7 +117,7 @@ def _any_finite(curves: Mapping[str, Curve]) -> bool:
     return any(np.isfinite(curve).any() for curve in curves.values())
 
 
-def _fixed(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _monospace_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     for name in ("DejaVuSansMono.ttf", "Menlo.ttc", "consola.ttf"):
         try:
             return ImageFont.truetype(name, size)
@@ -155,7 +155,7 @@ def _plot(
 
 
 def _runs(known: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
-    """Stretches of frames without a gap."""
+    """Runs of consecutive known frames, as indices."""
     where = np.flatnonzero(known)
     if not len(where):
         return []

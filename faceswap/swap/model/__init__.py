@@ -1,1 +1,1 @@
-"""TODO."""
+"""The swap model: architectures, presets, and loading from checkpoints."""

@@ -1,10 +1,10 @@
-"""The swap model: one encoder, the faces of A and B each with their own way back.
+"""Swap model: a shared encoder, with a decoder path for each of A and B.
 
 Presets
-    quick    160 px pictures from an 80 px encoder; trains on two CPU cores
-    classic  the 64 px original of 2017 (faceswap's ``original``)
+    quick    160 px output, 80 px encoder input; trains on two CPU cores
+    classic  the original 64 px model of 2017 (faceswap's ``original``)
     df       shared encoder and bottleneck, two decoders (DeepFaceLab's SAEHD)
-    liae     two bottlenecks, one decoder (SAEHD): lets A's light and face shape through
+    liae     two bottlenecks, one decoder (SAEHD): keeps A's light and face shape
 """
 
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ from faceswap.training.precision import model_autocast
 
 
 class SwapModel(nn.Module):
-    """Faces (N, 3, R, R) in [0, 1] of A and B, encoded by one encoder.
+    """Autoencoder of faces (N, 3, R, R) in [0, 1] with a shared encoder.
 
-    ``forward`` is the training pass: each side through its own decoder, from its own code or its
-    partner's. ``swap`` puts B's face on A.
+    ``forward`` is the training pass: each side through its own decoder, from its own latent code
+    or that of its matched face. ``swap`` decodes A's faces as B.
     """
 
     def __init__(self, config: SwapConfig) -> None:
@@ -41,23 +41,23 @@ class SwapModel(nn.Module):
 
     @property
     def resolution(self) -> int:
-        """Side of the pictures in pixels."""
+        """Side of input and output images in pixels."""
         return self.config.resolution
 
     @property
     def preset(self) -> Preset:
-        """The preset it was made from."""
+        """Preset of the architecture."""
         return self.config.preset
 
     @property
     def learns_masks(self) -> bool:
-        """Whether its decoders make a mask besides the picture."""
+        """Whether its decoders output a mask besides the image."""
         decoders = self.network.decoders.values()
         return any(isinstance(d, ConvDecoder) and d.mask is not None for d in decoders)
 
     @property
     def input_size(self) -> int:
-        """Side of the pictures the encoder works at; larger ones are averaged down to it."""
+        """Side of the encoder's input in pixels; larger images are average-pooled to it."""
         encoder = self.network.encoder
         assert isinstance(encoder, ConvEncoder)
         return encoder.size
@@ -65,22 +65,22 @@ class SwapModel(nn.Module):
     def forward(
         self, faces: Mapping[str, Tensor], exchanged: Tensor | None = None
     ) -> dict[str, Decoded]:
-        """Faces (N, 3, R, R) of "a", "b" or both → made again, each with its mask or None.
+        """Reconstruct faces (N, 3, R, R) of "a", "b" or both, each with its mask or None.
 
-        exchanged: bool (N,), where a face is made of the code of the other side's at its place.
+        exchanged: bool (N,), latent swap: decode these from the other side's code in the same row.
         """
         out: dict[str, Decoded] = self.network(faces, exchanged)
         return out
 
     def reconstruct(self, faces: Tensor, side: str) -> Decoded:
-        """Any faces (N, 3, R, R) as the person on ``side``, and their masks or None; float32.
+        """Decode any faces (N, 3, R, R) as the person on ``side``: images, masks or None; float32.
 
-        Gradients flow; ``swap`` is the same for conversion, without them.
+        With gradients; ``swap`` is the version for conversion, without them.
         """
         faces = faces.contiguous(memory_format=memory_format(faces.device))
         with model_autocast(self, faces.device):
             picture, mask = self.network.translate(faces, side)
-        return picture.float(), None if mask is None else _sized(mask.float(), self.resolution)
+        return picture.float(), None if mask is None else _resize(mask.float(), self.resolution)
 
     @torch.inference_mode()
     def swap(self, faces: Tensor) -> Decoded:
@@ -88,7 +88,7 @@ class SwapModel(nn.Module):
         return self.reconstruct(faces, "b")
 
 
-def _sized(mask: Tensor, side: int) -> Tensor:
+def _resize(mask: Tensor, side: int) -> Tensor:
     if mask.shape[-1] == side:
         return mask
     return nn.functional.interpolate(mask, (side, side), mode="bilinear", align_corners=False)
@@ -173,8 +173,8 @@ def _df(config: SwapConfig) -> SharedAutoencoder:
 
 def _liae(config: SwapConfig) -> SharedAutoencoder:
     encoder = _saehd_encoder(config)
-    # The bottleneck both share carries B; only A has one of its own, so that A's face through
-    # the shared one alone comes out as B.
+    # Both sides use the bottleneck "ab", and only A has one of its own, so that A's face through
+    # "ab" alone is decoded as B.
     inters = {name: _saehd_inter(config, encoder, 2 * config.code) for name in ("ab", "a")}
     decoder = _saehd_decoder(config, 4 * config.code)
     routes = {"a": DecoderPath(("a", "ab"), "both"), "b": DecoderPath(("ab", "ab"), "both")}

@@ -1,4 +1,4 @@
-"""Swap models from checkpoints: to convert with, to go on from, or to start from."""
+"""Load swap models from checkpoints, for conversion or as pretrained weights."""
 
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from faceswap.training.checkpoint import Checkpoint, newest_weights, read_checkp
 
 
 def config_from(checkpoint: Checkpoint) -> SwapConfig:
-    """The configuration of the model in a checkpoint.
+    """Read the configuration of the model in a checkpoint.
 
-    Raises CheckpointError when it holds another kind of model.
+    Raises CheckpointError when it is another kind of model.
     """
     if checkpoint.kind != KIND:
         raise CheckpointError(
-            f"{checkpoint.path} holds a model of the kind {checkpoint.kind!r}, not a swap model."
+            f"{checkpoint.path} holds a model of the kind {checkpoint.kind!r}, not a swap model; "
+            "choose a checkpoint of swap training."
         )
     try:
         return SwapConfig.model_validate(checkpoint.config)
@@ -33,10 +34,10 @@ def config_from(checkpoint: Checkpoint) -> SwapConfig:
 
 
 def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> SwapModel:
-    """The model a checkpoint describes, with its averaged weights, ready to convert.
+    """Build the model of a checkpoint with its EMA weights, in eval mode, for conversion.
 
-    On a processor it may share the checkpoint's tensors. Raises CheckpointError when it holds
-    another kind of model.
+    On the CPU it may share the checkpoint's tensors. Raises CheckpointError when it is another
+    kind of model.
     """
     config = config_from(checkpoint)
     with without_initialisation():
@@ -53,9 +54,9 @@ def model_from(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Sw
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> SwapModel:
-    """The model in the checkpoint ``path``, with its averaged weights, ready to convert.
+    """Load the model in the checkpoint ``path`` with its EMA weights, for conversion.
 
-    Raises CheckpointError when the file is damaged, newer, or holds another kind of model.
+    Raises CheckpointError when the file is damaged, from a newer version or another kind of model.
     """
     return model_from(read_checkpoint(path, weights=True), device)
 
@@ -63,10 +64,10 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> SwapModel:
 def newest_model(
     run: Path, device: torch.device | str = "cpu"
 ) -> tuple[SwapModel, Path, list[str]]:
-    """The newest model of a training run that is whole, ready to convert.
+    """Load the model of a run's newest intact checkpoint, for conversion.
 
-    And the file it was read from, and what is to be told of newer ones that are damaged. Raises
-    CheckpointError when there is none, or of another kind.
+    Returns it with its file and a sentence for each newer, damaged one. Raises CheckpointError
+    when there is none, or another kind of model.
     """
     checkpoint, problems = newest_weights(run)
     return model_from(checkpoint, device), checkpoint.path, problems
@@ -75,40 +76,40 @@ def newest_model(
 def _other_build(checkpoint: Checkpoint) -> CheckpointError:
     return CheckpointError(
         f"{checkpoint.path} holds a swap model of another build than this version's; use it "
-        "with the version that trained it, or train anew under another --run."
+        "with the version that trained it, or train a new one with another --run."
     )
 
 
 def load_matching_weights(model: SwapModel, checkpoint: Checkpoint) -> list[str]:
-    """Start ``model`` from another one's parts, where their shapes agree.
+    """Initialise ``model`` with the EMA weights of a checkpoint, part by part where shapes match.
 
-    A model of many people has one decoder, which both of ``model``'s start from. Returns the
-    names of the parts taken over. Raises CheckpointError when not even the encoder fits.
+    A pretrained model of many people has one decoder, which initialises both of ``model``'s.
+    Returns the names of the parts loaded. Raises CheckpointError when the encoder does not fit.
     """
     weights = checkpoint.tensors_under("ema")
-    taken = []
+    loaded = []
     for name, part in _parts(model).items():
-        for known in (name, _STAND_INS.get(name, name)):
+        for known in (name, _FALLBACKS.get(name, name)):
             prefix = f"network.{known}."
             found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
             shapes = {k: v.shape for k, v in found.items()}
             if shapes == {k: v.shape for k, v in part.state_dict().items()}:
                 part.load_state_dict(found)
-                taken.append(name)
+                loaded.append(name)
                 break
-    if "encoder" not in taken:
+    if "encoder" not in loaded:
         raise CheckpointError(
             f"The encoder in {checkpoint.path} has another shape than that of a "
-            f"{model.config.text()} model; start from one of the same preset."
+            f"{model.config.text()} model; start from a model of the same preset."
         )
-    return taken
+    return loaded
 
 
 def shareable_weights(model: SwapModel) -> dict[str, Tensor]:
-    """What a model of many people, all on side B, has to offer to others, in float16.
+    """Select the pretrained weights of a model of many people, all on side B, in float16.
 
-    Its encoder and its decoder. The bottleneck, which tells people apart, is not among them: a
-    swap gains nothing from starting with it, and without pairs it keeps A's features for long.
+    Its encoder and decoder. The bottleneck, which encodes identity, is left out: starting from it
+    gains nothing, and without pair matching the swap then keeps A's features for long.
     """
     return {
         f"ema/{name}": tensor.half()
@@ -117,7 +118,7 @@ def shareable_weights(model: SwapModel) -> dict[str, Tensor]:
     }
 
 
-_STAND_INS = {"decoders.a": "decoders.b"}
+_FALLBACKS = {"decoders.a": "decoders.b"}
 
 
 def _parts(model: SwapModel) -> dict[str, nn.Module]:
@@ -128,7 +129,7 @@ def _parts(model: SwapModel) -> dict[str, nn.Module]:
 
 
 def freeze_part(model: SwapModel, part: FreezablePart) -> None:
-    """Keep the encoder, or the encoder and the bottlenecks, as they are."""
+    """Freeze the weights of the encoder, or of the encoder and the bottlenecks."""
     parts = {"nothing": (), "encoder": ("encoder",), "shared": ("encoder", "inters")}[part]
     for name in parts:
         getattr(model.network, name).requires_grad_(False)

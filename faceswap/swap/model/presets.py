@@ -1,4 +1,4 @@
-"""Presets of the swap model: their names, and everything that decides a model's shape."""
+"""Presets and architecture configuration of the swap model."""
 
 from typing import Annotated, Literal
 
@@ -26,16 +26,16 @@ Width = Annotated[int, Field(ge=8, le=256, multiple_of=2)]
 
 
 def canonical_variant(variant: str) -> str:
-    """The letters of a variant in the order that is written everywhere: "du" is "ud"."""
+    """Sort the letters of a variant into the canonical order: "du" becomes "ud"."""
     return "".join(sorted(variant, key="udtc".find))
 
 
 class SwapConfig(BaseModel):
-    """Everything that decides the model's shape.
+    """Architecture of the swap model.
 
-    resolution: side of its pictures. code, encoder, decoder, mask: DeepFaceLab's ``ae_dims``,
-    ``e_dims``, ``d_dims`` and ``d_mask_dims``; they count for df and liae only. variant: any
-    of u (normalised code), d (double output), t (one more level), c (x·cos x activation).
+    resolution: side of its images in pixels. code, encoder, decoder, mask: DeepFaceLab's
+    ``ae_dims``, ``e_dims``, ``d_dims`` and ``d_mask_dims``; for df and liae only. variant: any of
+    u (normalised latent code), d (doubled output), t (one more level), c (x·cos x activation).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +51,7 @@ class SwapConfig(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> "SwapConfig":
         if self.preset == "classic" and self.resolution != 64:
-            raise ValueError("the preset classic has 64 px; choose another one for more")
+            raise ValueError("the preset classic has 64 px; choose another preset for more")
         if self.preset == "quick" and self.resolution % 32:
             raise ValueError("the preset quick needs a resolution that is a multiple of 32")
         if {*self.variant} - {*"udtc"} or len({*self.variant}) != len(self.variant):
@@ -67,7 +67,7 @@ class SwapConfig(BaseModel):
         return self
 
     def text(self) -> str:
-        """The model in a few words."""
+        """Short description of the model, such as "df-ud 128 px"."""
         variant = f"-{self.variant}" if self.variant else ""
         return f"{self.preset}{variant} {self.resolution} px"
 
@@ -83,7 +83,7 @@ PRESETS: dict[Preset, SwapConfig] = {
 def config_of(
     preset: Preset, resolution: int | None = None, variant: str | None = None
 ) -> SwapConfig:
-    """The preset's configuration with what differs; raises OptionsError when it cannot be."""
+    """Configuration of a preset with overrides; raises OptionsError when they are invalid."""
     changes: dict[str, object] = {}
     if resolution is not None:
         changes["resolution"] = resolution

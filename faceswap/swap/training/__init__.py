@@ -1,1 +1,1 @@
-"""TODO."""
+"""Training the swap model: options, face sets, pair matching, losses, previews."""

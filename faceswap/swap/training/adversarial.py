@@ -1,7 +1,7 @@
-"""Late in a run: a second net learns to tell made faces from real ones, and is to be deceived.
+"""Patch discriminator for late adversarial fine-tuning (GAN loss).
 
-Losses that compare pixels are smallest for a mean of all pores and hairs that there could be; a
-judge of texture asks for some that there could be.
+Pixel losses are smallest for the average of all plausible pores and hairs, which is smooth; a
+discriminator of texture asks for one plausible sample.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ from faceswap.training.optimisers import make_optimiser, optimiser_step, state_d
 
 @dataclass(frozen=True)
 class AdversarialConfig:
-    """weight: of the loss that deceiving it costs, 0 without it. begin: share of the run from
-    where on it takes part; its weight grows to the whole within ``grow`` of the run more. rate:
-    at which it learns itself."""
+    """weight: of the generator loss, 0 for none. begin: share of the run after which it starts; the
+    weight then rises linearly over a further share ``grow``. rate: the discriminator's learning
+    rate. seed: of its initial weights."""
 
     weight: float
     begin: float = 0.75
@@ -39,12 +39,12 @@ class AdversarialConfig:
     seed: int = 0
 
     def strength(self, progress: float) -> float:
-        """The weight at ``progress``, 0 to 1."""
+        """Weight of the generator loss at ``progress``, 0 to 1."""
         return self.weight * min(1.0, max(0.0, progress - self.begin) / self.grow)
 
 
 class AdversarialTrainer:
-    """The judge and its optimiser; a training.state.Companion."""
+    """The discriminator (``judge``) and its optimiser; a training.state.AuxiliaryModel."""
 
     def __init__(
         self,
@@ -61,24 +61,24 @@ class AdversarialTrainer:
     def losses(
         self, made: Tensor, real: Tensor, genuine: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Of pictures (N, 3, R, R): what the maker minimises, and what the judge minimises.
+        """Generator and discriminator loss of pictures (N, 3, R, R).
 
-        genuine (N,): 0 for those of ``real`` that the judge is not to learn from. The first has
-        gradients for ``made`` alone, the second for the judge alone, so that their sum teaches
-        both in one pass.
+        genuine (N,): 0 for those of ``real`` to leave out. The first loss has gradients for
+        ``made`` only, the second for the discriminator only, so that one backward pass of their
+        sum trains both.
         """
         self.judge.requires_grad_(False)
-        deceiving = generator_loss(self.judge(made))
+        generator = generator_loss(self.judge(made))
         self.judge.requires_grad_(True)
-        about_real, about_made = self._shared(torch.cat([real, made.detach()])).chunk(2)
-        return deceiving, discriminator_loss(about_real, about_made, genuine)
+        of_real, of_made = self._shared(torch.cat([real, made.detach()])).chunk(2)
+        return generator, discriminator_loss(of_real, of_made, genuine)
 
     def zero_grad(self) -> None:
-        """Forget the gradients of the last step."""
+        """Clear the gradients of the last step."""
         self._optimiser.zero_grad(set_to_none=True)
 
     def step(self, bad: Tensor) -> None:
-        """One step of the judge's, if it took part in this one."""
+        """Step the discriminator, if it has gradients; skipped where ``bad`` is above 0."""
         gradients = [p.grad for p in self._named.values() if p.grad is not None]
         if not gradients:
             return
@@ -86,7 +86,7 @@ class AdversarialTrainer:
         optimiser_step(self._optimiser, torch.maximum(bad, (~torch.isfinite(norm)).float()))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and the optimiser's state."""
+        """Weights and optimiser state, for a checkpoint."""
         named = {f"judge/{name}": value for name, value in self.judge.state_dict().items()}
         for name, parameter in self._named.items():
             for key, value in self._optimiser.state.get(parameter, {}).items():
@@ -94,7 +94,7 @@ class AdversarialTrainer:
         return named
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Become what ``tensors()`` gave."""
+        """Restore the state from ``tensors()``."""
         self._optimiser.state.clear()
         for path, value in tensors.items():
             part, _, name = path.partition("/")
@@ -110,7 +110,7 @@ class AdversarialTrainer:
 
 
 class AdversarialTask(SwapTask):
-    """A swap task whose late losses ask to deceive ``adversary`` as well."""
+    """Swap task with an adversarial loss late in the run."""
 
     def __init__(
         self,
@@ -126,30 +126,30 @@ class AdversarialTask(SwapTask):
         self._progress = 0.0
 
     def batch(self, count: int, generator: Generator, progress: float) -> SwapBatch:
-        """As without; remembers how far the run is."""
+        """Batch of SwapTask; stores the progress of the run for the loss."""
         self._progress = progress
         return super().batch(count, generator, progress)
 
     def losses(self, model: nn.Module, batch: SwapBatch) -> dict[str, Tensor]:
-        """As without, and late in the run ``adversarial`` and ``judge`` besides."""
+        """Losses of SwapTask and, late in the run, ``adversarial`` and ``judge``."""
         strength = self._adversary.config.strength(self._progress)
         if strength == 0:
             return super().losses(model, batch)
-        watched = _Watched(model)
-        found = super().losses(watched, batch)
-        made = torch.cat([picture for picture, _ in watched.decoded.values()]).float()
+        recorded = _Recorder(model)
+        found = super().losses(recorded, batch)
+        made = torch.cat([picture for picture, _ in recorded.decoded.values()]).float()
         face = functional.interpolate(batch.maps[:, :1], made.shape[-2:], mode="bilinear")
         alone = made * face + batch.targets * (1 - face)
-        deceiving, telling = self._adversary.losses(alone, batch.targets, batch.genuine)
-        # Both give gradients here, and nothing besides: the loss stays one that can be compared
-        # over the whole run, and what the judge learns by is no part of what the model does.
-        taught = strength * deceiving + telling
-        found["loss"] = found["loss"] + taught - taught.detach()
-        return found | {"adversarial": deceiving.detach(), "judge": telling.detach()}
+        generator, discriminator = self._adversary.losses(alone, batch.targets, batch.genuine)
+        # Both add gradients but no value: the loss stays comparable over the whole run, and the
+        # discriminator's loss says nothing of the model's quality.
+        added = strength * generator + discriminator
+        found["loss"] = found["loss"] + added - added.detach()
+        return found | {"adversarial": generator.detach(), "judge": discriminator.detach()}
 
 
-class _Watched(nn.Module):
-    """A model that keeps what it gave."""
+class _Recorder(nn.Module):
+    """Wrapper that keeps the model's last output."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

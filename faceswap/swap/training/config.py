@@ -1,6 +1,6 @@
-"""What counts when a swap model learns, and how its faces are changed beforehand.
+"""Loss weights and augmentation strengths of swap training, with their bounds.
 
-Without torch, so that the command line and the window know all of it, with its bounds, at once.
+Imports no torch, so that the command line and the window start fast.
 """
 
 from collections.abc import Collection
@@ -36,25 +36,25 @@ RENAMED = {
     "features": "eye_mouth_priority",
     "pairs": "pair_matching",
 }
-"""Earlier names of strengths, which earlier runs and scripts have, and the present ones."""
+"""Earlier names, still in old checkpoints and scripts, and the current ones."""
 
 
 class ObjectiveConfig(BaseModel):
-    """Weights of the losses and strengths of the changes.
+    """Weights of the losses and strengths of the augmentation.
 
-    l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency, mask: weights of the losses;
-    the first three are weighted by place, the others see the face alone. features: how much
-    more eyes count, and half of it, the mouth; outside: how much what is no face counts.
+    l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency, mask: loss weights. The first
+    three use the per-pixel weight map, the next five the face alone. eye_mouth_priority: weight
+    added for eyes, and half of it for the mouth; outside: weight of what is not face.
 
-    pairs: show faces of both people together that do the same; exchange: how many of those pairs
-    exchange their codes (see pair_matching.py).
+    pair_matching: train on pairs of A and B with the same pose and expression; latent_swap: share
+    of these pairs that swap latent codes (see pair_matching.py).
 
-    warp: standard deviation of the distortion, as a share of its lattice's cells; cells: how
-    many of them to a side, at one scale or at several; warp_end: share of the run after which
-    it has faded out, where the run has an end. rotation in degrees, scale and shift as shares.
-    color_transfer: how far B's colours go towards those of A's face beside it. blur, noise,
-    compression: the largest strengths (see training/degrade.py), for half of the inputs;
-    occlusion: how many inputs have something in front that the model has to look behind.
+    warp: standard deviation of the random warp, as a share of a lattice cell; cells: lattice
+    cells per side, one number or one for each scale; warp_end: share of the training budget after
+    which the warp is off. rotation: degrees. scale, shift: shares of the side. flip: probability.
+    color_transfer: how far B's skin tone moves towards that of the A face paired with it. blur,
+    noise, compression: maximum strengths (see training/degradation.py), on half of the inputs.
+    occlusion: probability of a random occluder over an input.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,14 +97,14 @@ class ObjectiveConfig(BaseModel):
     @model_validator(mode="after")
     def _check_losses(self) -> "ObjectiveConfig":
         if not any(getattr(self, name) for name in LOSS_NAMES if name != "mask"):
-            raise ValueError("all losses of the picture weigh nothing, so nothing would be learnt")
+            raise ValueError("all image losses are 0, so nothing would be learnt; set at least one")
         return self
 
 
 def parse_strengths(text: str, names: Collection[str]) -> dict[str, Any]:
-    """The values in a text such as ``dssim=1,l1=0.5`` for those fields of ``Objective``.
+    """Parse ``dssim=1,l1=0.5`` into values of ``ObjectiveConfig`` fields.
 
-    Raises ValueError when it names none of ``names``, or a value is out of its bounds.
+    Raises ValueError for a name that is not in ``names`` or a value out of its bounds.
     """
     given: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):

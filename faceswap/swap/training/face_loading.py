@@ -1,4 +1,4 @@
-"""A folder of aligned crops as a set to train on."""
+"""Load folders of aligned crops as a training set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,18 +28,18 @@ from faceswap.training.dataset import (
 )
 
 MIN_FACES = 12
-"""Faces without which training makes no sense."""
+"""Fewest faces that training accepts."""
 RECOMMENDED_FACES = 200
-"""Faces from which on a swap usually is good."""
+"""Number of faces that usually makes a good swap."""
 
 
 @dataclass(frozen=True)
 class FaceLoadConfig:
-    """Which faces to take and how.
+    """Selection and scaling of the training faces.
 
-    resolution: side they are scaled to. min_presence: the landmarker's trust below which a face
-    is left out. min_sharpness: share of the median sharpness below which it is. balanced: draw
-    rare poses and openings of mouth and eyes more often.
+    resolution: side they are scaled to, in pixels. min_presence: faces with a lower presence are
+    left out. min_sharpness: so are those with less than this share of the median sharpness.
+    balanced: sample rare poses and openings of mouth and eyes more often.
     """
 
     resolution: int
@@ -67,57 +67,57 @@ class _Loaded:
 def load_faces(
     folder: Path, side: str, config: FaceLoadConfig, report: ReportProgress = no_report
 ) -> FaceSet:
-    """The faces of one side's ``folder``; see ``load_face_folders``."""
+    """Load one side's ``folder``; see ``load_face_folders``."""
     return load_face_folders([folder], side, config, report)
 
 
 def load_face_folders(
     folders: Sequence[Path], side: str, config: FaceLoadConfig, report: ReportProgress = no_report
 ) -> FaceSet:
-    """The faces in ``folders``, scaled, with their maps and weights.
+    """Load the faces in ``folders``, scaled, with their maps and sampling weights.
 
-    Crops of any size are scaled to one. Unreadable ones are left out and told. report: hears of
-    each crop. Raises NoFaceError when too few are left.
+    Unreadable crops are left out and listed in ``problems``. report: progress, called for each
+    crop. Raises NoFaceError when too few are left.
     """
     count = sum(len(crop_files(folder)) for folder in folders)
-    _enough(count, side, folders)
+    _check_count(count, side, folders)
     loaded: list[_Loaded] = []
     unreadable: list[str] = []
     store = allocate_pictures((count, 3, config.resolution, config.resolution))
     maps = allocate_pictures((count, 3, config.resolution // 2, config.resolution // 2))
     crops = chain.from_iterable(read_crops(folder) for folder in folders)
-    for number, crop in enumerate(islice(crops, count)):  # more may be written meanwhile
+    for number, crop in enumerate(islice(crops, count)):  # extraction may add more meanwhile
         report(number, count)
         if isinstance(crop, InputError):
             unreadable.append(str(crop))
             continue
         face = _prepare(crop, config.resolution)
         store[len(loaded)], maps[len(loaded)] = face.picture, face.maps
-        # The pictures are in the store; kept here as well, they would take twice the memory.
-        loaded.append(replace(face, picture=_NOTHING, maps=_NOTHING))
-    keep, problems = _chosen(loaded, config, side)
+        # The pictures are in the store; keeping them here too would double the memory.
+        loaded.append(replace(face, picture=_EMPTY, maps=_EMPTY))
+    keep, problems = _select(loaded, config, side)
     if unreadable:
         crops_out = "1 crop" if len(unreadable) == 1 else f"{len(unreadable)} crops"
         problems.insert(0, f"{side.upper()}: {crops_out} left out: {unreadable[0]}")
-    _enough(int(keep.sum()), side, folders)
+    _check_count(int(keep.sum()), side, folders)
     if keep.sum() < RECOMMENDED_FACES:
         problems.append(
-            f"{side.upper()} has {int(keep.sum())} faces; with {RECOMMENDED_FACES} or more, of all "
-            "poses, the result is better."
+            f"{side.upper()} has {int(keep.sum())} faces; with {RECOMMENDED_FACES} or more, in all "
+            "poses, the swap gets better."
         )
     faces = _split(store, maps, loaded, keep, config, problems)
     if faces.held_out is None:
         problems.append(
-            f"{side.upper()}: none of so few faces is held out, so how well the model does on "
-            "others is not measured; that takes 40 faces over five seconds or more."
+            f"{side.upper()} has too few faces to hold some out, so overfitting is not measured; "
+            "that takes 40 faces over five seconds or more."
         )
     return faces
 
 
-_NOTHING = np.empty(0, np.uint8)
+_EMPTY = np.empty(0, np.uint8)
 
 
-def _enough(count: int, side: str, folders: Sequence[Path]) -> None:
+def _check_count(count: int, side: str, folders: Sequence[Path]) -> None:
     if count < MIN_FACES:
         places = ", ".join(map(str, folders))
         raise NoFaceError(
@@ -132,11 +132,11 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     picture = cv2.resize(crop.image, (side, side), interpolation=shrink)
     half = side // 2
-    # Pixel centres are at integers, so that scaling shifts them by half a pixel.
+    # Pixel centres are at integers, so scaling shifts them by half a pixel.
     points = (crop.record.points + 0.5) * (scale / 2) - 0.5
     forehead = (crop.record.forehead + 0.5) * (scale / 2) - 0.5
     size = (half, half)
-    # Eyes are small; a mouth of half their weight still has more of it in all.
+    # Eyes are small; with half their weight per pixel the mouth still has more in total.
     features = np.maximum(eyes_mask(points, size), mouth_mask(points, size) // 2)
     maps = np.stack(
         [face_mask(points, forehead, size), features, mouth_interior_mask(points, size)]
@@ -158,7 +158,7 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     )
 
 
-def _chosen(
+def _select(
     faces: list[_Loaded], config: FaceLoadConfig, side: str
 ) -> tuple[NDArray[np.bool_], list[str]]:
     presence = np.array([f.presence for f in faces])
@@ -185,11 +185,11 @@ def _split(
     chosen = [loaded[row] for row in kept]
     attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in chosen])
     weights = balanced_weights(attributes) if config.balanced else np.ones(len(kept), np.float32)
-    role = split_roles(*_when(chosen))
-    learnt, out = role == Role.TRAINING, role == Role.HELD_OUT
-    count, end = int(learnt.sum()), int(learnt.sum() + out.sum())
+    role = split_roles(*_times_and_sources(chosen))
+    training, held = role == Role.TRAINING, role == Role.HELD_OUT
+    count, end = int(training.sum()), int(training.sum() + held.sum())
     for array in (store, maps):
-        _arrange(array, kept[learnt], kept[out])
+        _move_rows(array, kept[training], kept[held])
 
     def part(rows: slice, drawn: NDArray[np.bool_]) -> ImageDataset:
         return ImageDataset(
@@ -198,36 +198,36 @@ def _split(
             torch.from_numpy(weights[drawn]),
         )
 
-    trained = [loaded[row] for row in kept[learnt]]
+    trained = [loaded[row] for row in kept[training]]
     gazes = torch.from_numpy(np.stack([face.gaze for face in trained]))
     shapes = LandmarkSet(
         torch.from_numpy(np.stack([face.points for face in trained]).astype(np.float32)),
         torch.tensor([face.pose[:2] for face in trained], dtype=torch.float32),
         gazes - gazes.median(0).values,
     )
-    held_out = part(slice(count, end), out) if out.any() else None
-    return FaceSet(part(slice(count), learnt), held_out, shapes, problems)
+    held_out = part(slice(count, end), held) if held.any() else None
+    return FaceSet(part(slice(count), training), held_out, shapes, problems)
 
 
-def _when(faces: Sequence[_Loaded]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """When each face was filmed, in seconds (N,), and in which of the folders' films (N,)."""
+def _times_and_sources(faces: Sequence[_Loaded]) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """Time of each face in seconds (N,) and the number of its folder (N,)."""
     folders = {folder: n for n, folder in enumerate(dict.fromkeys(f.folder for f in faces))}
     sources = np.array([folders[face.folder] for face in faces])
     seconds = np.array([face.time for face in faces], np.float64)
     for source in folders.values():
         mine = sources == source
-        if np.ptp(seconds[mine]) == 0:  # photographs: each is as far from any other as can be
+        if np.ptp(seconds[mine]) == 0:  # photographs are independent: spaced beyond the gap
             seconds[mine] = np.array([face.frame for face in faces])[mine] * 2 * HELD_OUT_GAP
     return seconds, sources
 
 
-def _arrange(array: NDArray[np.uint8], first: NDArray[np.int_], then: NDArray[np.int_]) -> None:
-    """Move the rows ``first``, which ascend, to the front, and the few of ``then`` behind them.
+def _move_rows(array: NDArray[np.uint8], first: NDArray[np.int_], then: NDArray[np.int_]) -> None:
+    """Move the rows ``first``, ascending, to the front and the few of ``then`` behind them.
 
-    In place: a copy of the rows would take the memory that a mapped file is there to save.
+    In place, as the array may be a memory-mapped file that is larger than memory.
     """
-    aside = array[then]
+    saved = array[then]
     for place, row in enumerate(first):
         if place != row:
             array[place] = array[row]
-    array[len(first) : len(first) + len(then)] = aside
+    array[len(first) : len(first) + len(then)] = saved

@@ -1,8 +1,7 @@
-"""One side's faces as a model learns from them, and as one file that holds all of it.
+"""Training set of one side, in memory and as a safetensors file.
 
-Needs nothing but PyTorch, numpy and safetensors: a machine that only trains or measures reads
-faces from such a file, with nothing there that decodes pictures. Reading a folder of crops is
-``face_loading.py``'s matter.
+Needs only PyTorch, NumPy and safetensors, so that a machine that only trains or benchmarks can read
+faces without an image decoder. ``face_loading.py`` reads folders of crops.
 """
 
 from collections.abc import Mapping
@@ -22,11 +21,11 @@ from faceswap.training.dataset import ImageDataset
 
 @dataclass
 class FaceSet:
-    """One side's faces.
+    """Training and held-out faces of one side.
 
-    training and held_out hold pictures (N, 3, R, R) and maps (N, 3, R/2, R/2): the face's
-    region, eyes with, at half strength, the mouth, and what is between the lips. shapes: the
-    landmarks of those in training. problems: what was left out and why.
+    training, held_out: pictures (N, 3, R, R) and maps (N, 3, R/2, R/2) of the face region, of the
+    eyes and, at half strength, the mouth, and of the mouth interior. landmarks: of the training
+    faces. problems: sentences on what was left out and why.
     """
 
     training: ImageDataset
@@ -36,14 +35,14 @@ class FaceSet:
 
 
 def write_face_sets(path: Path, sides: Mapping[str, FaceSet], count: int) -> None:
-    """Write ``count`` faces of each side's training set, evenly spaced over it, into one file.
+    """Write up to ``count`` evenly spaced training faces of each side into one file.
 
-    All that there are where they are fewer. Raises OutputError when it can't be written.
+    Raises OutputError when it cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     for side, faces in sides.items():
-        there = len(faces.training)
-        places = torch.linspace(0, there - 1, min(count, there)).round().long()
+        total = len(faces.training)
+        places = torch.linspace(0, total - 1, min(count, total)).round().long()
         part, shapes = faces.training.subset(places), faces.landmarks.at(places)
         named = {"pictures": part.pictures, "maps": part.maps, "weights": part.weights}
         named |= {"points": shapes.points, "poses": shapes.poses, "gazes": shapes.gazes}
@@ -56,32 +55,32 @@ def write_face_sets(path: Path, sides: Mapping[str, FaceSet], count: int) -> Non
 
 
 def read_face_sets(path: Path, resolution: int) -> dict[str, FaceSet]:
-    """The sides in a file of ``write_face_sets``, pictures (N, 3, R, R) at ``resolution``.
+    """Read a file of ``write_face_sets``, with pictures (N, 3, R, R) scaled to ``resolution``.
 
-    Raises InputError when the file is missing or no such file.
+    Raises InputError when it is missing or not such a file.
     """
     try:
         tensors = load_file(path)
         names = dict.fromkeys(name.partition("/")[0] for name in sorted(tensors))
-        return {name: _side(tensors, name, resolution) for name in names}
+        return {name: _face_set(tensors, name, resolution) for name in names}
     except (OSError, SafetensorError, KeyError) as error:
-        raise InputError(f"{path} is no file of faces to learn from: {error}.") from error
+        raise InputError(f"{path} is no file of faces to train on: {error}.") from error
 
 
-def _side(tensors: Mapping[str, Tensor], name: str, resolution: int) -> FaceSet:
+def _face_set(tensors: Mapping[str, Tensor], name: str, resolution: int) -> FaceSet:
     pictures, maps, weights, points, poses, gazes = (
         tensors[f"{name}/{part}"]
         for part in ("pictures", "maps", "weights", "points", "poses", "gazes")
     )
-    images = ImageDataset(_scaled(pictures, resolution), _scaled(maps, resolution // 2), weights)
+    images = ImageDataset(_resize(pictures, resolution), _resize(maps, resolution // 2), weights)
     return FaceSet(images, None, LandmarkSet(points, poses, gazes))
 
 
-def _scaled(pictures: Tensor, side: int) -> Tensor:
-    """uint8 pictures (N, C, H, W) as (N, C, side, side)."""
+def _resize(pictures: Tensor, side: int) -> Tensor:
+    """Resize uint8 pictures (N, C, H, W) to (N, C, side, side)."""
     if pictures.shape[-1] == side:
         return pictures
-    # Smoothed where it shrinks: else fine detail comes out as noise.
+    # Anti-aliased when shrinking.
     made = functional.interpolate(
         pictures.float(), (side, side), mode="bilinear", antialias=True, align_corners=False
     )

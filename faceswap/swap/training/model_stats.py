@@ -1,4 +1,4 @@
-"""What a swap model takes: found without making it, among tensors that have no content."""
+"""Size, memory and compute of a swap model, measured on fake and meta tensors."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,22 +18,23 @@ from faceswap.training.memory_estimate import estimate_memory
 from faceswap.training.precision import Precision, autocast
 
 TEXTS: dict[Preset, str] = {
-    "quick": "learns in minutes, on a processor too",
-    "classic": "the original of 2017",
-    "df": "keeps B's face shape; wants a graphics card",
-    "liae": "lets A's light and shape through; wants a graphics card",
+    "quick": "trains in minutes, even on a CPU",
+    "classic": "the original 64 px model of 2017",
+    "df": "keeps B's face shape; best on a GPU",
+    "liae": "keeps A's light and face shape; best on a GPU",
 }
 
 
 _CPU = torch.device("cpu")
 _DIRECT = 32
+"""Faces per side up to which a step is simulated; more take long and are extrapolated."""
 
 
 @dataclass(frozen=True)
 class StepMemory:
-    """Bytes of a training step. states: weights, their average and the optimiser's two moments.
-    kept: what the way forward keeps for the way back. most: all there is at once, ``states`` and
-    the gradients included; a library's own buffers come on top."""
+    """Memory of a training step in bytes. states: weights, EMA and two moments of the optimiser.
+    saved: activations kept for the backward pass. peak: everything at once, with ``states`` and
+    gradients, but without workspaces of libraries."""
 
     states: int
     saved: int
@@ -41,38 +42,37 @@ class StepMemory:
 
 
 def step_memory(config: SwapConfig, batch: int, precision: Precision = "bf16") -> StepMemory:
-    """What a step of ``batch`` faces a side will take on any device, without taking it.
+    """Estimate the memory of a training step of ``batch`` faces per side, on any device.
 
-    Of more than ``_DIRECT`` faces, which would take long, by the line through what so many and half
-    of them take.
+    Above ``_DIRECT`` faces it is extrapolated linearly from that many and half of them.
     """
     if batch <= _DIRECT:
-        return _stepped_through(config, batch, precision)
-    half, whole = (_stepped_through(config, n, precision) for n in (_DIRECT // 2, _DIRECT))
+        return _simulate_step(config, batch, precision)
+    half, whole = (_simulate_step(config, n, precision) for n in (_DIRECT // 2, _DIRECT))
     more = (batch - _DIRECT) / (_DIRECT - _DIRECT // 2)
-    kept = round(more * (whole.saved - half.saved))
-    # With few faces the weights may decide what is most; with many, it grows by what is kept.
-    most = max(kept, round(more * (whole.peak - half.peak)))
-    return StepMemory(whole.states, whole.saved + kept, whole.peak + most)
+    saved = round(more * (whole.saved - half.saved))
+    # With few faces the peak may be due to the weights; with many it grows with the activations.
+    peak = max(saved, round(more * (whole.peak - half.peak)))
+    return StepMemory(whole.states, whole.saved + saved, whole.peak + peak)
 
 
 @cache
-def _stepped_through(config: SwapConfig, batch: int, precision: Precision) -> StepMemory:
+def _simulate_step(config: SwapConfig, batch: int, precision: Precision) -> StepMemory:
     with FakeTensorMode():
         model = SwapModel(config)
         task = SwapTask({}, model.input_size, ObjectiveConfig(), _CPU)
 
         def forward() -> Tensor:
             with autocast(_CPU, precision):
-                return task.losses(model, _some_batch(model, batch))["loss"]
+                return task.losses(model, _empty_batch(model, batch))["loss"]
 
         found = estimate_memory(forward, list(model.parameters()))
     states = 4 * sum(p.numel() * p.element_size() for p in model.parameters())
     return StepMemory(states, found.saved, states + found.peak)
 
 
-def _some_batch(model: SwapModel, count: int) -> SwapBatch:
-    """One of the right shapes."""
+def _empty_batch(model: SwapModel, count: int) -> SwapBatch:
+    """A batch of empty tensors in the right shapes."""
     seen, side = model.input_size, model.resolution
     inputs = torch.empty(2 * count, 3, seen, seen).contiguous(memory_format=torch.channels_last)
     return SwapBatch(
@@ -87,11 +87,11 @@ def _some_batch(model: SwapModel, count: int) -> SwapBatch:
 def preset_stats(
     batch: int, resolution: int | None = None, variant: str | None = None
 ) -> list[dict[str, Any]]:
-    """For each preset: name, resolution, parameters (millions), memory (MiB), cost (GFLOP).
+    """Statistics of each preset: name, resolution, parameters (millions), memory (MiB), GFLOP.
 
-    batch: faces a side in a training step, for its memory in bfloat16 (see ``step_memory``).
-    resolution, variant: instead of the presets' own; a preset that can't be made so is left out.
-    Raises OptionsError when none can.
+    batch: faces per side in a training step, for its memory in bfloat16 (see ``step_memory``).
+    resolution, variant: override the presets' own; presets that do not allow them are left out.
+    Raises OptionsError when none does.
     """
     rows: list[dict[str, Any]] = []
     refused: OptionsError | None = None
@@ -106,7 +106,7 @@ def preset_stats(
 
 
 def model_stats(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
-    """As ``preset_stats``, for one model of any configuration."""
+    """Statistics of one model, as in ``preset_stats``."""
     with torch.device("meta"):
         model = SwapModel(config)
         face = torch.empty(1, 3, config.resolution, config.resolution)

@@ -1,4 +1,4 @@
-"""What can't be trained together, told before the work. All raise OptionsError."""
+"""Checks of training options that contradict each other; all raise OptionsError."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,42 +15,43 @@ if TYPE_CHECKING:
 
 
 def check_masks(options: TrainOptions, model: "SwapModel") -> None:
-    """Refuse a loss for masks where the model learns none."""
+    """Raise when there is a mask loss but the model has no mask output."""
     if "mask" in parse_strengths(options.loss_weights, LOSS_NAMES) and not model.learns_masks:
         raise OptionsError(
-            f"The preset {model.preset} learns no mask; leave mask out of --loss-weights."
+            f"The preset {model.preset} has no mask output; remove mask from --loss-weights."
         )
 
 
 def check_end(
     options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: "Begun | None"
 ) -> None:
+    """Raise when there is an adversarial loss but no training budget to time its start by."""
     from faceswap.training.training_budget import RequestedEnd, next_budget
 
     numbers = {} if checkpoint is None else checkpoint.metadata
-    stretch, _ = next_budget(
+    budget, _ = next_budget(
         numbers.get("notes", {}),
         RequestedEnd(options.minutes, options.steps, options.endless),
         numbers.get("step", 0),
         numbers.get("seconds", 0.0),
         begun_at,
     )
-    if options.adversarial_weight > 0 and stretch is None:
+    if options.adversarial_weight > 0 and budget is None:
         raise OptionsError(
-            "--adversarial-weight begins late in a run, and this one has no end; add --minutes or "
-            "--steps."
+            "--adversarial-weight needs a training budget, as it starts late in it; add --minutes "
+            "or --steps."
         )
 
 
 def check_rate(options: TrainOptions) -> None:
-    """Refuse a rate that is both named and to be found."""
+    """Raise when a learning rate is both given and searched for."""
     if options.learning_rate is not None and options.find_learning_rate:
         raise OptionsError(
-            "--learning-rate names the rate that --find-learning-rate is to find; give one of them."
+            "--learning-rate and --find-learning-rate exclude each other; give one of them."
         )
 
 
 def check_alone(options: TrainOptions, found: Mapping[str, float], group: "ProcessGroup") -> None:
-    """Refuse to find a batch in several processes at once."""
+    """Raise when the batch size would be searched for in several processes at once."""
     if options.batch == "auto" and "batch" not in found and group.size > 1:
-        raise OptionsError("--batch auto needs a single process; give several ones a number.")
+        raise OptionsError("--batch auto works in one process only; give --batch a number.")

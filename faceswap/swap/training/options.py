@@ -1,4 +1,4 @@
-"""The options of training: what is asked for now, and what a run remembers of it."""
+"""Options of training, and how they merge with those that a run stores in its checkpoints."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def check_run_name(name: str) -> str:
-    """``name``, if a run can be called so; raises ValueError."""
+    """Return ``name`` if it is valid for a run; raises ValueError otherwise."""
     if not re.fullmatch(r"[\w][\w. -]*", name):
-        raise ValueError("the name of a run is made of letters, digits, '.', '_', '-' and spaces")
+        raise ValueError("a run's name may only have letters, digits, '.', '_', '-' and spaces")
     return name
 
 
 def check_strengths(text: str, names: Collection[str]) -> str:
-    """``text``, if it gives values to fields of ``names``; raises ValueError."""
+    """Return ``text`` if it gives values to some of ``names``; raises ValueError otherwise."""
     parse_strengths(text, names)
     return text
 
@@ -34,13 +34,13 @@ PresetName = Annotated[
     Literal["quick", "classic", "df", "liae"],
     Presentation(common=True),
     Field(
-        description="The kind of model. quick learns in minutes on a processor; 'faceswap "
-        "models' tells more of each."
+        description="Model architecture. quick trains in minutes on a CPU, classic is the original "
+        "of 2017, df and liae are DeepFaceLab's; compare them with 'faceswap models'."
     ),
 ]
 
 OptimiserName = Annotated[
-    Literal["adamw", "adabelief", "lion"], Field(description="How gradients become steps.")
+    Literal["adamw", "adabelief", "lion"], Field(description="Optimiser: AdamW, AdaBelief or Lion.")
 ]
 
 Minutes = Annotated[
@@ -48,30 +48,31 @@ Minutes = Annotated[
     Presentation(common=True),
     Field(
         gt=0,
-        description="Train for so long, then stop; the rate falls and the distortion fades "
-        "towards the end. Without an end both stay. Stopped and started again, with or without "
-        "this, what is left is trained; another number moves the end.",
+        description="Training budget in minutes. The learning rate decays and the random warp "
+        "fades towards its end; without a budget both stay constant. A resumed run trains the "
+        "minutes that are left; a new number changes the budget.",
     ),
 ]
 
 Batch = Annotated[
     Annotated[int, Field(ge=1)] | Literal["auto"] | None,
     Field(
-        description="Faces a side, a step; the preset's by default. auto finds how many fit, "
-        "and on a processor how many are worth it."
+        description="Batch size: faces of each side per step; the preset's by default. auto finds "
+        "the largest that fits on a graphics card, or the smallest that is fastest on a CPU."
     ),
 ]
 
 Rate = Annotated[
-    float | None, Field(gt=0, le=1, description="Learning rate; the preset's by default.")
+    float | None, Field(gt=0, le=1, description="Peak learning rate; the preset's by default.")
 ]
 
 Losses = Annotated[
     str,
     AfterValidator(partial(check_strengths, names=LOSS_NAMES)),
     Field(
-        description="Weights of losses that shall differ, such as 'dssim=1,l1=0.5'; there are "
-        "l1, gradient, ssim, mse, dssim, ms_ssim, laplacian, frequency and mask."
+        description="Loss weights to change, such as 'dssim=1,l1=0.5'. Terms and defaults: l1 "
+        "(1), gradient (1), ssim (0.5), mask (0.2); mse, dssim, ms_ssim, laplacian (pyramid) and "
+        "frequency (focal frequency loss) are 0."
     ),
 ]
 
@@ -79,27 +80,28 @@ Changes = Annotated[
     str,
     AfterValidator(partial(check_strengths, names=AUGMENTATION_NAMES)),
     Field(
-        description="Strengths that shall differ, such as 'rotation=10,cells=4+8': rotation "
-        "(5, in degrees), scale (0.05), shift (0.03), brightness (0.05), contrast (0.1), tint "
-        "(0.03), color_transfer (1, of B's faces towards A's), cells (4; 4+8 distorts at two "
-        "scales), warp_end (0.9, the share of a run with an end after which the distortion is "
-        "gone), outside (0.1, how much what is no face counts), latent_swap (0.5, of the pairs), "
-        "blur, noise and compression (as --degradation has it)."
+        description="Augmentation strengths to change, such as 'rotation=10,cells=4+8'. Names and "
+        "defaults: rotation (5 degrees), scale (0.05), shift (0.03), brightness (0.05), contrast "
+        "(0.1), tint (0.03), color_transfer (1; B's skin tone towards A's), cells (4; grid cells "
+        "per side of the random warp, 4+8 for two scales), warp_end (0.9; share of the training "
+        "budget after which the random warp is off), outside (0.1; loss weight of the background), "
+        "latent_swap (0.5; share of matched pairs that swap latent codes), blur, noise and "
+        "compression (set by --degradation)."
     ),
 ]
 
 RunName = Annotated[
     str,
     AfterValidator(check_run_name),
-    Field(description="Name of the run; one of a new name begins anew beside the others."),
+    Field(description="Name of the run. A new name starts a new run beside the others."),
 ]
 
 PRESET_DEFAULTS = {"quick": (1e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
-"""Learning rate and faces a side. Small batches learn more from the same number of faces."""
+"""Learning rate and batch size. Small batches learn more from the same number of faces."""
 
 
 class TrainOptions(Options):
-    """Teach a model the faces of A and B."""
+    """Train a swap model on the faces of A and B."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "name": "run",
@@ -126,18 +128,19 @@ class TrainOptions(Options):
     minutes: Minutes = None
     steps: Steps = None
     endless: Annotated[
-        bool, Field(description="Train without an end, whatever was asked for before.")
+        bool, Field(description="Train until stopped, and drop the run's training budget.")
     ] = False
     batch: Batch = None
     resolution: Annotated[
         int | None,
-        Field(ge=64, le=512, description="Side of the model's pictures; the preset's by default."),
+        Field(ge=64, le=512, description="Model resolution in pixels; the preset's by default."),
     ] = None
     variant: Annotated[
         str | None,
         Field(
-            description="For df and liae, any of u (normalised code), d (double output), "
-            "t (one more level), c (another activation)."
+            description="DeepFaceLab's letters for df and liae: u (normalised latent code), d "
+            "(doubled output resolution), t (one level deeper), c (x·cos x activation); by default "
+            "ud."
         ),
     ] = None
     optimiser: OptimiserName = "adamw"
@@ -145,23 +148,45 @@ class TrainOptions(Options):
     find_learning_rate: Annotated[
         bool,
         Field(
-            description="Try all learning rates for a moment and take half of the one with the "
-            "lowest loss."
+            description="Learning-rate range test before training: raises the rate step by step "
+            "and takes half of the one with the lowest loss."
         ),
     ] = False
     warp: Annotated[
-        float, Field(ge=0, le=0.2, description="Strength of the distortion to be undone.")
+        float,
+        Field(
+            ge=0,
+            le=0.2,
+            description="Random warp: strength of the distortion of the encoder's input, which the "
+            "model learns to undo. 0 for none.",
+        ),
     ] = 0.1
     eye_mouth_priority: Annotated[
         float,
-        Field(ge=0, le=50, description="How much more eyes count, and half of it, the mouth."),
+        Field(
+            ge=0,
+            le=50,
+            description="Eye/mouth priority: extra weight of the eyes in the loss, beside 1 for "
+            "skin; the mouth gets half of it.",
+        ),
     ] = 6.0
     occlusion: Annotated[
         float,
-        Field(ge=0, le=1, description="Share of faces with something in front, to look behind."),
+        Field(
+            ge=0,
+            le=1,
+            description="Share of faces that get a random occluder, so that the model learns to "
+            "reconstruct the face behind hands or hair.",
+        ),
     ] = 0.0
     degradation: Annotated[
-        float, Field(ge=0, le=1, description="How much blur, noise and compression to withstand.")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Degradation: strength of blur, noise and compression on half of the "
+            "encoder's inputs, so that the model copes with poor footage.",
+        ),
     ] = 0.0
     loss_weights: Losses = ""
     augmentation: Changes = ""
@@ -170,25 +195,32 @@ class TrainOptions(Options):
         Field(
             ge=0,
             le=1,
-            description="Weight of a second net that tells made faces from real ones, for texture "
-            "late in a long run; 0.02 to 0.1, 0 for none.",
+            description="Weight of a patch discriminator's adversarial (GAN) loss, for sharper "
+            "texture late in a long run; 0.02 to 0.1, 0 for none.",
         ),
     ] = 0.0
     adversarial_start: Annotated[
-        float, Field(ge=0, le=1, description="Share of the run after which that net takes part.")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the training budget after which the adversarial loss starts.",
+        ),
     ] = 0.75
     random_flip: Annotated[
         bool,
         Presentation(negatable=True),
-        Field(description="Mirror half of the faces: more poses, but parting and moles too."),
+        Field(description="Random flip: mirror half of the faces, partings and moles too."),
     ] = False
     balanced_sampling: Annotated[
-        bool, Field(description="Show rare poses and openings of mouth and eyes more often.")
+        bool, Field(description="Sample rare poses and mouth and eye openings more often.")
     ] = True
     min_presence: Annotated[
         float,
         Field(
-            ge=0, le=1, description="Leave out faces that were found with less certainty than this."
+            ge=0,
+            le=1,
+            description="Leave out faces with a presence (landmarker confidence) below this.",
         ),
     ] = 0.5
     min_sharpness: Annotated[
@@ -196,139 +228,143 @@ class TrainOptions(Options):
         Field(
             ge=0,
             le=1,
-            description="Leave out faces with less than this share of the usual sharpness.",
+            description="Leave out blurred faces: below this share of the median sharpness.",
         ),
     ] = 0.15
     pair_matching: Annotated[
         bool,
         Field(
-            description="Show faces of A and B in pairs that do the same, so that B learns to do "
-            "what A does and B's own footage does not show."
+            description="Pair matching: train on pairs of A and B with the same pose and "
+            "expression, so that B learns expressions of A that B's footage lacks."
         ),
     ] = True
     init: Annotated[
         Path | None,
         Presentation(flag="--init"),
         Field(
-            description="What a new run starts from: a model file (.safetensors), such as one "
-            "that 'pretrain' made, or the folder of a run."
+            description="Start a new run from these weights: a model file (.safetensors), such as "
+            "one that 'pretrain' wrote, or the folder of another run."
         ),
     ] = None
     random_init: Annotated[
         bool,
         Presentation(negatable=True),
         Field(
-            description="Start a new run from nothing; without this, quick at 160 px starts from a "
-            "model of many people."
+            description="Start a new run from random weights; otherwise quick at 160 px starts "
+            "from weights pretrained on many people."
         ),
     ] = False
     freeze: Annotated[
         Literal["nothing", "encoder", "shared"],
-        Field(description="Leave this part as it is; shared is all but the decoders."),
+        Field(description="Do not train this part; shared is the encoder and the bottleneck."),
     ] = "nothing"
     preview_seconds: Annotated[
-        float, Field(gt=0, description="Show previews and measure every so many seconds.")
+        float, Field(gt=0, description="Seconds between previews and held-out measurements.")
     ] = 60
     save_minutes: Annotated[
-        float, Field(gt=0, description="Save every so many minutes, and at the end.")
+        float, Field(gt=0, description="Minutes between checkpoints; one more at the end.")
     ] = 5
     save_steps: Annotated[
-        int | None, Field(ge=1, description="Save every so many steps besides.")
+        int | None, Field(ge=1, description="Also save a checkpoint every N steps.")
     ] = None
-    keep_checkpoints: Annotated[int, Field(ge=1, description="Keep so many of the last saves.")] = 3
+    keep_checkpoints: Annotated[
+        int, Field(ge=1, description="Checkpoints to keep: the newest N, and the best one.")
+    ] = 3
     snapshot_hours: Annotated[
         float | None,
         Field(
             gt=0,
-            description="Keep a save for good every so many hours of training, to go back to by "
-            "'faceswap runs'.",
+            description="Hours of training between snapshots: checkpoints that are never deleted, "
+            "to roll back to with 'faceswap runs'.",
         ),
     ] = None
     snapshot_steps: Annotated[
-        int | None, Field(ge=1, description="Keep a save for good every so many steps.")
+        int | None, Field(ge=1, description="Also keep a snapshot every N steps.")
     ] = None
     notify: Notify = None
     precision: Annotated[
-        Literal["auto", "bf16", "fp32"], Field(description="auto takes the faster one here.")
+        Literal["auto", "bf16", "fp32"],
+        Field(description="bf16 is mixed precision; auto takes what is faster on this device."),
     ] = "auto"
     compile: Annotated[
         Literal["auto", "on", "off"],
-        Field(description="Compile the model; auto does where a graphics card is faster with it."),
+        Field(description="Use torch.compile; auto does if it is faster on a graphics card."),
     ] = "auto"
     device: Device = "auto"
-    seed: Annotated[int, Field(ge=0, description="Seed of everything random.")] = 0
+    seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
 
     @model_validator(mode="after")
     def _check(self) -> "TrainOptions":
         if self.endless and (self.minutes is not None or self.steps is not None):
             end = "--steps" if self.minutes is None else "--minutes"
-            raise ValueError(f"--endless trains without an end and {end} names one; give one")
+            raise ValueError(f"--endless and {end} exclude each other; give one of them")
         if self.random_init and self.init is not None:
-            raise ValueError("--random-init starts from nothing and --init from a model; give one")
+            raise ValueError("--random-init and --init exclude each other; give one of them")
         return self
 
     def run_options(self) -> dict[str, Any]:
-        """What a run keeps of these options, as JSON values."""
-        kept = self.model_dump(mode="json", exclude=set(_OF_THE_MOMENT))
+        """The options that are stored in a run's checkpoints, as JSON values."""
+        stored = self.model_dump(mode="json", exclude=set(_NOT_STORED))
         # By its name alone: the same command may be given in another folder.
-        return kept | {"init": None if self.init is None else self.init.name}
+        return stored | {"init": None if self.init is None else self.init.name}
 
     def explicitly_set(self) -> set[str]:
-        """The names of the options that were asked for, not left to their defaults."""
+        """Names of the options that were given, not left to their defaults."""
         return {name for name in self.model_fields_set if getattr(self, name) is not None}
 
 
-_OF_THE_MOMENT = (
+_NOT_STORED = (
     *("project", "run", "minutes", "steps", "endless", "find_learning_rate", "device"),
-    "notify",  # nobody's file may bring a command with it that is then run here
+    "notify",  # security: a downloaded checkpoint must not bring a command to execute
 )
-"""Not the run's own: asked for anew each time it goes on."""
+"""Options that are not stored with a run but given each time it is resumed."""
 _FIXED = ("preset", "resolution", "variant", "optimiser", "seed", "init", "random_init")
-"""What can't be changed in the middle of a run."""
+"""Options that can't change when a run is resumed."""
 
 
 def resume_options(
     options: TrainOptions, numbers: "RunMetadata", config: "SwapConfig"
 ) -> TrainOptions:
-    """``options`` with all that was not given as the run has it, of that model and numbers.
+    """``options`` completed with those stored in the run's checkpoint.
 
-    Raises CheckpointError when what was given can't be changed in the middle of a run.
+    numbers, config: the checkpoint's metadata and model. Raises CheckpointError when a given option
+    can't change in a resumed run.
     """
     from faceswap.swap.model.presets import canonical_variant
 
     shape = {name: getattr(config, name) for name in ("preset", "resolution", "variant")}
     known = TrainOptions.current_names(numbers.notes.begun)
-    begun = {name: value for name, value in known.items() if name in TrainOptions.model_fields}
-    begun |= shape | {"optimiser": numbers.optimiser.lower()}
-    given, asked = options.explicitly_set(), options.run_options()
-    if asked["variant"] is not None:
-        asked["variant"] = canonical_variant(asked["variant"])
+    stored = {name: value for name, value in known.items() if name in TrainOptions.model_fields}
+    stored |= shape | {"optimiser": numbers.optimiser.lower()}
+    given, current = options.explicitly_set(), options.run_options()
+    if current["variant"] is not None:
+        current["variant"] = canonical_variant(current["variant"])
     for name in _FIXED:
-        if name in given and name in begun and begun[name] != asked[name]:
+        if name in given and name in stored and stored[name] != current[name]:
             flag = flag_of(TrainOptions, name)
             raise CheckpointError(
-                f"The run {options.run!r} was begun with {_said(flag, begun[name])}, and "
-                f"{_said(flag, asked[name])} was asked for, which can't be changed in the middle "
-                f"of a run; leave {flag} out, or begin a new run with --run."
+                f"The run {options.run!r} was started with {_as_given(flag, stored[name])}, which "
+                f"can't be changed to {_as_given(flag, current[name])}; leave {flag} out, or start "
+                "a new run with --run."
             )
-    now = options.model_dump(include=given | set(_OF_THE_MOMENT))
+    now = options.model_dump(include=given | set(_NOT_STORED))
     try:
-        return TrainOptions.model_validate(begun | now)
+        return TrainOptions.model_validate(stored | now)
     except ValidationError as error:
         raise CheckpointError(
-            f"The run {options.run!r} was begun with options that this version does not know; go "
-            "on with the version that began it, or begin a new run with --run."
+            f"The run {options.run!r} was started with options that this version does not know; "
+            "resume it with the version that started it, or start a new run with --run."
         ) from error
 
 
 TUNABLE = ("learning_rate", "batch", "loss_weights", "augmentation", "minutes", "steps")
-"""What can be changed while a run trains."""
+"""Options that can be changed while a run trains."""
 
 
 def apply_tuning(options: TrainOptions, values: Mapping[str, Any]) -> TrainOptions:
-    """``options`` with ``values`` of what can be changed while a run trains.
+    """``options`` with new ``values`` for some of ``TUNABLE``.
 
-    A new end takes the place of the old one. Raises OptionsError when they can't be.
+    A new training budget replaces the old one. Raises OptionsError for other or invalid options.
     """
     values = TrainOptions.current_names(values)
     if unknown := values.keys() - set(TUNABLE):
@@ -345,14 +381,14 @@ def apply_tuning(options: TrainOptions, values: Mapping[str, Any]) -> TrainOptio
 
 
 def describe_options(values: Mapping[str, Any]) -> str:
-    """Options by name, as they are given on the command line."""
+    """``values`` as command-line flags."""
     flags = {flag_of(TrainOptions, name): value for name, value in values.items()}
     return ", ".join(
-        f"{flag} {value if value != '' else 'as usual'}" for flag, value in flags.items()
+        f"{flag} {value if value != '' else 'default'}" for flag, value in flags.items()
     )
 
 
-def _said(flag: str, value: Any) -> str:
+def _as_given(flag: str, value: Any) -> str:
     if value is True:
         return flag
     return f"no {flag}" if value in (None, "") or value is False else f"{flag} {value}"

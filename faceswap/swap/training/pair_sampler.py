@@ -1,4 +1,4 @@
-"""Which faces of A and B are shown together, and how some are made to do what their partners do."""
+"""Sample matched pairs of A and B, and retarget one face of each pair to the other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from faceswap.swap.training.pair_matching import (
 
 @dataclass(frozen=True)
 class RetargetedFaces:
-    """Faces of one side in a batch that imitate faces of the other.
+    """Driven faces of one side in a batch, retargeted to driving faces of the other side.
 
-    rows: their places in the batch, and those of the faces they imitate. leader: the side of
-    these. led (n, 81, 2): their points. imitation: how the followers are dragged.
+    driven_rows: their rows in the batch, and those of the driving faces. driving_side: the side of
+    these. driven_places (n, 81, 2): points of the driving faces. retargeting: the warp.
     """
 
     driven_rows: slice
@@ -31,10 +31,10 @@ class RetargetedFaces:
 
 
 class PairSampler:
-    """Pairs of faces of two sides; see pair_matching.py.
+    """Samples matched pairs of two sides; see pair_matching.py.
 
-    The first, third, fifth … face of the first side leads and that of the second imitates it;
-    at the places between it is the other way round.
+    In even rows, from 0, the first side is driving and the second one driven; in odd rows it is
+    the other way round.
     """
 
     def __init__(
@@ -42,29 +42,31 @@ class PairSampler:
     ) -> None:
         first, second = shapes
         self._shapes = dict(shapes)
-        self._follow = {first: (slice(1, None, 2), second), second: (slice(0, None, 2), first)}
-        self._rests = neutral_landmarks(shapes)
-        rests = self._rests
-        self._partners = {
-            side: match_faces(shapes[side], shapes[other], rests[side], rests[other], report=report)
-            for side, (_, other) in self._follow.items()
+        self._driven = {first: (slice(1, None, 2), second), second: (slice(0, None, 2), first)}
+        self._neutral = neutral_landmarks(shapes)
+        neutral = self._neutral
+        self._matches = {
+            side: match_faces(
+                shapes[side], shapes[other], neutral[side], neutral[other], report=report
+            )
+            for side, (_, other) in self._driven.items()
         }
 
     def sample(self, drawn: Mapping[str, Tensor], generator: Generator) -> dict[str, Tensor]:
-        """Faces (N,) of both sides: where one follows, a partner takes the place of the drawn."""
+        """Replace the driven rows of ``drawn``, indices (N,) by side, by random matches."""
         places = {side: faces.clone() for side, faces in drawn.items()}
         for side, faces in places.items():
-            rows, leader = self._follow[side]
-            known = self._partners[leader][drawn[leader][rows]]
-            choice = torch.rand(len(known), 1, generator=generator, device=generator.device)
-            chosen = (choice * known.shape[1]).long().to(known.device)
-            faces[rows] = known.gather(1, chosen)[:, 0]
+            rows, driving = self._driven[side]
+            matches = self._matches[driving][drawn[driving][rows]]
+            choice = torch.rand(len(matches), 1, generator=generator, device=generator.device)
+            chosen = (choice * matches.shape[1]).long().to(matches.device)
+            faces[rows] = matches.gather(1, chosen)[:, 0]
         return places
 
     def retargeted(self, side: str, places: Mapping[str, Tensor]) -> RetargetedFaces:
-        """Those of ``side`` among the faces at ``places`` (N,), which ``draw`` gave."""
-        rows, leader = self._follow[side]
+        """Retarget the driven faces of ``side`` in a batch ``places`` (N,) from ``sample``."""
+        rows, driving = self._driven[side]
         faces = self._shapes[side].at(places[side][rows])
-        like = self._shapes[leader].at(places[leader][rows])
-        moved = retarget(faces, like, self._rests[side], self._rests[leader])
-        return RetargetedFaces(rows, leader, like.points, moved)
+        like = self._shapes[driving].at(places[driving][rows])
+        moved = retarget(faces, like, self._neutral[side], self._neutral[driving])
+        return RetargetedFaces(rows, driving, like.points, moved)

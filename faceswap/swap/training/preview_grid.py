@@ -1,4 +1,4 @@
-"""Pictures of how a swap model does."""
+"""Preview of a swap model: inputs, reconstructions and swaps in a grid."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ from faceswap.swap.model.architectures import SwapModel
 
 @torch.no_grad()
 def preview_grid(model: SwapModel, faces: Mapping[str, Tensor]) -> Tensor:
-    """Faces (n, 3, R, R) by side, and what the model makes of them: uint8 (rows·R, n·R, 3).
+    """Grid of faces (n, 3, R, R) by side and the model's outputs: uint8 (rows·R, n·R, 3).
 
-    Under each side's faces come those faces as that side and as the other one: for both sides
+    Below each side's faces follow their reconstructions and swaps; the rows for two sides are
     A, A→A, A→B, B, B→B, B→A.
     """
     rows = []
@@ -26,5 +26,5 @@ def preview_grid(model: SwapModel, faces: Mapping[str, Tensor]) -> Tensor:
 
 
 def write_preview_grid(model: SwapModel, faces: Mapping[str, Tensor], path: Path) -> None:
-    """Write ``grid`` as a PNG that appears whole; raises OSError when it cannot be written."""
+    """Write ``preview_grid`` as a PNG, atomically; raises OSError when it cannot be written."""
     save_picture(preview_grid(model, faces).numpy(), path, PREVIEWS, "PNG", compress_level=1)

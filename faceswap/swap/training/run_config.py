@@ -1,4 +1,4 @@
-"""A run's loss weights, augmentation, discriminator and loop, as its options say."""
+"""Build a run's objective, discriminator and loop configuration from its options."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 def adversarial_trainer(
     options: TrainOptions, device: "torch.device", group: "ProcessGroup"
 ) -> "AdversarialTrainer | None":
+    """The discriminator's trainer; None where its weight is 0."""
     from faceswap.swap.training.adversarial import AdversarialConfig, AdversarialTrainer
 
     if options.adversarial_weight == 0:
@@ -39,6 +40,7 @@ def adversarial_trainer(
 
 
 def objective_config(options: TrainOptions) -> ObjectiveConfig:
+    """Loss weights and augmentation strengths; those named in the texts override single options."""
     plain = {
         "warp": options.warp,
         "eye_mouth_priority": options.eye_mouth_priority,
@@ -49,16 +51,16 @@ def objective_config(options: TrainOptions) -> ObjectiveConfig:
         "noise": 0.05 * options.degradation,
         "compression": 0.1 * options.degradation,
     }
-    changes = parse_strengths(options.augmentation, AUGMENTATION_NAMES)
+    augmentation = parse_strengths(options.augmentation, AUGMENTATION_NAMES)
     return ObjectiveConfig.model_validate(
-        plain | changes | parse_strengths(options.loss_weights, LOSS_NAMES)
+        plain | augmentation | parse_strengths(options.loss_weights, LOSS_NAMES)
     )
 
 
 def comparable_loss_config(
     options: TrainOptions, objective: ObjectiveConfig, learnt: "Mapping[str, FaceSet]"
 ) -> dict[str, Any]:
-    """What losses depend on besides the model: those of other values can't be compared."""
+    """What losses depend on besides the model; they are comparable only where this is equal."""
     return {
         "objective": objective.model_dump(mode="json"),
         "adversarial": options.adversarial_weight,
@@ -67,6 +69,7 @@ def comparable_loss_config(
 
 
 def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfig":
+    """Configuration of the training loop. found: batch size and rate from earlier searches."""
     from faceswap.training.state import LoopConfig
 
     rate, faces = PRESET_DEFAULTS[options.preset]
@@ -94,7 +97,7 @@ def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfi
 
 
 def with_current_names(checkpoint: "Checkpoint") -> None:
-    """Give the loss weights that a checkpoint was made with their present names, in place."""
+    """Rename the loss weights stored in an older checkpoint to their current names, in place."""
     losses = checkpoint.metadata.get("notes", {}).get("losses", {})
     if objective := losses.get("objective"):
         losses["objective"] = {RENAMED.get(name, name): v for name, v in objective.items()}

@@ -1,9 +1,8 @@
-"""What the swap model learns: to undo a distortion of each person's face.
+"""Training task of the swap model: reconstruct randomly warped faces of each person.
 
-Distorted in, undistorted out, each side through its own decoder. As both share the encoder,
-what it passes on is what both have in common: pose, expression, gaze and light. Faces of A and B
-come in pairs that do the same, and some pairs exchange their codes: that is a swap, with the
-answer known (see pair_matching.py).
+Each side is reconstructed by its own decoder. As the encoder is shared, its latent code holds what
+both have in common: pose, expression, gaze and light. Faces of A and B are sampled in matched
+pairs, and some pairs swap their codes: a swap with a known target (see pair_matching.py).
 """
 
 from collections.abc import Mapping
@@ -28,15 +27,15 @@ from faceswap.training.dataset import ImageDataset
 from faceswap.training.memory import in_micro_batches
 
 _LATTICE = 32
-"""Side of the lattice that offsets are computed on."""
+"""Side of the grid that warps are computed on: they are smooth, so they are upsampled from it."""
 
 
 @dataclass(frozen=True)
 class SwapBatch:
-    """n faces of each side. inputs: (n, 3, r, r) by side. One side after the other: targets
-    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2). exchanged: bool (n,), the pairs that
-    exchange their codes; None without pairs. genuine (sides·n,): 1 for pictures as they were
-    filmed, 0 for those that were dragged to do what their partner does."""
+    """Batch of n faces per side. inputs: (n, 3, r, r) by side. Concatenated over sides: targets
+    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2) and genuine (sides·n,): 1 for faces as filmed,
+    0 for retargeted ones. exchanged: bool (n,), the pairs that swap their latent codes; None
+    without pair matching."""
 
     inputs: dict[str, Tensor]
     targets: Tensor
@@ -45,7 +44,7 @@ class SwapBatch:
     exchanged: Tensor | None = None
 
     def micro_batch(self, index: int, count: int) -> "SwapBatch":
-        """The ``index``-th of ``count`` equal portions, with as many faces of each side."""
+        """The ``index``-th of ``count`` equal parts, with the same number of faces per side."""
         if count == 1:
             return self
         sides = len(self.inputs)
@@ -61,21 +60,21 @@ class SwapBatch:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """What a batch is made of: by side its faces and maps, those of them that imitate others, and
-    their colours; and how all are turned, scaled and shifted."""
+class _SampledFaces:
+    """Random choices of a batch: by side the faces and maps, the retargeted ones and the colour
+    matrices; and the affine augmentation of all."""
 
     faces: dict[str, tuple[Tensor, Tensor]]
-    followers: dict[str, RetargetedFaces]
+    driven: dict[str, RetargetedFaces]
     colors: dict[str, Tensor]
     theta: Tensor
 
 
 class SwapTask:
-    """Batches, losses, measures and previews of a swap model; a training.loop.Task.
+    """Batches, losses, metrics and previews of a swap model; a training.loop.Task.
 
-    sets: the faces of each side of the model that learns: "a" and "b", or one of them. objective
-    may be changed between two steps, but for its pairs. report: hears how far the preparations are.
+    sets: the faces of the sides to train, "a", "b" or both. objective may be changed between two
+    steps, except ``pair_matching``. report: progress of the preparation.
     """
 
     def __init__(
@@ -100,32 +99,32 @@ class SwapTask:
         }
 
     def batch(self, count: int, generator: Generator, progress: float) -> SwapBatch:
-        """``count`` faces of each side, drawn, changed and distorted."""
-        drawn = self._drawn(count, generator)
-        shown = [self._shown(side, drawn) for side in self._sets]
-        targets, maps = (torch.cat(part) for part in zip(*shown, strict=True))
-        inputs = self._distorted(targets, generator, progress)
+        """Sample ``count`` faces per side, augmented, and warped and degraded as inputs."""
+        sampled = self._sample(count, generator)
+        by_side = [self._targets(side, sampled) for side in self._sets]
+        targets, maps = (torch.cat(part) for part in zip(*by_side, strict=True))
+        inputs = self._encoder_inputs(targets, generator, progress)
         inputs = inputs.contiguous(memory_format=memory_format(inputs.device))
-        by_side = dict(zip(self._sets, torch.split(inputs, count), strict=True))
-        exchanged, genuine = self._roles(drawn, generator)
-        return SwapBatch(by_side, targets, maps, genuine, exchanged)
+        named = dict(zip(self._sets, torch.split(inputs, count), strict=True))
+        exchanged, genuine = self._sample_latent_swaps(sampled, generator)
+        return SwapBatch(named, targets, maps, genuine, exchanged)
 
-    def _drawn(self, count: int, generator: Generator) -> _Drawn:
+    def _sample(self, count: int, generator: Generator) -> _SampledFaces:
         o = self.objective
         places = {
             side: faces.sample_indices(count, generator) for side, faces in self._sets.items()
         }
-        followers = {}
+        driven = {}
         if self._pairing is not None:
             places = self._pairing.sample(places, generator)
-            followers = {side: self._pairing.retargeted(side, places) for side in places}
+            driven = {side: self._pairing.retargeted(side, places) for side in places}
         colors = self._color_matrices(places, generator)
         theta = augment.random_affine(count, o.rotation, o.scale, o.shift, o.flip, generator)
         faces = {side: self._sets[side].gather(place) for side, place in places.items()}
-        return _Drawn(faces, followers, colors, theta)
+        return _SampledFaces(faces, driven, colors, theta)
 
     def _color_matrices(self, places: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
-        """Matrices (n, 3, 4) for each side: B's towards A's colours, then a change to both."""
+        """Colour matrices (n, 3, 4) by side: transfer of B to A's colours, then a random change."""
         o, count = self.objective, len(next(iter(places.values())))
         change = augment.random_color(count, o.brightness, o.contrast, o.tint, generator)
         matrices = dict.fromkeys(places, change)
@@ -137,69 +136,73 @@ class SwapTask:
             matrices["b"] = augment.compose_color(transfer, change)
         return matrices
 
-    def _shown(self, side: str, drawn: _Drawn) -> tuple[Tensor, Tensor]:
-        """One side's pictures (n, 3, R, R) to be made, and their maps (n, 2, R/2, R/2)."""
-        pictures, maps = drawn.faces[side]
-        grids = [augment.affine_grid(drawn.theta, x.shape[-1]) for x in (pictures, maps)]
-        followers = drawn.followers.get(side)
-        if followers is not None:
-            moved, rows = followers.retargeting, followers.driven_rows
-            drag = _drag(moved.start, moved.end, drawn.theta[rows])
+    def _targets(self, side: str, sampled: _SampledFaces) -> tuple[Tensor, Tensor]:
+        """Target images (n, 3, R, R) of one side and their maps (n, 2, R/2, R/2)."""
+        pictures, maps = sampled.faces[side]
+        grids = [augment.affine_grid(sampled.theta, x.shape[-1]) for x in (pictures, maps)]
+        driven = sampled.driven.get(side)
+        if driven is not None:
+            moved, rows = driven.retargeting, driven.driven_rows
+            displacement = _displacement(moved.start, moved.end, sampled.theta[rows])
             for grid in grids:
-                grid[rows] += augment.resize_field(drag, grid.shape[1])
+                grid[rows] += augment.resize_field(displacement, grid.shape[1])
         pictures, maps = augment.sample(pictures, grids[0]), augment.sample(maps, grids[1])
-        pictures = augment.apply_color(pictures, drawn.colors[side])
-        if followers is not None:
-            mouths, inside = self._mouths(followers, drawn)
+        pictures = augment.apply_color(pictures, sampled.colors[side])
+        if driven is not None:
+            mouths, inside = self._driving_mouths(driven, sampled)
             there = (rows, slice(None), *_mouth_window(pictures.shape[-1]))
             pictures[there] = pictures[there].lerp(mouths, inside)
         return pictures, maps[:, :2]
 
-    def _mouths(self, followers: RetargetedFaces, drawn: _Drawn) -> tuple[Tensor, Tensor]:
-        """What faces that are imitated show where mouths are (n, 3, h, w), where those are that
-        imitate them, and how much of it is to be seen (n, 1, h, w): between lips that were shut."""
-        rows, leader, moved = followers.driven_rows, followers.driving_side, followers.retargeting
-        pictures, maps = (part[rows] for part in drawn.faces[leader])
-        theta = drawn.theta[rows]
+    def _driving_mouths(
+        self, driven: RetargetedFaces, sampled: _SampledFaces
+    ) -> tuple[Tensor, Tensor]:
+        """Mouths of the driving faces, warped into the driven ones: pixels (n, 3, h, w) and blend
+        weights (n, 1, h, w), above 0 between lips that were shut."""
+        rows, driving, moved = driven.driven_rows, driven.driving_side, driven.retargeting
+        pictures, maps = (part[rows] for part in sampled.faces[driving])
+        theta = sampled.theta[rows]
         size = pictures.shape[-1]
-        drag = _drag(followers.driven_places, moved.end, theta)
-        grid = augment.affine_grid(theta, size) + augment.resize_field(drag, size)
+        displacement = _displacement(driven.driven_places, moved.end, theta)
+        grid = augment.affine_grid(theta, size) + augment.resize_field(displacement, size)
         grid = grid[:, *_mouth_window(size)]
         inside = augment.sample(maps[:, 2:], grid) * moved.opened[:, None, None, None]
-        mouths = augment.apply_color(augment.sample(pictures, grid), drawn.colors[leader][rows])
+        mouths = augment.apply_color(augment.sample(pictures, grid), sampled.colors[driving][rows])
         return mouths, inside
 
-    def _roles(self, drawn: _Drawn, generator: Generator) -> tuple[Tensor | None, Tensor]:
-        """Which pairs exchange their codes, of those that do the same, and which faces are as
-        they were filmed: (n,) and (sides·n,)."""
-        count = len(drawn.theta)
-        genuine = {side: drawn.theta.new_ones(count) for side in drawn.faces}
-        if not drawn.followers:
+    def _sample_latent_swaps(
+        self, sampled: _SampledFaces, generator: Generator
+    ) -> tuple[Tensor | None, Tensor]:
+        """Sample which matched pairs swap latents (n,), or None, and mask out faces that were
+        warped by retargeting: ``genuine`` (sides·n,)."""
+        count = len(sampled.theta)
+        genuine = {side: sampled.theta.new_ones(count) for side in sampled.faces}
+        if not sampled.driven:
             return None, torch.cat(list(genuine.values()))
-        chance = drawn.theta.new_full((count,), self.objective.latent_swap)
-        for side, followers in drawn.followers.items():
-            chance[followers.driven_rows] *= followers.retargeting.confidence
-            genuine[side][followers.driven_rows].zero_()
+        chance = sampled.theta.new_full((count,), self.objective.latent_swap)
+        for side, driven in sampled.driven.items():
+            chance[driven.driven_rows] *= driven.retargeting.confidence
+            genuine[side][driven.driven_rows].zero_()
         exchanged = augment.uniform((count,), 0, 1, generator) < chance
         return exchanged, torch.cat(list(genuine.values()))
 
-    def _distorted(self, targets: Tensor, generator: Generator, progress: float) -> Tensor:
-        """What the encoder sees: ``targets`` at its size, warped and spoilt."""
+    def _encoder_inputs(self, targets: Tensor, generator: Generator, progress: float) -> Tensor:
+        """Encoder inputs: ``targets`` at its size, with random warp and degradation."""
         o, size = self.objective, self._input_size
         pictures = functional.avg_pool2d(targets, targets.shape[-1] // size)
-        left = 1.0 if o.warp_end <= 0 else max(0.0, 1 - progress / o.warp_end)
-        # The distortion stays whole for the first half of its time and then fades.
-        strength = o.warp * min(1.0, 2 * left)
+        remaining = 1.0 if o.warp_end <= 0 else max(0.0, 1 - progress / o.warp_end)
+        # Full strength for the first half of its time, then a linear fade.
+        strength = o.warp * min(1.0, 2 * remaining)
         if strength > 0:
             grid = augment.random_warp(len(targets), size, strength, generator, o.cells)
             pictures = augment.sample(pictures, grid)
-        return self._spoilt(pictures, generator)
+        return self._degraded(pictures, generator)
 
-    def _spoilt(self, pictures: Tensor, generator: Generator) -> Tensor:
+    def _degraded(self, pictures: Tensor, generator: Generator) -> Tensor:
         o, count = self.objective, len(pictures)
 
         def strength(largest: float) -> Tensor:
-            """None for half of the pictures, up to ``largest`` for the others."""
+            """Random strengths: 0 for half of the pictures, up to ``largest`` for the others."""
             return augment.uniform((count,), -largest, largest, generator).clamp(min=0)
 
         if o.occlusion > 0:
@@ -214,10 +217,10 @@ class SwapTask:
         return pictures
 
     def losses(self, model: nn.Module, batch: SwapBatch) -> dict[str, Tensor]:
-        """The losses of one batch, and under ``"loss"`` their weighted sum."""
+        """Losses of a batch; ``"loss"`` is their weighted sum."""
         decoded = list(model(batch.inputs, batch.exchanged).values())
         made = torch.cat([picture for picture, _ in decoded]).float()
-        # In full precision: SSIM's variances are small differences of large numbers.
+        # In float32: SSIM's variances are small differences of large numbers.
         with torch.autocast(made.device.type, enabled=False):
             total, parts = picture_losses(self.objective, made, batch.targets, batch.maps)
         masks = [mask for _, mask in decoded if mask is not None]
@@ -229,14 +232,14 @@ class SwapTask:
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Reconstruction of the held-out faces: PSNR in dB and SSIM, means over both sides.
+        """Evaluate the reconstruction of held-out faces: PSNR in dB and SSIM, averaged over sides.
 
-        Outside of the face's region the picture itself stands in, as a conversion leaves the frame
-        there, so both are higher than for the face alone: PSNR by some 4 dB.
+        Outside the face region the input is used, as conversion leaves the frame there, so both are
+        higher than for the face alone: PSNR by some 4 dB.
         """
         assert isinstance(model, SwapModel)
         by_side = [
-            in_micro_batches(partial(_likeness, model, side, faces), 32)
+            in_micro_batches(partial(_reconstruction_quality, model, side, faces), 32)
             for side, faces in self._held_out.items()
         ]
         if not by_side:
@@ -245,15 +248,15 @@ class SwapTask:
         return dict(zip(names, torch.stack(by_side).mean(0).tolist(), strict=True))
 
     def preview(self, model: nn.Module, path: Path) -> None:
-        """A grid of fixed faces; see ``write_preview_grid``."""
+        """Write a preview of fixed faces; see ``write_preview_grid``."""
         from faceswap.swap.training.preview_grid import write_preview_grid
 
         assert isinstance(model, SwapModel)
-        write_preview_grid(model, {side: _spread(s) for side, s in self._sets.items()}, path)
+        write_preview_grid(model, {side: _evenly_spaced(s) for side, s in self._sets.items()}, path)
 
 
-def _likeness(model: SwapModel, side: str, faces: ImageDataset, size: int) -> Tensor:
-    """Mean PSNR and SSIM (2,) of one side's ``faces`` reconstructed, ``size`` at a time."""
+def _reconstruction_quality(model: SwapModel, side: str, faces: ImageDataset, size: int) -> Tensor:
+    """Mean PSNR and SSIM (2,) of one side's reconstructed ``faces``, in batches of ``size``."""
     total = torch.zeros(2)
     for places in faces.index_batches(size):
         pictures, maps = faces.gather(places)
@@ -266,7 +269,7 @@ def _likeness(model: SwapModel, side: str, faces: ImageDataset, size: int) -> Te
 
 
 def _tones(faces: ImageDataset, report: ReportProgress) -> Tensor:
-    """Skin tones (N, 3) of all faces."""
+    """Skin tones (N, 3) of all faces, for colour transfer."""
     found = []
     for places in faces.index_batches(64):
         report(int(places[0]), len(faces))
@@ -276,10 +279,10 @@ def _tones(faces: ImageDataset, report: ReportProgress) -> Tensor:
     return torch.cat(found)
 
 
-def _drag(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
-    """Offsets (N, s, s, 2) to the sampling grid of the matrices ``theta``.
+def _displacement(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
+    """Displacement (N, s, s, 2) to add to the sampling grid of the matrices ``theta``.
 
-    They drag what is at the points ``start`` (N, K, 2) of a picture to where ``end`` is in it.
+    It warps the points ``start`` (N, K, 2) of a picture to ``end``.
     """
     linear = theta[:, :, :2].transpose(1, 2)
     back = augment.inverse(linear)
@@ -289,11 +292,11 @@ def _drag(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
 
 
 def _mouth_window(size: int) -> tuple[slice, slice]:
-    """Rows and columns of a crop of ``size`` pixels that mouths, however wide, are inside of."""
+    """Rows and columns of a crop of ``size`` pixels that contain the mouth, however wide open."""
     return slice(size // 2, size), slice(size // 5, size - size // 5)
 
 
-def _spread(faces: ImageDataset, count: int = 8) -> Tensor:
+def _evenly_spaced(faces: ImageDataset, count: int = 8) -> Tensor:
     """``count`` faces, evenly spaced over the set: (count, 3, R, R)."""
     places = torch.linspace(0, len(faces) - 1, count, device=faces.pictures.device).long()
     return faces.gather(places)[0]

@@ -1,0 +1,51 @@
+"""Labels of options and of their choices in forms."""
+
+from PySide6.QtCore import QCoreApplication
+
+_TITLES = {
+    "adversarial_weight": "Adversarial weight (GAN)",
+    "batch": "Batch size",
+    "color_smoothing": "Temporal colour smoothing",
+    "color_transfer": "Colour transfer",
+    "detect_every": "Detection interval",
+    "endless": "No training budget",
+    "every": "Every nth frame",
+    "eye_mouth_priority": "Eye/mouth priority",
+    "find_learning_rate": "Learning-rate finder",
+    "fps": "Frames per second",
+    "init": "Initialise from",
+    "json_file": "JSON file",
+    "latent_dim": "Latent dimensions",
+    "light_a": "Light on A",
+    "light_b": "Light on B",
+    "mask_dilate": "Erode/dilate mask",
+    "max_faces": "Maximum faces per frame",
+    "min_face": "Minimum face size",
+    "min_presence": "Minimum presence",
+    "min_sharpness": "Minimum sharpness",
+    "notify": "Notification command",
+    "preview_seconds": "Preview interval (s)",
+    "random_init": "Random initialisation",
+    "redo": "Re-detect faces",
+    "save_minutes": "Save interval (min)",
+    "save_steps": "Save interval (steps)",
+    "snapshot_hours": "Snapshot interval (h)",
+    "snapshot_steps": "Snapshot interval (steps)",
+    "overlap": "Tile overlap",
+    "tile": "Tile size",
+    "truth": "Ground truth",
+    "warp": "Random warp",
+}
+"""Labels of the options whose own name does not read well."""
+
+
+def title(name: str) -> str:
+    """The label of an option."""
+    text = _TITLES.get(name) or name.replace("_", " ").capitalize()
+    return QCoreApplication.translate("options", text)
+
+
+def choice_title(value: str) -> str:
+    """The label of a choice; the sides are written A and B everywhere."""
+    shown = value.upper() if value in ("a", "b") else value.replace("_", " ")
+    return QCoreApplication.translate("options", shown)
