@@ -32,7 +32,7 @@ _uninterruptible: dict[int, int] = {}  # thread id → nesting depth
 _left_running: "set[threading.Thread]" = set()
 
 
-class Abandoned(BaseException):
+class WorkCancelled(BaseException):
     """Raised inside cancelled work. A BaseException, so that ``except Exception`` lets it pass."""
 
 
@@ -58,7 +58,7 @@ class ProgressReporter:
 
     def __call__(self, done: float, total: float | None = None, /) -> None:
         if self._cancelled:
-            raise Abandoned
+            raise WorkCancelled
         self._done, self._meter.total = done, total
 
     def begin(self, stage: str, unit: str) -> None:
@@ -80,7 +80,7 @@ class ProgressReporter:
         self._meter.done = self._done if self._meter.total is None else self._meter.total
         return [self._meter.finished()]
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Cancel the work: its next report raises Abandoned."""
         self._cancelled = True
 
@@ -93,7 +93,7 @@ def in_background(
     stage: str,
     work: Callable[[ProgressReporter], T],
     unit: str = "steps",
-    sign: Heartbeat | None = None,
+    heartbeat: Heartbeat | None = None,
 ) -> Generator[Event, None, T]:
     """Run ``work`` in a thread and yield heartbeats; returns or raises what it does.
 
@@ -105,14 +105,14 @@ def in_background(
         yield from ()
         return work(report)
 
-    return (yield from generator_in_background(stage, as_generator, unit, sign))
+    return (yield from generator_in_background(stage, as_generator, unit, heartbeat))
 
 
 def generator_in_background(
     stage: str,
     job: Callable[[ProgressReporter], Generator[Event, None, T]],
     unit: str = "steps",
-    sign: Heartbeat | None = None,
+    heartbeat: Heartbeat | None = None,
 ) -> Generator[Event, None, T]:
     """Run the generator ``job`` in a thread; yield its events, and heartbeats where it blocks.
 
@@ -124,7 +124,7 @@ def generator_in_background(
         while True:
             worker.request()
             while (reply := worker.reply(HEARTBEAT_SECONDS)) is None:
-                yield from [sign()] if sign is not None else report.progress()
+                yield from [heartbeat()] if heartbeat is not None else report.progress()
             if isinstance(reply, _End):
                 yield from report.finished()
                 return reply.value
@@ -132,7 +132,7 @@ def generator_in_background(
                 raise reply.error
             yield reply
     finally:
-        report.abandon()
+        report.cancel()
         worker.end()
 
 

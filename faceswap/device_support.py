@@ -27,8 +27,8 @@ class Capability:
     the device must equal that on the CPU; instead: the fallback, as a predicate of ``name``."""
 
     name: str
-    trial: Callable[[torch.device], Tensor]
-    instead: str = _ON_CPU
+    probe: Callable[[torch.device], Tensor]
+    fallback: str = _ON_CPU
 
 
 def _skipped_step(device: torch.device) -> Tensor:
@@ -82,8 +82,8 @@ SPECTRA = Capability("Fourier transforms", _spectrum)
 
 TRAINING = (FUSED_STEPS, EDGES, MEDIANS, SPECTRA)
 LAB = (FUSED_STEPS, EDGES, BICUBIC, COUNTS)
-RESTORING = (AREAS,)
-EVERYTHING = tuple(dict.fromkeys((*TRAINING, *LAB, *RESTORING)))
+RESTORATION = (AREAS,)
+ALL = tuple(dict.fromkeys((*TRAINING, *LAB, *RESTORATION)))
 
 
 @cache
@@ -92,9 +92,9 @@ def supports(ability: Capability, device: torch.device) -> bool:
     """Whether ``device`` has ``ability``; probed once, then cached."""
     if device.type != "mps":
         return True
-    expected = ability.trial(torch.device("cpu"))
+    expected = ability.probe(torch.device("cpu"))
     try:
-        found = ability.trial(device).cpu()
+        found = ability.probe(device).cpu()
     except (RuntimeError, TypeError, AssertionError):  # PyTorch raises any of these
         return False
     return torch.allclose(found, expected, atol=1e-4)
@@ -104,7 +104,7 @@ def fallback_notice(
     device: torch.device, asked: tuple[Capability, ...]
 ) -> Generator[Notice, None, None]:
     """One notice that lists the fallbacks that ``device`` needs of ``asked``; none if none."""
-    fallbacks = [f"{a.name} {a.instead}" for a in asked if not supports(a, device)]
+    fallbacks = [f"{a.name} {a.fallback}" for a in asked if not supports(a, device)]
     if fallbacks:
         yield Notice(message=f"The device {device.type} lacks some operators: {_join(fallbacks)}.")
 

@@ -204,8 +204,8 @@ class LogChunk:
 
     lines: list[Line]
     at_end: bool
-    again: bool = False
-    cut: bytes = b""
+    restarted: bool = False
+    partial_line: bytes = b""
 
 
 class LogReader:

@@ -75,11 +75,6 @@ class Window(QMainWindow):
         self._preload_timer.start()
         self.page.setFocus()  # not on the rail, whose current page is highlighted anyway
 
-    @property
-    def desk(self) -> AppContext:
-        """The context under its earlier name."""
-        return self.context
-
     def go(self, name: str) -> None:
         """Show the page ``name``; the start page where it needs a project and none is open."""
         if not self._page_buttons[name].isEnabled():

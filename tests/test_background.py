@@ -13,9 +13,9 @@ from gates import Gate, heard
 
 from faceswap import background
 from faceswap.background import (
-    Abandoned,
     BackgroundWorker,
     ProgressReporter,
+    WorkCancelled,
     generator_in_background,
     import_in_background,
     in_background,
@@ -222,7 +222,7 @@ def test_a_library_that_is_missing_is_said_as_python_says_it() -> None:
 
 
 def test_nothing_catches_that_work_is_deserted() -> None:
-    assert not issubclass(Abandoned, Exception)
+    assert not issubclass(WorkCancelled, Exception)
 
 
 STOPPED = """

@@ -17,14 +17,14 @@ from faceswap.autoencoder import corruption
 from faceswap.autoencoder.losses import focal_frequency
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
 from faceswap.device_support import (
+    ALL,
     AREAS,
     BICUBIC,
     COUNTS,
     EDGES,
-    EVERYTHING,
     FUSED_STEPS,
     MEDIANS,
-    RESTORING,
+    RESTORATION,
     SPECTRA,
     TRAINING,
     fallback_notice,
@@ -42,7 +42,7 @@ from faceswap.lab.framework.training_task import (
     DIGITS,
     ClassificationLoss,
     ElboLoss,
-    Jitter,
+    GeometricAugmentation,
     LossFunction,
     PictureTask,
     ReconstructionLoss,
@@ -111,12 +111,12 @@ def test_the_stand_in_refuses_what_mps_does() -> None:
 
 @pytest.mark.usefixtures("far")
 def test_what_is_lacking_is_found_by_trying_and_told_once() -> None:
-    everything = set(EVERYTHING)
+    everything = set(ALL)
     assert everything == {FUSED_STEPS, EDGES, BICUBIC, MEDIANS, COUNTS, AREAS, SPECTRA}
     assert {a for a in everything if supports(a, MPS)} == {SPECTRA}
     assert all(supports(a, CPU) and supports(a, torch.device("cuda")) for a in everything)
     assert list(fallback_notice(CPU, TRAINING)) == []
-    (notice,) = fallback_notice(MPS, RESTORING)
+    (notice,) = fallback_notice(MPS, RESTORATION)
     assert notice == Notice(
         message="The device mps lacks some operators: adaptive average pooling runs on the CPU."
     )
@@ -140,7 +140,7 @@ def test_what_is_done_otherwise_gives_the_same() -> None:
     assert float((counted.cpu() - x).mean()) == pytest.approx(0, abs=0.02)
     assert not torch.equal(corruption.poisson(there[0], 20, dice(MPS)), there[0])
     square = torch.rand(2, 1, 16, 16, generator=dice())
-    sharp = Jitter(rotation=20, shift=0.3, sharp=True)
+    sharp = GeometricAugmentation(rotation=20, shift=0.3, sharp=True)
     same(sharp(square.to(MPS), dice(MPS)), sharp(square, dice()))
 
 

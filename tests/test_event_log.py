@@ -131,7 +131,7 @@ def test_who_was_away_reads_anew_and_who_comes_later_reads_what_is_kept(tmp_path
         log.show(line)
     log.show(Finished(summary={}, text="Done."))
     look = reader.read_new()
-    assert look.again
+    assert look.restarted
     assert look.lines + all_looks(reader) == read_all(path) == all_looks(LogReader(path))
     assert [m.step for m in metrics_in(path)][:1] == [look.lines[0].step]  # type: ignore[union-attr]
 
@@ -156,10 +156,10 @@ def test_a_line_of_a_mebibyte_is_read_whole(tmp_path: Path) -> None:
         file.write(data[:600_000])
         file.flush()
         look = reader.read_new()
-        assert (look.lines, look.at_end, len(look.cut)) == ([], True, 600_000)
+        assert (look.lines, look.at_end, len(look.partial_line)) == ([], True, 600_000)
         file.write(data[600_000:])
     look = reader.read_new()
-    assert (look.lines, look.at_end, look.cut) == ([LONG], True, b"")
+    assert (look.lines, look.at_end, look.partial_line) == ([LONG], True, b"")
     assert reader.read_new().lines == []
 
 
@@ -175,7 +175,7 @@ def test_the_end_of_a_log_begins_with_a_whole_line(size: int, tmp_path: Path) ->
     seen = all_looks(reader)
     assert seen == lines[-len(seen) :]
     assert (len(seen) == 101) is (size == 1 << 30)
-    assert reader.read_new().cut == b'{"kind": "not'
+    assert reader.read_new().partial_line == b'{"kind": "not'
     LogReader(tmp_path / "none").skip_to_tail(size)
     assert LogReader(tmp_path / "none").read_new().at_end
 

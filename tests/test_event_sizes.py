@@ -66,7 +66,7 @@ def heaviest(job: Generator[Event, None, Summary]) -> int:
 
 def make_project(folder: Path, clip: Path) -> tuple[Path, int]:
     """A project of which both sides are ``clip``, and its extraction's longest event."""
-    project = Project.open_or_make(folder).folder
+    project = Project.open_or_create(folder).folder
     longest = 0
     for side in ("a", "b"):
         given = ExtractOptions(video=clip, project=project, side=side)

@@ -180,7 +180,7 @@ def test_closing_a_job_ends_its_reading(
 ) -> None:
     gate = Gate(10**9)
     whole = getattr(place, name)
-    abandon = ProgressReporter.abandon
+    abandon = ProgressReporter.cancel
 
     def slowly(*given: Any) -> Any:
         gate.arrive()
@@ -196,7 +196,7 @@ def test_closing_a_job_ends_its_reading(
         gate.hear()
         if gate.passed >= 2:
             break
-    monkeypatch.setattr(ProgressReporter, "abandon", closed)
+    monkeypatch.setattr(ProgressReporter, "cancel", closed)
     job.close()
     assert not background.any_left_running()
     assert gate.passed <= 4  # of 12 and of 32
@@ -325,9 +325,9 @@ def test_a_slow_step_that_is_closed_is_taken_whole(tmp_path: Path) -> None:
     run = loop.run()
     next(run)  # a sign of life while the first step is under way
     assert loop.state.step == 0
-    abandon = ProgressReporter.abandon
+    abandon = ProgressReporter.cancel
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ProgressReporter, "abandon", lambda r: (abandon(r), gates["step"].open()))
+        patch.setattr(ProgressReporter, "cancel", lambda r: (abandon(r), gates["step"].open()))
         run.close()
     assert loop.state.step == 1
     assert checkpoint.newest_checkpoint(tmp_path).name == "step-000000001.safetensors"

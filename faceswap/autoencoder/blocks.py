@@ -58,7 +58,7 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)
 
 
-def start_convolution_(layer: nn.Conv2d | nn.Linear, gain: float = 2.0) -> None:
+def he_init_(layer: nn.Conv2d | nn.Linear, gain: float = 2.0) -> None:
     """He initialisation: normal weights of variance ``gain`` / inputs, zero bias.
 
     gain: 2 before a rectifier, which drops half of the signal, 1 before none. PyTorch's default
@@ -96,7 +96,7 @@ class Downscale(nn.Sequential):
         active: ActivationName = "leaky",
     ) -> None:
         convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
-        start_convolution_(convolution)
+        he_init_(convolution)
         super().__init__(convolution, activation(active))
 
 
@@ -143,7 +143,7 @@ class Upscale(nn.Sequential):
         super().__init__(convolution, activation(active), PixelShuffle(factor))
 
 
-class Enlarge(nn.Sequential):
+class BilinearUpscale(nn.Sequential):
     """Bilinear upsampling, convolution, activation: (N, I, H, W) → (N, O, factor·H, factor·W).
 
     As many multiplications as ``Upscale``, without pixel shuffle's checkerboard artifacts early
@@ -160,7 +160,7 @@ class Enlarge(nn.Sequential):
         active: ActivationName = "leaky",
     ) -> None:
         convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
-        start_convolution_(convolution)
+        he_init_(convolution)
         enlarge = nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
         super().__init__(enlarge, convolution, activation(active))
 
@@ -178,7 +178,7 @@ class Residual(nn.Module):
         self.active = activation(active, slope)
         for layer, gain in ((self.body[0], 2.0), (self.body[2], 0.1)):
             assert isinstance(layer, nn.Conv2d)
-            start_convolution_(layer, gain)  # nearly the identity at first
+            he_init_(layer, gain)  # nearly the identity at first
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) → the same."""
@@ -210,7 +210,7 @@ class LumaChromaImage(nn.Module):
     def __init__(self, inputs: int, kernel: int = 3) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, 4 + 2, kernel, padding=kernel // 2)
-        start_convolution_(self.convolution, gain=1.0)
+        he_init_(self.convolution, gain=1.0)
         icnr_(self.convolution.weight[:4], 2)
 
     def forward(self, x: Tensor) -> Tensor:

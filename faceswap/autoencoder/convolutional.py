@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from faceswap.autoencoder.blocks import ActivationName, activation, start_convolution_
+from faceswap.autoencoder.blocks import ActivationName, activation, he_init_
 from faceswap.autoencoder.interface import Autoencoder, Count, OutputActivation, PictureConfig
 
 
@@ -81,7 +81,7 @@ class ConvAutoencoder(Autoencoder):
     def _downscale(self, inputs: int, outputs: int, config: ConvConfig) -> list[nn.Module]:
         stride = 1 if config.kind == "pool" else 2
         layer = nn.Conv2d(inputs, outputs, 3, stride, 1)
-        start_convolution_(layer)
+        he_init_(layer)
         layers = [layer, activation(config.active)]
         return [*layers, nn.MaxPool2d(2, ceil_mode=True)] if config.kind == "pool" else layers
 
@@ -97,7 +97,7 @@ class ConvAutoencoder(Autoencoder):
         after = [] if last else [activation(config.active)]
         if config.kind == "pool":
             layer = nn.Conv2d(inputs, outputs, 3, padding=1)
-            start_convolution_(layer, 1.0 if last else 2.0)
+            he_init_(layer, 1.0 if last else 2.0)
             return [nn.Upsample(large), layer, *after]
         missing = [n - transposed_size(m, 3, 2, 1) for n, m in zip(large, small, strict=True)]
         return [
@@ -118,7 +118,7 @@ class ConvAutoencoder(Autoencoder):
             grow += [nn.Linear(a, b), activation(config.active)]
         for layer in (*shrink, *grow):
             if isinstance(layer, nn.Linear):
-                start_convolution_(layer)
+                he_init_(layer)
         return nn.Sequential(*shrink[:-1]), nn.Sequential(*grow)  # no activation on the code
 
     def encode(self, x: Tensor) -> Tensor:

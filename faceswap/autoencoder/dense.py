@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.blocks import ActivationName, activation, start_convolution_
+from faceswap.autoencoder.blocks import ActivationName, activation, he_init_
 from faceswap.autoencoder.interface import Autoencoder, Count, OutputActivation, PictureConfig
 
 
@@ -62,10 +62,10 @@ class DenseAutoencoder(Autoencoder):
         )
         for layer, gain in zip(self.encoders, gains, strict=True):
             assert isinstance(layer, nn.Linear)
-            start_convolution_(layer, gain)
+            he_init_(layer, gain)
         for layer, gain in zip(self.decoders, [1.0, *gains[:-1]], strict=False):
             assert isinstance(layer, nn.Linear)
-            start_convolution_(layer, gain)
+            he_init_(layer, gain)
         self.hidden, self.code_active = activation(config.hidden), activation(config.code_active)
 
     @property

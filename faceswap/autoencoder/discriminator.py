@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from faceswap.autoencoder.blocks import start_convolution_, to_channels_last
+from faceswap.autoencoder.blocks import he_init_, to_channels_last
 
 
 class PatchDiscriminator(nn.Sequential):
@@ -19,11 +19,11 @@ class PatchDiscriminator(nn.Sequential):
         for outputs in (width, 2 * width, 4 * width):
             # A kernel of twice the stride covers all pixels equally: no checkerboard gradients.
             convolution = nn.Conv2d(inputs, outputs, 4, 2, 1)
-            start_convolution_(convolution)
+            he_init_(convolution)
             layers += [convolution, nn.LeakyReLU(0.2, inplace=True)]
             inputs = outputs
         score = nn.Conv2d(inputs, 1, 3, padding=1)
-        start_convolution_(score, gain=1.0)
+        he_init_(score, gain=1.0)
         super().__init__(*layers, score)
         to_channels_last(self)
 

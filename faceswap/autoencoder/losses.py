@@ -146,7 +146,9 @@ def _gradient_and_sums(d: Tensor, weights: Tensor, share: float) -> tuple[Tensor
     return gradient, l1, steps
 
 
-def detail(x: Tensor, y: Tensor, weights: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+def l1_gradient_loss(
+    x: Tensor, y: Tensor, weights: Tensor, share: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """Weighted L1 plus image-gradient loss: ((1 − share) · l1 + share · gradient, l1, gradient).
 
     weights: per pixel, (N, 1, H, W). Only the first is differentiable, and only in x.

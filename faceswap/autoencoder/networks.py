@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from faceswap.autoencoder.blocks import (
     ActivationName,
+    BilinearUpscale,
     Downscale,
-    Enlarge,
     PixelNorm,
     Residual,
     SubPixelImage,
     Upscale,
-    start_convolution_,
+    he_init_,
 )
 from faceswap.device_support import memory_format
 
@@ -98,7 +98,7 @@ class DenseBottleneck(nn.Module):
         self.shrink = nn.Linear(inputs, code)
         self.grow = nn.Linear(code, middle * lowest**2)
         for layer in (self.shrink, self.grow):
-            start_convolution_(layer, gain=1.0)
+            he_init_(layer, gain=1.0)
         self.upscale = Upscale(middle, outputs, active=active) if upscale else nn.Identity()
         self.features = outputs
         self.lowest = lowest * (2 if upscale else 1)
@@ -127,7 +127,7 @@ class ConvDecoder(nn.Module):
     residual: residual blocks after each upscale, one number for all or one each. factor: image
     side over that of the last feature map. mask_widths: channels of the mask's own narrow branch;
     None for no mask. image: output layer that replaces the convolution with ``image_kernel`` and
-    ``factor``. doubling: the upscale block, pixel shuffle or bilinear (``Enlarge``).
+    ``factor``. doubling: the upscale block, pixel shuffle or bilinear (``BilinearUpscale``).
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class ConvDecoder(nn.Module):
         image_kernel: int = 1,
         factor: int = 1,
         image: nn.Module | None = None,
-        doubling: type[Upscale] | type[Enlarge] = Upscale,
+        doubling: type[Upscale] | type[BilinearUpscale] = Upscale,
     ) -> None:
         super().__init__()
         blocks = [residual] * len(widths) if isinstance(residual, int) else list(residual)
@@ -200,7 +200,7 @@ def _upscales(
     widths: Sequence[int],
     residual: Sequence[int],
     active: ActivationName,
-    doubling: type[Upscale] | type[Enlarge],
+    doubling: type[Upscale] | type[BilinearUpscale],
 ) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width, blocks in zip(widths, residual, strict=True):

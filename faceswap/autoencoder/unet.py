@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.blocks import Residual, activation, start_convolution_
+from faceswap.autoencoder.blocks import Residual, activation, he_init_
 from faceswap.autoencoder.interface import Count
 
 
@@ -17,7 +17,7 @@ class UNetConfig(BaseModel):
 
     inputs, channels: input and output channels. widths: channels at full resolution and after
     each downscale. blocks: residual blocks at the lowest resolution. masked: the last input
-    channel is a mask, 1 where something is missing (see ``with_holes``); the output changes only
+    channel is a mask, 1 where something is missing (see ``masked_input``); the output changes only
     those pixels. standardised: normalise each picture's mean and contrast before the net and
     undo it after, to generalise over lighting.
     """
@@ -53,8 +53,8 @@ class UNet(nn.Module):
         self.active = activation("leaky")
         for layer in (self.first, *self.down, *self.up):
             assert isinstance(layer, nn.Conv2d)
-            start_convolution_(layer)
-        start_convolution_(self.last, 0.1)  # small gain and offset at first: nearly the identity
+            he_init_(layer)
+        he_init_(self.last, 0.1)  # small gain and offset at first: nearly the identity
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) → (N, channels, H, W) in [0, 1], any H and W."""
@@ -100,7 +100,7 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (variance + 0.02**2).sqrt()  # at least 0.02: do not amplify noise in plain areas
 
 
-def with_holes(x: Tensor, hole: Tensor) -> Tensor:
+def masked_input(x: Tensor, hole: Tensor) -> Tensor:
     """Input of a masked net: pictures with holes filled smoothly, and the mask as last channel.
 
     x: (N, C, H, W). hole: (N, 1, H, W), 1 where something is missing; the result is

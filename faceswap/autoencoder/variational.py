@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from faceswap.autoencoder.blocks import start_convolution_
+from faceswap.autoencoder.blocks import he_init_
 from faceswap.autoencoder.interface import Autoencoder
 
 Likelihood = Literal["bernoulli", "gaussian"]
@@ -46,7 +46,7 @@ class VariationalAutoencoder(Autoencoder):
         self.say = nn.Embedding(words + 1, body.code, padding_idx=0) if words else None
         self.see = nn.Embedding(words + 1, body.code, padding_idx=0) if words else None
         for layer, gain in ((self.mean, 1.0), (self.log_variance, 0.01), (self.grow, 2.0)):
-            start_convolution_(layer, gain)
+            he_init_(layer, gain)
 
     @property
     def output_bias(self) -> Tensor:

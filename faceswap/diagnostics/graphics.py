@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from faceswap.graphics_cards import Build, Card
 
-Told = tuple[Literal["wrong", "optional", "fine"], str, str]
+CardStatus = tuple[Literal["wrong", "optional", "fine"], str, str]
 """A finding: its status, what was found, and what to do."""
 
 
@@ -24,7 +24,7 @@ def build_target() -> str:
     return "Apple graphics" if torch.backends.mps.is_built() else "the CPU only"
 
 
-def describe_card(card: "Card", best: "Build") -> Told:
+def describe_card(card: "Card", best: "Build") -> CardStatus:
     """Check whether the installed PyTorch uses ``card``.
 
     best: the build that ``graphics_cards.choose_build`` chooses for this system.
@@ -57,7 +57,7 @@ def describe_card(card: "Card", best: "Build") -> Told:
     )
 
 
-def _apple(card: "Card", best: "Build") -> Told:
+def _apple(card: "Card", best: "Build") -> CardStatus:
     import torch
 
     if torch.backends.mps.is_available():
@@ -66,7 +66,7 @@ def _apple(card: "Card", best: "Build") -> Told:
     return "wrong", f"{card}, but PyTorch does not use it", advice
 
 
-def miscounts(device: str) -> str:
+def matmul_problem(device: str) -> str:
     """Compare a small matrix product with the CPU's; returns the problem, or "" if equal."""
     import torch
 

@@ -16,7 +16,7 @@ class Trial:
     """A smoke test. run: returns the result as text, or raises. lost: what fails without it."""
 
     title: str
-    lost: str
+    consequence: str
     run: Callable[[], str]
 
 
@@ -30,7 +30,7 @@ def try_video() -> str:
     from faceswap.errors import InputError
     from faceswap.video.compare import audio_digests
     from faceswap.video.reader import VideoReader
-    from faceswap.video.test_audio import SOUND_RATE, new_video, write_test_audio
+    from faceswap.video.test_audio import SOUND_RATE, generated_video_info, write_test_audio
     from faceswap.video.writer import VideoWriter
 
     count, rate = 5, 25
@@ -43,7 +43,7 @@ def try_video() -> str:
     with tempfile.TemporaryDirectory(prefix="faceswap-doctor-") as folder:
         sound, path = Path(folder) / "sound.mp4", Path(folder) / "trial.mp4"
         write_test_audio(sound, np.zeros(SOUND_RATE * count // rate, np.float32))
-        with VideoWriter(path, new_video(sound, 64, 48, count, rate)) as writer:
+        with VideoWriter(path, generated_video_info(sound, 64, 48, count, rate)) as writer:
             for number, image in enumerate(images):
                 writer.write(image, number, 1)
         with VideoReader(path) as video:

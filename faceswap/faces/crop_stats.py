@@ -43,7 +43,7 @@ class CropStats:
             self._db.close()
             self._db = None
 
-    def known(self, side: str, folder: Path, names: Sequence[str]) -> NDArray[np.float32]:
+    def cached(self, side: str, folder: Path, names: Sequence[str]) -> NDArray[np.float32]:
         """Cached blur and brightness (N, 2) of crops by name, NaN where not measured yet.
 
         side: name of the side and its generation. Values of a file that has changed since or is

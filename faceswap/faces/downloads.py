@@ -103,7 +103,7 @@ PACKAGES = {
 """Packages that a detector needs but face-alignment does not install, and how to install them."""
 
 
-def folder() -> Path:
+def download_folder() -> Path:
     """Download folder: PyTorch's hub checkpoints."""
     import torch
 
@@ -126,7 +126,7 @@ def download_weights(*names: str) -> Generator[Event, None, None]:
                 f"{install}, or use {_offline_option(name)}."
             )
         for weights in DOWNLOADS[name]:
-            if not (folder() / weights.file).exists():
+            if not (download_folder() / weights.file).exists():
                 yield from _download(name, weights)
     for name in names:
         verify_weights(name)
@@ -139,13 +139,13 @@ def weights_paths(name: str) -> list[Path]:
     """
     for _ in download_weights(name):
         pass
-    return [folder() / weights.file for weights in DOWNLOADS[name]]
+    return [download_folder() / weights.file for weights in DOWNLOADS[name]]
 
 
 def verify_weights(name: str) -> None:
     """Raise AssetError when a file of ``name`` is missing or its SHA-256 does not match."""
     for weights in DOWNLOADS.get(name, ()):
-        path = folder() / weights.file
+        path = download_folder() / weights.file
         try:
             with open(path, "rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -163,7 +163,7 @@ def verify_weights(name: str) -> None:
 
 def _download(name: str, weights: WeightsFile) -> Generator[Event, None, None]:
     """Download to a temporary file; it is renamed only if its SHA-256 matches."""
-    part = folder() / f".{weights.file}.{uuid.uuid4().hex[:8]}.part"
+    part = download_folder() / f".{weights.file}.{uuid.uuid4().hex[:8]}.part"
     digest = hashlib.sha256()
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,9 @@ def _download(name: str, weights: WeightsFile) -> Generator[Event, None, None]:
         yield meter.progress()
     except (OSError, http.client.HTTPException) as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
-            raise AssetError(f"The disk of {folder()} is full; free some space.") from error
+            raise AssetError(
+                f"The disk of {download_folder()} is full; free some space."
+            ) from error
         reason = getattr(error, "reason", None) or error
         raise AssetError(
             f"The weights of {name} cannot be downloaded from {weights.url.split('/')[2]} "
@@ -203,7 +205,7 @@ def _download(name: str, weights: WeightsFile) -> Generator[Event, None, None]:
 
 
 def _by_hand(name: str, weights: WeightsFile) -> str:
-    return f"put {weights.file} into {folder()} by hand, or use {_offline_option(name)}"
+    return f"put {weights.file} into {download_folder()} by hand, or use {_offline_option(name)}"
 
 
 def _offline_option(name: str) -> str:

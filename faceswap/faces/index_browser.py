@@ -65,7 +65,7 @@ class IndexBrowser:
         self._path, self._rows_of = path, rows
         self._replacement: FaceIndex | None = None
 
-    def read_instead(self, index: FaceIndex | None) -> None:
+    def use_index(self, index: FaceIndex | None) -> None:
         """Read ``index`` in place of the file, which is lost; None reads the file again."""
         if self._replacement is not None:
             self._replacement.close()

@@ -21,7 +21,7 @@ _LOCK_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True)
-class ExtractionRecord:
+class KnownSide:
     """What the project file knows of a side, whose crops are in ``folder``.
 
     settings: of the extraction. frames, faces: their numbers; None if the extraction is not
@@ -36,7 +36,7 @@ class ExtractionRecord:
     generation: int = 1
 
 
-def open_index(path: Path, sides: Mapping[str, ExtractionRecord], *, write: bool) -> FaceIndex:
+def open_index(path: Path, sides: Mapping[str, KnownSide], *, write: bool) -> FaceIndex:
     """Open the index at ``path``, rebuilding what is lost; ``repairs`` then says what was done.
 
     Without ``write`` it is rebuilt in memory where ``path`` cannot be written. Raises as FaceIndex.
@@ -60,7 +60,7 @@ def open_index(path: Path, sides: Mapping[str, ExtractionRecord], *, write: bool
     return index
 
 
-def first_unwritten_frame(known: ExtractionRecord, last: int) -> int:
+def first_unwritten_frame(known: KnownSide, last: int) -> int:
     """First frame whose crops may not be written yet; ``last``: frame of the last crop."""
     return known.frames if known.frames is not None else last + 1
 
@@ -74,7 +74,7 @@ class _Damage:
     replace: bool
 
 
-def _find_damage(path: Path, sides: Mapping[str, ExtractionRecord]) -> _Damage | None:
+def _find_damage(path: Path, sides: Mapping[str, KnownSide]) -> _Damage | None:
     said, lost = "was gone", list(sides)
     try:
         if path.is_file():
@@ -91,7 +91,7 @@ def _find_damage(path: Path, sides: Mapping[str, ExtractionRecord]) -> _Damage |
     return _Damage(said, tuple(lost), replace=said != "had lost a side") if lost else None
 
 
-def _open(path: Path, sides: Mapping[str, ExtractionRecord], write: bool) -> FaceIndex:
+def _open(path: Path, sides: Mapping[str, KnownSide], write: bool) -> FaceIndex:
     if write:
         return FaceIndex(path, _generations(sides))
     if not path.is_file():
@@ -103,11 +103,11 @@ def _open(path: Path, sides: Mapping[str, ExtractionRecord], write: bool) -> Fac
     return FaceIndex.in_memory(path)
 
 
-def _generations(sides: Mapping[str, ExtractionRecord]) -> dict[str, int]:
+def _generations(sides: Mapping[str, KnownSide]) -> dict[str, int]:
     return {side: known.generation for side, known in sides.items()}
 
 
-def _rebuild(path: Path, sides: Mapping[str, ExtractionRecord], damage: _Damage) -> tuple[str, ...]:
+def _rebuild(path: Path, sides: Mapping[str, KnownSide], damage: _Damage) -> tuple[str, ...]:
     if not damage.replace:
         with FaceIndex(path) as index:
             return (_sentence(path, damage, _fill(index, sides, damage.sides)),)
@@ -125,7 +125,7 @@ def _rebuild(path: Path, sides: Mapping[str, ExtractionRecord], damage: _Damage)
 
 
 def _fill(
-    index: FaceIndex, sides: Mapping[str, ExtractionRecord], names: tuple[str, ...]
+    index: FaceIndex, sides: Mapping[str, KnownSide], names: tuple[str, ...]
 ) -> dict[str, int]:
     """Write the rows recovered from the crops of ``names``; returns the faces by side."""
     from faceswap.faces.crop_recovery import recover_rows

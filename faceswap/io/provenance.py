@@ -94,7 +94,7 @@ _RESTORATIONS = {
 }
 
 
-def repaired(use: str) -> Provenance:
+def restored(use: str) -> Provenance:
     """Provenance of the output of ``restore`` and the lab's ``sound``, by task."""
     what, code = _RESTORATIONS[use]
     return Provenance(f"Repaired with faceswap: {what}.", code)

@@ -130,7 +130,7 @@ def convert(
             progress = meter.add(len(batch))
             if progress:
                 yield progress
-        yield from in_background("convert", lambda _: out.finish(), sign=meter.progress)
+        yield from in_background("convert", lambda _: out.finish(), heartbeat=meter.progress)
     yield meter.finished()
     if footage.damage:
         yield Notice(message=footage.damage)
@@ -162,7 +162,7 @@ def _load(
 
     model, _, problems = newest_model(project.runs_folder / options.run, device)
     with project.open_index_read_only() as index, index.snapshot():
-        problems += project.extraction_warnings(index, "a", whole=True)
+        problems += project.extraction_warnings(index, "a", require_complete=True)
         places, _ = place_faces(index, "a", model.resolution, options.alignment_smoothing, report)
     return model, places, problems
 

@@ -201,11 +201,11 @@ def _packages() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    from faceswap.device_support import EVERYTHING, fallback_notice
+    from faceswap.device_support import ALL, fallback_notice
     from faceswap.diagnostics.graphics import (
         build_target,
         describe_card,
-        miscounts,
+        matmul_problem,
         reinstall_command,
     )
     from faceswap.graphics_cards import choose_build, find_cards, this_system
@@ -226,11 +226,11 @@ def _devices() -> Iterator[Finding]:
         if name != "mps":
             about = torch.cuda.get_device_properties(name)
             size = f"{about.name}, {about.total_memory / _GIGABYTE:.0f} GB, "
-        wrong = miscounts(name)
+        wrong = matmul_problem(name)
         if wrong:
             yield _wrong(name, f"{size}does not compute ({wrong})", reinstall_command(best))
         else:
-            lacking = " ".join(n.message for n in fallback_notice(torch.device(name), EVERYTHING))
+            lacking = " ".join(n.message for n in fallback_notice(torch.device(name), ALL))
             yield _fine(name, f"{size}computes" + (f". {lacking}" if lacking else ""))
     yield _fine(
         "cpu", f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
@@ -308,7 +308,9 @@ def _trials() -> Iterator[Finding]:
             reason = str(error).strip().partition("\n")[0]
             # pip does not install the system's shared libraries.
             advice = _LIBRARIES if isinstance(error, ImportError) and ".so" in reason else _SETUP
-            yield _wrong(trial.title, f"{trial.lost} ({type(error).__name__}: {reason})", advice)
+            yield _wrong(
+                trial.title, f"{trial.consequence} ({type(error).__name__}: {reason})", advice
+            )
         else:
             yield _fine(trial.title, value)
 
@@ -342,7 +344,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _downloads() -> Iterator[Finding]:
-    from faceswap.faces.downloads import DOWNLOADS, PACKAGES, folder, verify_weights
+    from faceswap.faces.downloads import DOWNLOADS, PACKAGES, download_folder, verify_weights
 
     for name, files in DOWNLOADS.items():
         use = "--landmarks" if name == "fan" else "--detector"
@@ -350,7 +352,7 @@ def _downloads() -> Iterator[Finding]:
         if package and importlib.util.find_spec(package) is None:
             advice = f"for {use} {name}: {how}."
             yield _optional(name, f"{package} is not installed", advice)
-        elif not all((folder() / weights.file).exists() for weights in files):
+        elif not all((download_folder() / weights.file).exists() for weights in files):
             advice = f"for {use} {name}: downloaded at first use; needs an internet connection."
             yield _optional(name, "not downloaded", advice)
         else:
@@ -359,4 +361,4 @@ def _downloads() -> Iterator[Finding]:
             except AssetError as error:
                 yield _wrong(name, "its weights cannot be used", str(error))
             else:
-                yield _fine(name, f"downloaded and intact, in {folder()}")
+                yield _fine(name, f"downloaded and intact, in {download_folder()}")

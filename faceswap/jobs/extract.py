@@ -22,9 +22,9 @@ from faceswap.options import Side
 if TYPE_CHECKING:
     from faceswap.faces.crop_writer import CropSettings
     from faceswap.faces.index import Clip, FaceIndex, FaceRow
-    from faceswap.faces.index_recovery import ExtractionRecord
+    from faceswap.faces.index_recovery import KnownSide
     from faceswap.faces.tracking import Tracker
-    from faceswap.project.extraction import ExtractionWork
+    from faceswap.project.extraction import ExtractionTarget
     from faceswap.project.project import Project
     from faceswap.video.reader import Frame, VideoReader
 
@@ -72,10 +72,10 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
 
         pick_device(options.device)  # raises early if the device is not available
         yield from download_weights(options.detector, options.landmarks)
-        project = Project.open_or_make(options.project)
+        project = Project.open_or_create(options.project)
         options = _with_stored_settings(project, options)
         if options.redo or not (yield from _is_complete(project, options)):
-            with project.hold_side(options.side):
+            with project.lock_side(options.side):
                 yield from _extract(project, options, video)
         if video.damage:
             yield Notice(message=video.damage)
@@ -210,7 +210,7 @@ def _reextract(
     index: "FaceIndex",
     options: ExtractOptions,
     video: "VideoReader",
-    work: "ExtractionWork",
+    work: "ExtractionTarget",
 ) -> Generator[Event, None, None]:
     """Extract a new generation of the side's faces, then replace the old one."""
     from faceswap.errors import NoFaceError, OutputError
@@ -255,11 +255,11 @@ def _reextract(
 
 def _record(
     project: "Project", options: ExtractOptions, count: tuple[int, int, int]
-) -> "ExtractionRecord":
+) -> "KnownSide":
     """The project's record of a complete extraction; count: frames, faces, tracks."""
-    from faceswap.faces.index_recovery import ExtractionRecord
+    from faceswap.faces.index_recovery import KnownSide
 
-    return ExtractionRecord(
+    return KnownSide(
         project.crops_folder(options.side),
         settings=_settings(options),
         frames=count[0],
@@ -291,7 +291,7 @@ def _no_face_message(options: ExtractOptions) -> str:
 
 
 def _frames(
-    index: "FaceIndex", options: ExtractOptions, video: "VideoReader", work: "ExtractionWork"
+    index: "FaceIndex", options: ExtractOptions, video: "VideoReader", work: "ExtractionTarget"
 ) -> Generator[Event, None, None]:
     """Process the frames from where the clip's state says, and write rows in batches."""
     from faceswap.faces.crop_writer import CropWriter
@@ -300,7 +300,9 @@ def _frames(
 
     start = work.clip.next or 0
     meter = Meter("extract", total=video.info.frames or None, start=start)
-    tracker = yield from in_background("extract", lambda _: _tracker(options), sign=meter.progress)
+    tracker = yield from in_background(
+        "extract", lambda _: _tracker(options), heartbeat=meter.progress
+    )
     if start:
         tracker.restore(work.clip.state["tracker"])
     recovery = {name: v for name, v in work.clip.state.items() if name in ("written", "sure")}
@@ -342,7 +344,7 @@ def _frames(
         )
 
 
-def _crop_settings(options: ExtractOptions, work: "ExtractionWork") -> "CropSettings":
+def _crop_settings(options: ExtractOptions, work: "ExtractionTarget") -> "CropSettings":
     from faceswap.faces.crop_writer import CropSettings
 
     return CropSettings(

@@ -1,6 +1,6 @@
 """Run the lab's tasks: other applications of autoencoders."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -12,7 +12,7 @@ from faceswap.lab.registry import TASKS, TaskName
 from faceswap.options import Device, Options, Presentation, flag_of
 
 if TYPE_CHECKING:
-    from faceswap.lab.framework.run import TaskFunction, TaskSettings
+    from faceswap.lab.framework.run import TaskFunction
 
 
 _TASKS = "The task:\n\n" + "\n".join(f"* **{name}**: {task.text}." for name, task in TASKS.items())
@@ -143,6 +143,7 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
 def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
     """Run the chosen task; ``report`` shows the progress of reading its data."""
     from faceswap.lab.framework.run import TaskSettings
+    from faceswap.lab.tasks import task_functions
     from faceswap.training.precision import pick_device
 
     settings = TaskSettings(
@@ -158,51 +159,4 @@ def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
         device=pick_device(options.device),
         report=report,
     )
-    return (yield from functions()[options.task](settings))
-
-
-def functions() -> "dict[TaskName, Callable[[TaskSettings], TaskFunction]]":
-    """The function of each task."""
-    from faceswap.lab.tasks import (
-        anomaly,
-        audio,
-        bottleneck,
-        classification,
-        comparison,
-        generation,
-        latent_space,
-        regularisation,
-        restoration,
-        search,
-        time_series,
-        translation,
-    )
-
-    return {
-        "family": comparison.compare_architectures,
-        "reconstruct": bottleneck.reconstruct,
-        "codes": bottleneck.compare_codes,
-        "rate": bottleneck.rate,
-        "scatter": bottleneck.scatter,
-        "sequence": bottleneck.sequence,
-        "transformer": bottleneck.transformer,
-        "stacked": classification.stacked,
-        "restraint": regularisation.compare_regularisers,
-        "denoise": restoration.denoise,
-        "occlusion": restoration.occlusion,
-        "inpaint": restoration.inpaint,
-        "superres": restoration.superres,
-        "colourise": restoration.colourise,
-        "shift": restoration.shift,
-        "vae": generation.vae,
-        "generate": generation.generate,
-        "caption": generation.caption,
-        "interpolate": latent_space.interpolate,
-        "attributes": latent_space.attributes,
-        "retrieve": search.retrieve,
-        "anomaly": anomaly.anomaly,
-        "series": time_series.time_series,
-        "classify": classification.classify,
-        "translate": translation.translate,
-        "sound": audio.denoise_audio,
-    }
+    return (yield from task_functions()[options.task](settings))

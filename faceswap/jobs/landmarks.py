@@ -165,7 +165,9 @@ def _frames(
                 yield progress
         if writer is not None:
             drawn = writer
-            yield from in_background("landmarks", lambda _: drawn.finish(), sign=meter.progress)
+            yield from in_background(
+                "landmarks", lambda _: drawn.finish(), heartbeat=meter.progress
+            )
     yield meter.progress()
     if options.draw is not None:
         yield Saved(what="drawing", path=options.draw)

@@ -116,10 +116,10 @@ def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummar
     yield from import_in_background(
         "load", "faceswap.training.loop", "faceswap.swap.training.task", "faceswap.faces.finder"
     )
-    from faceswap.training.run_lock import hold_run
+    from faceswap.training.run_lock import lock_run
 
     folder = options.run or options.output.with_suffix(".pretrain")
-    with hold_run(folder):
+    with lock_run(folder):
         return (yield from _learn(options, folder))
 
 

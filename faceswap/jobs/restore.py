@@ -86,10 +86,10 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     from faceswap.video.info import probe
 
     if options.mask is not None:
-        from faceswap.device_support import RESTORING, fallback_notice
+        from faceswap.device_support import RESTORATION, fallback_notice
         from faceswap.training.precision import pick_device
 
-        yield from fallback_notice(pick_device(options.device), RESTORING)
+        yield from fallback_notice(pick_device(options.device), RESTORATION)
     restorer = yield from in_background("restore", lambda _: _restorer(options), "models")
     info = probe(options.input)
     if info.still != still:
@@ -137,13 +137,13 @@ def _check_picture(options: RestoreOptions) -> None:
 def _picture(
     options: RestoreOptions, restorer: "Restorer"
 ) -> Generator[Event, None, RestoreSummary]:
-    from faceswap.io.provenance import picture_provenance, repaired, save_picture
+    from faceswap.io.provenance import picture_provenance, restored, save_picture
     from faceswap.video.reader import read_image
 
     image = yield from in_background(
         "restore", lambda report: restorer.restore(read_image(options.input), report), "tiles"
     )
-    made = repaired(restorer.config.use).after(picture_provenance(options.input))
+    made = restored(restorer.config.use).after(picture_provenance(options.input))
     suffix = options.output.suffix.lower()
     quality: dict[str, Any] = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
     try:
@@ -157,7 +157,7 @@ def _picture(
 def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, None, RestoreSummary]:
     from dataclasses import replace
 
-    from faceswap.io.provenance import repaired
+    from faceswap.io.provenance import restored
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
@@ -168,7 +168,7 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
             height=video.info.height * restorer.scale,
         )
         meter = Meter("restore", video.info.frames or None)
-        made = repaired(restorer.config.use)
+        made = restored(restorer.config.use)
         with (
             VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer,
             BackgroundWorker(meter.progress) as paced,
@@ -178,7 +178,7 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
                 writer.write(image, frame.pts, frame.duration)
                 if progress := meter.add():
                     yield progress
-            yield from in_background("restore", lambda _: writer.finish(), sign=meter.progress)
+            yield from in_background("restore", lambda _: writer.finish(), heartbeat=meter.progress)
         yield meter.finished()
     yield Saved(what="video", path=options.output)
     return RestoreSummary(output=options.output, frames=int(meter.done))

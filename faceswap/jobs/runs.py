@@ -144,9 +144,9 @@ def _single(folders: "list[RunFolder]") -> "RunFolder":
 
 
 def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
-    from faceswap.training.run_lock import hold_run
+    from faceswap.training.run_lock import lock_run
 
-    with hold_run(run.folder):
+    with lock_run(run.folder):
         if where == "best":
             best = run.best()
             if best is None:
@@ -163,19 +163,19 @@ def _roll_back(run: "RunFolder", where: str) -> Generator[Event, None, None]:
 
 
 def _remove_snapshot(run: "RunFolder", step: int) -> int:
-    from faceswap.training.run_lock import hold_run
+    from faceswap.training.run_lock import lock_run
 
-    with hold_run(run.folder):
+    with lock_run(run.folder):
         return run.remove_snapshot(step)
 
 
 def _clean(run: "RunFolder") -> Generator[Event, None, int]:
-    from faceswap.training.run_lock import hold_run
+    from faceswap.training.run_lock import lock_run
 
     with ExitStack() as stack:
         saves = True
         try:
-            stack.enter_context(hold_run(run.folder))
+            stack.enter_context(lock_run(run.folder))
         except ProjectError:
             saves = False
             yield Notice(message=f"The run {run.folder.name!r} is training; its checkpoints stay.")

@@ -100,13 +100,13 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
         first = yield from in_background(
             "render",
             lambda _: Clip(a, size, frames, rate, seed, options.light_a, perfect_swap(a, b)),
-            sign=meter.progress,
+            heartbeat=meter.progress,
         )
         records = {"a": (yield from _film(options, place, first, "a", meter))}
         second = yield from in_background(
             "render",
             lambda _: Clip(b, size, frames, rate, seed + 1, options.light_b),
-            sign=meter.progress,
+            heartbeat=meter.progress,
         )
         records["b"] = yield from _film(options, place, second, "b", meter)
         text = ground_truth_json(_settings(options, a.name, b.name, frames), records)
@@ -180,13 +180,13 @@ def _film(
     from faceswap.io.provenance import rendered
     from faceswap.synthetic.pair import shot_record
     from faceswap.synthetic.voice import hum
-    from faceswap.video.test_audio import SOUND_RATE, new_video, write_test_audio
+    from faceswap.video.test_audio import SOUND_RATE, generated_video_info, write_test_audio
     from faceswap.video.writer import VideoWriter
 
     sound = place / f"{side}-sound.mp4"
     pitch = 118.0 if side == "a" else 165.0
     write_test_audio(sound, hum(clip.moments, options.fps, pitch, SOUND_RATE))
-    like = new_video(sound, options.size, options.size, len(clip.moments), options.fps)
+    like = generated_video_info(sound, options.size, options.size, len(clip.moments), options.fps)
     names = ("a.mp4", "truth.mp4") if side == "a" else ("b.mp4",)
     records: list[dict[str, Any]] = []
     with contextlib.ExitStack() as stack:
@@ -196,7 +196,7 @@ def _film(
                     place / name,
                     like,
                     made=rendered(clip.person.name),
-                    repeatable=True,
+                    deterministic=True,
                 )
             )
             for name in names

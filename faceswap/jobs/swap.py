@@ -98,7 +98,9 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     yield Progress(stage="extract A", done=0)
     yield from import_in_background("extract A", "faceswap.video.writer", "faceswap.training.loop")
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    yield from in_background("extract A", lambda _: _check(options, sheet, job_mark.made(project)))
+    yield from in_background(
+        "extract A", lambda _: _check(options, sheet, job_mark.job_output(project))
+    )
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
         yield from as_stage(
@@ -123,13 +125,14 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                 project=project,
                 output=options.output,
                 device=options.device,
-                overwrite=options.overwrite or job_mark.made(project) == options.output.absolute(),
+                overwrite=options.overwrite
+                or job_mark.job_output(project) == options.output.absolute(),
                 **blend,
             ),
             part=True,
         ),
     )
-    job_mark.has_made(project, options.output)
+    job_mark.set_job_output(project, options.output)
     yield from in_background(
         "convert",
         lambda report: _write_sheet(
@@ -168,16 +171,16 @@ def _train(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
     """Train what is left of this job's budget; nothing if the job was stopped after training."""
     from faceswap.training import job_mark
     from faceswap.training.run_metadata import read_newest_header
-    from faceswap.training.training_budget import RequestedEnd, next_budget
+    from faceswap.training.training_budget import BudgetRequest, next_budget
 
     numbers = read_newest_header(project / "model" / RUN).get("numbers", {})
     step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
     begun = job_mark.mark_job_start(project, step, seconds)
     given = options.model_fields_set
-    end = RequestedEnd(options.minutes if "minutes" in given else None, options.steps)
+    end = BudgetRequest(options.minutes if "minutes" in given else None, options.steps)
     budget, _ = next_budget(numbers.get("notes", {}), end, step, seconds, begun)
     if budget is None:
-        end = RequestedEnd(options.minutes)
+        end = BudgetRequest(options.minutes)
     elif budget.progress(step, seconds) >= 1:
         yield Notice(message=f"The training is complete, at step {step:,}; now converting.")
         return

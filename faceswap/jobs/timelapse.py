@@ -54,7 +54,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
 
     from faceswap.io.provenance import PREVIEWS
     from faceswap.project.project import Project
-    from faceswap.video.test_audio import new_video
+    from faceswap.video.test_audio import generated_video_info
     from faceswap.video.writer import VideoWriter
 
     folder = Project.open(options.project).runs_folder / options.run / "previews"
@@ -65,7 +65,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
         )
     with Image.open(files[-1]) as last:
         width, height = (side - side % 2 for side in last.size)
-    sound = new_video(folder, width, height, len(files), options.fps)
+    sound = generated_video_info(folder, width, height, len(files), options.fps)
     silent = dataclasses.replace(sound, audio=())
     meter = Meter("timelapse", total=len(files), unit="previews")
     with VideoWriter(options.output, silent, overwrite=options.overwrite, made=PREVIEWS) as writer:
@@ -76,7 +76,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
             writer.write(np.asarray(scaled), number, 1)
             if progress := meter.add():
                 yield progress
-        yield from in_background("timelapse", lambda _: writer.finish(), sign=meter.progress)
+        yield from in_background("timelapse", lambda _: writer.finish(), heartbeat=meter.progress)
     yield meter.progress()
     yield Saved(what="time-lapse", path=options.output)
     return TimelapseSummary(output=options.output, pictures=len(files))

@@ -23,7 +23,7 @@ from faceswap.swap.training.run_config import (
     objective_config,
     with_current_names,
 )
-from faceswap.training.job_mark import Begun
+from faceswap.training.job_mark import JobStart
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ class TrainSummary(Summary):
 
 
 def train(
-    options: TrainOptions, *, begun_at: Begun | None = None
+    options: TrainOptions, *, begun_at: JobStart | None = None
 ) -> Generator[Event, None, TrainSummary]:
     """Train a swap model on the faces of A and B.
 
@@ -82,7 +82,9 @@ def train(
     return (yield from with_notifications(_train(options, begun_at), options.notify, about))
 
 
-def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, None, TrainSummary]:
+def _train(
+    options: TrainOptions, begun_at: JobStart | None
+) -> Generator[Event, None, TrainSummary]:
     from faceswap.project.project import Project
 
     project = Project.open(options.project)
@@ -93,11 +95,11 @@ def _train(options: TrainOptions, begun_at: Begun | None) -> Generator[Event, No
     )
     from faceswap.training.distributed import join_process_group
     from faceswap.training.precision import pick_device
-    from faceswap.training.run_lock import hold_run
+    from faceswap.training.run_lock import lock_run
 
     with (
         join_process_group(pick_device(options.device)) as (group, device),
-        hold_run(project.runs_folder / options.run, leads=group.is_main),
+        lock_run(project.runs_folder / options.run, leads=group.is_main),
     ):
         return (yield from _learn(options, project, group, device, begun_at))
 
@@ -107,7 +109,7 @@ def _learn(
     project: "Project",
     group: "ProcessGroup",
     device: "torch.device",
-    begun_at: Begun | None,
+    begun_at: JobStart | None,
 ) -> Generator[Event, None, TrainSummary]:
     """Train as one process of ``group``; the caller holds the run's lock."""
     from faceswap.device_support import TRAINING, fallback_notice
@@ -145,7 +147,7 @@ def _prepare(
     project: "Project",
     group: "ProcessGroup",
     device: "torch.device",
-    begun_at: Begun | None,
+    begun_at: JobStart | None,
     report: ProgressReporter,
 ) -> _Prepared:
     """Load checkpoint, model and faces, and make the training loop."""
@@ -190,9 +192,9 @@ def _prepare(
         model.config.model_dump(),
         device,
         group,
-        begun=options.run_options(),
+        run_options=options.run_options(),
         losses=comparable_loss_config(options, objective, learnt),
-        companion=adversary,
+        auxiliary=adversary,
         tuner=_tuner(options, task, model, learnt, group),
     )
     if checkpoint is not None:

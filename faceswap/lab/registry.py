@@ -67,22 +67,22 @@ class LabTaskInfo:
     text: str
     group: Group
     inputs: tuple[TaskInput, ...] = (TaskInput("pictures"),)
-    without: str = "bundled digits"
+    default_data: str = "bundled digits"
     strength: str = ""
-    code: bool = True
-    size: bool = True
-    told: bool = False
-    repairs: bool = False
-    masked: bool = False
+    has_latent_dim: bool = True
+    has_size: bool = True
+    takes_text: bool = False
+    can_restore: bool = False
+    needs_mask: bool = False
 
     @property
     def ignored_options(self) -> tuple[str, ...]:
         """Names of the options that do not apply to the task."""
         applies = {
-            "latent_dim": self.code,
-            "size": self.size,
+            "latent_dim": self.has_latent_dim,
+            "size": self.has_size,
             "strength": bool(self.strength),
-            "text": self.told,
+            "text": self.takes_text,
         }
         return tuple(name for name, used in applies.items() if not used)
 
@@ -90,9 +90,9 @@ class LabTaskInfo:
 TASKS: dict[TaskName, LabTaskInfo] = {
     "family": LabTaskInfo("compare autoencoder architectures", "compress"),
     "reconstruct": LabTaskInfo("compare a convolutional autoencoder with PCA", "compress"),
-    "codes": LabTaskInfo("compare code lengths 2, 5, 16 and 32", "compress", code=False),
+    "codes": LabTaskInfo("compare code lengths 2, 5, 16 and 32", "compress", has_latent_dim=False),
     "rate": LabTaskInfo("rate-distortion curve, compared with JPEG", "compress"),
-    "scatter": LabTaskInfo("2-D code, compared with PCA", "compress", code=False),
+    "scatter": LabTaskInfo("2-D code, compared with PCA", "compress", has_latent_dim=False),
     "sequence": LabTaskInfo("LSTM autoencoder over the rows of a picture", "compress"),
     "transformer": LabTaskInfo("Transformer autoencoder over patches", "compress"),
     "stacked": LabTaskInfo("layer-wise pre-training, fine-tuning, classification", "compress"),
@@ -105,27 +105,31 @@ TASKS: dict[TaskName, LabTaskInfo] = {
         "remove noise",
         "repair",
         strength="standard deviation of the noise",
-        code=False,
-        repairs=True,
+        has_latent_dim=False,
+        can_restore=True,
     ),
-    "occlusion": LabTaskInfo("restore two hidden rows", "repair", code=False, repairs=True),
+    "occlusion": LabTaskInfo(
+        "restore two hidden rows", "repair", has_latent_dim=False, can_restore=True
+    ),
     "inpaint": LabTaskInfo(
-        "fill holes (inpainting)", "repair", code=False, repairs=True, masked=True
+        "fill holes (inpainting)", "repair", has_latent_dim=False, can_restore=True, needs_mask=True
     ),
     "superres": LabTaskInfo(
         "increase the resolution (super-resolution)",
         "repair",
         strength="factor, 2 or 4",
-        code=False,
-        repairs=True,
+        has_latent_dim=False,
+        can_restore=True,
     ),
-    "colourise": LabTaskInfo("colourise grey pictures", "repair", code=False, repairs=True),
+    "colourise": LabTaskInfo(
+        "colourise grey pictures", "repair", has_latent_dim=False, can_restore=True
+    ),
     "shift": LabTaskInfo(
         "move shifted pictures back", "repair", strength="largest shift in pixels"
     ),
     "vae": LabTaskInfo("variational autoencoder (VAE), likelihood in nats", "compress"),
     "generate": LabTaskInfo("sample pictures from random codes", "make"),
-    "caption": LabTaskInfo("generate pictures from a text", "make", told=True),
+    "caption": LabTaskInfo("generate pictures from a text", "make", takes_text=True),
     "interpolate": LabTaskInfo("interpolate between two pictures", "make"),
     "attributes": LabTaskInfo(
         "edit attributes: stroke width and slant, or smile and pose of faces",
@@ -147,7 +151,7 @@ TASKS: dict[TaskName, LabTaskInfo] = {
         "find",
         (TaskInput("CSV file", (".csv",), folder=False),),
         "simulated sensors",
-        size=False,
+        has_size=False,
     ),
     "classify": LabTaskInfo("classify with few labels", "find"),
     "translate": LabTaskInfo(
@@ -162,7 +166,7 @@ TASKS: dict[TaskName, LabTaskInfo] = {
         (TaskInput("WAV file", (".wav",), folder=False),),
         "synthetic sounds",
         "signal-to-noise ratio of the test in dB",
-        code=False,
-        size=False,
+        has_latent_dim=False,
+        has_size=False,
     ),
 }

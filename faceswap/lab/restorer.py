@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from faceswap.autoencoder.losses import luma
-from faceswap.autoencoder.unet import with_holes
+from faceswap.autoencoder.unet import masked_input
 from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import AREAS, with_cpu_fallback
 from faceswap.errors import OptionsError
@@ -99,9 +99,9 @@ class Restorer:
         )
         small = small / share.clamp(min=1e-3)  # inside holes both are 0
         with model_autocast(self.model, x.device):
-            made = self.model(with_holes(small, (share < 0.5).to(x)))
+            made = self.model(masked_input(small, (share < 0.5).to(x)))
         large = functional.interpolate(made, (height, width), mode="bicubic", align_corners=False)
-        rest = with_holes(x - large, hole)[:, :-1]
+        rest = masked_input(x - large, hole)[:, :-1]
         return torch.where(hole > 0, large + rest, x)
 
     def _tiled(self, x: Tensor, report: ReportProgress) -> Tensor:

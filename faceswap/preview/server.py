@@ -48,7 +48,7 @@ class PreviewServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._browser.read_instead(None)
+        self._browser.use_index(None)
         self._measures.close()
         self.studio.__exit__()
 
@@ -64,7 +64,7 @@ class PreviewServer:
         """Create the project of two videos, or update their paths."""
         for path in (a, b):
             self.studio.footage(Path(path)).frame(0)
-        project = Project.open_or_make(self._folder)
+        project = Project.open_or_create(self._folder)
         project.set_video("a", Path(a))
         project.set_video("b", Path(b))
         return self.on_project()
@@ -99,7 +99,7 @@ class PreviewServer:
 
     def _repair_index(self, project: Project) -> None:
         """Rebuild a lost index, in memory if the project is read-only."""
-        self._browser.read_instead(None)
+        self._browser.use_index(None)
         index = project.open_index_read_only()
         if not index.repairs:
             index.close()
@@ -111,7 +111,7 @@ class PreviewServer:
             if index.repairs != self._shown_repairs:
                 self.studio.notices += index.repairs
             self._shown_repairs = index.repairs
-            self._browser.read_instead(index)
+            self._browser.use_index(index)
         else:
             index.close()
 
@@ -152,7 +152,7 @@ class PreviewServer:
     def on_swap(
         self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
     ) -> Values:
-        """A frame of A with B's face, as a conversion with the BlendOptions ``look`` makes it."""
+        """A frame of A with B's face, as a conversion with the BlendOptions the blend options makes it."""
         options = BlendOptions(**look)
         start = time.perf_counter()
         made = self.studio.swapped(frame, run, options)
@@ -191,7 +191,7 @@ class PreviewServer:
         folder = project.crops_folder(side)
         table = self._browser.table(side, folder)
         column = COLUMNS.index("blur")
-        measured = self._measures.known(project.index_key(side), folder, table.names)
+        measured = self._measures.cached(project.index_key(side), folder, table.names)
         table.values[:, column : column + 2] = measured
         return {
             "folder": str(folder),

@@ -192,8 +192,8 @@ class PreviewSession:
         for key in [key for key in self._footage if key[0] == path]:
             self._footage.pop(key).close()
 
-    def swapped(self, number: int, run: str, look: BlendOptions) -> PreviewFrame:
-        """Frame ``number`` of A with B's face, the same as a conversion with options ``look``.
+    def swapped(self, number: int, run: str, options: BlendOptions) -> PreviewFrame:
+        """Frame ``number`` of A with B's face, the same as a conversion with options the blend options.
 
         Adds warnings to ``notices``. Raises ProjectError, InputError or CheckpointError if footage
         or model are missing.
@@ -204,16 +204,16 @@ class PreviewSession:
         project = Project.open(self.folder)
         footage = self.footage(project.video("a"))
         loaded = self._load(project.runs_folder / run)
-        self._place(project, loaded.model.resolution, look.alignment_smoothing)
-        key = (loaded.path, loaded.stamps, self._places_key, look.mask_outline)
+        self._place(project, loaded.model.resolution, options.alignment_smoothing)
+        key = (loaded.path, loaded.stamps, self._places_key, options.mask_outline)
         if self._colors is None or key != self._colors_key:
             self._colors, self._colors_key = ColorHistory(), key
-        with Swapper(loaded.model, loaded.device, look, self._colors) as swapper:
+        with Swapper(loaded.model, loaded.device, options, self._colors) as swapper:
             # Earlier frames first, so that the video is decoded in order.
-            self._measure_colors(swapper, footage, number, look)
+            self._measure_colors(swapper, footage, number, options)
             frame = footage.frame(number)
             if frame.index != number:
-                self._measure_colors(swapper, footage, frame.index, look)
+                self._measure_colors(swapper, footage, frame.index, options)
             faces = self._places.get(frame.index, [])
             image = swapper.swap([frame.image], [faces])[0]
         return PreviewFrame(frame.index, image, len(faces))

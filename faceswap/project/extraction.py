@@ -10,13 +10,13 @@ from faceswap.errors import OutputError, ProjectError
 from faceswap.faces.crop_recovery import named_crops
 from faceswap.faces.crops import parse_crop_name
 from faceswap.faces.index import Clip, FaceIndex, staged_key
-from faceswap.faces.index_recovery import ExtractionRecord, first_unwritten_frame
+from faceswap.faces.index_recovery import KnownSide, first_unwritten_frame
 from faceswap.options import Side
 from faceswap.project.project import Project, fingerprint
 
 
 @dataclass(frozen=True)
-class ExtractionWork:
+class ExtractionTarget:
     """An extraction to run: index key of the rows, folder of the crops, and the clip so far.
 
     generation: the staged generation that replaces the side's current one at the end; None when
@@ -55,7 +55,7 @@ def begin_extraction(
     video: Path,
     settings: Mapping[str, Any],
     batch: int,
-) -> ExtractionWork:
+) -> ExtractionTarget:
     """Begin or resume the extraction of a side.
 
     batch: frames whose crops may be on disk without their rows. Raises ProjectError as
@@ -64,25 +64,25 @@ def begin_extraction(
     clip, folder = index.clip(side), project.crops_folder(side)
     clip_settings = {**settings, "footage": fingerprint(video)}
     if clip is None:
-        known = ExtractionRecord(folder, settings=settings, generation=project.generation(side))
+        known = KnownSide(folder, settings=settings, generation=project.generation(side))
         project.record_extraction(side, video, known)
         _make_folder(folder)
         index.reset_side(side, clip_settings)
-        return ExtractionWork(side, folder, Clip(clip_settings, {}, complete=False))
+        return ExtractionTarget(side, folder, Clip(clip_settings, {}, complete=False))
     check_same_extraction(project, side, video, settings, clip)
     project.set_video(side, video)
     if clip.complete:
-        return ExtractionWork(side, folder, clip)
+        return ExtractionTarget(side, folder, clip)
     recovery = _recovery_state(project.extraction_record(side), clip, batch)
     if recovery and clip.next is None:
         index.reset_side(side, clip_settings, recovery)
         clip = Clip(clip_settings, {}, complete=False)
-    return ExtractionWork(side, folder, replace(clip, state=clip.state | recovery))
+    return ExtractionTarget(side, folder, replace(clip, state=clip.state | recovery))
 
 
 def begin_reextraction(
     project: Project, index: FaceIndex, side: Side, video: Path, settings: Mapping[str, Any]
-) -> ExtractionWork:
+) -> ExtractionTarget:
     """Begin or resume the re-extraction of a side as its next, staged generation.
 
     Raises OutputError when the project cannot be written.
@@ -102,7 +102,7 @@ def begin_reextraction(
         _make_folder(folder)
         index.reset_side(rows, clip_settings)
         clip = Clip(clip_settings, {}, complete=False)
-    return ExtractionWork(rows, folder, clip, generation)
+    return ExtractionTarget(rows, folder, clip, generation)
 
 
 def has_foreign_crops(project: Project, index: FaceIndex, side: Side) -> bool:
@@ -110,7 +110,7 @@ def has_foreign_crops(project: Project, index: FaceIndex, side: Side) -> bool:
     return index.clip(side) is None and any(named_crops(project.crops_folder(side)))
 
 
-def _recovery_state(known: ExtractionRecord, clip: Clip, batch: int) -> dict[str, Any]:
+def _recovery_state(known: KnownSide, clip: Clip, batch: int) -> dict[str, Any]:
     """State to resume a clip that has recovery rows; empty if it has not.
 
     written: see ``Clip``. sure: the crops are known to have been made with these settings.

@@ -21,7 +21,7 @@ from typing import Any
 
 from faceswap.errors import InputError, OutputError, ProjectError
 from faceswap.faces.index import FaceIndex, staged_key
-from faceswap.faces.index_recovery import ExtractionRecord, open_index
+from faceswap.faces.index_recovery import KnownSide, open_index
 from faceswap.io.atomic import file_lock
 from faceswap.options import Side
 from faceswap.project.settings_file import NAME, SettingsFile, is_project_file
@@ -54,7 +54,7 @@ class Project:
         return project
 
     @classmethod
-    def open_or_make(cls, folder: Path) -> "Project":
+    def open_or_create(cls, folder: Path) -> "Project":
         """Open the project in ``folder``; create it when the folder is missing or empty.
 
         Raises OutputError when it cannot be created, ProjectError as ``open`` and when the folder
@@ -76,7 +76,7 @@ class Project:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"Cannot create {folder}: {error.strerror}.") from error
-        project._file.make()
+        project._file.create()
         return cls.open(folder)
 
     def crops_folder(self, side: Side) -> Path:
@@ -128,12 +128,12 @@ class Project:
         """As ``open_index``, without changing anything; the folder may be read-only."""
         return open_index(self.folder / "index.sqlite", self._known(), write=False)
 
-    def extraction_record(self, side: Side) -> ExtractionRecord:
+    def extraction_record(self, side: Side) -> KnownSide:
         """What is known of a side's extraction apart from the index."""
         return self._known()[side]
 
     @contextmanager
-    def hold_side(self, side: Side) -> Iterator[None]:
+    def lock_side(self, side: Side) -> Iterator[None]:
         """Lock a side, so that no other process extracts it at the same time.
 
         The system releases the lock when the process ends. Blocks nothing but extraction. Raises
@@ -194,7 +194,7 @@ class Project:
         if any(entry.get(name) != value for name, value in values.items()):
             self._file.update_side(side, values)
 
-    def record_extraction(self, side: Side, path: Path, known: ExtractionRecord) -> None:
+    def record_extraction(self, side: Side, path: Path, known: KnownSide) -> None:
         """Set footage and extraction record of a side in one atomic write."""
         values: dict[str, Any] = {
             "video": str(path.absolute()),
@@ -212,12 +212,12 @@ class Project:
         return entry is not None and bool(entry["fingerprint"] == fingerprint(path))
 
     def extraction_warnings(
-        self, index: FaceIndex, side: Side, *, whole: bool = False
+        self, index: FaceIndex, side: Side, *, require_complete: bool = False
     ) -> list[str]:
         """Warnings to show before using the faces of a side.
 
         Raises ProjectError when there are none, they are of different footage or, where all are
-        needed (``whole``), some were lost with the index.
+        needed (``require_complete``), some were lost with the index.
         """
         clip, entry = index.clip(side), self._file.side(side)
         name = side.upper()
@@ -239,20 +239,20 @@ class Project:
                 f"The index has lost faces of {name} that have no crop; run {command} to "
                 "detect them again (existing crops are kept)."
             )
-            if whole:
+            if require_complete:
                 raise ProjectError(" ".join([*warnings, lost]))
             return [*warnings, lost]
-        if whole:
+        if require_complete:
             warnings.append(f"The faces of {name} are not all extracted yet; {command} resumes.")
         return warnings
 
-    def _known(self) -> dict[str, ExtractionRecord]:
+    def _known(self) -> dict[str, KnownSide]:
         sides: tuple[Side, ...] = ("a", "b")
         return {side: self._known_of(side) for side in sides}
 
-    def _known_of(self, side: Side) -> ExtractionRecord:
+    def _known_of(self, side: Side) -> KnownSide:
         entry = self._file.side(side) or {}
-        return ExtractionRecord(
+        return KnownSide(
             self.crops_folder(side),
             entry.get("fingerprint"),
             dict(entry.get("settings", {})),

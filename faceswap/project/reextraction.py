@@ -16,7 +16,7 @@ from faceswap.faces.crops import crop_files, parse_crop_name
 from faceswap.faces.exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.exclusion_carry_over import previously_excluded
 from faceswap.faces.index import FaceIndex, staged_key
-from faceswap.faces.index_recovery import ExtractionRecord
+from faceswap.faces.index_recovery import KnownSide
 from faceswap.io.atomic import fsync_files, fsync_folder, remove_partial_files
 from faceswap.options import Side
 from faceswap.project.project import OLD, STAGING, Project
@@ -42,7 +42,7 @@ def carry_over_exclusions(project: Project, index: FaceIndex, side: Side, genera
     return len(exclude(new, names)) if names else 0
 
 
-def activate_generation(project: Project, side: Side, video: Path, known: ExtractionRecord) -> None:
+def activate_generation(project: Project, side: Side, video: Path, known: KnownSide) -> None:
     """Make the complete generation in ``known.folder`` the side's current one.
 
     ``finish_reextraction`` then moves it into place.

@@ -39,7 +39,7 @@ class SettingsFile:
         """Path of the file."""
         return self.folder / NAME
 
-    def make(self) -> None:
+    def create(self) -> None:
         """Create the settings of a new project, unless another process has.
 
         Raises OutputError when they cannot be written.

@@ -90,7 +90,7 @@ class Rig:
             if amount:
                 points += amount * self._fields[name]
         angle = e.jaw * JAW_RANGE * self._jaw
-        points = turned_x(points, JAW_PIVOT, angle)
+        points = rotate_x(points, JAW_PIVOT, angle)
         # The upper lid follows the gaze up and down.
         follow = float(np.clip(-e.gaze_pitch / 30.0, -0.3, 0.6)) * 0.75
         for side, blink in ((1.0, e.blink_left), (-1.0, e.blink_right)):
@@ -103,7 +103,7 @@ class Rig:
         return fit_lids_to_eyes(self.head, points)
 
 
-def turned_x(points: Array, pivot: Array, angle: Array | float) -> Array:
+def rotate_x(points: Array, pivot: Array, angle: Array | float) -> Array:
     """Rotate ``points`` (N, 3) about the x axis through ``pivot``; positive is downwards.
 
     ``angle`` is in radians, one for all or (N,).

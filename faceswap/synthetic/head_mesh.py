@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from faceswap.faces.align import face_similarity
 from faceswap.synthetic import head_parts
-from faceswap.synthetic.expression import JAW_PIVOT, JAW_RANGE, Expression, Rig, turned_x
+from faceswap.synthetic.expression import JAW_PIVOT, JAW_RANGE, Expression, Rig, rotate_x
 from faceswap.synthetic.face_shape import shape_head, smooth_step
 from faceswap.synthetic.hair import long_hair_sheets, shells
 from faceswap.synthetic.identity import Identity
@@ -190,7 +190,7 @@ class HeadMesh:
             elif name.startswith("lash"):
                 points[self._slices[name]] = self._lash(head, 0 if name.endswith("left") else 1)
             elif name in ("teeth_lower", "tongue"):
-                points[self._slices[name]] = turned_x(part.points, JAW_PIVOT, jaw)
+                points[self._slices[name]] = rotate_x(part.points, JAW_PIVOT, jaw)
             else:
                 points[self._slices[name]] = part.points
         skin = vertex_normals(

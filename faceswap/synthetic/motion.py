@@ -10,7 +10,7 @@ from faceswap.synthetic.uv import Array
 
 
 @dataclass(frozen=True)
-class Moment:
+class MotionFrame:
     """Pose and expression of one frame."""
 
     pose: Pose
@@ -77,7 +77,7 @@ def _gaze(rng: np.random.Generator, t: Array, yaw: Array, pitch: Array) -> tuple
     return np.clip(sideways, -26, 26), np.clip(upward, -16, 16)
 
 
-def talk(seed: int, frames: int, rate: float, energy: float = 1.0) -> list[Moment]:
+def talk(seed: int, frames: int, rate: float, energy: float = 1.0) -> list[MotionFrame]:
     """Motion of talking: ``frames`` moments at ``rate`` per second; energy: scale of head motion.
 
     The same arguments give the same moments; a longer one does not start with a shorter one.
@@ -117,5 +117,5 @@ def talk(seed: int, frames: int, rate: float, energy: float = 1.0) -> list[Momen
             gaze_yaw=float(gaze_yaw[n]),
             gaze_pitch=float(gaze_pitch[n]),
         )
-        moments.append(Moment(pose, expression))
+        moments.append(MotionFrame(pose, expression))
     return moments

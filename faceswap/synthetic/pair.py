@@ -33,7 +33,7 @@ from faceswap import __version__
 from faceswap.faces.face_regions import face_mask
 from faceswap.synthetic.head_mesh import HeadMesh
 from faceswap.synthetic.identity import Identity
-from faceswap.synthetic.motion import Moment, talk
+from faceswap.synthetic.motion import MotionFrame, talk
 from faceswap.synthetic.scene import LIGHTS, Camera, Frame, Scene, bake_ambient_occlusion
 from faceswap.types import UInt8Image
 
@@ -60,7 +60,7 @@ def build_head(person: Identity) -> HeadMesh:
 class Shot:
     """One frame of a rendered clip, with the ground-truth swap if the clip is A's."""
 
-    moment: Moment
+    moment: MotionFrame
     frame: Frame
     truth: UInt8Image | None = None
     truth_frame: Frame | None = None

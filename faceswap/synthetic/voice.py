@@ -3,10 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.synthetic.motion import Moment
+from faceswap.synthetic.motion import MotionFrame
 
 
-def hum(moments: list[Moment], rate: float, pitch: float, sound_rate: int) -> NDArray[np.float32]:
+def hum(
+    moments: list[MotionFrame], rate: float, pitch: float, sound_rate: int
+) -> NDArray[np.float32]:
     """Synthesise mono samples (N,) for the ``moments``, ``rate`` of them a second.
 
     A tone of ``pitch`` Hz: louder with an open jaw, brighter without rounded lips, higher with

@@ -50,7 +50,7 @@ class CheckpointSaver:
         step, seconds = numbers.get("step", 0), numbers.get("seconds", 0.0)
         self._snapshots = SnapshotSchedule(self._config, step, seconds)
 
-    def went_back(self) -> None:
+    def after_rollback(self) -> None:
         """Rename newer snapshots to ``.damaged`` after a roll back, and restart the schedules.
 
         Raises OSError when one can't be renamed.
@@ -114,7 +114,7 @@ class CheckpointSaver:
         """Keep the checkpoint of this step as a snapshot; a Notice if that fails."""
         try:
             kept = keep_snapshot(self.checkpoints.path(self._state.step))
-            self._snapshots.output(self._state.step, self._state.seconds)
+            self._snapshots.mark_made(self._state.step, self._state.seconds)
             return Saved(what="snapshot", path=kept)
         except OutputError as error:
             return Notice(message=f"{error} Training goes on.", trouble=True)

@@ -17,23 +17,23 @@ from faceswap.errors import OutputError
 _MARKER = "underway.json"
 
 
-class Begun(NamedTuple):
+class JobStart(NamedTuple):
     """Step and seconds of training of a run at the start of a job."""
 
     step: int
     seconds: float
 
 
-def mark_job_start(folder: Path, step: int, seconds: float) -> Begun:
+def mark_job_start(folder: Path, step: int, seconds: float) -> JobStart:
     """Start of the unfinished job, if there is one; otherwise mark a start at the present step.
 
     step, seconds: those of the run now. Raises OutputError when the marker cannot be written.
     """
     marked = _read(folder)
     if marked is not None and marked["step"] <= step:
-        return Begun(int(marked["step"]), float(marked.get("seconds", 0.0)))
+        return JobStart(int(marked["step"]), float(marked.get("seconds", 0.0)))
     _write(folder, {"step": step, "seconds": seconds})
-    return Begun(step, seconds)
+    return JobStart(step, seconds)
 
 
 def has_unfinished_job(folder: Path) -> bool:
@@ -41,14 +41,14 @@ def has_unfinished_job(folder: Path) -> bool:
     return (folder / _MARKER).is_file()
 
 
-def has_made(folder: Path, path: Path) -> None:
+def set_job_output(folder: Path, path: Path) -> None:
     """Store in the marker that the unfinished job has written ``path``."""
     marked = _read(folder)
     if marked is not None:
         _write(folder, {**marked, "made": str(path.absolute())})
 
 
-def made(folder: Path) -> Path | None:
+def job_output(folder: Path) -> Path | None:
     """File that the unfinished job has written, or None."""
     found = (_read(folder) or {}).get("made")
     return Path(found) if isinstance(found, str) else None

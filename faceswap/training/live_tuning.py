@@ -95,11 +95,11 @@ class Inbox:
             self._clear()
             return Notice(message=f"The requested change was not made. {error}")
 
-    def done(self, step: int) -> None:
+    def mark_applied(self, step: int) -> None:
         """Tell that the change from ``next`` was applied at ``step``."""
         self._step = step
 
-    def saved(self, step: int) -> None:
+    def mark_saved(self, step: int) -> None:
         """Tell that a checkpoint of ``step`` was saved; deletes a request it includes."""
         if self._text and step >= self._step:
             self._clear()

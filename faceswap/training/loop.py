@@ -18,7 +18,7 @@ from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
 from faceswap.training.checkpoint_saver import CheckpointSaver
 from faceswap.training.compilation import choose_compilation
 from faceswap.training.distributed import ProcessGroup
-from faceswap.training.job_mark import Begun
+from faceswap.training.job_mark import JobStart
 from faceswap.training.learning_rate_finder import find_learning_rate
 from faceswap.training.learning_rate_schedule import scale_learning_rate
 from faceswap.training.loss_monitor import PATIENCE, LossMonitor
@@ -60,9 +60,9 @@ class TrainingLoop:
         device: torch.device,
         group: ProcessGroup = ProcessGroup(),  # noqa: B008  (it is frozen)
         *,
-        begun: Mapping[str, Any] | None = None,
+        run_options: Mapping[str, Any] | None = None,
         losses: Mapping[str, Any] | None = None,
-        companion: AuxiliaryModel | None = None,
+        auxiliary: AuxiliaryModel | None = None,
         tuner: live_tuning.Tuner | None = None,
     ) -> None:
         precision.configure_device(device)
@@ -76,9 +76,9 @@ class TrainingLoop:
         agreed = precision.agree_on_precision(
             precision.choose_precision(model, device, config.precision), group, device
         )
-        self.state = TrainingState(model, config, agreed.precision, device, companion)
+        self.state = TrainingState(model, config, agreed.precision, device, auxiliary)
         self._losses = dict(losses or {})
-        self.state.notes |= {"begun": dict(begun or {}), "losses": self._losses}
+        self.state.notes |= {"begun": dict(run_options or {}), "losses": self._losses}
         self.stepper = TrainStepper(task, self.state, config, group)
         self.stepper.add_notice(agreed.reason)
         self._saver = CheckpointSaver(
@@ -127,13 +127,13 @@ class TrainingLoop:
         """
         found: dict[str, float] = dict(self.state.notes.get("found", {}))
         if batch:
-            count = yield from self._thread.steadily(
+            count = yield from self._thread.run_generator(
                 "find batch", lambda: find_batch_size(self.stepper)
             )
             self.config = self.stepper.config = replace(self.config, batch_size=count)
             found["batch"] = count
         if rate:
-            rate_found = yield from self._thread.steadily(
+            rate_found = yield from self._thread.run_generator(
                 "find rate", lambda: find_learning_rate(self.stepper)
             )
             if rate_found is not None:
@@ -142,7 +142,7 @@ class TrainingLoop:
             found["rate"] = self.config.learning_rate
         self.state.notes["found"] = found
 
-    def run(self, begun_at: Begun | None = None) -> Generator[Event, None, None]:
+    def run(self, begun_at: JobStart | None = None) -> Generator[Event, None, None]:
         """Train until the budget is used up or the generator is closed, then save.
 
         begun_at: where the job began that this training is a part of, see job_mark.py. Raises
@@ -151,7 +151,7 @@ class TrainingLoop:
         state = self.state
         yield from self.stepper.take_notices()
         yield from self._set_budget(begun_at)
-        yield from self._thread.steadily("compile", lambda: choose_compilation(self.stepper))
+        yield from self._thread.run_generator("compile", lambda: choose_compilation(self.stepper))
         log = yield from in_background("load", lambda _: self._open_log(), "records")
         self._saver.begin()
         self._start = self._shown_at = self.clock()
@@ -194,10 +194,10 @@ class TrainingLoop:
         self._evaluator = ModelEvaluator(self.task, self.state, self.folder, self.config.measure)
         return log
 
-    def _set_budget(self, begun_at: Begun | None = None) -> Generator[Event, None, None]:
+    def _set_budget(self, begun_at: JobStart | None = None) -> Generator[Event, None, None]:
         """Set the training budget: the requested one, or the rest of an earlier one."""
         state, config = self.state, self.config
-        requested = training_budget.RequestedEnd(config.minutes, config.steps, config.endless)
+        requested = training_budget.BudgetRequest(config.minutes, config.steps, config.endless)
         known = state.notes, requested, state.step, state.seconds
         budget, message = training_budget.renew_budget(*known, begun_at)
         self._budget, self._progress = budget, None
@@ -288,7 +288,7 @@ class TrainingLoop:
             # The same batches would diverge again.
             state.generator.manual_seed(self.config.seed + bad_step)
             if self.group.is_main:
-                self._saver.went_back()
+                self._saver.after_rollback()
         self.stepper.reset_sums()
         self._evaluator.reset()
         self._monitor.reset()
@@ -309,10 +309,10 @@ class TrainingLoop:
             yield found
         elif found is not None:
             yield from self._apply_change(*found)
-            self._inbox.done(self.state.step)
+            self._inbox.mark_applied(self.state.step)
             if self.group.is_main:
                 yield from self._save_in_thread()
-        self._inbox.saved(self._saver.saved_step)
+        self._inbox.mark_saved(self._saver.saved_step)
 
     def _apply_change(
         self, values: Mapping[str, Any], tuning: live_tuning.TuningChange

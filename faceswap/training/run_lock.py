@@ -12,7 +12,7 @@ LOCK_NAME = ".lock"
 
 
 @contextmanager
-def hold_run(folder: Path, *, leads: bool = True) -> Iterator[None]:
+def lock_run(folder: Path, *, leads: bool = True) -> Iterator[None]:
     """Lock the run in ``folder``, which is created, against changes by other processes.
 
     The system releases the lock when the process ends, however it does. A new folder that is still

@@ -49,7 +49,7 @@ class SnapshotSchedule:
     def __init__(self, config: LoopConfig, step: int, seconds: float) -> None:
         """step, seconds: of the last snapshot, or of the start of the run."""
         self.config = config
-        self.output(step, seconds)
+        self.mark_made(step, seconds)
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether a snapshot of this step is due."""
@@ -57,7 +57,7 @@ class SnapshotSchedule:
         due = by_step is not None and step > self._step and step % by_step == 0
         return due or self._intervals(seconds) > self._interval
 
-    def output(self, step: int, seconds: float) -> None:
+    def mark_made(self, step: int, seconds: float) -> None:
         """Record that a snapshot of this step was made."""
         self._step, self._interval = step, self._intervals(seconds)
 

@@ -67,7 +67,7 @@ T = TypeVar("T")
 
 
 class DeviceThread:
-    """Runs work on ``device`` in a background thread, with ``sign`` as heartbeat."""
+    """Runs work on ``device`` in a background thread, with ``heartbeat`` as heartbeat."""
 
     def __init__(self, stage: str, device: torch.device, sign: Heartbeat) -> None:
         self._stage, self._device, self._sign = stage, device, sign
@@ -79,9 +79,9 @@ class DeviceThread:
             yield from ()
             return work()
 
-        return (yield from self.steadily(self._stage, generator, self._sign))
+        return (yield from self.run_generator(self._stage, generator, self._sign))
 
-    def steadily(
+    def run_generator(
         self,
         stage: str,
         job: Callable[[], Generator[Event, None, T]],

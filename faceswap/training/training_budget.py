@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceswap.errors import CheckpointError
 from faceswap.events import Progress
-from faceswap.training.job_mark import Begun
+from faceswap.training.job_mark import JobStart
 
 KEY = "stretch"
 """Key in a run's notes; the value is None for a run that trains without an end."""
@@ -77,7 +77,7 @@ class TrainingBudget(BaseModel):
 
 
 @dataclass(frozen=True)
-class RequestedEnd:
+class BudgetRequest:
     """Requested budget; without minutes and steps, the stored one. endless: no end at all."""
 
     minutes: float | None = None
@@ -104,10 +104,10 @@ def stored_budget(notes: Mapping[str, Any]) -> TrainingBudget | None:
 
 def next_budget(
     notes: Mapping[str, Any],
-    wish: RequestedEnd,
+    wish: BudgetRequest,
     step: int,
     seconds: float,
-    begun_at: Begun | None = None,
+    begun_at: JobStart | None = None,
 ) -> tuple[TrainingBudget | None, str]:
     """The budget to train with, None for no end, and a message for the user, or "".
 
@@ -136,7 +136,7 @@ def next_budget(
     return changed, message
 
 
-def _open(last: TrainingBudget, step: int, seconds: float, begun_at: Begun | None) -> bool:
+def _open(last: TrainingBudget, step: int, seconds: float, begun_at: JobStart | None) -> bool:
     if last.progress(step, seconds) < 1:
         return True
     # A budget that began in the job, or was unfinished when the job began.
@@ -145,16 +145,16 @@ def _open(last: TrainingBudget, step: int, seconds: float, begun_at: Begun | Non
     )
 
 
-def _ends(wish: RequestedEnd) -> dict[str, Any]:
+def _ends(wish: BudgetRequest) -> dict[str, Any]:
     return {"minutes": wish.minutes, "steps": wish.steps}
 
 
 def renew_budget(
     notes: dict[str, Any],
-    requested: RequestedEnd,
+    requested: BudgetRequest,
     step: int,
     seconds: float,
-    begun_at: Begun | None = None,
+    begun_at: JobStart | None = None,
 ) -> tuple[TrainingBudget | None, str]:
     """``next_budget``, which is stored in ``notes``."""
     budget, message = next_budget(notes, requested, step, seconds, begun_at)

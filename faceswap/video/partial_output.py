@@ -21,7 +21,7 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
 
 
-def create_held(path: Path) -> FileIO | None:
+def create_locked(path: Path) -> FileIO | None:
     """Create ``path`` and lock it until the returned file is closed or the process ends.
 
     None on Windows, where open files cannot be removed anyway, or where the file system has no

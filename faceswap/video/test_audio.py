@@ -38,7 +38,7 @@ def write_test_audio(path: Path, samples: npt.NDArray[np.float32]) -> None:
         ) from error
 
 
-def new_video(sound: Path, width: int, height: int, frames: int, rate: int) -> VideoInfo:
+def generated_video_info(sound: Path, width: int, height: int, frames: int, rate: int) -> VideoInfo:
     """VideoInfo for ``VideoWriter`` to generate a video with the audio of the mp4 ``sound``.
 
     A frame lasts one tick of 1/rate seconds.

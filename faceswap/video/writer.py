@@ -32,7 +32,7 @@ from faceswap.types import UInt8Image
 from faceswap.video.audio import AudioCopy
 from faceswap.video.color import RgbToYuv
 from faceswap.video.info import Colour, VideoInfo
-from faceswap.video.partial_output import create_held, partial_path, remove_abandoned
+from faceswap.video.partial_output import create_locked, partial_path, remove_abandoned
 from faceswap.video.provenance import with_provenance
 from faceswap.video.pyav import fraction
 
@@ -106,7 +106,7 @@ class VideoWriter:
     def __init__(
         self,
         path: Path | str,
-        like: VideoInfo,
+        template: VideoInfo,
         *,
         crf: float = 14,
         preset: Preset = "veryfast",
@@ -114,10 +114,10 @@ class VideoWriter:
         audio: bool = True,
         made: Provenance = SWAPPED,
         metadata: Mapping[str, str] | None = None,
-        repeatable: bool = False,
+        deterministic: bool = False,
     ) -> None:
-        self.path = check_output(path, overwrite=overwrite, source=like.path)
-        self._like, self._overwrite = like, overwrite
+        self.path = check_output(path, overwrite=overwrite, source=template.path)
+        self._like, self._overwrite = template, overwrite
         remove_abandoned(self.path)
         self._partial = partial_path(self.path)
         self._durations: dict[int, int] = {}
@@ -125,17 +125,17 @@ class VideoWriter:
         self._done = False
         self._sound: AudioCopy | None = None
         try:
-            self._held = create_held(self._partial)
+            self._held = create_locked(self._partial)
         except OSError as error:
             raise _output_error(self.path, error) from error
-        entries = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
+        entries = {k: v for k, v in template.metadata.items() if k.lower() not in _NOT_COPIED}
         entries |= dict(metadata or {})
         with self._errors():
             self._container = self._open(with_provenance(entries, made))
             try:
-                self._stream = self._add_video(crf, preset, repeatable)
-                if audio and like.audio:
-                    self._sound = AudioCopy(like.path, self._container)
+                self._stream = self._add_video(crf, preset, deterministic)
+                if audio and template.audio:
+                    self._sound = AudioCopy(template.path, self._container)
             except BaseException:
                 self.close()
                 raise

@@ -123,7 +123,7 @@ class Job(QObject):
         ``alive``: whether the process was running just before this call.
         """
         chunk = self._log.read_new()
-        if chunk.again:
+        if chunk.restarted:
             self.notices = []
         latest: Progress | None = None
         for line in chunk.lines:
@@ -135,7 +135,7 @@ class Job(QObject):
             self.progress = latest
             self.event_received.emit(latest)
         if self.running and not alive and chunk.at_end:
-            self._handle(self._final_event(chunk.cut))
+            self._handle(self._final_event(chunk.partial_line))
         elif self.running and self.stopping and time.monotonic() - self.stopping > GRACE_SECONDS:
             processes.kill(self.record.process)
         if chunk.lines or not self.running:

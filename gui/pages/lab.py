@@ -167,7 +167,7 @@ class LabPage(Page):
             PathPicker(sentence_case(given.name), given.files, given.folder)
             for given in task.inputs
         ]
-        nothing = QCoreApplication.translate("lab", task.without)
+        nothing = QCoreApplication.translate("lab", task.default_data)
         pickers[0].set_hint(self.tr("if empty: %1").replace("%1", nothing))
         self.output = PathPicker(self.tr("Output folder"), folder=True)
         paths: dict[str, PathPicker | PathList] = {"data": PathList(pickers), "output": self.output}

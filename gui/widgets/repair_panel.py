@@ -54,8 +54,8 @@ class RepairPanel(QWidget):
     def set_model(self, task: TaskName, model: Path, ready: bool) -> None:
         """Set the task and its model folder; ``ready``: no job is using the model."""
         self._task, self._model = task, model
-        self.setVisible(TASKS[task].repairs and any(model.glob("step-*.safetensors")))
-        self.mask_picker.setVisible(TASKS[task].masked)
+        self.setVisible(TASKS[task].can_restore and any(model.glob("step-*.safetensors")))
+        self.mask_picker.setVisible(TASKS[task].needs_mask)
         self.go.setEnabled(ready)
         self._suggest()
 
@@ -65,14 +65,14 @@ class RepairPanel(QWidget):
         if given is None or output is None:
             self._context.notice.emit(self.tr("Choose a picture or a video first."), "warn")
             return
-        if TASKS[self._task].masked and self.mask_picker.value() is None:
+        if TASKS[self._task].needs_mask and self.mask_picker.value() is None:
             self._context.notice.emit(self.tr("Choose a mask of the missing pixels first."), "warn")
             return
         question = self.tr("%1 already exists. Replace it?").replace("%1", output.name)
         if output.exists() and not elements.confirm(self, question, self.tr("Replace")):
             return
         fixed: dict[str, Any] = {"output": output, "overwrite": output.exists()}
-        if not TASKS[self._task].masked:
+        if not TASKS[self._task].needs_mask:
             fixed["mask"] = None
         try:
             options = self.form.options(model=self._model, **fixed)

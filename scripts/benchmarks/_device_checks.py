@@ -191,7 +191,9 @@ def _pass(
     state, task = stepper.state, stepper.task
     batch = _own(stepper).at(0)
     with autocast(state.generator.device, "bf16" if half else "fp32"):
-        made = [x for pair in state.model(batch.inputs, batch.exchanged).values() for x in pair]
+        made = [
+            x for pair in state.model(batch.inputs, batch.latent_swapped).values() for x in pair
+        ]
         losses = task.losses(state.model, batch)
     torch.autograd.backward(losses["loss"])
     gradients = [p.grad.clone() for p in state.parameters.values() if p.grad is not None]
@@ -258,6 +260,6 @@ def _own(stepper: TrainStepper) -> _Fixed:
 
 def _moved(batch: SwapBatch, device: torch.device) -> SwapBatch:
     moved = {name: getattr(batch, name).to(device) for name in ("targets", "maps", "genuine")}
-    exchanged = None if batch.exchanged is None else batch.exchanged.to(device)
+    exchanged = None if batch.latent_swapped is None else batch.latent_swapped.to(device)
     inputs = {side: x.to(device) for side, x in batch.inputs.items()}
     return replace(batch, inputs=inputs, exchanged=exchanged, **moved)

@@ -87,7 +87,7 @@ def _row(app: QApplication, window: Window, watch: Watch, page: str, options: Op
         app.processEvents()
     name = type(options).__name__.removesuffix("Options").lower()
     watch.begin()
-    job = window.desk.jobs.start(name, options, name, getattr(options, "project", None))
+    job = window.context.jobs.start(name, options, name, getattr(options, "project", None))
     while job.running:
         app.processEvents()
         time.sleep(0.001)

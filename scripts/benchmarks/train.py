@@ -147,7 +147,7 @@ def _ours(config: SwapConfig, batch: int, device: torch.device) -> TrainStepper:
     )
     settings = LoopConfig(batch_size=batch)
     state = TrainingState(model, settings, fastest_precision(device), device)
-    return TrainStepper(task, state, replace(settings, noun="faces"))
+    return TrainStepper(task, state, replace(settings, unit_name="faces"))
 
 
 def _noise(model: SwapModel, count: int = 64) -> FaceSet:

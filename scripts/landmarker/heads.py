@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.head_mesh import Pose
 from faceswap.synthetic.identity import Beard, Colour, Hair, Hairs, Identity, Shape, Skin
-from faceswap.synthetic.motion import Moment, talk
+from faceswap.synthetic.motion import MotionFrame, talk
 from faceswap.synthetic.pair import build_head
 from faceswap.synthetic.scene import LIGHTS, Camera, Light, Scene, rotate_light
 from landmarker.data import Floats, Gray
@@ -146,7 +146,7 @@ def _between(
     return red, green, blue
 
 
-def _moments(rng: np.random.Generator, frames: int, number: int) -> Iterator[Moment]:
+def _moments(rng: np.random.Generator, frames: int, number: int) -> Iterator[MotionFrame]:
     """Poses and expressions: half from talking motion, half random."""
     script = talk(_FIRST_SEED + number, 250, 25.0, energy=1.2)
     for count in range(frames):
@@ -158,7 +158,7 @@ def _moments(rng: np.random.Generator, frames: int, number: int) -> Iterator[Mom
                 float(np.clip(rng.normal(-1, 9), -24, 22)),
                 float(rng.normal(0, 4)),
             )
-            yield Moment(pose, expression(rng))
+            yield MotionFrame(pose, expression(rng))
 
 
 def expression(rng: np.random.Generator) -> Expression:

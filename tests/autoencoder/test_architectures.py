@@ -17,7 +17,7 @@ from faceswap.autoencoder.interface import Autoencoder
 from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.stacked import Classifier, LayerAutoencoder, unfreeze_layers
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
-from faceswap.autoencoder.unet import UNet, UNetConfig, with_holes
+from faceswap.autoencoder.unet import UNet, UNetConfig, masked_input
 from faceswap.training.bf16_support import unsupported_layers
 from faceswap.training.precision import autocast, usable_precision
 
@@ -224,14 +224,14 @@ def test_a_masked_net_changes_holes_alone(standardised: bool) -> None:
     x, hole = torch.rand(2, 3, 19, 24), torch.zeros(2, 1, 19, 24)
     hole[:, :, 3:9, 5:20] = 1
     hole[1] = 1  # nothing is known of it
-    seen = with_holes(x, hole)
+    seen = masked_input(x, hole)
     made = UNet(config)(seen)
     known = (hole == 0).expand_as(x)
     assert torch.equal(made[known], x[known])
     assert not torch.equal(made, seen[:, :3])
     assert bool(made.isfinite().all())
     # What was in the hole is not looked at.
-    again = with_holes(torch.where(hole > 0, torch.rand_like(x), x), hole)
+    again = masked_input(torch.where(hole > 0, torch.rand_like(x), x), hole)
     assert torch.equal(seen, again)
 
 
@@ -239,9 +239,9 @@ def test_holes_are_filled_smoothly_from_around_them() -> None:
     hole = torch.zeros(1, 1, 23, 30)
     hole[:, :, 6:15, 8:22] = 1
     plain = torch.full((1, 2, 23, 30), 0.7)
-    assert torch.allclose(with_holes(plain, hole)[:, :2], plain)
+    assert torch.allclose(masked_input(plain, hole)[:, :2], plain)
     slope = torch.linspace(0, 1, 30).expand(1, 1, 23, 30)
-    filled = with_holes(slope, hole)[:, :1]
+    filled = masked_input(slope, hole)[:, :1]
     assert torch.equal(filled[:, :, :6], slope[:, :, :6])
     assert (filled - slope).abs().max() < 0.15
     assert (filled.diff(dim=3).abs() < 0.15).all()

@@ -4,9 +4,9 @@ from torch import nn
 from torch.nn import functional
 
 from faceswap.autoencoder.blocks import (
+    BilinearUpscale,
     Cosine,
     Downscale,
-    Enlarge,
     LumaChromaImage,
     PixelNorm,
     PixelShuffle,
@@ -100,7 +100,7 @@ def test_luma_and_chroma_make_a_picture() -> None:
 def test_enlarging_is_smooth_from_the_start() -> None:
     torch.manual_seed(0)
     ramp = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
-    block = Enlarge(1, 1, active="none")
+    block = BilinearUpscale(1, 1, active="none")
     out = block(ramp)[0, 0, 4:-4, 4:-4]
     assert out.shape == (8, 8)
     steps = out[:, 1:] - out[:, :-1]

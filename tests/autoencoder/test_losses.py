@@ -98,7 +98,7 @@ def test_detail_equals_autograd_on_the_plain_formula(pair: Pair) -> None:
     down = ((d[..., 1:, :] - d[..., :-1, :]).abs() * weights[..., :-1, :]).sum() / d.numel()
     expected = (1 - share) * plain + share * (across + down)
     (wanted,) = torch.autograd.grad(expected, x)
-    loss, l1, steps = losses.detail(x, y, weights, share)
+    loss, l1, steps = losses.l1_gradient_loss(x, y, weights, share)
     (got,) = torch.autograd.grad(loss, x)
     assert loss.item() == pytest.approx(expected.item())
     assert l1.item() == pytest.approx(plain.item())

@@ -21,8 +21,8 @@ from faceswap.faces.detect import make_detector
 from faceswap.faces.downloads import (
     DOWNLOADS,
     WeightsFile,
+    download_folder,
     download_weights,
-    folder,
     verify_weights,
     weights_paths,
 )
@@ -252,4 +252,4 @@ def test_nothing_in_a_file_is_executed(
 
 
 def test_the_folder_is_pytorch_s(place: Path) -> None:
-    assert folder() == place
+    assert download_folder() == place

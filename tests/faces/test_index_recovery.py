@@ -184,7 +184,7 @@ def test_a_log_that_is_lost_takes_only_rows_with_it(
 ) -> None:
     """Its batches are in the index no more, though their crops are there."""
     half = tmp_path / "half"
-    done = Project.open_or_make(options.project)
+    done = Project.open_or_create(options.project)
     finished(extract(options))
     with FaceIndex(done.folder / INDEX) as index:
         frames, faces = index.frames("a"), list(index.faces("a"))
@@ -283,7 +283,7 @@ def test_with_all_faces_on_crops_nothing_need_be_looked_for(
     before = look(project.folder)
     (project.folder / INDEX).unlink()
     with project.open_index_read_only() as index:
-        assert project.extraction_warnings(index, "a", whole=True) == list(index.repairs)
+        assert project.extraction_warnings(index, "a", require_complete=True) == list(index.repairs)
     assert look(project.folder)[2] == before[2]
     events, _ = finished(extract(options))
     assert "nothing to do" in said(events)
@@ -293,7 +293,7 @@ def test_lost_faces_are_not_passed_over_in_silence(made: Project) -> None:
     (made.folder / INDEX).unlink()
     with made.open_index_read_only() as index:
         with pytest.raises(ProjectError, match=r"lost faces of A .* 'faceswap extract .*--side a"):
-            made.extraction_warnings(index, "a", whole=True)
+            made.extraction_warnings(index, "a", require_complete=True)
         told = made.extraction_warnings(index, "a")
     assert "was gone" in told[0]
     assert "lost faces of A" in told[1]
@@ -324,7 +324,7 @@ def test_crops_that_tell_nothing_stand_in_no_way(
 
 
 def test_where_nothing_was_extracted_nothing_is_made_anew(tmp_path: Path) -> None:
-    project = Project.open_or_make(tmp_path / "p")
+    project = Project.open_or_create(tmp_path / "p")
     project.crops_folder("a").mkdir(parents=True)
     (project.crops_folder("a") / "000001_0.png").write_bytes(b"mine")
     with project.open_index_read_only() as index:

@@ -58,15 +58,19 @@ def test_every_task_has_a_form_of_the_options_that_apply(window: Window) -> None
     for name, task in TASKS.items():
         page.tasks.select(name)
         assert page.task == name
-        applicable = {"latent_dim": task.code, "size": task.size, "strength": bool(task.strength)}
+        applicable = {
+            "latent_dim": task.has_latent_dim,
+            "size": task.has_size,
+            "strength": bool(task.strength),
+        }
         left_out = {"task", *(option for option, applies in applicable.items() if not applies)}
-        left_out |= set() if task.told else {"text"}
+        left_out |= set() if task.takes_text else {"text"}
         assert set(page.form.editors) == set(LabOptions.model_fields) - left_out
         lines = pickers(page).pickers
         assert [pick.line.accessibleName().lower() for pick in lines] == [
             given.name.lower() for given in task.inputs
         ]
-        assert task.without in lines[0].line.placeholderText()
+        assert task.default_data in lines[0].line.placeholderText()
         assert page.folder == page._suggested()
         entered = {option: 8 for option, applies in applicable.items() if applies}
         page.form.set_values(entered)
@@ -224,8 +228,8 @@ def test_the_repair_panel_asks_for_its_inputs_and_shows_the_result(
         (work / "lab" / name / name / "step-000000001.safetensors").touch()
         page.tasks.select(name)
         page._show_folder()
-        assert page.repair.isVisible() == task.repairs
-        assert page.repair.mask_picker.isVisible() == (task.repairs and task.masked)
+        assert page.repair.isVisible() == task.can_restore
+        assert page.repair.mask_picker.isVisible() == (task.can_restore and task.needs_mask)
     page.tasks.select("inpaint")
     page.repair.input.set_value(tmp_path / "clip.mp4")
     page.repair.mask_picker.set_value(tmp_path / "holes.png")

@@ -18,7 +18,7 @@ from faceswap.io.provenance import (
     Provenance,
     check_picture_name,
     picture_provenance,
-    repaired,
+    restored,
     save_picture,
 )
 from faceswap.lab.framework.figure import write_png
@@ -96,7 +96,7 @@ def test_foreign_words_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("use", RepairConfig.model_fields["use"].annotation.__args__)  # type: ignore[union-attr]
 def test_no_repair_claims_a_swap(use: str) -> None:
-    made = repaired(use)
+    made = restored(use)
     assert FACE_CLAIM in SWAPPED.text
     assert FACE_CLAIM not in made.text
     assert made.text.startswith("Repaired with faceswap: ")
@@ -107,12 +107,12 @@ def test_steps_add_up() -> None:
     first = Provenance("Shot in Rome.", "http://x/digitalCapture")
     assert DRAWN.after(None) == DRAWN
     assert DRAWN.after(first) == Provenance(f"{DRAWN.text} Shot in Rome.", first.code)
-    assert repaired("denoise").after(first).code == ALTERED
-    swapped = SWAPPED.after(repaired("denoise"))
+    assert restored("denoise").after(first).code == ALTERED
+    swapped = SWAPPED.after(restored("denoise"))
     assert swapped.code == COMPOSITE
     assert SWAPPED.after(swapped) == swapped
-    assert repaired("denoise").after(swapped) == swapped  # told already
-    assert repaired("inpaint").after(swapped).code == COMPOSITE
+    assert restored("denoise").after(swapped) == swapped  # told already
+    assert restored("inpaint").after(swapped).code == COMPOSITE
 
 
 def test_the_lab_s_figures_and_sounds_carry_it(tmp_path: Path) -> None:

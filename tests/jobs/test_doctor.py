@@ -38,7 +38,7 @@ def by_title(summary: DoctorSummary, title: str) -> Finding:
 
 
 def test_what_apples_device_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphics, "miscounts", lambda name: "")
+    monkeypatch.setattr(graphics, "matmul_problem", lambda name: "")
     with apple():
         summary = examine()
     assert "bicubic sampling runs on the CPU" in by_title(summary, "mps").value
@@ -197,7 +197,7 @@ def torch_with(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: devices > 0)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: about)
-    monkeypatch.setattr(graphics, "miscounts", lambda device: wrong)
+    monkeypatch.setattr(graphics, "matmul_problem", lambda device: wrong)
     for variable in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -311,6 +311,6 @@ def test_no_card_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_small_product() -> None:
-    assert graphics.miscounts("cpu") == ""
-    assert graphics.miscounts("cuda:99") != ""
-    assert graphics.miscounts("meta") != ""
+    assert graphics.matmul_problem("cpu") == ""
+    assert graphics.matmul_problem("cuda:99") != ""
+    assert graphics.matmul_problem("meta") != ""

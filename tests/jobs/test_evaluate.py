@@ -86,11 +86,13 @@ def test_structure_scores_fall_with_noise() -> None:
 
 def test_detail_is_zero_on_a_ramp_and_scales() -> None:
     ramp = np.tile(np.arange(0, 192, 3, np.uint8)[None, :, None], (64, 1, 3))
-    assert e.detail(ramp, half()) == pytest.approx(0, abs=1e-3)
+    assert e.detail_energy(ramp, half()) == pytest.approx(0, abs=1e-3)
     rng = np.random.default_rng(3)
     grain = rng.integers(-20, 21, (64, 64, 1))
     strong, weak = (np.repeat(128 + grain * k, 3, -1).astype(np.uint8) for k in (4, 1))
-    assert e.detail(strong, half()) == pytest.approx(4 * e.detail(weak, half()), rel=1e-3)
+    assert e.detail_energy(strong, half()) == pytest.approx(
+        4 * e.detail_energy(weak, half()), rel=1e-3
+    )
 
 
 def test_flicker_forgives_steady_change() -> None:

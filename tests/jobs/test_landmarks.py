@@ -16,7 +16,7 @@ from faceswap.errors import AssetError, InputError, OptionsError, OutputError
 from faceswap.faces import landmarks as module
 from faceswap.faces.align import eye_distance, face_similarity, upright_matrix
 from faceswap.faces.detect import CenterFace, initial_landmarks
-from faceswap.faces.downloads import folder
+from faceswap.faces.downloads import download_folder
 from faceswap.faces.face import Face, Landmarker, as_frame
 from faceswap.faces.finder import find_faces
 from faceswap.faces.landmarks import (
@@ -67,7 +67,7 @@ def find(builtin: BuiltinLandmarker, detector: CenterFace) -> Callable[[Frame], 
 
 @pytest.fixture(scope="module", params=LANDMARKERS)
 def landmarker(request: pytest.FixtureRequest) -> Landmarker:
-    if request.param == "fan" and not list(folder().glob("2DFAN4-*")):
+    if request.param == "fan" and not list(download_folder().glob("2DFAN4-*")):
         pytest.skip("FAN's weights were never downloaded here")
     return make_landmarker(str(request.param), "cpu")
 

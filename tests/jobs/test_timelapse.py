@@ -12,7 +12,7 @@ from faceswap.video.reader import VideoReader
 
 
 def project_with_previews(folder: Path, count: int) -> Path:
-    project = Project.open_or_make(folder)
+    project = Project.open_or_create(folder)
     previews = project.runs_folder / "main" / "previews"
     previews.mkdir(parents=True)
     for number in range(count):

@@ -264,7 +264,9 @@ def test_a_late_judge_of_texture_resumes_exactly(tmp_path: Path) -> None:
     assert any(name.startswith("companion/optimiser/") for name in a)
     assert a.keys() == b.keys()
     assert [name for name in a if not torch.equal(a[name], b[name])] == []
-    with pytest.raises(OptionsError, match="needs a training budget, .*; add --minutes or --steps"):
+    with pytest.raises(
+        OptionsError, match=r"needs a training budget, .*; add --minutes or --steps"
+    ):
         finish(options(folder, adversarial=0.1, steps=None))
 
 

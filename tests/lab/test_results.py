@@ -18,7 +18,7 @@ from torch import nn
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.errors import InputError, OptionsError
 from faceswap.events import Event, Notice
-from faceswap.io.provenance import repaired
+from faceswap.io.provenance import restored
 from faceswap.jobs.lab import LabOptions, LabSummary, lab
 from faceswap.lab.framework.data import PictureSet
 from faceswap.lab.framework.run import load_model
@@ -272,7 +272,7 @@ def test_sounds_are_written_whole(tmp_path: Path) -> None:
         assert np.sum(np.abs(heard) > 0.9999) <= 1
         peaks.append(float(np.abs(heard).max()))
     assert max(peaks) > 0.9  # no quieter than need be
-    assert repaired("sound").text.encode() in (tmp_path / "o" / "loud.cleaned.wav").read_bytes()
+    assert restored("sound").text.encode() in (tmp_path / "o" / "loud.cleaned.wav").read_bytes()
     heard, _, _ = read_wav(tmp_path / "o" / "loud.cleaned.wav")
     assert np.sum(np.abs(heard) > 0.9999) <= 1
     write_wav(loud, heard, 8000)

@@ -20,7 +20,7 @@ from faceswap.jobs.lab import LabOptions, LabSummary, functions, lab
 from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.expressions import ATTRIBUTES
 from faceswap.lab.framework.run import load_model, scaled_steps
-from faceswap.lab.framework.training_task import Jitter
+from faceswap.lab.framework.training_task import GeometricAugmentation
 from faceswap.lab.registry import TASKS, TaskName
 from faceswap.lab.tasks.anomaly import heat_map, threshold
 from faceswap.lab.tasks.audio import (
@@ -64,7 +64,7 @@ def finish(options: LabOptions) -> tuple[list[Event], LabSummary]:
 
 def options(use: TaskName, shapes: Path, output: Path, **changes: Any) -> LabOptions:
     given: dict[str, Any] = {"data": [shapes], "steps": 2, "device": "cpu"}
-    if TASKS[use].size:
+    if TASKS[use].has_size:
         given["size"] = 16
     if use in ("series", "sound"):
         given["data"] = []
@@ -223,11 +223,11 @@ def test_a_query_finds_its_own_picture(shapes: Path, tmp_path: Path) -> None:
 
 def test_sharp_jitter_keeps_edges() -> None:
     x = (torch.arange(28).view(1, 1, 1, -1) // 2 % 2).float().expand(8, 1, 28, 28)
-    still = Jitter(sharp=True)(x, torch.Generator().manual_seed(0))
+    still = GeometricAugmentation(sharp=True)(x, torch.Generator().manual_seed(0))
     assert torch.allclose(still, x, atol=1e-5)
     contrast = []
     for sharp in (False, True):
-        bent = Jitter(shift=0.05, sharp=sharp)(x, torch.Generator().manual_seed(0))
+        bent = GeometricAugmentation(shift=0.05, sharp=sharp)(x, torch.Generator().manual_seed(0))
         assert 0 <= float(bent.min()) <= float(bent.max()) <= 1
         contrast.append(float((bent - 0.5).abs().mean()))
     assert contrast[1] > 1.01 * contrast[0]

@@ -44,7 +44,7 @@ COMMAND = (sys.executable, "-m", "faceswap", "preview", "--serve")
 def made(tmp_path_factory: pytest.TempPathFactory, make_clip: Any) -> Path:
     """A project with footage, an index with a gap and a doubtful stretch, crops and a model."""
     clip = make_clip(width=128, height=96, frames=FRAMES)
-    project = Project.open_or_make(tmp_path_factory.mktemp("preview") / "p ä")
+    project = Project.open_or_create(tmp_path_factory.mktemp("preview") / "p ä")
     with project.open_index() as index:
         for side in ("a", "b"):
             project.set_video(side, clip)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faceswap.errors import InputError, OutputError, ProjectError
-from faceswap.faces.index_recovery import ExtractionRecord
+from faceswap.faces.index_recovery import KnownSide
 from faceswap.io.atomic import file_lock
 from faceswap.project import project as module
 from faceswap.project import settings_file
@@ -24,8 +24,8 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_a_project_is_made_once_and_found_again(tmp_path: Path, clip: Path) -> None:
-    Project.open_or_make(tmp_path / "new" / "p").set_video("a", clip)
-    project = Project.open_or_make(tmp_path / "new" / "p")
+    Project.open_or_create(tmp_path / "new" / "p").set_video("a", clip)
+    project = Project.open_or_create(tmp_path / "new" / "p")
     assert project.video("a") == clip
     assert Project.open(tmp_path / "new" / "p") == project
 
@@ -37,7 +37,7 @@ def test_no_project_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(ProjectError, match="other files"):
-        Project.open_or_make(tmp_path)
+        Project.open_or_create(tmp_path)
     assert list(tmp_path.iterdir()) == [clip]
 
 
@@ -51,11 +51,11 @@ def test_a_project_that_another_process_makes_meanwhile_is_opened(
     def meanwhile(_: Path) -> bool:
         monkeypatch.undo()
         shutil.rmtree(folder)
-        Project.open_or_make(folder)
+        Project.open_or_create(folder)
         return False
 
     monkeypatch.setattr(module, "is_project_file", meanwhile)
-    assert Project.open_or_make(folder) == Project.open(folder)
+    assert Project.open_or_create(folder) == Project.open(folder)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ def test_settings_that_cannot_be_used_are_told(tmp_path: Path, content: str, wor
 
 def test_a_file_where_the_folder_should_be_is_an_output_error(clip: Path) -> None:
     with pytest.raises(ProjectError, match="is a file; give a folder"):
-        Project.open_or_make(clip)
+        Project.open_or_create(clip)
     with pytest.raises(OutputError, match="Cannot create"):
-        Project.open_or_make(clip / "below")
+        Project.open_or_create(clip / "below")
 
 
 def test_footage_that_is_gone_changed_or_never_named_is_told(tmp_path: Path, clip: Path) -> None:
-    project = Project.open_or_make(tmp_path / "p")
+    project = Project.open_or_create(tmp_path / "p")
     with pytest.raises(ProjectError, match="--side b"):
         project.video("b")
     project.set_video("b", clip)
@@ -90,7 +90,7 @@ def test_footage_that_is_gone_changed_or_never_named_is_told(tmp_path: Path, cli
 
 
 def test_moved_footage_is_still_the_same(tmp_path: Path, clip: Path) -> None:
-    project = Project.open_or_make(tmp_path / "p")
+    project = Project.open_or_create(tmp_path / "p")
     project.set_video("a", clip)
     moved = clip.rename(tmp_path / "moved.mp4")
     assert project.is_same_video("a", moved)
@@ -156,7 +156,7 @@ def test_a_killed_attempt_to_make_a_project_is_no_other_file(tmp_path: Path, cli
     for name in (".project.lock", "project.toml.1234abcd.part"):
         (tmp_path / "p").mkdir(exist_ok=True)
         (tmp_path / "p" / name).write_text("form")
-    project = Project.open_or_make(tmp_path / "p")
+    project = Project.open_or_create(tmp_path / "p")
     assert project.leftovers("a")
     project.remove_leftovers()
     assert not project.leftovers("a")
@@ -167,7 +167,7 @@ def test_a_killed_attempt_to_make_a_project_is_no_other_file(tmp_path: Path, cli
 def test_a_write_that_another_holds_up_is_told_after_a_while(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = Project.open_or_make(tmp_path / "p")
+    project = Project.open_or_create(tmp_path / "p")
     project.set_video("b", clip)
     monkeypatch.setattr(settings_file, "_LOCK_TIMEOUT", 0.05)
     before = (tmp_path / "p" / "project.toml").read_text()
@@ -187,8 +187,8 @@ def test_a_side_that_cannot_be_read_is_told(tmp_path: Path, entry: str) -> None:
 
 
 def test_what_was_noted_of_a_side_goes_with_its_footage(tmp_path: Path, clip: Path) -> None:
-    project = Project.open_or_make(tmp_path / "p")
-    known = ExtractionRecord(tmp_path, settings={"size": 64}, frames=7, faces=9, generation=3)
+    project = Project.open_or_create(tmp_path / "p")
+    known = KnownSide(tmp_path, settings={"size": 64}, frames=7, faces=9, generation=3)
     project.record_extraction("a", clip, known)
     assert project.extraction_record("a").settings == {"size": 64}
     assert (project.extraction_record("a").frames, project.extraction_record("a").faces) == (7, 9)
@@ -205,14 +205,14 @@ def test_what_was_noted_of_a_side_goes_with_its_footage(tmp_path: Path, clip: Pa
 
 
 def test_a_side_is_extracted_by_one_at_a_time(tmp_path: Path) -> None:
-    project = Project.open_or_make(tmp_path / "p")
-    with project.hold_side("a"):
-        with project.hold_side("b"):
+    project = Project.open_or_create(tmp_path / "p")
+    with project.lock_side("a"):
+        with project.lock_side("b"):
             pass
         with (
             pytest.raises(ProjectError, match=r"faces of A .* are already being extracted"),
-            project.hold_side("a"),
+            project.lock_side("a"),
         ):
             pass
-    with project.hold_side("a"):
+    with project.lock_side("a"):
         pass

@@ -208,7 +208,7 @@ def test_other_footage_takes_nothing_over(
 
 def test_crops_of_other_footage_are_not_overwritten(clip: Path, options: ExtractOptions) -> None:
     """As in a folder that was copied from elsewhere before anything was extracted."""
-    project = Project.open_or_make(options.project)
+    project = Project.open_or_create(options.project)
     folder = project.crops_folder("a")
     folder.mkdir(parents=True)
     (folder / "000002_0.png").write_bytes(b"mine")
@@ -309,4 +309,4 @@ def test_the_window_sees_the_face_that_a_redo_wrote_last(
         assert Path(str(last["path"])) == made.folder / "faces" / "a" / "000010_1.png"
         # What was measured of the crops before is not taken for what there is now.
         folder = made.crops_folder("a")
-        assert np.isnan(answers._measures.known(made.index_key("a"), folder, names(folder))).all()
+        assert np.isnan(answers._measures.cached(made.index_key("a"), folder, names(folder))).all()

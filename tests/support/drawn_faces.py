@@ -81,7 +81,7 @@ def draw_side(project: Project, side: str, count: int = 40) -> Path:
 
 def draw_project(folder: Path, count: int = 40) -> Project:
     """A project with both sides' faces and no footage."""
-    project = Project.open_or_make(folder)
+    project = Project.open_or_create(folder)
     for side in ("a", "b"):
         draw_side(project, side, count)
     return project

@@ -93,7 +93,7 @@ def make_stepper(
     config: SwapConfig, sides: Mapping[str, FaceSet], batch: int = 2, **changes: Any
 ) -> TrainStepper:
     """A stepper on the stand-in, with every loss and change there is and a judge from 0.5 on."""
-    adversary = AdversarialTrainer(AdversarialConfig(0.1, begin=0.5, grow=0.1), CARD)
+    adversary = AdversarialTrainer(AdversarialConfig(0.1, start=0.5, ramp=0.1), CARD)
     # What is found out once is found out on the processor: it may wait.
     task = AdversarialTask(
         sides,

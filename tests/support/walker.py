@@ -18,7 +18,7 @@ class Walker:
     """The window with the real program behind it, and a user's hands."""
 
     def __init__(self, window: Window, wait: Callable[..., None], bot: QtBot) -> None:
-        self.window, self.desk, self._wait, self._bot = window, window.desk, wait, bot
+        self.window, self.desk, self._wait, self._bot = window, window.context, wait, bot
         self._turns = 0
         self._watch = QTimer(window)
         self._watch.timeout.connect(self._tick)

@@ -21,7 +21,7 @@ from faceswap.training.loop import TrainingLoop
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
-CONFIG = AdversarialConfig(0.1, begin=0.25, grow=0.5)
+CONFIG = AdversarialConfig(0.1, start=0.25, ramp=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +46,12 @@ def make_loop(
         task = AdversarialTask(sides, net.input_size, ObjectiveConfig(), CPU, adversary)
     settings = LoopConfig(steps=steps, batch_size=2, precision="fp32", report_steps=1)
     return TrainingLoop(
-        task, net, settings, folder, "swap", net.config.model_dump(), CPU, companion=adversary
+        task, net, settings, folder, "swap", net.config.model_dump(), CPU, auxiliary=adversary
     )
 
 
 def test_its_weight_begins_late_and_grows() -> None:
-    config = AdversarialConfig(0.1, begin=0.5, grow=0.2)
+    config = AdversarialConfig(0.1, start=0.5, ramp=0.2)
     assert [config.strength(p) for p in (0.0, 0.5)] == [0.0, 0.0]
     assert [config.strength(p) for p in (0.6, 0.7, 1.0)] == pytest.approx([0.05, 0.1, 0.1])
 
@@ -95,7 +95,7 @@ def test_a_bad_step_or_none_leaves_the_judge_alone() -> None:
 def test_until_it_begins_the_run_is_the_one_without(
     sides: dict[str, FaceSet], tmp_path: Path
 ) -> None:
-    late = AdversarialConfig(0.1, begin=1.0)
+    late = AdversarialConfig(0.1, start=1.0)
     without, with_it = (
         make_loop(sides, tmp_path / "1", None),
         make_loop(sides, tmp_path / "2", late),
@@ -156,7 +156,7 @@ def test_parts_of_a_batch_teach_what_the_whole_does(sides: dict[str, FaceSet]) -
     for parts in (1, 2):
         net, adversary = (
             model(),
-            AdversarialTrainer(AdversarialConfig(1.0, begin=0.0, grow=0.1), CPU),
+            AdversarialTrainer(AdversarialConfig(1.0, start=0.0, ramp=0.1), CPU),
         )
         task = AdversarialTask(sides, net.input_size, ObjectiveConfig(), CPU, adversary)
         batch = task.batch(4, torch.Generator().manual_seed(0), 0.5)

@@ -195,7 +195,7 @@ def test_pairs_take_turns_in_leading() -> None:
     assert places["b"][1::2].tolist() == drawn["b"][1::2].tolist()
     followers = pairing.retargeted("b", places)
     assert followers.driving_side == "a"
-    assert torch.equal(followers.driven_places, a.points[places["a"][followers.driven_rows]])
+    assert torch.equal(followers.driving_points, a.points[places["a"][followers.driven_rows]])
     away = (followers.retargeting.start - followers.retargeting.end).norm(dim=2).mean(1)
     free = (b.points[drawn["b"][::2]] - followers.retargeting.end).norm(dim=2).mean(1)
     assert (away < free).float().mean() > 0.6

@@ -103,16 +103,16 @@ def test_who_imitates_has_the_others_open_mouth(tmp_path: Path) -> None:
     following = darkest(batch)[::2]
     assert following.max() > alone.max() + 0.1
     assert darkest(batch)[1::2].max() < alone.max() + 0.05
-    assert batch.genuine.tolist() == [1.0, 0.0] * 8 + [0.0, 1.0] * 8
-    assert batch.exchanged is not None
-    assert 1 < batch.exchanged.sum() < 15
+    assert batch.is_real.tolist() == [1.0, 0.0] * 8 + [0.0, 1.0] * 8
+    assert batch.latent_swapped is not None
+    assert 1 < batch.latent_swapped.sum() < 15
     part = batch.micro_batch(1, 2)
-    assert part.exchanged is not None
-    assert torch.equal(part.exchanged, batch.exchanged[8:])
-    assert part.genuine.tolist() == [1.0, 0.0] * 4 + [0.0, 1.0] * 4
+    assert part.latent_swapped is not None
+    assert torch.equal(part.latent_swapped, batch.latent_swapped[8:])
+    assert part.is_real.tolist() == [1.0, 0.0] * 4 + [0.0, 1.0] * 4
     plain = make_task(speaking, **STILL).batch(4, generator(), 0.0)
-    assert plain.exchanged is None
-    assert plain.genuine.tolist() == [1.0] * 8
+    assert plain.latent_swapped is None
+    assert plain.is_real.tolist() == [1.0] * 8
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -120,7 +120,7 @@ def test_batches_of_any_size_have_pairs(count: int, sides: dict[str, FaceSet]) -
     batch = make_task(sides, flip=0.5).batch(count, generator(), 0.0)
     assert batch.targets.shape == (2 * count, 3, 64, 64)
     assert batch.targets.isfinite().all()
-    assert batch.exchanged is not None
+    assert batch.latent_swapped is not None
     losses = make_task(sides).losses(model(), batch)
     assert losses["loss"].isfinite()
 

@@ -20,7 +20,7 @@ from faceswap.project.project import Project
 from faceswap.training import checkpoint_saver, run_folder, snapshots
 from faceswap.training.checkpoint import read_checkpoint
 from faceswap.training.run_folder import RunFolder
-from faceswap.training.run_lock import hold_run
+from faceswap.training.run_lock import lock_run
 from faceswap.training.snapshots import (
     SnapshotSchedule,
     bytes_per_day,
@@ -117,7 +117,7 @@ def test_they_come_where_they_would_have_without_a_stop() -> None:
     times = SnapshotSchedule(config, 100, 7000.0)
     asked = [(100, 7000.0), (150, 7100.0), (199, 7201.0), (200, 7300.0)]
     assert [times.due(*at) for at in asked] == [False, False, True, True]
-    times.output(200, 7300.0)
+    times.mark_made(200, 7300.0)
     assert not times.due(200, 7300.0)
     assert not SnapshotSchedule(LoopConfig(), 0, 0.0).due(10**6, 1e9)
 
@@ -281,7 +281,7 @@ def test_it_goes_forward_again_and_to_the_best(run: Path) -> None:
 
 
 def test_a_run_that_trains_and_a_damaged_save_are_left_alone(run: Path) -> None:
-    with hold_run(run), pytest.raises(ProjectError, match="trained already"):
+    with lock_run(run), pytest.raises(ProjectError, match="trained already"):
         asked(run, roll_back="20")
     save = run / "snapshots" / "step-000000020.safetensors"
     save.write_bytes(save.read_bytes()[:-100])
@@ -316,7 +316,7 @@ def test_the_newest_that_can_be_read_is_never_cleaned_away(run: Path) -> None:
     newest.write_bytes(copy[:-100])
     asked(run, clean=True)
     assert {30, 50, 60} == set(steps_in(run))
-    with hold_run(run):
+    with lock_run(run):
         events, _ = asked(run, clean=True)
     assert any(
         "is training; its checkpoints stay" in e.message for e in events if isinstance(e, Notice)
@@ -344,7 +344,7 @@ def test_of_several_runs_one_is_to_be_named(run: Path) -> None:
         asked(run, name="other", roll_back="best")
     with pytest.raises(ValidationError):
         RunsOptions(project=run, roll_back="yesterday")
-    empty = Project.open_or_make(run.parents[2] / "empty").folder
+    empty = Project.open_or_create(run.parents[2] / "empty").folder
     assert finished(runs(RunsOptions(project=empty)))[1].runs == []
     with pytest.raises(CheckpointError, match="no run yet"):
         finished(runs(RunsOptions(project=empty, roll_back="best")))

@@ -18,7 +18,7 @@ from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
-from faceswap.training.run_lock import LOCK_NAME, hold_run
+from faceswap.training.run_lock import LOCK_NAME, lock_run
 
 HOLDER = """
 import sys, time
@@ -38,32 +38,32 @@ def test_a_run_is_held_by_one_process_and_let_go_of_with_it(tmp_path: Path) -> N
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(ProjectError, match="is being trained already"), hold_run(folder):
+        with pytest.raises(ProjectError, match="is being trained already"), lock_run(folder):
             pass
-        with hold_run(folder, leads=False), hold_run(folder.with_name("other")):
+        with lock_run(folder, leads=False), lock_run(folder.with_name("other")):
             pass
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
-    with hold_run(folder):
+    with lock_run(folder):
         (folder / "made").touch()
     assert sorted(p.name for p in folder.iterdir()) == [LOCK_NAME, "made"]
 
 
 def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="refused"), hold_run(tmp_path / "model" / "main"):
+    with pytest.raises(ValueError, match="refused"), lock_run(tmp_path / "model" / "main"):
         raise ValueError("refused")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "old").mkdir()
-    with hold_run(tmp_path / "old"):
+    with lock_run(tmp_path / "old"):
         pass
     assert (tmp_path / "old").is_dir()
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="Cannot write in"), hold_run(tmp_path / "file"):
+    with pytest.raises(OutputError, match="Cannot write in"), lock_run(tmp_path / "file"):
         pass
 
 
@@ -72,7 +72,7 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         raise NotImplementedError
 
     monkeypatch.setattr(FileLock, "acquire", lacking)
-    with pytest.raises(OutputError, match="not support file locks"), hold_run(tmp_path / "run"):
+    with pytest.raises(OutputError, match="not support file locks"), lock_run(tmp_path / "run"):
         pass
 
 

@@ -85,7 +85,7 @@ def test_no_step_waits_for_the_device(optimiser: Any, tmp_path: Path) -> None:
     everything = dict.fromkeys(
         ["dssim", "ms_ssim", "mse", "laplacian", "frequency", "flip", "occlusion", "blur"], 0.5
     ) | {"noise": 0.05, "compression": 0.1}
-    adversary = AdversarialTrainer(AdversarialConfig(0.1, begin=0.0, grow=0.1), CPU)
+    adversary = AdversarialTrainer(AdversarialConfig(0.1, start=0.0, ramp=0.1), CPU)
     objective = ObjectiveConfig.model_validate(everything)
     task = AdversarialTask(sides, model.input_size, objective, CPU, adversary)
     config = LoopConfig(batch_size=2, precision="fp32", optimiser=optimiser)

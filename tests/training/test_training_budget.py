@@ -13,17 +13,17 @@ from faceswap.errors import CheckpointError
 from faceswap.events import Notice, Progress
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.job_mark import (
-    Begun,
+    JobStart,
     clear_job_mark,
-    has_made,
     has_unfinished_job,
-    made,
+    job_output,
     mark_job_start,
+    set_job_output,
 )
 from faceswap.training.loop import TrainingLoop
 from faceswap.training.training_budget import (
     KEY,
-    RequestedEnd,
+    BudgetRequest,
     TrainingBudget,
     next_budget,
     stored_budget,
@@ -51,10 +51,10 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
     ("last", "wish", "step", "seconds", "wanted", "told"),
     [
         # What was not finished goes on, with the same number or with none.
-        (SIX, RequestedEnd(), 150, 180.0, SIX, "Training resumes: 4 of 6 minutes are left."),
+        (SIX, BudgetRequest(), 150, 180.0, SIX, "Training resumes: 4 of 6 minutes are left."),
         (
             SIX,
-            RequestedEnd(minutes=6),
+            BudgetRequest(minutes=6),
             150,
             180.0,
             SIX,
@@ -63,7 +63,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
         # Another number moves its end.
         (
             SIX,
-            RequestedEnd(minutes=10),
+            BudgetRequest(minutes=10),
             150,
             180.0,
             SIX.model_copy(update={"minutes": 10}),
@@ -71,7 +71,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
         ),
         (
             SIX,
-            RequestedEnd(minutes=1),
+            BudgetRequest(minutes=1),
             150,
             180.0,
             SIX.model_copy(update={"minutes": 1}),
@@ -80,7 +80,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
         ),
         (
             SIX,
-            RequestedEnd(steps=900),
+            BudgetRequest(steps=900),
             150,
             180.0,
             TrainingBudget(first=100, since=60.0, steps=900),
@@ -89,7 +89,7 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
         # One that is over is followed by a new one, or by training without an end.
         (
             SIX,
-            RequestedEnd(minutes=6),
+            BudgetRequest(minutes=6),
             300,
             420.0,
             TrainingBudget(first=300, since=420.0, minutes=6),
@@ -97,37 +97,37 @@ def test_progress_is_that_of_the_end_that_comes_first() -> None:
         ),
         (
             SIX,
-            RequestedEnd(steps=400),
+            BudgetRequest(steps=400),
             300,
             420.0,
             TrainingBudget(first=300, since=420.0, steps=400),
             "",
         ),
-        (SIX, RequestedEnd(), 300, 420.0, None, ""),
+        (SIX, BudgetRequest(), 300, 420.0, None, ""),
         # Without an end whatever was asked for.
         (
             SIX,
-            RequestedEnd(endless=True),
+            BudgetRequest(endless=True),
             150,
             180.0,
             None,
             "Training has no end now; 4 of 6 minutes were left.",
         ),
-        (SIX, RequestedEnd(endless=True), 300, 420.0, None, ""),
+        (SIX, BudgetRequest(endless=True), 300, 420.0, None, ""),
         (
             None,
-            RequestedEnd(minutes=2),
+            BudgetRequest(minutes=2),
             300,
             420.0,
             TrainingBudget(first=300, since=420.0, minutes=2),
             "",
         ),
-        (None, RequestedEnd(), 300, 420.0, None, ""),
+        (None, BudgetRequest(), 300, 420.0, None, ""),
     ],
 )
 def test_what_comes_of_a_wish(
     last: TrainingBudget | None,
-    wish: RequestedEnd,
+    wish: BudgetRequest,
     step: int,
     seconds: float,
     wanted: TrainingBudget | None,
@@ -137,10 +137,10 @@ def test_what_comes_of_a_wish(
 
 
 def test_runs_of_before_are_counted_as_they_were() -> None:
-    found, _ = next_budget({}, RequestedEnd(steps=400), 300, 420.0)
+    found, _ = next_budget({}, BudgetRequest(steps=400), 300, 420.0)
     assert found is not None
     assert found.progress(300, 420.0) == 0.75
-    assert next_budget({}, RequestedEnd(minutes=1), 300, 420.0)[0] == TrainingBudget(
+    assert next_budget({}, BudgetRequest(minutes=1), 300, 420.0)[0] == TrainingBudget(
         first=300, since=420.0, minutes=1
     )
     with pytest.raises(CheckpointError, match="another version"):
@@ -148,25 +148,25 @@ def test_runs_of_before_are_counted_as_they_were() -> None:
 
 
 def test_a_job_under_way_does_not_begin_its_training_anew(tmp_path: Path) -> None:
-    wish = RequestedEnd(minutes=6)
-    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=Begun(100, 60.0)) == (SIX, "")
+    wish = BudgetRequest(minutes=6)
+    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=JobStart(100, 60.0)) == (SIX, "")
     # Nor that of a stretch which it went on with.
-    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=Begun(200, 240.0)) == (SIX, "")
+    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=JobStart(200, 240.0)) == (SIX, "")
     # Of a job that began later it was no part.
-    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=Begun(300, 420.0))[0] != SIX
+    assert next_budget(noted(SIX), wish, 300, 420.0, begun_at=JobStart(300, 420.0))[0] != SIX
     assert not has_unfinished_job(tmp_path)
     assert mark_job_start(tmp_path, 100, 60.0) == (100, 60.0)
     assert has_unfinished_job(tmp_path)
     assert mark_job_start(tmp_path, 300, 420.0) == (100, 60.0)
     assert mark_job_start(tmp_path, 40, 20.0) == (40, 20.0)  # another run, or one that went back
-    assert made(tmp_path) is None
-    has_made(tmp_path, tmp_path / "out.mp4")
-    assert made(tmp_path) == tmp_path / "out.mp4"
+    assert job_output(tmp_path) is None
+    set_job_output(tmp_path, tmp_path / "out.mp4")
+    assert job_output(tmp_path) == tmp_path / "out.mp4"
     assert mark_job_start(tmp_path, 50, 30.0) == (40, 20.0)
     clear_job_mark(tmp_path)
     clear_job_mark(tmp_path)
-    has_made(tmp_path, tmp_path / "out.mp4")
-    assert made(tmp_path) is None
+    set_job_output(tmp_path, tmp_path / "out.mp4")
+    assert job_output(tmp_path) is None
     assert mark_job_start(tmp_path, 300, 420.0) == (300, 420.0)
     (tmp_path / "underway.json").write_text('{"step": 7}')  # as versions of before wrote it
     assert mark_job_start(tmp_path, 300, 420.0) == (7, 0.0)

@@ -31,7 +31,7 @@ from faceswap.training.checkpoint import (
 )
 from faceswap.training.loop import TrainingLoop, TrainingTask
 from faceswap.training.precision import Precision
-from faceswap.training.run_lock import hold_run
+from faceswap.training.run_lock import lock_run
 from faceswap.training.state import LoopConfig
 from faceswap.types import UInt8Image
 
@@ -116,7 +116,7 @@ def train(
     """
     folder = settings.folder / name
     kind = model_name(config)
-    with hold_run(folder):
+    with lock_run(folder):
         checkpoint, problems = CheckpointFolder(folder).load_for_resume()
         for problem in problems:
             yield Notice(message=problem)

@@ -68,7 +68,7 @@ def no_corruption(x: Tensor, generator: Generator) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Jitter:
+class GeometricAugmentation:
     """Geometric augmentation, each up to ± the given value.
 
     rotation: degrees. scale: share of the size. shift: share of the side. warp: strength of a
@@ -105,7 +105,7 @@ def _bicubic(x: Tensor, grid: Tensor) -> Tensor:
     )
 
 
-DIGITS = Jitter(rotation=10, scale=0.1, shift=0.04, warp=0.08)
+DIGITS = GeometricAugmentation(rotation=10, scale=0.1, shift=0.04, warp=0.08)
 """Augmentation that keeps a digit's class."""
 
 

@@ -29,7 +29,7 @@ from faceswap.lab.framework.run import (
     scaled_steps,
     train,
 )
-from faceswap.lab.framework.training_task import ElboLoss, Jitter, PictureTask
+from faceswap.lab.framework.training_task import ElboLoss, GeometricAugmentation, PictureTask
 from faceswap.lab.tasks.bottleneck import decoded, encoded, jitter_for
 
 QUANTILE = 0.95
@@ -63,7 +63,7 @@ def scores(model: VariationalAutoencoder, x: Tensor) -> dict[str, NDArray[np.flo
 
 
 def normal_model(
-    settings: TaskSettings, parts: Split, name: str, steps: int, jitter: Jitter
+    settings: TaskSettings, parts: Split, name: str, steps: int, jitter: GeometricAugmentation
 ) -> Generator[Event, None, VariationalAutoencoder]:
     """Train a VAE on normal pictures: dense, or convolutional above 4,000 values a picture."""
     channels, height, width = parts.training.shape
@@ -192,7 +192,7 @@ def _watch(settings: TaskSettings) -> TaskFunction:
     )
     yield from notices(normal, looked)
     parts = split_data(normal, settings.seed)
-    mild = Jitter(shift=0.02, scale=0.02)
+    mild = GeometricAugmentation(shift=0.02, scale=0.02)
     model = yield from normal_model(settings, parts, "watch", 3000, mild)
     limit = threshold(scores(model, parts.validation.floats().to(settings.device))["squared error"])
     x = looked.floats().to(settings.device)

@@ -17,7 +17,7 @@ from faceswap.autoencoder.unet import UNet
 from faceswap.device_support import cpu_generator
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
-from faceswap.io.provenance import repaired
+from faceswap.io.provenance import restored
 from faceswap.lab.framework.data import fingerprint
 from faceswap.lab.framework.figure import curves, sheet, write_png
 from faceswap.lab.framework.models import RepairConfig
@@ -245,7 +245,7 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         )
     # Scaled by the same factor, to compare them by ear.
     heard = normalised_peak(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
-    told = {"noisy": _NOISY, "cleaned": f"{_NOISY} {repaired('sound').text}", "true": _TRUE}
+    told = {"noisy": _NOISY, "cleaned": f"{_NOISY} {restored('sound').text}", "true": _TRUE}
     for (name, words), one in zip(told.items(), heard, strict=True):
         write_wav(settings.folder / f"{name}.wav", one, RATE, words)
     sentence = (
@@ -257,7 +257,7 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         with torch.no_grad():
             own = cleaned(model, torch.from_numpy(given)[None])[0]
         target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
-        write_wav(target, normalised_peak(own.numpy())[0], RATE, repaired("sound").text)
+        write_wav(target, normalised_peak(own.numpy())[0], RATE, restored("sound").text)
         sentence += f" The cleaned sound is {target}."
     # The loudest 40 ms of one sound: waves of a longer plot would be too fine to see.
     first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80

@@ -30,7 +30,12 @@ from faceswap.lab.framework.run import (
     scaled_steps,
     train,
 )
-from faceswap.lab.framework.training_task import DIGITS, Jitter, PictureTask, ReconstructionLoss
+from faceswap.lab.framework.training_task import (
+    DIGITS,
+    GeometricAugmentation,
+    PictureTask,
+    ReconstructionLoss,
+)
 from faceswap.lab.registry import TaskName
 from faceswap.types import UInt8Image
 
@@ -38,11 +43,11 @@ LENGTHS = (2, 5, 16, 32)
 """Code lengths that ``compare_codes`` trains."""
 
 
-def jitter_for(pictures: PictureSet) -> Jitter:
+def jitter_for(pictures: PictureSet) -> GeometricAugmentation:
     """Augmentation for the pictures; without mirror images for grey ones, taken for digits."""
     if pictures.shape[0] == 1:
         return DIGITS
-    return Jitter(rotation=5, scale=0.05, shift=0.03, flip=0.5)
+    return GeometricAugmentation(rotation=5, scale=0.05, shift=0.03, flip=0.5)
 
 
 def train_autoencoder(

@@ -17,7 +17,7 @@ from faceswap.lab.framework.models import ClassifierConfig, build, fitting
 from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices, train
 from faceswap.lab.framework.training_task import (
     ClassificationLoss,
-    Jitter,
+    GeometricAugmentation,
     LayerwiseLoss,
     PictureTask,
     ReconstructionLoss,
@@ -57,7 +57,7 @@ def train_classifier(
     pretrained: bool,
     name: str,
     steps: int,
-    jitter: Jitter | None = None,
+    jitter: GeometricAugmentation | None = None,
 ) -> Generator[Event, None, nn.Module]:
     """Train a classifier on ``labelled``, from ``body``'s weights or the same net from scratch."""
     config = ClassifierConfig(body=_config_of(body), classes=len(labelled.classes))

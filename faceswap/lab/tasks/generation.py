@@ -73,7 +73,9 @@ def elbo(
     return float(sums[0]), float(sums[1]), float(sums[2])
 
 
-def train_judge(settings: TaskSettings, parts: Split) -> Generator[Event, None, Classifier]:
+def train_classifier_metric(
+    settings: TaskSettings, parts: Split
+) -> Generator[Event, None, Classifier]:
     """Train a classifier of the pictures, to score generated ones."""
     body = body_for(parts.training.shape, 64)
     classes = len(parts.training.classes)
@@ -115,7 +117,7 @@ def sample_quality(settings: TaskSettings, parts: Split) -> Generator[Event, Non
     """Quality metric: a classifier's confidence, or without classes the distance from the nearest
     true picture."""
     if parts.training.labels is not None:
-        judging = yield from train_judge(settings, parts)
+        judging = yield from train_classifier_metric(settings, parts)
         return SampleQuality("confidence", partial(confidence, judging), more=True)
     places = torch.linspace(0, len(parts.training) - 1, min(2000, len(parts.training))).long()
     known = parts.training.subset(places).floats().to(settings.device)
@@ -230,7 +232,7 @@ def caption(settings: TaskSettings) -> TaskFunction:
     parts = split_data(pictures, settings.seed)
     writer = Captions.fitted(parts.training.floats(), pictures.classes)
     asked = None if settings.text is None else writer.understood(settings.text)
-    judging = yield from train_judge(settings, parts)
+    judging = yield from train_classifier_metric(settings, parts)
     latents = settings.code or 10
     config = vae_config(pictures.shape, latents, len(writer.words))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from faceswap.autoencoder import corruption
 from faceswap.autoencoder.losses import luma, mse, psnr_from_mse
-from faceswap.autoencoder.unet import with_holes
+from faceswap.autoencoder.unet import masked_input
 from faceswap.errors import OptionsError
 from faceswap.lab.framework.data import PictureSet, Split, split_data
 from faceswap.lab.framework.figure import sheet
@@ -24,7 +24,7 @@ from faceswap.lab.framework.run import (
 from faceswap.lab.framework.training_task import (
     DIGITS,
     Corrupt,
-    Jitter,
+    GeometricAugmentation,
     PictureTask,
     ReconstructionLoss,
     random_relighting,
@@ -69,7 +69,7 @@ class TaskRecipe:
     loss: Literal["mse", "mae"] = "mse"
     standardised: bool = False
     blocks: int = 1
-    deep: int = 96
+    last_width: int = 96
 
 
 def random_photo_augmentation(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -82,18 +82,18 @@ def random_photo_augmentation(x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(relit, random_relighting(x, generator), x)
 
 
-_SIZES = Jitter(rotation=10, scale=0.5, shift=0.1, flip=0.5, sharp=True)
-_PLACES = Jitter(rotation=5, scale=0.1, shift=0.05, flip=0.5, sharp=True)
+_SIZES = GeometricAugmentation(rotation=10, scale=0.5, shift=0.1, flip=0.5, sharp=True)
+_PLACES = GeometricAugmentation(rotation=5, scale=0.1, shift=0.05, flip=0.5, sharp=True)
 
 RECIPES: dict[Use, TaskRecipe] = {
     # Not standardised: the noise level is estimated relative to black and white.
     "denoise": TaskRecipe(random_photo_augmentation, steps=4500),
     "occlusion": TaskRecipe(random_photo_augmentation, steps=2000),
     # Holes are filled from their context, so position and scale are kept: mild augmentation.
-    "inpaint": TaskRecipe(_PLACES, 8000, "mae", standardised=True, blocks=4, deep=128),
+    "inpaint": TaskRecipe(_PLACES, 8000, "mae", standardised=True, blocks=4, last_width=128),
     "superres": TaskRecipe(random_photo_augmentation, 7000, "mae"),
     # No relighting: the true colours are what is learnt.
-    "colourise": TaskRecipe(Jitter(flip=0.5)),
+    "colourise": TaskRecipe(GeometricAugmentation(flip=0.5)),
 }
 
 
@@ -140,12 +140,12 @@ def occlusion(settings: TaskSettings) -> TaskFunction:
 def inpaint(settings: TaskSettings) -> TaskFunction:
     """Inpainting: fill holes, rectangles and strokes, with known masks."""
     kinds = [
-        Corruption("rectangles", lambda x, g: with_holes(x, corruption.rectangle_masks(x, g))),
-        Corruption("strokes", lambda x, g: with_holes(x, corruption.stroke_masks(x, g))),
+        Corruption("rectangles", lambda x, g: masked_input(x, corruption.rectangle_masks(x, g))),
+        Corruption("strokes", lambda x, g: masked_input(x, corruption.stroke_masks(x, g))),
     ]
 
     def mixed(x: Tensor, g: torch.Generator) -> Tensor:
-        return with_holes(x, corruption.inpainting_masks(x, g))
+        return masked_input(x, corruption.inpainting_masks(x, g))
 
     return (yield from _repair(settings, "inpaint", mixed, kinds))
 
@@ -193,7 +193,7 @@ def _repair(
         use=use,
         inputs=1 if use == "colourise" else channels + (use == "inpaint"),
         channels=channels,
-        widths=(16, 32, 64) if pictures.shape[1] <= 32 else (16, 32, 64, way.deep),
+        widths=(16, 32, 64) if pictures.shape[1] <= 32 else (16, 32, 64, way.last_width),
         blocks=way.blocks,
         masked=use == "inpaint",
         standardised=way.standardised,

@@ -22,10 +22,14 @@ from faceswap.lab.framework.run import (
     scaled_steps,
     train,
 )
-from faceswap.lab.framework.training_task import Jitter, PictureTask, ReconstructionLoss
+from faceswap.lab.framework.training_task import (
+    GeometricAugmentation,
+    PictureTask,
+    ReconstructionLoss,
+)
 from faceswap.lab.tasks.bottleneck import encoded
 
-BENT = Jitter(rotation=20, scale=0.2, shift=0.08, warp=0.2)
+BENT = GeometricAugmentation(rotation=20, scale=0.2, shift=0.08, warp=0.2)
 """Augmentation of the inputs for digits, to which the code becomes invariant."""
 
 
@@ -61,7 +65,7 @@ def train_search_encoder(
     """
     config = body_for(parts.training.shape, settings.code or 64, 256)
     grey = parts.training.shape[0] == 1
-    bent = BENT if grey else Jitter(rotation=10, scale=0.15, shift=0.08, warp=0.1)
+    bent = BENT if grey else GeometricAugmentation(rotation=10, scale=0.15, shift=0.08, warp=0.1)
     task = PictureTask(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, bent
     )

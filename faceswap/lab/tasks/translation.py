@@ -30,7 +30,7 @@ from faceswap.lab.framework.run import (
     scaled_steps,
     train,
 )
-from faceswap.lab.framework.training_task import Jitter, Losses, random_relighting
+from faceswap.lab.framework.training_task import GeometricAugmentation, Losses, random_relighting
 from faceswap.lab.tasks.bottleneck import jitter_for
 from faceswap.training.dataset import ImageDataset
 
@@ -63,7 +63,7 @@ class TranslationTask:
         a: PictureSet,
         b: PictureSet,
         held_out: PictureSet,
-        jitter: Jitter,
+        jitter: GeometricAugmentation,
         device: torch.device,
     ) -> None:
         self.fingerprint = fingerprint(a.images, b.images)
@@ -174,7 +174,7 @@ def translate(settings: TaskSettings) -> TaskFunction:
     return (yield from finish(settings, "translate", [sheet(rows)], figures, sentence))
 
 
-_MILD = Jitter(rotation=6, scale=0.06, shift=0.04, warp=0.06)
+_MILD = GeometricAugmentation(rotation=6, scale=0.06, shift=0.04, warp=0.06)
 
 
 def matched_truth(a: PictureSet, truth: PictureSet) -> dict[int, int]:

@@ -51,10 +51,10 @@ def region_width(region: Mask) -> float:
     return float(columns[-1] - columns[0] + 1) if len(columns) else 1.0
 
 
-def soft_mask(region: Mask, grow: float, feather: float) -> Weights:
+def soft_mask(region: Mask, dilate: float, blur: float) -> Weights:
     """Blend weights of the swapped face: float32 (side, side) in [0, 1].
 
-    ``grow`` (dilation, negative erodes) and ``feather`` (mask blur) are shares of the region's
+    ``dilate`` (dilation, negative erodes) and ``blur`` (mask blur) are shares of the region's
     width. The mask fades inwards from the dilated outline and never exceeds it. It is 0 along the
     crop's border, outside of which there is nothing to blend.
     """
@@ -63,7 +63,7 @@ def soft_mask(region: Mask, grow: float, feather: float) -> Weights:
     beyond = np.asarray(cv2.distanceTransform(1 - region, cv2.DIST_L2, 5), np.float32)
     ramp = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
     border = np.minimum(ramp[:, None], ramp[None, :])
-    depth = np.minimum(within - beyond + grow * width, border) / max(1.0, feather * width)
+    depth = np.minimum(within - beyond + dilate * width, border) / max(1.0, blur * width)
     side = size // _SUPERSAMPLE
     t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -85,11 +85,11 @@ class Swapper:
         self,
         model: FaceModel,
         device: torch.device,
-        look: BlendOptions,
-        tones: ColorHistory | None = None,
+        options: BlendOptions,
+        color_history: ColorHistory | None = None,
     ) -> None:
-        self._model, self._device, self._look = model, device, look
-        self._tones = ColorHistory() if tones is None else tones
+        self._model, self._device, self._look = model, device, options
+        self._tones = ColorHistory() if color_history is None else color_history
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
 
     def __enter__(self) -> "Swapper":

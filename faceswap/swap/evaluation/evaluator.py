@@ -23,7 +23,7 @@ from faceswap.swap.compositing.color import apply_shift, color_shift
 from faceswap.swap.compositing.mask import landmark_region, soft_mask
 from faceswap.swap.evaluation.metrics import (
     correlation,
-    detail,
+    detail_energy,
     flicker,
     ms_ssim,
     points_error,
@@ -198,7 +198,7 @@ class SwapEvaluator:
         height, width = a.shape[:2]
         mask = face_mask(face.points, face.forehead, (height, width))
         row = _signals_and_pose("A", face) | (_signals_and_pose("swap", other) if other else {})
-        row["A detail"], row["swap detail"] = detail(a, mask), detail(out, mask)
+        row["A detail"], row["swap detail"] = detail_energy(a, mask), detail_energy(out, mask)
         row["seam"] = seam(out, a, mask)
         reach = max(3, round(0.12 * eye_distance(face.points))) * 2 + 1
         beyond = 255 - cv2.dilate(mask, np.ones((reach, reach), np.uint8))

@@ -60,7 +60,7 @@ def ms_ssim(picture: UInt8Image, truth: UInt8Image, mask: Mask) -> float:
     return result
 
 
-def detail(picture: UInt8Image, mask: Mask) -> float:
+def detail_energy(picture: UInt8Image, mask: Mask) -> float:
     """Amount of fine detail: mean absolute Laplacian of the luma inside the mask."""
     window = _window(mask, 4)
     if window is None:

@@ -12,7 +12,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from faceswap.autoencoder.blocks import ActivationName, Enlarge, LumaChromaImage, to_channels_last
+from faceswap.autoencoder.blocks import (
+    ActivationName,
+    BilinearUpscale,
+    LumaChromaImage,
+    to_channels_last,
+)
 from faceswap.autoencoder.networks import (
     ConvDecoder,
     ConvEncoder,
@@ -101,7 +106,7 @@ def _quick(config: SwapConfig) -> SharedAutoencoder:
 
     def decoder() -> ConvDecoder:
         return ConvDecoder(
-            192, (160, 96, 56, 24), (32, 16, 8), image=LumaChromaImage(24), doubling=Enlarge
+            192, (160, 96, 56, 24), (32, 16, 8), image=LumaChromaImage(24), doubling=BilinearUpscale
         )
 
     return _two_decoders(encoder, inter, decoder(), decoder())

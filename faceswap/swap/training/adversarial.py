@@ -29,18 +29,18 @@ from faceswap.training.optimisers import make_optimiser, optimiser_step, state_d
 @dataclass(frozen=True)
 class AdversarialConfig:
     """weight: of the generator loss, 0 for none. begin: share of the run after which it starts; the
-    weight then rises linearly over a further share ``grow``. rate: the discriminator's learning
+    weight then rises linearly over a further share ``ramp``. rate: the discriminator's learning
     rate. seed: of its initial weights."""
 
     weight: float
-    begin: float = 0.75
-    grow: float = 0.05
-    rate: float = 2e-4
+    start: float = 0.75
+    ramp: float = 0.05
+    learning_rate: float = 2e-4
     seed: int = 0
 
     def strength(self, progress: float) -> float:
         """Weight of the generator loss at ``progress``, 0 to 1."""
-        return self.weight * min(1.0, max(0.0, progress - self.begin) / self.grow)
+        return self.weight * min(1.0, max(0.0, progress - self.start) / self.ramp)
 
 
 class AdversarialTrainer:
@@ -56,7 +56,7 @@ class AdversarialTrainer:
         self.judge = to_device(seeded_discriminator(config.seed), device).train()
         self._shared = group.wrap_model(self.judge)
         self._named = dict(self.judge.named_parameters())
-        self._optimiser = make_optimiser("adamw", self._named.values(), config.rate)
+        self._optimiser = make_optimiser("adamw", self._named.values(), config.learning_rate)
 
     def losses(
         self, made: Tensor, real: Tensor, genuine: Tensor | None = None
@@ -140,7 +140,7 @@ class AdversarialTask(SwapTask):
         made = torch.cat([picture for picture, _ in recorded.decoded.values()]).float()
         face = functional.interpolate(batch.maps[:, :1], made.shape[-2:], mode="bilinear")
         alone = made * face + batch.targets * (1 - face)
-        generator, discriminator = self._adversary.losses(alone, batch.targets, batch.genuine)
+        generator, discriminator = self._adversary.losses(alone, batch.targets, batch.is_real)
         # Both add gradients but no value: the loss stays comparable over the whole run, and the
         # discriminator's loss says nothing of the model's quality.
         added = strength * generator + discriminator

@@ -46,7 +46,7 @@ def picture_losses(
     shrink = made.shape[-1] // weights.shape[-1]
     large = functional.interpolate(weights, scale_factor=float(shrink), mode="nearest")
     share = o.gradient / max(o.l1 + o.gradient, 1e-9)
-    total, plain, gradients = losses.detail(made, wanted, large, share)
+    total, plain, gradients = losses.l1_gradient_loss(made, wanted, large, share)
     total = (o.l1 + o.gradient) * total
     parts = {"l1": plain, "gradient": gradients}
     if o.ssim > 0:

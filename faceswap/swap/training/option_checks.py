@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.training.checkpoint import Checkpoint
     from faceswap.training.distributed import ProcessGroup
-    from faceswap.training.job_mark import Begun
+    from faceswap.training.job_mark import JobStart
 
 
 def check_masks(options: TrainOptions, model: "SwapModel") -> None:
@@ -23,15 +23,15 @@ def check_masks(options: TrainOptions, model: "SwapModel") -> None:
 
 
 def check_end(
-    options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: "Begun | None"
+    options: TrainOptions, checkpoint: "Checkpoint | None", begun_at: "JobStart | None"
 ) -> None:
     """Raise when there is an adversarial loss but no training budget to time its start by."""
-    from faceswap.training.training_budget import RequestedEnd, next_budget
+    from faceswap.training.training_budget import BudgetRequest, next_budget
 
     numbers = {} if checkpoint is None else checkpoint.metadata
     budget, _ = next_budget(
         numbers.get("notes", {}),
-        RequestedEnd(options.minutes, options.steps, options.endless),
+        BudgetRequest(options.minutes, options.steps, options.endless),
         numbers.get("step", 0),
         numbers.get("seconds", 0.0),
         begun_at,

@@ -26,7 +26,7 @@ class RetargetedFaces:
 
     driven_rows: slice
     driving_side: str
-    driven_places: Tensor
+    driving_points: Tensor
     retargeting: RetargetedLandmarks
 
 

@@ -40,8 +40,8 @@ class SwapBatch:
     inputs: dict[str, Tensor]
     targets: Tensor
     maps: Tensor
-    genuine: Tensor
-    exchanged: Tensor | None = None
+    is_real: Tensor
+    latent_swapped: Tensor | None = None
 
     def micro_batch(self, index: int, count: int) -> "SwapBatch":
         """The ``index``-th of ``count`` equal parts, with the same number of faces per side."""
@@ -52,10 +52,10 @@ class SwapBatch:
         mine = slice(index * n // count, (index + 1) * n // count)
         targets, maps, genuine = (
             torch.cat([part[mine] for part in whole.chunk(sides)])
-            for whole in (self.targets, self.maps, self.genuine)
+            for whole in (self.targets, self.maps, self.is_real)
         )
         inputs = {side: x[mine] for side, x in self.inputs.items()}
-        exchanged = None if self.exchanged is None else self.exchanged[mine]
+        exchanged = None if self.latent_swapped is None else self.latent_swapped[mine]
         return SwapBatch(inputs, targets, maps, genuine, exchanged)
 
 
@@ -163,7 +163,7 @@ class SwapTask:
         pictures, maps = (part[rows] for part in sampled.faces[driving])
         theta = sampled.theta[rows]
         size = pictures.shape[-1]
-        displacement = _displacement(driven.driven_places, moved.end, theta)
+        displacement = _displacement(driven.driving_points, moved.end, theta)
         grid = augment.affine_grid(theta, size) + augment.resize_field(displacement, size)
         grid = grid[:, *_mouth_window(size)]
         inside = augment.sample(maps[:, 2:], grid) * moved.opened[:, None, None, None]
@@ -174,7 +174,7 @@ class SwapTask:
         self, sampled: _SampledFaces, generator: Generator
     ) -> tuple[Tensor | None, Tensor]:
         """Sample which matched pairs swap latents (n,), or None, and mask out faces that were
-        warped by retargeting: ``genuine`` (sides·n,)."""
+        warped by retargeting: ``is_real`` (sides·n,)."""
         count = len(sampled.theta)
         genuine = {side: sampled.theta.new_ones(count) for side in sampled.faces}
         if not sampled.driven:
@@ -218,7 +218,7 @@ class SwapTask:
 
     def losses(self, model: nn.Module, batch: SwapBatch) -> dict[str, Tensor]:
         """Losses of a batch; ``"loss"`` is their weighted sum."""
-        decoded = list(model(batch.inputs, batch.exchanged).values())
+        decoded = list(model(batch.inputs, batch.latent_swapped).values())
         made = torch.cat([picture for picture, _ in decoded]).float()
         # In float32: SSIM's variances are small differences of large numbers.
         with torch.autocast(made.device.type, enabled=False):
