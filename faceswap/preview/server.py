@@ -152,7 +152,7 @@ class PreviewServer:
     def on_swap(
         self, frame: int, look: dict[str, Any], run: str = "main", width: int = 0, height: int = 0
     ) -> Values:
-        """A frame of A with B's face, as a conversion with the BlendOptions the blend options makes it."""
+        """A frame of A with B's face, as a conversion with these blend options makes it."""
         options = BlendOptions(**look)
         start = time.perf_counter()
         made = self.studio.swapped(frame, run, options)

@@ -193,7 +193,7 @@ class PreviewSession:
             self._footage.pop(key).close()
 
     def swapped(self, number: int, run: str, options: BlendOptions) -> PreviewFrame:
-        """Frame ``number`` of A with B's face, the same as a conversion with options the blend options.
+        """Frame ``number`` of A with B's face, the same as a conversion with ``options``.
 
         Adds warnings to ``notices``. Raises ProjectError, InputError or CheckpointError if footage
         or model are missing.

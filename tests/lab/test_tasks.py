@@ -16,12 +16,13 @@ from pydantic import ValidationError
 from faceswap.errors import CheckpointError, InputError, OptionsError
 from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
-from faceswap.jobs.lab import LabOptions, LabSummary, functions, lab
+from faceswap.jobs.lab import LabOptions, LabSummary, lab
 from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.expressions import ATTRIBUTES
 from faceswap.lab.framework.run import load_model, scaled_steps
 from faceswap.lab.framework.training_task import GeometricAugmentation
 from faceswap.lab.registry import TASKS, TaskName
+from faceswap.lab.tasks import task_functions
 from faceswap.lab.tasks.anomaly import heat_map, threshold
 from faceswap.lab.tasks.audio import (
     inverse_spectrogram,
@@ -74,7 +75,7 @@ def options(use: TaskName, shapes: Path, output: Path, **changes: Any) -> LabOpt
 
 
 def test_all_uses_are_listed_once() -> None:
-    assert set(functions()) == set(TASKS) == set(get_args(TaskName))
+    assert set(task_functions()) == set(TASKS) == set(get_args(TaskName))
 
 
 @pytest.mark.parametrize("use", TASKS)
