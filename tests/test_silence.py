@@ -45,7 +45,7 @@ from faceswap.project import extraction, reextraction
 from faceswap.swap.compositing import face_placement
 from faceswap.swap.evaluation import evaluator
 from faceswap.swap.model import loading
-from faceswap.swap.training import face_loading, pair_sampler, task
+from faceswap.swap.training import face_selection, pair_sampler, task
 from faceswap.swap.training import model_stats as stats
 from faceswap.training import checkpoint, compilation, metrics_log
 from faceswap.training import loop as loop_module
@@ -122,11 +122,11 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
 @pytest.mark.parametrize(
     ("begin", "place", "name"),
     [
-        (training, face_loading, "_prepare"),
+        (training, face_selection, "_prepare"),
         (training, pair_sampler, "match_faces"),
         (training, task, "_tones"),
         (training, train_job, "_model"),
-        (pretraining, face_loading, "_prepare"),
+        (pretraining, face_selection, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, extract_job, "_tracker"),
         (extracting, reextraction, "finish_reextraction"),
@@ -168,7 +168,7 @@ def test_a_job_is_heard_of_while_it_prepares(
 
 @pytest.mark.parametrize(
     ("begin", "place", "name"),
-    [(training, face_loading, "_prepare"), (looking, lab_data, "read_picture")],
+    [(training, face_selection, "_prepare"), (looking, lab_data, "read_picture")],
 )
 def test_closing_a_job_ends_its_reading(
     begin: Callable[[Path, Path], Job],

@@ -29,8 +29,8 @@ def try_video() -> str:
 
     from faceswap.errors import InputError
     from faceswap.video.compare import audio_digests
+    from faceswap.video.generated_audio import SOUND_RATE, generated_video_info, write_test_audio
     from faceswap.video.reader import VideoReader
-    from faceswap.video.test_audio import SOUND_RATE, generated_video_info, write_test_audio
     from faceswap.video.writer import VideoWriter
 
     count, rate = 5, 25

@@ -9,8 +9,8 @@ import numpy as np
 
 from faceswap.faces.align import invert, transform
 from faceswap.faces.crops import FaceRecord, parse_crop_name, read_record
-from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index_schema import FaceRow, FrameRow
+from faceswap.faces.manual_exclusion import EXCLUDED
 
 _SQLITE_INT_LIMIT = 2**63
 """SQLite stores signed 64-bit integers."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index_browser import measure_crop
+from faceswap.faces.manual_exclusion import EXCLUDED
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS measures (
     side TEXT, name TEXT, changed INTEGER, blur REAL, brightness REAL, PRIMARY KEY (side, name)

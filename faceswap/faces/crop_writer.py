@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.crops import crop_face, crop_name, native_crop_size, read_record, write_crop
-from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.face import Face
 from faceswap.faces.index_schema import FaceRow, FrameRow
+from faceswap.faces.manual_exclusion import EXCLUDED
 
 _QUEUE_SIZE = 8
 """Crops that may be pending, each holding its frame: 200 MB at 3840 × 2160."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from faceswap.faces.crops import CHUNK, FaceRecord, read_record
-from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index import FaceIndex
+from faceswap.faces.manual_exclusion import EXCLUDED
 from faceswap.io.database import open_to_read, sqlite_errors
 
 COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")

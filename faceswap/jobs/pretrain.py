@@ -126,7 +126,7 @@ def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummar
 def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, PretrainSummary]:
     """Pretrain in the run's ``folder``; the caller holds its lock."""
     from faceswap.device_support import TRAINING, fallback_notice
-    from faceswap.swap.training.face_loading import FaceLoadConfig, load_face_folders
+    from faceswap.swap.training.face_selection import FaceLoadConfig, load_face_folders
     from faceswap.training import job_mark
     from faceswap.training.precision import pick_device
 
@@ -175,7 +175,7 @@ def _loop(
     report: ProgressReporter,
 ) -> "TrainingLoop":
     from faceswap.swap.model.presets import KIND
-    from faceswap.swap.training.config import ObjectiveConfig
+    from faceswap.swap.training.objective import ObjectiveConfig
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.loop import TrainingLoop
     from faceswap.training.state import LoopConfig

@@ -180,7 +180,7 @@ def _film(
     from faceswap.io.provenance import rendered
     from faceswap.synthetic.pair import shot_record
     from faceswap.synthetic.voice import hum
-    from faceswap.video.test_audio import SOUND_RATE, generated_video_info, write_test_audio
+    from faceswap.video.generated_audio import SOUND_RATE, generated_video_info, write_test_audio
     from faceswap.video.writer import VideoWriter
 
     sound = place / f"{side}-sound.mp4"

@@ -54,7 +54,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
 
     from faceswap.io.provenance import PREVIEWS
     from faceswap.project.project import Project
-    from faceswap.video.test_audio import generated_video_info
+    from faceswap.video.generated_audio import generated_video_info
     from faceswap.video.writer import VideoWriter
 
     folder = Project.open(options.project).runs_folder / options.run / "previews"

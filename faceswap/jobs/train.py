@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from faceswap.project.project import Project
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.swap.training.face_loading import FaceLoadConfig
+    from faceswap.swap.training.face_selection import FaceLoadConfig
     from faceswap.swap.training.face_set import FaceSet
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import Checkpoint
@@ -153,7 +153,7 @@ def _prepare(
     """Load checkpoint, model and faces, and make the training loop."""
     from faceswap.swap.model.presets import KIND
     from faceswap.swap.training.adversarial import AdversarialTask
-    from faceswap.swap.training.face_loading import FaceLoadConfig
+    from faceswap.swap.training.face_selection import FaceLoadConfig
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import CheckpointFolder
     from faceswap.training.loop import TrainingLoop
@@ -210,7 +210,7 @@ def _faces(
 ) -> "FaceSet":
     """Load a side's faces; starts over if a new extraction replaces them meanwhile."""
     from faceswap.errors import NoFaceError
-    from faceswap.swap.training.face_loading import load_faces
+    from faceswap.swap.training.face_selection import load_faces
 
     while True:
         before = project.generation(side), project.crops_folder(side)

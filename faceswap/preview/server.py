@@ -17,9 +17,9 @@ from faceswap.errors import (
     OutputError,
 )
 from faceswap.faces.crop_stats import CropStats
-from faceswap.faces.exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.index import staged_key
 from faceswap.faces.index_browser import COLUMNS, IndexBrowser
+from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.options import Side
 from faceswap.preview.session import PreviewSession, encode_jpeg
 from faceswap.project.project import Project

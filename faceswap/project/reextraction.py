@@ -13,10 +13,10 @@ from pathlib import Path
 
 from faceswap.errors import OutputError
 from faceswap.faces.crops import crop_files, parse_crop_name
-from faceswap.faces.exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.exclusion_carry_over import previously_excluded
 from faceswap.faces.index import FaceIndex, staged_key
 from faceswap.faces.index_recovery import KnownSide
+from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.io.atomic import fsync_files, fsync_folder, remove_partial_files
 from faceswap.options import Side
 from faceswap.project.project import OLD, STAGING, Project

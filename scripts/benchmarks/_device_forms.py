@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from benchmarks._measuring import timed
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.options import PRESET_DEFAULTS
 from faceswap.swap.training.task import SwapTask
 from faceswap.training.compilation import compile_model

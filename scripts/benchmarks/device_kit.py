@@ -20,7 +20,7 @@ from benchmarks.device import KIT, Rows
 from faceswap.faces.align import head_pose
 from faceswap.faces.crops import FaceRecord, crop_face, write_crop
 from faceswap.faces.face import Face, box_of
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import write_face_sets
 from faceswap.synthetic.characters import character
 from faceswap.synthetic.pair import Clip

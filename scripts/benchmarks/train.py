@@ -14,9 +14,9 @@ from benchmarks._measuring import matrix_rate, model_config, seconds_of, wait
 from faceswap.faces.align import mean_face
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.model_stats import model_stats
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.options import PRESET_DEFAULTS
 from faceswap.swap.training.pair_matching import LandmarkSet
 from faceswap.swap.training.task import SwapTask

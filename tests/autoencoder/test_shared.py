@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
-from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
+from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 
 
 def two_domains() -> SharedAutoencoder:

@@ -9,7 +9,7 @@ from drawn_faces import draw, draw_project
 
 from faceswap.faces.crop_stats import CropStats
 from faceswap.faces.crops import write_crop
-from faceswap.faces.exclusion import exclude
+from faceswap.faces.manual_exclusion import exclude
 
 
 def test_a_crop_that_was_replaced_is_measured_again(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from standing_faces import StandIn
 from faceswap.errors import DamagedIndexError, OutputError, ProjectError
 from faceswap.events import Event, Notice
 from faceswap.faces.crops import CHUNK, crop_files
-from faceswap.faces.exclusion import EXCLUDED, exclude
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.index_browser import IndexBrowser
+from faceswap.faces.manual_exclusion import EXCLUDED, exclude
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.project.project import Project

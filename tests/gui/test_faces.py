@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from stand_in import Wait
 
-from faceswap.faces.exclusion import EXCLUDED
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.faces.manual_exclusion import EXCLUDED
 from faceswap.preview.server import PreviewServer
 from gui.models.face_table import FaceTableModel
 from gui.pages.faces import FacesPage

@@ -20,7 +20,7 @@ from faceswap.faces.crops import write_crop
 from faceswap.io.provenance import PREVIEWS, picture_provenance
 from faceswap.jobs.train import TrainSummary, train
 from faceswap.swap.model.loading import load_model
-from faceswap.swap.training import face_loading
+from faceswap.swap.training import face_selection
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.precision import choose_precision
@@ -283,7 +283,7 @@ def test_faces_of_two_extractions_are_never_mixed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = draw_project(tmp_path / "p")
-    load, asked = face_loading.load_faces, []
+    load, asked = face_selection.load_faces, []
     (tmp_path / "a.mp4").touch()
 
     def changing(folder: Path, side: Any, *given: Any) -> Any:
@@ -295,7 +295,7 @@ def test_faces_of_two_extractions_are_never_mixed(
             raise NoFaceError("They were moved away meanwhile.")
         return load(folder, side, *given)
 
-    monkeypatch.setattr(face_loading, "load_faces", changing)
+    monkeypatch.setattr(face_selection, "load_faces", changing)
     _, summary = finish(options(project.folder, steps=2))
     assert summary.step == 2
     assert asked[1] == project.staging_folder("a", 2)

@@ -8,7 +8,7 @@ from lab_configs import CONFIGS
 from torch import Tensor, nn
 
 from faceswap.autoencoder.dense import DenseConfig
-from faceswap.autoencoder.shared import SharedAutoencoder
+from faceswap.autoencoder.shared_encoder import SharedAutoencoder
 from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.errors import OptionsError
 from faceswap.events import Notice

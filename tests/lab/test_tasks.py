@@ -21,7 +21,7 @@ from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.expressions import ATTRIBUTES
 from faceswap.lab.framework.run import load_model, scaled_steps
 from faceswap.lab.framework.training_task import GeometricAugmentation
-from faceswap.lab.registry import TASKS, TaskName
+from faceswap.lab.task_info import TASKS, TaskName
 from faceswap.lab.tasks import task_functions
 from faceswap.lab.tasks.anomaly import heat_map, threshold
 from faceswap.lab.tasks.audio import (
@@ -369,7 +369,7 @@ def test_spectrograms_give_the_sound_back() -> None:
 
 
 def test_translation_and_the_swap_are_one_kind_of_model() -> None:
-    from faceswap.autoencoder.shared import SharedAutoencoder
+    from faceswap.autoencoder.shared_encoder import SharedAutoencoder
     from faceswap.lab.framework.models import TranslatingConfig, translator
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.swap.model.presets import SwapConfig

@@ -22,9 +22,9 @@ from safetensors import safe_open
 from faceswap.cli import run
 from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError, ProjectError
 from faceswap.events import Answer, Finished, Notice, parse
-from faceswap.faces.exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.index import FaceRow, FrameRow
 from faceswap.faces.index_browser import COLUMNS, IndexBrowser, to_spans
+from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance
 from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.preview.server import PreviewServer

@@ -20,8 +20,8 @@ from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
 from faceswap.faces import index_recovery
-from faceswap.faces.exclusion import exclude
 from faceswap.faces.index import FaceIndex
+from faceswap.faces.manual_exclusion import exclude
 from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract

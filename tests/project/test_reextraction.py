@@ -19,7 +19,7 @@ from standing_faces import StandIn
 from faceswap.errors import NoFaceError, ProjectError
 from faceswap.events import Event, Notice, Progress
 from faceswap.faces.crops import crop_files
-from faceswap.faces.exclusion import EXCLUDED, exclude, restore
+from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.tracking import TrackedFrame
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract

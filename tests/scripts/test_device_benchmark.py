@@ -17,7 +17,7 @@ import torch
 from drawn_faces import draw_project
 from torch import Tensor
 
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import write_face_sets
 from faceswap.swap.training.model_stats import StepMemory
 

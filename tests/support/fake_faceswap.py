@@ -29,7 +29,7 @@ from faceswap.events import (
     Progress,
     Stopped,
 )
-from faceswap.faces.exclusion import EXCLUDED, exclude, restore
+from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.jobs.preview import GROWING
 
 FRAMES = 200

@@ -19,8 +19,8 @@ from made_clips import write_clip
 from standing_faces import stand_in
 
 from faceswap.faces.crops import crop_files
-from faceswap.faces.exclusion import EXCLUDED, exclude
 from faceswap.faces.index import FaceIndex
+from faceswap.faces.manual_exclusion import EXCLUDED, exclude
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.project import reextraction
 from faceswap.project.project import Project

@@ -13,7 +13,7 @@ from driving import finished
 
 from faceswap.errors import FaceswapError
 from faceswap.events import Notice
-from faceswap.faces.exclusion import exclude
+from faceswap.faces.manual_exclusion import exclude
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview

@@ -22,8 +22,8 @@ from faceswap.swap.training.adversarial import (
     AdversarialTask,
     AdversarialTrainer,
 )
-from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.training import optimisers
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper

@@ -12,9 +12,9 @@ from faceswap.swap.training.adversarial import (
     AdversarialTask,
     AdversarialTrainer,
 )
-from faceswap.swap.training.config import ObjectiveConfig
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.task import SwapTask
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.loop import TrainingLoop

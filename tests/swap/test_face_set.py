@@ -9,7 +9,7 @@ import torch
 from drawn_faces import draw_project
 
 from faceswap.errors import InputError, OutputError
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet, read_face_sets, write_face_sets
 
 ROOT = Path(__file__).parents[2]

@@ -12,15 +12,15 @@ from torch.nn import functional
 from faceswap.faces.crops import write_crop
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.config import (
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.losses import mask_loss, picture_losses
+from faceswap.swap.training.objective import (
     AUGMENTATION_NAMES,
     LOSS_NAMES,
     ObjectiveConfig,
     parse_strengths,
 )
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
-from faceswap.swap.training.face_set import FaceSet
-from faceswap.swap.training.losses import mask_loss, picture_losses
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.dataset import ImageDataset
 

@@ -11,9 +11,9 @@ from toy_task import make_stepper as toy_stepper
 
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.config import ObjectiveConfig
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.checkpoint import Checkpoint
 from faceswap.training.compilation import compile_model

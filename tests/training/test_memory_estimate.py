@@ -12,8 +12,8 @@ from faceswap.events import Notice
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training import model_stats as stats
-from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.model_stats import step_memory
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training import batch_size_finder
 from faceswap.training.batch_size_finder import (

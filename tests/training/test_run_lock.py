@@ -13,7 +13,7 @@ from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
 from faceswap.events import Metrics
-from faceswap.faces.exclusion import exclude, restore
+from faceswap.faces.manual_exclusion import exclude, restore
 from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract

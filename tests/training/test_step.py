@@ -14,8 +14,8 @@ from faceswap.swap.training.adversarial import (
     AdversarialTask,
     AdversarialTrainer,
 )
-from faceswap.swap.training.config import ObjectiveConfig
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 

@@ -12,7 +12,7 @@ from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.autoencoder.interface import with_current_names
 from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
-from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
+from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 from faceswap.autoencoder.stacked import Classifier
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
 from faceswap.autoencoder.unet import UNet, UNetConfig

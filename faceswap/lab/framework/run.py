@@ -21,7 +21,7 @@ from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.figure import page, write_png
 from faceswap.lab.framework.models import KINDS, build, model_name
 from faceswap.lab.framework.training_task import PictureTask
-from faceswap.lab.registry import TASKS, TaskName
+from faceswap.lab.task_info import TASKS, TaskName
 from faceswap.training import job_mark
 from faceswap.training.checkpoint import (
     Checkpoint,

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faceswap.lab.framework.run import TaskFunction, TaskSettings
-    from faceswap.lab.registry import TaskName
+    from faceswap.lab.task_info import TaskName
 
 
 def task_functions() -> "dict[TaskName, Callable[[TaskSettings], TaskFunction]]":
-    """The function of each task; their descriptions are in ``lab.registry``."""
+    """The function of each task; their descriptions are in ``lab.task_info``."""
     from faceswap.lab.tasks import (
         anomaly,
         audio,

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from faceswap.autoencoder.losses import mse, psnr_from_mse
-from faceswap.autoencoder.shared import SharedAutoencoder
+from faceswap.autoencoder.shared_encoder import SharedAutoencoder
 from faceswap.errors import InputError, OptionsError
 from faceswap.events import Notice
 from faceswap.lab.framework.data import (

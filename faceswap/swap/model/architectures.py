@@ -25,7 +25,7 @@ from faceswap.autoencoder.networks import (
     DenseBottleneck,
     QuadDecoder,
 )
-from faceswap.autoencoder.shared import DecoderPath, SharedAutoencoder
+from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 from faceswap.device_support import memory_format
 from faceswap.swap.model.presets import Preset, SwapConfig
 from faceswap.training.precision import model_autocast

@@ -19,8 +19,8 @@ from faceswap.autoencoder.discriminator import (
 from faceswap.autoencoder.networks import Decoded
 from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import to_device
-from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.distributed import ProcessGroup
 from faceswap.training.optimisers import make_optimiser, optimiser_step, state_device

@@ -1,7 +1,7 @@
 """Training set of one side, in memory and as a safetensors file.
 
 Needs only PyTorch, NumPy and safetensors, so that a machine that only trains or benchmarks can read
-faces without an image decoder. ``face_loading.py`` reads folders of crops.
+faces without an image decoder. ``face_selection.py`` reads folders of crops.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from faceswap.autoencoder import losses
-from faceswap.swap.training.config import ObjectiveConfig
+from faceswap.swap.training.objective import ObjectiveConfig
 
 _FACE_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": losses.mse,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from faceswap.errors import OptionsError
-from faceswap.swap.training.config import LOSS_NAMES, parse_strengths
+from faceswap.swap.training.objective import LOSS_NAMES, parse_strengths
 from faceswap.swap.training.options import TrainOptions
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.options import Device, Notify, Options, Presentation, ProjectFolder, Steps, flag_of
-from faceswap.swap.training.config import AUGMENTATION_NAMES, LOSS_NAMES, parse_strengths
+from faceswap.swap.training.objective import AUGMENTATION_NAMES, LOSS_NAMES, parse_strengths
 
 if TYPE_CHECKING:
     from faceswap.swap.model.presets import SwapConfig

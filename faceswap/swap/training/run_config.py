@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from faceswap.swap.training.config import (
+from faceswap.swap.training.objective import (
     AUGMENTATION_NAMES,
     LOSS_NAMES,
     RENAMED,

@@ -18,9 +18,9 @@ from faceswap.autoencoder.losses import psnr, ssim
 from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import memory_format
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.training.config import ObjectiveConfig
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.losses import mask_loss, picture_losses
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.pair_sampler import PairSampler, RetargetedFaces
 from faceswap.training import augment, degradation
 from faceswap.training.dataset import ImageDataset

@@ -10,8 +10,8 @@ from drawn_faces import SIDE, draw, draw_project, landmarks
 
 from faceswap.errors import NoFaceError
 from faceswap.faces.crops import read_crop, read_crops, write_crop
-from faceswap.swap.training import face_loading
-from faceswap.swap.training.face_loading import FaceLoadConfig, load_faces
+from faceswap.swap.training import face_selection
+from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.training import dataset
 from faceswap.training.dataset import Role, split_roles
 
@@ -95,7 +95,7 @@ def test_a_set_too_large_for_memory_stays_in_its_file(
         mapped.append(array)
         return array
 
-    monkeypatch.setattr(face_loading, "allocate_pictures", in_a_file)
+    monkeypatch.setattr(face_selection, "allocate_pictures", in_a_file)
     faces = load_faces(folder, "a", FaceLoadConfig(48))
     assert faces.held_out is not None
     assert whole.held_out is not None
@@ -132,7 +132,7 @@ def test_crops_that_come_while_it_loads_are_for_the_next_run(
             write_crop(folder / f"{number:06d}.png", image, record)
         return read_crops(place)
 
-    monkeypatch.setattr(face_loading, "read_crops", more)
+    monkeypatch.setattr(face_selection, "read_crops", more)
     faces = load_faces(folder, "a", FaceLoadConfig(48))
     assert faces.held_out is not None
     assert len(faces.training) + len(faces.held_out) == 44 - 8
