@@ -97,7 +97,7 @@ def in_background(
 ) -> Generator[Event, None, T]:
     """Run ``work`` in a thread and yield heartbeats; returns or raises what it does.
 
-    sign: makes the heartbeats, by default the progress that the work reports. Work that ends
+    heartbeat: makes them, by default the progress that the work reports. Work that ends
     within ``HEARTBEAT_SECONDS`` yields nothing.
     """
 

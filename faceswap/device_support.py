@@ -23,8 +23,8 @@ _ON_CPU = "runs on the CPU"
 
 @dataclass(frozen=True)
 class Capability:
-    """An operator that a device may lack. name: shown to users; trial: a probe, whose result on
-    the device must equal that on the CPU; instead: the fallback, as a predicate of ``name``."""
+    """An operator that a device may lack. name: shown to users; probe: its result on the
+    device must equal that on the CPU; fallback: what is done instead, a predicate of ``name``."""
 
     name: str
     probe: Callable[[torch.device], Tensor]

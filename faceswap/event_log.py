@@ -198,8 +198,9 @@ def _evenly_spaced(indices: Sequence[int], steps: dict[int, int], most: int) -> 
 
 @dataclass(frozen=True)
 class LogChunk:
-    """Newly read events. at_end: there is no more to read now. again: ``lines`` start at the
-    beginning of the log, as the reader's position was thinned out. cut: an incomplete last line.
+    """Newly read events. at_end: there is no more to read now. restarted: ``lines`` start at the
+    beginning of the log, as the reader's position was thinned out. partial_line: an incomplete
+    last line.
     """
 
     lines: list[Line]

@@ -10,12 +10,9 @@ the event names.
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
-
-if TYPE_CHECKING:
-    pass
 
 
 class _Frozen(BaseModel):

@@ -247,7 +247,7 @@ class Window(QMainWindow):
         runs = session.runs()
         if not runs:
             return self.tr("next step: train")
-        message = self.tr("%1 trained for %2 steps")
+        message = self.tr("run %1: %2 steps")
         return message.replace("%1", runs[0]["name"]).replace("%2", f"{runs[0]['step']:,}")
 
     def _show_busy(self) -> None:

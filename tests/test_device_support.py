@@ -221,9 +221,9 @@ def test_each_model_of_the_lab_takes_a_step(kind: str, tmp_path: Path) -> None:
     assert loop.state.skipped == 0
     assert loop.state.precision == "fp32"
     if kind == "sound":
-        assert cleaned(loop.state.averaged, sounds).shape == sounds.shape
+        assert cleaned(loop.state.ema_model, sounds).shape == sounds.shape
     if kind == "lab-variational":
-        found = scores(loop.state.averaged, some.floats().to(MPS))
+        found = scores(loop.state.ema_model, some.floats().to(MPS))
         assert {values.dtype for values in found.values()} == {np.dtype(np.float64)}
 
 

@@ -21,7 +21,7 @@ from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.lab import LabOptions, lab
 from faceswap.jobs.landmarks import LandmarksOptions, landmarks
-from faceswap.jobs.preview import GROWING, PreviewOptions, preview
+from faceswap.jobs.preview import FILE_REQUESTS, PreviewOptions, preview
 from faceswap.project.project import Project
 
 SHORT, LONG = 6, 24
@@ -138,7 +138,7 @@ def served(project: Path, folder: Path) -> dict[str, int]:
         patch.setattr(sys, "stdin", io.StringIO("\n".join(lines)))
         events, _ = finished(preview(PreviewOptions(project=project, serve=True, device="cpu")))
     assert [event.error for event in events if isinstance(event, Answer)] == [""] * len(asked)
-    for do in GROWING:
+    for do in FILE_REQUESTS:
         assert len((folder / f"{do}.json").read_text()) > 50
     return {f"preview: {do}": weight(e) for do, e in zip(asked, events, strict=True)}
 
@@ -153,7 +153,7 @@ def test_no_event_grows_with_the_number_of_frames(lengths: list[dict[str, int]])
 
 def test_what_grows_is_what_was_asked_for(lengths: list[dict[str, int]]) -> None:
     asked = {name.removeprefix("preview: ") for name in lengths[0] if name.startswith("preview")}
-    assert asked >= GROWING
+    assert asked >= FILE_REQUESTS
 
 
 @pytest.mark.parametrize("name", JOBS)

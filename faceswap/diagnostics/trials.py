@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Trial:
-    """A smoke test. run: returns the result as text, or raises. lost: what fails without it."""
+    """A smoke test. run: its result as text, or an error. consequence: what fails without it."""
 
     title: str
     consequence: str
@@ -29,7 +29,7 @@ def try_video() -> str:
 
     from faceswap.errors import InputError
     from faceswap.video.compare import audio_digests
-    from faceswap.video.generated_audio import SOUND_RATE, generated_video_info, write_test_audio
+    from faceswap.video.generated_audio import SOUND_RATE, generated_video_info, write_audio
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
@@ -42,7 +42,7 @@ def try_video() -> str:
     ]
     with tempfile.TemporaryDirectory(prefix="faceswap-doctor-") as folder:
         sound, path = Path(folder) / "sound.mp4", Path(folder) / "trial.mp4"
-        write_test_audio(sound, np.zeros(SOUND_RATE * count // rate, np.float32))
+        write_audio(sound, np.zeros(SOUND_RATE * count // rate, np.float32))
         with VideoWriter(path, generated_video_info(sound, 64, 48, count, rate)) as writer:
             for number, image in enumerate(images):
                 writer.write(image, number, 1)

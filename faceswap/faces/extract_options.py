@@ -30,7 +30,7 @@ class ExtractOptions(Options):
     video: Annotated[
         Path, Presentation(positional=True, common=True), Field(description="The video to read.")
     ]
-    project: ProjectFolder
+    project: Annotated[ProjectFolder, Field(description="The project folder; created if missing.")]
     side: Annotated[
         Side,
         Presentation(common=True),

@@ -19,7 +19,7 @@ from faceswap.errors import DamagedIndexError, ProjectError
 from faceswap.faces.index_schema import (
     COLUMNS,
     SCHEMA,
-    Clip,
+    ExtractionState,
     FaceRow,
     FrameRow,
     face_row,
@@ -27,7 +27,7 @@ from faceswap.faces.index_schema import (
 )
 from faceswap.io.database import in_memory, open_to_read, open_to_write, sqlite_errors
 
-__all__ = ["Clip", "FaceIndex", "FaceRow", "FrameRow", "staged_key"]
+__all__ = ["ExtractionState", "FaceIndex", "FaceRow", "FrameRow", "staged_key"]
 
 FORMAT = 1
 
@@ -137,17 +137,17 @@ class FaceIndex:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def clip(self, side: str) -> Clip | None:
+    def clip(self, side: str) -> ExtractionState | None:
         """Extraction state of one side, or None when nothing was extracted yet."""
         return self.clip_of(self.key(side))
 
-    def clip_of(self, rows: str) -> Clip | None:
+    def clip_of(self, rows: str) -> ExtractionState | None:
         """Extraction state of the rows of exactly this name, staged or not."""
         row = self._row("SELECT settings, state, complete FROM clips WHERE side = ?", rows)
         if row is None:
             return None
         try:
-            return Clip(json.loads(row[0]), json.loads(row[1]), bool(row[2]))
+            return ExtractionState(json.loads(row[0]), json.loads(row[1]), bool(row[2]))
         except (ValueError, TypeError) as error:
             raise DamagedIndexError(f"{self._path} is damaged ({error}).") from error
 
@@ -159,7 +159,7 @@ class FaceIndex:
         name = staged_key(side, generation)
         return name if self._row("SELECT 1 FROM clips WHERE side = ?", name) else side
 
-    def stages(self, side: str) -> list[str]:
+    def staged_keys(self, side: str) -> list[str]:
         """Names of all staged rows of ``side``, finished or not."""
         with sqlite_errors(self._path):
             rows = self._db.execute("SELECT side FROM clips ORDER BY side").fetchall()

@@ -47,7 +47,7 @@ CREATE TABLE faces (
 
 
 @dataclass(frozen=True)
-class Clip:
+class ExtractionState:
     """Extraction state of one side.
 
     settings: of the extraction; state: what it resumes from.

@@ -44,7 +44,8 @@ class ConvertOptions(BlendOptions):
         Field(
             ge=0,
             le=40,
-            description="x264's CRF: 0 is lossless, 18 looks lossless, higher gives smaller files.",
+            description="x264's CRF, lower is better: 0 is lossless, 18 looks lossless, higher "
+            "gives smaller files.",
         ),
     ] = 14
     batch: Annotated[int, Field(ge=1, le=256, description="Frames per batch.")] = 8

@@ -21,7 +21,7 @@ from faceswap.options import Side
 
 if TYPE_CHECKING:
     from faceswap.faces.crop_writer import CropSettings
-    from faceswap.faces.index import Clip, FaceIndex, FaceRow
+    from faceswap.faces.index import ExtractionState, FaceIndex, FaceRow
     from faceswap.faces.index_recovery import KnownSide
     from faceswap.faces.tracking import Tracker
     from faceswap.project.extraction import ExtractionTarget
@@ -136,7 +136,7 @@ def _is_complete(project: "Project", options: ExtractOptions) -> Generator[Event
 
 
 def _nothing_to_do(
-    project: "Project", index: "FaceIndex", options: ExtractOptions, clip: "Clip"
+    project: "Project", index: "FaceIndex", options: ExtractOptions, clip: "ExtractionState"
 ) -> Generator[Event, None, None]:
     from faceswap.errors import OutputError
     from faceswap.project.extraction import check_same_extraction
@@ -149,7 +149,7 @@ def _nothing_to_do(
         with suppress(OutputError):
             project.record_extraction(side, video, _record(project, options, index.count(side)))
     yield Notice(message=f"{video.name} is already extracted; nothing to do.")
-    if index.stages(side):
+    if index.staged_keys(side):
         yield Notice(message="An earlier --redo of it was stopped; resume it with --redo.")
 
 

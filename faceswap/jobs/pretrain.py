@@ -61,7 +61,7 @@ class PretrainOptions(Options):
     minutes: Annotated[
         float | None,
         Presentation(common=True),
-        Field(gt=0, description="Training budget in minutes."),
+        Field(gt=0, description="Training budget in minutes; this or --steps is needed."),
     ] = None
     steps: Steps = None
     batch: Annotated[
@@ -202,7 +202,7 @@ def _write(path: Path, loop: "TrainingLoop", faces: int) -> None:
     from faceswap.swap.model.presets import KIND
     from faceswap.training.checkpoint import write_checkpoint
 
-    averaged = loop.state.averaged
+    averaged = loop.state.ema_model
     assert isinstance(averaged, SwapModel)
     numbers = {"step": loop.state.step, "faces": faces}
     with uninterruptible():

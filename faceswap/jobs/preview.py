@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faceswap.preview.session import PreviewSession
 
 
-GROWING = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
+FILE_REQUESTS = frozenset({"spans", "faces", "exclude", "restore", "metrics"})
 """Requests whose results grow with the clip, its faces or the run; they are written to a file."""
 
 
@@ -157,7 +157,7 @@ def _serve(server: "PreviewServer") -> Generator[Event, None, PreviewSummary]:
 
 def _notices(server: "PreviewServer") -> Generator[Event, None, None]:
     """Yield the session's new notices and clear them."""
-    notices, server.studio.notices = server.studio.notices, []
+    notices, server.session.notices = server.session.notices, []
     for sentence in notices:
         yield Notice(message=sentence)
 
@@ -169,7 +169,7 @@ def _answer(server: "PreviewServer", line: str) -> Answer:
         request: dict[str, Any] = json.loads(line)
         number, do = int(request.pop("id")), str(request.pop("do"))
         into = request.pop("into", None)
-        if do not in GROWING:
+        if do not in FILE_REQUESTS:
             return Answer(id=number, values=server.answer(do, request))
         if into is None:
             raise OptionsError(f'The result of "{do}" may be long; give it a file with "into".')

@@ -180,12 +180,12 @@ def _film(
     from faceswap.io.provenance import rendered
     from faceswap.synthetic.pair import shot_record
     from faceswap.synthetic.voice import hum
-    from faceswap.video.generated_audio import SOUND_RATE, generated_video_info, write_test_audio
+    from faceswap.video.generated_audio import SOUND_RATE, generated_video_info, write_audio
     from faceswap.video.writer import VideoWriter
 
     sound = place / f"{side}-sound.mp4"
     pitch = 118.0 if side == "a" else 165.0
-    write_test_audio(sound, hum(clip.moments, options.fps, pitch, SOUND_RATE))
+    write_audio(sound, hum(clip.moments, options.fps, pitch, SOUND_RATE))
     like = generated_video_info(sound, options.size, options.size, len(clip.moments), options.fps)
     names = ("a.mp4", "truth.mp4") if side == "a" else ("b.mp4",)
     records: list[dict[str, Any]] = []

@@ -41,7 +41,11 @@ class SwapOptions(BlendOptions):
     minutes: Annotated[
         float,
         Presentation(common=True),
-        Field(gt=0, description="Training budget in minutes; you can train more later."),
+        Field(
+            gt=0,
+            description="Training budget in minutes; you can train more later. With --steps too, "
+            "whichever ends first; with --steps alone there is no limit in time.",
+        ),
     ] = 30
     steps: Steps = None
     project: Annotated[

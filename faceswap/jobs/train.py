@@ -21,7 +21,7 @@ from faceswap.swap.training.run_config import (
     comparable_loss_config,
     loop_config,
     objective_config,
-    with_current_names,
+    rename_loss_weights,
 )
 from faceswap.training.job_mark import JobStart
 
@@ -129,7 +129,7 @@ def _learn(
     seconds = loop.state.seconds
     with closing(loop.run(begun_at)) as events:
         yield from events
-    rate = loop.taken / max(1e-9, loop.state.seconds - seconds)
+    rate = loop.samples_seen / max(1e-9, loop.state.seconds - seconds)
     return (yield from in_background("train", lambda _: _summary(loop, rate)))
 
 
@@ -198,7 +198,7 @@ def _prepare(
         tuner=_tuner(options, task, model, learnt, group),
     )
     if checkpoint is not None:
-        with_current_names(checkpoint)
+        rename_loss_weights(checkpoint)
         loop.resume(checkpoint)
         loop.state.notes |= {"begun": options.run_options(), "found": found}
     left_out = [problem for faces in learnt.values() for problem in faces.problems]

@@ -1,9 +1,9 @@
 """Change options of a training run while it trains."""
 
 from collections.abc import Generator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.events import Event, Saved, Summary
@@ -32,13 +32,27 @@ class TuneOptions(Options):
     }
 
     project: ProjectFolder
-    run: RunName = "main"
-    learning_rate: Rate = None
-    batch: Batch = None
-    loss_weights: Losses = ""
-    augmentation: Changes = ""
-    minutes: Minutes = None
-    steps: Steps = None
+    run: Annotated[RunName, Field(description="Name of the training run to change.")] = "main"
+    learning_rate: Annotated[
+        Rate, Field(description="New peak learning rate; without it, it stays.")
+    ] = None
+    batch: Annotated[
+        Batch, Field(description="New batch size, a number; without it, it stays.")
+    ] = None
+    loss_weights: Annotated[
+        Losses,
+        Field(description="New loss weights, such as 'dssim=1,l1=0.5'; without it, they stay."),
+    ] = ""
+    augmentation: Annotated[
+        Changes,
+        Field(
+            description="New augmentation strengths, such as 'rotation=10'; without it, they stay."
+        ),
+    ] = ""
+    minutes: Annotated[
+        Minutes, Field(description="New training budget in minutes, counted from its start.")
+    ] = None
+    steps: Annotated[Steps, Field(description="New last step of the run.")] = None
 
 
 class TuneSummary(Summary):

@@ -58,10 +58,11 @@ class TaskInput:
 class LabTaskInfo:
     """Description of a task.
 
-    text: what it does, in a few words. inputs: accepted inputs, in order; without: the data used
-    when there are none. strength: meaning of ``--strength``, empty where it is ignored. code,
-    size, told: whether ``--latent-dim``, ``--size``, ``--text`` apply. repairs: whether
-    ``restore`` can apply its model to files; masked: whether that then needs a mask.
+    text: what it does, in a few words. inputs: accepted inputs, in order; default_data: the
+    data used when there are none. strength: meaning of ``--strength``, empty where it is ignored.
+    has_latent_dim, has_size, takes_text: whether ``--latent-dim``, ``--size``, ``--text`` apply.
+    can_restore: whether ``restore`` can apply its model to files; needs_mask: whether that then
+    needs a mask. The function of each task is in ``lab.tasks``.
     """
 
     text: str

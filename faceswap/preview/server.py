@@ -39,7 +39,7 @@ class PreviewServer:
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self._folder = folder
-        self.studio = PreviewSession(folder, device)
+        self.session = PreviewSession(folder, device)
         self._browser = IndexBrowser(folder / "index.sqlite", Project(folder).index_key)
         self._measures = CropStats(folder)
         self._shown_repairs: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class PreviewServer:
     def __exit__(self, *_: object) -> None:
         self._browser.use_index(None)
         self._measures.close()
-        self.studio.__exit__()
+        self.session.__exit__()
 
     def answer(self, do: str, values: Mapping[str, Any]) -> Values:
         """Handle the request ``do``; raises FaceswapError, TypeError or ValueError."""
@@ -63,7 +63,7 @@ class PreviewServer:
     def on_make(self, a: str, b: str) -> Values:
         """Create the project of two videos, or update their paths."""
         for path in (a, b):
-            self.studio.footage(Path(path)).frame(0)
+            self.session.footage(Path(path)).frame(0)
         project = Project.open_or_create(self._folder)
         project.set_video("a", Path(a))
         project.set_video("b", Path(b))
@@ -106,10 +106,10 @@ class PreviewServer:
             return
         try:
             with project.open_index() as rebuilt:
-                self.studio.notices += rebuilt.repairs
+                self.session.notices += rebuilt.repairs
         except OutputError:
             if index.repairs != self._shown_repairs:
-                self.studio.notices += index.repairs
+                self.session.notices += index.repairs
             self._shown_repairs = index.repairs
             self._browser.use_index(index)
         else:
@@ -117,7 +117,7 @@ class PreviewServer:
 
     def on_release(self, path: str) -> Values:
         """Close a video that is about to be overwritten."""
-        self.studio.release(Path(path))
+        self.session.release(Path(path))
         return {}
 
     def on_frame(
@@ -125,7 +125,7 @@ class PreviewServer:
     ) -> Values:
         """A frame of a side with its faces, or of any video at ``path``; image: JPEG in base64."""
         video = Path(path) if path else Project.open(self._folder).video(side)
-        footage = self.studio.footage(video)
+        footage = self.session.footage(video)
         found = footage.frame(frame)
         faces: list[JsonValue] = (
             []
@@ -155,7 +155,7 @@ class PreviewServer:
         """A frame of A with B's face, as a conversion with these blend options makes it."""
         options = BlendOptions(**look)
         start = time.perf_counter()
-        made = self.studio.swapped(frame, run, options)
+        made = self.session.swapped(frame, run, options)
         picture = _base64(encode_jpeg(made.image, width, height))
         return {
             "frame": made.frame,
@@ -264,7 +264,7 @@ class PreviewServer:
         known: dict[str, JsonValue] = {"video": "", "problem": ""}
         try:
             path = project.video(side)
-            info = self.studio.footage(path).reader.info
+            info = self.session.footage(path).reader.info
             known |= {
                 "video": str(path),
                 "size": [info.width, info.height],

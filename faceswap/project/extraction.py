@@ -9,7 +9,7 @@ from typing import Any
 from faceswap.errors import OutputError, ProjectError
 from faceswap.faces.crop_recovery import named_crops
 from faceswap.faces.crops import parse_crop_name
-from faceswap.faces.index import Clip, FaceIndex, staged_key
+from faceswap.faces.index import ExtractionState, FaceIndex, staged_key
 from faceswap.faces.index_recovery import KnownSide, first_unwritten_frame
 from faceswap.options import Side
 from faceswap.project.project import Project, fingerprint
@@ -25,12 +25,12 @@ class ExtractionTarget:
 
     rows: str
     folder: Path
-    clip: Clip
+    clip: ExtractionState
     generation: int | None = None
 
 
 def check_same_extraction(
-    project: Project, side: Side, video: Path, settings: Mapping[str, Any], clip: Clip
+    project: Project, side: Side, video: Path, settings: Mapping[str, Any], clip: ExtractionState
 ) -> None:
     """Raise ProjectError when ``clip`` has different footage or extraction settings."""
     name = side.upper()
@@ -68,7 +68,7 @@ def begin_extraction(
         project.record_extraction(side, video, known)
         _make_folder(folder)
         index.reset_side(side, clip_settings)
-        return ExtractionTarget(side, folder, Clip(clip_settings, {}, complete=False))
+        return ExtractionTarget(side, folder, ExtractionState(clip_settings, {}, complete=False))
     check_same_extraction(project, side, video, settings, clip)
     project.set_video(side, video)
     if clip.complete:
@@ -76,7 +76,7 @@ def begin_extraction(
     recovery = _recovery_state(project.extraction_record(side), clip, batch)
     if recovery and clip.next is None:
         index.reset_side(side, clip_settings, recovery)
-        clip = Clip(clip_settings, {}, complete=False)
+        clip = ExtractionState(clip_settings, {}, complete=False)
     return ExtractionTarget(side, folder, replace(clip, state=clip.state | recovery))
 
 
@@ -101,7 +101,7 @@ def begin_reextraction(
             raise OutputError(f"Cannot remove {folder}: {error.strerror or error}.") from error
         _make_folder(folder)
         index.reset_side(rows, clip_settings)
-        clip = Clip(clip_settings, {}, complete=False)
+        clip = ExtractionState(clip_settings, {}, complete=False)
     return ExtractionTarget(rows, folder, clip, generation)
 
 
@@ -110,10 +110,10 @@ def has_foreign_crops(project: Project, index: FaceIndex, side: Side) -> bool:
     return index.clip(side) is None and any(named_crops(project.crops_folder(side)))
 
 
-def _recovery_state(known: KnownSide, clip: Clip, batch: int) -> dict[str, Any]:
+def _recovery_state(known: KnownSide, clip: ExtractionState, batch: int) -> dict[str, Any]:
     """State to resume a clip that has recovery rows; empty if it has not.
 
-    written: see ``Clip``. sure: the crops are known to have been made with these settings.
+    written: see ``ExtractionState``. sure: the crops are known to be made with these settings.
     """
     if clip.written is not None:
         return {"written": clip.written, "sure": clip.state.get("sure", "every" in clip.settings)}

@@ -90,7 +90,7 @@ def finish_reextraction(project: Project, index: FaceIndex, side: Side, keep: in
 
 def _remove_incomplete(faces: Path, index: FaceIndex, side: Side, keep: int) -> None:
     """Remove rows and crops of generations that were never completed."""
-    for name in index.stages(side):
+    for name in index.staged_keys(side):
         if name != staged_key(side, keep):
             index.delete_rows(name)
     for folder in (faces / STAGING).glob(f"{side}-*"):

@@ -200,10 +200,10 @@ def _seconds(stepper: TrainStepper, size: int, steps: int = 2) -> float:
             if number:
                 best = min(best, time.perf_counter() - started)
     except TrainingError:  # out of memory even in micro-batches of one
-        trial.parts = 2
+        trial.micro_batches = 2
     if stepper.state.generator.device.type == "cuda":
         torch.cuda.empty_cache()
-    if trial.parts > 1:
+    if trial.micro_batches > 1:
         raise torch.OutOfMemoryError(f"out of memory with {size}")
     return best
 

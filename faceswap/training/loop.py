@@ -40,11 +40,11 @@ class TrainingTask(BatchTask, EvaluationTask, Protocol):
 class TrainingLoop:
     """Training loop of one run, with its folder and its state.
 
-    kind, model_config: stored in the checkpoints, enough to rebuild the model. begun: the options
-    of the run, JSON values stored in its checkpoints. losses: the options that the size of the
+    kind, model_config: stored in the checkpoints, enough to rebuild the model. run_options: JSON
+    values stored in the checkpoints. losses: the options that the size of the
     losses depends on, JSON values too; on resume with others, the loss statistics are reset.
-    companion: auxiliary model, such as a discriminator. tuner: applies options that are
-    changed while the run trains. taken: number of samples trained on.
+    auxiliary: a model trained beside it, such as a discriminator. tuner: applies options that are
+    changed while the run trains. samples_seen: number of samples trained on.
     """
 
     clock = staticmethod(time.monotonic)
@@ -87,7 +87,7 @@ class TrainingLoop:
         self._monitor = LossMonitor(self.state, self.stepper)
         self._thread = DeviceThread("train", device, self._heartbeat)
         self._evaluator: ModelEvaluator
-        self.taken = 0
+        self.samples_seen = 0
         self._inbox = None if tuner is None else live_tuning.Inbox(folder, group, tuner)
         self._progress: float | None = None
         self._budget: training_budget.TrainingBudget | None = None
@@ -221,7 +221,7 @@ class TrainingLoop:
             self._stepping = True
             try:
                 self.stepper.step(progress)
-                self.taken += self.config.batch_size * self.config.samples_per_item
+                self.samples_seen += self.config.batch_size * self.config.samples_per_item
                 state.seconds = self._seconds_before + self.clock() - self._start
             finally:
                 self._stepping = False
@@ -391,7 +391,7 @@ class TrainingLoop:
     def _save_unsaved(self) -> None:
         """Save if there were steps since the last save, and the state is consistent."""
         saver = self._saver
-        whole = not self.stepper.torn and not self._stepping and not saver.busy
+        whole = not self.stepper.inconsistent and not self._stepping and not saver.busy
         if self.state.step != saver.saved_step and self.group.is_main and whole:
             self.save()
 

@@ -23,11 +23,11 @@ class LossMonitor:
         state, stepper = self._state, self._stepper
         if float(stepper.left_out) >= min(PATIENCE, stepper.summed):
             return True
-        if state.level.is_spike(losses["loss"]):
+        if state.loss_statistics.is_spike(losses["loss"]):
             self._spikes += 1
             return self._spikes >= _SPIKES
         self._spikes = 0
-        state.level.add(losses["loss"])
+        state.loss_statistics.add(losses["loss"])
         state.good = state.step
         return False
 

@@ -69,7 +69,7 @@ class ModelEvaluator:
         """The task's measures now; a Notice if memory runs out."""
         self._step, self._score = self._state.step, None
         try:
-            return self._task.evaluate(self._state.averaged)
+            return self._task.evaluate(self._state.ema_model)
         except RuntimeError as error:
             if not ran_out_of_memory(error):
                 raise
@@ -127,7 +127,7 @@ class ModelEvaluator:
         path = self._folder / "previews" / f"step-{state.step:09d}.png"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._task.preview(state.averaged, path)
+            self._task.preview(state.ema_model, path)
         except OSError as error:
             return Notice(message=f"Cannot write the preview {path}: {error}.", trouble=True)
         except RuntimeError as error:

@@ -83,9 +83,9 @@ class TrainingState:
 
     step: optimiser steps done. seconds: time spent on them. skipped: steps skipped because the
     gradient was not finite or spiked. rate_scale: factor of the learning rate, halved at each roll
-    back; set_back: the step of the last one. norm: running mean of the gradient norm, level: loss
-    statistics, both since the step learnt_from. good: the last step with a healthy loss.
-    notes: options and found values of the run, JSON values stored in its checkpoints.
+    back; set_back: the step of the last one. norm: running mean of the gradient norm,
+    loss_statistics: of the losses, both since the step learnt_from. good: the last step with a
+    healthy loss. notes: options and found values of the run, JSON values stored in its checkpoints.
     companion: auxiliary model, such as a discriminator.
     """
 
@@ -98,7 +98,7 @@ class TrainingState:
         companion: AuxiliaryModel | None = None,
     ) -> None:
         self.model = to_device(model, device).train()
-        self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.ema_model = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self.optimiser: Optimizer = make_optimiser(
             config.optimiser, self.parameters.values(), config.learning_rate
@@ -113,7 +113,7 @@ class TrainingState:
         self.seconds = 0.0
         self.rate_scale = 1.0
         self.set_back = self.learnt_from = self.good = 0
-        self.level = LossStatistics()
+        self.loss_statistics = LossStatistics()
         self.skipped = torch.zeros((), device=device)
         self.norm = torch.zeros((), device=device)
 
@@ -126,7 +126,7 @@ class TrainingState:
             "set_back": self.set_back,
             "learnt_from": self.learnt_from,
             "good": self.good,
-            "level": self.level.as_dict(),
+            "level": self.loss_statistics.as_dict(),
             "precision": self.precision,
             "optimiser": type(self.optimiser).__name__,
             "notes": dict(self.notes),
@@ -135,7 +135,7 @@ class TrainingState:
     def tensors(self) -> dict[str, Tensor]:
         """All tensors of the state, by their names in the checkpoint."""
         named = dict(named_weights(self.model, "model"))
-        named.update(named_weights(self.averaged, "ema"))
+        named.update(named_weights(self.ema_model, "ema"))
         for name, parameter in self.parameters.items():
             for key, value in self.optimiser.state.get(parameter, {}).items():
                 named[f"optimiser/{name}/{key}"] = value
@@ -167,7 +167,7 @@ class TrainingState:
             )
         try:
             self.model.load_state_dict(checkpoint.tensors_under("model"))
-            self.averaged.load_state_dict(checkpoint.tensors_under("ema"))
+            self.ema_model.load_state_dict(checkpoint.tensors_under("ema"))
         except RuntimeError as error:
             raise CheckpointError(
                 f"{checkpoint.path} has another architecture than this run."
@@ -192,7 +192,7 @@ class TrainingState:
         self.set_back = int(numbers.get("set_back", 0))
         self.learnt_from = int(numbers.get("learnt_from", 0))
         self.good = int(numbers.get("good", self.step))
-        self.level = LossStatistics.from_dict(numbers.get("level", {}))
+        self.loss_statistics = LossStatistics.from_dict(numbers.get("level", {}))
         self.notes = dict(numbers.get("notes", {}))
         # A requested precision wins; else the run keeps its own, to be the same on any machine.
         self.precision = self._requested_precision or numbers["precision"]
@@ -215,4 +215,4 @@ class TrainingState:
         """Reset the running gradient norm and loss statistics, after the objective changed."""
         self.learnt_from = self.step
         self.norm.zero_()
-        self.level = LossStatistics()
+        self.loss_statistics = LossStatistics()

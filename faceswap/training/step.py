@@ -64,8 +64,8 @@ class TrainStepper:
     ) -> None:
         self.task, self.state, self.config, self.group = task, state, config, group
         self.model = group.wrap_model(state.model)
-        self.parts = 1
-        self.torn = False
+        self.micro_batches = 1
+        self.inconsistent = False
         self._clock = DeviceTimer(state.generator.device)
         self.notices: list[Notice] = []
         self._announced: set[str] = set()
@@ -136,7 +136,7 @@ class TrainStepper:
         losses = self._gradients_in_memory(progress or 0.0)
         bad = self._update()
         state.step += 1
-        self.torn = False
+        self.inconsistent = False
         for name, value in losses.items():
             zero = torch.zeros_like(value)
             # Not a product: the losses of a skipped step may be NaN.
@@ -158,7 +158,7 @@ class TrainStepper:
         batch = self.task.batch(self.config.batch_size, self.state.generator, progress)
         losses = self._backward(batch)
         self._update()
-        self.torn = False
+        self.inconsistent = False
         return losses
 
     def _zero_grad(self) -> None:
@@ -171,7 +171,7 @@ class TrainStepper:
         """Clip the gradients and update the weights; 1 if the step was skipped, else 0."""
         parameters = self.state.parameters.values()
         norm = nn.utils.clip_grad_norm_(parameters, self.config.gradient_clip)
-        self.torn = True
+        self.inconsistent = True
         bad = self._check_spike(norm)
         self._apply_gradients(bad)
         return bad
@@ -183,7 +183,7 @@ class TrainStepper:
             optimiser_step(state.optimiser, bad)
             if state.companion is not None:
                 state.companion.step(bad)
-            update_ema_(state.averaged, state.model, state.step, self.config.ema_decay)
+            update_ema_(state.ema_model, state.model, state.step, self.config.ema_decay)
         except RuntimeError as error:
             if not ran_out_of_memory(error):
                 raise
@@ -218,9 +218,9 @@ class TrainStepper:
         """Backpropagate ``batch`` in micro-batches; returns the mean losses, detached."""
         state, config = self.state, self.config
         total: dict[str, Tensor] = {}
-        total_parts = self.parts * self.group.size
-        for number in range(self.parts):
-            index = self.group.rank * self.parts + number
+        total_parts = self.micro_batches * self.group.size
+        for number in range(self.micro_batches):
+            index = self.group.rank * self.micro_batches + number
             start, end = (
                 micro_batch_start(i, total_parts, config.batch_size) for i in (index, index + 1)
             )
@@ -249,7 +249,7 @@ class TrainStepper:
 
     def fit_micro_batches(self) -> None:
         """Limit the number of micro-batches to the batch size, after that changed."""
-        self.parts = min(self.parts, self.config.batch_size // self.group.size)
+        self.micro_batches = min(self.micro_batches, self.config.batch_size // self.group.size)
 
     def _split_more(self) -> None:
         """Split batches into twice as many micro-batches from now on."""
@@ -260,16 +260,16 @@ class TrainStepper:
                 "Memory ran out, and several processes can't change their micro-batches while "
                 f"they run; use a --batch of less than {self.config.batch_size}."
             )
-        if self.parts == own_size:
+        if self.micro_batches == own_size:
             raise TrainingError(
                 "Not even one face at a time fits into memory; use a smaller preset or resolution."
             )
-        self.parts = min(2 * self.parts, own_size)
+        self.micro_batches = min(2 * self.micro_batches, own_size)
         self.state.optimiser.zero_grad(set_to_none=True)
         release_memory()
         self.notices.append(
             Notice(
                 message=f"Out of memory: each batch of {self.config.batch_size} is now split into "
-                f"{self.parts} micro-batches; the result stays the same."
+                f"{self.micro_batches} micro-batches; the result stays the same."
             )
         )

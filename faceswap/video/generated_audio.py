@@ -15,7 +15,7 @@ SOUND_RATE = 44100
 _BLOCK = 1024  # samples in a frame of AAC
 
 
-def write_test_audio(path: Path, samples: npt.NDArray[np.float32]) -> None:
+def write_audio(path: Path, samples: npt.NDArray[np.float32]) -> None:
     """Write mono ``samples`` (N,), -1 to 1 at 44.1 kHz, as AAC to an mp4 at ``path``.
 
     Raises OutputError when it cannot be written.

@@ -167,7 +167,7 @@ class ConvertPage(Page):
         )
         look = card(
             row(label(self.tr("Blending"), "heading"), None, reset),
-            self.blend_form.aligned_row(self.tr("Run"), self.run),
+            self.blend_form.aligned_row(self.tr("Training run"), self.run),
             self.blend_form,
         )
         self.output_edit = QLineEdit()

@@ -22,7 +22,7 @@ class _ExcludeCommand(QUndoCommand):
     """Undo command: exclude or restore faces."""
 
     def __init__(self, page: "FacesPage", side: str, names: list[str], out: bool) -> None:
-        text = page.tr("exclude %1 faces") if out else page.tr("restore %1 faces")
+        text = page.tr("exclude %1 faces") if out else page.tr("include %1 faces again")
         super().__init__(text.replace("%1", f"{len(names):,}"))
         self._page, self._side, self._names, self._out = page, side, names, out
 
@@ -127,7 +127,7 @@ class FacesPage(Page):
         self.filter = QComboBox()
         for key, text in (
             ("all", self.tr("All faces")),
-            ("in", self.tr("Used for training")),
+            ("in", self.tr("Not excluded")),
             ("out", self.tr("Excluded")),
             ("low presence", self.tr("Low presence")),
             ("side", self.tr("Side views (yaw over 35°)")),

@@ -143,7 +143,9 @@ class FootagePage(Page):
             )
         )
         legend.setToolTip(
-            self.tr("Timeline colours: faces detected with low confidence; frames without a face")
+            self.tr(
+                "Timeline colours: faces with low presence (the landmarker is unsure); frames without a face"
+            )
         )
         return legend
 
@@ -191,7 +193,7 @@ class FootagePage(Page):
     def _update_state(self, info: dict[str, Any]) -> None:
         """Update the face counts, the button's label and what is enabled."""
         if info["complete"]:
-            message = self.tr("Faces: %1, tracks: %2, frames: %3. Used for training: %4.")
+            message = self.tr("Faces: %1, tracks: %2, frames: %3. Not excluded: %4.")
             numbers = (info["faces"], info["tracks"], info["looked_at"], info["crops"])
             for index, number in enumerate(numbers, 1):
                 message = message.replace(f"%{index}", f"{number:,}")
@@ -203,7 +205,7 @@ class FootagePage(Page):
             self.find_button.setText(self.tr("Resume"))
             elements.set_role(self.find_button, "primary")
         else:
-            message = self.tr("No faces yet. Detection finds, tracks and crops every face.")
+            message = self.tr("No faces yet. Detection finds, tracks and crops them.")
             self.find_button.setText(self.tr("Detect faces"))
             elements.set_role(self.find_button, "primary")
         if info["excluded"]:
@@ -284,7 +286,7 @@ class FootagePage(Page):
 
     def _relink(self) -> None:
         """Choose the new path of a moved clip; the project rejects a different clip."""
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Locate the clip"))
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Locate the file"))
         session = self.session
         if name and session is not None:
             session.rpc.request("relink", lambda _: session.refresh(), side=self.side, path=name)

@@ -168,7 +168,7 @@ class LabPage(Page):
             for given in task.inputs
         ]
         nothing = QCoreApplication.translate("lab", task.default_data)
-        pickers[0].set_hint(self.tr("if empty: %1").replace("%1", nothing))
+        pickers[0].set_hint(self.tr("Default: %1").replace("%1", nothing))
         self.output = PathPicker(self.tr("Output folder"), folder=True)
         paths: dict[str, PathPicker | PathList] = {"data": PathList(pickers), "output": self.output}
         form = OptionsForm(LabOptions, without, paths=paths, helps={"strength": task.strength})

@@ -113,7 +113,7 @@ class StartPage(Page):
 
         def ended() -> None:
             self.sample.setEnabled(True)
-            self.sample.setText(self.tr("Try the rendered sample"))
+            self.sample.setText(self.tr("Try it with sample clips"))
             if running.state == "finished":
                 self._sample_made(clips)
             else:
@@ -166,7 +166,7 @@ class StartPage(Page):
         grid.addWidget(self.zones["a"], 0, 0)
         grid.addWidget(self.zones["b"], 0, 1)
         grid.setRowStretch(0, 1)
-        self.sample = button(self.tr("Try the rendered sample"), self.make_sample, "link")
+        self.sample = button(self.tr("Try it with sample clips"), self.make_sample, "link")
         self.sample.setVisible("sample" in JOBS)
         return card(
             label(self.tr("New project"), "heading"),

@@ -123,7 +123,7 @@ class TrainPage(Page):
         choices = column(gap=GAP)
         for preset, name, text in (
             ("quick", "quick", self.tr("Trains in half an hour without a graphics card.")),
-            ("classic", "classic", self.tr("The deepfakes model of 2017: small and soft.")),
+            ("classic", "classic", self.tr("The deepfakes model of 2017: 64 px, blurry.")),
             ("df", "df (DeepFaceLab SAEHD)", self.tr("Keeps B's face shape; best on a GPU.")),
             (
                 "liae",
@@ -152,7 +152,7 @@ class TrainPage(Page):
             choices,
             self.cost,
             self.measure,
-            self.form.aligned_row(self.tr("Run"), self.run),
+            self.form.aligned_row(self.tr("Training run"), self.run),
             self.form,
             row(self.go, self.keep, None),
             gap=GAP,

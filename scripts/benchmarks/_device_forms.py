@@ -56,7 +56,7 @@ class Form(Protocol):
 def prepared(name: str, stepper: TrainStepper) -> None:
     """Set up ``stepper`` for the form ``name``, which is no graph."""
     if name == EAGER:
-        for module in (stepper.state.model, stepper.state.averaged):
+        for module in (stepper.state.model, stepper.state.ema_model):
             to_plain_layout(cast(SwapModel, module))
     if name == COMPILED:
         # On a CPU inductor takes minutes to compile a model; tracing alone is quick.

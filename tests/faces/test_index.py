@@ -96,7 +96,7 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "clip": lambda index: index.clip("a"),
     "clip_of": lambda index: index.clip_of("a"),
     "key": lambda index: index.key("b"),
-    "stages": lambda index: index.stages("a"),
+    "stages": lambda index: index.staged_keys("a"),
     "frames": lambda index: index.frames("a"),
     "faces": lambda index: list(index.faces("a")),
     "crop_names": lambda index: index.crop_names("a"),
@@ -220,12 +220,12 @@ def test_staged_rows_are_those_of_their_generation_until_they_are_moved(tmp_path
     with FaceIndex(path) as index:
         index.reset_side(rows, {"size": 64})
         index.add(rows, [frame(0)], [face(0, 3)], {}, complete=True)
-        assert index.stages("a") == [rows]
+        assert index.staged_keys("a") == [rows]
         assert index.count("a") == (60, 60, 1)
     with FaceIndex(path, {"a": 2}) as index:
         assert [f.track for f in index.faces("a")] == [3]
         index.promote_staged("a", rows)
-        assert (index.key("a"), index.stages("a")) == ("a", [])
+        assert (index.key("a"), index.staged_keys("a")) == ("a", [])
         assert index.count("a") == (1, 1, 1)
         clip = index.clip("a")
         assert clip is not None

@@ -185,7 +185,7 @@ def test_of_a_model_the_weights_are_read_once(
     def asked(answers: PreviewServer) -> tuple[list[str], str, bytes]:
         read.clear()
         told = answers.answer("swap", {"frame": 5, "look": {}})
-        said, answers.studio.notices = answers.studio.notices, []
+        said, answers.session.notices = answers.session.notices, []
         return [*read], " ".join(said), base64.b64decode(str(told["image"]))
 
     monkeypatch.setattr(checkpoint, "safe_open", Opened)
@@ -310,9 +310,9 @@ def test_a_video_is_let_go_of_for_one_that_is_to_be_written(made: Path) -> None:
     video = Project.open(made).video("a")
     with PreviewServer(made, "cpu") as answers:
         answers.answer("frame", {"path": str(video)})
-        before = answers.studio.footage(video)
+        before = answers.session.footage(video)
         answers.answer("release", {"path": str(video)})
-        assert answers.studio.footage(video) is not before
+        assert answers.session.footage(video) is not before
 
 
 def test_other_footage_is_not_taken_for_the_moved_one(

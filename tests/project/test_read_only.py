@@ -250,7 +250,7 @@ def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
             for _ in range(2):
                 assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
             assert answers.answer("spans", {"side": "a"})["tracks"]
-            assert len(answers.studio.notices) == 1  # and not at every refresh
+            assert len(answers.session.notices) == 1  # and not at every refresh
         assert not (project / INDEX).exists()
         assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
         assert (project / INDEX).exists()

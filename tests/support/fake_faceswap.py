@@ -30,7 +30,7 @@ from faceswap.events import (
     Stopped,
 )
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
-from faceswap.jobs.preview import GROWING
+from faceswap.jobs.preview import FILE_REQUESTS
 
 FRAMES = 200
 
@@ -202,7 +202,7 @@ def serve(project: Path) -> None:
             continue
         if do == "remark":
             say(Notice(message="A save is damaged."))
-        if do in GROWING:
+        if do in FILE_REQUESTS:
             Path(path).write_text(json.dumps(values))
             say(Answer(id=number, path=Path(path)))
         else:

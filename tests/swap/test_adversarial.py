@@ -63,11 +63,11 @@ def test_one_pass_teaches_both_and_each_its_own() -> None:
     deceiving, telling = adversary.losses(made, real)
     (slope,) = torch.autograd.grad(deceiving, made, retain_graph=True)
     torch.autograd.backward(deceiving)
-    assert all(p.grad is None for p in adversary.judge.parameters())
+    assert all(p.grad is None for p in adversary.discriminator.parameters())
     assert torch.equal(made.grad, slope)  # type: ignore[arg-type]
     torch.autograd.backward(telling)
     assert torch.equal(made.grad, slope)  # type: ignore[arg-type]
-    assert all(p.grad is not None for p in adversary.judge.parameters())
+    assert all(p.grad is not None for p in adversary.discriminator.parameters())
     # The way the made pictures are moved is the one in which the judge is deceived.
     with torch.no_grad():
         after, _ = adversary.losses(made - 100 * slope, real)
@@ -163,6 +163,6 @@ def test_parts_of_a_batch_teach_what_the_whole_does(sides: dict[str, FaceSet]) -
         for number in range(parts):
             losses = task.losses(net, batch.micro_batch(number, parts))
             torch.autograd.backward(losses["loss"] / parts)
-        found.append([p.grad for p in adversary.judge.parameters() if p.grad is not None])
+        found.append([p.grad for p in adversary.discriminator.parameters() if p.grad is not None])
     for one, two in zip(*found, strict=True):
         assert torch.allclose(one, two, atol=1e-6)

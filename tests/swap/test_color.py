@@ -5,7 +5,11 @@ import numpy as np
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from faceswap.swap.compositing.color import apply_shift, color_shift, shading_difference
+from faceswap.swap.compositing.color import (
+    apply_color_transfer,
+    measure_color_transfer,
+    shading_difference,
+)
 
 
 def noise(mean: tuple[float, float, float], spread: float, seed: int) -> NDArray[np.float32]:
@@ -29,16 +33,16 @@ def bearded(face: NDArray[np.float32]) -> NDArray[np.float32]:
 def test_the_tone_follows_the_reference_under_the_mask() -> None:
     face, reference = noise((0.6, 0.5, 0.4), 0.04, 1), noise((0.4, 0.45, 0.5), 0.04, 2)
     inside = disc() > 0
-    result = apply_shift(face, color_shift(face, reference, disc()))
+    result = apply_color_transfer(face, measure_color_transfer(face, reference, disc()))
     got, wanted = (cv2.cvtColor(p, cv2.COLOR_RGB2LAB)[inside] for p in (result, reference))
     assert_allclose(got.mean(0), wanted.mean(0), atol=1.0)
 
 
 def test_a_beard_on_either_face_does_not_tint_the_skin() -> None:
     face, reference = noise((0.6, 0.5, 0.4), 0.03, 1), noise((0.5, 0.45, 0.4), 0.03, 2)
-    plain = color_shift(face, reference, disc()).offset
+    plain = measure_color_transfer(face, reference, disc()).offset
     for one, other in ((bearded(face), reference), (face, bearded(reference))):
-        assert_allclose(color_shift(one, other, disc()).offset, plain, atol=2.5)
+        assert_allclose(measure_color_transfer(one, other, disc()).offset, plain, atol=2.5)
         field = shading_difference(one, other, disc(), 0.15)
         assert_allclose(
             field[20, 32], shading_difference(face, reference, disc(), 0.15)[20, 32], atol=0.02
@@ -47,9 +51,9 @@ def test_a_beard_on_either_face_does_not_tint_the_skin() -> None:
 
 def test_what_lies_outside_the_mask_has_no_say() -> None:
     face, reference = noise((0.6, 0.5, 0.4), 0.04, 1), noise((0.4, 0.45, 0.5), 0.05, 2)
-    shift = color_shift(face, reference, disc())
+    shift = measure_color_transfer(face, reference, disc())
     outside = disc()[..., None] == 0
-    other = color_shift(
+    other = measure_color_transfer(
         np.where(outside, 0, face).astype(np.float32),
         np.where(outside, 1, reference).astype(np.float32),
         disc(),
@@ -59,8 +63,10 @@ def test_what_lies_outside_the_mask_has_no_say() -> None:
 
 def test_an_empty_mask_changes_nothing() -> None:
     face = noise((0.6, 0.5, 0.4), 0.04, 1)
-    shift = color_shift(face, noise((0.1, 0.1, 0.1), 0.05, 2), np.zeros((64, 64), np.float32))
-    assert_allclose(apply_shift(face, shift), face, atol=2e-3)
+    shift = measure_color_transfer(
+        face, noise((0.1, 0.1, 0.1), 0.05, 2), np.zeros((64, 64), np.float32)
+    )
+    assert_allclose(apply_color_transfer(face, shift), face, atol=2e-3)
 
 
 def test_the_light_field_carries_a_ramp_but_no_detail() -> None:

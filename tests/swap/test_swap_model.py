@@ -114,7 +114,7 @@ def saved(folder: Path, kind: str = KIND, resolution: int = 64) -> tuple[Path, T
     )
     torch.manual_seed(0)
     state = TrainingState(SwapModel(config), LoopConfig(), "fp32", torch.device("cpu"))
-    for parameter in state.averaged.parameters():
+    for parameter in state.ema_model.parameters():
         parameter.mul_(0.9)
     path = folder / "step-000000001.safetensors"
     write_checkpoint(path, kind, config.model_dump(), state.metadata(), state.tensors())
@@ -127,8 +127,8 @@ def test_loading_gives_the_averaged_weights_ready_to_convert(tmp_path: Path) -> 
     assert not model.training
     assert not any(p.requires_grad for p in model.parameters())
     faces = torch.rand(2, 3, 64, 64)
-    assert isinstance(state.averaged, SwapModel)
-    assert torch.equal(model.swap(faces)[0], state.averaged.swap(faces)[0])
+    assert isinstance(state.ema_model, SwapModel)
+    assert torch.equal(model.swap(faces)[0], state.ema_model.swap(faces)[0])
 
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -156,15 +156,15 @@ def equal_parts(model: SwapModel, other: SwapModel, mine: str, theirs: str) -> b
 
 def test_what_fits_of_another_model_is_taken_over(tmp_path: Path) -> None:
     path, state = saved(tmp_path)
-    assert isinstance(state.averaged, SwapModel)
+    assert isinstance(state.ema_model, SwapModel)
     torch.manual_seed(7)
-    model = SwapModel(state.averaged.config)
+    model = SwapModel(state.ema_model.config)
     parts = ["encoder", "inters.both", "decoders.a", "decoders.b"]
     assert load_matching_weights(model, read_checkpoint(path)) == parts
-    assert all(equal_parts(model, state.averaged, part, part) for part in parts)
+    assert all(equal_parts(model, state.ema_model, part, part) for part in parts)
     larger = SwapModel(SwapConfig.model_validate({"preset": "df", "resolution": 96} | SMALL))
     assert "inters.both" not in load_matching_weights(larger, read_checkpoint(path))
-    assert equal_parts(larger, state.averaged, "encoder", "encoder")
+    assert equal_parts(larger, state.ema_model, "encoder", "encoder")
     with pytest.raises(CheckpointError, match="another shape than that of a quick 64 px"):
         load_matching_weights(
             SwapModel(SwapConfig(preset="quick", resolution=64)), read_checkpoint(path)

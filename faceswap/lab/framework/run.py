@@ -159,7 +159,7 @@ def train(
             loop.run(job_mark.mark_job_start(folder, loop.state.step, loop.state.seconds))
         ) as events:
             yield from events
-        return loop.state.averaged
+        return loop.state.ema_model
 
 
 def _is_of(checkpoint: Checkpoint, kind: str, config: BaseModel) -> bool:

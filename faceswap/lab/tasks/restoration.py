@@ -60,8 +60,8 @@ class TaskRecipe:
     """Training recipe of a task.
 
     photographs: augmentation of colour pictures. steps: on digits. loss: see
-    ``ReconstructionLoss``. standardised, blocks: see ``UNetConfig``. deep: the U-Net's last width
-    for pictures of over 32 pixels.
+    ``ReconstructionLoss``. standardised, blocks: see ``UNetConfig``. last_width: the U-Net's last
+    one for pictures of over 32 pixels.
     """
 
     photographs: Corrupt

@@ -26,7 +26,7 @@ class ColorShift:
     offset: NDArray[np.float32]
 
 
-def color_shift(face: FloatImage, reference: FloatImage, mask: Weights) -> ColorShift:
+def measure_color_transfer(face: FloatImage, reference: FloatImage, mask: Weights) -> ColorShift:
     """Colour shift from ``face`` to ``reference``: median Lab difference under ``mask``.
 
     Zero if the mask is empty.
@@ -38,7 +38,7 @@ def color_shift(face: FloatImage, reference: FloatImage, mask: Weights) -> Color
     return ColorShift(np.median(difference[inside], axis=0).astype(np.float32))
 
 
-def apply_shift(face: FloatImage, shift: ColorShift, strength: float = 1.0) -> FloatImage:
+def apply_color_transfer(face: FloatImage, shift: ColorShift, strength: float = 1.0) -> FloatImage:
     """Add ``strength`` (0 to 1) of ``shift`` to ``face``, clipped to [0, 1]."""
     moved = _lab(face) + np.float32(strength) * shift.offset
     return np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0, 1)

@@ -12,7 +12,12 @@ from torch import Tensor
 
 from faceswap.faces.crops import warp_crop
 from faceswap.swap.compositing.blend import paste
-from faceswap.swap.compositing.color import ColorShift, apply_shift, color_shift, shading_difference
+from faceswap.swap.compositing.color import (
+    ColorShift,
+    apply_color_transfer,
+    measure_color_transfer,
+    shading_difference,
+)
 from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
     chin_region,
@@ -76,7 +81,7 @@ class SwappedFaces:
 class Swapper:
     """Swaps the faces of frames in batches.
 
-    tones: colour shifts of earlier frames, for temporal smoothing; each swap adds to it. For
+    color_history: colour shifts of earlier frames, for temporal smoothing; swaps add to it. For
     consecutive frames that suffices; before a single frame, ``measure_colors`` must have been
     called with its ``anchors_before``.
     """
@@ -88,8 +93,8 @@ class Swapper:
         options: BlendOptions,
         color_history: ColorHistory | None = None,
     ) -> None:
-        self._model, self._device, self._look = model, device, options
-        self._tones = ColorHistory() if color_history is None else color_history
+        self._model, self._device, self._options = model, device, options
+        self._color_history = ColorHistory() if color_history is None else color_history
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
 
     def __enter__(self) -> "Swapper":
@@ -112,9 +117,9 @@ class Swapper:
         result = [
             frame.copy() if found else frame for frame, found in zip(frames, faces, strict=False)
         ]
-        look = self._look
+        look = self._options
         shifts = [
-            self._tones.smoothed_shift(face, own, look.color_smoothing)
+            self._color_history.smoothed_shift(face, own, look.color_smoothing)
             for (_, face), own in zip(work, swapped.shifts, strict=True)
         ]
         weights = swapped.masks
@@ -154,7 +159,7 @@ class Swapper:
 
     def drop_history(self, before: int) -> None:
         """Delete colour shifts that frames from ``before`` on do not depend on."""
-        self._tones.drop_before(before - window_frames(self._look.color_smoothing))
+        self._color_history.drop_before(before - window_frames(self._options.color_smoothing))
 
     def _swap_crops(
         self, frames: Sequence[UInt8Image], work: Sequence[tuple[int, AlignedFace]]
@@ -170,9 +175,9 @@ class Swapper:
         regions = list(self._pool.map(region, range(len(work))))
         # The same pixels are measured whatever the mask options.
         masks = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
-        shifts = list(self._pool.map(color_shift, faces, originals, masks))
+        shifts = list(self._pool.map(measure_color_transfer, faces, originals, masks))
         for (_, face), shift in zip(work, shifts, strict=True):
-            self._tones.add(face, shift)
+            self._color_history.add(face, shift)
         return SwappedFaces(faces, originals, regions, masks, shifts)
 
     @torch.inference_mode()
@@ -194,7 +199,7 @@ class Swapper:
         points = (face.points @ linear.T + shift).astype(np.float32)
         forehead = (face.forehead @ linear.T + shift).astype(np.float32)
         region = landmark_region(points, forehead, self._model.resolution)
-        if self._look.mask_outline == "b" and learned is not None:
+        if self._options.mask_outline == "b" and learned is not None:
             # Where B's mask is smaller, A's own features and chin must still be covered.
             features = feature_region(points, self._model.resolution)
             region = learned_mask_region(learned, region, _MASK_REACH) | features
@@ -208,9 +213,9 @@ class Swapper:
         mask: NDArray[np.float32],
         shift: ColorShift,
     ) -> NDArray[np.float32]:
-        look = self._look
+        look = self._options
         if look.color_transfer > 0:
-            face = apply_shift(face, shift, look.color_transfer)
+            face = apply_color_transfer(face, shift, look.color_transfer)
         if look.shading_transfer > 0:
             field = shading_difference(face, reference, mask, scale=0.15)
             face = np.clip(face + np.float32(look.shading_transfer) * field, 0, 1)

@@ -19,7 +19,7 @@ from faceswap.faces.face_regions import face_mask
 from faceswap.faces.landmarks import make_landmarker
 from faceswap.faces.tracking import Tracker
 from faceswap.swap.compositing.blend import paste
-from faceswap.swap.compositing.color import apply_shift, color_shift
+from faceswap.swap.compositing.color import apply_color_transfer, measure_color_transfer
 from faceswap.swap.compositing.mask import landmark_region, soft_mask
 from faceswap.swap.evaluation.metrics import (
     correlation,
@@ -105,9 +105,9 @@ def paste_average_face(frame: UInt8Image, face: Face, average: AverageFace) -> U
     """Baseline: ``frame`` with B's average face pasted over ``face``, after colour transfer."""
     matrix = crop_matrix(face_similarity(face.points), _MEAN_SIZE)
     here = cv2.warpAffine(frame, matrix, (_MEAN_SIZE, _MEAN_SIZE)).astype(np.float32)
-    shift = color_shift(average.picture, here / np.float32(255), average.mask)
+    shift = measure_color_transfer(average.picture, here / np.float32(255), average.mask)
     pasted = frame.copy()
-    paste(pasted, apply_shift(average.picture, shift), average.mask, matrix)
+    paste(pasted, apply_color_transfer(average.picture, shift), average.mask, matrix)
     return pasted
 
 

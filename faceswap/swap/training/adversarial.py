@@ -28,9 +28,9 @@ from faceswap.training.optimisers import make_optimiser, optimiser_step, state_d
 
 @dataclass(frozen=True)
 class AdversarialConfig:
-    """weight: of the generator loss, 0 for none. begin: share of the run after which it starts; the
-    weight then rises linearly over a further share ``ramp``. rate: the discriminator's learning
-    rate. seed: of its initial weights."""
+    """weight: of the generator loss, 0 for none. start: share of the run after which it starts; the
+    weight then rises linearly over a further share ``ramp``. learning_rate: the
+    discriminator's. seed: of its initial weights."""
 
     weight: float
     start: float = 0.75
@@ -44,7 +44,7 @@ class AdversarialConfig:
 
 
 class AdversarialTrainer:
-    """The discriminator (``judge``) and its optimiser; a training.state.AuxiliaryModel."""
+    """The discriminator and its optimiser; a training.state.AuxiliaryModel."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class AdversarialTrainer:
         group: ProcessGroup = ProcessGroup(),  # noqa: B008  (it is frozen)
     ) -> None:
         self.config = config
-        self.judge = to_device(seeded_discriminator(config.seed), device).train()
-        self._shared = group.wrap_model(self.judge)
-        self._named = dict(self.judge.named_parameters())
+        self.discriminator = to_device(seeded_discriminator(config.seed), device).train()
+        self._shared = group.wrap_model(self.discriminator)
+        self._named = dict(self.discriminator.named_parameters())
         self._optimiser = make_optimiser("adamw", self._named.values(), config.learning_rate)
 
     def losses(
@@ -67,9 +67,9 @@ class AdversarialTrainer:
         ``made`` only, the second for the discriminator only, so that one backward pass of their
         sum trains both.
         """
-        self.judge.requires_grad_(False)
-        generator = generator_loss(self.judge(made))
-        self.judge.requires_grad_(True)
+        self.discriminator.requires_grad_(False)
+        generator = generator_loss(self.discriminator(made))
+        self.discriminator.requires_grad_(True)
         of_real, of_made = self._shared(torch.cat([real, made.detach()])).chunk(2)
         return generator, discriminator_loss(of_real, of_made, genuine)
 
@@ -87,7 +87,7 @@ class AdversarialTrainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimiser state, for a checkpoint."""
-        named = {f"judge/{name}": value for name, value in self.judge.state_dict().items()}
+        named = {f"judge/{name}": value for name, value in self.discriminator.state_dict().items()}
         for name, parameter in self._named.items():
             for key, value in self._optimiser.state.get(parameter, {}).items():
                 named[f"optimiser/{name}/{key}"] = value
@@ -99,7 +99,7 @@ class AdversarialTrainer:
         for path, value in tensors.items():
             part, _, name = path.partition("/")
             if part == "judge":
-                self.judge.state_dict()[name].copy_(value)
+                self.discriminator.state_dict()[name].copy_(value)
                 continue
             name, _, key = name.rpartition("/")
             parameter = self._named[name]

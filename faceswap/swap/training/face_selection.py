@@ -95,7 +95,7 @@ def load_face_folders(
         store[len(loaded)], maps[len(loaded)] = face.picture, face.maps
         # The pictures are in the store; keeping them here too would double the memory.
         loaded.append(replace(face, picture=_EMPTY, maps=_EMPTY))
-    keep, problems = _select(loaded, config, side)
+    keep, problems = select_faces(loaded, config, side)
     if unreadable:
         crops_out = "1 crop" if len(unreadable) == 1 else f"{len(unreadable)} crops"
         problems.insert(0, f"{side.upper()}: {crops_out} left out: {unreadable[0]}")
@@ -158,7 +158,7 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     )
 
 
-def _select(
+def select_faces(
     faces: list[_Loaded], config: FaceLoadConfig, side: str
 ) -> tuple[NDArray[np.bool_], list[str]]:
     presence = np.array([f.presence for f in faces])

@@ -49,8 +49,8 @@ Minutes = Annotated[
     Field(
         gt=0,
         description="Training budget in minutes. The learning rate decays and the random warp "
-        "fades towards its end; without a budget both stay constant. A resumed run trains the "
-        "minutes that are left; a new number changes the budget.",
+        "fades towards its end. A new run without a budget trains until it is stopped, with both "
+        "constant; a resumed run trains what is left, and a new number changes its budget.",
     ),
 ]
 

@@ -40,7 +40,7 @@ def adversarial_trainer(
 
 
 def objective_config(options: TrainOptions) -> ObjectiveConfig:
-    """Loss weights and augmentation strengths; those named in the texts override single options."""
+    """Loss weights and augmentation strengths; values in --loss-weights and --augmentation win."""
     plain = {
         "warp": options.warp,
         "eye_mouth_priority": options.eye_mouth_priority,
@@ -96,7 +96,7 @@ def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfi
     )
 
 
-def with_current_names(checkpoint: "Checkpoint") -> None:
+def rename_loss_weights(checkpoint: "Checkpoint") -> None:
     """Rename the loss weights stored in an older checkpoint to their current names, in place."""
     losses = checkpoint.metadata.get("notes", {}).get("losses", {})
     if objective := losses.get("objective"):

@@ -33,8 +33,8 @@ _LATTICE = 32
 @dataclass(frozen=True)
 class SwapBatch:
     """Batch of n faces per side. inputs: (n, 3, r, r) by side. Concatenated over sides: targets
-    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2) and genuine (sides·n,): 1 for faces as filmed,
-    0 for retargeted ones. exchanged: bool (n,), the pairs that swap their latent codes; None
+    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2) and is_real (sides·n,): 1 for faces as filmed,
+    0 for retargeted ones. latent_swapped: bool (n,), the pairs that swap their latent codes; None
     without pair matching."""
 
     inputs: dict[str, Tensor]
@@ -50,13 +50,13 @@ class SwapBatch:
         sides = len(self.inputs)
         n = len(self.targets) // sides
         mine = slice(index * n // count, (index + 1) * n // count)
-        targets, maps, genuine = (
+        targets, maps, is_real = (
             torch.cat([part[mine] for part in whole.chunk(sides)])
             for whole in (self.targets, self.maps, self.is_real)
         )
         inputs = {side: x[mine] for side, x in self.inputs.items()}
-        exchanged = None if self.latent_swapped is None else self.latent_swapped[mine]
-        return SwapBatch(inputs, targets, maps, genuine, exchanged)
+        swapped = None if self.latent_swapped is None else self.latent_swapped[mine]
+        return SwapBatch(inputs, targets, maps, is_real, swapped)
 
 
 @dataclass(frozen=True)
