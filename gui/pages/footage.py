@@ -144,7 +144,8 @@ class FootagePage(Page):
         )
         legend.setToolTip(
             self.tr(
-                "Timeline colours: faces with low presence (the landmarker is unsure); frames without a face"
+                "Timeline colours: faces with low presence, where the landmarker is unsure; frames "
+                "without a face"
             )
         )
         return legend

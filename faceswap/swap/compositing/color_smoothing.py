@@ -1,8 +1,8 @@
 """Temporal colour smoothing: exponential moving average of the colour shift.
 
 ``measure_color_transfer`` varies a little from frame to frame, which would flicker. So its
-exponential average over the shot up to the frame is applied. Two approximations make a single frame cheap, so
-that a preview equals the conversion without converting all frames before:
+exponential average over the shot up to the frame is applied. Two approximations make a single frame
+cheap, so that a preview equals the conversion without converting all frames before:
 
 - The average covers a limited window (``window_frames``); all earlier frames count as equal to the
   oldest one in it.

@@ -70,8 +70,8 @@ class BlendOptions(Options):
         Field(
             ge=0,
             le=4,
-            description="Sharpening of the face where it is softer than A: 0 is off, 1 adds what is "
-            "missing once. The default is more, as the finest detail is not there to be raised.",
+            description="Sharpening of the face where it is softer than A: 0 is off, 1 adds what "
+            "is missing once. More is the default, as the finest detail is not there to be raised.",
         ),
     ] = 2.3
     grain: Annotated[

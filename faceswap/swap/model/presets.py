@@ -72,6 +72,7 @@ class SwapConfig(BaseModel):
         return f"{self.preset}{variant} {self.resolution} px"
 
 
+# The network of each is in architectures.py, its learning rate and batch in ../training/options.py.
 PRESETS: dict[Preset, SwapConfig] = {
     "quick": SwapConfig(preset="quick", resolution=160),
     "classic": SwapConfig(preset="classic", resolution=64),
