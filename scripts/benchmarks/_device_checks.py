@@ -259,7 +259,7 @@ def _own(stepper: TrainStepper) -> _Fixed:
 
 
 def _moved(batch: SwapBatch, device: torch.device) -> SwapBatch:
-    moved = {name: getattr(batch, name).to(device) for name in ("targets", "maps", "genuine")}
-    exchanged = None if batch.latent_swapped is None else batch.latent_swapped.to(device)
+    moved = {name: getattr(batch, name).to(device) for name in ("targets", "maps", "is_real")}
+    swapped = None if batch.latent_swapped is None else batch.latent_swapped.to(device)
     inputs = {side: x.to(device) for side, x in batch.inputs.items()}
-    return replace(batch, inputs=inputs, exchanged=exchanged, **moved)
+    return replace(batch, inputs=inputs, latent_swapped=swapped, **moved)

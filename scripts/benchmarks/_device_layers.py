@@ -75,7 +75,7 @@ def _found(
 
     kinds = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     hooks = [module.register_forward_pre_hook(seen) for module in kinds]
-    model(batch.inputs, batch.exchanged)
+    model(batch.inputs, batch.latent_swapped)
     for hook in hooks:
         hook.remove()
     return found

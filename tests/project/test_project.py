@@ -119,7 +119,7 @@ folder, side, clip = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(40):
-    Project.open_or_make(folder / str(number)).set_video(side, clip)
+    Project.open_or_create(folder / str(number)).set_video(side, clip)
 """
 
 

@@ -23,8 +23,8 @@ from faceswap.training.run_lock import LOCK_NAME, lock_run
 HOLDER = """
 import sys, time
 from pathlib import Path
-from faceswap.training.run_lock import hold_run
-with hold_run(Path(sys.argv[1])):
+from faceswap.training.run_lock import lock_run
+with lock_run(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """

@@ -59,11 +59,11 @@ class AdversarialTrainer:
         self._optimiser = make_optimiser("adamw", self._named.values(), config.learning_rate)
 
     def losses(
-        self, made: Tensor, real: Tensor, genuine: Tensor | None = None
+        self, made: Tensor, real: Tensor, is_real: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Generator and discriminator loss of pictures (N, 3, R, R).
 
-        genuine (N,): 0 for those of ``real`` to leave out. The first loss has gradients for
+        is_real (N,): 0 for those of ``real`` to leave out. The first loss has gradients for
         ``made`` only, the second for the discriminator only, so that one backward pass of their
         sum trains both.
         """
@@ -71,7 +71,7 @@ class AdversarialTrainer:
         generator = generator_loss(self.discriminator(made))
         self.discriminator.requires_grad_(True)
         of_real, of_made = self._shared(torch.cat([real, made.detach()])).chunk(2)
-        return generator, discriminator_loss(of_real, of_made, genuine)
+        return generator, discriminator_loss(of_real, of_made, is_real)
 
     def zero_grad(self) -> None:
         """Clear the gradients of the last step."""

@@ -106,8 +106,8 @@ class SwapTask:
         inputs = self._encoder_inputs(targets, generator, progress)
         inputs = inputs.contiguous(memory_format=memory_format(inputs.device))
         named = dict(zip(self._sets, torch.split(inputs, count), strict=True))
-        exchanged, genuine = self._sample_latent_swaps(sampled, generator)
-        return SwapBatch(named, targets, maps, genuine, exchanged)
+        exchanged, is_real = self._sample_latent_swaps(sampled, generator)
+        return SwapBatch(named, targets, maps, is_real, exchanged)
 
     def _sample(self, count: int, generator: Generator) -> _SampledFaces:
         o = self.objective
@@ -176,15 +176,15 @@ class SwapTask:
         """Sample which matched pairs swap latents (n,), or None, and mask out faces that were
         warped by retargeting: ``is_real`` (sides·n,)."""
         count = len(sampled.theta)
-        genuine = {side: sampled.theta.new_ones(count) for side in sampled.faces}
+        is_real = {side: sampled.theta.new_ones(count) for side in sampled.faces}
         if not sampled.driven:
-            return None, torch.cat(list(genuine.values()))
+            return None, torch.cat(list(is_real.values()))
         chance = sampled.theta.new_full((count,), self.objective.latent_swap)
         for side, driven in sampled.driven.items():
             chance[driven.driven_rows] *= driven.retargeting.confidence
-            genuine[side][driven.driven_rows].zero_()
+            is_real[side][driven.driven_rows].zero_()
         exchanged = augment.uniform((count,), 0, 1, generator) < chance
-        return exchanged, torch.cat(list(genuine.values()))
+        return exchanged, torch.cat(list(is_real.values()))
 
     def _encoder_inputs(self, targets: Tensor, generator: Generator, progress: float) -> Tensor:
         """Encoder inputs: ``targets`` at its size, with random warp and degradation."""
