@@ -43,7 +43,7 @@ def wait_for_the_leaving() -> None:
     for process in list(_leaving):
         if not process.waitForFinished(PATIENCE_MS):
             process.kill()
-            process.waitForFinished(PATIENCE_MS)
+            process.waitForFinished(20 * PATIENCE_MS)  # on a busy machine; it can't refuse
         _gone(process)
 
 

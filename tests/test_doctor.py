@@ -232,8 +232,10 @@ def test_a_card_that_does_not_compute_is_wrong(
     found = devices()["cuda:0"]
     assert found.level == "wrong"
     assert "no kernel image is available" in found.value
+    python = graphics.sys.executable
+    python = f'"{python}"' if " " in python else python
     assert found.advice == (
-        f"run: {graphics.sys.executable} -m pip install --force-reinstall torch==2.13.0+cu126 "
+        f"run: {python} -m pip install --force-reinstall torch==2.13.0+cu126 "
         "--extra-index-url https://download.pytorch.org/whl/cu126"
     )
 

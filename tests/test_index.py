@@ -119,7 +119,7 @@ def filled(path: Path) -> Path:
 
 def test_all_public_methods_are_tried() -> None:
     public = {name for name in vars(FaceIndex) if not name.startswith("_")}
-    others = {"reading", "in_memory", "close", "empty", "snapshot", "repairs"}
+    others = {"reading", "in_memory", "close", "empty", "snapshot", "repairs", "connection"}
     assert public - others == set(METHODS)
 
 
