@@ -76,6 +76,7 @@ class Link(QObject):
         self._waiting: dict[str, _Question] = {}
         self._said = b""
         self._last_words = ""
+        self._closed = False
 
     def ask(
         self,
@@ -90,6 +91,8 @@ class Link(QObject):
 
         Without ``sorry`` a failure goes to ``trouble``.
         """
+        if self._closed:
+            return  # a page asks a moment later than the project was left
         question = _Question(do, values, done, sorry, channel)
         if channel is not None and any(q.channel == channel for q in self._asked.values()):
             self._waiting[channel] = question
@@ -102,7 +105,8 @@ class Link(QObject):
         return bool(self._asked)
 
     def close(self) -> None:
-        """End the process, without waiting for it; outstanding questions stay unanswered."""
+        """End the process, without waiting for it; no question is answered any more."""
+        self._closed = True
         self._asked.clear()
         self._waiting.clear()
         process, self._process = self._process, None

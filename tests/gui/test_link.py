@@ -86,3 +86,12 @@ def test_a_program_that_is_missing_is_told(project: Path, wait: Wait) -> None:
     broken.ask("echo", lambda _: None, sorry=said.append)
     wait(lambda: said)
     broken.close()
+
+
+def test_one_that_is_closed_answers_no_more_and_starts_nothing(link: Link, wait: Wait) -> None:
+    answers: list[Any] = []
+    link.ask("echo", answers.append)
+    wait(lambda: answers)
+    link.close()
+    link.ask("echo", answers.append)
+    assert link._process is None
