@@ -37,6 +37,10 @@ def test_the_sentence_says_how_it_goes() -> None:
     assert state_sentence(rows([0.3, 0.1, 0.1, 0.1, 0.1, 0.1], 5)) == "flat since step 100"
     worse = state_sentence(rows([0.3, 0.2, 0.1, 0.1, 0.2, 0.2], 5))
     assert worse == "getting worse since step 200"
+    day = [0.3, 0.2, *(0.1 + 0.0005 * n for n in range(140))]  # ten minutes each
+    falling = [{**row, "loss": 1 / (1 + n)} for n, row in enumerate(rows(day, 10))]
+    assert state_sentence(falling) == "overfitting since step 200"
+    assert state_sentence(rows(day, 10)) == "getting worse since step 200"
     for loss, how in (([6, 5, 4, 3, 2, 1], "overfitting"), ([1, 1, 1, 1, 2, 2], "getting worse")):
         between = [
             {"step": 100 * i - 1, "seconds": 0, "loss": value} for i, value in enumerate(loss)

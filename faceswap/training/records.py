@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from faceswap.errors import OutputError
 
 _PAST = 5400.0  # seconds that tell how a run does now
-_WORSE = 1.03  # times the least error; one measure is up to 1 % off by chance
+_WORSE = 1.03  # times the least error
+_OVERFIT, _LEARNT = 1.01, 0.9  # times the least error, while the loss is so much of what it was;
+# one measure of a mean over some hundred fixed faces was seen to be up to 0.3 % off by chance
 
 OVERFITTING = "overfitting"
 """How the sentence begins of a run that learns its faces by heart."""
@@ -161,9 +163,9 @@ def state_sentence(rows: Sequence[Mapping[str, float]], name: str = "held-out SS
         return f"still improving {change * over:.1f} % per {over} min"
     best = min(points, key=lambda p: p.error)
     # However slowly: what a day took away counts as what a minute did.
-    if error1 > _WORSE * best.error and best not in last:
-        at_best = [p.loss for p in points if abs(p.step - best.step) <= best.step // 10]
-        falls = sum(p.loss for p in last) / third < sum(at_best) / len(at_best)
+    at_best = [p.loss for p in points if abs(p.step - best.step) <= best.step // 10]
+    falls = sum(p.loss for p in last) / third < _LEARNT * sum(at_best) / len(at_best)
+    if best not in last and error1 > (_OVERFIT if falls else _WORSE) * best.error:
         return f"{OVERFITTING if falls else 'getting worse'} since step {best.step:,}"
     return f"flat since step {best.step:,}"
 
