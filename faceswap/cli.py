@@ -43,8 +43,8 @@ The same in steps, each of which can be stopped and resumed:
     faceswap train --project P
     faceswap convert --project P -o out.mp4
 
-Swap faces only with the consent of the people shown. The metadata of every output say how
-it was made; those of a swap, that it is synthetic.
+Swap faces only with the consent of the people shown. The metadata of every output says how
+it was made; that of a swap, that it is synthetic.
 """
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -228,8 +228,8 @@ def _output_parameters() -> list[inspect.Parameter]:
         Path | None,
         Parameter(
             group=_OUTPUT,
-            help="Write events to this file instead, one line of JSON each; old events are thinned "
-            f"out to keep it below {LIMIT >> 20} MiB.",
+            help="Write events to this file instead of standard output, one line of JSON each; old "
+            f"events are thinned out to keep it below {LIMIT >> 20} MiB.",
         ),
     ]
     debug = Annotated[

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from faceswap.errors import OutputError
 from faceswap.events import Failed, Finished, Line, Metrics, Progress, Stopped, parse
+from faceswap.io.atomic import partial_file
 
 LIMIT = 2 << 20
 """Maximum bytes of a log: at 20 events/s it is thinned every few minutes, in about 0.1 s."""
@@ -116,13 +117,10 @@ class EventLog:
 
     def _thin(self) -> bool:
         """Rewrite the log atomically, thinned; returns whether that succeeded."""
-        part = self._path.with_suffix(".part")
         try:
-            part.write_bytes(_thin_bytes(self._path.read_bytes(), TAIL, HEAD))
-            os.replace(part, self._path)  # fails on Windows while the log is being read
+            with partial_file(self._path) as part:  # Windows: tried for a second while read
+                part.write_bytes(_thin_bytes(self._path.read_bytes(), TAIL, HEAD))
         except OSError:
-            with suppress(OSError):
-                part.unlink()
             return False
         return True
 

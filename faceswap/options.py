@@ -112,3 +112,11 @@ Notify = Annotated[
 Overwrite = Annotated[
     bool, Field(description="Replace the output if it exists, instead of stopping with an error.")
 ]
+
+ResumeAndOverwrite = Annotated[
+    bool,
+    Field(
+        description="If the output exists, resume training and replace it, instead of stopping "
+        "with an error."
+    ),
+]

@@ -243,7 +243,7 @@ class Window(QMainWindow):
         assert session is not None
         missing = [side.upper() for side in "ab" if not session.side(side).get("crops")]
         if missing:
-            return self.tr("next step: detect the faces of %1").replace("%1", ", ".join(missing))
+            return self.tr("next step: extract the faces of %1").replace("%1", ", ".join(missing))
         runs = session.runs()
         if not runs:
             return self.tr("next step: train")

@@ -24,7 +24,7 @@ class ConvConfig(PictureConfig):
     latent_dim: int | None = Field(default=None, ge=1)
     dense: int = Field(default=0, ge=0)
     active: ActivationName = "relu"
-    squash: OutputActivation = "sigmoid"
+    output_activation: OutputActivation = "sigmoid"
 
     @model_validator(mode="after")
     def _check(self) -> "ConvConfig":
@@ -58,7 +58,7 @@ class ConvAutoencoder(Autoencoder):
             sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
         map_shape = (config.widths[-1], *sizes[-1])
         flat = map_shape[0] * map_shape[1] * map_shape[2]
-        super().__init__(config.shape, config.latent_dim or flat, config.squash)
+        super().__init__(config.shape, config.latent_dim or flat, config.output_activation)
         self.config, self.map_shape = config, map_shape
         down: list[nn.Module] = []
         up: list[nn.Module] = []

@@ -23,7 +23,7 @@ class DenseConfig(PictureConfig):
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (32,)
     hidden: ActivationName = "relu"
     code_active: ActivationName = "none"
-    squash: OutputActivation = "sigmoid"
+    output_activation: OutputActivation = "sigmoid"
     tied: bool = False
 
 
@@ -39,7 +39,12 @@ def linear(code: int, channels: int = 1, size: int = 28) -> DenseConfig:
     Source: Baldi and Hornik, "Neural networks and principal component analysis", 1989.
     """
     return DenseConfig(
-        channels=channels, size=size, widths=(code,), hidden="none", squash="none", tied=True
+        channels=channels,
+        size=size,
+        widths=(code,),
+        hidden="none",
+        output_activation="none",
+        tied=True,
     )
 
 
@@ -47,7 +52,7 @@ class DenseAutoencoder(Autoencoder):
     """Fully connected autoencoder on flattened pictures; see ``DenseConfig``."""
 
     def __init__(self, config: DenseConfig) -> None:
-        super().__init__(config.shape, config.widths[-1], config.squash)
+        super().__init__(config.shape, config.widths[-1], config.output_activation)
         self.config = config
         c, h, w = config.shape
         sizes = (c * h * w, *config.widths)

@@ -17,12 +17,14 @@ OutputActivation = Literal["sigmoid", "none"]
 Count = Annotated[int, Field(ge=1)]
 
 
+_EARLIER_NAMES = {"numbers": "latent_dim", "squash": "output_activation"}
+
+
 def with_current_names(values: Any) -> Any:
     """Rename fields of a checkpoint's model configuration that had other names before."""
-    if isinstance(values, Mapping) and "numbers" in values:
-        rest = {name: value for name, value in values.items() if name != "numbers"}
-        return {**rest, "latent_dim": values["numbers"]}
-    return values
+    if not isinstance(values, Mapping):
+        return values
+    return {_EARLIER_NAMES.get(name, name): value for name, value in values.items()}
 
 
 class PictureConfig(BaseModel):
@@ -48,15 +50,18 @@ class PictureConfig(BaseModel):
 class Autoencoder(nn.Module, ABC):
     """Base class: encodes pictures (N, C, H, W) to codes (N, ``code``) and decodes them.
 
-    shape: (C, H, W) of the pictures. squash: output activation; "none" leaves the output
-    unbounded. Subclasses implement ``encode``, ``decode_logits`` and ``output_bias``.
+    shape: (C, H, W) of the pictures. output_activation: "none" leaves the output unbounded.
+    Subclasses implement ``encode``, ``decode_logits`` and ``output_bias``.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], code: int, squash: OutputActivation = "sigmoid"
+        self,
+        shape: tuple[int, int, int],
+        code: int,
+        output_activation: OutputActivation = "sigmoid",
     ) -> None:
         super().__init__()
-        self.shape, self.code, self.squash = shape, code, squash
+        self.shape, self.code, self.output_activation = shape, code, output_activation
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
@@ -77,7 +82,7 @@ class Autoencoder(nn.Module, ABC):
         With mostly dark pictures, a start at middle grey gives all units the same large gradient
         at first: ReLUs die and sigmoids saturate before any shape is learnt.
         """
-        if self.squash == "sigmoid":  # clipped, as the logit of 0 or 1 is infinite
+        if self.output_activation == "sigmoid":  # clipped, as the logit of 0 or 1 is infinite
             mean = min(max(mean, 0.01), 0.99)
             mean = math.log(mean / (1 - mean))
         nn.init.constant_(self.output_bias, mean)
@@ -85,7 +90,7 @@ class Autoencoder(nn.Module, ABC):
     def decode(self, code: Tensor) -> Tensor:
         """Codes (N, code) → pictures (N, C, H, W), float32."""
         raw = self.decode_logits(code).float()
-        return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
+        return torch.sigmoid(raw) if self.output_activation == "sigmoid" else raw
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct pictures (N, C, H, W)."""

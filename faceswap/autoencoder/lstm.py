@@ -12,7 +12,7 @@ class LstmConfig(PictureConfig):
 
     hidden: int = Field(default=128, ge=1)
     latent_dim: int = Field(default=32, ge=1)
-    squash: OutputActivation = "sigmoid"
+    output_activation: OutputActivation = "sigmoid"
 
 
 class LstmAutoencoder(Autoencoder):
@@ -24,7 +24,7 @@ class LstmAutoencoder(Autoencoder):
     """
 
     def __init__(self, config: LstmConfig) -> None:
-        super().__init__(config.shape, config.latent_dim, config.squash)
+        super().__init__(config.shape, config.latent_dim, config.output_activation)
         self.config = config
         row, hidden = config.shape[0] * config.shape[2], config.hidden
         self.reader = nn.LSTM(row, hidden, batch_first=True, bidirectional=True)

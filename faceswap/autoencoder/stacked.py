@@ -42,7 +42,7 @@ class LayerAutoencoder(nn.Module):
         again = whole.decode_layer(self.number, whole.encode_layer(self.number, h)).float()
         if self.number:
             again = whole.hidden(again)
-        elif whole.squash == "sigmoid":
+        elif whole.output_activation == "sigmoid":
             again = torch.sigmoid(again)
         return again, h
 

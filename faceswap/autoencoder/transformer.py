@@ -19,7 +19,7 @@ class PatchConfig(PictureConfig):
     layers: int = Field(default=2, ge=1)
     heads: int = Field(default=4, ge=1)
     latent_dim: int = Field(default=32, ge=1)
-    squash: OutputActivation = "sigmoid"
+    output_activation: OutputActivation = "sigmoid"
 
     @model_validator(mode="after")
     def _check(self) -> "PatchConfig":
@@ -40,7 +40,7 @@ class PatchAutoencoder(Autoencoder):
     """
 
     def __init__(self, config: PatchConfig) -> None:
-        super().__init__(config.shape, config.latent_dim, config.squash)
+        super().__init__(config.shape, config.latent_dim, config.output_activation)
         self.config = config
         c, h, w = config.shape
         self.count = (h // config.patch) * (w // config.patch)

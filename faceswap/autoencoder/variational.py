@@ -37,7 +37,7 @@ class VariationalAutoencoder(Autoencoder):
     """
 
     def __init__(self, body: Autoencoder, latents: int, words: int = 0) -> None:
-        super().__init__(body.shape, latents, body.squash)
+        super().__init__(body.shape, latents, body.output_activation)
         self.body, self.latents, self.words = body, latents, words
         self.mean = nn.Linear(body.code, latents)
         self.log_variance = nn.Linear(body.code, latents)
@@ -84,7 +84,7 @@ class VariationalAutoencoder(Autoencoder):
     def decode(self, code: Tensor, text: Tensor | None = None) -> Tensor:
         """z (N, K), and texts (N, T) → pictures (N, C, H, W)."""
         raw = self.decode_logits(code, text).float()
-        return torch.sigmoid(raw) if self.squash == "sigmoid" else raw
+        return torch.sigmoid(raw) if self.output_activation == "sigmoid" else raw
 
     def forward(  # type: ignore[override]  # training takes noise and returns the posterior too
         self, x: Tensor, noise: Tensor, text: Tensor | None = None

@@ -7,7 +7,6 @@ sorted and deleted by hand; a deleted one is out of training.
 
 import json
 import math
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from faceswap.errors import InputError, OutputError
 from faceswap.faces.align import FRAMINGS, crop_matrix, face_similarity, transform
 from faceswap.faces.face import Face
+from faceswap.io.atomic import partial_file
 
 CHUNK = "faceswap"
 FORMAT = 1
@@ -219,12 +219,10 @@ def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None
     """
     info = PngImagePlugin.PngInfo()
     info.add_text(CHUNK, record.to_json())
-    part = path.with_suffix(".part")
     try:
-        Image.fromarray(image).save(part, format="PNG", pnginfo=info, compress_level=1)
-        os.replace(part, path)
+        with partial_file(path) as part:
+            Image.fromarray(image).save(part, format="PNG", pnginfo=info, compress_level=1)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 

@@ -1,4 +1,4 @@
-"""Carry the user's exclusions over to a re-detected clip."""
+"""Carry the user's exclusions over to a new extraction of the same clip."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable

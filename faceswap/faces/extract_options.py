@@ -67,7 +67,7 @@ class ExtractOptions(Options):
     redo: Annotated[
         bool,
         Field(
-            description="Re-detect all faces of this side. The old crops stay in use until all new "
-            "ones are there. With the same video, excluded or deleted faces are excluded again."
+            description="Extract all faces of this side again. The old crops stay in use until all "
+            "new ones are there. With the same video, excluded or deleted faces are excluded again."
         ),
     ] = False

@@ -4,8 +4,9 @@ An SQLite file in WAL mode, written in batches. Each batch is one transaction to
 state to resume from, so that an extraction killed at any moment resumes where it was and ends
 with the same index.
 
-The rows of a re-detected side are staged under a name of their own, ``staged_key``, and replace
-the old ones at the end. Until then, readers that know the side's generation read the staged rows.
+The rows of a side that is extracted again are staged under a name of their own, ``staged_key``,
+and replace the old ones at the end. Until then, readers that know the side's generation read the
+staged rows.
 """
 
 import json
@@ -40,7 +41,7 @@ def staged_key(side: str, generation: int) -> str:
 class FaceIndex:
     """An open index file, created if missing.
 
-    generations: how often each re-detected side was extracted. Raises, as all its methods do,
+    generations: how often each side was extracted. Raises, as all its methods do,
     DamagedIndexError when the file is damaged, OutputError when it cannot be read or written,
     ProjectError when it is from a newer version or stays locked by another program.
     """

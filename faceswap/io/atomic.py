@@ -67,6 +67,39 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
+@contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that is renamed to it if the block succeeds.
+
+    Not synced to disk. Raises OSError when it cannot be written; the old file is then kept.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        replace_file(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """``partial_file``, with OSError raised as OutputError."""
+    try:
+        with partial_file(path) as part:
+            yield part
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and its parents if missing. Raises OutputError when that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot create {folder}: {error.strerror or error}.") from error
+
+
 def replace_file(part: Path, path: Path) -> None:
     """Rename ``part`` to ``path``, replacing it.
 
@@ -89,6 +122,15 @@ def free_name(path: Path) -> Path:
         number += 1
         free = path.with_stem(f"{path.stem} {number}")
     return free
+
+
+def fsync_file(path: Path) -> None:
+    """Sync the content of ``path`` to disk. Raises OSError."""
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # Windows needs to write
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def fsync_folder(folder: Path) -> None:
@@ -118,12 +160,7 @@ def fsync_files(folder: Path) -> None:
             os.close(handle)
         return
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(_fsync_file, (path for path in folder.rglob("*") if path.is_file())))
-
-
-def _fsync_file(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
+        list(pool.map(fsync_file, (path for path in folder.rglob("*") if path.is_file())))
 
 
 def remove_partial_files(folder: Path, pattern: str = "*.part") -> None:

@@ -6,15 +6,14 @@ comment and in XMP, as the IPTC specifies.
 
 from __future__ import annotations
 
-import contextlib
 import html
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceswap.errors import OutputError
+from faceswap.io.atomic import partial_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,13 +122,8 @@ def save_picture(
         except KeyError:
             raise ValueError(f"{path.name} does not have the suffix of a picture") from None
     page = Image.fromarray(image)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with partial_file(path) as part:
         page.save(part, format=format, **_save_options(format, made), **options)
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def check_picture_name(path: Path) -> None:

@@ -12,7 +12,7 @@ from faceswap.events import Event, Notice, Preview, Summary, as_stage
 from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.sample import NAMES, SampleOptions, sample
 from faceswap.jobs.swap import RUN, SwapOptions, swap
-from faceswap.options import Device, Options, Overwrite, Presentation
+from faceswap.options import Device, Options, Presentation, ResumeAndOverwrite
 from faceswap.swap.training.options import PresetName
 
 
@@ -43,7 +43,7 @@ class DemoOptions(Options):
     ] = 384
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Random seed of clips and training.")] = 1
-    overwrite: Overwrite = False
+    overwrite: ResumeAndOverwrite = False
 
 
 class DemoSummary(Summary):
@@ -70,8 +70,8 @@ def demo(options: DemoOptions) -> Generator[Event, None, DemoSummary]:
     """Render two characters, swap their faces and evaluate the swap.
 
     Needs no footage. Writes the clips and their ground truth, a project, the swap, a contact sheet
-    and a report with curves. Run again it keeps the clips; with --overwrite it resumes training
-    and replaces the swap.
+    and a report with curves. A second run reuses the clips; once the demo is finished it needs
+    --overwrite, which resumes training and replaces the swap.
 
         faceswap demo
     """

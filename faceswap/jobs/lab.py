@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from faceswap.background import ProgressReporter, generator_in_background
 from faceswap.events import Event, Progress, Summary
-from faceswap.lab.task_info import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName
 from faceswap.options import Device, Options, Presentation, flag_of
 
 if TYPE_CHECKING:

@@ -210,11 +210,9 @@ def _write_picture(options: LandmarksOptions, image: "NDArray[np.uint8]") -> Non
 
 def _write(path: Path, times: list[float], seen: "list[tuple[Face, ...]]") -> None:
     """Atomic write of the .npz; each track is one column, ordered by track number."""
-    import os
-
     import numpy as np
 
-    from faceswap.errors import OutputError
+    from faceswap.io.atomic import atomic_file
 
     tracks = sorted({face.track for faces in seen for face in faces})
     column = {track: number for number, track in enumerate(tracks)}
@@ -228,18 +226,12 @@ def _write(path: Path, times: list[float], seen: "list[tuple[Face, ...]]") -> No
             place = row, column[face.track]
             points[place], forehead[place] = face.points, face.forehead
             presence[place], pose[place] = face.presence, face.pose
-    part = path.with_suffix(".part")
-    try:
-        with open(part, "wb") as file:
-            np.savez_compressed(
-                file,
-                time=np.asarray(times, np.float64),
-                points=points,
-                forehead=forehead,
-                presence=presence,
-                pose=pose,
-            )
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+    with atomic_file(path) as part, open(part, "wb") as file:
+        np.savez_compressed(
+            file,
+            time=np.asarray(times, np.float64),
+            points=points,
+            forehead=forehead,
+            presence=presence,
+            pose=pose,
+        )

@@ -75,7 +75,7 @@ class PreviewSummary(Summary):
 def preview(options: PreviewOptions) -> Generator[Event, None, PreviewSummary]:
     """Write one frame of A with the face swapped, or run the preview server.
 
-    The frame is the same as 'convert' would write; use it to try options of compositing.
+    The frame is the same as 'convert' would write; use it to try blending options.
 
         faceswap preview --project P --frame 100 -o frame.png --mask-blur 0.2
 

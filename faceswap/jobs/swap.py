@@ -13,7 +13,7 @@ from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
 from faceswap.jobs.train import train
 from faceswap.notifications import with_notifications
-from faceswap.options import Device, Notify, Overwrite, Presentation, Side, Steps
+from faceswap.options import Device, Notify, Presentation, ResumeAndOverwrite, Side, Steps
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.training.options import PresetName, TrainOptions
 
@@ -61,7 +61,7 @@ class SwapOptions(BlendOptions):
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
     notify: Notify = None
-    overwrite: Overwrite = False
+    overwrite: ResumeAndOverwrite = False
 
 
 class SwapSummary(Summary):

@@ -34,25 +34,26 @@ class TuneOptions(Options):
     project: ProjectFolder
     run: Annotated[RunName, Field(description="Name of the training run to change.")] = "main"
     learning_rate: Annotated[
-        Rate, Field(description="New peak learning rate; without it, it stays.")
+        Rate, Field(description="New peak learning rate; unchanged if not given.")
     ] = None
-    batch: Annotated[
-        Batch, Field(description="New batch size, a number; without it, it stays.")
-    ] = None
+    batch: Annotated[Batch, Field(description="New batch size; unchanged if not given.")] = None
     loss_weights: Annotated[
         Losses,
-        Field(description="New loss weights, such as 'dssim=1,l1=0.5'; without it, they stay."),
+        Field(description="New loss weights, such as 'dssim=1,l1=0.5'; unchanged if not given."),
     ] = ""
     augmentation: Annotated[
         Changes,
         Field(
-            description="New augmentation strengths, such as 'rotation=10'; without it, they stay."
+            description="New augmentation strengths, such as 'rotation=10'; unchanged if not given."
         ),
     ] = ""
     minutes: Annotated[
-        Minutes, Field(description="New training budget in minutes, counted from its start.")
+        Minutes,
+        Field(description="New training budget in minutes, from where the present budget began."),
     ] = None
-    steps: Annotated[Steps, Field(description="New last step of the run.")] = None
+    steps: Annotated[
+        Steps, Field(description="New last step, counted from the start of the run.")
+    ] = None
 
 
 class TuneSummary(Summary):
@@ -72,8 +73,9 @@ class TuneSummary(Summary):
 def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
     """Change learning rate, batch, losses or budget of a training run without stopping it.
 
-    Writes a request to the run's folder. The run applies it at its next report and keeps it in its
-    checkpoints; a run that is stopped applies it when it is resumed. Other options stay.
+    Writes a request to the run's folder. The run applies it when it next reports
+    progress and keeps it in its checkpoints; a run that is stopped applies it when it is resumed.
+    Other options stay.
 
         faceswap tune --project P --learning-rate 5e-5
     """

@@ -17,7 +17,7 @@ from faceswap.faces.exclusion_carry_over import previously_excluded
 from faceswap.faces.index import FaceIndex, staged_key
 from faceswap.faces.index_recovery import KnownSide
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
-from faceswap.io.atomic import fsync_files, fsync_folder, remove_partial_files
+from faceswap.io.atomic import free_name, fsync_files, fsync_folder, remove_partial_files
 from faceswap.options import Side
 from faceswap.project.project import OLD, STAGING, Project
 
@@ -74,7 +74,7 @@ def finish_reextraction(project: Project, index: FaceIndex, side: Side, keep: in
         if new.is_dir():
             if current.exists():
                 old.parent.mkdir(exist_ok=True)
-                os.rename(current, _free(old))
+                os.rename(current, free_name(old))
             os.rename(new, current)
         for replaced in sorted((faces / OLD).glob(f"{side}-*")):
             _move_foreign_files(replaced, current, _written_by_extraction(index, side, rows))
@@ -123,16 +123,7 @@ def _move_foreign_files(folder: Path, goal: Path, ours: Callable[[str], bool]) -
             _move_foreign_files(path, goal / EXCLUDED, ours)
         elif not ours(path.name):
             goal.mkdir(exist_ok=True)
-            os.rename(path, _free(goal / path.name))
-
-
-def _free(path: Path) -> Path:
-    number = 2
-    free = path
-    while free.exists():
-        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
-        number += 1
-    return free
+            os.rename(path, free_name(goal / path.name))
 
 
 def _remove(folder: Path) -> None:

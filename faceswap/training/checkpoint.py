@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from faceswap.errors import CheckpointError, NewerCheckpointError, OutputError
+from faceswap.io.atomic import fsync_file, fsync_folder, replace_file
 from faceswap.training.checkpoint_verification import (
     FORMAT,
     HEADER,
@@ -82,9 +83,9 @@ def write_checkpoint(
         save_file(on_cpu, written, metadata=file_metadata(header))
         # safetensors makes the file private; apply the umask instead, as the folder has it.
         os.chmod(written, part.stat().st_mode & 0o666)
-        _fsync(written)
-        os.replace(written, path)
-        _fsync(path.parent)
+        fsync_file(written)
+        replace_file(written, path)
+        fsync_folder(path.parent)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"Cannot save {path}: {error}.") from error
     finally:
@@ -273,17 +274,6 @@ def _remove(part: Path) -> None:
     else:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _fsync(path: Path) -> None:
-    """Flush a file, or a folder's entries, to disk (fsync)."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows has no handles for folders, and writes renames through
-    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def named_weights(module: torch.nn.Module, prefix: str) -> Iterator[tuple[str, Tensor]]:

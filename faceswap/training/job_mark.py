@@ -6,13 +6,12 @@ training is not repeated.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from faceswap.errors import OutputError
+from faceswap.io.atomic import atomic_file, make_folder
 
 _MARKER = "underway.json"
 
@@ -64,15 +63,9 @@ def _read(folder: Path) -> dict[str, Any] | None:
 
 
 def _write(folder: Path, values: Mapping[str, Any]) -> None:
-    path = folder / _MARKER
-    partial = path.with_suffix(".part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(values), encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+    make_folder(folder)
+    with atomic_file(folder / _MARKER) as part:
+        part.write_text(json.dumps(values), encoding="utf-8")
 
 
 def clear_job_mark(folder: Path) -> None:

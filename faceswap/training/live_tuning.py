@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceswap.errors import FaceswapError, InputError, OutputError
+from faceswap.errors import FaceswapError, InputError
 from faceswap.events import Notice
+from faceswap.io.atomic import atomic_file
 from faceswap.training.distributed import ProcessGroup
 from faceswap.training.state import LoopConfig
 
@@ -41,15 +42,10 @@ def request_change(folder: Path, values: Mapping[str, Any]) -> None:
     Raises OutputError when the file cannot be written.
     """
     path = folder / _REQUESTED
-    partial = folder / f".{_REQUESTED}.part"
-    try:
+    with atomic_file(path) as part:
         with suppress(FileNotFoundError, ValueError):
             values = json.loads(path.read_text(encoding="utf-8")) | dict(values)
-        partial.write_text(json.dumps(dict(values)), encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+        part.write_text(json.dumps(dict(values)), encoding="utf-8")
 
 
 def take_request(folder: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from faceswap.errors import OutputError
+from faceswap.io.atomic import partial_file
 
 _PAST = 5400.0  # seconds of training that the trend is taken over
 _WORSE = 1.03  # times the lowest error
@@ -92,13 +93,8 @@ def truncate_metrics(path: Path, step: int) -> None:
     kept = "".join(json.dumps(row) + "\n" for row in read_metrics(path) if row["step"] <= step)
     if kept == text:
         return
-    part = path.with_suffix(".part")
-    try:
+    with suppress(OSError), partial_file(path) as part:
         part.write_text(kept)
-        os.replace(part, path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
 
 
 class NoMetricsLog:

@@ -40,7 +40,7 @@ def lock_run(folder: Path, *, leads: bool = True) -> Iterator[None]:
             "train the same run; move the project to another disk."
         ) from error
     except OSError as error:
-        raise OutputError(f"Cannot write in {folder}: {error.strerror or error}.") from error
+        raise OutputError(f"Cannot write to {folder}: {error.strerror or error}.") from error
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from faceswap.errors import OutputError
+from faceswap.io.atomic import partial_file
 from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.training.model_evaluation import MAX_PREVIEWS
 from faceswap.training.state import LoopConfig
@@ -33,14 +34,12 @@ def keep_snapshot(save: Path) -> Path:
 
 def link_or_copy(path: Path, goal: Path) -> None:
     """Hard-link ``path`` to ``goal``, atomically; copies where links are not supported."""
-    partial = goal.with_suffix(".part")
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(path, partial)
-    except OSError:  # no hard links on this disk
-        shutil.copyfile(path, partial)
-    os.replace(partial, goal)
-    partial.unlink(missing_ok=True)  # replacing a link to the same file does nothing
+    with partial_file(goal) as part:
+        part.unlink(missing_ok=True)
+        try:
+            os.link(path, part)
+        except OSError:  # no hard links on this disk
+            shutil.copyfile(path, part)
 
 
 class SnapshotSchedule:

@@ -49,10 +49,10 @@ class BatchTask(Protocol):
 class TrainStepper:
     """Trains step by step, and sums up losses and times.
 
-    parts: number of micro-batches that a batch is split into. sums: totals of the losses over the
+    micro_batches: number of parts that a batch is split into. sums: totals of the losses over the
     ``summed`` steps since the last ``reset_sums``, without the ``left_out`` steps that were
-    skipped. notices: for the user, not yet sent. torn: whether a step was interrupted while it
-    changed the weights, so that the state is inconsistent and must not be saved.
+    skipped. notices: for the user, not yet sent. inconsistent: whether a step was interrupted
+    while it changed the weights, so that the state must not be saved.
     """
 
     def __init__(

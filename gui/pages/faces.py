@@ -19,10 +19,10 @@ from gui.widgets.thumbnail_grid import ThumbnailGrid
 
 
 class _ExcludeCommand(QUndoCommand):
-    """Undo command: exclude or restore faces."""
+    """Undo command: exclude or include faces."""
 
     def __init__(self, page: "FacesPage", side: str, names: list[str], out: bool) -> None:
-        text = page.tr("exclude %1 faces") if out else page.tr("include %1 faces again")
+        text = page.tr("exclude %1 faces") if out else page.tr("include %1 faces")
         super().__init__(text.replace("%1", f"{len(names):,}"))
         self._page, self._side, self._names, self._out = page, side, names, out
 
@@ -118,7 +118,7 @@ class FacesPage(Page):
             ("blur", self.tr("By sharpness, most blurred first")),
             ("yaw", self.tr("By yaw, left to right")),
             ("pitch", self.tr("By pitch, down to up")),
-            ("presence", self.tr("By presence, lowest first")),
+            ("presence", self.tr("By landmark confidence, lowest first")),
             ("brightness", self.tr("By brightness, darkest first")),
         ):
             self.sort.addItem(text, key)
@@ -127,9 +127,9 @@ class FacesPage(Page):
         self.filter = QComboBox()
         for key, text in (
             ("all", self.tr("All faces")),
-            ("in", self.tr("Not excluded")),
+            ("in", self.tr("Included")),
             ("out", self.tr("Excluded")),
-            ("low presence", self.tr("Low presence")),
+            ("low presence", self.tr("Low confidence")),
             ("side", self.tr("Side views (yaw over 35°)")),
             ("frontal", self.tr("Frontal")),
         ):
@@ -149,7 +149,7 @@ class FacesPage(Page):
             self.sort, self.filter, self.size_slider, None, self.progress, self.counts, gap=2 * GAP
         )
         self.out = button(self.tr("Exclude"), self.exclude, "primary", "Del")
-        self.back = button(self.tr("Restore"), self.restore, "", "Ins")
+        self.back = button(self.tr("Include"), self.restore, "", "Ins")
         self.undo_button = button(self.tr("Undo"), self.undo.undo, "", "Ctrl+Z")
         self.redo_button = button(self.tr("Redo"), self.undo.redo, "", "Ctrl+Shift+Z")
         everything = button(self.tr("Select all"), self.grid.select_all, "", "Ctrl+A")

@@ -58,17 +58,17 @@ class FootagePage(Page):
         self._open()
 
     def extract(self) -> None:
-        """Start extraction of the current side; confirm before re-detecting."""
+        """Start extraction of the current side; confirm before extracting again."""
         session = self.session
         if session is None or not self.writable:
             return
         info = session.side(self.side)
         question = self.tr(
-            "Re-detect the faces of %1? The old crops stay until the new extraction is complete, "
-            "and excluded faces stay excluded."
+            "Extract the faces of %1 again? The old crops stay until the new extraction is "
+            "complete, and excluded faces stay excluded."
         )
         question = question.replace("%1", self.side.upper())
-        if info["complete"] and not elements.confirm(self, question, self.tr("Re-detect faces")):
+        if info["complete"] and not elements.confirm(self, question, self.tr("Extract again")):
             return
         try:
             options = self.form.options(
@@ -77,7 +77,7 @@ class FootagePage(Page):
                 side=self.side,
                 redo=bool(info["complete"]),
             )
-            title = self.tr("Detect faces of %1").replace("%1", self.side.upper())
+            title = self.tr("Extract faces of %1").replace("%1", self.side.upper())
             self.context.jobs.start("extract", options, title, session.folder)
         except (ValidationError, OutputError) as error:
             self.context.notice.emit(error_text(error), "bad")
@@ -138,15 +138,12 @@ class FootagePage(Page):
     def _legend(self) -> QWidget:
         legend = elements.widget_of(
             row(
-                label(self.tr("● low presence"), "warn"),
+                label(self.tr("● low confidence"), "warn"),
                 label(self.tr("● no face"), "bad"),
             )
         )
         legend.setToolTip(
-            self.tr(
-                "Timeline colours: faces with low presence, where the landmarker is unsure; frames "
-                "without a face"
-            )
+            self.tr("Timeline colours: faces with low landmark confidence; frames without a face")
         )
         return legend
 
@@ -194,20 +191,20 @@ class FootagePage(Page):
     def _update_state(self, info: dict[str, Any]) -> None:
         """Update the face counts, the button's label and what is enabled."""
         if info["complete"]:
-            message = self.tr("Faces: %1, tracks: %2, frames: %3. Not excluded: %4.")
+            message = self.tr("Faces: %1, tracks: %2, frames: %3. Included: %4.")
             numbers = (info["faces"], info["tracks"], info["looked_at"], info["crops"])
             for index, number in enumerate(numbers, 1):
                 message = message.replace(f"%{index}", f"{number:,}")
-            self.find_button.setText(self.tr("Re-detect faces"))
+            self.find_button.setText(self.tr("Extract again"))
             elements.set_role(self.find_button, "")
         elif info["looked_at"]:
-            message = self.tr("%1 frames processed so far; detection resumes from there.")
+            message = self.tr("%1 frames processed so far; extraction resumes from there.")
             message = message.replace("%1", f"{info['looked_at']:,}")
             self.find_button.setText(self.tr("Resume"))
             elements.set_role(self.find_button, "primary")
         else:
-            message = self.tr("No faces yet. Detection finds, tracks and crops them.")
-            self.find_button.setText(self.tr("Detect faces"))
+            message = self.tr("No faces yet. Extraction detects, tracks and crops them.")
+            self.find_button.setText(self.tr("Extract faces"))
             elements.set_role(self.find_button, "primary")
         if info["excluded"]:
             message += " " + self.tr("Excluded: %1.").replace("%1", f"{info['excluded']:,}")

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
 from faceswap.jobs.lab import LabOptions
-from faceswap.lab.task_info import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.models.settings import work_folder

@@ -35,7 +35,7 @@ class TrainPage(Page):
         self.curves = Curves(
             {
                 self.tr("Loss"): "loss",
-                self.tr("Quality (held-out SSIM)"): "held-out SSIM",
+                self.tr("Held-out SSIM"): "held-out SSIM",
                 self.tr("Faces per second"): "faces/s",
             }
         )
@@ -68,7 +68,7 @@ class TrainPage(Page):
             self.previews.show_grid()
 
     def snapshot(self) -> None:
-        """Keep a permanent copy of the newest checkpoint."""
+        """Keep a copy of the newest checkpoint until you remove it."""
         session = self.session
         if session is None:
             return
@@ -122,7 +122,7 @@ class TrainPage(Page):
         self.presets = QButtonGroup(self)
         choices = column(gap=GAP)
         for preset, name, text in (
-            ("quick", "quick", self.tr("Trains in half an hour without a graphics card.")),
+            ("quick", "quick", self.tr("Trains in half an hour on a CPU.")),
             ("classic", "classic", self.tr("The deepfakes model of 2017: 64 px, blurry.")),
             ("df", "df (DeepFaceLab SAEHD)", self.tr("Keeps B's face shape; best on a GPU.")),
             (
@@ -145,7 +145,7 @@ class TrainPage(Page):
             self.snapshot,
             "",
             "Ctrl+Shift+S",
-            self.tr("Keep a permanent copy of the newest checkpoint"),
+            self.tr("Keep a copy of the newest checkpoint until you remove it"),
         )
         self.setup = card(
             label(self.tr("Model preset"), "heading"),
@@ -239,7 +239,7 @@ class TrainPage(Page):
         self.go.setEnabled(self.writable and not missing and not running)
         self.form.setEnabled(not running)
         if missing and not running:
-            message = self.tr("First detect the faces of %1 on the Footage page.")
+            message = self.tr("First extract the faces of %1 on the Footage page.")
             self.state.setText(message.replace("%1", self.tr(" and ").join(missing)))
 
     def _follow_job(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSlider, QWidget
 from faceswap.errors import OutputError
 from faceswap.io.file_types import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from faceswap.jobs.restore import RestoreOptions
-from faceswap.lab.task_info import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName
 from gui.models.app_context import AppContext
 from gui.widgets import elements
 from gui.widgets.canvas import WipeCompare

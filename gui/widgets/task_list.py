@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from faceswap.lab.task_info import GROUPS, TASKS, TaskName
+from faceswap.lab.task_registry import GROUPS, TASKS, TaskName
 from gui.widgets.theme import GAP
 
 _TASK = Qt.ItemDataRole.UserRole

@@ -1,4 +1,4 @@
-"""Timeline of a clip: tracks, low presence, gaps and cuts; click to seek."""
+"""Timeline of a clip: tracks, low confidence, gaps and cuts; click to seek."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class Timeline(QWidget):
         self.setToolTip(
             self.tr(
                 "Click or drag to seek; arrow keys step by one frame, with Ctrl to the next gap or "
-                "face with low presence"
+                "face with low confidence"
             )
         )
         self.frames, self.frame = 1, 0

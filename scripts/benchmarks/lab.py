@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks._jobs import done
 from faceswap.jobs.lab import LabOptions, lab
-from faceswap.lab.task_info import TaskName
+from faceswap.lab.task_registry import TaskName
 
 Row = dict[str, str | int | float | None]
 Figures = dict[str, Any]

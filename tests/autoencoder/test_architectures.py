@@ -38,7 +38,7 @@ MODELS: dict[str, Callable[[], Autoencoder]] = {
     ),
     "lstm": lambda: LstmAutoencoder(LstmConfig()),
     "lstm, series": lambda: LstmAutoencoder(
-        LstmConfig(height=20, size=3, hidden=32, latent_dim=8, squash="none")
+        LstmConfig(height=20, size=3, hidden=32, latent_dim=8, output_activation="none")
     ),
     "transformer": lambda: PatchAutoencoder(PatchConfig(channels=3, height=14, size=28)),
 }
@@ -64,7 +64,7 @@ def test_shapes_gradients_and_bfloat16(model: Autoencoder) -> None:
     y = model(x)
     assert y.shape == x.shape
     assert y.dtype == torch.float32
-    if model.squash == "sigmoid":
+    if model.output_activation == "sigmoid":
         assert 0 <= y.min().item() <= y.max().item() <= 1
     (y - x).square().mean().backward()
     for name, parameter in model.named_parameters():

@@ -96,7 +96,7 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "clip": lambda index: index.clip("a"),
     "clip_of": lambda index: index.clip_of("a"),
     "key": lambda index: index.key("b"),
-    "stages": lambda index: index.staged_keys("a"),
+    "staged_keys": lambda index: index.staged_keys("a"),
     "frames": lambda index: index.frames("a"),
     "faces": lambda index: list(index.faces("a")),
     "crop_names": lambda index: index.crop_names("a"),

@@ -11,7 +11,7 @@ from stand_in import FAKE, Wait, drop
 from walker import Walker
 
 from faceswap.jobs.lab import LabOptions
-from faceswap.lab.task_info import GROUPS, TASKS
+from faceswap.lab.task_registry import GROUPS, TASKS
 from gui.models.app_context import AppContext
 from gui.models.settings import Settings
 from gui.pages.jobs import JobsPage

@@ -23,7 +23,7 @@ from faceswap.jobs.lab import LabOptions, LabSummary, lab
 from faceswap.lab.framework.data import PictureSet
 from faceswap.lab.framework.run import load_model
 from faceswap.lab.framework.training_task import LabBatch
-from faceswap.lab.task_info import TaskName
+from faceswap.lab.task_registry import TaskName
 from faceswap.lab.tasks.audio import read_wav, write_wav
 from faceswap.lab.tasks.captions import Captions
 from faceswap.lab.tasks.regularisation import measure_regularity, regularisers

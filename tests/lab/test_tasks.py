@@ -21,7 +21,7 @@ from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.expressions import ATTRIBUTES
 from faceswap.lab.framework.run import load_model, scaled_steps
 from faceswap.lab.framework.training_task import GeometricAugmentation
-from faceswap.lab.task_info import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName
 from faceswap.lab.tasks import task_functions
 from faceswap.lab.tasks.anomaly import heat_map, threshold
 from faceswap.lab.tasks.audio import (

@@ -214,7 +214,7 @@ def test_crops_of_other_footage_are_not_overwritten(clip: Path, options: Extract
     (folder / "000002_0.png").write_bytes(b"mine")
     _, summary = finished(extract(options))
     assert summary.crops == FRAMES + 1
-    assert (folder / "000002_0 (2).png").read_bytes() == b"mine"
+    assert (folder / "000002_0 2.png").read_bytes() == b"mine"
 
 
 def test_a_crop_that_is_excluded_meanwhile_is_not_written_again(options: ExtractOptions) -> None:

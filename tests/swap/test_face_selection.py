@@ -13,7 +13,7 @@ from faceswap.faces.crops import read_crop, read_crops, write_crop
 from faceswap.swap.training import face_selection
 from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.training import dataset
-from faceswap.training.dataset import Role, split_roles
+from faceswap.training.held_out_split import Role, split_roles
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_on_a_card_the_batch_is_tried_and_the_state_comes_back(
     assert after.metadata == before.metadata
     assert after.tensors.keys() == before.tensors.keys()
     assert all(torch.equal(after.tensors[k], v) for k, v in before.tensors.items())
-    assert stepper.parts == 1
+    assert stepper.micro_batches == 1
     assert not stepper.notices
 
 

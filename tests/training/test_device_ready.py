@@ -135,7 +135,7 @@ def test_what_is_replayed_is_a_step() -> None:
     first, second = taken.state.tensors(), replayed.state.tensors()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert (taken.state.step, replayed.state.step) == (1, 0)
-    assert not replayed.torn
+    assert not replayed.inconsistent
 
 
 # Python 3.13.0 itself is what it warns of.

@@ -63,7 +63,7 @@ def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="Cannot write in"), lock_run(tmp_path / "file"):
+    with pytest.raises(OutputError, match="Cannot write to"), lock_run(tmp_path / "file"):
         pass
 
 

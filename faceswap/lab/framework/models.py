@@ -23,8 +23,9 @@ from faceswap.errors import OptionsError
 class VariationalConfig(BaseModel):
     """VAE configuration.
 
-    body: the autoencoder inside; its ``squash`` selects the likelihood, Bernoulli for "sigmoid",
-    Gaussian for "none". latents: length of z. words: vocabulary size of the conditioning texts.
+    body: the autoencoder inside; its ``output_activation`` selects the likelihood, Bernoulli
+    for "sigmoid", Gaussian for "none". latents: length of z. words: vocabulary size
+    of the conditioning texts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

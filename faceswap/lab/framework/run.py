@@ -1,7 +1,6 @@
 """Shared by all lab tasks: settings, training or resuming a model, and writing the results."""
 
 import json
-import os
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,11 +16,12 @@ from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.events import Event, Notice, Preview, Saved
+from faceswap.io.atomic import atomic_file, make_folder
 from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.figure import page, write_png
 from faceswap.lab.framework.models import KINDS, build, model_name
 from faceswap.lab.framework.training_task import PictureTask
-from faceswap.lab.task_info import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName
 from faceswap.training import job_mark
 from faceswap.training.checkpoint import (
     Checkpoint,
@@ -210,15 +210,10 @@ def _check_data(folder: Path, fingerprint: int, strength: float | None, *, resum
                 "may include today's test pictures; give another folder with --output."
             )
         return
-    part = path.with_suffix(".part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    with atomic_file(path) as part:
         learnt = TrainingSource(fingerprint=fingerprint, strength=strength)
         part.write_text(learnt.model_dump_json(), encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def load_model(path: Path, device: torch.device, kind: str | None = None) -> nn.Module:

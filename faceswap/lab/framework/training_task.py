@@ -258,7 +258,7 @@ class ElboLoss:
         text = None if self.words is None else self.words(batch)
         raw, q = model(batch.inputs, noise, text)
         beta = warmed_up_beta(self.beta, batch.progress, self.warmup)
-        likelihood: Likelihood = "bernoulli" if model.squash == "sigmoid" else "gaussian"
+        likelihood: Likelihood = "bernoulli" if model.output_activation == "sigmoid" else "gaussian"
         loss, reconstruction, kl = negative_elbo(
             raw,
             q,

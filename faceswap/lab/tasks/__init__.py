@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from faceswap.lab.framework.run import TaskFunction, TaskSettings
-    from faceswap.lab.task_info import TaskName
+    from faceswap.lab.task_registry import TaskName
 
 
 def task_functions() -> "dict[TaskName, Callable[[TaskSettings], TaskFunction]]":
-    """The function of each task; their descriptions are in ``lab.task_info``."""
+    """The function of each task; their descriptions are in ``lab.task_registry``."""
     from faceswap.lab.tasks import (
         anomaly,
         audio,

@@ -36,7 +36,7 @@ from faceswap.lab.framework.training_task import (
     PictureTask,
     ReconstructionLoss,
 )
-from faceswap.lab.task_info import TaskName
+from faceswap.lab.task_registry import TaskName
 from faceswap.types import UInt8Image
 
 LENGTHS = (2, 5, 16, 32)

@@ -33,23 +33,23 @@ _TAIL_WEIGHT = 0.02
 """Total weight of the frames before the window; on real clips 0.07 in Lab at most."""
 
 
-def window_frames(steady: float) -> int:
+def window_frames(decay: float) -> int:
     """Window of the moving average in frames: 38 for 0.9.
 
-    steady: decay per frame, the weight of the previous average, 0 to below 1.
+    decay: decay per frame, the weight of the previous average, 0 to below 1.
     """
-    return math.ceil(math.log(_TAIL_WEIGHT) / math.log(steady)) if steady > 0 else 0
+    return math.ceil(math.log(_TAIL_WEIGHT) / math.log(decay)) if decay > 0 else 0
 
 
 def anchors_before(
-    places: Mapping[int, Sequence["AlignedFace"]], frame: int, steady: float
+    places: Mapping[int, Sequence["AlignedFace"]], frame: int, decay: float
 ) -> dict[int, list["AlignedFace"]]:
     """By frame, the earlier anchor faces that the colours in ``frame`` depend on.
 
     places: aligned faces by frame.
     """
     begin = {
-        face.track: max(face.shot, frame - window_frames(steady)) for face in places.get(frame, ())
+        face.track: max(face.shot, frame - window_frames(decay)) for face in places.get(frame, ())
     }
     found: dict[int, list[AlignedFace]] = {}
     for number in range(min(begin.values(), default=frame), frame):
@@ -78,16 +78,16 @@ class ColorHistory:
         if face.anchor:
             self._known.setdefault((face.shot, face.track), {})[face.frame] = shift
 
-    def smoothed_shift(self, face: "AlignedFace", shift: ColorShift, steady: float) -> ColorShift:
+    def smoothed_shift(self, face: "AlignedFace", shift: ColorShift, decay: float) -> ColorShift:
         """Average ``shift``, measured on ``face``, with those of its earlier anchors.
 
         These, see ``anchors_before``, must have been added; missing ones are ignored.
         """
-        begin = face.frame - window_frames(steady)
+        begin = face.frame - window_frames(decay)
         known = self._known.get((face.shot, face.track), {})
         points = {n: known[n] for n in sorted(known) if begin <= n < face.frame}
         points[face.frame] = shift
-        return exponential_average(points, steady)
+        return exponential_average(points, decay)
 
     def drop_before(self, before: int) -> None:
         """Delete the anchors of frames before ``before``."""
@@ -99,7 +99,7 @@ class ColorHistory:
                 del self._known[key]
 
 
-def exponential_average(points: Mapping[int, ColorShift], steady: float) -> ColorShift:
+def exponential_average(points: Mapping[int, ColorShift], decay: float) -> ColorShift:
     """Exponential average, at the last frame, of shifts known at some frames.
 
     points: shifts by frame, in order, at least one; interpolated linearly in between, constant
@@ -109,6 +109,6 @@ def exponential_average(points: Mapping[int, ColorShift], steady: float) -> Colo
     known = np.stack([shift.offset for shift in points.values()])
     shifts = np.stack([np.interp(frames, list(points), channel) for channel in known.T], 1)
     age = (frames[-1] - frames).astype(np.float64)
-    weights = (1 - steady) * steady**age
-    weights[0] = steady ** age[0]
+    weights = (1 - decay) * decay**age
+    weights[0] = decay ** age[0]
     return ColorShift((weights @ shifts).astype(np.float32))

@@ -42,8 +42,8 @@ class BlendOptions(Options):
         Literal["a", "b"],
         Presentation(common=True),
         Field(
-            description="Outline of the mask: b is the model's mask, with the shape of B's jaw; a "
-            "stays within A's landmarks. Models without a mask always use a."
+            description="Outline of the mask: b is the mask that the model learned, with the shape "
+            "of B's jaw; a stays within A's landmarks. Models without a mask always use a."
         ),
     ] = "b"
     mask_dilate: Annotated[
@@ -70,8 +70,9 @@ class BlendOptions(Options):
         Field(
             ge=0,
             le=4,
-            description="Sharpening of the face where it is softer than A: 0 is off, 1 adds what "
-            "is missing once. More is the default, as the finest detail is not there to be raised.",
+            description="Sharpening: amplifies the face's detail where it is softer than A. 0 is "
+            "off, 1 adds the difference to A once; more makes up for the finest detail, which the "
+            "model does not produce.",
         ),
     ] = 2.3
     grain: Annotated[

@@ -18,14 +18,8 @@ from faceswap.faces.face_regions import eyes_mask, face_mask, mouth_interior_mas
 from faceswap.faces.gaze import iris_offsets
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.pair_matching import LandmarkSet
-from faceswap.training.dataset import (
-    HELD_OUT_GAP,
-    ImageDataset,
-    Role,
-    allocate_pictures,
-    balanced_weights,
-    split_roles,
-)
+from faceswap.training.dataset import ImageDataset, allocate_pictures, balanced_weights
+from faceswap.training.held_out_split import HELD_OUT_GAP, Role, split_roles
 
 MIN_FACES = 12
 """Fewest faces that training accepts."""

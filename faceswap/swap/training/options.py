@@ -34,8 +34,9 @@ PresetName = Annotated[
     Literal["quick", "classic", "df", "liae"],
     Presentation(common=True),
     Field(
-        description="Model architecture. quick trains in minutes on a CPU, classic is the original "
-        "of 2017, df and liae are DeepFaceLab's; compare them with 'faceswap models'."
+        description="Model preset: architecture, resolution and defaults. quick trains in minutes "
+        "on a CPU, classic is deepfakes/faceswap's 'original' of 2017, df and liae are "
+        "DeepFaceLab's; compare them with 'faceswap models'."
     ),
 ]
 
@@ -58,7 +59,7 @@ Batch = Annotated[
     Annotated[int, Field(ge=1)] | Literal["auto"] | None,
     Field(
         description="Batch size: faces of each side per step; the preset's by default. auto finds "
-        "the largest that fits on a graphics card, or the smallest that is fastest on a CPU."
+        "the largest that fits in GPU memory, or on a CPU the smallest that reaches full speed."
     ),
 ]
 
@@ -220,7 +221,7 @@ class TrainOptions(Options):
         Field(
             ge=0,
             le=1,
-            description="Leave out faces with a presence (landmarker confidence) below this.",
+            description="Leave out faces with a landmark confidence (presence) below this.",
         ),
     ] = 0.5
     min_sharpness: Annotated[
@@ -274,8 +275,8 @@ class TrainOptions(Options):
         float | None,
         Field(
             gt=0,
-            description="Hours of training between snapshots: checkpoints that are never deleted, "
-            "to roll back to with 'faceswap runs'.",
+            description="Hours of training between snapshots: checkpoints kept until you remove "
+            "them with 'faceswap runs', which also rolls back to them.",
         ),
     ] = None
     snapshot_steps: Annotated[
@@ -288,7 +289,7 @@ class TrainOptions(Options):
     ] = "auto"
     compile: Annotated[
         Literal["auto", "on", "off"],
-        Field(description="Use torch.compile; auto does if it is faster on a graphics card."),
+        Field(description="Use torch.compile; auto does if it is faster on a GPU."),
     ] = "auto"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0

@@ -38,7 +38,7 @@ TaskName = Literal[
 Group = Literal["repair", "find", "make", "compress"]
 
 GROUPS: dict[Group, str] = {
-    "repair": "Repair",
+    "repair": "Restore",
     "find": "Search and classify",
     "make": "Generate and edit",
     "compress": "Compress",
@@ -91,7 +91,9 @@ class LabTaskInfo:
 TASKS: dict[TaskName, LabTaskInfo] = {
     "family": LabTaskInfo("compare autoencoder architectures", "compress"),
     "reconstruct": LabTaskInfo("compare a convolutional autoencoder with PCA", "compress"),
-    "codes": LabTaskInfo("compare code lengths 2, 5, 16 and 32", "compress", has_latent_dim=False),
+    "codes": LabTaskInfo(
+        "compare latent codes of 2, 5, 16 and 32 dimensions", "compress", has_latent_dim=False
+    ),
     "rate": LabTaskInfo("rate-distortion curve, compared with JPEG", "compress"),
     "scatter": LabTaskInfo("2-D code, compared with PCA", "compress", has_latent_dim=False),
     "sequence": LabTaskInfo("LSTM autoencoder over the rows of a picture", "compress"),
@@ -110,7 +112,10 @@ TASKS: dict[TaskName, LabTaskInfo] = {
         can_restore=True,
     ),
     "occlusion": LabTaskInfo(
-        "restore two hidden rows", "repair", has_latent_dim=False, can_restore=True
+        "restore two white rows at unknown positions",
+        "repair",
+        has_latent_dim=False,
+        can_restore=True,
     ),
     "inpaint": LabTaskInfo(
         "fill holes (inpainting)", "repair", has_latent_dim=False, can_restore=True, needs_mask=True
@@ -135,7 +140,7 @@ TASKS: dict[TaskName, LabTaskInfo] = {
     "attributes": LabTaskInfo(
         "edit attributes: stroke width and slant, or smile and pose of faces",
         "make",
-        strength="end of the slider",
+        strength="largest factor of the attribute vector",
     ),
     "retrieve": LabTaskInfo(
         "find similar pictures",
@@ -162,11 +167,11 @@ TASKS: dict[TaskName, LabTaskInfo] = {
         "digits at night and by day",
     ),
     "sound": LabTaskInfo(
-        "denoise sound",
+        "denoise audio",
         "repair",
         (TaskInput("WAV file", (".wav",), folder=False),),
         "synthetic sounds",
-        "signal-to-noise ratio of the test in dB",
+        "signal-to-noise ratio of the noisy test sound in dB",
         has_latent_dim=False,
         has_size=False,
     ),
