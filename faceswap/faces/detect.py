@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from pickle import UnpicklingError
+from pickle import UnpicklingError  # what torch.load raises; nothing is unpickled here
 from typing import Any, Protocol
 
 import cv2

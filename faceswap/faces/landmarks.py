@@ -7,7 +7,7 @@ import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
+from pickle import UnpicklingError  # what torch.load raises; nothing is unpickled here
 from typing import Any, Protocol
 
 import cv2

@@ -10,7 +10,6 @@ from faceswap.events import Event, Saved, Summary
 from faceswap.options import Options, ProjectFolder, Steps, flag_of
 from faceswap.swap.training.options import (
     TUNABLE,
-    Batch,
     Changes,
     Losses,
     Minutes,
@@ -36,7 +35,9 @@ class TuneOptions(Options):
     learning_rate: Annotated[
         Rate, Field(description="New peak learning rate; unchanged if not given.")
     ] = None
-    batch: Annotated[Batch, Field(description="New batch size; unchanged if not given.")] = None
+    batch: Annotated[
+        int | None, Field(ge=1, description="New batch size; unchanged if not given.")
+    ] = None
     loss_weights: Annotated[
         Losses,
         Field(description="New loss weights, such as 'dssim=1,l1=0.5'; unchanged if not given."),
@@ -88,8 +89,6 @@ def tune(options: TuneOptions) -> Generator[Event, None, TuneSummary]:
     if not asked:
         flags = ", ".join(flag_of(TrainOptions, name) for name in TUNABLE)
         raise OptionsError(f"There is nothing to change; give one of {flags}.")
-    if asked.get("batch") == "auto":
-        raise OptionsError("--batch auto works only at the start of a run; give --batch a number.")
     if not folder.is_dir():
         raise CheckpointError(
             f"There is no run {options.run!r} in {options.project}; start it with 'faceswap train'."

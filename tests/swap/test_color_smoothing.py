@@ -26,27 +26,27 @@ def face(frame: int, track: int = 0, shot: int = 0, *, anchor: bool = True) -> A
     return replace(NOWHERE, frame=frame, track=track, shot=shot, anchor=anchor)
 
 
-def recursive(values: np.ndarray, steady: float) -> float:
+def recursive(values: np.ndarray, decay: float) -> float:
     """The exponential average as it is defined."""
     result = values[0]
     for value in values[1:]:
-        result = (1 - steady) * value + steady * result
+        result = (1 - decay) * value + decay * result
     return float(result)
 
 
-@pytest.mark.parametrize("steady", [0.0, 0.5, 0.9, 0.99])
-def test_what_lies_before_the_reach_hardly_counts(steady: float) -> None:
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.99])
+def test_what_lies_before_the_window_hardly_counts(decay: float) -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(0, 1, 1500)
-    begin = len(values) - 1 - window_frames(steady)
+    begin = len(values) - 1 - window_frames(decay)
     seen = {n: shift(values[n]) for n in range(begin, len(values))}
-    off = exponential_average(seen, steady).offset[0] - recursive(values, steady)
+    off = exponential_average(seen, decay).offset[0] - recursive(values, decay)
     # Two percent of how far the oldest frame is from the average before it.
-    assert abs(off) <= 0.0201 * abs(values[begin] - recursive(values[:begin], steady))
+    assert abs(off) <= 0.0201 * abs(values[begin] - recursive(values[:begin], decay))
 
 
-def test_reaches_are_as_they_are_told() -> None:
-    assert [window_frames(steady) for steady in (0.0, 0.5, 0.9, 0.99)] == [0, 6, 38, 390]
+def test_windows_are_as_they_are_told() -> None:
+    assert [window_frames(decay) for decay in (0.0, 0.5, 0.9, 0.99)] == [0, 6, 38, 390]
 
 
 def test_between_anchors_a_shift_changes_evenly() -> None:

@@ -84,9 +84,9 @@ def neutral_landmarks(sides: Mapping[str, LandmarkSet]) -> dict[str, Tensor]:
     points = [s.points.cpu() - turned_mean(s.poses.cpu()) + ahead for s in sides.values()]
     mouth = torch.cat([_mouth_opening(s.points.cpu()) for s in sides.values()]).double() / 0.1
     terms = torch.cat([functional.one_hot(who, count).double(), mouth[:, None]], 1)
-    steady = torch.tensor([0.0] * count + [_RIDGE], dtype=torch.float64).diag()
+    ridge = torch.tensor([0.0] * count + [_RIDGE], dtype=torch.float64).diag()
     flat = torch.cat(points).double().flatten(1)
-    fitted = torch.linalg.solve(terms.T @ terms + steady, terms.T @ flat)
+    fitted = torch.linalg.solve(terms.T @ terms + ridge, terms.T @ flat)
     rests = fitted[:count].view(count, -1, 2).float()
     return {
         side: rest.to(shapes.points.device)
