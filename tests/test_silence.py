@@ -128,7 +128,7 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
         (training, train_job, "_model"),
         (pretraining, face_selection, "_prepare"),
         (pretraining, pretrain_job, "_model"),
-        (extracting, extract_job, "_tracker"),
+        (extracting, frame_pass, "make_tracker"),
         (extracting, reextraction, "finish_reextraction"),
         (extracting, extraction, "begin_extraction"),
         (converting, loading, "newest_weights"),

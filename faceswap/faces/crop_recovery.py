@@ -18,7 +18,7 @@ _SQLITE_INT_LIMIT = 2**63
 
 @dataclass(frozen=True)
 class RecoveredRows:
-    """Index rows recovered from a side's crops, excluded ones included.
+    """Index rows recovered from a source's crops, excluded ones included.
 
     last: the last frame that has a crop, readable or damaged, or -1.
     """
@@ -35,17 +35,17 @@ def named_crops(folder: Path) -> Iterator[Path]:
             yield from (path for path in place.iterdir() if parse_crop_name(path.name))
 
 
-def has_recoverable_rows(folder: Path, side: str, footage: str | None) -> bool:
-    """Whether any crop in ``folder`` belongs to ``side``; see ``recover_rows``."""
+def has_recoverable_rows(folder: Path, source: str, footage: str | None) -> bool:
+    """Whether any crop in ``folder`` belongs to ``source``; see ``recover_rows``."""
     return any(
-        _belongs(path.name, read_record(path), side, footage) for path in named_crops(folder)
+        _belongs(path.name, read_record(path), source, footage) for path in named_crops(folder)
     )
 
 
-def recover_rows(folder: Path, side: str, footage: str | None) -> RecoveredRows:
-    """Recover the rows of ``side`` from the crops in ``folder``; footage: its fingerprint.
+def recover_rows(folder: Path, source: str, footage: str | None) -> RecoveredRows:
+    """Recover the rows of ``source`` from the crops in ``folder``; footage: its fingerprint.
 
-    Crops of another side or other footage, and files whose names extraction does not give, were
+    Crops of another source or other footage, and files whose names extraction does not give, were
     put there by hand and are ignored.
     """
     paths = {path.name: path for path in named_crops(folder)}
@@ -58,7 +58,7 @@ def recover_rows(folder: Path, side: str, footage: str | None) -> RecoveredRows:
             place = parse_crop_name(name)
             if place is not None and record is None:
                 last = max(last, place[0])
-            if record is None or not _belongs(name, record, side, footage):
+            if record is None or not _belongs(name, record, source, footage):
                 continue
             last = max(last, record.frame)
             faces.append(_face(record, name))
@@ -69,10 +69,10 @@ def recover_rows(folder: Path, side: str, footage: str | None) -> RecoveredRows:
     return RecoveredRows(list(_frames(stamps, shots)), faces, last)
 
 
-def _belongs(name: str, record: FaceRecord | None, side: str, footage: str | None) -> bool:
+def _belongs(name: str, record: FaceRecord | None, source: str, footage: str | None) -> bool:
     return (
         record is not None
-        and record.side == side
+        and record.side == source
         and record.footage in (None, footage)
         and (record.frame, record.track) == parse_crop_name(name)
         # its matrix can be inverted

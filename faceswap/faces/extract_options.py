@@ -1,9 +1,10 @@
 """Options of face extraction."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from faceswap.options import Device, Options, Presentation, ProjectFolder, Side
 
@@ -24,11 +25,24 @@ LandmarksName = Annotated[
 ]
 
 
-class ExtractOptions(Options):
-    """Detect, track and align the faces of one video and save them as crops."""
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str | Path) else value
 
-    video: Annotated[
-        Path, Presentation(positional=True, common=True), Field(description="The video to read.")
+
+class ExtractOptions(Options):
+    """Detect, track and align the faces of videos and pictures and save them as crops."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"video": "inputs"}
+
+    inputs: Annotated[
+        tuple[Path, ...],
+        BeforeValidator(_several),
+        Presentation(positional=True, common=True),
+        Field(
+            min_length=1,
+            description="Videos, pictures and folders of pictures. New ones are added to the "
+            "project; those that are extracted already are not extracted again.",
+        ),
     ]
     project: Annotated[ProjectFolder, Field(description="The project folder; created if missing.")]
     side: Annotated[
@@ -57,7 +71,7 @@ class ExtractOptions(Options):
         int,
         Presentation(common=True),
         Field(ge=1, le=16, description="Maximum number of faces per frame, largest first."),
-    ] = 1
+    ] = 16
     detector: DetectorName = "centerface"
     detect_every: Annotated[
         int, Field(ge=1, description="Run the detector every N frames, and when a face is lost.")
@@ -67,7 +81,8 @@ class ExtractOptions(Options):
     redo: Annotated[
         bool,
         Field(
-            description="Extract all faces of this side again. The old crops stay in use until all "
-            "new ones are there. With the same video, excluded or deleted faces are excluded again."
+            description="Extract all faces of these files again. The old crops stay in use until "
+            "all new ones are there. With the same file, excluded or deleted faces are excluded "
+            "again; another file takes the place of the side's only one."
         ),
     ] = False

@@ -4,14 +4,14 @@ An SQLite file in WAL mode, written in batches. Each batch is one transaction to
 state to resume from, so that an extraction killed at any moment resumes where it was and ends
 with the same index.
 
-The rows of a side that is extracted again are staged under a name of their own, ``staged_key``,
-and replace the old ones at the end. Until then, readers that know the side's generation read the
+The rows of a source that is extracted again are staged under a name of their own, ``staged_key``,
+and replace the old ones at the end. Until then, readers that know the source's generation read the
 staged rows.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -20,28 +20,38 @@ from faceswap.errors import DamagedIndexError, ProjectError
 from faceswap.faces.index_schema import (
     COLUMNS,
     SCHEMA,
+    TRACKS,
     ExtractionState,
     FaceRow,
     FrameRow,
+    TrackRow,
     face_row,
     face_values,
+    track_row,
+)
+from faceswap.faces.index_migration import (
+    SUM_UP,
+    carry_over,
+    copy_to_memory,
+    is_format_1,
+    keep_format_1,
 )
 from faceswap.io.database import in_memory, open_to_read, open_to_write, sqlite_errors
 
-__all__ = ["ExtractionState", "FaceIndex", "FaceRow", "FrameRow", "staged_key"]
+__all__ = ["ExtractionState", "FaceIndex", "FaceRow", "FrameRow", "TrackRow", "staged_key"]
 
-FORMAT = 1
+FORMAT = 2
 
 
-def staged_key(side: str, generation: int) -> str:
-    """Name of a side's rows while they are staged."""
-    return f"{side}.new-{generation}"
+def staged_key(source: str, generation: int) -> str:
+    """Name of a source's rows while they are staged."""
+    return f"{source}.new-{generation}"
 
 
 class FaceIndex:
     """An open index file, created if missing.
 
-    generations: how often each side was extracted. Raises, as all its methods do,
+    generations: how often each source was extracted. Raises, as all its methods do,
     DamagedIndexError when the file is damaged, OutputError when it cannot be read or written,
     ProjectError when it is from a newer version or stays locked by another program.
     """
@@ -61,7 +71,12 @@ class FaceIndex:
     def reading(cls, path: Path, generations: Mapping[str, int] | None = None) -> Self:
         """Open the index at ``path`` read-only."""
         index = cls.__new__(cls)
-        index._attach(path, open_to_read(path), generations)
+        db = open_to_read(path)
+        with sqlite_errors(path):
+            if is_format_1(db):
+                db = copy_to_memory(db)
+                carry_over(db)
+        index._attach(path, db, generations)
         return index
 
     @classmethod
@@ -78,12 +93,18 @@ class FaceIndex:
         self._path, self._db, self._generations = path, db, dict(generations or {})
 
     def _create_tables(self) -> None:
-        if self._version():
+        if self._version() == FORMAT:
             return
+        if self._version():
+            keep_format_1(self._db, self._path)
         with self._transaction() as db:
-            if self._version():
+            version = self._version()
+            if version == FORMAT:
                 return  # another process has just created the tables
-            for statement in SCHEMA.split(";"):
+            if version:
+                carry_over(db)
+                return
+            for statement in (SCHEMA + TRACKS).split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {FORMAT}")
 
@@ -138,13 +159,13 @@ class FaceIndex:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def clip(self, side: str) -> ExtractionState | None:
-        """Extraction state of one side, or None when nothing was extracted yet."""
-        return self.clip_of(self.key(side))
+    def clip(self, source: str) -> ExtractionState | None:
+        """Extraction state of one source, or None when nothing was extracted yet."""
+        return self.clip_of(self.key(source))
 
     def clip_of(self, rows: str) -> ExtractionState | None:
         """Extraction state of the rows of exactly this name, staged or not."""
-        row = self._row("SELECT settings, state, complete FROM clips WHERE side = ?", rows)
+        row = self._row("SELECT settings, state, complete FROM clips WHERE source = ?", rows)
         if row is None:
             return None
         try:
@@ -152,52 +173,53 @@ class FaceIndex:
         except (ValueError, TypeError) as error:
             raise DamagedIndexError(f"{self._path} is damaged ({error}).") from error
 
-    def key(self, side: str) -> str:
-        """Name of the rows of ``side``: the staged ones of its generation, if there are any."""
-        generation = self._generations.get(side, 1)
+    def key(self, source: str) -> str:
+        """Name of the rows of ``source``: the staged ones of its generation, if there are any."""
+        generation = self._generations.get(source, 1)
         if generation == 1:
-            return side
-        name = staged_key(side, generation)
-        return name if self._row("SELECT 1 FROM clips WHERE side = ?", name) else side
+            return source
+        name = staged_key(source, generation)
+        return name if self._row("SELECT 1 FROM clips WHERE source = ?", name) else source
 
-    def staged_keys(self, side: str) -> list[str]:
-        """Names of all staged rows of ``side``, finished or not."""
+    def staged_keys(self, source: str) -> list[str]:
+        """Names of all staged rows of ``source``, finished or not."""
         with sqlite_errors(self._path):
-            rows = self._db.execute("SELECT side FROM clips ORDER BY side").fetchall()
-        return [name for (name,) in rows if name.startswith(staged_key(side, 0)[:-1])]
+            rows = self._db.execute("SELECT source FROM clips ORDER BY source").fetchall()
+        return [name for (name,) in rows if name.startswith(staged_key(source, 0)[:-1])]
 
-    def reset_side(
-        self, side: str, settings: dict[str, Any], state: dict[str, Any] | None = None
+    def reset_source(
+        self, source: str, settings: dict[str, Any], state: dict[str, Any] | None = None
     ) -> None:
-        """Delete all rows of ``side`` and start again with ``settings``."""
+        """Delete all rows of ``source`` and start again with ``settings``."""
         with self._transaction() as db:
-            self._delete(side)
-            values = (side, json.dumps(settings), json.dumps(state or {}))
+            self._delete(source)
+            values = (source, json.dumps(settings), json.dumps(state or {}))
             db.execute("INSERT INTO clips VALUES (?, ?, ?, 0)", values)
 
-    def delete_rows(self, side: str) -> None:
-        """Delete all rows of ``side``."""
+    def delete_rows(self, source: str) -> None:
+        """Delete all rows of ``source``."""
         with self._transaction():
-            self._delete(side)
+            self._delete(source)
 
-    def promote_staged(self, side: str, other: str) -> None:
-        """Replace the rows of ``side`` by the staged ones named ``other``."""
+    def promote_staged(self, source: str, other: str) -> None:
+        """Replace the rows of ``source`` by the staged ones named ``other``."""
         with self._transaction() as db:
-            self._delete(side)
+            self._delete(source)
             for table in COLUMNS:
-                db.execute(f"UPDATE {table} SET side = ? WHERE side = ?", (side, other))
+                db.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (source, other))
 
     def add(
         self,
-        side: str,
+        source: str,
         frames: Sequence[FrameRow],
         faces: Sequence[FaceRow],
         state: dict[str, Any],
         complete: bool = False,
+        tracks: Iterable[TrackRow] = (),
     ) -> None:
-        """Write a batch and the state after it in one transaction.
+        """Write a batch and the state after it in one transaction; ``tracks`` replace earlier ones.
 
-        The batch that completes a side is synced to disk; after a power cut the last other batches
+        The batch that completes a source is synced to disk; after a power cut the last other batches
         may be missing, and a resumed extraction computes them again.
         """
         if complete:
@@ -206,55 +228,121 @@ class FaceIndex:
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO frames VALUES (?, ?, ?, ?, ?)",
-                [(side, f.frame, f.pts, f.time, f.cut) for f in frames],
+                [(source, f.frame, f.pts, f.time, f.cut) for f in frames],
             )
             db.executemany(
                 "INSERT INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [face_values(side, face) for face in faces],
+                [face_values(source, face) for face in faces],
             )
+            self._replace_tracks(source, tracks)
             db.execute(
-                "UPDATE clips SET state = ?, complete = ? WHERE side = ?",
-                (json.dumps(state), complete, side),
+                "UPDATE clips SET state = ?, complete = ? WHERE source = ?",
+                (json.dumps(state), complete, source),
             )
 
-    def frames(self, side: str) -> list[FrameRow]:
+    def frames(self, source: str) -> list[FrameRow]:
         """All processed frames, in order."""
         with sqlite_errors(self._path):
             rows = self._db.execute(
-                "SELECT frame, pts, time, cut FROM frames WHERE side = ? ORDER BY frame",
-                (self.key(side),),
+                "SELECT frame, pts, time, cut FROM frames WHERE source = ? ORDER BY frame",
+                (self.key(source),),
             )
             return [FrameRow(f, pts, time, bool(cut)) for f, pts, time, cut in rows]
 
-    def last_cut(self, side: str) -> int:
+    def last_cut(self, source: str) -> int:
         """First frame of the last shot processed so far."""
-        row = self._row("SELECT MAX(frame) FROM frames WHERE side = ? AND cut", self.key(side))
+        row = self._row("SELECT MAX(frame) FROM frames WHERE source = ? AND cut", self.key(source))
         return int(row[0] or 0) if row else 0
 
-    def faces(self, side: str) -> Iterator[FaceRow]:
+    def faces(self, source: str) -> Iterator[FaceRow]:
         """All faces, sorted by frame, then by track."""
         with sqlite_errors(self._path):
             rows = self._db.execute(
                 "SELECT frame, track, points, forehead, presence, yaw, pitch, roll, crop"
-                " FROM faces WHERE side = ? ORDER BY frame, track",
-                (self.key(side),),
+                " FROM faces WHERE source = ? ORDER BY frame, track",
+                (self.key(source),),
             )
             for row in rows:
                 yield face_row(self._path, *row)
+
+    def tracks(self, source: str) -> list[TrackRow]:
+        """All tracks of a source, by number."""
+        with sqlite_errors(self._path):
+            rows = self._db.execute(
+                "SELECT track, first, last, faces, seconds, embeddings, person FROM tracks"
+                " WHERE source = ? ORDER BY track",
+                (self.key(source),),
+            ).fetchall()
+        return [track_row(self._path, *row) for row in rows]
+
+    def replace_tracks(self, source: str, tracks: Iterable[TrackRow]) -> None:
+        """Write tracks of a source in place of those of the same numbers."""
+        with self._transaction():
+            self._replace_tracks(self.key(source), tracks)
+
+    def set_people(self, source: str, people: Mapping[int, int]) -> None:
+        """Set the person of tracks of a source, by their numbers."""
+        rows = [(person, self.key(source), track) for track, person in people.items()]
+        with self._transaction() as db:
+            db.executemany("UPDATE tracks SET person = ? WHERE source = ? AND track = ?", rows)
+
+    def has_new_tracks(self) -> bool:
+        """Whether any track was not put into a group of one person yet."""
+        new = self._row("SELECT 1 FROM tracks WHERE person IS NULL LIMIT 1")
+        return new is not None or self._row("SELECT 1 FROM tracks LIMIT 1") is None
+
+    def tracks_together(self, source: str) -> set[tuple[int, int]]:
+        """Pairs of tracks of a source that share a frame, the smaller number first."""
+        key = self.key(source)
+        with sqlite_errors(self._path):
+            rows = self._db.execute(
+                "SELECT DISTINCT f.track, g.track FROM faces f JOIN faces g ON f.source = g.source"
+                " AND f.frame = g.frame AND f.track < g.track WHERE f.source = ?",
+                (key,),
+            )
+            return {(first, second) for first, second in rows}
+
+    def crops_of_tracks(
+        self, source: str, tracks: Collection[int], most: int
+    ) -> dict[int, list[str]]:
+        """Names of up to ``most`` crops of each track, spread evenly over it."""
+        names: dict[int, list[str]] = {}
+        with sqlite_errors(self._path):
+            rows = self._db.execute(
+                "SELECT track, crop FROM faces WHERE source = ? AND crop IS NOT NULL"
+                " ORDER BY frame",
+                (self.key(source),),
+            )
+            for track, crop in rows:
+                if track in tracks:
+                    names.setdefault(track, []).append(crop)
+        steps = {track: -(-len(found) // most) for track, found in names.items()}
+        return {track: found[:: steps[track]] for track, found in names.items()}
+
+    def sum_up_tracks(self) -> None:
+        """Make the rows of tracks that have none, as after a rebuild, from their faces."""
+        with self._transaction() as db:
+            db.execute(SUM_UP)
+
+    def _replace_tracks(self, rows: str, tracks: Iterable[TrackRow]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO tracks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [track.values(rows) for track in tracks],
+        )
 
     def crop_names(self, rows: str) -> set[str]:
         """Names of all crops in the rows of exactly this name, staged or not."""
         with sqlite_errors(self._path):
             found = self._db.execute(
-                "SELECT crop FROM faces WHERE side = ? AND crop IS NOT NULL", (rows,)
+                "SELECT crop FROM faces WHERE source = ? AND crop IS NOT NULL", (rows,)
             )
             return {name for (name,) in found}
 
-    def count(self, side: str) -> tuple[int, int, int]:
+    def count(self, source: str) -> tuple[int, int, int]:
         """Numbers of frames, faces and tracks."""
-        key = self.key(side)
-        frames = self._row("SELECT COUNT(*) FROM frames WHERE side = ?", key)
-        faces = self._row("SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE side = ?", key)
+        key = self.key(source)
+        frames = self._row("SELECT COUNT(*) FROM frames WHERE source = ?", key)
+        faces = self._row("SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE source = ?", key)
         assert frames is not None
         assert faces is not None
         return (frames[0], *faces)
@@ -264,9 +352,9 @@ class FaceIndex:
             row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
             return row
 
-    def _delete(self, side: str) -> None:
+    def _delete(self, source: str) -> None:
         for table in COLUMNS:
-            self._db.execute(f"DELETE FROM {table} WHERE side = ?", (side,))
+            self._db.execute(f"DELETE FROM {table} WHERE source = ?", (source,))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

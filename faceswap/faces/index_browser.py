@@ -74,7 +74,7 @@ class IndexBrowser:
     def faces_at(self, side: str, frame: int) -> list[BrowsedFace]:
         """Faces of one frame, by track; empty where there is no index yet."""
         rows = self._rows(
-            "SELECT track, presence, points FROM faces WHERE side = ? AND frame = ? ORDER BY track",
+            "SELECT track, presence, points FROM faces WHERE source = ? AND frame = ? ORDER BY track",
             (side, frame),
         )
         return [
@@ -85,7 +85,7 @@ class IndexBrowser:
     def last_seen(self, side: str) -> tuple[int, str] | None:
         """Frame and crop of the last face written so far, or None."""
         rows = self._rows(
-            "SELECT frame, crop FROM faces WHERE side = ? AND crop IS NOT NULL"
+            "SELECT frame, crop FROM faces WHERE source = ? AND crop IS NOT NULL"
             " ORDER BY frame DESC LIMIT 1",
             (side,),
         )
@@ -93,10 +93,10 @@ class IndexBrowser:
 
     def summary(self, side: str) -> tuple[bool, int, int, int]:
         """Whether the side is complete; numbers of frames, faces and tracks so far."""
-        complete = self._rows("SELECT complete FROM clips WHERE side = ?", (side,))
-        frames = self._rows("SELECT COUNT(*) FROM frames WHERE side = ?", (side,))
+        complete = self._rows("SELECT complete FROM clips WHERE source = ?", (side,))
+        frames = self._rows("SELECT COUNT(*) FROM frames WHERE source = ?", (side,))
         faces = self._rows(
-            "SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE side = ?", (side,)
+            "SELECT COUNT(*), COUNT(DISTINCT track) FROM faces WHERE source = ?", (side,)
         )
         if not complete:
             return False, 0, 0, 0
@@ -105,12 +105,12 @@ class IndexBrowser:
     def spans(self, side: str, limit: float) -> ClipSpans:
         """Timeline of the whole clip; faces with a presence below ``limit`` count as low."""
         frame_rows = self._rows(
-            "SELECT frame, cut FROM frames WHERE side = ? ORDER BY frame", (side,)
+            "SELECT frame, cut FROM frames WHERE source = ? ORDER BY frame", (side,)
         )
         seen: dict[int, list[int]] = {}
         low: dict[int, list[int]] = {}
         rows = self._rows(
-            "SELECT frame, track, presence FROM faces WHERE side = ? ORDER BY frame", (side,)
+            "SELECT frame, track, presence FROM faces WHERE source = ? ORDER BY frame", (side,)
         )
         for frame, track, presence in rows:
             seen.setdefault(track, []).append(frame)
@@ -135,7 +135,7 @@ class IndexBrowser:
         places |= dict.fromkeys(_png_names(folder / EXCLUDED), 1.0)
         rows = self._rows(
             "SELECT crop, f.frame, track, time, yaw, pitch, presence FROM faces f JOIN frames g"
-            " ON f.side = g.side AND f.frame = g.frame WHERE f.side = ? AND crop IS NOT NULL",
+            " ON f.source = g.source AND f.frame = g.frame WHERE f.source = ? AND crop IS NOT NULL",
             (side,),
         )
         known = {row[0]: row[1:] for row in rows}
@@ -165,7 +165,7 @@ class IndexBrowser:
     def _name(self, db: sqlite3.Connection, side: str) -> str:
         """Name of the rows of ``side``: the staged ones while they exist."""
         rows = self._rows_of(side) if self._rows_of else side
-        found = db.execute("SELECT 1 FROM clips WHERE side = ?", (rows,)).fetchone()
+        found = db.execute("SELECT 1 FROM clips WHERE source = ?", (rows,)).fetchone()
         return rows if found else side
 
 

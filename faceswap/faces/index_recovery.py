@@ -21,8 +21,8 @@ _LOCK_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True)
-class KnownSide:
-    """What the project file knows of a side, whose crops are in ``folder``.
+class KnownSource:
+    """What the project file knows of a source, whose crops are in ``folder``.
 
     settings: of the extraction. frames, faces: their numbers; None if the extraction is not
     finished or was made by an older version.
@@ -36,85 +36,85 @@ class KnownSide:
     generation: int = 1
 
 
-def open_index(path: Path, sides: Mapping[str, KnownSide], *, write: bool) -> FaceIndex:
+def open_index(path: Path, sources: Mapping[str, KnownSource], *, write: bool) -> FaceIndex:
     """Open the index at ``path``, rebuilding what is lost; ``repairs`` then says what was done.
 
     Without ``write`` it is rebuilt in memory where ``path`` cannot be written. Raises as FaceIndex.
     """
-    damage = _find_damage(path, sides)
+    damage = _find_damage(path, sources)
     if damage is None:
-        return _open(path, sides, write)
+        return _open(path, sources, write)
     busy = f"{path} is being rebuilt by another program; try again in a minute."
     try:
         with file_lock(path.with_name(LOCK), _LOCK_TIMEOUT, busy):
-            damage = _find_damage(path, sides)
-            said = () if damage is None else _rebuild(path, sides, damage)
+            damage = _find_damage(path, sources)
+            said = () if damage is None else _rebuild(path, sources, damage)
     except OutputError:
         if write or damage is None:
             raise
         index = FaceIndex.in_memory(path)
-        index.repairs = (_sentence(path, damage, _fill(index, sides, damage.sides)),)
+        index.repairs = (_sentence(path, damage, _fill(index, sources, damage.sources)),)
         return index
-    index = _open(path, sides, write)
+    index = _open(path, sources, write)
     index.repairs = said
     return index
 
 
-def first_unwritten_frame(known: KnownSide, last: int) -> int:
+def first_unwritten_frame(known: KnownSource, last: int) -> int:
     """First frame whose crops may not be written yet; ``last``: frame of the last crop."""
     return known.frames if known.frames is not None else last + 1
 
 
 @dataclass(frozen=True)
 class _Damage:
-    """Damage to an index: the lost sides, and whether the file must be replaced."""
+    """Damage to an index: the lost sources, and whether the file must be replaced."""
 
     text: str
-    sides: tuple[str, ...]
+    sources: tuple[str, ...]
     replace: bool
 
 
-def _find_damage(path: Path, sides: Mapping[str, KnownSide]) -> _Damage | None:
-    said, lost = "was gone", list(sides)
+def _find_damage(path: Path, sources: Mapping[str, KnownSource]) -> _Damage | None:
+    said, lost = "was gone", list(sources)
     try:
         if path.is_file():
-            with FaceIndex.reading(path, _generations(sides)) as index:
+            with FaceIndex.reading(path, _generations(sources)) as index:
                 said = "was empty"
                 if not index.empty:
                     index.check()
-                    said, lost = "had lost a side", [s for s in sides if index.clip(s) is None]
+                    said, lost = "had lost a source", [s for s in sources if index.clip(s) is None]
     except DamagedIndexError as error:
-        return _Damage(f"was damaged ({error.__cause__ or error})", tuple(sides), replace=True)
+        return _Damage(f"was damaged ({error.__cause__ or error})", tuple(sources), replace=True)
     from faceswap.faces.crop_recovery import has_recoverable_rows
 
-    lost = [s for s in lost if has_recoverable_rows(sides[s].folder, s, sides[s].footage)]
-    return _Damage(said, tuple(lost), replace=said != "had lost a side") if lost else None
+    lost = [s for s in lost if has_recoverable_rows(sources[s].folder, s, sources[s].footage)]
+    return _Damage(said, tuple(lost), replace=said != "had lost a source") if lost else None
 
 
-def _open(path: Path, sides: Mapping[str, KnownSide], write: bool) -> FaceIndex:
+def _open(path: Path, sources: Mapping[str, KnownSource], write: bool) -> FaceIndex:
     if write:
-        return FaceIndex(path, _generations(sides))
+        return FaceIndex(path, _generations(sources))
     if not path.is_file():
         return FaceIndex.in_memory(path)
-    index = FaceIndex.reading(path, _generations(sides))
+    index = FaceIndex.reading(path, _generations(sources))
     if not index.empty:
         return index
     index.close()
     return FaceIndex.in_memory(path)
 
 
-def _generations(sides: Mapping[str, KnownSide]) -> dict[str, int]:
-    return {side: known.generation for side, known in sides.items()}
+def _generations(sources: Mapping[str, KnownSource]) -> dict[str, int]:
+    return {source: known.generation for source, known in sources.items()}
 
 
-def _rebuild(path: Path, sides: Mapping[str, KnownSide], damage: _Damage) -> tuple[str, ...]:
+def _rebuild(path: Path, sources: Mapping[str, KnownSource], damage: _Damage) -> tuple[str, ...]:
     if not damage.replace:
         with FaceIndex(path) as index:
-            return (_sentence(path, damage, _fill(index, sides, damage.sides)),)
+            return (_sentence(path, damage, _fill(index, sources, damage.sources)),)
     remove_partial_files(path.parent, f"{path.name}.*.part*")
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     with FaceIndex(part) as index:
-        counts = _fill(index, sides, damage.sides)
+        counts = _fill(index, sources, damage.sources)
     try:
         kept = _keep_damaged(path)
         os.replace(part, path)
@@ -125,24 +125,25 @@ def _rebuild(path: Path, sides: Mapping[str, KnownSide], damage: _Damage) -> tup
 
 
 def _fill(
-    index: FaceIndex, sides: Mapping[str, KnownSide], names: tuple[str, ...]
+    index: FaceIndex, sources: Mapping[str, KnownSource], names: tuple[str, ...]
 ) -> dict[str, int]:
-    """Write the rows recovered from the crops of ``names``; returns the faces by side."""
+    """Write the rows recovered from the crops of ``names``; returns the faces by source."""
     from faceswap.faces.crop_recovery import recover_rows
 
     counts = {}
-    for side in names:
-        known = sides[side]
-        found = recover_rows(known.folder, side, known.footage)
+    for source in names:
+        known = sources[source]
+        found = recover_rows(known.folder, source, known.footage)
         if not found.faces:
             continue
         state = {"written": first_unwritten_frame(known, found.last)}
         settings = {**known.settings, **({"footage": known.footage} if known.footage else {})}
-        index.reset_side(side, settings, state)
+        index.reset_source(source, settings, state)
         # With all faces recovered, no frame needs to be processed again.
         whole = len(found.faces) == known.faces
-        index.add(side, found.frames, found.faces, state, complete=whole)
-        counts[side] = len(found.faces)
+        index.add(source, found.frames, found.faces, state, complete=whole)
+        counts[source] = len(found.faces)
+    index.sum_up_tracks()
     return counts
 
 
@@ -165,6 +166,6 @@ def _keep_damaged(path: Path) -> Path | None:
 
 
 def _sentence(path: Path, damage: _Damage, counts: Mapping[str, int]) -> str:
-    of = " and ".join(f"{count:,} of {side.upper()}" for side, count in counts.items())
+    of = " and ".join(f"{count:,} of {source.upper()}" for source, count in counts.items())
     made = f"it was rebuilt from the crops ({of})" if counts else "a new one was started"
     return f"{path} {damage.text}; {made}."

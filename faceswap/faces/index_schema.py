@@ -1,4 +1,7 @@
-"""Tables and rows of the face index: clips, frames and faces."""
+"""Tables and rows of the face index: clips, frames, faces and tracks.
+
+The key of all rows is the id of a source, or its staged name; see ``index.py``.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,28 +13,29 @@ from numpy.typing import NDArray
 from faceswap.errors import DamagedIndexError
 
 COLUMNS = {
-    "clips": "side, settings, state, complete",
-    "frames": "side, frame, pts, time, cut",
-    "faces": "side, frame, track, points, forehead, presence, yaw, pitch, roll, crop",
+    "clips": "source, settings, state, complete",
+    "frames": "source, frame, pts, time, cut",
+    "faces": "source, frame, track, points, forehead, presence, yaw, pitch, roll, crop",
+    "tracks": "source, track, first, last, faces, seconds, embeddings, person",
 }
 
 SCHEMA = """
 CREATE TABLE clips (
-    side TEXT PRIMARY KEY,
+    source TEXT PRIMARY KEY,
     settings TEXT NOT NULL,
     state TEXT NOT NULL,
     complete INTEGER NOT NULL
 );
 CREATE TABLE frames (
-    side TEXT NOT NULL,
+    source TEXT NOT NULL,
     frame INTEGER NOT NULL,
     pts INTEGER NOT NULL,
     time REAL NOT NULL,
     cut INTEGER NOT NULL,
-    PRIMARY KEY (side, frame)
+    PRIMARY KEY (source, frame)
 ) WITHOUT ROWID;
 CREATE TABLE faces (
-    side TEXT NOT NULL,
+    source TEXT NOT NULL,
     frame INTEGER NOT NULL,
     track INTEGER NOT NULL,
     points BLOB NOT NULL,
@@ -41,14 +45,32 @@ CREATE TABLE faces (
     pitch REAL NOT NULL,
     roll REAL NOT NULL,
     crop TEXT,
-    PRIMARY KEY (side, frame, track)
+    PRIMARY KEY (source, frame, track)
 ) WITHOUT ROWID;
 """
+
+TRACKS = """
+CREATE TABLE tracks (
+    source TEXT NOT NULL,
+    track INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    faces INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    embeddings BLOB NOT NULL,
+    person INTEGER,
+    PRIMARY KEY (source, track)
+);
+CREATE INDEX tracks_of_a_person ON tracks (person);
+"""
+
+EMBEDDING_DIM = 128
+"""Length of an embedding, see ``embedding.py``."""
 
 
 @dataclass(frozen=True)
 class ExtractionState:
-    """Extraction state of one side.
+    """Extraction state of one source.
 
     settings: of the extraction; state: what it resumes from.
     """
@@ -106,6 +128,48 @@ class FaceRow:
     crop: str | None
 
 
+@dataclass(frozen=True)
+class TrackRow:
+    """One face followed through a source, from frame ``first`` to ``last``.
+
+    faces: number of frames that show it. seconds: how long they last. embeddings: float16
+    (K, 128), of some of them; none where they are not computed yet. person: the group it was put
+    into, None if it was not grouped yet.
+    """
+
+    track: int
+    first: int
+    last: int
+    faces: int
+    seconds: float
+    embeddings: NDArray[np.float16]
+    person: int | None = None
+
+    def values(self, source: str) -> tuple[object, ...]:
+        """Column values, for INSERT."""
+        data = np.ascontiguousarray(self.embeddings, np.float16).tobytes()
+        known = (self.track, self.first, self.last, self.faces, self.seconds)
+        return (source, *known, data, self.person)
+
+
+def track_row(
+    path: Path,
+    track: int,
+    first: int,
+    last: int,
+    faces: int,
+    seconds: float,
+    embeddings: bytes,
+    person: int | None,
+) -> TrackRow:
+    """Build a TrackRow from its columns; raises DamagedIndexError when they are invalid."""
+    try:
+        vectors = np.frombuffer(embeddings, np.float16).reshape(-1, EMBEDDING_DIM)
+    except ValueError as error:
+        raise DamagedIndexError(f"{path} is damaged (track {track}: {error}).") from error
+    return TrackRow(track, first, last, faces, seconds, vectors, person)
+
+
 def face_row(
     path: Path,
     frame: int,
@@ -133,10 +197,10 @@ def face_row(
         raise DamagedIndexError(f"{path} is damaged (frame {frame}: {error}).") from error
 
 
-def face_values(side: str, face: FaceRow) -> tuple[object, ...]:
+def face_values(source: str, face: FaceRow) -> tuple[object, ...]:
     """Column values of a face, for INSERT."""
     return (
-        side,
+        source,
         face.frame,
         face.track,
         np.ascontiguousarray(face.points, np.float32).tobytes(),

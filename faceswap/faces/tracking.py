@@ -1,10 +1,16 @@
-"""Face tracking: each frame's landmarks are the initial guess for the next frame."""
+"""Face tracking: each frame's landmarks are the initial guess for the next frame.
+
+What a face looks like (``appearance.py``) decides where motion cannot: which of two faces that
+overlapped is which, whether a face that comes back is the one that was lost, and whether it is
+still the same one after a change that no cut was seen at.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,6 +18,13 @@ from numpy.typing import NDArray
 
 from faceswap.errors import ProjectError
 from faceswap.faces.align import upright_matrix
+from faceswap.faces.appearance import (
+    DIFFERENT,
+    FaceEmbedder,
+    Vector,
+    has_jumped,
+    small_patch,
+)
 from faceswap.faces.face import Detector, Face, Landmarker, Landmarks, as_frame
 from faceswap.faces.finder import (
     PRESENCE_THRESHOLD,
@@ -20,16 +33,21 @@ from faceswap.faces.finder import (
     overlap,
     plausible,
 )
+from faceswap.faces.tracks import Track, exchanged, match_lost
 from faceswap.types import Points, UInt8Image
 
 __all__ = ["TrackedFrame", "Tracker"]
 
 _CUT_SHARE = 0.35  # a cut changes at least this share of the sampled pixels
 _CUT_LEVEL = 18.0  # by more than this, of 255 levels, as well as their mean
+_FLAT = 3.0  # standard deviation of the sampled pixels of a frame that shows nothing
 _THUMB = 32  # pixels sampled along each side for cut detection
 _RETRY = 5  # frames between two detections while a face is lost
-_REMEMBER = 50  # frames for which a lost track can come back
+_REMEMBER = 150  # frames for which a lost track can come back
+_RETRIED = 50  # frames for which the detector runs more often because of it
 _SAME_OVERLAP = 0.6  # two tracks whose boxes overlap by more follow the same face
+_MIX_OVERLAP = 0.2  # two faces whose boxes overlap by more may be mistaken for each other
+_LOOK_EVERY = 12  # frames between two embeddings of a face
 _MAX_MOTION = 0.05  # in crop sides; half of the limit on scale and rotation (radians)
 
 
@@ -38,29 +56,24 @@ class TrackedFrame:
     """Faces of one frame, sorted by track.
 
     cut: a new shot begins with this frame and all tracks are new. dropped: faces beyond
-    ``max_faces`` in the last detection, which were left out.
+    ``max_faces`` in the last detection, which were left out. embeddings: of the tracks that were
+    looked at in this frame.
     """
 
     faces: tuple[Face, ...]
     cut: bool
     dropped: int
-
-
-@dataclass(frozen=True)
-class _Track:
-    number: int
-    points: Points
-    score: float
-    missing: int = 0
+    embeddings: Mapping[int, Vector] = field(default_factory=dict)
 
 
 class Tracker:
     """Tracks the faces of one clip, frame by frame in presentation order.
 
     The detector runs on the first frame, after a cut, when a face was lost (at once, then every
-    fifth frame) and every `detect_every` frames. A face that reappears where it was lost keeps its
-    track. max_faces: how many are tracked at once, the largest first. min_face: narrowest new face
-    to track, in pixels.
+    fifth frame) and every `detect_every` frames. A face that comes back keeps its track. Frames
+    that show nothing, such as grey ones, interrupt no track. embedder: without one, faces are told
+    apart by place alone. max_faces: how many are tracked at once, the largest first. min_face:
+    narrowest new face to track, in pixels.
 
     `state` is JSON data, exact in a round trip; a new tracker with it `restore`d continues as this
     one would have.
@@ -70,14 +83,15 @@ class Tracker:
         self,
         landmarker: Landmarker,
         detector: Detector,
+        embedder: FaceEmbedder | None = None,
         *,
         detect_every: int = 25,
         max_faces: int = 1,
         min_face: int = 0,
     ) -> None:
-        self._landmarker, self._detector = landmarker, detector
+        self._landmarker, self._detector, self._embedder = landmarker, detector, embedder
         self._detect_every, self._max_faces, self._min_face = detect_every, max_faces, min_face
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._next = 0
         self._frames = 0
         self._dropped = 0
@@ -86,27 +100,25 @@ class Tracker:
     def update(self, image: UInt8Image) -> TrackedFrame:
         """Track the faces into the clip's next frame (H, W, 3)."""
         frame = as_frame(image)
-        cut = self._cut(frame)
+        thumb = _thumbnail(frame)
+        if self._thumb is not None and thumb.size and thumb.std() < _FLAT:
+            self._frames += 1
+            return TrackedFrame((), False, self._dropped)
+        cut = self._cut(thumb)
         if cut:
             self._tracks.clear()
-        active = [track for track in self._tracks if track.missing == 0]
-        faces = self._follow(frame, active)
-        kept = {face.track for face in faces}
-        self._tracks = [
-            replace(track, missing=0 if track.number in kept else track.missing + 1)
-            for track in self._tracks
-            if track.missing < _REMEMBER
-        ]
+        vectors: dict[int, Vector] = {}
+        faces = self._follow(frame, [track for track in self._tracks if not track.missing])
+        faces = self._recognised(frame, faces, vectors)
+        self._note(faces, vectors, lose=True)
         if self._due(cut or self._frames == 0):
             turned = cut or self._frames % self._detect_every == 0
-            faces += self._detect(frame, faces, turned=turned)
+            found = self._detect(frame, faces, vectors, turned=turned)
+            self._note(found, vectors, lose=False)
+            faces += found
         self._frames += 1
         faces.sort(key=lambda face: face.track)
-        placed = {face.track: face.points for face in faces}
-        self._tracks = [
-            replace(track, points=placed.get(track.number, track.points)) for track in self._tracks
-        ]
-        return TrackedFrame(tuple(faces), cut, self._dropped)
+        return TrackedFrame(tuple(faces), cut, self._dropped, vectors)
 
     def state(self) -> dict[str, Any]:
         """Complete state to resume from, as JSON data."""
@@ -115,15 +127,7 @@ class Tracker:
             "next": self._next,
             "dropped": self._dropped,
             "thumb": None if self._thumb is None else self._thumb.tolist(),
-            "tracks": [
-                {
-                    "number": track.number,
-                    "points": track.points.astype(float).tolist(),
-                    "score": track.score,
-                    "missing": track.missing,
-                }
-                for track in self._tracks
-            ],
+            "tracks": [track.to_json() for track in self._tracks],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -133,19 +137,11 @@ class Tracker:
             self._dropped = int(state["dropped"])
             thumb = state["thumb"]
             self._thumb = None if thumb is None else np.atleast_2d(np.asarray(thumb, np.uint8))
-            self._tracks = [
-                _Track(
-                    int(track["number"]),
-                    np.asarray(track["points"], np.float32).reshape(68, 2),
-                    float(track["score"]),
-                    int(track["missing"]),
-                )
-                for track in state["tracks"]
-            ]
+            self._tracks = [Track.from_json(track) for track in state["tracks"]]
         except (KeyError, TypeError, ValueError) as error:
             raise ProjectError("The stored state of the face tracker is damaged.") from error
 
-    def _follow(self, frame: UInt8Image, tracks: Sequence[_Track]) -> list[Face]:
+    def _follow(self, frame: UInt8Image, tracks: Sequence[Track]) -> list[Face]:
         """Faces of the tracks in this frame, without those that are lost."""
         answers = self._landmarker.locate(frame, [track.points for track in tracks])
         again = [
@@ -162,18 +158,105 @@ class Tracker:
             if answer.presence < PRESENCE_THRESHOLD or not plausible(answer.points, frame):
                 continue
             face = face_from(answer, score=track.score, track=track.number)
-            if all(overlap(face.box, other.box) < _SAME_OVERLAP for other in faces):
+            same = [other for other in faces if overlap(face.box, other.box) >= _SAME_OVERLAP]
+            if not same:
                 faces.append(face)
+            elif self._is_rather(frame, face, same[0]):
+                faces[faces.index(same[0])] = face
         return faces
+
+    def _is_rather(self, frame: UInt8Image, face: Face, other: Face) -> bool:
+        """Whether a face that two tracks have come to follow is the first's one."""
+        if self._embedder is None:
+            return False
+        (vector,) = self._embedder.embed(frame, [face.points])
+        first, second = self._track(face.track), self._track(other.track)
+        return first.appearance.similarity(vector) > second.appearance.similarity(vector)
+
+    def _track(self, number: int) -> Track:
+        return next(track for track in self._tracks if track.number == number)
+
+    def _recognised(
+        self, frame: UInt8Image, faces: list[Face], vectors: dict[int, Vector]
+    ) -> list[Face]:
+        """The faces with the tracks that they are of by their looks; fills ``vectors``."""
+        if self._embedder is None or not faces:
+            return faces
+        mixed = _overlapping(faces)
+        looked = [face for face in faces if self._look_due(frame, face, face.track in mixed)]
+        if not looked:
+            return faces
+        embedded = self._embedder.embed(frame, [face.points for face in looked])
+        found = {face.track: vector for face, vector in zip(looked, embedded, strict=True)}
+        names = self._untangled(found)
+        kept = []
+        for face in faces:
+            number = names.get(face.track, face.track)
+            vector = found.get(face.track)
+            if vector is not None:
+                if self._track(number).appearance.similarity(vector) < DIFFERENT:
+                    continue  # another person's face at the same place
+                vectors[number] = vector
+            kept.append(replace(face, track=number))
+        return kept
+
+    def _look_due(self, frame: UInt8Image, face: Face, mixed: bool) -> bool:
+        """Whether to look who a followed face is; never while it overlaps another one."""
+        place = next(n for n, track in enumerate(self._tracks) if track.number == face.track)
+        track = self._tracks[place]
+        patch = small_patch(frame, face.points)
+        jumped = has_jumped(track.patch, patch)
+        due = not mixed and (track.mixed or jumped or track.age % _LOOK_EVERY == 0)
+        self._tracks[place] = replace(track, patch=patch, mixed=mixed or (track.mixed and not due))
+        return due
+
+    def _untangled(self, found: Mapping[int, Vector]) -> dict[int, int]:
+        """New numbers of the tracks that have exchanged their faces."""
+        names: dict[int, int] = {}
+        for one, two in combinations(found, 2):
+            if one in names or two in names:
+                continue
+            if exchanged(self._track(one), self._track(two), (found[one], found[two])):
+                names |= {one: two, two: one}
+        return names
+
+    def _note(
+        self, faces: Sequence[Face], vectors: Mapping[int, Vector], *, lose: bool
+    ) -> None:
+        """Bring the tracks up to date with the faces of this frame; ``lose`` those without one."""
+        placed = {face.track: face for face in faces}
+        tracks = []
+        for track in self._tracks:
+            face = placed.get(track.number)
+            if face is not None:
+                seen = track.appearance
+                if track.number in vectors and not track.mixed:
+                    seen = seen.with_one(vectors[track.number])
+                track = replace(
+                    track, points=face.points, age=track.age + 1, missing=0, appearance=seen
+                )
+            elif lose:
+                track = replace(track, missing=track.missing + 1, patch=None)
+            if track.missing <= _REMEMBER:
+                tracks.append(track)
+        self._tracks = tracks
 
     def _due(self, first: bool) -> bool:
         """Whether to run the detector on this frame."""
-        lost = [track.missing for track in self._tracks if track.missing]
+        lost = [track.missing for track in self._tracks if 0 < track.missing <= _RETRIED]
         retry = any(missing % _RETRY == 1 for missing in lost)
-        empty = not self._tracks and self._frames % _RETRY == 0
+        followed = any(not track.missing for track in self._tracks)
+        empty = not followed and self._frames % _RETRY == 0
         return first or retry or empty or self._frames % self._detect_every == 0
 
-    def _detect(self, frame: UInt8Image, followed: list[Face], *, turned: bool) -> list[Face]:
+    def _detect(
+        self,
+        frame: UInt8Image,
+        followed: list[Face],
+        vectors: dict[int, Vector],
+        *,
+        turned: bool,
+    ) -> list[Face]:
         """Detect further faces and assign them to lost tracks or new ones."""
         known = [face.box for face in followed]
         found = detect_and_refine(
@@ -182,39 +265,44 @@ class Tracker:
         found = [face for face in found if face.box[2] - face.box[0] >= self._min_face]
         capacity = max(self._max_faces - len(followed), 0)
         self._dropped = max(len(found) - capacity, 0)
+        found = found[:capacity]
+        if not found:
+            return []
+        looks = None
+        if self._embedder is not None:
+            looks = list(self._embedder.embed(frame, [face.points for face in found]))
+        again = match_lost(self._tracks, found, looks)
         taken: list[Face] = []
-        for face in found[:capacity]:
-            track = self._lost_near(face)
-            if track is None:
-                track = _Track(self._next, face.points, face.score)
-                self._next += 1
-                self._tracks.append(track)
-            else:
-                self._tracks[self._tracks.index(track)] = revived = replace(
-                    track, missing=0, points=face.points, score=face.score
-                )
-                track = revived
-            taken.append(replace(face, track=track.number))
+        for place, face in enumerate(found):
+            number = again[place].number if place in again else self._begin(face)
+            if looks is not None:
+                vectors[number] = looks[place]
+            taken.append(replace(face, track=number))
         return taken
 
-    def _lost_near(self, face: Face) -> _Track | None:
-        """The lost track whose last position is nearest to the face, within one face width."""
-        lost = [track for track in self._tracks if track.missing]
-        centre, width = face.points.mean(0), face.box[2] - face.box[0]
-        distance = {
-            track.number: float(np.linalg.norm(track.points.mean(0) - centre)) for track in lost
-        }
-        near = [track for track in lost if distance[track.number] < width]
-        return min(near, key=lambda track: distance[track.number], default=None)
+    def _begin(self, face: Face) -> int:
+        self._tracks.append(Track(self._next, face.points, face.score))
+        self._next += 1
+        return self._next - 1
 
-    def _cut(self, frame: UInt8Image) -> bool:
+    def _cut(self, thumb: NDArray[np.uint8]) -> bool:
         """Cut detection on up to 32 x 32 pixels (green) spread over the frame."""
-        thumb = _thumbnail(frame)
         before, self._thumb = self._thumb, thumb
         if before is None or before.shape != thumb.shape or thumb.size == 0:
             return before is not None and before.shape != thumb.shape
         change = np.abs(thumb.astype(np.int16) - before)
         return bool(change.mean() > _CUT_LEVEL and (change > _CUT_LEVEL).mean() > _CUT_SHARE)
+
+
+def _overlapping(faces: Sequence[Face]) -> set[int]:
+    """Numbers of the tracks whose faces overlap another one's."""
+    pairs: Iterator[tuple[Face, Face]] = combinations(faces, 2)
+    return {
+        face.track
+        for pair in pairs
+        if overlap(pair[0].box, pair[1].box) > _MIX_OVERLAP
+        for face in pair
+    }
 
 
 def _thumbnail(frame: UInt8Image) -> NDArray[np.uint8]:

@@ -2,18 +2,17 @@
 
 ::
 
-    project.toml        footage of A and B, and their extraction settings
-    index.sqlite        frames and faces (faces/index.py)
-    faces/a, faces/b    aligned crops, each with its face record (faces/crops.py)
+    project.toml        sources, their extraction settings, what was said of people
+    index.sqlite        frames, faces and tracks (faces/index.py)
+    faces/SOURCE        aligned crops, each with its face record (faces/crops.py)
     model/              one folder per training run
     out/                converted videos, by default
 
 Several processes may work on one project: writes to ``project.toml`` are locked, training locks
-its run, and extraction locks its side.
+its run, and extraction locks its source.
 """
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,12 @@ from typing import Any
 
 from faceswap.errors import InputError, OutputError, ProjectError
 from faceswap.faces.index import FaceIndex, staged_key
-from faceswap.faces.index_recovery import KnownSide, open_index
+from faceswap.faces.index_recovery import KnownSource, open_index
 from faceswap.io.atomic import file_lock
-from faceswap.options import Side
 from faceswap.project.settings_file import NAME, SettingsFile, is_project_file
+from faceswap.project.source import Source, fingerprint, kind_of
+
+__all__ = ["OLD", "STAGING", "Project", "fingerprint"]
 
 STAGING = ".new"
 """Folder in ``faces`` for the new crops of a re-extraction until it is complete."""
@@ -79,29 +80,51 @@ class Project:
         project._file.create()
         return cls.open(folder)
 
-    def crops_folder(self, side: Side) -> Path:
-        """Folder of the crops of one side."""
-        generation = self.generation(side)
+    def sources(self) -> list[Source]:
+        """All sources, in the order in which they were added."""
+        return [Source.from_entry(name, entry) for name, entry in self._file.sources().items()]
+
+    def main_source(self, side: str) -> str:
+        """Id of the first source of a side; the side's own name while there is none."""
+        of_side = [source.id for source in self.sources() if side in source.sides]
+        return side if side in of_side or not of_side else of_side[0]
+
+    def settings(self) -> dict[str, Any]:
+        """All of ``project.toml``, in the current format."""
+        return self._file.read()
+
+    def change_settings(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Apply ``change`` to the content of ``project.toml`` under its lock.
+
+        Raises OutputError when it cannot be written, ProjectError when it stays locked.
+        """
+        self._file.change(change)
+
+    def crops_folder(self, source: str) -> Path:
+        """Folder of the crops of a source."""
+        return self._folder_of(source, self.generation(source))
+
+    def _folder_of(self, source: str, generation: int) -> Path:
         if generation > 1:
             # A complete re-extraction that is not moved into place yet.
-            new = self.staging_folder(side, generation)
+            new = self.staging_folder(source, generation)
             if new.is_dir():
                 return new
-        return self.folder / "faces" / side
+        return self.folder / "faces" / source
 
-    def staging_folder(self, side: str, generation: int) -> Path:
+    def staging_folder(self, source: str, generation: int) -> Path:
         """Folder for the crops of a generation while it is being extracted."""
-        return self.folder / "faces" / STAGING / f"{side}-{generation}"
+        return self.folder / "faces" / STAGING / f"{source}-{generation}"
 
-    def generation(self, side: str) -> int:
-        """Number of the side's extraction: 1, plus one for each re-extraction."""
-        entry = self._file.side(side)
+    def generation(self, source: str) -> int:
+        """Number of the source's extraction: 1, plus one for each re-extraction."""
+        entry = self._file.source(source)
         return int(entry.get("generation", 1)) if entry else 1
 
-    def index_key(self, side: str) -> str:
-        """Index key of a side's current rows; a staged key until they are promoted."""
-        generation = self.generation(side)
-        return staged_key(side, generation) if generation > 1 else side
+    def index_key(self, source: str) -> str:
+        """Index key of a source's current rows; a staged key until they are promoted."""
+        generation = self.generation(source)
+        return staged_key(source, generation) if generation > 1 else source
 
     @property
     def _file(self) -> SettingsFile:
@@ -128,32 +151,32 @@ class Project:
         """As ``open_index``, without changing anything; the folder may be read-only."""
         return open_index(self.folder / "index.sqlite", self._known(), write=False)
 
-    def extraction_record(self, side: Side) -> KnownSide:
-        """What is known of a side's extraction apart from the index."""
-        return self._known()[side]
+    def extraction_record(self, source: str) -> KnownSource:
+        """What is known of a source's extraction apart from the index."""
+        return self._known_of(source, self._file.source(source) or {})
 
     @contextmanager
-    def lock_side(self, side: Side) -> Iterator[None]:
-        """Lock a side, so that no other process extracts it at the same time.
+    def lock_source(self, source: str) -> Iterator[None]:
+        """Lock a source, so that no other process extracts it at the same time.
 
         The system releases the lock when the process ends. Blocks nothing but extraction. Raises
         ProjectError when another process holds it, OutputError when the folder cannot be written.
         """
         busy = (
-            f"The faces of {side.upper()} in {self.folder} are already being extracted; wait for "
+            f"The faces of {source.upper()} in {self.folder} are already being extracted; wait for "
             "that or stop it."
         )
-        with file_lock(self.folder / f".extract-{side}.lock", 0, busy):
+        with file_lock(self.folder / f".extract-{source}.lock", 0, busy):
             yield
 
-    def leftovers(self, side: Side) -> bool:
+    def leftovers(self, source: str) -> bool:
         """Whether there are remains of a killed process (or of one running now) to clean up."""
-        faces, generation = self.folder / "faces", self.generation(side)
+        faces, generation = self.folder / "faces", self.generation(source)
         return (
             bool(self._file.leftovers())
-            or self.staging_folder(side, generation).is_dir()
-            or any(faces.glob(f"{OLD}/{side}-*"))
-            or any(faces.glob(f"{side}/*.part"))
+            or self.staging_folder(source, generation).is_dir()
+            or any(faces.glob(f"{OLD}/{source}-*"))
+            or any(faces.glob(f"{source}/*.part"))
         )
 
     def remove_leftovers(self) -> None:
@@ -163,64 +186,84 @@ class Project:
         """
         self._file.remove_leftovers()
 
-    def video(self, side: Side) -> Path:
-        """Path of the footage of one side.
+    def video(self, source: str) -> Path:
+        """Path of a source's file or folder.
 
-        Raises ProjectError when none was set yet, InputError when the file is missing or its
-        content has changed.
+        Raises ProjectError when there is no such source, InputError when the file is missing or
+        its content has changed.
         """
-        entry = self._file.side(side)
+        entry = self._file.source(source)
+        name = source.upper()
         if entry is None:
             raise ProjectError(
-                f"The project {self.folder} has no footage for {side.upper()} yet; run "
-                f"'faceswap extract VIDEO --project {self.folder} --side {side}'."
+                f"The project {self.folder} has no footage for {name} yet; run "
+                f"'faceswap extract VIDEO --project {self.folder} --side {source[:1]}'."
             )
-        path = Path(entry["video"])
-        if not path.is_file():
-            raise InputError(f"{side.upper()}'s footage {path} is missing; put it back.")
+        path = Path(entry["path"])
+        if not path.exists():
+            raise InputError(
+                f"{name}'s footage {path} is missing; put it back, or say where it is with "
+                f"'faceswap sources --project {self.folder} --relink {source} PATH'."
+            )
         if fingerprint(path) != entry["fingerprint"]:
             raise InputError(
-                f"{path} is no longer the file that {side.upper()} was extracted from; "
+                f"{path} is no longer the file that {name} was extracted from; "
                 "extract it again with --redo."
             )
         return path
 
-    def set_video(self, side: Side, path: Path) -> None:
-        """Set the footage of one side; resets its extraction settings if it is different."""
-        values: dict[str, Any] = {"video": str(path.absolute()), "fingerprint": fingerprint(path)}
-        entry = self._file.side(side) or {}
-        if entry.get("fingerprint") != values["fingerprint"]:
-            values |= dict.fromkeys(("settings", "frames", "faces"))  # of the previous footage
-        if any(entry.get(name) != value for name, value in values.items()):
-            self._file.update_side(side, values)
+    def set_video(self, source: str, path: Path) -> None:
+        """Set the footage of a source; resets its extraction settings if it is different.
 
-    def record_extraction(self, side: Side, path: Path, known: KnownSide) -> None:
-        """Set footage and extraction record of a side in one atomic write."""
+        A source that does not exist yet is added to the side that its id begins with.
+        """
+        entry = self._file.source(source) or {"sides": source[:1]}
         values: dict[str, Any] = {
-            "video": str(path.absolute()),
+            "path": str(path.absolute()),
             "fingerprint": fingerprint(path),
+            "kind": kind_of(path),
+            "sides": entry.get("sides", ""),
+        }
+        if entry.get("fingerprint") != values["fingerprint"]:
+            # They are of the previous footage.
+            values |= dict.fromkeys(("settings", "frames", "faces", "in", "out"))
+        if any(entry.get(name) != value for name, value in values.items()):
+            self._file.update_source(source, values)
+
+    def update_source(self, source: str, values: dict[str, Any]) -> None:
+        """Change values of a source's entry; None removes one. Raises OutputError, ProjectError."""
+        self._file.update_source(source, values)
+
+    def record_extraction(self, source: str, path: Path, known: KnownSource) -> None:
+        """Set footage and extraction record of a source in one atomic write."""
+        entry = self._file.source(source) or {"sides": source[:1]}
+        values: dict[str, Any] = {
+            "path": str(path.absolute()),
+            "fingerprint": fingerprint(path),
+            "kind": kind_of(path),
+            "sides": entry.get("sides", ""),
             "settings": dict(known.settings),
             "frames": known.frames,
             "faces": known.faces,
             "generation": known.generation if known.generation > 1 else None,
         }
-        self._file.update_side(side, values)
+        self._file.update_source(source, values)
 
-    def is_same_video(self, side: Side, path: Path) -> bool:
-        """Whether ``path`` has the same content as the footage of ``side``; it may be elsewhere."""
-        entry = self._file.side(side)
+    def is_same_video(self, source: str, path: Path) -> bool:
+        """Whether ``path`` has the same content as a source; it may be elsewhere."""
+        entry = self._file.source(source)
         return entry is not None and bool(entry["fingerprint"] == fingerprint(path))
 
     def extraction_warnings(
-        self, index: FaceIndex, side: Side, *, require_complete: bool = False
+        self, index: FaceIndex, source: str, *, require_complete: bool = False
     ) -> list[str]:
-        """Warnings to show before using the faces of a side.
+        """Warnings to show before using the faces of a source.
 
         Raises ProjectError when there are none, they are of different footage or, where all are
         needed (``require_complete``), some were lost with the index.
         """
-        clip, entry = index.clip(side), self._file.side(side)
-        name = side.upper()
+        clip, entry = index.clip(source), self._file.source(source)
+        name = source.upper()
         warnings = list(index.repairs)
         if clip is None or entry is None:
             raise ProjectError(
@@ -228,12 +271,13 @@ class Project:
             )
         if clip.footage not in (None, entry["fingerprint"]):
             raise ProjectError(
-                f"The faces of {name} are of different footage than {entry['video']}; extract them "
+                f"The faces of {name} are of different footage than {entry['path']}; extract them "
                 "again with --redo."
             )
         if clip.complete:
             return warnings
-        command = f"'faceswap extract {entry['video']} --project {self.folder} --side {side}'"
+        side = (entry.get("sides") or "a")[0]
+        command = f"'faceswap extract {entry['path']} --project {self.folder} --side {side}'"
         if clip.written is not None or entry.get("frames") is not None:
             lost = (
                 f"The index has lost faces of {name} that have no crop; run {command} to "
@@ -246,34 +290,17 @@ class Project:
             warnings.append(f"The faces of {name} are not all extracted yet; {command} resumes.")
         return warnings
 
-    def _known(self) -> dict[str, KnownSide]:
-        sides: tuple[Side, ...] = ("a", "b")
-        return {side: self._known_of(side) for side in sides}
+    def _known(self) -> dict[str, KnownSource]:
+        entries = {"a": {}, "b": {}} | self._file.sources()
+        return {source: self._known_of(source, entry) for source, entry in entries.items()}
 
-    def _known_of(self, side: Side) -> KnownSide:
-        entry = self._file.side(side) or {}
-        return KnownSide(
-            self.crops_folder(side),
+    def _known_of(self, source: str, entry: dict[str, Any]) -> KnownSource:
+        generation = int(entry.get("generation", 1))
+        return KnownSource(
+            self._folder_of(source, generation),
             entry.get("fingerprint"),
             dict(entry.get("settings", {})),
             entry.get("frames"),
             entry.get("faces"),
-            int(entry.get("generation", 1)),
+            generation,
         )
-
-
-def fingerprint(path: Path) -> str:
-    """Hash of a file's content: SHA-256 of its size and its first and last MiB, shortened.
-
-    Raises InputError when the file cannot be read.
-    """
-    part = 1 << 20
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
-            digest = hashlib.sha256(str(size).encode() + file.read(part))
-            file.seek(max(part, size - part))
-            digest.update(file.read(part))
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
-    return digest.hexdigest()[:32]

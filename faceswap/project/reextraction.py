@@ -1,4 +1,4 @@
-"""Re-extraction of a side (``--redo``): the old faces stay until all new ones are complete.
+"""Re-extraction of a source (``--redo``): the old faces stay until all new ones are complete.
 
 The new crops go to a staging folder, the new rows under a staged key in the index. One atomic
 write of ``project.toml``, with the new generation and footage, activates them. Then they replace
@@ -15,20 +15,19 @@ from faceswap.errors import OutputError
 from faceswap.faces.crops import crop_files, parse_crop_name
 from faceswap.faces.exclusion_carry_over import previously_excluded
 from faceswap.faces.index import FaceIndex, staged_key
-from faceswap.faces.index_recovery import KnownSide
+from faceswap.faces.index_recovery import KnownSource
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.io.atomic import free_name, fsync_files, fsync_folder, remove_partial_files
-from faceswap.options import Side
 from faceswap.project.project import OLD, STAGING, Project
 
 
-def carry_over_exclusions(project: Project, index: FaceIndex, side: Side, generation: int) -> int:
+def carry_over_exclusions(project: Project, index: FaceIndex, source: str, generation: int) -> int:
     """Exclude the new faces that were excluded or deleted before; returns their number.
 
     Raises OutputError when the folder cannot be written.
     """
-    old, new = project.crops_folder(side), project.staging_folder(side, generation)
-    clip = index.clip(side)
+    old, new = project.crops_folder(source), project.staging_folder(source, generation)
+    clip = index.clip(source)
     every = int(clip.settings.get("every", 1)) if clip else 1
     kept = {path.name for path in crop_files(old)}
     if not kept and not crop_files(old / EXCLUDED):
@@ -37,13 +36,13 @@ def carry_over_exclusions(project: Project, index: FaceIndex, side: Side, genera
     if restored:  # by an interrupted attempt
         restore(new, restored)
     names = previously_excluded(
-        index.faces(side), every, kept, index.faces(staged_key(side, generation))
+        index.faces(source), every, kept, index.faces(staged_key(source, generation))
     )
     return len(exclude(new, names)) if names else 0
 
 
-def activate_generation(project: Project, side: Side, video: Path, known: KnownSide) -> None:
-    """Make the complete generation in ``known.folder`` the side's current one.
+def activate_generation(project: Project, source: str, video: Path, known: KnownSource) -> None:
+    """Make the complete generation in ``known.folder`` the source's current one.
 
     ``finish_reextraction`` then moves it into place.
 
@@ -54,21 +53,21 @@ def activate_generation(project: Project, side: Side, video: Path, known: KnownS
         fsync_folder(known.folder)
     except OSError as error:
         raise OutputError(f"Cannot write {known.folder}: {error.strerror or error}.") from error
-    project.record_extraction(side, video, known)
+    project.record_extraction(source, video, known)
 
 
-def finish_reextraction(project: Project, index: FaceIndex, side: Side, keep: int = 0) -> None:
-    """Move a side's new generation into place, and remove the remains of interrupted ones.
+def finish_reextraction(project: Project, index: FaceIndex, source: str, keep: int = 0) -> None:
+    """Move a source's new generation into place, and remove the remains of interrupted ones.
 
     keep: a generation that is still being extracted. Files of the user among the old crops are
     moved to the new ones. Raises OutputError when a file cannot be moved or removed; the new faces
     are in use all the same, and the next call continues.
     """
-    generation = project.generation(side)
+    generation = project.generation(source)
     faces = project.folder / "faces"
-    current, new = faces / side, project.staging_folder(side, generation)
-    old = faces / OLD / f"{side}-{generation}"
-    rows = staged_key(side, generation)
+    current, new = faces / source, project.staging_folder(source, generation)
+    old = faces / OLD / f"{source}-{generation}"
+    rows = staged_key(source, generation)
     project.remove_leftovers()
     try:
         if new.is_dir():
@@ -76,36 +75,36 @@ def finish_reextraction(project: Project, index: FaceIndex, side: Side, keep: in
                 old.parent.mkdir(exist_ok=True)
                 os.rename(current, free_name(old))
             os.rename(new, current)
-        for replaced in sorted((faces / OLD).glob(f"{side}-*")):
-            _move_foreign_files(replaced, current, _written_by_extraction(index, side, rows))
+        for replaced in sorted((faces / OLD).glob(f"{source}-*")):
+            _move_foreign_files(replaced, current, _written_by_extraction(index, source, rows))
             _remove(replaced)
-        if index.key(side) == rows:
-            index.promote_staged(side, rows)
-        _remove_incomplete(faces, index, side, keep)
-        for folder in (current, current / EXCLUDED, faces / STAGING / f"{side}-{keep}"):
+        if index.key(source) == rows:
+            index.promote_staged(source, rows)
+        _remove_incomplete(faces, index, source, keep)
+        for folder in (current, current / EXCLUDED, faces / STAGING / f"{source}-{keep}"):
             remove_partial_files(folder)
     except OSError as error:
         raise OutputError(f"Cannot clean up {faces}: {error.strerror or error}.") from error
 
 
-def _remove_incomplete(faces: Path, index: FaceIndex, side: Side, keep: int) -> None:
+def _remove_incomplete(faces: Path, index: FaceIndex, source: str, keep: int) -> None:
     """Remove rows and crops of generations that were never completed."""
-    for name in index.staged_keys(side):
-        if name != staged_key(side, keep):
+    for name in index.staged_keys(source):
+        if name != staged_key(source, keep):
             index.delete_rows(name)
-    for folder in (faces / STAGING).glob(f"{side}-*"):
-        if folder.name != f"{side}-{keep}":
+    for folder in (faces / STAGING).glob(f"{source}-*"):
+        if folder.name != f"{source}-{keep}":
             shutil.rmtree(folder)
     for empty in (faces / STAGING, faces / OLD):
-        with suppress(OSError):  # in use by the other side
+        with suppress(OSError):  # in use by the other source
             empty.rmdir()
 
 
-def _written_by_extraction(index: FaceIndex, side: Side, rows: str) -> Callable[[str], bool]:
+def _written_by_extraction(index: FaceIndex, source: str, rows: str) -> Callable[[str], bool]:
     """A predicate on names of old crops: whether extraction wrote the file."""
-    if index.key(side) != rows:  # the old rows were lost
+    if index.key(source) != rows:  # the old rows were lost
         return lambda name: name.endswith(".part") or parse_crop_name(name) is not None
-    names, clip = index.crop_names(side), index.clip_of(side)
+    names, clip = index.crop_names(source), index.clip_of(source)
     first = None if clip is None or clip.complete else clip.next
 
     def ours(name: str) -> bool:

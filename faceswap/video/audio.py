@@ -1,8 +1,10 @@
 """Copy audio streams from one file to another without re-encoding."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import av.error
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
@@ -11,6 +13,16 @@ from av.stream import Discard
 
 from faceswap.errors import InputError, OutputError
 from faceswap.video.pyav import fraction, open_input, printable_metadata
+
+
+def check_sound(path: Path, suffix: str) -> None:
+    """Raise OutputError when a file with ``suffix`` cannot hold the sound of ``path``.
+
+    Raises InputError when the sound cannot be read.
+    """
+    name = {".mkv": "matroska", ".mov": "mov"}.get(suffix.lower(), "mp4")
+    with av.open(io.BytesIO(), "w", format=name) as container:
+        AudioCopy(path, container).close()
 
 
 class AudioCopy:

@@ -151,7 +151,7 @@ def make_crowd(project: Path, count: int) -> None:
         rows.append(FaceRow(number, 0, points, forehead, 0.9, pose, crop))
     frames = [FrameRow(number, number, number / 25, False) for number in range(count)]
     with FaceIndex(project / "index.sqlite") as index:
-        index.reset_side("a", {})
+        index.reset_source("a", {})
         index.add("a", frames, rows, {}, complete=True)
 
 

@@ -35,7 +35,7 @@ def face(number: int, track: int = 1) -> FaceRow:
 
 def test_what_was_added_comes_back_in_order(tmp_path: Path) -> None:
     with FaceIndex(tmp_path / "i.sqlite") as index:
-        index.reset_side("a", {"size": 256})
+        index.reset_source("a", {"size": 256})
         index.add("a", [frame(0), frame(1)], [face(0), face(1, 2), face(1, 1)], {"next": 2})
     with FaceIndex(tmp_path / "i.sqlite") as index:
         assert index.frames("a") == [frame(0), frame(1)]
@@ -51,7 +51,7 @@ def test_what_was_added_comes_back_in_order(tmp_path: Path) -> None:
 
 def test_a_batch_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
     with FaceIndex(tmp_path / "i.sqlite") as index:
-        index.reset_side("a", {})
+        index.reset_source("a", {})
         index.add("a", [frame(0)], [face(0)], {"next": 1})
         with pytest.raises(Exception, match="UNIQUE"):
             index.add("a", [frame(1), frame(0)], [face(1)], {"next": 2})
@@ -64,9 +64,9 @@ def test_a_batch_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
 def test_starting_anew_forgets_one_side_only(tmp_path: Path) -> None:
     with FaceIndex(tmp_path / "i.sqlite") as index:
         for side in ("a", "b"):
-            index.reset_side(side, {})
+            index.reset_source(side, {})
             index.add(side, [frame(0)], [face(0)], {}, complete=True)
-        index.reset_side("a", {"size": 128})
+        index.reset_source("a", {"size": 128})
         assert index.count("a") == (0, 0, 0)
         assert index.count("b") == (1, 1, 1)
 
@@ -104,15 +104,22 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "last_cut": lambda index: index.last_cut("a"),
     "check": lambda index: index.check(),
     "add": lambda index: index.add("a", [frame(99)], [face(99)], {}),
-    "reset_side": lambda index: index.reset_side("a", {}),
+    "reset_source": lambda index: index.reset_source("a", {}),
     "delete_rows": lambda index: index.delete_rows("a"),
+    "tracks": lambda index: index.tracks("a"),
+    "replace_tracks": lambda index: index.replace_tracks("a", []),
+    "set_people": lambda index: index.set_people("a", {0: 1}),
+    "has_new_tracks": lambda index: index.has_new_tracks(),
+    "tracks_together": lambda index: index.tracks_together("a"),
+    "crops_of_tracks": lambda index: index.crops_of_tracks("a", {0}, 3),
+    "sum_up_tracks": lambda index: index.sum_up_tracks(),
     "promote_staged": lambda index: index.promote_staged("a", "b"),
 }
 
 
 def filled(path: Path) -> Path:
     with FaceIndex(path) as index:
-        index.reset_side("a", {})
+        index.reset_source("a", {})
         index.add("a", [frame(n) for n in range(60)], [face(n) for n in range(60)], {})
     return path
 
@@ -153,7 +160,7 @@ def test_a_damaged_index_is_told_by_every_method(method: str, tmp_path: Path) ->
     "many",
     [
         lambda index: index.add("a", [], [face(n) for n in range(100, 200)], {"next": 1}),
-        lambda index: index.reset_side("b", {"long": "x" * 100_000}),
+        lambda index: index.reset_source("b", {"long": "x" * 100_000}),
     ],
 )
 def test_a_full_disk_is_told_and_leaves_what_was_there(
@@ -191,7 +198,7 @@ def test_many_that_come_at_once_make_one_index(tmp_path: Path) -> None:
     def opened(path: Path, start: threading.Barrier, side: str) -> None:
         start.wait()
         with FaceIndex(path) as index:
-            index.reset_side(side, {})
+            index.reset_source(side, {})
             index.add(side, [frame(0)], [face(0)], {}, complete=True)
 
     sides = [f"side {n}" for n in range(6)]
@@ -208,17 +215,17 @@ def test_what_is_read_together_is_of_one_moment(tmp_path: Path) -> None:
     with FaceIndex.reading(path) as index, FaceIndex(path) as writer:
         with index.snapshot():
             assert len(index.frames("a")) == 60
-            writer.reset_side("a", {"size": 64})
+            writer.reset_source("a", {"size": 64})
             assert index.count("a") == (60, 60, 1)
         assert index.count("a") == (0, 0, 0)
         with pytest.raises(OutputError, match="readonly"):
-            index.reset_side("a", {})
+            index.reset_source("a", {})
 
 
 def test_staged_rows_are_those_of_their_generation_until_they_are_moved(tmp_path: Path) -> None:
     path, rows = filled(tmp_path / "i.sqlite"), staged_key("a", 2)
     with FaceIndex(path) as index:
-        index.reset_side(rows, {"size": 64})
+        index.reset_source(rows, {"size": 64})
         index.add(rows, [frame(0)], [face(0, 3)], {}, complete=True)
         assert index.staged_keys("a") == [rows]
         assert index.count("a") == (60, 60, 1)

@@ -23,7 +23,7 @@ from faceswap.faces.crops import CHUNK, crop_files
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.index_browser import IndexBrowser
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude
-from faceswap.jobs import extract as module
+from faceswap.project import frame_pass as module
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.project.project import Project
 
@@ -33,8 +33,8 @@ INDEX = "index.sqlite"
 
 @pytest.fixture(autouse=True)
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_tracker", StandIn)
-    monkeypatch.setattr(module, "_BATCH", 4)
+    monkeypatch.setattr(module, "make_tracker", StandIn)
+    monkeypatch.setattr(module, "BATCH", 4)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_what_a_killed_process_had_not_moved_from_its_log_is_not_lost(
     before = look(made.folder)
     copy = Project(tmp_path / "copy")
     with FaceIndex(made.folder / INDEX) as index:
-        index.reset_side("b", {})
+        index.reset_source("b", {})
         shutil.copytree(made.folder, copy.folder)
     assert (copy.folder / f"{INDEX}-wal").stat().st_size
     with copy.open_index_read_only() as index:
@@ -190,7 +190,7 @@ def test_a_log_that_is_lost_takes_only_rows_with_it(
         frames, faces = index.frames("a"), list(index.faces("a"))
         clip = index.clip("a")
         assert clip is not None
-        index.reset_side("a", clip.settings)
+        index.reset_source("a", clip.settings)
         state = {"next": 8, "tracker": {"frame": 8}}
         index.add("a", frames[:8], faces[:16], state)
     for name in ("000012_2.png", "000023_5.png"):

@@ -56,7 +56,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         faces.append(FaceRow(number, 0, points, forehead, 0.9, pose, name))
     frames = [FrameRow(number, number, number / 25, False) for number in range(MANY)]
     with FaceIndex(project / "index.sqlite") as index:
-        index.reset_side("a", {})
+        index.reset_source("a", {})
         index.add("a", frames, faces, {}, complete=True)
     return project
 

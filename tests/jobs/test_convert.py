@@ -182,7 +182,7 @@ def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFact
     project = Project.open(folder)
     project.set_video("a", film)
     with project.open_index() as index:
-        index.reset_side("a", {})
+        index.reset_source("a", {})
         index.add(
             "a", [FrameRow(n, n, n / 25, n == CUT) for n in range(60)], rows, {}, complete=True
         )
@@ -376,7 +376,7 @@ def test_a_track_is_smoothed_in_stretches(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     face = placed().points
     with FaceIndex(tmp_path / "i.sqlite") as index:
-        index.reset_side("a", {})
+        index.reset_source("a", {})
         numbers = [*range(0, 20), *range(30, 50)]
         noise = {n: rng.normal(0, 0.5, 2) for n in numbers}
         rows = [

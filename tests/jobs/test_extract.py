@@ -17,7 +17,7 @@ from faceswap.events import Event, Notice, Progress
 from faceswap.faces.align import transform
 from faceswap.faces.crops import FaceCrop, read_crops
 from faceswap.faces.index import FaceIndex
-from faceswap.jobs import extract as module
+from faceswap.project import frame_pass as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
 from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader
@@ -74,7 +74,7 @@ def test_every_frame_has_its_face_and_every_face_its_crop(whole: Path, sample: P
 def test_a_broken_off_extraction_ends_with_the_same_index(
     broken_at: int, whole: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BATCH", 8)
+    monkeypatch.setattr(module, "BATCH", 8)
     options = ExtractOptions(video=sample / "a.mp4", project=tmp_path / "p", side="a", size=128)
     # A meter that always speaks, so that every frame is a place to stop at.
     monkeypatch.setattr(module.Meter, "add", lambda self, n=1: _spoken(self, n))

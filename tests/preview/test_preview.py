@@ -49,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, make_clip: Any) -> Path:
         for side in ("a", "b"):
             project.set_video(side, clip)
             names = sorted(p.name for p in draw_side(project, side, FRAMES).glob("*.png"))
-            index.reset_side(side, {})
+            index.reset_source(side, {})
             frames = [FrameRow(n, n, n / 25, n == 20) for n in range(FRAMES)]
             index.add(side, frames, [face(n, names[n]) for n in range(30)], {}, complete=True)
     torch.manual_seed(0)

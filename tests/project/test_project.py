@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from faceswap.errors import InputError, OutputError, ProjectError
-from faceswap.faces.index_recovery import KnownSide
+from faceswap.faces.index_recovery import KnownSource
 from faceswap.io.atomic import file_lock
 from faceswap.project import project as module
 from faceswap.project import settings_file
@@ -188,7 +188,7 @@ def test_a_side_that_cannot_be_read_is_told(tmp_path: Path, entry: str) -> None:
 
 def test_what_was_noted_of_a_side_goes_with_its_footage(tmp_path: Path, clip: Path) -> None:
     project = Project.open_or_create(tmp_path / "p")
-    known = KnownSide(tmp_path, settings={"size": 64}, frames=7, faces=9, generation=3)
+    known = KnownSource(tmp_path, settings={"size": 64}, frames=7, faces=9, generation=3)
     project.record_extraction("a", clip, known)
     assert project.extraction_record("a").settings == {"size": 64}
     assert (project.extraction_record("a").frames, project.extraction_record("a").faces) == (7, 9)
@@ -206,13 +206,13 @@ def test_what_was_noted_of_a_side_goes_with_its_footage(tmp_path: Path, clip: Pa
 
 def test_a_side_is_extracted_by_one_at_a_time(tmp_path: Path) -> None:
     project = Project.open_or_create(tmp_path / "p")
-    with project.lock_side("a"):
-        with project.lock_side("b"):
+    with project.lock_source("a"):
+        with project.lock_source("b"):
             pass
         with (
             pytest.raises(ProjectError, match=r"faces of A .* are already being extracted"),
-            project.lock_side("a"),
+            project.lock_source("a"),
         ):
             pass
-    with project.lock_side("a"):
+    with project.lock_source("a"):
         pass

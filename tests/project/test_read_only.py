@@ -22,7 +22,7 @@ from faceswap.errors import OutputError, ProjectError
 from faceswap.faces import index_recovery
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.manual_exclusion import exclude
-from faceswap.jobs import extract as module
+from faceswap.project import frame_pass as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
@@ -46,7 +46,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     """A project with A's faces and a model that has learnt nothing."""
     folder = tmp_path_factory.mktemp("base") / "whole"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_tracker", StandIn)
+        patch.setattr(module, "make_tracker", StandIn)
         finished(extract(ExtractOptions(video=clip, project=folder, side="a", size=64)))
     project = Project.open(folder)
     assert exclude(project.crops_folder("a"), ["000002_0.png"])
@@ -61,7 +61,7 @@ def with_log(base: Path, folder: Path, *, notes: bool) -> None:
     with FaceIndex(base / INDEX) as old, FaceIndex(folder / INDEX) as index:
         clip = old.clip("a")
         assert clip is not None
-        index.reset_side("a", clip.settings)
+        index.reset_source("a", clip.settings)
         index.add("a", old.frames("a"), list(old.faces("a")), clip.state, complete=True)
         for name in (INDEX, f"{INDEX}-wal", *([f"{INDEX}-shm"] if notes else [])):
             shutil.copyfile(folder / name, folder / f"copy {name}")
@@ -194,7 +194,7 @@ def test_a_project_without_an_index_says_what_to_do(base: Path, tmp_path: Path) 
 def test_what_was_lost_is_looked_for_before_it_is_converted(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_tracker", StandIn)
+    monkeypatch.setattr(module, "make_tracker", StandIn)
     options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64, every=2)
     finished(extract(options))
     project, out = Project.open(tmp_path / "p"), tmp_path / "out.mkv"
@@ -220,8 +220,8 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
 def test_what_is_not_all_extracted_is_converted_and_told(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_tracker", StandIn)
-    monkeypatch.setattr(module, "_BATCH", 2)
+    monkeypatch.setattr(module, "make_tracker", StandIn)
+    monkeypatch.setattr(module, "BATCH", 2)
     monkeypatch.setattr(module.Meter, "add", lambda meter, amount=1: meter.progress())
     options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64)
     with closing(extract(options)) as job:

@@ -21,7 +21,7 @@ from faceswap.events import Event, Notice, Progress
 from faceswap.faces.crops import crop_files
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.tracking import TrackedFrame
-from faceswap.jobs import extract as module
+from faceswap.project import frame_pass as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
 from faceswap.preview.server import PreviewServer
 from faceswap.project.project import Project
@@ -31,8 +31,8 @@ FRAMES = 12
 
 @pytest.fixture(autouse=True)
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_tracker", StandIn)
-    monkeypatch.setattr(module, "_BATCH", 4)
+    monkeypatch.setattr(module, "make_tracker", StandIn)
+    monkeypatch.setattr(module, "BATCH", 4)
     monkeypatch.setattr(module.Meter, "add", _speaking)  # every frame is a place to stop at
 
 
@@ -195,12 +195,10 @@ def test_other_footage_takes_nothing_over(
 ) -> None:
     other = make_clip(frames=FRAMES + 2)
     exclude(made.crops_folder("a"), ["000003_0.png"])
-    with pytest.raises(ProjectError, match="different footage"):
-        finished(extract(changed(options, video=other)))
-    with closing(extract(changed(options, video=other, redo=True))) as job:
+    with closing(extract(changed(options, inputs=(other,), redo=True))) as job:
         frames_of(job, 5)
-    assert made.video("a") == options.video
-    finished(extract(changed(options, video=other, redo=True)))
+    assert made.video("a") == options.inputs[0]
+    finished(extract(changed(options, inputs=(other,), redo=True)))
     assert made.video("a") == other
     assert names(made.crops_folder("a"))[3] == "000003_0.png"
     assert not (made.crops_folder("a") / EXCLUDED).exists()
@@ -233,7 +231,7 @@ def test_a_crop_that_is_excluded_meanwhile_is_not_written_again(options: Extract
 def test_a_side_is_not_extracted_twice_at_once_and_all_else_goes_on(
     options: ExtractOptions, clip: Path, make_clip: MakeClip
 ) -> None:
-    finished(extract(changed(options, side="b", video=make_clip(frames=9))))
+    finished(extract(changed(options, side="b", inputs=(make_clip(frames=9),))))
     with closing(extract(options)) as job:
         frames_of(job, 6)
         with pytest.raises(ProjectError, match=r"faces of A in .* are already being extracted"):
@@ -241,7 +239,7 @@ def test_a_side_is_not_extracted_twice_at_once_and_all_else_goes_on(
         with pytest.raises(ProjectError, match="already being extracted"):
             finished(extract(changed(options, redo=True)))
         project = Project.open(options.project)
-        finished(extract(changed(options, side="b", video=make_clip(frames=9), redo=True)))
+        finished(extract(changed(options, side="b", inputs=(make_clip(frames=9),), redo=True)))
         assert exclude(project.crops_folder("b"), ["000002_0.png"])
         project.set_video("b", make_clip(frames=9))
         with project.open_index_read_only() as index:
@@ -267,17 +265,18 @@ finished(extract(ExtractOptions(video=clip, project=project, side=sys.argv[3], s
 def test_two_processes_extract_two_sides_at_once(
     made: Project, options: ExtractOptions, tmp_path: Path
 ) -> None:
-    both = tmp_path / "both"
+    both, other = tmp_path / "both", tmp_path / "other.mp4"
+    other.write_bytes(options.inputs[0].read_bytes() + b"\0\0\0\x08free")
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(options.video), str(both), side],
+            [sys.executable, "-c", PROGRAM, str(video), str(both), side],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        for side in ("a", "b")
+        for side, video in (("a", options.inputs[0]), ("b", other))
     ]
     for process in processes:
         assert process.stdout is not None

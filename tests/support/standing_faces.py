@@ -8,18 +8,19 @@ from drawn_faces import landmarks
 
 from faceswap.faces.face import Face, box_of
 from faceswap.faces.tracking import TrackedFrame
-from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions
+from faceswap.project import frame_pass as module
 
 SHOT = 10
 """Frames of a shot, with each of which new tracks begin."""
 
 
 class StandIn:
-    """Sees ``max_faces`` faces in every frame; goes on from its state as the tracker does."""
+    """Sees ``max_faces`` faces in every frame, one by default; goes on from its state as the tracker does."""
 
-    def __init__(self, options: ExtractOptions) -> None:
-        self._count, self._frame = options.max_faces, 0
+    def __init__(self, options: ExtractOptions, still: bool = False) -> None:
+        most = options.max_faces
+        self._count, self._frame = most if most < 16 else 1, 0
 
     def update(self, image: np.ndarray) -> TrackedFrame:
         frame = self._frame
@@ -44,8 +45,8 @@ def _face(frame: int, place: int, track: int) -> Face:
 
 def stand_in(batch: int = 4) -> None:
     """Let the extractions of this process see the stand-in's faces, in batches of so many."""
-    module._tracker = StandIn
-    module._BATCH = batch
+    module.make_tracker = StandIn
+    module.BATCH = batch
 
 
 def untaught(run: Path) -> None:

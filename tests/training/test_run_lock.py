@@ -14,7 +14,7 @@ from standing_faces import StandIn, untaught
 from faceswap.errors import OutputError, ProjectError
 from faceswap.events import Metrics
 from faceswap.faces.manual_exclusion import exclude, restore
-from faceswap.jobs import extract as module
+from faceswap.project import frame_pass as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
@@ -79,7 +79,7 @@ def test_a_disk_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_training_stands_in_nobody_s_way(
     tmp_path: Path, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_tracker", StandIn)
+    monkeypatch.setattr(module, "make_tracker", StandIn)
     clip, project = make_clip(frames=8), draw_project(tmp_path / "p", 20)
     finding = ExtractOptions(video=clip, project=project.folder, side="a", size=64)
     turn = ConvertOptions(
