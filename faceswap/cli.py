@@ -202,6 +202,7 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
                 name=flags,
                 help=field.description,
                 show_choices=not show.choices_in_help,
+                consume_multiple=show.several,
                 negative=negative,
                 group=_COMMON if show.common or show.positional or field.is_required() else _MORE,
             ),

@@ -16,6 +16,7 @@ from faceswap.jobs import (
     lab,
     landmarks,
     models,
+    people,
     pretrain,
     preview,
     restore,
@@ -34,6 +35,7 @@ JobFunction = Callable[[Any], Generator[Event, None, Summary]]
 JOBS: Mapping[str, JobFunction] = {
     "swap": swap.swap,
     "extract": extract.extract,
+    "people": people.people,
     "train": train.train,
     "tune": tune.tune,
     "runs": runs.runs,

@@ -24,6 +24,7 @@ class Presentation:
     flag: its flag on the command line, where that differs from the field's name.
     negatable: has a ``--no-`` flag although it is off by default.
     choices_in_help: its description lists the choices.
+    several: takes all values that follow its flag.
     """
 
     positional: bool = False
@@ -32,6 +33,7 @@ class Presentation:
     flag: str | None = None
     negatable: bool = False
     choices_in_help: bool = False
+    several: bool = False
 
 
 class Options(BaseModel):

@@ -18,9 +18,9 @@ from faceswap.faces.align import crop_matrix, face_similarity
 from faceswap.faces.landmarks import grey_crop
 from faceswap.types import Points, UInt8Image
 
-SAME = 0.50
+SAME = 0.55
 """Faces at least this similar are of one person, wherever they are in the frame."""
-DIFFERENT = 0.25
+DIFFERENT = 0.30
 """Faces less similar than this are of two people, even at the same place."""
 _MOST = 6
 """Embeddings that are kept of a track while it is followed."""

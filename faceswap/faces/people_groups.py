@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 
-SAME_PERSON = 0.45
+SAME_PERSON = 0.61
 """Likeness from which two groups of tracks are of one person; set in ``assets/embedder.md``."""
 _BEST = 0.25
 """Share of the pairs of faces, the most alike ones, that the likeness of two tracks is the mean
@@ -41,10 +41,12 @@ def group_tracks(
     tracks: Mapping[int, Vectors],
     apart: Collection[tuple[int, int]],
     least: float = SAME_PERSON,
+    count: int = 1,
 ) -> list[list[int]]:
     """Groups of tracks of one person each, largest first.
 
-    tracks: embeddings (K, 128) by track; apart: pairs of tracks that share a frame.
+    tracks: embeddings (K, 128) by track; apart: pairs of tracks that share a frame. Stops where
+    no two groups are at least so much alike, or at ``count`` groups.
     """
     names = list(tracks)
     if not names:
@@ -59,7 +61,7 @@ def group_tracks(
         if one in places and other in places:
             barred[places[one], places[other]] = barred[places[other], places[one]] = True
     groups = [[name] for name in names]
-    while True:
+    while sum(map(bool, groups)) > count:
         allowed = np.where(barred, -1.0, alike)
         best = int(allowed.argmax())
         row, column = divmod(best, len(names))

@@ -27,7 +27,7 @@ _FROM_CROPS = 8
 """Crops of a track from which its embeddings are computed where extraction has not."""
 _BRIEF = 0.6
 """Seconds: briefer tracks tell too little to make a person of their own …"""
-_BRIEF_LEAST = 0.2
+_BRIEF_LEAST = 0.4
 """… if anyone known is at least this much like them."""
 
 

@@ -58,6 +58,10 @@ class Person:
         rows = [r for s in self.tracks if sources is None or s in sources for r in self.tracks[s]]
         return sum(row.seconds or _STILL * row.faces for row in rows)
 
+    def tracks_by_source(self) -> dict[str, list[int]]:
+        """Numbers of the person's tracks by source."""
+        return {source: [row.track for row in rows] for source, rows in self.tracks.items()}
+
     def numbers(self, source: str) -> set[int]:
         """Numbers of the person's tracks in a source."""
         return {row.track for row in self.tracks.get(source, ())}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.align import FRAMINGS, Framing, crop_matrix, face_similarity, transform
-from faceswap.faces.embedding_net import CROP_SIZE
+from faceswap.faces.embedding import CROP_SIZE
 from landmarker.data import IBUG, FaceSet
 from landmarker.heads import pictures_of
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from embedder.data import CANVAS
 from faceswap.faces.align import FRAMINGS, mean_face
-from faceswap.faces.embedding_net import CROP_SIZE
+from faceswap.faces.embedding import CROP_SIZE
 
 _YAW, _PITCH, _ROLL = 0.32, 0.16, 0.04  # radians, standard deviations
 _SHIFT, _SCALE = 0.8, 0.03  # pixels, share: the landmarks' error

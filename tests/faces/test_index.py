@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from faceswap.errors import DamagedIndexError, OutputError, ProjectError
-from faceswap.faces.index import FaceIndex, FaceRow, FrameRow, staged_key
+from faceswap.faces.index import FaceIndex, FaceRow, FrameRow, TrackRow, staged_key
 from faceswap.io import database
 
 
@@ -92,6 +92,8 @@ def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
         FaceIndex(tmp_path / "none" / "i.sqlite")
 
 
+NONE = np.zeros((0, 128), np.float16)
+
 METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "clip": lambda index: index.clip("a"),
     "clip_of": lambda index: index.clip_of("a"),
@@ -107,7 +109,7 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "reset_source": lambda index: index.reset_source("a", {}),
     "delete_rows": lambda index: index.delete_rows("a"),
     "tracks": lambda index: index.tracks("a"),
-    "replace_tracks": lambda index: index.replace_tracks("a", []),
+    "replace_tracks": lambda index: index.replace_tracks("a", [TrackRow(0, 0, 1, 2, 0.1, NONE)]),
     "set_people": lambda index: index.set_people("a", {0: 1}),
     "has_new_tracks": lambda index: index.has_new_tracks(),
     "tracks_together": lambda index: index.tracks_together("a"),

@@ -231,7 +231,7 @@ def test_a_crop_that_is_excluded_meanwhile_is_not_written_again(options: Extract
 def test_a_side_is_not_extracted_twice_at_once_and_all_else_goes_on(
     options: ExtractOptions, clip: Path, make_clip: MakeClip
 ) -> None:
-    finished(extract(changed(options, side="b", inputs=(make_clip(frames=9),))))
+    finished(extract(changed(options, side="b", inputs=(make_clip(frames=15),))))
     with closing(extract(options)) as job:
         frames_of(job, 6)
         with pytest.raises(ProjectError, match=r"faces of A in .* are already being extracted"):
@@ -239,7 +239,7 @@ def test_a_side_is_not_extracted_twice_at_once_and_all_else_goes_on(
         with pytest.raises(ProjectError, match="already being extracted"):
             finished(extract(changed(options, redo=True)))
         project = Project.open(options.project)
-        finished(extract(changed(options, side="b", inputs=(make_clip(frames=9),), redo=True)))
+        finished(extract(changed(options, side="b", inputs=(make_clip(frames=15),), redo=True)))
         assert exclude(project.crops_folder("b"), ["000002_0.png"])
         project.set_video("b", make_clip(frames=9))
         with project.open_index_read_only() as index:
