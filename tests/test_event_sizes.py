@@ -70,7 +70,7 @@ def make_project(folder: Path, clip: Path) -> tuple[Path, int]:
     project = Project.open_or_create(folder).folder
     longest = 0
     for side in ("a", "b"):
-        given = ExtractOptions(video=clip, project=project, side=side)
+        given = ExtractOptions(inputs=(clip,), project=project, side=side)
         longest = max(longest, heaviest(extract(given)))
     run = project / "model" / "main"
     run.mkdir(parents=True)

@@ -42,7 +42,7 @@ from faceswap.jobs.restore import RestoreOptions
 from faceswap.lab.framework import data as lab_data
 from faceswap.lab.tasks import regularisation
 from faceswap.preview import session
-from faceswap.project import extraction, reextraction
+from faceswap.project import extraction, frame_pass, reextraction
 from faceswap.swap.compositing import face_placement
 from faceswap.swap.evaluation import evaluator
 from faceswap.swap.model import loading
@@ -79,7 +79,7 @@ def pretraining(folder: Path, clip: Path) -> Job:
 
 
 def extracting(folder: Path, clip: Path) -> Job:
-    return extract_job.extract(ExtractOptions(video=clip, project=folder / "p", side="a"))
+    return extract_job.extract(ExtractOptions(inputs=(clip,), project=folder / "p", side="a"))
 
 
 def converting(folder: Path, clip: Path) -> Job:

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,13 +261,23 @@ def parse_crop_name(name: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def crop_files(folder: Path) -> list[Path]:
-    """PNG files in ``folder``, sorted by name; empty when there is no such folder."""
-    return sorted(folder.glob("*.png")) if folder.is_dir() else []
+def crop_files(folder: Path, left_out: Collection[int] = ()) -> list[Path]:
+    """PNG files in ``folder``, sorted by name; empty when there is no such folder.
+
+    left_out: tracks whose crops are not wanted. Files with other names than crops have are.
+    """
+    files = sorted(folder.glob("*.png")) if folder.is_dir() else []
+    if not left_out:
+        return files
+    return [
+        file
+        for file in files
+        if (place := parse_crop_name(file.name)) is None or place[1] not in left_out
+    ]
 
 
-def read_crops(folder: Path) -> Iterator[FaceCrop | InputError]:
-    """Read all crops of a folder in name order, prefetched by a few threads.
+def read_crops(folder: Path, left_out: Collection[int] = ()) -> Iterator[FaceCrop | InputError]:
+    """Read the crops of a folder in name order, prefetched by a few threads; see ``crop_files``.
 
     An unreadable file is yielded as its InputError, so that one bad file does not stop the rest.
     """
@@ -278,7 +288,7 @@ def read_crops(folder: Path) -> Iterator[FaceCrop | InputError]:
         except InputError as error:
             return error
 
-    files = crop_files(folder)
+    files = crop_files(folder, left_out)
     with ThreadPoolExecutor(4) as pool:
         for start in range(0, len(files), 64):
             yield from pool.map(read, files[start : start + 64])

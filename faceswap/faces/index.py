@@ -17,6 +17,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from faceswap.errors import DamagedIndexError, ProjectError
+from faceswap.faces.index_migration import (
+    SUM_UP,
+    carry_over,
+    copy_to_memory,
+    is_format_1,
+    keep_format_1,
+)
 from faceswap.faces.index_schema import (
     COLUMNS,
     SCHEMA,
@@ -28,13 +35,6 @@ from faceswap.faces.index_schema import (
     face_row,
     face_values,
     track_row,
-)
-from faceswap.faces.index_migration import (
-    SUM_UP,
-    carry_over,
-    copy_to_memory,
-    is_format_1,
-    keep_format_1,
 )
 from faceswap.io.database import in_memory, open_to_read, open_to_write, sqlite_errors
 
@@ -217,10 +217,11 @@ class FaceIndex:
         complete: bool = False,
         tracks: Iterable[TrackRow] = (),
     ) -> None:
-        """Write a batch and the state after it in one transaction; ``tracks`` replace earlier ones.
+        """Write a batch and the state after it in one transaction.
 
-        The batch that completes a source is synced to disk; after a power cut the last other batches
-        may be missing, and a resumed extraction computes them again.
+        tracks: replace earlier ones of the same numbers. The batch that completes a source is
+        synced to disk; after a power cut the last other batches may be missing, and a resumed
+        extraction computes them again.
         """
         if complete:
             with sqlite_errors(self._path):

@@ -74,7 +74,8 @@ class IndexBrowser:
     def faces_at(self, side: str, frame: int) -> list[BrowsedFace]:
         """Faces of one frame, by track; empty where there is no index yet."""
         rows = self._rows(
-            "SELECT track, presence, points FROM faces WHERE source = ? AND frame = ? ORDER BY track",
+            "SELECT track, presence, points FROM faces WHERE source = ? AND frame = ?"
+            " ORDER BY track",
             (side, frame),
         )
         return [

@@ -23,8 +23,8 @@ class StillFaces:
         self,
         landmarker: Landmarker,
         detector: Detector,
-        embedder: FaceEmbedder | None = None,
         *,
+        embedder: FaceEmbedder | None = None,
         max_faces: int = 16,
         min_face: int = 0,
     ) -> None:

@@ -83,8 +83,8 @@ class Tracker:
         self,
         landmarker: Landmarker,
         detector: Detector,
-        embedder: FaceEmbedder | None = None,
         *,
+        embedder: FaceEmbedder | None = None,
         detect_every: int = 25,
         max_faces: int = 1,
         min_face: int = 0,
@@ -220,9 +220,7 @@ class Tracker:
                 names |= {one: two, two: one}
         return names
 
-    def _note(
-        self, faces: Sequence[Face], vectors: Mapping[int, Vector], *, lose: bool
-    ) -> None:
+    def _note(self, faces: Sequence[Face], vectors: Mapping[int, Vector], *, lose: bool) -> None:
         """Bring the tracks up to date with the faces of this frame; ``lose`` those without one."""
         placed = {face.track: face for face in faces}
         tracks = []

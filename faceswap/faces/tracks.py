@@ -36,7 +36,7 @@ class Track:
     missing: int = 0
     age: int = 0
     mixed: bool = False
-    appearance: Appearance = Appearance()
+    appearance: Appearance = field(default_factory=Appearance)
     patch: NDArray[np.float32] | None = field(default=None, compare=False)
 
     @property

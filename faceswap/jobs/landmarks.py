@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -182,7 +182,7 @@ def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tup
 
     landmarker = make_landmarker(options.landmarks, options.device)
     detector = make_detector(options.detector, options.device)
-    limits = {"max_faces": options.max_faces, "min_face": options.min_face}
+    limits: dict[str, Any] = {"max_faces": options.max_faces, "min_face": options.min_face}
     if still:
         return lambda frame: tuple(find_faces(frame.image, landmarker, detector, **limits))
     tracker = Tracker(landmarker, detector, detect_every=options.detect_every, **limits)

@@ -134,13 +134,14 @@ def people(options: PeopleOptions) -> Generator[Event, None, PeopleSummary]:
 def _correct(project: "Project", options: PeopleOptions) -> list[str]:
     """Apply the corrections in order; returns what to tell."""
     from faceswap.project import people_corrections as corrections
+    from faceswap.project.people import people_of
 
     told = []
     if options.merge:
         corrections.merge(project, corrections.corrected(project), options.merge)
     if options.split:
         with project.open_index_read_only() as index:
-            known = corrections.people_of(project, index)
+            known = people_of(project, index)
             number = corrections.split(project, index, known, list(options.split))
         told.append(f"The new person is {number}.")
     if options.name:

@@ -111,7 +111,7 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
             f"extract {side.upper()}",
             extract(
                 ExtractOptions(
-                    video=video,
+                    inputs=(video,),
                     project=project,
                     side=side,
                     detector=options.detector,

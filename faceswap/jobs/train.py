@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from faceswap.project.project import Project
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.swap.training.face_selection import FaceLoadConfig
     from faceswap.swap.training.face_set import FaceSet
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import Checkpoint
@@ -154,6 +153,7 @@ def _prepare(
     from faceswap.swap.model.presets import KIND
     from faceswap.swap.training.adversarial import AdversarialTask
     from faceswap.swap.training.face_selection import FaceLoadConfig
+    from faceswap.swap.training.person_faces import choose_people, load_person
     from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import CheckpointFolder
     from faceswap.training.loop import TrainingLoop
@@ -166,17 +166,20 @@ def _prepare(
     options, found = _resumed_options(options, checkpoint)
     check_end(options, checkpoint, begun_at)
     check_alone(options, found, group)
+    given: Mapping[Side, str | None] = {"a": options.person_a, "b": options.person_b}
+    people, choice = choose_people(project, given)
+    options = options.model_copy(update={"person_a": people["a"], "person_b": people["b"]})
     model, notes = _model(options, checkpoint)
-    problems += notes
+    problems += choice + notes
     loop_settings = loop_config(options, found)
     choose_precision(model, device, loop_settings.precision)  # raises early if not supported
     config = FaceLoadConfig(
         model.resolution, options.min_presence, options.min_sharpness, options.balanced_sampling
     )
-    learnt = {}
-    for side in ("a", "b"):
+    learnt: dict[str, FaceSet] = {}
+    for side, person in people.items():
         report.begin(f"load {side.upper()}", "faces")
-        learnt[side] = _faces(project, side, config, report)
+        learnt[side] = load_person(project, side, person, config, report)
     objective, adversary = objective_config(options), adversarial_trainer(options, device, group)
     report.begin("pair faces", "faces")
     if adversary is None:
@@ -203,25 +206,6 @@ def _prepare(
         loop.state.notes |= {"begun": options.run_options(), "found": found}
     left_out = [problem for faces in learnt.values() for problem in faces.problems]
     return _Prepared(loop, options, found, [*problems, *notes, *left_out])
-
-
-def _faces(
-    project: "Project", side: Side, config: "FaceLoadConfig", report: ProgressReporter
-) -> "FaceSet":
-    """Load a side's faces; starts over if a new extraction replaces them meanwhile."""
-    from faceswap.errors import NoFaceError
-    from faceswap.swap.training.face_selection import load_faces
-
-    while True:
-        before = project.generation(side), project.crops_folder(side)
-        try:
-            found = load_faces(before[1], side, config, report)
-        except NoFaceError:
-            if before == (project.generation(side), project.crops_folder(side)):
-                raise
-            continue
-        if before == (project.generation(side), project.crops_folder(side)):
-            return found
 
 
 def _tuner(

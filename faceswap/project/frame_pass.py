@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 from faceswap.background import BackgroundWorker, in_background
 from faceswap.events import Event, Meter, Notice
@@ -106,15 +107,16 @@ class _FirstSeconds:
 
 def make_tracker(options: ExtractOptions, still: bool) -> Tracker | StillFaces:
     """The tracker of a film, or the finder of faces in single pictures."""
-    models = (
-        make_landmarker(options.landmarks, options.device),
-        make_detector(options.detector, options.device),
-        Embedder(),
-    )
-    limits = {"max_faces": options.max_faces, "min_face": options.min_face}
+    landmarker = make_landmarker(options.landmarks, options.device)
+    detector = make_detector(options.detector, options.device)
+    known: dict[str, Any] = {
+        "embedder": Embedder(),
+        "max_faces": options.max_faces,
+        "min_face": options.min_face,
+    }
     if still:
-        return StillFaces(*models, **limits)
-    return Tracker(*models, detect_every=options.detect_every, **limits)
+        return StillFaces(landmarker, detector, **known)
+    return Tracker(landmarker, detector, detect_every=options.detect_every, **known)
 
 
 def _crop_settings(options: ExtractOptions, work: ExtractionTarget, source: str) -> CropSettings:

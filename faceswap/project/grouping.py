@@ -154,7 +154,12 @@ def _with_embeddings(
         found = _embed_crops(embedder, folder, names.get(row.track, ()))
         if len(found):
             filled[row.track] = TrackRow(
-                row.track, row.first, row.last, row.faces, row.seconds, found.astype(np.float16),
+                row.track,
+                row.first,
+                row.last,
+                row.faces,
+                row.seconds,
+                found.astype(np.float16),
                 row.person,
             )
     index.replace_tracks(source, filled.values())
@@ -172,5 +177,3 @@ def _embed_crops(embedder: Embedder, folder: Path, names: Sequence[str]) -> Vect
             except InputError:
                 continue  # training tells about damaged crops
     return embedder.embed_crops(crops) if crops else np.zeros((0, EMBEDDING_DIM), np.float32)
-
-

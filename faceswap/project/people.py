@@ -143,17 +143,20 @@ def chosen_person(
     return max(shown, key=lambda person: person.seconds(wanted), default=None)
 
 
-def choice_notice(people: Iterable[Person], chosen: Person, side: Side, flag: str) -> str | None:
-    """What to tell when one of several people was taken; None when there was no choice."""
+def choice_notice(
+    people: Iterable[Person], chosen: Person, side: Side, flag: str, sources: Iterable[str]
+) -> str | None:
+    """What to tell when one of several people in the sources was taken; None without a choice."""
+    wanted = set(sources)
     others = [
         person
         for person in people
-        if side in person.sides and not person.ignored and person.id != chosen.id
+        if wanted & set(person.tracks) and not person.ignored and person.id != chosen.id
     ]
     if not others:
         return None
-    more = f"{len(others)} other {'person is' if len(others) == 1 else 'people are'}"
+    more = "one other person is" if len(others) == 1 else f"{len(others)} other people are"
     return (
-        f"{side.upper()} is person {chosen.label}, {chosen.seconds():.1f} s on screen, the longest "
-        f"of all; {more} there too. Choose another one with {flag}; 'faceswap people' lists them."
+        f"{side.upper()} is person {chosen.label}, {chosen.seconds(wanted):.1f} s on screen, the "
+        f"longest of all; {more} there too. Choose with {flag}; 'faceswap people' lists them."
     )

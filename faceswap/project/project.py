@@ -291,7 +291,7 @@ class Project:
         return warnings
 
     def _known(self) -> dict[str, KnownSource]:
-        entries = {"a": {}, "b": {}} | self._file.sources()
+        entries: dict[str, dict[str, Any]] = {"a": {}, "b": {}} | self._file.sources()
         return {source: self._known_of(source, entry) for source, entry in entries.items()}
 
     def _known_of(self, source: str, entry: dict[str, Any]) -> KnownSource:

@@ -29,18 +29,21 @@ def source_of(project: Project, name: str) -> Source:
     return sources[name]
 
 
-def add_source(
-    project: Project, path: Path, side: Side | None, *, redo: bool = False
-) -> Source:
+def add_source(project: Project, path: Path, side: Side | None, *, redo: bool = False) -> Source:
     """The source of a file or folder, added if it is new; a known file only gets the new path.
 
     side: the side that it is for; None for one that is converted only. A file of the other side
-    serves both. redo: a changed file is the source that it was. Raises InputError when ``path`` cannot be read, or is a changed file of the
-    project; OutputError when the project cannot be written.
+    serves both. redo: a changed file is the source that it was. Raises InputError when ``path``
+    cannot be read, or is a changed file of the project; OutputError when the project cannot be
+    written.
     """
     mark, absolute = fingerprint(path), str(path.absolute())
     for known in project.sources():
-        if known.fingerprint == mark and str(known.path) == absolute and (side or "") in known.sides:
+        if (
+            known.fingerprint == mark
+            and str(known.path) == absolute
+            and (side or "") in known.sides
+        ):
             return known  # nothing to write: the project may be read-only
     added: list[str] = []
 

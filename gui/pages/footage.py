@@ -38,7 +38,7 @@ class FootagePage(Page):
         self.timeline = Timeline()
         self.player = Player("footage", self)
         self.status_bar = JobStatusBar()
-        self.form = OptionsForm(ExtractOptions, without=("video", "project", "side", "redo"))
+        self.form = OptionsForm(ExtractOptions, without=("inputs", "project", "side", "redo"))
         self._last_face_timer = QTimer(self)
         self._last_face_timer.setInterval(1000)
         self._last_face_timer.timeout.connect(self._request_last)
@@ -72,7 +72,7 @@ class FootagePage(Page):
             return
         try:
             options = self.form.options(
-                video=Path(info["video"]),
+                inputs=(Path(info["video"]),),
                 project=session.folder,
                 side=self.side,
                 redo=bool(info["complete"]),

@@ -66,8 +66,8 @@ def while_jobs_run(app: QApplication, folder: Path) -> list[Row]:
     given: dict[str, Any] = {"project": project, "device": "cpu"}
     picture = project / "faces" / "a" / "000000_0.png"
     jobs: list[tuple[str, Options]] = [
-        ("footage", ExtractOptions(video=clips / "a.mp4", side="a", size=64, **given)),
-        ("footage", ExtractOptions(video=clips / "b.mp4", side="b", size=64, **given)),
+        ("footage", ExtractOptions(inputs=(clips / "a.mp4",), side="a", size=64, **given)),
+        ("footage", ExtractOptions(inputs=(clips / "b.mp4",), side="b", size=64, **given)),
         ("train", TrainOptions(steps=100, batch=4, resolution=64, **given)),
         ("convert", ConvertOptions(output=folder / "out.mp4", **given)),
         ("lab", LabOptions(task="denoise", output=lab, steps=20, device="cpu")),

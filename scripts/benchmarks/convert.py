@@ -39,8 +39,8 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
 
 def prepared(project: Path, a: Path, b: Path, presets: list[Preset]) -> Path:
     """A project with both clips extracted and a model of each preset, trained for one step."""
-    done(extract(ExtractOptions(video=a, project=project, side="a", every=8)))
-    done(extract(ExtractOptions(video=b, project=project, side="b", every=8)))
+    done(extract(ExtractOptions(inputs=(a,), project=project, side="a", every=8)))
+    done(extract(ExtractOptions(inputs=(b,), project=project, side="b", every=8)))
     for preset in presets:
         options = TrainOptions(project=project, preset=preset, run=preset, steps=1, batch=2)
         done(train(options))
@@ -68,7 +68,11 @@ def memory(project: Path, clip: Path, preset: str) -> list[Row]:
     rows: list[Row] = []
     long = repeated(clip, project.parent / "long.mp4", 10)
     for label, video in (("1 ×", clip), ("10 ×", long)):
-        done(extract(ExtractOptions(video=video, project=project, side="a", every=1000, redo=True)))
+        done(
+            extract(
+                ExtractOptions(inputs=(video,), project=project, side="a", every=1000, redo=True)
+            )
+        )
         arguments = ["convert", "--project", str(project), "--run", preset, "--overwrite"]
         rows.append({"length": label, "peak MiB": peak_memory(arguments) / 2**20})
     return rows

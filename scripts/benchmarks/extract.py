@@ -49,7 +49,7 @@ def speed(clip: Path, label: str, size: int, repeat: int) -> dict[str, str | int
     for _ in range(repeat + 1):
         with tempfile.TemporaryDirectory() as folder:
             job = extract(
-                ExtractOptions(video=clip, project=Path(folder) / "p", side="a", size=size)
+                ExtractOptions(inputs=(clip,), project=Path(folder) / "p", side="a", size=size)
             )
             start = time.perf_counter()
             frames = done(job).frames

@@ -41,8 +41,8 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
         if options.sample is None:
             done(sample(SampleOptions(folder=pair)))
         project = Path(folder) / "project"
-        done(extract(ExtractOptions(video=pair / "a.mp4", project=project, side="a")))
-        done(extract(ExtractOptions(video=pair / "b.mp4", project=project, side="b")))
+        done(extract(ExtractOptions(inputs=(pair / "a.mp4",), project=project, side="a")))
+        done(extract(ExtractOptions(inputs=(pair / "b.mp4",), project=project, side="b")))
         for preset in presets:
             found = measured(pair, project, preset, sorted(options.minutes), options.seed)
             # Baselines are the same for every preset.

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from landmarker.data import IBUG, FaceSet
+from landmarker.heads import pictures_of
 from numpy.typing import NDArray
 
 from faceswap.faces.align import FRAMINGS, Framing, crop_matrix, face_similarity, transform
 from faceswap.faces.embedding import CROP_SIZE
-from landmarker.data import IBUG, FaceSet
-from landmarker.heads import pictures_of
 
 CANVAS = 86
 """Side of a canvas in pixels."""

@@ -142,4 +142,3 @@ def _degraded(crops: Tensor, generator: torch.Generator) -> Tensor:
     )
     hidden = inside & (one(0, 1) < 0.25)
     return torch.where(hidden, one(0, 1), lit)
-

@@ -186,7 +186,7 @@ def test_offline_it_is_said_before_the_work(
     words = rf"{name} cannot be downloaded from 127\.0\.0\.1:1 \(.*{instead}"
     project = tmp_path / "p"
     with pytest.raises(AssetError, match=words):
-        list(extract(ExtractOptions(video=clip, project=project, side="a", **which)))  # type: ignore[arg-type]
+        list(extract(ExtractOptions(inputs=(clip,), project=project, side="a", **which)))  # type: ignore[arg-type]
     assert not project.exists()
     out = tmp_path / "l.npz"
     with pytest.raises(AssetError, match=words):

@@ -23,8 +23,8 @@ from faceswap.faces.crops import CHUNK, crop_files
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.index_browser import IndexBrowser
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude
-from faceswap.project import frame_pass as module
 from faceswap.jobs.extract import ExtractOptions, extract
+from faceswap.project import frame_pass as module
 from faceswap.project.project import Project
 
 FRAMES = 24
@@ -44,7 +44,7 @@ def clip(make_clip: MakeClip) -> Path:
 
 @pytest.fixture
 def options(clip: Path, tmp_path: Path) -> ExtractOptions:
-    return ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64, max_faces=2)
+    return ExtractOptions(inputs=(clip,), project=tmp_path / "p", side="a", size=64, max_faces=2)
 
 
 @pytest.fixture

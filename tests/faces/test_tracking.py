@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ class FakeLandmarker:
         return answers
 
 
-def tracker(**options: int) -> tuple[Tracker, FakeDetector]:
+def tracker(**options: Any) -> tuple[Tracker, FakeDetector]:
     detector = FakeDetector()
     return Tracker(FakeLandmarker(), detector, **options), detector
 

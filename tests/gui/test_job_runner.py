@@ -26,7 +26,9 @@ def start(
 
 
 def test_only_options_that_were_set_become_arguments(tmp_path: Path) -> None:
-    options = ExtractOptions(video=Path("a b.mp4"), project=tmp_path, side="b", every=3, redo=True)
+    options = ExtractOptions(
+        inputs=(Path("a b.mp4"),), project=tmp_path, side="b", every=3, redo=True
+    )
     plain = options.model_copy(update={"redo": False})
     assert "redo" not in " ".join(job_runner.arguments_of(plain))
     assert job_runner.arguments_of(options) == [

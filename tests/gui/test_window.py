@@ -38,7 +38,7 @@ from gui.widgets.plots import Curves
 from gui.window import Window
 
 OPTIONS: dict[str, Callable[[Path], Options]] = {
-    "extract": lambda project: ExtractOptions(video=Path("/a.mp4"), project=project, side="a"),
+    "extract": lambda project: ExtractOptions(inputs=(Path("/a.mp4"),), project=project, side="a"),
     "train": lambda project: TrainOptions(project=project),
     "convert": lambda project: ConvertOptions(project=project),
     "sample": lambda project: SampleOptions(folder=project / "sample"),

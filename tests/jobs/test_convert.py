@@ -44,7 +44,7 @@ def trained(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         list(
             extract(
                 ExtractOptions(
-                    video=sample / f"{side}.mp4", project=project, side=side, size=64, every=2
+                    inputs=(sample / f"{side}.mp4",), project=project, side=side, size=64, every=2
                 )
             )
         )
@@ -417,7 +417,9 @@ def test_a_film_with_hidden_faces_keeps_every_frame(
     shutil.copytree(trained, project)
     film = clips / "film_600x480.mp4"
     list(
-        extract(ExtractOptions(video=film, project=project, side="a", size=64, every=20, redo=True))
+        extract(
+            ExtractOptions(inputs=(film,), project=project, side="a", size=64, every=20, redo=True)
+        )
     )
     events, summary = run(ConvertOptions(project=project, output=tmp_path / "o.mp4"))
     assert summary.frames == 185

@@ -16,8 +16,8 @@ from faceswap.events import Event, Meter, Notice, Progress
 from faceswap.faces.align import transform
 from faceswap.faces.crops import FaceCrop, read_crops
 from faceswap.faces.index import FaceIndex
-from faceswap.project import frame_pass as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
+from faceswap.project import frame_pass as module
 from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader
 
@@ -43,7 +43,7 @@ def files(project: Path) -> dict[str, bytes]:
 def whole(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project into which the sample's A was extracted without a break."""
     project = tmp_path_factory.mktemp("whole") / "p"
-    run(ExtractOptions(video=sample / "a.mp4", project=project, side="a", size=128))
+    run(ExtractOptions(inputs=(sample / "a.mp4",), project=project, side="a", size=128))
     return project
 
 
@@ -74,7 +74,7 @@ def test_a_broken_off_extraction_ends_with_the_same_index(
     broken_at: int, whole: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 8)
-    options = ExtractOptions(video=sample / "a.mp4", project=tmp_path / "p", side="a", size=128)
+    options = ExtractOptions(inputs=(sample / "a.mp4",), project=tmp_path / "p", side="a", size=128)
     # A meter that always speaks, so that every frame is a place to stop at.
     monkeypatch.setattr(Meter, "add", lambda self, n=1: _spoken(self, n))
     with closing(extract(options)) as job:
@@ -97,7 +97,7 @@ def _spoken(meter: Meter, amount: float) -> Progress:
 
 def test_every_n_writes_fewer_crops_but_follows_all_frames(sample: Path, tmp_path: Path) -> None:
     options = ExtractOptions(
-        video=sample / "a.mp4", project=tmp_path / "ä p", side="a", size=64, every=10
+        inputs=(sample / "a.mp4",), project=tmp_path / "ä p", side="a", size=64, every=10
     )
     _, summary = run(options)
     assert summary.faces == summary.frames
@@ -105,7 +105,7 @@ def test_every_n_writes_fewer_crops_but_follows_all_frames(sample: Path, tmp_pat
 
 
 def test_done_is_done_and_other_settings_are_refused(whole: Path, sample: Path) -> None:
-    options = ExtractOptions(video=sample / "a.mp4", project=whole, side="a", size=128)
+    options = ExtractOptions(inputs=(sample / "a.mp4",), project=whole, side="a", size=128)
     before = dump(whole)
     events, _ = run(options)
     assert any(isinstance(e, Notice) and "already" in e.message for e in events)
@@ -117,14 +117,14 @@ def test_done_is_done_and_other_settings_are_refused(whole: Path, sample: Path) 
 
 
 def test_what_is_not_given_stays_as_the_side_was_extracted(whole: Path, sample: Path) -> None:
-    events, summary = run(ExtractOptions(video=sample / "a.mp4", project=whole, side="a"))
+    events, summary = run(ExtractOptions(inputs=(sample / "a.mp4",), project=whole, side="a"))
     assert any("nothing to do" in e.message for e in events if isinstance(e, Notice))
     assert summary.faces == 50
 
 
 def test_crops_are_as_large_as_the_face_in_the_footage(sample: Path, tmp_path: Path) -> None:
     project = tmp_path / "p"
-    run(ExtractOptions(video=sample / "b.mp4", project=project, side="b", every=25))
+    run(ExtractOptions(inputs=(sample / "b.mp4",), project=project, side="b", every=25))
     crops = list(read_crops(project / "faces" / "b"))
     assert len(crops) == 2
     for crop in crops:
@@ -138,7 +138,12 @@ def test_redo_begins_anew(sample: Path, whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "p")
     _, summary = run(
         ExtractOptions(
-            video=sample / "b.mp4", project=tmp_path / "p", side="a", size=64, every=5, redo=True
+            inputs=(sample / "b.mp4",),
+            project=tmp_path / "p",
+            side="a",
+            size=64,
+            every=5,
+            redo=True,
         )
     )
     assert summary.crops == -(-summary.frames // 5) == len(files(tmp_path / "p"))
@@ -148,7 +153,7 @@ def test_redo_begins_anew(sample: Path, whole: Path, tmp_path: Path) -> None:
 def test_footage_without_a_face_says_so(make_clip: MakeClip, tmp_path: Path) -> None:
     clip = make_clip(frames=12)
     with pytest.raises(NoFaceError, match="No face was found"):
-        run(ExtractOptions(video=clip, project=tmp_path / "p", side="b"))
+        run(ExtractOptions(inputs=(clip,), project=tmp_path / "p", side="b"))
 
 
 @pytest.mark.parametrize("name", ["text.mp4", "empty.mp4", "missing.mp4", ""])
@@ -156,7 +161,7 @@ def test_what_is_no_footage_leaves_no_project(name: str, tmp_path: Path) -> None
     (tmp_path / "text.mp4").write_text("no video" * 50)
     (tmp_path / "empty.mp4").touch()
     with pytest.raises(InputError):
-        run(ExtractOptions(video=tmp_path / name, project=tmp_path / "p", side="a"))
+        run(ExtractOptions(inputs=(tmp_path / name,), project=tmp_path / "p", side="a"))
     assert not (tmp_path / "p").exists()
 
 
@@ -167,7 +172,7 @@ def test_a_truncated_file_gives_the_faces_it_still_has(sample: Path, tmp_path: P
         total = video.info.frames
         _remux(sample / "a.mp4", clip)
     clip.write_bytes(clip.read_bytes()[: len(whole_file) * 6 // 10])
-    events, summary = run(ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64))
+    events, summary = run(ExtractOptions(inputs=(clip,), project=tmp_path / "p", side="a", size=64))
     assert 0 < summary.frames < total
     assert any(isinstance(event, Notice) for event in events)
 
@@ -197,7 +202,7 @@ def two_people(clips: Path) -> Path:
 @pytest.mark.real
 def test_two_people_are_two_tracks(two_people: Path, tmp_path: Path) -> None:
     options = ExtractOptions(
-        video=two_people, project=tmp_path / "p", side="a", size=64, max_faces=2, every=25
+        inputs=(two_people,), project=tmp_path / "p", side="a", size=64, max_faces=2, every=25
     )
     _, summary = run(options)
     assert summary.tracks == 2
@@ -214,7 +219,11 @@ def test_two_people_are_two_tracks(two_people: Path, tmp_path: Path) -> None:
 @pytest.mark.real
 def test_a_wide_portrait_keeps_its_size_and_place(clips: Path, tmp_path: Path) -> None:
     options = ExtractOptions(
-        video=clips / "distant_720x1364.mp4", project=tmp_path / "p", side="a", size=128, every=40
+        inputs=(clips / "distant_720x1364.mp4",),
+        project=tmp_path / "p",
+        side="a",
+        size=128,
+        every=40,
     )
     _, summary = run(options)
     assert summary.faces == summary.frames

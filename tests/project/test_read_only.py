@@ -23,11 +23,11 @@ from faceswap.events import Meter
 from faceswap.faces import index_recovery
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.manual_exclusion import exclude
-from faceswap.project import frame_pass as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.preview.server import PreviewServer
+from faceswap.project import frame_pass as module
 from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader, read_image
 
@@ -48,7 +48,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     folder = tmp_path_factory.mktemp("base") / "whole"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "make_tracker", StandIn)
-        finished(extract(ExtractOptions(video=clip, project=folder, side="a", size=64)))
+        finished(extract(ExtractOptions(inputs=(clip,), project=folder, side="a", size=64)))
     project = Project.open(folder)
     assert exclude(project.crops_folder("a"), ["000002_0.png"])
     untaught(project.runs_folder / "main")
@@ -196,7 +196,7 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "make_tracker", StandIn)
-    options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64, every=2)
+    options = ExtractOptions(inputs=(clip,), project=tmp_path / "p", side="a", size=64, every=2)
     finished(extract(options))
     project, out = Project.open(tmp_path / "p"), tmp_path / "out.mkv"
     untaught(project.runs_folder / "main")
@@ -229,7 +229,7 @@ def test_what_is_not_all_extracted_is_converted_and_told(
     monkeypatch.setattr(module, "make_tracker", StandIn)
     monkeypatch.setattr(module, "BATCH", 2)
     monkeypatch.setattr(Meter, "add", lambda meter, amount=1: meter.progress())
-    options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64)
+    options = ExtractOptions(inputs=(clip,), project=tmp_path / "p", side="a", size=64)
     with closing(extract(options)) as job:
         for _ in range(6):
             next(job)

@@ -21,9 +21,9 @@ from faceswap.events import Event, Meter, Notice, Progress
 from faceswap.faces.crops import crop_files
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.tracking import TrackedFrame
-from faceswap.project import frame_pass as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
 from faceswap.preview.server import PreviewServer
+from faceswap.project import frame_pass as module
 from faceswap.project.project import Project
 
 FRAMES = 12
@@ -48,7 +48,7 @@ def clip(make_clip: MakeClip) -> Path:
 
 @pytest.fixture
 def options(clip: Path, tmp_path: Path) -> ExtractOptions:
-    return ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64)
+    return ExtractOptions(inputs=(clip,), project=tmp_path / "p", side="a", size=64)
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ stand_in()
 print("ready", flush=True)
 sys.stdin.readline()
 clip, project = map(Path, sys.argv[1:3])
-finished(extract(ExtractOptions(video=clip, project=project, side=sys.argv[3], size=64)))
+finished(extract(ExtractOptions(inputs=(clip,), project=project, side=sys.argv[3], size=64)))
 """
 
 

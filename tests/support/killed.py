@@ -54,7 +54,9 @@ def look(project: Path) -> list[Any]:
 
 
 def options(project: Path, clip: Path, **changes: Any) -> ExtractOptions:
-    return ExtractOptions(video=clip, project=project, side="a", size=64).model_copy(update=changes)
+    return ExtractOptions(inputs=(clip,), project=project, side="a", size=64).model_copy(
+        update=changes
+    )
 
 
 def forked(work: Callable[[], object], kill_at: int = 0) -> tuple[int, int]:

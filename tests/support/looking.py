@@ -76,7 +76,7 @@ def refused(folder: Path) -> dict[str, Any]:
 def extracted_again(folder: Path) -> Any:
     """What extracting A says, whose faces are all there."""
     video = Project.open(folder).video("a")
-    options = ExtractOptions(video=video, project=folder, side="a", size=64)
+    options = ExtractOptions(inputs=(video,), project=folder, side="a", size=64)
     return tried(lambda: ran(extract(options)))
 
 

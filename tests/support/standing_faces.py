@@ -17,7 +17,7 @@ SHOT = 10
 
 
 class StandIn:
-    """Sees ``max_faces`` faces in every frame, one by default; goes on from its state as the tracker does."""
+    """Sees ``max_faces`` faces in every frame, by default one; goes on as the tracker does."""
 
     def __init__(self, options: ExtractOptions, still: bool = False) -> None:
         most = options.max_faces

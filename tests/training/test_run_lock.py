@@ -14,10 +14,10 @@ from standing_faces import StandIn, untaught
 from faceswap.errors import OutputError, ProjectError
 from faceswap.events import Metrics
 from faceswap.faces.manual_exclusion import exclude, restore
-from faceswap.project import frame_pass as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
+from faceswap.project import frame_pass as module
 from faceswap.training.run_lock import LOCK_NAME, lock_run
 
 HOLDER = """
@@ -81,7 +81,7 @@ def test_training_stands_in_nobody_s_way(
 ) -> None:
     monkeypatch.setattr(module, "make_tracker", StandIn)
     clip, project = make_clip(frames=8), draw_project(tmp_path / "p", 20)
-    finding = ExtractOptions(video=clip, project=project.folder, side="a", size=64)
+    finding = ExtractOptions(inputs=(clip,), project=project.folder, side="a", size=64)
     turn = ConvertOptions(
         project=project.folder, run="other", output=tmp_path / "o.mkv", device="cpu"
     )

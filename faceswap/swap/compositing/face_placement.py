@@ -2,7 +2,7 @@
 
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from faceswap.background import ReportProgress, no_report
 from faceswap.faces.align import crop_matrix, face_similarity
@@ -15,21 +15,22 @@ from faceswap.types import Matrix
 
 def place_faces(
     index: FaceIndex,
-    side: str,
+    source: str,
     resolution: int,
     strength: float,
     report: ReportProgress = no_report,
+    keep: Callable[[int, int], bool] | None = None,
 ) -> tuple[dict[int, list[AlignedFace]], set[int]]:
     """Smoothed, aligned faces by frame, and the set of first frames after a cut.
 
     resolution: side of the model's crops. strength: of alignment smoothing, 0 (off) to 1. report:
-    progress, called for each face.
+    progress, called for each face. keep: whether a face, by track and frame, is swapped at all.
     """
-    cuts = {row.frame for row in index.frames(side) if row.cut}
+    cuts = {row.frame for row in index.frames(source) if row.cut}
     tracks: dict[int, list[FaceRow]] = defaultdict(list)
-    total = 2 * index.count(side)[1]  # each face is read, then aligned
+    total = 2 * index.count(source)[1]  # each face is read, then aligned
     done = 0
-    for face in index.faces(side):
+    for face in index.faces(source):
         report(done, total)
         tracks[face.track].append(face)
         done += 1
@@ -41,6 +42,8 @@ def place_faces(
             done += len(stretch)
             shot = shots[bisect(shots, stretch[0].frame) - 1]
             for number, (face, similarity) in enumerate(zip(stretch, smoothed, strict=True)):
+                if keep is not None and not keep(face.track, face.frame):
+                    continue
                 placed[face.frame].append(
                     AlignedFace(
                         face.track,

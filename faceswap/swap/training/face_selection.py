@@ -1,9 +1,10 @@
 """Load folders of aligned crops as a training set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -25,6 +26,9 @@ MIN_FACES = 12
 """Fewest faces that training accepts."""
 RECOMMENDED_FACES = 200
 """Number of faces that usually makes a good swap."""
+
+
+_NOBODY: Mapping[Path, Collection[int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -66,20 +70,24 @@ def load_faces(
 
 
 def load_face_folders(
-    folders: Sequence[Path], side: str, config: FaceLoadConfig, report: ReportProgress = no_report
+    folders: Sequence[Path],
+    side: str,
+    config: FaceLoadConfig,
+    report: ReportProgress = no_report,
+    left_out: Mapping[Path, Collection[int]] = _NOBODY,
 ) -> FaceSet:
     """Load the faces in ``folders``, scaled, with their maps and sampling weights.
 
-    Unreadable crops are left out and listed in ``problems``. report: progress, called for each
-    crop. Raises NoFaceError when too few are left.
+    left_out: by folder, tracks of other people. report: progress, called for each crop. Unreadable
+    crops are left out and listed in ``problems``. Raises NoFaceError when too few are left.
     """
-    count = sum(len(crop_files(folder)) for folder in folders)
+    count = sum(len(crop_files(folder, left_out.get(folder, ()))) for folder in folders)
     _check_count(count, side, folders)
     loaded: list[_Loaded] = []
     unreadable: list[str] = []
     store = allocate_pictures((count, 3, config.resolution, config.resolution))
     maps = allocate_pictures((count, 3, config.resolution // 2, config.resolution // 2))
-    crops = chain.from_iterable(read_crops(folder) for folder in folders)
+    crops = chain.from_iterable(read_crops(place, left_out.get(place, ())) for place in folders)
     for number, crop in enumerate(islice(crops, count)):  # extraction may add more meanwhile
         report(number, count)
         if isinstance(crop, InputError):

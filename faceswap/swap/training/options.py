@@ -40,6 +40,14 @@ PresetName = Annotated[
     ),
 ]
 
+PersonName = Annotated[
+    str | None,
+    Field(
+        description="Number or name of the person to train on, where the side shows several (see "
+        "'faceswap people'); by default the one longest on screen."
+    ),
+]
+
 OptimiserName = Annotated[
     Literal["adamw", "adabelief", "lion"], Field(description="Optimiser: AdamW, AdaBelief or Lion.")
 ]
@@ -126,6 +134,8 @@ class TrainOptions(Options):
     project: ProjectFolder
     preset: PresetName = "quick"
     run: RunName = "main"
+    person_a: PersonName = None
+    person_b: PersonName = None
     minutes: Minutes = None
     steps: Steps = None
     endless: Annotated[
