@@ -22,10 +22,12 @@ from faceswap.jobs import (
     restore,
     runs,
     sample,
+    sources,
     swap,
     timelapse,
     train,
     tune,
+    unswapped,
 )
 from faceswap.options import Options
 
@@ -36,10 +38,12 @@ JOBS: Mapping[str, JobFunction] = {
     "swap": swap.swap,
     "extract": extract.extract,
     "people": people.people,
+    "sources": sources.sources,
     "train": train.train,
     "tune": tune.tune,
     "runs": runs.runs,
     "convert": convert.convert,
+    "unswapped": unswapped.unswapped,
     "preview": preview.preview,
     "landmarks": landmarks.landmarks,
     "sample": sample.sample,

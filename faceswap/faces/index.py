@@ -287,6 +287,15 @@ class FaceIndex:
         with self._transaction() as db:
             db.executemany("UPDATE tracks SET person = ? WHERE source = ? AND track = ?", rows)
 
+    def track_counts(self, source: str) -> tuple[int, int]:
+        """Numbers of faces and tracks, from the rows of the tracks: fast for many faces."""
+        row = self._row(
+            "SELECT COALESCE(SUM(faces), 0), COUNT(*) FROM tracks WHERE source = ?",
+            self.key(source),
+        )
+        assert row is not None
+        return int(row[0]), int(row[1])
+
     def has_new_tracks(self) -> bool:
         """Whether any track was not put into a group of one person yet."""
         new = self._row("SELECT 1 FROM tracks WHERE person IS NULL LIMIT 1")

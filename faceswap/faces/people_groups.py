@@ -30,10 +30,8 @@ def likeness(one: Vectors, other: Vectors) -> float:
 
 
 def gallery(vectors: Sequence[Vectors]) -> Vectors:
-    """Up to 64 of the embeddings of several tracks, spread evenly over all."""
+    """64 of the embeddings of several tracks (64, 128), spread evenly; few are repeated."""
     stacked = np.concatenate(vectors)
-    if len(stacked) <= _GALLERY:
-        return stacked
     return stacked[np.linspace(0, len(stacked) - 1, _GALLERY).round().astype(np.intp)]
 
 
@@ -78,25 +76,23 @@ def group_tracks(
     return sorted((sorted(group) for group in groups if group), key=len, reverse=True)
 
 
-def match_people(
-    groups: Sequence[Vectors],
+def match_person(
+    vectors: Vectors,
     people: Mapping[int, Vectors],
-    barred: Collection[tuple[int, int]],
+    barred: Collection[int],
     least: float = SAME_PERSON,
-) -> dict[int, int]:
-    """Which known person each group is of: by the group's place in ``groups``.
+) -> int | None:
+    """Which known person a group of tracks is of, None for nobody.
 
-    people: embeddings by person. barred: pairs of a group's place and a person who share a frame;
-    two groups of one call may be of one person.
+    vectors: embeddings (N, 128) of the group. people: galleries (64, 128) by person. barred: those
+    who share a frame with the group.
     """
-    found: dict[int, int] = {}
-    for place, vectors in enumerate(groups):
-        scores = {
-            person: likeness(vectors, known)
-            for person, known in people.items()
-            if (place, person) not in barred and len(known)
-        }
-        best = max(scores, key=lambda person: scores[person], default=None)
-        if best is not None and scores[best] >= least:
-            found[place] = best
-    return found
+    known = [person for person in people if person not in barred]
+    if not known:
+        return None
+    cosines = np.stack([people[person] for person in known]) @ vectors.T
+    flat = cosines.reshape(len(known), -1)
+    count = max(1, round(_BEST * flat.shape[1]))
+    scores = np.partition(flat, flat.shape[1] - count, axis=1)[:, -count:].mean(1)
+    best = int(scores.argmax())
+    return known[best] if scores[best] >= least else None

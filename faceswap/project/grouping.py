@@ -17,7 +17,7 @@ from faceswap.faces.embedding import EMBEDDING_DIM, Embedder, Vectors
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.index_schema import TrackRow
 from faceswap.faces.manual_exclusion import EXCLUDED
-from faceswap.faces.people_groups import gallery, group_tracks, match_people
+from faceswap.faces.people_groups import gallery, group_tracks, match_person
 from faceswap.project.people import entries_of, pinned
 from faceswap.project.project import Project
 
@@ -68,7 +68,7 @@ class _People:
         rows: Mapping[str, Sequence[TrackRow]],
     ) -> None:
         self._rows = rows
-        self._vectors: dict[int, list[Vectors]] = {}
+        self._galleries: dict[int, Vectors] = {}
         self._tracks: dict[int, set[tuple[str, int]]] = {}
         self._pins = pins
         numbers = [int(str(entry["id"])) for entry in entries]
@@ -82,7 +82,9 @@ class _People:
     def _join(self, person: int, source: str, row: TrackRow) -> None:
         self._tracks.setdefault(person, set()).add((source, row.track))
         if len(row.embeddings):
-            self._vectors.setdefault(person, []).append(row.embeddings.astype(np.float32))
+            new = row.embeddings.astype(np.float32)
+            known = self._galleries.get(person)
+            self._galleries[person] = gallery([new] if known is None else [known, new])
 
     def assign(self, source: str, together: set[tuple[int, int]]) -> dict[int, int]:
         """The person of each track of a source that had none."""
@@ -111,20 +113,19 @@ class _People:
     ) -> int:
         """The known person that a group of tracks is of, or a new one."""
         vectors = gallery([row.embeddings.astype(np.float32) for row in group])
-        galleries = {person: gallery(found) for person, found in self._vectors.items()}
         numbers = {row.track for row in group}
         beside = {b if a in numbers else a for a, b in together if (a in numbers) != (b in numbers)}
         barred = {
-            (0, person)
+            person
             for person, tracks in self._tracks.items()
             if any((source, track) in tracks for track in beside)
         }
         brief = sum(row.seconds for row in group) < _BRIEF and all(row.seconds for row in group)
-        found = match_people([vectors], galleries, barred)
-        if not found and brief:
-            found = match_people([vectors], galleries, barred, _BRIEF_LEAST)
-        if found:
-            return found[0]
+        found = match_person(vectors, self._galleries, barred)
+        if found is None and brief:
+            found = match_person(vectors, self._galleries, barred, _BRIEF_LEAST)
+        if found is not None:
+            return found
         self._next += 1
         return self._next - 1
 

@@ -111,6 +111,7 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "tracks": lambda index: index.tracks("a"),
     "replace_tracks": lambda index: index.replace_tracks("a", [TrackRow(0, 0, 1, 2, 0.1, NONE)]),
     "set_people": lambda index: index.set_people("a", {0: 1}),
+    "track_counts": lambda index: index.track_counts("a"),
     "has_new_tracks": lambda index: index.has_new_tracks(),
     "tracks_together": lambda index: index.tracks_together("a"),
     "crops_of_tracks": lambda index: index.crops_of_tracks("a", {0}, 3),
