@@ -96,15 +96,18 @@ class Tracker:
         self._frames = 0
         self._dropped = 0
         self._thumb: NDArray[np.uint8] | None = None
+        self._gap = 0
 
     def update(self, image: UInt8Image) -> TrackedFrame:
         """Track the faces into the clip's next frame (H, W, 3)."""
         frame = as_frame(image)
         thumb = _thumbnail(frame)
-        if self._thumb is not None and thumb.size and thumb.std() < _FLAT:
+        cut = _has_cut(self._thumb, thumb)
+        if cut and self._is_gap(frame, thumb):
             self._frames += 1
+            self._gap += 1
             return TrackedFrame((), False, self._dropped)
-        cut = self._cut(thumb)
+        self._thumb, self._gap = thumb, 0
         if cut:
             self._tracks.clear()
         vectors: dict[int, Vector] = {}
@@ -126,6 +129,7 @@ class Tracker:
             "frames": self._frames,
             "next": self._next,
             "dropped": self._dropped,
+            "gap": self._gap,
             "thumb": None if self._thumb is None else self._thumb.tolist(),
             "tracks": [track.to_json() for track in self._tracks],
         }
@@ -134,7 +138,7 @@ class Tracker:
         """Resume from a `state`. Raises ProjectError when it is invalid."""
         try:
             self._frames, self._next = int(state["frames"]), int(state["next"])
-            self._dropped = int(state["dropped"])
+            self._dropped, self._gap = int(state["dropped"]), int(state.get("gap", 0))
             thumb = state["thumb"]
             self._thumb = None if thumb is None else np.atleast_2d(np.asarray(thumb, np.uint8))
             self._tracks = [Track.from_json(track) for track in state["tracks"]]
@@ -283,13 +287,19 @@ class Tracker:
         self._next += 1
         return self._next - 1
 
-    def _cut(self, thumb: NDArray[np.uint8]) -> bool:
-        """Cut detection on up to 32 x 32 pixels (green) spread over the frame."""
-        before, self._thumb = self._thumb, thumb
-        if before is None or before.shape != thumb.shape or thumb.size == 0:
-            return before is not None and before.shape != thumb.shape
-        change = np.abs(thumb.astype(np.int16) - before)
-        return bool(change.mean() > _CUT_LEVEL and (change > _CUT_LEVEL).mean() > _CUT_SHARE)
+    def _is_gap(self, frame: UInt8Image, thumb: NDArray[np.uint8]) -> bool:
+        """Whether a frame that differs from the last one shows nothing, as a grey one does."""
+        if not self._tracks or self._gap >= _REMEMBER or thumb.size == 0 or thumb.std() >= _FLAT:
+            return False
+        return not detect_and_refine(frame, self._landmarker, self._detector)
+
+
+def _has_cut(before: NDArray[np.uint8] | None, thumb: NDArray[np.uint8]) -> bool:
+    """Cut detection on up to 32 x 32 pixels (green) spread over the frame."""
+    if before is None or before.shape != thumb.shape or thumb.size == 0:
+        return before is not None and before.shape != thumb.shape
+    change = np.abs(thumb.astype(np.int16) - before)
+    return bool(change.mean() > _CUT_LEVEL and (change > _CUT_LEVEL).mean() > _CUT_SHARE)
 
 
 def _overlapping(faces: Sequence[Face]) -> set[int]:
