@@ -72,7 +72,7 @@ def train(
     Reads the crops of both sides. Writes checkpoints, previews and loss curves (also for
     TensorBoard) to the project's model folder, in a subfolder for each --run. Stopped or killed, it
     resumes from its newest checkpoint, with the run's own options where none are given, and trains
-    what is left of its budget. Preset, resolution, variant, optimiser and seed of a run are fixed:
+    what is left of its budget. Preset, resolution, variant, optimizer and seed of a run are fixed:
     to change them, start another --run.
 
         faceswap train --project P --minutes 60
@@ -324,7 +324,7 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
     """Load a new run's initial weights into ``model``; returns notices about them."""
     from faceswap.assets import asset_path
     from faceswap.swap.model.loading import load_matching_weights
-    from faceswap.swap.model.presets import PRESETS
+    from faceswap.swap.model.presets import initial_weights
     from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 
     path = options.init
@@ -333,8 +333,9 @@ def _start(model: "SwapModel", options: TrainOptions) -> list[str]:
             model, read_checkpoint(newest_checkpoint(path) if path.is_dir() else path)
         )
         return [f"Starting from {path}, with its {', '.join(taken)}."]
-    if not options.random_init and model.config == PRESETS["quick"]:
-        load_matching_weights(model, read_checkpoint(asset_path("quick.safetensors")))
+    asset = initial_weights(model.config)
+    if asset is not None and not options.random_init:
+        load_matching_weights(model, read_checkpoint(asset_path(asset)))
     return []
 
 

@@ -246,12 +246,10 @@ class PreviewServer:
         """
         from faceswap.preview.step_cost import estimate_step_cost
         from faceswap.swap.model.presets import PRESETS
-        from faceswap.swap.training.options import PRESET_DEFAULTS
 
-        known = next((name for name in PRESETS if name == preset), None)
-        if known is None:
+        if preset not in PRESETS:
             raise OptionsError(f"There is no preset {preset!r}; choose {', '.join(PRESETS)}.")
-        return dict(estimate_step_cost(known, batch or PRESET_DEFAULTS[known][1]))
+        return dict(estimate_step_cost(preset, batch or PRESETS[preset].batch))
 
     def on_snapshot(self, run: str) -> Values:
         """Keep a snapshot of a run's newest checkpoint."""

@@ -6,14 +6,14 @@ import torch
 
 from faceswap.device_support import to_device
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import Preset, config_of
+from faceswap.swap.model.presets import config_of
 from faceswap.swap.training.model_stats import step_memory
 from faceswap.training.precision import fastest_precision, model_autocast, pick_device
 
 _FACES = 4
 
 
-def estimate_step_cost(preset: Preset, batch: int, device: str = "auto") -> dict[str, float]:
+def estimate_step_cost(preset: str, batch: int, device: str = "auto") -> dict[str, float]:
     """Seconds per step, memory in MiB, parameters in millions and resolution.
 
     batch: faces of each side. The time is measured on ``_FACES`` faces and scaled; the memory is

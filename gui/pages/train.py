@@ -3,11 +3,13 @@
 from typing import Any
 
 from pydantic import ValidationError
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
-from faceswap.swap.training.options import PRESET_DEFAULTS, TrainOptions
+from faceswap.swap.model.presets import DEFAULT_PRESET, PRESETS
+from faceswap.swap.training.options import TrainOptions
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.pages.page import Page
@@ -49,7 +51,7 @@ class TrainPage(Page):
     def preset(self) -> str:
         """The chosen preset."""
         chosen = self.presets.checkedButton()
-        return str(chosen.property("preset")) if chosen is not None else "quick"
+        return str(chosen.property("preset")) if chosen is not None else DEFAULT_PRESET
 
     def start(self) -> None:
         """Start or resume the run."""
@@ -121,17 +123,9 @@ class TrainPage(Page):
     def _panel(self) -> QWidget:
         self.presets = QButtonGroup(self)
         choices = column(gap=GAP)
-        for preset, name, text in (
-            ("quick", "quick", self.tr("Trains in half an hour on a CPU.")),
-            ("classic", "classic", self.tr("The deepfakes model of 2017: 64 px, blurry.")),
-            ("df", "df (DeepFaceLab SAEHD)", self.tr("Keeps B's face shape; best on a GPU.")),
-            (
-                "liae",
-                "liae (DeepFaceLab SAEHD)",
-                self.tr("Takes on A's light and shape; best on a GPU."),
-            ),
-        ):
-            choices.addWidget(self._choice(preset, name, text))
+        for name, preset in PRESETS.items():
+            text = QCoreApplication.translate("presets", preset.purpose)
+            choices.addWidget(self._choice(name, f"{text[:1].upper()}{text[1:]}."))
         self.cost = label("", "small", wrap=True)
         self.measure = button(self.tr("Estimate time and memory"), self._measure, "link", "Ctrl+M")
         self.run = QComboBox()
@@ -160,10 +154,10 @@ class TrainPage(Page):
         self._show_cost()
         return elements.side_panel(376, self.setup)
 
-    def _choice(self, preset: str, name: str, text: str) -> QPushButton:
-        choice = elements.Choice(name, text)
+    def _choice(self, preset: str, text: str) -> QPushButton:
+        choice = elements.Choice(preset, text)
         choice.setProperty("preset", preset)
-        choice.setChecked(preset == "quick")
+        choice.setChecked(preset == DEFAULT_PRESET)
         choice.toggled.connect(lambda on: self._show_cost())
         self.presets.addButton(choice)
         return choice
@@ -185,7 +179,9 @@ class TrainPage(Page):
             self._costs[preset] = sentence
             self._show_cost()
 
-        batch = self.form.value("batch") or PRESET_DEFAULTS[preset][1]
+        batch = self.form.value("batch")
+        if not isinstance(batch, int):  # the preset's own, or found when training starts
+            batch = PRESETS[preset].batch
         self.context.rpc.request("estimate", measured, on_error=failed, preset=preset, batch=batch)
 
     def _show_cost(self) -> None:

@@ -69,9 +69,9 @@ def test_tiled_is_as_whole_where_the_net_sees_little(picture: Path) -> None:
     assert apart.mean() < 0.25
 
 
-@pytest.mark.parametrize("use", ["denoise", "superres", "colourise"])
+@pytest.mark.parametrize("use", ["denoise", "superres", "colorize"])
 def test_pictures(use: str, picture: Path, tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"use": use, "inputs": 1 if use == "colourise" else 3}
+    changes: dict[str, Any] = {"use": use, "inputs": 1 if use == "colorize" else 3}
     model = saved(tmp_path, strength=2.0, **changes)
     out = tmp_path / "out.png"
     given = {"input": picture, "model": model, "output": out, "tile": 64, "overlap": 16}

@@ -6,7 +6,7 @@ from drawn_faces import draw_project
 
 from faceswap.preview.server import PreviewServer
 from faceswap.preview.step_cost import estimate_step_cost
-from faceswap.swap.training.options import PRESET_DEFAULTS
+from faceswap.swap.model.presets import PRESETS
 
 
 def test_time_and_memory_grow_with_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,4 +32,4 @@ def test_the_window_gets_it_for_the_presets_own_batch(
         assert answers.on_estimate("classic") == {"seconds": 1.0}
         answers.on_estimate("quick", None)
         answers.on_estimate("quick", 3)
-    assert asked == [PRESET_DEFAULTS["classic"][1], PRESET_DEFAULTS["quick"][1], 3]
+    assert asked == [PRESETS["classic"].batch, PRESETS["quick"].batch, 3]

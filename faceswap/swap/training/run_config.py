@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from faceswap.swap.model.presets import PRESETS
 from faceswap.swap.training.objective import (
     AUGMENTATION_NAMES,
     LOSS_NAMES,
@@ -10,10 +11,7 @@ from faceswap.swap.training.objective import (
     ObjectiveConfig,
     parse_strengths,
 )
-from faceswap.swap.training.options import (
-    PRESET_DEFAULTS,
-    TrainOptions,
-)
+from faceswap.swap.training.options import TrainOptions
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +41,10 @@ def objective_config(options: TrainOptions) -> ObjectiveConfig:
     """Loss weights and augmentation strengths; values in --loss-weights and --augmentation win."""
     plain = {
         "warp": options.warp,
+        "cells": options.warp_grid,
+        "warp_end": options.warp_end,
+        "outside": options.background_weight,
+        "latent_swap": options.latent_swap,
         "eye_mouth_priority": options.eye_mouth_priority,
         "flip": 0.5 * options.random_flip,
         "pair_matching": options.pair_matching,
@@ -72,15 +74,15 @@ def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfi
     """Configuration of the training loop. found: batch size and rate from earlier searches."""
     from faceswap.training.state import LoopConfig
 
-    rate, faces = PRESET_DEFAULTS[options.preset]
-    batch = faces if options.batch in (None, "auto") else options.batch
+    preset = PRESETS[options.preset]
+    batch = preset.batch if options.batch in (None, "auto") else options.batch
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
         endless=options.endless,
         batch_size=int(found.get("batch", batch)),
-        optimiser=options.optimiser,
-        learning_rate=found.get("rate", options.learning_rate or rate),
+        optimiser=options.optimizer,
+        learning_rate=found.get("rate", options.learning_rate or preset.learning_rate),
         seed=options.seed,
         precision=None if options.precision == "auto" else options.precision,
         compile=options.compile,
