@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QSlider, QWidget
@@ -13,6 +14,7 @@ from faceswap.jobs.lab import LabOptions
 from faceswap.options import presentation_of
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.training.options import TrainOptions
+from gui.widgets.number_or_word import NumberOrWord
 from gui.widgets.options_form import OptionsForm, Slider
 
 
@@ -108,6 +110,24 @@ def test_choices_are_shown_as_labels(qapp: QApplication) -> None:
     assert form.values() == {"mask_type": "landmarks"}
     form.set_values({})
     assert outline.currentText() == "learned"
+    form.deleteLater()
+
+
+def test_a_batch_size_is_a_number_or_auto(qapp: QApplication, tmp_path: Path) -> None:
+    form = OptionsForm(TrainOptions, without=("project",))
+    editor = form.editors["batch"]
+    assert isinstance(editor, NumberOrWord)
+    assert [editor.itemText(i) for i in range(editor.count())] == ["not set", "auto"]
+    assert form.values() == {}
+    editor.setCurrentText("auto")
+    assert form.options(project=tmp_path) == TrainOptions(project=tmp_path, batch="auto")
+    editor.setCurrentText("12")
+    assert form.options(project=tmp_path) == TrainOptions(project=tmp_path, batch=12)
+    editor.setCurrentText("0")
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        form.options(project=tmp_path)
+    form.set_values({})
+    assert form.values() == {}
     form.deleteLater()
 
 
