@@ -20,7 +20,7 @@ from small_runs import finish, notices, options
 from faceswap.cli import run
 from faceswap.commands import JOBS, options_of
 from faceswap.events import Event, Notice, parse
-from faceswap.faces.crops import FaceRecord, read_crops, write_crop
+from faceswap.faces.crops import FaceCrop, FaceRecord, read_crops, write_crop
 from faceswap.faces.index import FaceIndex
 from faceswap.jobs.lab import LabOptions, lab
 from faceswap.lab.framework.models import KINDS, RepairConfig, build
@@ -50,6 +50,7 @@ def test_a_project_opens(tmp_path: Path) -> None:
         assert clip is not None
         assert clip.complete
     (crop,) = read_crops(project.crops_folder("a"))
+    assert isinstance(crop, FaceCrop)
     assert np.array_equal(crop.image, image)
     assert crop.record.presence == record.presence
 
