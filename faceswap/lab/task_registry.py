@@ -159,7 +159,7 @@ TASKS: dict[TaskName, LabTaskInfo] = {
         generative=False,
     ),
     "blind-inpaint": LabTaskInfo(
-        "restore two white rows at unknown positions (blind inpainting)",
+        "restore two white rows at unknown positions",
         "repair",
         "faceswap.lab.tasks.restoration:occlusion",
         has_latent_dim=False,

@@ -125,7 +125,8 @@ class TrainPage(Page):
         choices = column(gap=GAP)
         for name, preset in PRESETS.items():
             text = QCoreApplication.translate("presets", preset.purpose)
-            choices.addWidget(self._choice(name, f"{text[:1].upper()}{text[1:]}."))
+            title = f"{name} ({preset.origin})" if preset.origin else name
+            choices.addWidget(self._choice(name, title, f"{text[:1].upper()}{text[1:]}."))
         self.cost = label("", "small", wrap=True)
         self.measure = button(self.tr("Estimate time and memory"), self._measure, "link", "Ctrl+M")
         self.run = QComboBox()
@@ -154,8 +155,8 @@ class TrainPage(Page):
         self._show_cost()
         return elements.side_panel(376, self.setup)
 
-    def _choice(self, preset: str, text: str) -> QPushButton:
-        choice = elements.Choice(preset, text)
+    def _choice(self, preset: str, title: str, text: str) -> QPushButton:
+        choice = elements.Choice(title, text)
         choice.setProperty("preset", preset)
         choice.setChecked(preset == DEFAULT_PRESET)
         choice.toggled.connect(lambda on: self._show_cost())

@@ -19,6 +19,7 @@ PRESETS["fifth"] = Preset(
     network="declared_preset:network",
     learning_rate=2e-4,
     batch=3,
+    origin="ourselves",
     architecture=Architecture(resolution=96),
     resolution_step=lambda variant: 48,
     initial_weights="quick.safetensors",
@@ -61,7 +62,7 @@ def seen() -> dict[str, object]:
         "rate": loop.learning_rate,
         "batch": loop.batch_size,
         "stats": [stats["resolution"], stats["text"]],
-        "card": cards.get("fifth"),
+        "card": cards.get("fifth (ourselves)"),
     }
 
 

@@ -29,12 +29,12 @@ def test_a_declared_preset_is_seen_everywhere(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["choices"] == [*PRESETS, "fifth"]
-    assert "* **fifth**: is declared by a test." in seen["help"]
+    assert "* **fifth**: is declared by a test (ourselves)." in seen["help"]
     assert "quick at 160 px or fifth at 96 px starts from weights" in seen["pretrained"]
     assert (seen["weights"], seen["other weights"]) == ("quick.safetensors", None)
     assert seen["resolution"] == 96
     assert (seen["rate"], seen["batch"]) == (2e-4, 3)
-    assert seen["stats"] == [96, "is declared by a test"]
+    assert seen["stats"] == [96, "is declared by a test (ourselves)"]
     assert seen["card"] == "Is declared by a test."
 
 
@@ -44,6 +44,7 @@ def test_every_preset_can_be_made_and_its_parts_exist(name: str) -> None:
     assert config.preset == name
     assert callable(resolve_name(preset.network))
     assert preset.has_variants or not config.variant
+    assert len(preset.purpose) <= 45  # a line of the window's Train page
     asset = initial_weights(config)
     assert asset is None or (ROOT / "assets" / asset).is_file()
 
@@ -64,6 +65,6 @@ def test_the_table_in_the_glossary_is_as_declared() -> None:
     told = [line for line in table.partition("\n## ")[0].splitlines() if line.startswith("| ")]
     assert told[1:] == [
         f"| {name} | {preset.architecture.resolution} px | {preset.learning_rate:g} "
-        f"| {preset.batch} | {preset.purpose} |"
+        f"| {preset.batch} | {preset.text()} |"
         for name, preset in PRESETS.items()
     ]

@@ -89,7 +89,8 @@ class SwapConfig(Architecture):
 class Preset:
     """Declaration of a preset; options, help, window and statistics are derived from it.
 
-    purpose: what it is for, in a few words. network: "module:function" of the function from
+    purpose: what it is for, in a few words, which fit the window. origin: whose model it is, where
+    it is a known one. network: "module:function" of the function from
     ``SwapConfig`` to ``SharedAutoencoder``, imported when a model is built. learning_rate, batch:
     defaults of training. architecture: default dimensions. resolution_step: from a variant to the
     number that resolutions are multiples of; None where there is only the default resolution.
@@ -100,10 +101,15 @@ class Preset:
     network: str
     learning_rate: float
     batch: int
+    origin: str = ""
     architecture: Architecture = field(default_factory=Architecture)
     has_variants: bool = False
     resolution_step: Callable[[str], int] | None = None
     initial_weights: str | None = None
+
+    def text(self) -> str:
+        """What it is for and whose model it is."""
+        return f"{self.purpose} ({self.origin})" if self.origin else self.purpose
 
 
 def _saehd_step(variant: str) -> int:
@@ -121,14 +127,16 @@ PRESETS: dict[str, Preset] = {
         initial_weights="quick.safetensors",
     ),
     "classic": Preset(
-        purpose="the 64 px model of 2017 (deepfakes/faceswap's 'original'); blurry",
+        purpose="the model of 2017: 64 px, blurry",
+        origin="deepfakes/faceswap original",
         network="faceswap.swap.model.architectures:classic",
         learning_rate=3e-4,
         batch=16,
         architecture=Architecture(resolution=64),
     ),
     "df": Preset(
-        purpose="keeps B's face shape (DeepFaceLab's SAEHD); best on a GPU",
+        purpose="keeps B's face shape; best on a GPU",
+        origin="DeepFaceLab SAEHD",
         network="faceswap.swap.model.architectures:df",
         learning_rate=1e-4,
         batch=8,
@@ -137,7 +145,8 @@ PRESETS: dict[str, Preset] = {
         resolution_step=_saehd_step,
     ),
     "liae": Preset(
-        purpose="takes on A's light and face shape (DeepFaceLab's SAEHD); best on a GPU",
+        purpose="takes on A's light and shape; best on a GPU",
+        origin="DeepFaceLab SAEHD",
         network="faceswap.swap.model.architectures:liae",
         learning_rate=1e-4,
         batch=8,

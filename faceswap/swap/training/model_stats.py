@@ -126,5 +126,5 @@ def model_stats(name: str, config: SwapConfig, batch: int) -> dict[str, Any]:
         "train_memory": step_memory(config, batch).peak / 2**20,
         "swap_memory": (swapping * 4 + outputs * 2) / 2**20,
         "cost": counter.get_total_flops() / 1e9,
-        "text": PRESETS[name].purpose,
+        "text": PRESETS[name].text(),
     }

@@ -68,7 +68,7 @@ PresetName = Annotated[
         description=help_list(
             "Model preset: architecture, resolution and defaults; compare them with "
             "'faceswap models'",
-            {name: preset.purpose for name, preset in PRESETS.items()},
+            {name: preset.text() for name, preset in PRESETS.items()},
         )
     ),
 ]
