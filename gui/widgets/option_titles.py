@@ -23,7 +23,7 @@ _TITLES = {
     "mask_dilate": "Erode/dilate mask",
     "max_faces": "Maximum faces per frame",
     "min_face": "Minimum face size",
-    "min_presence": "Minimum landmark confidence",
+    "min_presence": "Minimum confidence",
     "min_sharpness": "Minimum sharpness",
     "notify": "Notification command",
     "preview_seconds": "Preview interval (s)",
