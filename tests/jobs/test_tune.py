@@ -16,8 +16,9 @@ from torch import Tensor
 
 from faceswap.errors import CheckpointError, InputError, OptionsError, OutputError
 from faceswap.events import Event, Metrics, Notice
-from faceswap.jobs.train import _tuner, train
+from faceswap.jobs.train import train
 from faceswap.jobs.tune import TuneOptions, tune
+from faceswap.swap.training.live_options import LiveOptions
 from faceswap.swap.training.options import TUNABLE, TrainOptions, apply_tuning
 from faceswap.swap.training.task import SwapTask
 from faceswap.training import checkpoint
@@ -86,7 +87,7 @@ def tuned_loop(folder: Path, asks: dict[int, dict[str, Any]], **changes: Any) ->
     task = Tuned(folder, asks)
     again = any(folder.glob("step-*"))
     loop = (resumed if again else line_loop)(folder, task, losses={"scale": 1.0}, **changes)
-    loop._inbox = Inbox(folder, loop.group, task.tuned)
+    loop._inbox = Inbox(folder, loop.place.group, task.tuned)
     return loop
 
 
@@ -264,7 +265,7 @@ def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
     classic: Any = SimpleNamespace(preset="classic", learns_masks=False)
     task: Any = SimpleNamespace(objective="as it was")
     learnt: Any = {"a": SimpleNamespace(training=range(9))}
-    change = _tuner(TrainOptions(project=project), task, classic, learnt, ProcessGroup(0, 2))
+    change = LiveOptions(TrainOptions(project=project), task, classic, learnt, ProcessGroup(0, 2))
     for values, words in (
         ({"losses": "mask=1"}, "The preset classic has no mask output"),
         ({"batch": 3}, "a batch size that 2 processes can divide"),
