@@ -1,6 +1,6 @@
 """Run a job: everything that takes its events and its result goes through here."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from typing import Generic, TypeVar
 
@@ -19,32 +19,32 @@ def run(
 
         faces = run(extract(ExtractOptions(video=clip, project=project, side="a")), print).faces
     """
-    events = _Events(job)
-    with closing(job):
+    outcome = _Outcome(job)
+    with closing(outcome.events()) as events:
         for event in events:
             if on_event is not None:
                 on_event(event)
-    return events.result
+    return outcome.result
 
 
 def forward(
     job: Generator[ItemT, None, ResultT], change: Callable[[ItemT], Iterable[EventT]]
 ) -> Generator[EventT, None, ResultT]:
     """A job that yields what ``change`` makes of each event of ``job``, and returns its result."""
-    events = _Events(job)
-    with closing(job):
+    outcome = _Outcome(job)
+    with closing(outcome.events()) as events:
         for event in events:
             yield from change(event)
-    return events.result
+    return outcome.result
 
 
-class _Events(Generic[EventT, ResultT]):
-    """The events of a job; ``result`` is there after the last one."""
+class _Outcome(Generic[EventT, ResultT]):
+    """What a job returns: ``result`` is there after the last of its ``events``."""
 
     result: ResultT
 
     def __init__(self, job: Generator[EventT, None, ResultT]) -> None:
         self._job = job
 
-    def __iter__(self) -> Iterator[EventT]:
+    def events(self) -> Generator[EventT, None, None]:
         self.result = yield from self._job

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,12 +17,10 @@ from faceswap.errors import CheckpointError, InputError, OptionsError, OutputErr
 from faceswap.events import Event, Metrics, Notice
 from faceswap.jobs.train import train
 from faceswap.jobs.tune import TuneOptions, tune
-from faceswap.swap.training.live_options import LiveOptions
 from faceswap.swap.training.options import TUNABLE, TrainOptions, apply_tuning
 from faceswap.swap.training.task import SwapTask
 from faceswap.training import checkpoint
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.distributed import ProcessGroup
 from faceswap.training.live_tuning import (
     Inbox,
     TuningChange,
@@ -32,7 +29,6 @@ from faceswap.training.live_tuning import (
     request_change,
     take_request,
 )
-from faceswap.training.state import LoopConfig
 
 
 def test_a_request_is_taken_once_and_not_lost(tmp_path: Path) -> None:
@@ -262,17 +258,3 @@ def test_what_a_run_can_never_do_is_refused(tmp_path: Path) -> None:
         TuneOptions.model_validate({"project": project, "batch": "auto"})
     with pytest.raises(ValidationError, match="there is no 'hinge'"):
         TuneOptions(project=project, loss_weights="hinge=1")
-    classic: Any = SimpleNamespace(preset="classic", learns_masks=False)
-    task: Any = SimpleNamespace(objective="as it was")
-    learnt: Any = {"a": SimpleNamespace(training=range(9))}
-    change = LiveOptions(TrainOptions(project=project), task, classic, learnt, ProcessGroup(0, 2))
-    for values, words in (
-        ({"losses": "mask=1"}, "The preset classic has no mask output"),
-        ({"batch": 3}, "a batch size that 2 processes can divide"),
-        ({"batch": "auto"}, "give numbers"),
-    ):
-        with pytest.raises(OptionsError, match=words):
-            change(values, LoopConfig())
-        assert task.objective == "as it was"
-    assert change({"losses": "mse=1"}, LoopConfig(learning_rate=0.3)).config.learning_rate == 0.3
-    assert task.objective.mse == 1
