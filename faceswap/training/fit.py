@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import nn
@@ -16,6 +16,7 @@ from faceswap.training.loop import TrainingLoop, TrainingTask
 from faceswap.training.metrics_log import describe_progress, read_metrics
 from faceswap.training.resume_point import ResumePoint, find_resume_point
 from faceswap.training.run_identity import RunIdentity
+from faceswap.training.run_lock import lock_run
 from faceswap.training.searches import Searches
 from faceswap.training.state import AuxiliaryModel, LoopConfig
 from faceswap.training.threads import set_current_device
@@ -25,10 +26,10 @@ from faceswap.training.threads import set_current_device
 class Session:
     """How one session of a run is trained.
 
-    start: where the run stands; by default it is looked up. searches: before training. begun_at:
-    where the job began that the training is a part of, see job_mark.py. auxiliary: a model trained
-    beside the main one, such as a discriminator. tuner: applies options that are changed while the
-    run trains.
+    start: where the run stands, as found by a caller that has locked the run (run_lock.py); by
+    default ``fit`` locks the run and finds out. searches: before training. begun_at: where the job
+    began that the training is a part of, see job_mark.py. auxiliary: a model trained beside the
+    main one, such as a discriminator. tuner: applies options that are changed while the run trains.
     """
 
     start: ResumePoint | None = None
@@ -69,15 +70,20 @@ def fit(
     """Train ``model`` on ``task``, from where the run in ``run.folder`` stands.
 
     Trains until the budget of ``config`` is used up or the generator is closed; either way the
-    last step is saved. Hold the run's lock (run_lock.py) meanwhile. Raises CheckpointError when
-    the run has another architecture or optimiser, OptionsError when the model can't be computed
-    in the precision asked for, TrainingError when training diverges beyond recovery or memory is
-    too small, OutputError when the last save fails.
+    last step is saved. Raises ProjectError when another process trains the run, CheckpointError
+    when it has another architecture or optimiser, OptionsError when the model can't be computed in
+    the precision asked for, TrainingError when training diverges beyond recovery or memory is too
+    small, OutputError when the last save fails.
     """
-    folder, leads = run.folder, place.group.is_main
-    start = session.start or (
-        yield from in_background("load", lambda _: find_resume_point(folder, leads=leads))
-    )
+    leads = place.group.is_main
+    if session.start is None:
+        with lock_run(run.folder, leads=leads):
+            start = yield from in_background(
+                "load", lambda _: find_resume_point(run.folder, leads=leads), "checkpoints"
+            )
+            session = replace(session, start=start)
+            return (yield from fit(task, model, config, run, place, session))
+    start, searches = session.start, session.searches
     for problem in start.problems:
         yield Notice(message=problem)
 
@@ -86,7 +92,7 @@ def fit(
         loop = TrainingLoop(
             task,
             model,
-            session.searches.apply(config),
+            searches.apply(config),
             run,
             place,
             auxiliary=session.auxiliary,
@@ -97,20 +103,23 @@ def fit(
         return loop
 
     loop = yield from in_background("load", lambda _: begin(), "weights")
-    state = loop.state
-    before = state.seconds
-    for events in (loop.search(session.searches), loop.run(session.begun_at)):
+    before = loop.state.seconds
+    for events in (loop.search(searches), loop.run(session.begun_at)):
         with closing(events):
             yield from events
-    rate = loop.samples_seen / max(1e-9, state.seconds - before)
-    rows = yield from in_background("train", lambda _: read_metrics(folder / "metrics.jsonl"))
+    speed = loop.samples_seen / max(1e-9, loop.state.seconds - before)
+    return (yield from in_background("train", lambda _: _result(loop, run.folder, speed)))
+
+
+def _result(loop: TrainingLoop, folder: Path, speed: float) -> FitResult:
+    state, rows = loop.state, read_metrics(folder / "metrics.jsonl")
     return FitResult(
         model=state.ema_model,
         checkpoint=loop.checkpoints.path(state.step),
         step=state.step,
         seconds=state.seconds,
-        samples_per_second=rate,
+        samples_per_second=speed,
         metrics={name: value for row in rows for name, value in row.items()},
-        trend=describe_progress(rows, config.measure or ""),
+        trend=describe_progress(rows, loop.stepper.config.measure or ""),
         skipped=int(state.skipped),
     )

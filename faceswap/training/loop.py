@@ -105,7 +105,7 @@ class TrainingLoop:
 
     def search(self, searches: Searches) -> Generator[Event, None, None]:
         """Find batch size and learning rate, and train with them; see searches.py."""
-        return (yield from run_searches(searches, self.stepper, self._thread))
+        yield from run_searches(searches, self.stepper, self._thread)
 
     def run(self, begun_at: JobStart | None = None) -> Generator[Event, None, None]:
         """Train until the budget is used up or the generator is closed, then save.

@@ -18,9 +18,16 @@ class ResumePoint:
         self.checkpoint, self.problems = checkpoint, tuple(problems)
         self.step = int(numbers.get("step", 0))
         self.seconds = float(numbers.get("seconds", 0.0))
+        self._taken = False
 
     def take(self) -> Checkpoint | None:
-        """The checkpoint, which is not kept: it maps a file that later saves delete."""
+        """The checkpoint, which is not kept: it maps a file that later saves delete.
+
+        Raises ValueError the second time, when the run no longer stands here.
+        """
+        if self._taken:
+            raise ValueError("A resume point serves one session; find that of the next one.")
+        self._taken = True
         checkpoint, self.checkpoint = self.checkpoint, None
         return checkpoint
 

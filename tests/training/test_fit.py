@@ -15,13 +15,14 @@ from line_task import Line
 from torch import nn
 
 from faceswap import run
-from faceswap.errors import CheckpointError
+from faceswap.errors import CheckpointError, ProjectError
 from faceswap.events import Event, Notice, Saved
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
 from faceswap.training.fit import FitResult, Session, fit
 from faceswap.training.job_mark import mark_job_start
 from faceswap.training.resume_point import find_resume_point
 from faceswap.training.run_identity import RunIdentity
+from faceswap.training.run_lock import lock_run
 from faceswap.training.searches import Searches
 from faceswap.training.state import LoopConfig
 
@@ -91,6 +92,24 @@ def test_the_callers_look_at_the_run_is_not_taken_again_and_not_kept(tmp_path: P
     assert result.step == 30
     assert start.checkpoint is None  # it maps a file that saves delete
     assert start.step == 20
+    with pytest.raises(ValueError, match="serves one session"):  # it would begin from nothing
+        fitted(tmp_path, Session(start), steps=40)
+    assert newest_checkpoint(tmp_path) == result.checkpoint
+
+
+def test_a_run_is_locked_while_it_is_trained(tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def again(event: Event) -> None:
+        if isinstance(event, Saved):
+            with pytest.raises(ProjectError, match="is being trained already") as error:
+                fitted(tmp_path)
+            refused.append(str(error.value))
+
+    run(fit(Line(), line(), replace(CONFIG, save_steps=30), identity(tmp_path)), again)
+    assert len(refused) == 2
+    with lock_run(tmp_path):  # whoever found out where the run stands has locked it
+        assert fitted(tmp_path, Session(find_resume_point(tmp_path)), steps=70).step == 70
 
 
 def test_another_model_than_the_runs_is_refused(tmp_path: Path) -> None:
