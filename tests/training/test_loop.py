@@ -20,7 +20,6 @@ from faceswap.training.distributed import Placement, ProcessGroup
 from faceswap.training.loop import TrainingLoop
 from faceswap.training.optimisers import OptimiserName
 from faceswap.training.run_identity import RunIdentity
-from faceswap.training.searches import Searches
 from faceswap.training.state import LoopConfig
 
 
@@ -346,25 +345,6 @@ def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Pa
         asked.append(len(Twins.asked))
     assert asked[0] == 0
     assert asked[1] == loop.state.step // 20 + (1 if loop.state.step % 20 else 0)
-
-
-def test_batch_and_rate_that_were_found_are_gone_on_with(tmp_path: Path) -> None:
-    loop = line_loop(tmp_path, learning_rate=1e-6)
-    before = loop.state.snapshot().tensors
-    events = list(loop.search(Searches(batch=True, rate=True)))
-    assert len(of_kind(events, Notice)) == 2
-    after = loop.state.snapshot().tensors
-    assert all(torch.equal(after[name], value) for name, value in before.items())
-    found = loop.state.notes["found"]
-    assert found == {
-        "batch": loop.stepper.config.batch_size,
-        "rate": loop.stepper.config.learning_rate,
-    }
-    metrics = of_kind(list(loop.run()), Metrics)[0].values
-    assert metrics["rate"] == pytest.approx(found["rate"] * 20 / 50, rel=0.9)
-    assert metrics["rate"] > 1e-5
-    saved = read_checkpoint(newest_checkpoint(tmp_path))
-    assert saved.metadata["notes"]["found"] == found
 
 
 class _Over(nn.Module):
