@@ -1,7 +1,8 @@
 """What devices lack, tried on a stand-in for the one that lacks much."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from faceswap.autoencoder import corruption
 from faceswap.autoencoder.losses import focal_frequency
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
+from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.device_support import (
     ALL,
     AREAS,
@@ -87,7 +89,7 @@ def test_the_stand_in_refuses_what_mps_does() -> None:
     assert x.device == torch.zeros(1, device=MPS).device == (x + 1).device == MPS
     assert x.cpu().device == CPU
     double = torch.tensor(1.0, dtype=torch.float64)
-    for made in (lambda: x.double(), lambda: double.to(MPS), lambda: torch.mul(x, double)):
+    for made in (x.double, partial(double.to, MPS), partial(torch.mul, x, double)):
         with pytest.raises(TypeError, match="float64"):
             made()
     with pytest.raises(RuntimeError, match="same device"):
@@ -98,7 +100,7 @@ def test_the_stand_in_refuses_what_mps_does() -> None:
         torch.rand(1, generator=dice(MPS))
     with pytest.raises(TypeError, match="numpy"):
         x.numpy()
-    lacking = {
+    lacking: dict[str, Callable[[], object]] = {
         "nanmedian": lambda: x.nanmedian(1),
         "poisson": lambda: torch.poisson(x),
         "col2im": lambda: nn.functional.fold(torch.rand(1, 4, 4).to(MPS), (4, 4), 2, stride=2),
@@ -223,6 +225,7 @@ def test_each_model_of_the_lab_takes_a_step(kind: str, tmp_path: Path) -> None:
     if kind == "sound":
         assert cleaned(loop.state.ema_model, sounds).shape == sounds.shape
     if kind == "lab-variational":
+        assert isinstance(loop.state.ema_model, VariationalAutoencoder)
         found = scores(loop.state.ema_model, some.floats().to(MPS))
         assert {values.dtype for values in found.values()} == {np.dtype(np.float64)}
 

@@ -22,6 +22,7 @@ from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.lab import LabOptions, lab
 from faceswap.jobs.landmarks import LandmarksOptions, landmarks
 from faceswap.jobs.preview import FILE_REQUESTS, PreviewOptions, preview
+from faceswap.lab.task_registry import TaskName
 from faceswap.project.project import Project
 
 SHORT, LONG = 6, 24
@@ -107,7 +108,11 @@ def lengths(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, int]]:
                 )
             )
         )
-        for use, data in (("anomaly", [pictures, clip]), ("retrieve", [pictures, pictures])):
+        uses: dict[TaskName, list[Path]] = {
+            "anomaly": [pictures, clip],
+            "retrieve": [pictures, pictures],
+        }
+        for use, data in uses.items():
             out = folder / use
             options = LabOptions(task=use, data=data, output=out, steps=1, size=16, **given)
             made[f"lab {use}"] = heaviest(lab(options))

@@ -166,7 +166,7 @@ class Replayed:
 
 def _recorded(work: Callable[[], None], generator: torch.Generator) -> torch.cuda.CUDAGraph:
     """Capture ``work`` as a CUDA graph; each replay draws new random numbers of ``generator``."""
-    aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
         for _ in range(3):  # warm-up before capture: allocation, autotuning, compilation

@@ -19,7 +19,7 @@ from small_runs import finish, notices, options
 from faceswap.cli import run
 from faceswap.commands import JOBS, options_of
 from faceswap.events import Notice, parse
-from faceswap.faces.crops import FaceRecord, read_crops, write_crop
+from faceswap.faces.crops import FaceCrop, FaceRecord, read_crops, write_crop
 from faceswap.lab.framework.models import KINDS, build
 from faceswap.project.project import Project
 from faceswap.swap.compositing.options import BlendOptions
@@ -46,6 +46,7 @@ def test_a_project_opens(tmp_path: Path) -> None:
         assert clip is not None
         assert clip.complete
     (crop,) = read_crops(project.crops_folder("a"))
+    assert isinstance(crop, FaceCrop)
     assert np.array_equal(crop.image, image)
     assert crop.record.presence == record.presence
 
@@ -86,7 +87,8 @@ def test_a_lab_model_is_the_same(kind: str) -> None:
 
 
 def test_options_have_their_earlier_names_too() -> None:
-    assert BlendOptions(grow=0.1, outline="a") == BlendOptions(mask_dilate=0.1, mask_outline="a")
+    earlier = BlendOptions.model_validate({"grow": 0.1, "outline": "a"})
+    assert earlier == BlendOptions(mask_dilate=0.1, mask_outline="a")
     for job in JOBS.values():
         model = options_of(job)
         assert set(model.renamed.values()) <= set(model.model_fields)

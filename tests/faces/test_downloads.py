@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import http.server
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -168,7 +169,7 @@ def test_a_full_disk_is_told(place: Path, server: str, monkeypatch: pytest.Monke
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(AssetError, match=r"disk of .* is full"):
         list(download_weights("sfd"))
     assert left(place) == []

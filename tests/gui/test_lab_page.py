@@ -1,6 +1,7 @@
 """Lab page: a form for every task, running tasks and showing their results."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_every_task_has_a_form_of_the_options_that_apply(window: Window) -> None
         ]
         assert task.default_data in lines[0].line.placeholderText()
         assert page.folder == page._suggested()
-        entered = {option: 8 for option, applies in applicable.items() if applies}
+        entered: dict[str, Any] = {option: 8 for option, applies in applicable.items() if applies}
         page.form.set_values(entered)
         made = page.form.options(task=name)
         assert made == LabOptions(task=name, **entered)
@@ -235,9 +236,12 @@ def test_the_repair_panel_asks_for_its_inputs_and_shows_the_result(
     page.repair.mask_picker.set_value(tmp_path / "holes.png")
     (tmp_path / "clip inpaint.mp4").touch()
     asked: list[str] = []
-    monkeypatch.setattr(
-        "gui.widgets.elements.confirm", lambda page, text, yes: asked.append(text) or True
-    )
+
+    def confirm(page: object, text: str, yes: str) -> bool:
+        asked.append(text)
+        return True
+
+    monkeypatch.setattr("gui.widgets.elements.confirm", confirm)
     page.repair.go.click()
     assert asked == ["clip inpaint.mp4 already exists. Replace it?"]
     (job,) = window.context.jobs.jobs

@@ -1,5 +1,6 @@
 """End-to-end: from two clips to a finished video with the real window and program."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,16 +46,24 @@ def _drop(walker: Walker, sample: Path, tmp_path: Path, project: Path) -> None:
     walker.until(lambda: walker.window.page.name == "footage")
 
 
+def _ready(page: FootagePage, side: str) -> bool:
+    return page.side == side and page.find_button.isEnabled()
+
+
+def _complete(walker: Walker, side: str) -> bool:
+    return bool(walker.side(side)["complete"])
+
+
 def _find_faces(walker: Walker) -> None:
     page = walker.window.page
     assert isinstance(page, FootagePage)
     walker.until(lambda: not page.canvas.image.isNull())
     for side in ("a", "b"):
         walker.click(page.segments[side])
-        walker.until(lambda side=side: page.side == side and page.find_button.isEnabled())
+        walker.until(partial(_ready, page, side))
         page.form.set_values({"size": 64})
         walker.run(page.find_button)
-        walker.until(lambda side=side: walker.side(side)["complete"])
+        walker.until(partial(_complete, walker, side))
         assert walker.side(side)["crops"] == 50
     timeline = page.timeline
     walker.click(timeline, QPoint(timeline.width() // 2, timeline.height() // 2))

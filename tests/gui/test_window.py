@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ def start_page(window: Window) -> StartPage:
     page = window.pages["start"]
     assert isinstance(page, StartPage)
     return page
+
+
+def _shows(window: Window, name: str) -> bool:
+    return window.page.name == name
 
 
 def opened(window: Window, project: Path, wait: Wait) -> None:
@@ -117,7 +122,7 @@ def test_pages_open_by_keyboard(window: Window, project: Path, wait: Wait, qtbot
     wait(window.isActiveWindow)
     for number, name in enumerate(PAGES, 1):
         qtbot.keyClick(window, str(number), Qt.KeyboardModifier.ControlModifier)
-        wait(lambda name=name: window.page.name == name)
+        wait(partial(_shows, window, name))
 
 
 def test_two_videos_become_a_project(
@@ -298,6 +303,7 @@ def test_closing_ends_a_busy_preview_server(
     session.rpc.request("stubborn", lambda _: None)
     session.rpc.request("wait", lambda _: None, seconds=30)
     wait(lambda: len(session.rpc._pending) == 1)
+    assert session.rpc._process is not None
     process = processes.look_up(session.rpc._process.processId())
     assert processes.alive(process)
     window.close()

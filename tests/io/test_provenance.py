@@ -118,7 +118,7 @@ def test_steps_add_up() -> None:
 def test_the_lab_s_figures_and_sounds_carry_it(tmp_path: Path) -> None:
     write_png(tmp_path / "f" / "figure.png", PAGE)
     assert picture_provenance(tmp_path / "f" / "figure.png") == FIGURE
-    sound = np.sin(np.arange(4000) / 9).astype(np.float32) / 2
+    sound = np.asarray(np.sin(np.arange(4000) / 9) / 2, np.float32)
     for words in ("", "even", "odd", "größer"):
         path = tmp_path / "s.wav"
         write_wav(path, sound, 8000, words)

@@ -173,8 +173,8 @@ def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFact
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             rows.append(replace(known[left], frame=number, track=2 * (number >= CUT)))
             if number >= CUT and not 41 <= number < 45:
-                beside = known[right].points + np.float32((256, 0))
-                forehead = known[right].forehead + np.float32((256, 0))
+                beside = known[right].points + np.array((256, 0), np.float32)
+                forehead = known[right].forehead + np.array((256, 0), np.float32)
                 rows.append(
                     replace(known[right], frame=number, track=3, points=beside, forehead=forehead)
                 )

@@ -8,6 +8,7 @@ import torch
 from driving import finished
 from made_clips import MakeClip
 from PIL import Image
+from torch import nn
 
 from faceswap.errors import CheckpointError, OptionsError, OutputError
 from faceswap.events import Notice
@@ -74,7 +75,13 @@ def test_pictures(use: str, picture: Path, tmp_path: Path) -> None:
     changes: dict[str, Any] = {"use": use, "inputs": 1 if use == "colourise" else 3}
     model = saved(tmp_path, strength=2.0, **changes)
     out = tmp_path / "out.png"
-    given = {"input": picture, "model": model, "output": out, "tile": 64, "overlap": 16}
+    given: dict[str, Any] = {
+        "input": picture,
+        "model": model,
+        "output": out,
+        "tile": 64,
+        "overlap": 16,
+    }
     assert finish(RestoreOptions(**given)).frames == 1
     with Image.open(out) as made:
         assert made.size == ((260, 180) if use == "superres" else (130, 90))
@@ -118,7 +125,7 @@ def test_holes_are_filled_and_nothing_else_changes(picture: Path, tmp_path: Path
     Image.fromarray(mask).save(tmp_path / "mask.png")
     model = saved(tmp_path, use="inpaint", inputs=4, masked=True, size=48)
     out = tmp_path / "out.png"
-    given = {"input": picture, "model": model, "output": out}
+    given: dict[str, Any] = {"input": picture, "model": model, "output": out}
     finish(RestoreOptions(**given, mask=tmp_path / "mask.png"))
     before, after = (np.asarray(Image.open(p)) for p in (picture, out))
     assert np.array_equal(before[mask == 0], after[mask == 0])
@@ -158,6 +165,7 @@ def test_holes_are_filled_at_the_size_that_was_learnt_and_in_the_light_around(si
     spoilt[mask > 0] = 255  # what is in the hole is not looked at
     model = net(use="inpaint", inputs=4, masked=True, standardised=True, size=size)
     with torch.no_grad():  # a net that leaves the smooth filling as it is
+        assert isinstance(model.last, nn.Module)
         for values in model.last.parameters():
             values.zero_()
     made = Restorer(model, CPU, mask=mask).restore(spoilt)

@@ -23,6 +23,7 @@ from faceswap.swap.model.loading import load_model
 from faceswap.swap.training import face_selection
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
+from faceswap.training.checkpoint_verification import FORMAT
 from faceswap.training.precision import choose_precision
 
 CPU = torch.device("cpu")
@@ -218,7 +219,7 @@ def test_a_run_of_a_newer_version_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = draw_project(tmp_path).folder
-    monkeypatch.setattr(checkpoint_module, "FORMAT", checkpoint_module.FORMAT + 1)
+    monkeypatch.setattr(checkpoint_module, "FORMAT", FORMAT + 1)
     finish(options(folder))
     monkeypatch.undo()
     before = contents(folder / "model" / "main")

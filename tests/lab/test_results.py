@@ -34,7 +34,8 @@ CPU = torch.device("cpu")
 
 def run(**given: Any) -> tuple[list[Event], LabSummary]:
     """All events of a use, and what it found."""
-    return finished(lab(LabOptions(**({"steps": 1, "device": "cpu"} | given))))
+    settings: dict[str, Any] = {"steps": 1, "device": "cpu"} | given
+    return finished(lab(LabOptions(**settings)))
 
 
 def said(events: list[Event]) -> list[str]:

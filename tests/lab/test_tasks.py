@@ -50,7 +50,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         for number in range(40):
             page = Image.new("L", (16, 16))
-            x, y, r = [*rng.uniform(5, 11, 2).tolist(), float(rng.uniform(2, 4))]
+            (x, y), r = rng.uniform(5, 11, 2), rng.uniform(2, 4)
             wide, tall = (r, r) if name != "bar" else (1.0, 5.0)
             draw = ImageDraw.Draw(page)
             shape = draw.ellipse if name == "disc" else draw.rectangle

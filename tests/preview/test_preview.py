@@ -87,7 +87,9 @@ def test_the_project_is_told(made: Path) -> None:
 
 def test_frames_come_in_any_order_with_their_faces(made: Path) -> None:
     with PreviewServer(made, "cpu") as answers:
-        seen = {n: answers.answer("frame", {"side": "a", "frame": n}) for n in (30, 3, 4, 39, 3)}
+        seen: dict[int, Any] = {
+            n: answers.answer("frame", {"side": "a", "frame": n}) for n in (30, 3, 4, 39, 3)
+        }
         late = answers.answer("frame", {"side": "a", "frame": 4000})
     assert {n: told["frame"] for n, told in seen.items()} == {30: 30, 3: 3, 4: 4, 39: 39}
     assert late["frame"] == FRAMES - 1
@@ -174,7 +176,7 @@ def test_of_a_model_the_weights_are_read_once(
     class Opened:
         def __init__(self, path: Path, framework: str) -> None:
             read.append(path.stem)
-            self._file = safe_open(path, framework=framework)
+            self._file: Any = safe_open(path, framework=framework)
 
         def __enter__(self) -> Any:
             return self._file.__enter__()

@@ -17,7 +17,7 @@ from made_clips import MakeClip
 from standing_faces import StandIn
 
 from faceswap.errors import NoFaceError, ProjectError
-from faceswap.events import Event, Notice, Progress
+from faceswap.events import Event, Meter, Notice, Progress
 from faceswap.faces.crops import crop_files
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.tracking import TrackedFrame
@@ -33,10 +33,10 @@ FRAMES = 12
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_tracker", StandIn)
     monkeypatch.setattr(module, "_BATCH", 4)
-    monkeypatch.setattr(module.Meter, "add", _speaking)  # every frame is a place to stop at
+    monkeypatch.setattr(Meter, "add", _speaking)  # every frame is a place to stop at
 
 
-def _speaking(meter: module.Meter, amount: float = 1) -> Progress:
+def _speaking(meter: Meter, amount: float = 1) -> Progress:
     meter.done += amount
     return meter.progress()
 
@@ -303,7 +303,8 @@ def test_the_window_sees_the_face_that_a_redo_wrote_last(
             last = answers.answer("last", {"side": "a"})
             assert last["frame"] == 6
             assert Path(str(last["path"])).is_file()
-            assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
+            told: Any = answers.answer("project", {})
+            assert told["sides"]["a"]["faces"] == FRAMES
             frames_of(job, 100)
         last = answers.answer("last", {"side": "a"})
         assert Path(str(last["path"])) == made.folder / "faces" / "a" / "000010_1.png"

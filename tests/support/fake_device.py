@@ -29,7 +29,7 @@ class FarTensor(torch.Tensor):
     """``near`` holds the values."""
 
     near: torch.Tensor
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def __new__(cls, near: torch.Tensor) -> "FarTensor":
@@ -41,11 +41,11 @@ class FarTensor(torch.Tensor):
         made.near = near
         return made
 
-    device = property(lambda self: MPS)  # type: ignore[assignment]
-    is_meta = False  # type: ignore[assignment]
+    device = property(lambda self: MPS)
+    is_meta = False
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]  # typed as __torch_function__ by mistake
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
         return _work(func, args, kwargs or {})
@@ -69,12 +69,14 @@ class FarTensor(torch.Tensor):
 class FarGenerator(torch.Generator):
     """Chance that says on which device it is."""
 
+    place: torch.device
+
     def __new__(cls, device: torch.device | str = "cpu") -> "FarGenerator":
-        made = super().__new__(cls, "cpu")
+        made = super().__new__(cls, "cpu")  # type: ignore[call-arg]  # its stub has no __new__
         made.place = torch.device(device)
         return made
 
-    device = property(lambda self: self.place)  # type: ignore[assignment]
+    device = property(lambda self: self.place)
 
 
 @contextmanager
@@ -132,6 +134,9 @@ class _Asked(TorchFunctionMode):
 
 class _Made(TorchDispatchMode):
     """What is made there without any tensor of the device."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -64,11 +64,16 @@ def serve(project: Path, exchange: Path) -> None:
             say(line)
 
 
+def stopped(*_: object) -> None:
+    say(Stopped())
+    os._exit(130)
+
+
 def job(behaviour: str) -> int:
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
-        signal.signal(signal.SIGTERM, lambda *_: (say(Stopped()), os._exit(130)))
+        signal.signal(signal.SIGTERM, stopped)
     steps = 1000 if behaviour in ("hang", "stubborn") else 20
     for step in range(1, steps):
         say(Progress(stage="fake", done=step, total=steps, rate=10.0, eta=1.0))

@@ -44,6 +44,7 @@ def write_clip(
     with av.open(str(path), "w") as container:
         chosen = options if options is not None else {"crf": "10"} if "264" in codec else {}
         video = container.add_stream(codec, rate, chosen)
+        assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = width, height, pixel_format
         video.codec_context.time_base = video.time_base = base
         context = video.codec_context
@@ -64,6 +65,7 @@ def write_clip(
         container.mux(video.encode(None))
         seconds = float((pts[-1] if pts is not None else frames) * base)
         for number, sound in enumerate(sounds):
+            assert isinstance(sound, av.AudioStream)
             for start in range(0, round(seconds * 16000), 1024):
                 wave = np.sin((start + np.arange(1024)) * (0.1 + 0.05 * number)) * 0.3
                 block = av.AudioFrame.from_ndarray(
