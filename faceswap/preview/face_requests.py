@@ -91,7 +91,7 @@ class FaceRequests(ProjectAccess):
 
     def newest_crop(self, request: NewestCropRequest) -> NewestCropAnswer:
         """The crop that a running extraction wrote last."""
-        project, side = Project(self.folder), request.side
+        project, side = Project.open(self.folder), request.side
         staged = project.generation(side) + 1
         folder = project.staging_folder(side, staged)
         last = self.browser.last_seen(staged_key(side, staged))

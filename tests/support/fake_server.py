@@ -148,6 +148,7 @@ class FakeServer:
         return TimelineAnswer(frames=FRAMES, tracks=(track,), gaps=((151, 199),), cuts=(100,))
 
     def newest_crop(self, request: NewestCropRequest) -> NewestCropAnswer:
+        self._check_project()
         crops = sorted(self._crops(request.side).glob("*.png"))
         if not crops:
             return NewestCropAnswer(crop=None)
@@ -183,7 +184,7 @@ class FakeServer:
 
     def step_cost(self, request: StepCostRequest) -> StepCostAnswer:
         batch = request.batch or 8
-        return StepCostAnswer(seconds=batch / 8, memory=64.0 * batch, parameters=1, resolution=64)
+        return StepCostAnswer(seconds=batch / 8, memory=64.0 * batch, parameters=1, resolution=160)
 
     def keep_snapshot(self, request: KeepSnapshotRequest) -> SnapshotAnswer:
         self._check_run(request.run)
