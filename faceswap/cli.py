@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
@@ -21,9 +21,10 @@ from rich.markup import escape
 
 from faceswap import __version__
 from faceswap.commands import JOBS, JobFunction, options_of
+from faceswap.driver import run as run_job
 from faceswap.errors import FaceswapError, OptionsError, OutputError
 from faceswap.event_log import LIMIT, EventLog
-from faceswap.events import Event, Failed, Finished, Line, Notice, Stopped, Summary
+from faceswap.events import Failed, Finished, Line, Notice, Stopped
 from faceswap.options import Options, flag_of, presentation_of
 from faceswap.terminal import TerminalDisplay
 from faceswap.training.signals import STOP_SIGNALS
@@ -93,18 +94,17 @@ class FollowerDisplay:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, given without the program's name; return the exit code."""
-    arguments, notices = _with_current_names(arguments)
-    app = _application(notices)
     console = Console(stderr=True)
     try:
-        code = app(
+        arguments, notices = _with_current_names(arguments)
+        code = _application(notices)(
             arguments,
             exit_on_error=False,
             print_error=False,
             error_console=console,
             result_action="return_value",
         )
-    except CycloptsError as error:
+    except (CycloptsError, OptionsError) as error:
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         console.print("Add --help to see the options.")
         return USAGE
@@ -116,7 +116,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notice]]:
-    """Replace former option names in ``arguments``; also returns a notice for each."""
+    """Replace former option names in ``arguments``; also returns a notice for each.
+
+    Raises OptionsError at an option that has no successor.
+    """
     words = list(arguments)
     named = [n for n in (" ".join(words[:2]), *words[:1]) if n in JOBS]
     if not named:
@@ -131,6 +134,9 @@ def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notic
         flag, equals, value = word.partition("=")
         if word == "--":
             break
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and name in model.removed:
+            raise OptionsError(f"{flag} is no option any more: {model.removed[name]}.")
         if flag in flags:
             words[place] = f"{flags[flag]}{equals}{value}"
             notices.append(Notice(message=f"{flag} is now called {flags[flag]}."))
@@ -262,8 +268,7 @@ def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) 
     """Run the job until it ends, fails or is stopped; returns the exit code."""
     before = {n: signal.signal(n, _interrupt) for n in STOP_SIGNALS if n != signal.SIGINT}
     try:
-        with closing(job(options)) as events:
-            summary = _consume(events, display)
+        summary = run_job(job(options), display.show)
         display.show(Finished(summary=summary.model_dump(mode="json"), text=summary.text()))
         return DONE
     except KeyboardInterrupt:
@@ -281,15 +286,6 @@ def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) 
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _consume(events: Generator[Event, None, Summary], display: Display) -> Summary:
-    while True:
-        try:
-            display.show(next(events))
-        except StopIteration as end:
-            summary: Summary = end.value
-            return summary
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -13,6 +13,8 @@ from faceswap.lab.task_registry import TASKS, LabTaskInfo, TaskName, former_name
 from faceswap.options import Device, Options, Presentation, flag_of, help_list
 
 if TYPE_CHECKING:
+    import torch
+
     from faceswap.lab.framework.run import TaskFunction
 
 
@@ -135,13 +137,13 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
 
         faceswap lab denoise PICTURES
     """
-    from faceswap.device_support import LAB, fallback_notice
-    from faceswap.training.precision import pick_device
+    from faceswap.device_support import LAB
+    from faceswap.devices import resolve_device
 
     yield Progress(stage=options.task, done=0, unit="pictures")
-    yield from fallback_notice(pick_device(options.device), LAB)
+    device = yield from resolve_device(options.device, LAB)
     result = yield from generator_in_background(
-        options.task, lambda report: _run_task(options, report), "pictures"
+        options.task, lambda report: _run_task(options, device, report), "pictures"
     )
     return LabSummary(
         task=options.task,
@@ -152,10 +154,11 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     )
 
 
-def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
+def _run_task(
+    options: LabOptions, device: "torch.device", report: ProgressReporter
+) -> "TaskFunction":
     """Run the chosen task; ``report`` shows the progress of reading its data."""
     from faceswap.lab.framework.run import TaskSettings
-    from faceswap.training.precision import pick_device
 
     settings = TaskSettings(
         folder=options.output or task_path(Path("lab"), options.task),
@@ -167,7 +170,7 @@ def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
         minutes=options.minutes,
         strength=options.strength,
         seed=options.seed,
-        device=pick_device(options.device),
+        device=device,
         report=report,
     )
     function: Callable[[TaskSettings], TaskFunction]

@@ -7,8 +7,8 @@ import torch
 
 from benchmarks._apart import Found, sentence
 from benchmarks._measuring import wait
+from faceswap.devices import Precision
 from faceswap.swap.model.presets import PRESETS, SwapConfig
-from faceswap.training.precision import Precision
 
 LEFT_OUT = "Left out or failed"
 DONE = "Done"

@@ -44,7 +44,7 @@ def seen() -> dict[str, object]:
 
     field = TrainOptions.model_fields["preset"]
     options = TrainOptions(project=Path("p"), preset="fifth", resolution=96)
-    loop = loop_config(options, {})
+    loop = loop_config(options)
     (stats,) = (row for row in preset_stats(2) if row["name"] == "fifth")
     app = QApplication.instance() or QApplication([])
     page = TrainPage(

@@ -24,8 +24,8 @@ from faceswap.autoencoder.networks import (
 )
 from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 from faceswap.device_support import memory_format
+from faceswap.devices import model_autocast
 from faceswap.swap.model.presets import PRESETS, SwapConfig
-from faceswap.training.precision import model_autocast
 
 
 class SwapModel(nn.Module):

@@ -57,12 +57,12 @@ def check_strengths(text: str, names: Collection[str]) -> str:
 
 
 if TYPE_CHECKING:
-    _Preset = str
+    PresetChoice = str
 else:
-    _Preset = Literal[tuple(PRESETS)]
+    PresetChoice = Literal[tuple(PRESETS)]
 
 PresetName = Annotated[
-    _Preset,
+    PresetChoice,
     Presentation(common=True, choices_in_help=True),
     Field(
         description=help_list(
