@@ -94,18 +94,17 @@ class FollowerDisplay:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, given without the program's name; return the exit code."""
-    arguments, notices = _with_current_names(arguments)
-    app = _application(notices)
     console = Console(stderr=True)
     try:
-        code = app(
+        arguments, notices = _with_current_names(arguments)
+        code = _application(notices)(
             arguments,
             exit_on_error=False,
             print_error=False,
             error_console=console,
             result_action="return_value",
         )
-    except CycloptsError as error:
+    except (CycloptsError, OptionsError) as error:
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         console.print("Add --help to see the options.")
         return USAGE
@@ -117,7 +116,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notice]]:
-    """Replace former option names in ``arguments``; also returns a notice for each."""
+    """Replace former option names in ``arguments``; also returns a notice for each.
+
+    Raises OptionsError at an option that has no successor.
+    """
     words = list(arguments)
     named = [n for n in (" ".join(words[:2]), *words[:1]) if n in JOBS]
     if not named:
@@ -132,6 +134,9 @@ def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notic
         flag, equals, value = word.partition("=")
         if word == "--":
             break
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and name in model.removed:
+            raise OptionsError(f"{flag} is no option any more: {model.removed[name]}.")
         if flag in flags:
             words[place] = f"{flags[flag]}{equals}{value}"
             notices.append(Notice(message=f"{flag} is now called {flags[flag]}."))

@@ -76,17 +76,13 @@ class Notice(_Frozen):
 
 
 class Answer(_Frozen):
-    """Response of the preview server (``preview --serve``) to request ``id``.
+    """Response of the preview server (``serve``) to request ``id``, None if it had no number.
 
-    ``error`` is a sentence for the user, empty on success. Values whose size depends on the clip
-    are in a JSON file at ``path``, which the request named.
+    What it says is in ``faceswap.preview.protocol.AnswerLine``.
     """
 
     kind: Literal["answer"] = "answer"
-    id: int
-    values: dict[str, JsonValue] = Field(default_factory=dict)
-    path: Path | None = None
-    error: str = ""
+    id: int | None
 
 
 class Finished(_Frozen):

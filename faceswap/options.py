@@ -42,10 +42,18 @@ class Options(BaseModel):
     renamed: ClassVar[Mapping[str, str]] = {}
     """Former option names → current names; files and scripts with former names keep working."""
 
+    removed: ClassVar[Mapping[str, str]] = {}
+    """Former options that have no successor → what to do instead, from "use …" on."""
+
     @model_validator(mode="before")
     @classmethod
     def _accept_renamed(cls, values: Any) -> Any:
-        return cls.current_names(values) if isinstance(values, Mapping) else values
+        if not isinstance(values, Mapping):
+            return values
+        for name, instead in cls.removed.items():
+            if name in values:
+                raise ValueError(f"{name} is no option any more: {instead}")
+        return cls.current_names(values)
 
     @classmethod
     def current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,6 +92,8 @@ def checked_command(command: str | None) -> str | None:
 
 
 Side = Literal["a", "b"]
+
+SIDES: tuple[Side, ...] = ("a", "b")
 
 ProjectFolder = Annotated[
     Path, Presentation(common=True), Field(description="The project folder, created by 'extract'.")

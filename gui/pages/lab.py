@@ -198,7 +198,7 @@ class LabPage(Page):
         """Show the results in the current output folder."""
         self._shown_folder = self.folder
         self.output.set_hint(self._suggested())
-        self.curves.set_all({})
+        self.curves.set_all(())
         self.state.setText("")
         self._connect_job(None)
         self._follow_job()
