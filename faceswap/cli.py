@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
@@ -21,9 +21,10 @@ from rich.markup import escape
 
 from faceswap import __version__
 from faceswap.commands import JOBS, JobFunction, options_of
+from faceswap.driver import run as run_job
 from faceswap.errors import FaceswapError, OptionsError, OutputError
 from faceswap.event_log import LIMIT, EventLog
-from faceswap.events import Event, Failed, Finished, Line, Notice, Stopped, Summary
+from faceswap.events import Failed, Finished, Line, Notice, Stopped
 from faceswap.options import Options, flag_of, presentation_of
 from faceswap.terminal import TerminalDisplay
 from faceswap.training.signals import STOP_SIGNALS
@@ -252,8 +253,7 @@ def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) 
     """Run the job until it ends, fails or is stopped; returns the exit code."""
     before = {n: signal.signal(n, _interrupt) for n in STOP_SIGNALS if n != signal.SIGINT}
     try:
-        with closing(job(options)) as events:
-            summary = _consume(events, display)
+        summary = run_job(job(options), display.show)
         display.show(Finished(summary=summary.model_dump(mode="json"), text=summary.text()))
         return DONE
     except KeyboardInterrupt:
@@ -271,15 +271,6 @@ def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) 
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _consume(events: Generator[Event, None, Summary], display: Display) -> Summary:
-    while True:
-        try:
-            display.show(next(events))
-        except StopIteration as end:
-            summary: Summary = end.value
-            return summary
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

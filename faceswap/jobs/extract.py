@@ -67,8 +67,8 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     from faceswap.video.reader import VideoReader
 
     with VideoReader(options.video, tolerate_damage=True) as video:
-        yield from import_in_background("extract", "faceswap.training.precision")
-        from faceswap.training.precision import pick_device
+        yield from import_in_background("extract", "faceswap.devices")
+        from faceswap.devices import pick_device
 
         pick_device(options.device)  # raises early if the device is not available
         yield from download_weights(options.detector, options.landmarks)

@@ -12,6 +12,8 @@ from faceswap.lab.task_registry import TASKS, TaskName
 from faceswap.options import Device, Options, Presentation, flag_of
 
 if TYPE_CHECKING:
+    import torch
+
     from faceswap.lab.framework.run import TaskFunction
 
 
@@ -123,13 +125,13 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
 
         faceswap lab denoise PICTURES
     """
-    from faceswap.device_support import LAB, fallback_notice
-    from faceswap.training.precision import pick_device
+    from faceswap.device_support import LAB
+    from faceswap.devices import resolve_device
 
     yield Progress(stage=options.task, done=0, unit="pictures")
-    yield from fallback_notice(pick_device(options.device), LAB)
+    device = yield from resolve_device(options.device, LAB)
     result = yield from generator_in_background(
-        options.task, lambda report: _run_task(options, report), "pictures"
+        options.task, lambda report: _run_task(options, device, report), "pictures"
     )
     return LabSummary(
         task=options.task,
@@ -140,11 +142,12 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     )
 
 
-def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
+def _run_task(
+    options: LabOptions, device: "torch.device", report: ProgressReporter
+) -> "TaskFunction":
     """Run the chosen task; ``report`` shows the progress of reading its data."""
     from faceswap.lab.framework.run import TaskSettings
     from faceswap.lab.tasks import task_functions
-    from faceswap.training.precision import pick_device
 
     settings = TaskSettings(
         folder=options.output or Path("lab") / options.task,
@@ -156,7 +159,7 @@ def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
         minutes=options.minutes,
         strength=options.strength,
         seed=options.seed,
-        device=pick_device(options.device),
+        device=device,
         report=report,
     )
     return (yield from task_functions()[options.task](settings))

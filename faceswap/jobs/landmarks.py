@@ -96,8 +96,8 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
     times: list[float] = []
     seen: list[tuple[Face, ...]] = []
     with VideoReader(options.footage, tolerate_damage=True) as video:
-        yield from import_in_background("landmarks", "faceswap.training.precision")
-        from faceswap.training.precision import pick_device
+        yield from import_in_background("landmarks", "faceswap.devices")
+        from faceswap.devices import pick_device
 
         pick_device(options.device)  # raises early if the device is not available
         yield from download_weights(options.detector, options.landmarks)

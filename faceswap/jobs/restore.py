@@ -14,6 +14,8 @@ from faceswap.io.file_types import PICTURE_SUFFIXES
 from faceswap.options import Device, Options, Overwrite, Presentation
 
 if TYPE_CHECKING:
+    import torch
+
     from faceswap.lab.restorer import Restorer
 
 
@@ -83,14 +85,13 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     yield from import_in_background(
         "restore", "faceswap.lab.restorer", "faceswap.lab.framework.run"
     )
+    from faceswap.device_support import RESTORATION
+    from faceswap.devices import resolve_device
     from faceswap.video.info import probe
 
-    if options.mask is not None:
-        from faceswap.device_support import RESTORATION, fallback_notice
-        from faceswap.training.precision import pick_device
-
-        yield from fallback_notice(pick_device(options.device), RESTORATION)
-    restorer = yield from in_background("restore", lambda _: _restorer(options), "models")
+    needed = () if options.mask is None else RESTORATION
+    device = yield from resolve_device(options.device, needed)
+    restorer = yield from in_background("restore", lambda _: _restorer(options, device), "models")
     info = probe(options.input)
     if info.still != still:
         kind, other = ("picture", ".png") if info.still else ("video", ".mp4")
@@ -103,13 +104,11 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     return (yield from _video(options, restorer))
 
 
-def _restorer(options: RestoreOptions) -> "Restorer":
+def _restorer(options: RestoreOptions, device: "torch.device") -> "Restorer":
     from faceswap.io.pictures import read_picture
     from faceswap.lab.framework.run import load_model
     from faceswap.lab.restorer import Restorer
-    from faceswap.training.precision import pick_device
 
-    device = pick_device(options.device)
     model = load_model(options.model, device, "lab-repair")
     mask = None
     if options.mask is not None:

@@ -11,9 +11,9 @@ from faceswap.autoencoder.losses import luma
 from faceswap.autoencoder.unet import masked_input
 from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import AREAS, with_cpu_fallback
+from faceswap.devices import model_autocast
 from faceswap.errors import OptionsError
 from faceswap.lab.framework.models import RepairConfig
-from faceswap.training.precision import model_autocast
 from faceswap.types import UInt8Image
 
 

@@ -242,9 +242,9 @@ class PreviewSession:
 
     def _load(self, run: Path) -> _Loaded:
         """The newest model of ``run``; cached until its files change."""
+        from faceswap.devices import pick_device
         from faceswap.swap.model.loading import newest_model
         from faceswap.training.checkpoint import CheckpointFolder
-        from faceswap.training.precision import pick_device
 
         stamps = {path: _file_stamp(path) for path in CheckpointFolder(run).files()}
 

@@ -5,11 +5,11 @@ import time
 import torch
 
 from faceswap.device_support import to_device
+from faceswap.devices import fastest_precision, model_autocast, pick_device
 from faceswap.preview.protocol import StepCostAnswer
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import Preset, config_of
 from faceswap.swap.training.model_stats import step_memory
-from faceswap.training.precision import fastest_precision, model_autocast, pick_device
 
 _FACES = 4
 

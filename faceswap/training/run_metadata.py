@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from faceswap.devices import Precision
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
-from faceswap.training.precision import Precision
 
 
 class RunNotes(BaseModel):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._measuring import timed
+from faceswap.devices import Precision
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.face_set import FaceSet
@@ -24,7 +25,6 @@ from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.options import PRESET_DEFAULTS
 from faceswap.swap.training.task import SwapTask
 from faceswap.training.compilation import compile_model
-from faceswap.training.precision import Precision
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 

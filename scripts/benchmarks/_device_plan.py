@@ -7,9 +7,9 @@ import torch
 
 from benchmarks._apart import Found, sentence
 from benchmarks._measuring import wait
+from faceswap.devices import Precision
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import PRESET_DEFAULTS
-from faceswap.training.precision import Precision
 
 LEFT_OUT = "Left out or failed"
 DONE = "Done"

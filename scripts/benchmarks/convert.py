@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from footage import CLIPS, peak_memory, repeated
 
-from benchmarks._jobs import done
+from faceswap import run as run_job
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
@@ -39,11 +39,11 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
 
 def prepared(project: Path, a: Path, b: Path, presets: list[Preset]) -> Path:
     """A project with both clips extracted and a model of each preset, trained for one step."""
-    done(extract(ExtractOptions(video=a, project=project, side="a", every=8)))
-    done(extract(ExtractOptions(video=b, project=project, side="b", every=8)))
+    run_job(extract(ExtractOptions(video=a, project=project, side="a", every=8)))
+    run_job(extract(ExtractOptions(video=b, project=project, side="b", every=8)))
     for preset in presets:
         options = TrainOptions(project=project, preset=preset, run=preset, steps=1, batch=2)
-        done(train(options))
+        run_job(train(options))
     return project
 
 
@@ -52,7 +52,7 @@ def speed(project: Path, preset: Preset, repeat: int) -> Row:
     rates = []
     for _ in range(repeat + 1):
         start = time.perf_counter()
-        summary = done(convert(ConvertOptions(project=project, run=preset, overwrite=True)))
+        summary = run_job(convert(ConvertOptions(project=project, run=preset, overwrite=True)))
         rates.append(summary.model_dump()["frames"] / (time.perf_counter() - start))
     warm = rates[1:]  # the first also loads libraries
     return {
@@ -68,7 +68,9 @@ def memory(project: Path, clip: Path, preset: str) -> list[Row]:
     rows: list[Row] = []
     long = repeated(clip, project.parent / "long.mp4", 10)
     for label, video in (("1 ×", clip), ("10 ×", long)):
-        done(extract(ExtractOptions(video=video, project=project, side="a", every=1000, redo=True)))
+        run_job(
+            extract(ExtractOptions(video=video, project=project, side="a", every=1000, redo=True))
+        )
         arguments = ["convert", "--project", str(project), "--run", preset, "--overwrite"]
         rows.append({"length": label, "peak MiB": peak_memory(arguments) / 2**20})
     return rows

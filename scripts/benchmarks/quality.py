@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
-from benchmarks._jobs import done
+from faceswap import run as run_job
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
@@ -39,10 +39,10 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
     with tempfile.TemporaryDirectory() as folder:
         pair = options.sample or Path(folder) / "sample"
         if options.sample is None:
-            done(sample(SampleOptions(folder=pair)))
+            run_job(sample(SampleOptions(folder=pair)))
         project = Path(folder) / "project"
-        done(extract(ExtractOptions(video=pair / "a.mp4", project=project, side="a")))
-        done(extract(ExtractOptions(video=pair / "b.mp4", project=project, side="b")))
+        run_job(extract(ExtractOptions(video=pair / "a.mp4", project=project, side="a")))
+        run_job(extract(ExtractOptions(video=pair / "b.mp4", project=project, side="b")))
         for preset in presets:
             found = measured(pair, project, preset, sorted(options.minutes), options.seed)
             # Baselines are the same for every preset.
@@ -62,11 +62,11 @@ def measured(
         options = TrainOptions(
             project=project, preset=preset, run=preset, minutes=goal - trained, seed=seed
         )
-        done(train(options))
+        run_job(train(options))
         trained = goal
         out = project / f"{preset}-{goal:g}.mp4"
-        done(convert(ConvertOptions(project=project, run=preset, output=out, overwrite=True)))
-        summary = done(
+        run_job(convert(ConvertOptions(project=project, run=preset, output=out, overwrite=True)))
+        summary = run_job(
             evaluate(
                 EvaluateOptions(
                     a=pair / "a.mp4", b=pair / "b.mp4", swapped=out, truth=pair / "truth.mp4"

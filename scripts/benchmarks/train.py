@@ -11,6 +11,12 @@ from multiprocessing.connection import Connection
 import torch
 
 from benchmarks._measuring import matrix_rate, model_config, seconds_of, wait
+from faceswap.devices import (
+    Precision,
+    autocast,
+    fastest_precision,
+    pick_device,
+)
 from faceswap.faces.align import mean_face
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
@@ -23,13 +29,7 @@ from faceswap.swap.training.task import SwapTask
 from faceswap.training.compilation import compile_model
 from faceswap.training.dataset import ImageDataset
 from faceswap.training.memory import used_memory
-from faceswap.training.precision import (
-    Precision,
-    autocast,
-    configure_device,
-    fastest_precision,
-    pick_device,
-)
+from faceswap.training.performance import configure_device
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 

@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceswap.devices import choose_precision
 from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
 from faceswap.events import Event, Notice
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
@@ -30,7 +31,6 @@ from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.precision import choose_precision
 from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from small_runs import contents, finish, notices, options
 
 from faceswap import cli
+from faceswap.devices import choose_precision
 from faceswap.errors import CheckpointError, NoFaceError, OptionsError, ProjectError
 from faceswap.events import Event, Metrics, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
@@ -24,7 +25,6 @@ from faceswap.swap.training import face_selection
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.checkpoint_verification import FORMAT
-from faceswap.training.precision import choose_precision
 
 CPU = torch.device("cpu")
 

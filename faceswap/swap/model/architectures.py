@@ -27,8 +27,8 @@ from faceswap.autoencoder.networks import (
 )
 from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 from faceswap.device_support import memory_format
+from faceswap.devices import model_autocast
 from faceswap.swap.model.presets import Preset, SwapConfig
-from faceswap.training.precision import model_autocast
 
 
 class SwapModel(nn.Module):

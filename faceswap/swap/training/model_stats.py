@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from faceswap.devices import Precision, autocast
 from faceswap.errors import OptionsError
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import PRESETS, Preset, SwapConfig, config_of
 from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.memory_estimate import estimate_memory
-from faceswap.training.precision import Precision, autocast
 
 TEXTS: dict[Preset, str] = {
     "quick": "trains in minutes, even on a CPU",

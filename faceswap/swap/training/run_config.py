@@ -16,18 +16,14 @@ from faceswap.swap.training.options import (
 )
 
 if TYPE_CHECKING:
-    import torch
-
     from faceswap.swap.training.adversarial import AdversarialTrainer
     from faceswap.swap.training.face_set import FaceSet
     from faceswap.training.checkpoint import Checkpoint
-    from faceswap.training.distributed import ProcessGroup
+    from faceswap.training.distributed import Placement
     from faceswap.training.state import LoopConfig
 
 
-def adversarial_trainer(
-    options: TrainOptions, device: "torch.device", group: "ProcessGroup"
-) -> "AdversarialTrainer | None":
+def adversarial_trainer(options: TrainOptions, place: "Placement") -> "AdversarialTrainer | None":
     """The discriminator's trainer; None where its weight is 0."""
     from faceswap.swap.training.adversarial import AdversarialConfig, AdversarialTrainer
 
@@ -36,7 +32,7 @@ def adversarial_trainer(
     config = AdversarialConfig(
         options.adversarial_weight, options.adversarial_start, seed=options.seed
     )
-    return AdversarialTrainer(config, device, group)
+    return AdversarialTrainer(config, place.device, place.group)
 
 
 def objective_config(options: TrainOptions) -> ObjectiveConfig:
@@ -68,19 +64,19 @@ def comparable_loss_config(
     }
 
 
-def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfig":
-    """Configuration of the training loop. found: batch size and rate from earlier searches."""
+def loop_config(options: TrainOptions) -> "LoopConfig":
+    """Configuration of the training loop; batch size and rate are those given or the preset's."""
     from faceswap.training.state import LoopConfig
 
     rate, faces = PRESET_DEFAULTS[options.preset]
-    batch = faces if options.batch in (None, "auto") else options.batch
+    batch = options.batch if isinstance(options.batch, int) else faces
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
         endless=options.endless,
-        batch_size=int(found.get("batch", batch)),
+        batch_size=batch,
         optimiser=options.optimiser,
-        learning_rate=found.get("rate", options.learning_rate or rate),
+        learning_rate=options.learning_rate or rate,
         seed=options.seed,
         precision=None if options.precision == "auto" else options.precision,
         compile=options.compile,

@@ -8,13 +8,9 @@ import torch
 from lab_configs import CONFIGS
 from torch import Tensor, nn
 
+from faceswap import bf16_support
 from faceswap.autoencoder.discriminator import PatchDiscriminator
-from faceswap.faces.landmark_net import LandmarkNet
-from faceswap.lab.framework.models import build
-from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import PRESETS
-from faceswap.training import bf16_support
-from faceswap.training.bf16_support import (
+from faceswap.bf16_support import (
     ALWAYS,
     KINDS,
     LayerKind,
@@ -22,6 +18,10 @@ from faceswap.training.bf16_support import (
     supports_bf16,
     unsupported_layers,
 )
+from faceswap.faces.landmark_net import LandmarkNet
+from faceswap.lab.framework.models import build
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import PRESETS
 
 pytestmark = pytest.mark.avx2
 CPU = torch.device("cpu")
