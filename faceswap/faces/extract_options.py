@@ -16,7 +16,7 @@ DetectorName = Annotated[
     ),
 ]
 
-LandmarksName = Annotated[
+LandmarkerName = Annotated[
     Literal["builtin", "fan"],
     Field(
         description="Landmarker. builtin works offline and is fast; fan is downloaded at first use "
@@ -32,7 +32,7 @@ def _several(value: Any) -> Any:
 class ExtractOptions(Options):
     """Detect, track and align the faces of videos and pictures and save them as crops."""
 
-    renamed: ClassVar[Mapping[str, str]] = {"video": "inputs"}
+    renamed: ClassVar[Mapping[str, str]] = {"video": "inputs", "landmarks": "landmarker"}
 
     inputs: Annotated[
         tuple[Path, ...],
@@ -76,7 +76,7 @@ class ExtractOptions(Options):
     detect_every: Annotated[
         int, Field(ge=1, description="Run the detector every N frames, and when a face is lost.")
     ] = 25
-    landmarks: LandmarksName = "builtin"
+    landmarker: LandmarkerName = "builtin"
     device: Device = "auto"
     redo: Annotated[
         bool,

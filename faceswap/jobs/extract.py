@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from faceswap.background import import_in_background, in_background
 from faceswap.events import Event, Notice, Summary, as_stage
-from faceswap.faces.extract_options import DetectorName, ExtractOptions, LandmarksName
+from faceswap.faces.extract_options import DetectorName, ExtractOptions, LandmarkerName
 from faceswap.options import Side
 
 if TYPE_CHECKING:
     from faceswap.project.project import Project
     from faceswap.project.source_extraction import SourceExtraction
 
-__all__ = ["DetectorName", "ExtractOptions", "ExtractSummary", "LandmarksName", "extract"]
+__all__ = ["DetectorName", "ExtractOptions", "ExtractSummary", "LandmarkerName", "extract"]
 
 
 class ExtractSummary(Summary):
@@ -60,15 +60,15 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     with ExitStack() as stack:
         inputs = [stack.enter_context(open_footage(path)) for path in options.inputs]
         yield from import_in_background(
-            "extract", "faceswap.training.precision", "faceswap.project.source_extraction"
+            "extract", "faceswap.devices", "faceswap.project.source_extraction"
         )
+        from faceswap.devices import pick_device
         from faceswap.project.early_checks import check_inputs
         from faceswap.project.grouping import group_people
         from faceswap.project.source_extraction import SourceExtraction, extract_source
-        from faceswap.training.precision import pick_device
 
         pick_device(options.device)  # raises early if the device is not available
-        yield from download_weights(options.detector, options.landmarks)
+        yield from download_weights(options.detector, options.landmarker)
         for notice in (yield from in_background("check", lambda _: check_inputs(options, inputs))):
             yield Notice(message=notice)
         project = Project.open_or_create(options.project)

@@ -56,7 +56,9 @@ class UnswappedSummary(Summary):
         lines = []
         for span in self.spans:
             tracks = ", ".join(map(str, span.get("tracks", []))) or "all"
-            frames = f"frames {span['first']} to {span['last']}" if "first" in span else "all frames"
+            frames = (
+                f"frames {span['first']} to {span['last']}" if "first" in span else "all frames"
+            )
             lines.append(f"{span['source']}: tracks {tracks}, {frames}")
         return "\n".join(lines)
 

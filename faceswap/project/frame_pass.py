@@ -107,7 +107,7 @@ class _FirstSeconds:
 
 def make_tracker(options: ExtractOptions, still: bool) -> Tracker | StillFaces:
     """The tracker of a film, or the finder of faces in single pictures."""
-    landmarker = make_landmarker(options.landmarks, options.device)
+    landmarker = make_landmarker(options.landmarker, options.device)
     detector = make_detector(options.detector, options.device)
     known: dict[str, Any] = {
         "embedder": Embedder(),

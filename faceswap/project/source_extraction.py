@@ -40,7 +40,7 @@ _SETTINGS = (
     "max_faces",
     "detector",
     "detect_every",
-    "landmarks",
+    "landmarker",
 )
 
 
