@@ -105,9 +105,11 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     yield Progress(stage="extract A", done=0)
     yield from import_in_background("extract A", "faceswap.video.writer", "faceswap.training.loop")
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    yield from in_background(
-        "extract A", lambda _: _check(options, sheet, job_mark.job_output(project))
-    )
+    made = job_mark.job_output(project)
+    for told in (
+        yield from in_background("extract A", lambda _: _check(options, project, sheet, made))
+    ):
+        yield Notice(message=told)
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
         yield from as_stage(
@@ -157,21 +159,57 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     )
 
 
-def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
-    """Raise early for unusable inputs or outputs. made: output of this job before it stopped."""
-    from faceswap.project.project import fingerprint
-    from faceswap.video.reader import VideoReader
+def _check(options: SwapOptions, folder: Path, sheet: Path, made: Path | None) -> list[str]:
+    """Raise early for unusable inputs or outputs; returns what to tell about them.
+
+    made: output of this job before it stopped.
+    """
+    from faceswap.project.early_checks import check_count, first_faces, no_face_notice
+    from faceswap.project.source import fingerprint
+    from faceswap.video.audio import check_sound
+    from faceswap.video.picture_reader import open_footage
     from faceswap.video.writer import check_output
 
     if fingerprint(options.a) == fingerprint(options.b):
         raise InputError("A and B are the same footage; choose two different videos.")
-    # B is needed late: if it is not a video, fail before A is extracted.
-    for video in (options.a, options.b):
-        VideoReader(video).close()
+    told = []
+    # B is needed late: if it is not usable, fail before A is extracted.
+    with open_footage(options.a) as a, open_footage(options.b) as b:
+        if a.info.still:
+            raise InputError(
+                f"A, {options.a.name}, is a picture, and a swap changes a video; give a video as A."
+            )
+        if not (folder / "project.toml").is_file():
+            check_count([b], 0)
+            if not b.info.still and not any(first_faces(b, options.detector)):
+                told.append(no_face_notice(options.b))
+        if a.info.audio:
+            check_sound(options.a, options.output.suffix)
+    _check_project(options, folder)
     overwrite = options.overwrite or made == options.output.absolute()
     check_output(options.output, overwrite=overwrite, source=options.a)
     if sheet.exists() and not overwrite:
         raise OutputError(f"{sheet} exists already; use --overwrite or choose another output.")
+    return told
+
+
+def _check_project(options: SwapOptions, folder: Path) -> None:
+    """Raise ProjectError when the project has other footage, which would be trained on, too."""
+    from faceswap.errors import ProjectError
+    from faceswap.project.project import Project
+    from faceswap.project.source import fingerprint
+
+    if not (folder / "project.toml").is_file():
+        return
+    given = {"a": fingerprint(options.a), "b": fingerprint(options.b)}
+    for source in Project.open(folder).sources():
+        for side, mark in given.items():
+            if side in source.sides and source.fingerprint != mark:
+                raise ProjectError(
+                    f"{side.upper()} in {folder} is different footage, {source.path.name}; use "
+                    "another project, or 'faceswap extract', 'train' and 'convert' for several "
+                    "files."
+                )
 
 
 def _train(options: SwapOptions, project: Path) -> Generator[Event, None, None]:
