@@ -44,9 +44,10 @@ _FLAT = 3.0  # standard deviation of the sampled pixels of a frame that shows no
 _THUMB = 32  # pixels sampled along each side for cut detection
 _RETRY = 5  # frames between two detections while a face is lost
 _REMEMBER = 150  # frames for which a lost track can come back
-_RETRIED = 50  # frames for which the detector runs more often because of it
+_RETRIED = 150  # frames for which the detector runs more often because of it
 _SAME_OVERLAP = 0.6  # two tracks whose boxes overlap by more follow the same face
 _MIX_OVERLAP = 0.2  # two faces whose boxes overlap by more may be mistaken for each other
+_HIDDEN = 50  # frames after which nobody is expected to come out from behind another face
 _LOOK_EVERY = 12  # frames between two embeddings of a face
 _MAX_MOTION = 0.05  # in crop sides; half of the limit on scale and rotation (radians)
 
@@ -187,7 +188,10 @@ class Tracker:
         if self._embedder is None or not faces:
             return faces
         mixed = _overlapping(faces)
-        looked = [face for face in faces if self._look_due(frame, face, face.track in mixed)]
+        hidden = any(0 < track.missing <= _HIDDEN and track.mixed for track in self._tracks)
+        looked = [
+            face for face in faces if self._look_due(frame, face, face.track in mixed, hidden)
+        ]
         if not looked:
             return faces
         embedded = self._embedder.embed(frame, [face.points for face in looked])
@@ -204,13 +208,17 @@ class Tracker:
             kept.append(replace(face, track=number))
         return kept
 
-    def _look_due(self, frame: UInt8Image, face: Face, mixed: bool) -> bool:
-        """Whether to look who a followed face is; never while it overlaps another one."""
+    def _look_due(self, frame: UInt8Image, face: Face, mixed: bool, hidden: bool) -> bool:
+        """Whether to look who a followed face is; never while it overlaps another one.
+
+        hidden: whether someone went behind another face just now, and may come out of it.
+        """
         place = next(n for n, track in enumerate(self._tracks) if track.number == face.track)
         track = self._tracks[place]
         patch = small_patch(frame, face.points)
         jumped = has_jumped(track.patch, patch)
-        due = not mixed and (track.mixed or jumped or track.age % _LOOK_EVERY == 0)
+        doubted = track.mixed or hidden or jumped
+        due = not mixed and (doubted or track.age % _LOOK_EVERY == 0)
         self._tracks[place] = replace(track, patch=patch, mixed=mixed or (track.mixed and not due))
         return due
 

@@ -201,3 +201,80 @@ def test_empty_and_changing_frames_do_no_harm() -> None:
     assert restored.update(frame_with((100, 100))).faces
     assert one.update(np.zeros((0, 0, 3), np.uint8)).faces == ()
     assert one.update(frame_with((100, 100))[..., :1].copy()) is not None
+
+
+class FakeEmbedder:
+    """Knows the faces by the number of the nearest mark."""
+
+    def embed(self, frame: Frame, faces: Sequence[Points]) -> NDArray[np.float32]:
+        found = np.zeros((len(faces), 128), np.float32)
+        for row, points in enumerate(faces):
+            x, y = min(marks(frame), key=lambda mark: np.hypot(*(points.mean(0) - mark)))
+            found[row, frame[y, x, 1]] = 1
+        return found
+
+
+def people(*places: tuple[int, int, int]) -> Frame:
+    """A frame with faces (x, y, who)."""
+    frame = frame_with()
+    for x, y, who in places:
+        frame[y, x] = (255, who, 0)
+    return frame
+
+
+def test_a_gap_of_grey_frames_interrupts_no_track() -> None:
+    one, _ = tracker()
+    one.update(frame_with((100, 100), ground=30))
+    for _ in range(3):
+        gap = one.update(np.full((*SIZE, 3), 150, np.uint8))
+        assert (gap.faces, gap.cut) == ((), False)
+    again = one.update(frame_with((104, 100), ground=30))
+    assert not again.cut
+    assert [face.track for face in again.faces] == [0]
+
+
+def test_people_who_cross_keep_their_tracks() -> None:
+    one, _ = tracker(max_faces=2, embedder=FakeEmbedder(), detect_every=5)
+    for step in range(0, 121, 4):
+        left, right = (100 + step, 100, 7), (220 - step, 100, 8)
+        seen = one.update(people(left, right))
+    places = {face.track: float(face.points[:, 0].mean()) for face in seen.faces}
+    vectors = FakeEmbedder().embed(people(left, right), [face.points for face in seen.faces])
+    first = one.update(people(left, right))
+    assert len(first.faces) == 2
+    assert places[0] > places[1]
+    assert vectors.shape == (2, 128)
+
+
+def test_someone_else_at_the_same_place_is_another_track() -> None:
+    """As at a cut between shots that are so alike that it is not seen."""
+    one, _ = tracker(embedder=FakeEmbedder(), detect_every=5)
+    for _ in range(14):
+        one.update(people((100, 100, 7)))
+    for _ in range(13):
+        seen = one.update(people((100, 100, 8)))
+    assert [face.track for face in seen.faces] == [1]
+
+
+def test_a_poster_is_never_taken_for_the_face_that_is_hidden_beside_it() -> None:
+    one, _ = tracker(max_faces=4, embedder=FakeEmbedder())
+    one.update(people((100, 100, 7), (150, 100, 9)))
+    for _ in range(50):
+        hidden = one.update(people((150, 100, 9)))
+        assert [face.track for face in hidden.faces] == [1]
+    again = [one.update(people((110, 100, 7), (150, 100, 9))) for _ in range(6)][-1]
+    assert [face.track for face in again.faces] == [0, 1]
+
+
+def test_a_tracker_with_looks_goes_on_from_its_state() -> None:
+    one, _ = tracker(max_faces=2, embedder=FakeEmbedder())
+    for _ in range(13):
+        one.update(people((100, 100, 7), (200, 100, 8)))
+    other, _ = tracker(max_faces=2, embedder=FakeEmbedder())
+    other.restore(json.loads(json.dumps(one.state())))
+    for _ in range(13):
+        frame = people((102, 100, 7), (202, 100, 8))
+        assert [f.track for f in one.update(frame).faces] == [
+            f.track for f in other.update(frame).faces
+        ]
+    assert one.state() == other.state()
