@@ -1,5 +1,7 @@
 """What a run is made from: options given and stored, faces, and the state of its folder."""
 
+import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from small_runs import finish, options
 from faceswap.background import ProgressReporter
 from faceswap.errors import NoFaceError, OptionsError
 from faceswap.project.project import Project
+from faceswap.swap.training import face_selection, swap_run
 from faceswap.swap.training.adversarial import AdversarialTask
 from faceswap.swap.training.swap_run import SwapRun, prepare_swap_run
 from faceswap.training.distributed import Placement, ProcessGroup
@@ -72,3 +75,24 @@ def test_what_cannot_be_trained_is_refused(tmp_path: Path) -> None:
     few = draw_project(tmp_path / "few", 3).folder
     with pytest.raises(NoFaceError, match="A has 3 usable faces"):
         prepared(few)
+
+
+def test_faces_of_two_extractions_are_never_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = draw_project(tmp_path / "p")
+    load, asked = face_selection.load_faces, []
+    (tmp_path / "a.mp4").touch()
+
+    def changing(folder: Path, side: Any, *given: Any) -> Any:
+        asked.append(folder)
+        if len(asked) == 1:
+            known = dataclasses.replace(project.extraction_record("a"), generation=2)
+            project.record_extraction("a", tmp_path / "a.mp4", known)
+            shutil.copytree(folder, project.staging_folder("a", 2))
+            raise NoFaceError("They were moved away meanwhile.")
+        return load(folder, side, *given)
+
+    monkeypatch.setattr(swap_run, "load_faces", changing)
+    assert "A has" in prepared(project.folder).notices[0]
+    assert asked[1] == project.staging_folder("a", 2)
