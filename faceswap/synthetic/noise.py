@@ -15,7 +15,7 @@ def smooth_noise(
     """
     rows = max(2, round(size[0] / cell[0]) + 2)
     columns = max(2, round(size[1] / cell[1]) + 2)
-    coarse = rng.standard_normal((rows, columns)).astype(np.float32)
+    coarse = rng.standard_normal((rows, columns), np.float32)
     fine = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
     # Interpolation lowers the standard deviation; the factor restores it.
     return np.asarray(fine * np.float32(1.25), np.float32)
