@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.synthetic.hair import beard
 from faceswap.synthetic.uv import UV_RANGE, Array, lid_margins, lip_borders, surface_point, uv_of
 from faceswap.types import FloatImage, Floats
 
@@ -35,6 +36,10 @@ class Ground:
     lip: FloatImage
     upper_lip: NDArray[np.bool_]
 
+    def spot(self, cx: float, cy: float, sx: float, sy: float) -> FloatImage:
+        """Bell of height 1 at (±cx, cy)."""
+        return spot(self.scale, cx, cy, sx, sy)
+
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns."""
@@ -58,8 +63,8 @@ def ground(scale: float) -> Ground:
     # A coarser grid, then interpolation: the base surface is smooth.
     coarse_s, coarse_v = np.linspace(s[0], s[-1], 230), np.linspace(v[0], v[-1], 210)
     grid = surface_point(np.tile(coarse_s, 210), np.repeat(coarse_v, 230)).reshape(210, 230, 3)
-    at_x = np.interp(s, coarse_s, np.arange(230)).astype(np.float32)
-    at_y = np.interp(v, coarse_v, np.arange(210)).astype(np.float32)
+    at_x = np.linspace(0, 229, columns, dtype=np.float32)
+    at_y = np.linspace(0, 209, rows, dtype=np.float32)
     maps = np.meshgrid(at_x, at_y)
     places = np.asarray(
         cv2.remap(grid.astype(np.float32), maps[0], maps[1], cv2.INTER_LINEAR), np.float32
@@ -105,6 +110,23 @@ def chart_at(x: Array, y: Array) -> tuple[Array, Array]:
         return np.asarray(top * (1 - fi) + low * fi)
 
     return mixed(s), mixed(v)
+
+
+@lru_cache(maxsize=256)
+def spot(scale: float, cx: float, cy: float, sx: float, sy: float) -> FloatImage:
+    """``hump`` on the ground at ``scale``, at both sides of the face (cached, read only)."""
+    g = ground(scale)
+    found = hump(g.x, g.y, cx, cy, sx, sy)
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=16)
+def beard_ground(scale: float, kind: str) -> FloatImage:
+    """Where a beard of this kind grows, on the ground at ``scale`` (cached, read only)."""
+    found = beard(kind, ground(scale).places.astype(np.float64)).astype(np.float32)
+    found.setflags(write=False)
+    return found
 
 
 def hump(x: Floats, y: Floats, cx: float, cy: float, sx: float, sy: float) -> FloatImage:

@@ -104,7 +104,7 @@ class HeadMesh:
         self._add("teeth_upper", Piece(head_parts.teeth(True), WET, white, inside), "teeth")
         self._add("teeth_lower", Piece(head_parts.teeth(False), WET, white, inside), "teeth")
         self._add("tongue", Piece(head_parts.tongue(), WET, (0.45, 0.16, 0.15), inside))
-        self._add("throat", Piece(head_parts.throat(), WET, (0.06, 0.014, 0.014), inside))
+        self._add("throat", Piece(head_parts.throat(), WET, (0.11, 0.025, 0.022), inside))
         ear = head_parts.ear(person.shape.ear_size)
         width = 1 + 0.05 * person.shape.face_width
         r, g, b = person.skin.tone

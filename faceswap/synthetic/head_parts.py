@@ -104,7 +104,7 @@ def teeth(upper: bool) -> Part:
     x = width * np.sin(a * 1.25) / np.sin(1.25)
     z = 1.95 - 2.5 * (1 - np.cos(a * 1.25)) - (0.0 if upper else 0.25)
     z = z + 0.16 * np.sin(np.pi * h)
-    edge, gum = (-6.98, -5.6) if upper else (-6.98, -8.3)
+    edge, gum = (-7.2, -5.75) if upper else (-7.1, -8.4)
     y = gum + (edge - gum) * h
     points = np.stack([x, y, z], -1).reshape(-1, 3)
     faces = grid_faces(*a.shape)
@@ -120,8 +120,8 @@ def tongue() -> Part:
     points = np.stack(
         [
             1.55 * np.sin(theta) * np.cos(phi),
-            -7.75 + 0.45 * np.cos(theta),
-            -0.3 - 1.6 * np.sin(theta) * np.sin(phi),
+            -7.62 + 0.5 * np.cos(theta),
+            0.0 - 1.7 * np.sin(theta) * np.sin(phi),
         ],
         -1,
     )

@@ -114,7 +114,7 @@ HAIRDOS: dict[Hair, Hairdo] = {
         volume=1.3, weight=0.08, clump=0.6,
     ),
     "bob": Hairdo(
-        17, 13.5, 13, 7.5, sweep=(0.0, -0.2, 0.1), forward=1.0, lift=0.12, volume=1.4, weight=0.5,
+        17, 13.5, 13, 4.6, sweep=(0.0, -0.2, 0.1), parting=0.2, forward=1.0, lift=0.12, volume=1.4, weight=0.5,
         wave=0.03, clump=0.25,
     ),
     "long": Hairdo(
@@ -122,8 +122,8 @@ HAIRDOS: dict[Hair, Hairdo] = {
         volume=1.5, wave=0.2, wave_length=9.0, clump=0.6,
     ),
     "curly": Hairdo(
-        15, 14, 13, 10, sweep=(0.0, 0.0, 0.1), parting=1.5, forward=0.4, lift=0.6, weight=0.25,
-        volume=2.2, wave=0.55, wave_length=3.2, frizz=0.6, clump=0.5,
+        15, 14, 13, 8, sweep=(0.0, 0.0, -0.35), parting=1.5, forward=0.0, lift=0.5, weight=0.25,
+        volume=2.2, wave=0.4, wave_length=3.2, frizz=0.35, clump=0.7,
     ),
     "bun": Hairdo(
         24, 22, 18, 24, sweep=(0.0, 0.0, -1.0), forward=0.0, lift=0.03, weight=0.0, volume=0.45,

@@ -6,9 +6,8 @@ Positions and sizes are in centimetres on the base head; ``tint`` factors are li
 import cv2
 import numpy as np
 
-from faceswap.synthetic.canvas import Canvas, hump, ramp
+from faceswap.synthetic.canvas import Canvas, beard_ground, ramp
 from faceswap.synthetic.facial_hair import brow_course
-from faceswap.synthetic.hair import beard as beard_mask
 from faceswap.synthetic.hair import scalp
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.labels import Label
@@ -27,25 +26,25 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     fine = smooth_noise(rng, g.size, (max(1.0, 0.07 * cm),) * 2)
     c.albedo *= (1 + 0.05 * broad + 0.022 * fine)[..., None]
     c.tint((1.04, 0.8, 0.78), np.clip(0.25 + 0.35 * blood, 0, 1) * (0.25 + 0.35 * skin.redness))
-    warm = hump(x, y, 4.0, -3.2, 2.3, 2.0) + 0.9 * hump(x, y, 0, -3.6, 1.5, 1.0)
-    warm += 0.4 * hump(x, y, 0, -10.2, 1.6, 1.0) + 0.5 * hump(x, y, 1.5, -4.0, 0.9, 0.9)
+    warm = g.spot(4.0, -3.2, 2.3, 2.0) + 0.9 * g.spot(0, -3.6, 1.5, 1.0)
+    warm += 0.4 * g.spot(0, -10.2, 1.6, 1.0) + 0.5 * g.spot(1.5, -4.0, 0.9, 0.9)
     warm *= g.front * (0.75 + 0.45 * blood)
     c.tint((1.03, 0.76, 0.74), np.clip(warm * (0.1 + 0.42 * skin.redness), 0, 1))
     if skin.blush:
-        c.tint((1.06, 0.6, 0.62), hump(x, y, 4.6, -2.6, 1.6, 1.2) * g.front * 0.5 * skin.blush)
-    c.tint((1.0, 1.03, 0.92), hump(x, y, 0, 5.0, 6.0, 2.0) * 0.5 * g.front)
+        c.tint((1.06, 0.6, 0.62), g.spot(4.6, -2.6, 1.6, 1.2) * g.front * 0.5 * skin.blush)
+    c.tint((1.0, 1.03, 0.92), g.spot(0, 5.0, 6.0, 2.0) * 0.5 * g.front)
     c.tint((0.86, 0.88, 0.9), ramp(-11.0, -13.0, y) * 0.3)
     if person.hairs.beard != "none" or skin.shade_of_beard:
-        area = beard_mask("full", g.places).astype(np.float32)
+        area = beard_ground(g.scale, "full")
         shade = skin.shade_of_beard + 0.35 * (person.hairs.beard != "none")
         c.tint((0.62, 0.70, 0.78), area * min(0.8, shade))
-    pores = hump(x, y, 1.8, -3.3, 2.6, 2.2) + 0.5 * hump(x, y, 0, 4.5, 4, 2) + 0.25
+    pores = g.spot(1.8, -3.3, 2.6, 2.2) + 0.5 * g.spot(0, 4.5, 4, 2) + 0.25
     coarse = 0.7 + 0.8 * skin.wrinkles
     c.relief += fine * (0.5 + 0.9 * pores) * 0.2 * coarse
     c.relief += smooth_noise(rng, g.size, (max(1.0, 0.16 * cm),) * 2) * 0.14 * coarse
     c.relief += smooth_noise(rng, g.size, (0.5 * cm, 0.5 * cm)) * 0.45 * coarse
-    oily = hump(x, y, 0, 4.5, 3.5, 2.0) + hump(x, y, 0, -2.5, 1.0, 2.6)
-    oily += 0.6 * hump(x, y, 4.0, -2.2, 1.5, 1.2) + 0.5 * hump(x, y, 0, -10, 1.4, 0.9)
+    oily = g.spot(0, 4.5, 3.5, 2.0) + g.spot(0, -2.5, 1.0, 2.6)
+    oily += 0.6 * g.spot(4.0, -2.2, 1.5, 1.2) + 0.5 * g.spot(0, -10, 1.4, 0.9)
     c.shine[:] = (0.16 + 0.34 * skin.shine * np.clip(oily + 0.15, 0, 1)) * (1 + 0.25 * fine)
 
 
@@ -53,9 +52,9 @@ def eyes_and_nose(c: Canvas, person: Identity, rng: np.random.Generator) -> None
     """Lids, eye make-up, shadows under the eyes, nostrils."""
     skin, g = person.skin, c.ground
     x, y, over, under = g.x, g.y, g.over_lid, g.under_lid
-    c.tint((0.72, 0.64, 0.70), hump(x, y, 2.8, -1.15, 1.5, 0.55) * 0.85 * skin.under_eyes)
-    c.tint((0.84, 0.76, 0.76), hump(x, y, 1.7, 0.1, 0.5, 0.6) * 0.4)
-    c.tint((0.88, 0.79, 0.79), hump(x, y, 3.1, 0.75, 1.7, 0.5) * (0.3 + 0.5 * skin.under_eyes))
+    c.tint((0.72, 0.64, 0.70), g.spot(2.8, -1.15, 1.5, 0.55) * 0.85 * skin.under_eyes)
+    c.tint((0.84, 0.76, 0.76), g.spot(1.7, 0.1, 0.5, 0.6) * 0.4)
+    c.tint((0.88, 0.79, 0.79), g.spot(3.1, 0.75, 1.7, 0.5) * (0.3 + 0.5 * skin.under_eyes))
     wing = ramp(1.6, 2.6, x) * ramp(5.0, 4.5, x)
     if skin.eyeshadow:
         shadow = ramp(-0.1, 0.05, over) * ramp(0.85, 0.3, over) * wing
@@ -71,9 +70,9 @@ def eyes_and_nose(c: Canvas, person: Identity, rng: np.random.Generator) -> None
     fold = np.exp(-(((over - 0.36) / 0.045) ** 2)) * g.near_lid
     c.tint((0.62, 0.52, 0.5), fold * 0.55 * (1 - 0.6 * max(0.0, person.shape.hooded)))
     wide = 1 + 0.1 * person.shape.nose_width
-    hole = hump(x, y, 0.68 * wide, -4.17, 0.38 * wide, 0.19)
+    hole = g.spot(0.68 * wide, -4.17, 0.38 * wide, 0.19)
     c.blend((0.02, 0.008, 0.006), ramp(0.35, 0.8, hole) * 0.92)
-    crease = hump(x, y, 2.05 * wide, -3.75, 0.18, 0.55)
+    crease = g.spot(2.05 * wide, -3.75, 0.18, 0.55)
     c.tint((0.7, 0.55, 0.52), crease * 0.5)
 
 
@@ -96,8 +95,8 @@ def lips(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     c.shine += inside * (0.28 + 0.45 * skin.lipstick)
     line = np.abs(np.where(near, level, 9.0))
     c.tint((0.4, 0.26, 0.26), ramp(0.16, 0.04, line) * ramp(2.7, 2.45, x))
-    c.tint((0.72, 0.58, 0.55), hump(x, y, MOUTH_CORNER + 0.1, STOMION - 0.02, 0.24, 0.22) * 0.6)
-    c.tint((0.86, 0.78, 0.76), hump(x, y, 0, -8.5, 1.3, 0.28) * 0.4)
+    c.tint((0.72, 0.58, 0.55), g.spot(MOUTH_CORNER + 0.1, STOMION - 0.02, 0.24, 0.22) * 0.6)
+    c.tint((0.86, 0.78, 0.76), g.spot(0, -8.5, 1.3, 0.28) * 0.4)
 
 
 def marks(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
@@ -195,10 +194,9 @@ def stubble(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     wobble = fractal_noise(rng, g.size, 0.8 * g.scale, 3) * np.float32(0.3)
     dots = smooth_noise(rng, g.size, (max(1.0, 0.06 * g.scale),) * 2)
     if hairs.beard != "none":
-        place = g.places.astype(np.float64)
-        place[..., 1] += wobble * 0.6
         kind = "full" if hairs.beard == "stubble" else hairs.beard
-        area = beard_mask(kind, place).astype(np.float32)
+        area = beard_ground(g.scale, kind)
+        area = np.clip(area + 4 * area * (1 - area) * wobble, 0, 1)
         strength = 0.42 if hairs.beard == "stubble" else 0.72
         c.blend(hairs.beard_colour, area * np.clip(strength * (0.75 + 0.35 * dots), 0, 0.9))
         if hairs.beard != "stubble":

@@ -21,7 +21,7 @@ def shade_strands(
     count, steps = points.shape[0], points.shape[1]
     lamps, eye = lighting.lamps, lighting.eye
     for i in range(count):
-        shift = np.float32((i * 2654435761 % 1000) / 1000.0 - 0.5) * np.float32(0.22)
+        shift = np.float32((i * 2654435761 % 1000) / 1000.0 - 0.5) * np.float32(0.14)
         for k in range(steps):
             a, b = max(k - 1, 0), min(k + 1, steps - 1)
             run = unit((

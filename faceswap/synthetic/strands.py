@@ -22,6 +22,10 @@ from faceswap.synthetic.uv import Array
 WHORL = np.array([0.9, 10.6, -12.0])
 """The point from which the hair of the head turns outward."""
 
+KNOT = np.array([0.0, 2.5, -17.2])
+"""The point behind the head where tied hair is knotted."""
+KNOT_X, KNOT_Y, KNOT_Z = 0.0, 2.5, -17.2
+
 
 @dataclass(frozen=True)
 class Strands:
@@ -79,6 +83,7 @@ class Growth(NamedTuple):
     weight: float
     hold: float
     widen: float
+    tied: bool
 
 
 def head_hair(
@@ -90,8 +95,12 @@ def head_hair(
     if float(mask.sum()) < 5:
         return None
     roots = grown_roots(head, normals, mask, count, rng)
-    length = _lengths(cut, roots, rng)
-    comb = _combed(cut, roots, rng)
+    front = _front(cut, roots)
+    forward = rng.random(count) < cut.forward * front
+    length = _lengths(cut, roots, front, forward, rng)
+    comb = _combed(cut, roots, forward, rng)
+    if cut.tied != "no":
+        length = 1.25 * np.sqrt(((roots.points - KNOT) ** 2).sum(1))
     volume = 0.15 if covered else cut.volume * (0.55 + 0.45 * np.minimum(1.0, length / 3.0))
     rank = rng.random(count) ** 0.8
     clearance = 0.06 + volume * rank
@@ -101,7 +110,7 @@ def head_hair(
     hold = 0.3 if cut.wave < 0.3 else 0.0
     grow(
         roots.points, comb, length, clearance, head_distance(),
-        Growth(cut.weight, hold, widen), points,
+        Growth(cut.weight, hold, widen, cut.tied != "no"), points,
     )  # fmt: skip
     _gather(points, roots.points, cut.clump * 0.85, max(12, int(count / 28)))
     if cut.wave > 0:
@@ -125,24 +134,36 @@ def strand_colours(
     colour: tuple[float, float, float], grey: float, count: int, rng: np.random.Generator
 ) -> F32:
     """Colours (S, 3) of hairs around ``colour``, a share of them ``grey``."""
-    tone = np.exp(rng.normal(0, 0.22, count))[:, None] * np.exp(rng.normal(0, 0.05, (count, 3)))
+    tone = np.exp(rng.normal(0, 0.14, count))[:, None] * np.exp(rng.normal(0, 0.04, (count, 3)))
     mixed = np.array(colour) * tone
     white = np.array([0.52, 0.5, 0.48]) * np.exp(rng.normal(0, 0.15, count))[:, None]
     mixed = np.where((rng.random(count) < grey)[:, None], white, mixed)
     return np.asarray(np.clip(mixed, 0.004, 0.9), np.float32)
 
 
-def _lengths(cut: Hairdo, roots: Roots, rng: np.random.Generator) -> Array:
+def _front(cut: Hairdo, roots: Roots) -> Array:
+    """Share (S,) to which hairs belong to the fringe: those near the hairline of the forehead."""
+    behind = roots.chart[:, 1] - hairline(cut, roots.chart[:, 0])
+    return smooth_step(3.0, 1.4, behind) * smooth_step(7.0, 5.7, np.abs(roots.chart[:, 0]))
+
+
+def _lengths(
+    cut: Hairdo, roots: Roots, front: Array, forward: NDArray[np.bool_], rng: np.random.Generator
+) -> Array:
     s, v = np.abs(roots.chart[:, 0]), roots.chart[:, 1]
     back = smooth_step(11.5, 15.0, s) * smooth_step(11.0, 7.5, v)
     side = smooth_step(5.5, 8.5, s) * smooth_step(9.5, 6.0, v) * (1 - back)
-    front = smooth_step(2.4, 1.0, v - hairline(cut, roots.chart[:, 0])) * smooth_step(7.0, 5.5, s)
     length = cut.top + back * (cut.back - cut.top) + side * (cut.side - cut.top)
     length = length + front * (1 - side) * (cut.fringe - length)
+    # Hair of a fringe ends on one line wherever it is rooted.
+    behind = np.maximum(0, v - hairline(cut, roots.chart[:, 0]))
+    length = np.where(forward, cut.fringe + 0.8 * behind, length)
     return np.asarray(length * np.exp(rng.normal(0, 0.1, len(s))) * (0.9 + 0.1 * rng.random(len(s))))
 
 
-def _combed(cut: Hairdo, roots: Roots, rng: np.random.Generator) -> Array:
+def _combed(
+    cut: Hairdo, roots: Roots, forward: NDArray[np.bool_], rng: np.random.Generator
+) -> Array:
     """Unit directions (S, 3) in which the hairs leave the skin."""
     p, n = roots.points, roots.normals
     count = len(p)
@@ -154,13 +175,10 @@ def _combed(cut: Hairdo, roots: Roots, rng: np.random.Generator) -> Array:
         side = np.sign(p[:, :1] - cut.parting - rng.normal(0, 0.12, (count, 1)))
         split = np.concatenate([side * 1.5, np.full((count, 1), -0.1), np.zeros((count, 1))], 1)
         way = way + upper * split
-    front = smooth_step(3.4, 1.2, roots.chart[:, 1] - hairline(cut, roots.chart[:, 0]))
-    front = front * smooth_step(7.5, 6.0, np.abs(roots.chart[:, 0]))
-    forward = (rng.random(count) < cut.forward * front)[:, None]
     fringe = np.array([cut.sweep[0] * 0.7, -0.6, 1.1]) + rng.normal(0, 0.15, (count, 3))
-    way = np.where(forward, fringe, way)
+    way = np.where(forward[:, None], fringe, way)
     if cut.tied != "no":
-        way = np.array([0.0, 3.0, -17.5]) - p
+        way = KNOT - p
     if cut.tucked:
         beside = smooth_step(5.5, 7.5, np.abs(roots.chart[:, 0]))[:, None]
         way = way * (1 - beside) + beside * np.array([0.0, -0.35, -1.0])
@@ -169,7 +187,7 @@ def _combed(cut: Hairdo, roots: Roots, rng: np.random.Generator) -> Array:
     way -= (way * n).sum(1, keepdims=True) * n
     way /= np.sqrt((way**2).sum(1, keepdims=True)) + 1e-9
     lift = np.clip(cut.lift * np.exp(rng.normal(0, 0.25, count)), 0, 0.95)[:, None]
-    lift = np.where(forward, lift * 0.5, lift)
+    lift = np.where(forward[:, None], lift * 0.5, lift)
     out = way * (1 - lift) + n * lift
     return np.asarray(out / np.sqrt((out**2).sum(1, keepdims=True)))
 
@@ -188,6 +206,12 @@ def grow(
         points[i, 0, 0], points[i, 0, 1], points[i, 0, 2] = x, y, z
         for k in range(1, steps):
             dy -= growth.weight * step * 0.35
+            if growth.tied:
+                ax, ay, az = KNOT_X - x, KNOT_Y - y, KNOT_Z - z
+                left = np.sqrt(ax * ax + ay * ay + az * az)
+                if left < 1.2:
+                    step = 0.0
+                dx, dy, dz = ax / (left + 1e-9), ay / (left + 1e-9), az / (left + 1e-9)
             size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-9
             dx, dy, dz = dx / size, dy / size, dz / size
             x, y, z = x + dx * step, y + dy * step, z + dz * step
