@@ -173,7 +173,7 @@ def random_camera(rng: np.random.Generator, light: Light) -> tuple[Camera, int]:
         centre=(float(rng.normal(0, slack)), float(-2.8 + rng.normal(0, slack))),
         noise=float(rng.uniform(0.2, 1.5)),
         softness=float(np.exp(rng.normal(np.log(0.0028), 0.45))),
-        shot=float(np.clip(np.exp(rng.normal(0.4, 0.9)), 0.2, 14)),
+        shot=float(np.clip(np.exp(rng.normal(0.1, 0.8)), 0.2, 9)),
         exposure=float(exposure),
         balance=(float(balance[0]), 1.0, float(balance[2])),
         contrast=float(np.clip(rng.normal(1.08, 0.12), 0.75, 1.4)),

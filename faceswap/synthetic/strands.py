@@ -136,8 +136,9 @@ def strand_colours(
     """Colours (S, 3) of hairs around ``colour``, a share of them ``grey``."""
     tone = np.exp(rng.normal(0, 0.14, count))[:, None] * np.exp(rng.normal(0, 0.04, (count, 3)))
     mixed = np.array(colour) * tone
-    white = np.array([0.52, 0.5, 0.48]) * np.exp(rng.normal(0, 0.15, count))[:, None]
-    mixed = np.where((rng.random(count) < grey)[:, None], white, mixed)
+    white = np.array([0.42, 0.41, 0.39]) * np.exp(rng.normal(0, 0.15, count))[:, None]
+    share = np.clip(rng.normal(grey, 0.22, count), 0, 1)[:, None] if grey > 0 else 0.0
+    mixed = mixed * (1 - share) + white * share
     return np.asarray(np.clip(mixed, 0.004, 0.9), np.float32)
 
 
@@ -175,10 +176,18 @@ def _combed(
         side = np.sign(p[:, :1] - cut.parting - rng.normal(0, 0.12, (count, 1)))
         split = np.concatenate([side * 1.5, np.full((count, 1), -0.1), np.zeros((count, 1))], 1)
         way = way + upper * split
+    if cut.top > 6.0:
+        # Long hair of the forehead that is no fringe is combed away from the face.
+        face = _front(cut, roots)[:, None] * [0.0, 0.0, 1.0]
+        way = way - face * np.maximum(way + 0.25, 0)
+        aside = np.sign(p[:, :1] - (cut.parting or 0.0)) * [1.0, 0.0, 0.0]
+        way = way + 0.5 * _front(cut, roots)[:, None] * aside
     fringe = np.array([cut.sweep[0] * 0.7, -0.6, 1.1]) + rng.normal(0, 0.15, (count, 3))
     way = np.where(forward[:, None], fringe, way)
     if cut.tied != "no":
-        way = KNOT - p
+        # Hair of the forehead goes over the head, not around it.
+        over = np.stack([p[:, 0], np.full(count, 14.0), np.full(count, -9.0)], -1)
+        way = np.where((p[:, 2] > -5.0)[:, None] & (p[:, 1:2] > 3.0), over, KNOT) - p
     if cut.tucked:
         beside = smooth_step(5.5, 7.5, np.abs(roots.chart[:, 0]))[:, None]
         way = way * (1 - beside) + beside * np.array([0.0, -0.35, -1.0])
@@ -208,6 +217,8 @@ def grow(
             dy -= growth.weight * step * 0.35
             if growth.tied:
                 ax, ay, az = KNOT_X - x, KNOT_Y - y, KNOT_Z - z
+                if z > -5.0 and y > 3.0:
+                    ax, ay, az = 0.0, 14.0 - y, -9.0 - z
                 left = np.sqrt(ax * ax + ay * ay + az * az)
                 if left < 1.2:
                     step = 0.0
