@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from faceswap.synthetic.noise import fractal_noise
 
@@ -45,12 +46,11 @@ def photographs() -> tuple[NDArray[np.float32], ...]:
     folder = Path(skimage.__file__).parent / "data"
     found = []
     for name in _PHOTOGRAPHS:
-        # Through NumPy, as OpenCV cannot open every path on Windows.
-        data = np.frombuffer((folder / name).read_bytes(), np.uint8)
-        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1]
+        with Image.open(folder / name) as page:
+            picture = np.asarray(page.convert("RGB"))
         scale = min(1.0, 320 / min(picture.shape[:2]))
         size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-        small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         table = (np.arange(256, dtype=np.float64) / 255) ** 2.2
         found.append(table.astype(np.float32)[small])
     return tuple(found)
