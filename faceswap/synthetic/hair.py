@@ -25,7 +25,7 @@ def hairline(cut: Hairdo, s: NDArray[np.floating]) -> Array:
     """Height v of the hairline at s."""
     a = np.abs(s)
     line = np.interp(a, _LINE_S, _LINE_V)
-    front = ramp(7.6, 6.0, a)
+    front = ramp(8.8, 6.0, a)
     line = line + cut.hairline * front
     line = line + cut.recession * np.exp(-(((a - 4.3) / 1.7) ** 2)) * front
     return np.asarray(line - cut.peak * np.exp(-((a / 1.3) ** 2)))

@@ -90,6 +90,8 @@ class HeadMesh:
         count = len(t.chart)
         mouth = (t.lip[t.faces] < -0.05).all(1)
         self._faces: list[Index] = [t.faces]
+        # Without the reversed copies of two-sided sheets, for normals.
+        self._single: list[Index] = [t.faces]
         self._materials = [np.full(len(t.faces), SKIN, np.int8)]
         self._labels = [np.where(mouth, int(Label.MOUTH), int(Label.SKIN)).astype(np.int8)]
         self._uv = [self.atlas.texel(t.chart)]
@@ -117,6 +119,7 @@ class HeadMesh:
         for number, piece in enumerate([*frame, *headwear(person.wear, person.shape), *pieces]):
             self._add(f"piece_{number}", piece)
         self.faces: I32 = np.concatenate(self._faces).astype(np.int32)
+        self._once: I32 = np.concatenate(self._single).astype(np.int32)
         self.material = np.concatenate(self._materials)
         self.label = np.concatenate(self._labels)
         self.uv: F32 = np.concatenate(self._uv).astype(np.float32)
@@ -131,6 +134,7 @@ class HeadMesh:
         self._slices[name] = slice(self._top, self._top + count)
         self._parts.append((name, part, piece.fixed))
         faces = np.asarray(part.faces + self._top, np.int32)
+        self._single.append(faces)
         if piece.two_sided:
             faces = np.concatenate([faces, faces[:, ::-1]])
         self._faces.append(faces)
@@ -184,7 +188,7 @@ class HeadMesh:
             else:
                 points[self._slices[name]] = part.points
         posed = self._posed(points, self._turn, pose)
-        normals = vertex_normals(posed, self.faces, self._weld)
+        normals = vertex_normals(posed, self._once, self._weld)
         surface = Surface(
             self.faces, self.material, self.label, posed, normals, self.uv,
             self._shaded_eyes(points), self.occlusion,

@@ -84,8 +84,8 @@ def random_pose(rng: np.random.Generator) -> Pose:
 def random_expression(rng: np.random.Generator) -> Expression:
     """Neutral, smiling, talking, or anything; lids and gaze on their own."""
     kind = rng.random()
-    lids = [0.0, 0.0, 0.0, rng.uniform(-0.35, 0.3), rng.uniform(0, 1), 1.0]
-    lid = float(lids[int(rng.integers(6))]) + float(rng.normal(0, 0.06))
+    lids = [rng.normal(-0.1, 0.08), rng.uniform(-0.4, 0.2), rng.uniform(0, 1), 1.0]
+    lid = float(lids[int(rng.choice(4, p=[0.7, 0.16, 0.07, 0.07]))])
     wink = float(rng.uniform(0, 1)) if rng.random() < 0.05 else lid + float(rng.normal(0, 0.02))
     values = {
         "blink_left": float(np.clip(lid, -0.4, 1)),
@@ -120,7 +120,7 @@ def random_light(rng: np.random.Generator) -> Light:
     height = float(np.clip(rng.normal(32, 20), -15, 80))
     a, b = np.deg2rad(side), np.deg2rad(height)
     key = (float(np.sin(a) * np.cos(b)), float(np.sin(b)), float(np.cos(a) * np.cos(b)))
-    warm = float(rng.normal(0, 0.16))
+    warm = float(rng.normal(0.03, 0.14))
     tint = np.array([1 + warm, 1.0, 1 - warm])
     strength = float(rng.uniform(0.2, 2.4))
     room = np.exp(rng.normal(0, 0.06, 3)) * np.array([1 - 0.4 * warm, 1.0, 1 + 0.4 * warm])
@@ -157,7 +157,7 @@ def random_camera(rng: np.random.Generator, light: Light) -> tuple[Camera, int]:
     exposure = 1.45 / bright * float(np.exp(rng.normal(0, 0.22)))
     key = np.array(light.key_colour) / max(light.key_colour[1], 1e-3)
     # White balance takes away a part of the lamp's colour.
-    balance = key ** -float(rng.uniform(0.2, 0.9)) * np.exp(rng.normal(0, 0.04, 3))
+    balance = key ** -float(rng.uniform(0.2, 0.9)) * np.exp(rng.normal(0, 0.03, 3))
     balance = balance / balance[1]
     part = rng.random()
     face = float(rng.uniform(0.4, 0.6))

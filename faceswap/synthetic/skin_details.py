@@ -24,8 +24,8 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     broad = fractal_noise(rng, g.size, 2.2 * cm, 5)
     blood = fractal_noise(rng, g.size, 1.1 * cm, 4)
     fine = smooth_noise(rng, g.size, (max(1.0, 0.07 * cm),) * 2)
-    c.albedo *= (1 + 0.05 * broad + 0.022 * fine)[..., None]
-    c.tint((1.04, 0.8, 0.78), np.clip(0.25 + 0.35 * blood, 0, 1) * (0.25 + 0.35 * skin.redness))
+    c.albedo *= (1 + 0.05 * broad + 0.014 * fine)[..., None]
+    c.tint((1.03, 0.78, 0.74), np.clip(0.45 + 0.3 * blood, 0, 1) * (0.35 + 0.4 * skin.redness))
     warm = g.spot(4.0, -3.2, 2.3, 2.0) + 0.9 * g.spot(0, -3.6, 1.5, 1.0)
     warm += 0.4 * g.spot(0, -10.2, 1.6, 1.0) + 0.5 * g.spot(1.5, -4.0, 0.9, 0.9)
     warm *= g.front * (0.75 + 0.45 * blood)
@@ -40,7 +40,7 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
         c.tint((0.62, 0.70, 0.78), area * min(0.8, shade))
     pores = g.spot(1.8, -3.3, 2.6, 2.2) + 0.5 * g.spot(0, 4.5, 4, 2) + 0.25
     coarse = 0.7 + 0.8 * skin.wrinkles
-    c.relief += fine * (0.5 + 0.9 * pores) * 0.2 * coarse
+    c.relief += fine * (0.5 + 0.9 * pores) * 0.1 * coarse
     c.relief += smooth_noise(rng, g.size, (max(1.0, 0.16 * cm),) * 2) * 0.14 * coarse
     c.relief += smooth_noise(rng, g.size, (0.5 * cm, 0.5 * cm)) * 0.45 * coarse
     oily = g.spot(0, 4.5, 3.5, 2.0) + g.spot(0, -2.5, 1.0, 2.6)
