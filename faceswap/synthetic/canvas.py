@@ -46,6 +46,15 @@ class Ground:
         return self.x.shape[0], self.x.shape[1]
 
 
+PAINTED = 14.5
+"""|s| up to which the skin is painted; behind it, the edge goes on."""
+
+
+def painted_size(scale: float) -> tuple[int, int]:
+    """Rows and columns of the painted part of the head's map."""
+    return round((UV_RANGE[3] - UV_RANGE[2]) * scale), round(2 * PAINTED * scale)
+
+
 def head_size(scale: float) -> tuple[int, int]:
     """Rows and columns of the head's map at ``scale`` texels per centimetre."""
     return (
@@ -57,8 +66,8 @@ def head_size(scale: float) -> tuple[int, int]:
 @lru_cache(maxsize=4)
 def ground(scale: float) -> Ground:
     """The ground at ``scale`` texels per centimetre (cached)."""
-    rows, columns = head_size(scale)
-    s = UV_RANGE[0] + (np.arange(columns) + 0.5) / scale
+    rows, columns = painted_size(scale)
+    s = (np.arange(columns) + 0.5) / scale - PAINTED
     v = UV_RANGE[3] - (np.arange(rows) + 0.5) / scale
     # A coarser grid, then interpolation: the base surface is smooth.
     coarse_s, coarse_v = np.linspace(s[0], s[-1], 230), np.linspace(v[0], v[-1], 210)
@@ -142,7 +151,7 @@ def ramp(edge0: float, edge1: float, x: Floats) -> FloatImage:
 
 @dataclass
 class Canvas:
-    """Maps being painted: albedo (H, W, 3) linear; shine (H, W); relief (H, W) in hundredths of a
+    """Maps being painted: albedo (3, H, W) linear; shine (H, W); relief (H, W) in hundredths of a
     centimetre; zone (H, W): labels, 0 for bare skin."""
 
     ground: Ground
@@ -154,28 +163,30 @@ class Canvas:
     @classmethod
     def blank(cls, scale: float) -> "Canvas":
         """An empty canvas at ``scale`` texels per centimetre."""
-        size = head_size(scale)
+        size = painted_size(scale)
         return cls(
             ground(scale),
-            np.zeros((*size, 3), np.float32),
+            np.zeros((3, *size), np.float32),
             np.zeros(size, np.float32),
             np.zeros(size, np.float32),
             np.zeros(size, np.uint8),
         )
 
     def blend(self, colour: Three | NDArray[np.float32], share: Floats) -> None:
-        """Blend ``colour`` over the albedo with opacity ``share`` (H, W)."""
+        """Blend ``colour``, one or (3, H, W), over the albedo with opacity ``share`` (H, W)."""
         share = np.asarray(share, np.float32)
-        self.albedo += (np.asarray(colour, np.float32) - self.albedo) * share[..., None]
+        for n in range(3):
+            self.albedo[n] += (np.asarray(colour[n], np.float32) - self.albedo[n]) * share
 
     def tint(self, factor: Three, share: Floats) -> None:
         """Multiply the albedo by ``factor`` with opacity ``share`` (H, W)."""
         share = np.asarray(share, np.float32)
         for n in range(3):
-            self.albedo[..., n] *= 1 + share * np.float32(factor[n] - 1)
+            if factor[n] != 1.0:
+                self.albedo[n] *= 1 + share * np.float32(factor[n] - 1)
 
     def texels(self, x: Array, y: Array) -> NDArray[np.int32]:
         """Texels (N, 2) of points seen from the front, in 1/8, OpenCV's unit of drawing."""
         s, v = chart_at(x, y)
-        place = np.stack([s - UV_RANGE[0], UV_RANGE[3] - v], -1) * self.ground.scale
+        place = np.stack([s + PAINTED, UV_RANGE[3] - v], -1) * self.ground.scale
         return np.asarray(np.round(place * 8), np.int32)

@@ -283,15 +283,26 @@ def lit_share(place: Three, normal: Three, lighting: Lighting) -> Number:
     v = to[1, 0] * qx + to[1, 1] * qy + to[1, 2] * qz + to[1, 3]
     d = to[2, 0] * qx + to[2, 1] * qy + to[2, 2] * qz + to[2, 3] - np.float32(0.12)
     shadow = lighting.shadow
-    extent = shadow.shape[0]
     step = np.float32(lighting.soft)
-    total = np.float32(0)
+    # Corners and middle of the filter first: away from edges they agree, and are enough.
+    few = _open(shadow, u, v, d)
+    for dv in (-2, 2):
+        for du in (-2, 2):
+            few += _open(shadow, u + du * step, v + dv * step, d)
+    if few == 0 or few == 5:
+        return np.float32(few * 0.2)
+    total = 0
     for dv in range(-2, 3):
         for du in range(-2, 3):
-            q, r = int(np.floor(u + du * step + 0.5)), int(np.floor(v + dv * step + 0.5))
-            if r < 0 or q < 0 or r >= extent or q >= extent or shadow[r, q] >= d:
-                total += np.float32(1)
-            else:
-                # Thin blockers such as hair let some light through.
-                total += np.float32(0)
+            total += _open(shadow, u + du * step, v + dv * step, d)
     return np.float32(total / np.float32(25))
+
+
+@compiled
+def _open(shadow: F32, u: Number, v: Number, d: Number) -> int:
+    """1 if nothing is nearer to the lamp than ``d`` at a place of its map, else 0."""
+    q, r = int(np.floor(u + np.float32(0.5))), int(np.floor(v + np.float32(0.5)))
+    extent = shadow.shape[0]
+    if r < 0 or q < 0 or r >= extent or q >= extent or shadow[r, q] >= d:
+        return 1
+    return 0

@@ -11,7 +11,7 @@ from faceswap.synthetic.facial_hair import brow_course
 from faceswap.synthetic.hair import scalp
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.labels import Label
-from faceswap.synthetic.noise import fractal_noise, smooth_noise
+from faceswap.synthetic.noise import noise_window
 from faceswap.synthetic.uv import MOUTH_CORNER, STOMION, Array
 from faceswap.types import FloatImage
 
@@ -20,11 +20,11 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     """Skin tone, mottling, redness, pores, and shine of oily areas."""
     skin, g = person.skin, c.ground
     x, y, cm = g.x, g.y, g.scale
-    c.albedo[:] = np.array(skin.tone, np.float32)
-    broad = fractal_noise(rng, g.size, 2.2 * cm, 5)
-    blood = fractal_noise(rng, g.size, 1.1 * cm, 4)
-    fine = smooth_noise(rng, g.size, (max(1.0, 0.07 * cm),) * 2)
-    c.albedo *= (1 + 0.05 * broad + 0.014 * fine)[..., None]
+    c.albedo[:] = np.array(skin.tone, np.float32)[:, None, None]
+    broad = noise_window(rng, g.size, (2.2 * cm, 2.2 * cm), 5)
+    blood = noise_window(rng, g.size, (1.1 * cm, 1.1 * cm), 4)
+    fine = noise_window(rng, g.size, (max(1.0, 0.07 * cm),) * 2)
+    c.albedo *= 1 + 0.05 * broad + 0.014 * fine
     c.tint((1.03, 0.78, 0.74), np.clip(0.45 + 0.3 * blood, 0, 1) * (0.35 + 0.4 * skin.redness))
     warm = g.spot(4.0, -3.2, 2.3, 2.0) + 0.9 * g.spot(0, -3.6, 1.5, 1.0)
     warm += 0.4 * g.spot(0, -10.2, 1.6, 1.0) + 0.5 * g.spot(1.5, -4.0, 0.9, 0.9)
@@ -41,8 +41,8 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     pores = g.spot(1.8, -3.3, 2.6, 2.2) + 0.5 * g.spot(0, 4.5, 4, 2) + 0.25
     coarse = 0.7 + 0.8 * skin.wrinkles
     c.relief += fine * (0.5 + 0.9 * pores) * 0.1 * coarse
-    c.relief += smooth_noise(rng, g.size, (max(1.0, 0.16 * cm),) * 2) * 0.14 * coarse
-    c.relief += smooth_noise(rng, g.size, (0.5 * cm, 0.5 * cm)) * 0.45 * coarse
+    c.relief += noise_window(rng, g.size, (max(1.0, 0.16 * cm),) * 2) * 0.14 * coarse
+    c.relief += noise_window(rng, g.size, (0.5 * cm, 0.5 * cm)) * 0.45 * coarse
     oily = g.spot(0, 4.5, 3.5, 2.0) + g.spot(0, -2.5, 1.0, 2.6)
     oily += 0.6 * g.spot(4.0, -2.2, 1.5, 1.2) + 0.5 * g.spot(0, -10, 1.4, 0.9)
     c.shine[:] = (0.16 + 0.34 * skin.shine * np.clip(oily + 0.15, 0, 1)) * (1 + 0.25 * fine)
@@ -81,15 +81,14 @@ def lips(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     skin, g = person.skin, c.ground
     x, y, level = g.x, g.y, g.lip
     near = (np.abs(y - STOMION) < 2) & (g.front > 0)
-    border = 1.0 + 0.05 * smooth_noise(rng, g.size, (0.5 * g.scale, 0.35 * g.scale))
+    border = 1.0 + 0.05 * noise_window(rng, g.size, (0.5 * g.scale, 0.35 * g.scale))
     soft = 0.16 - 0.1 * skin.lipstick
     inside = ramp(1.0 + soft * 0.5, 1.0 - soft, level / border) * ramp(2.62, 2.4, x) * near
-    creases = smooth_noise(rng, g.size, (0.8 * g.scale, max(1.0, 0.08 * g.scale)))
+    creases = noise_window(rng, g.size, (0.8 * g.scale, max(1.0, 0.08 * g.scale)))
     depth = np.where(g.upper_lip, 0.82, 1.0).astype(np.float32)
-    colour = np.array(skin.lips, np.float32) * (depth * (1 + 0.1 * creases))[..., None]
-    colour = colour * (0.8 + 0.2 * ramp(0.0, 0.6, level))[..., None]
-    strength = inside * (0.7 + 0.3 * skin.lipstick)
-    c.albedo += (colour - c.albedo) * strength[..., None]
+    shade = depth * (1 + 0.1 * creases) * (0.8 + 0.2 * ramp(0.0, 0.6, level))
+    colour = np.array(skin.lips, np.float32)[:, None, None] * shade
+    c.blend(colour, inside * (0.7 + 0.3 * skin.lipstick))
     c.zone[(level < 1.0) & near & (x < 2.58)] = int(Label.LIPS)
     c.relief += creases * inside * 1.1
     c.shine += inside * (0.28 + 0.45 * skin.lipstick)
@@ -191,8 +190,8 @@ def brows(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 def stubble(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     """Stubble, and the dark ground under beard and hair of the head."""
     hairs, g = person.hairs, c.ground
-    wobble = fractal_noise(rng, g.size, 0.8 * g.scale, 3) * np.float32(0.3)
-    dots = smooth_noise(rng, g.size, (max(1.0, 0.06 * g.scale),) * 2)
+    wobble = noise_window(rng, g.size, (0.8 * g.scale, 0.8 * g.scale), 3) * np.float32(0.3)
+    dots = noise_window(rng, g.size, (max(1.0, 0.06 * g.scale),) * 2)
     if hairs.beard != "none":
         kind = "full" if hairs.beard == "stubble" else hairs.beard
         area = beard_ground(g.scale, kind)
@@ -205,7 +204,7 @@ def stubble(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     mask = scalp(hairs.cut, g.s.astype(np.float64), g.v + wobble.astype(np.float64))
     mask = mask.astype(np.float32)
     opaque = 0.55 + 0.35 * min(1.0, hairs.cut.density)
-    c.blend(np.array(hairs.colour, np.float32) * np.float32(0.6),
+    c.blend(tuple(0.6 * value for value in hairs.colour),
             mask * np.clip(opaque * (0.9 + 0.2 * dots), 0, 0.95))  # fmt: skip
     c.zone[(mask > 0.5) & (c.zone == 0)] = int(Label.HAIR)
     c.shine *= 1 - 0.85 * mask
@@ -217,20 +216,18 @@ def clothes(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     s, v = g.s, g.v
     edge = -17.2 - 2.6 * np.exp(-((s / 4.8) ** 2)) + 2.4 * wear.collar
     cloth = ramp(0.0, -0.12, v - edge)
-    knit = 1 + 0.12 * np.sin(s * 34) * np.sin(v * 26) + 0.1 * fractal_noise(rng, g.size, 2.5 * g.scale, 4)
+    knit = 1 + 0.12 * np.sin(s * 34) * np.sin(v * 26) + 0.1 * noise_window(rng, g.size, (2.5 * g.scale, 2.5 * g.scale), 4)
     seam = 1 - 0.35 * np.exp(-(((v - edge + 0.45) / 0.09) ** 2))
-    colour = np.array(person.clothes, np.float32) * np.ones((*g.size, 1), np.float32)
-    second = np.array(wear.second, np.float32)
+    share = np.zeros(g.size, np.float32)
     if wear.pattern == "stripes":
-        colour = np.where((np.sin(v * 3.2 + 0.3) > 0.1)[..., None], colour, second)
+        share = (np.sin(v * 3.2 + 0.3) <= 0.1).astype(np.float32)
     elif wear.pattern == "checks":
-        share = 0.5 * (np.sin(v * 2.6) > 0.3) + 0.5 * (np.sin(s * 2.6) > 0.3)
-        colour = colour + (second - colour) * share[..., None].astype(np.float32)
+        share = (0.5 * (np.sin(v * 2.6) > 0.3) + 0.5 * (np.sin(s * 2.6) > 0.3)).astype(np.float32)
     elif wear.pattern == "melange":
-        share = np.clip(0.5 + 0.5 * smooth_noise(rng, g.size, (1.5, 3.0)), 0, 1)
-        colour = colour + (second - colour) * share[..., None]
-    colour = np.asarray(colour * (knit * seam)[..., None], np.float32)
-    c.albedo += (colour - c.albedo) * cloth[..., None]
+        share = np.clip(0.5 + 0.5 * noise_window(rng, g.size, (1.5, 3.0)), 0, 1)
+    shade = np.asarray(knit * seam, np.float32)
+    two = zip(person.clothes, wear.second, strict=True)
+    c.blend(np.stack([(a + (b - a) * share) * shade for a, b in two]), cloth)
     c.relief += cloth * np.sin(s * 20) * 0.4
     c.shine *= 1 - 0.95 * cloth
     c.zone[cloth > 0.5] = int(Label.CLOTH)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faceswap.synthetic import skin_details
 from faceswap.synthetic.canvas import Canvas, head_size
 from faceswap.synthetic.identity import Identity
-from faceswap.synthetic.noise import fractal_noise
+from faceswap.synthetic.noise import noise_window
 from faceswap.synthetic.shading import Paint
 from faceswap.synthetic.uv import UV_RANGE, Array
 
@@ -60,10 +60,15 @@ def paint_skin(person: Identity, scale: float = SCALE) -> Atlas:
     colour = np.zeros((rows, columns + _SIDE, 4), np.float32)
     relief = np.zeros((rows, columns + _SIDE), np.float32)
     zone = np.zeros((rows, columns + _SIDE), np.uint8)
-    colour[:, :columns, :3] = np.clip(canvas.albedo, 0.003, 0.95)
-    colour[:, :columns, 3] = canvas.shine
-    relief[:, :columns] = canvas.relief
-    zone[:, :columns] = canvas.zone
+    left = (columns - canvas.relief.shape[1]) // 2
+    middle = slice(left, left + canvas.relief.shape[1])
+    colour[:, middle, :3] = np.clip(canvas.albedo, 0.003, 0.95).transpose(1, 2, 0)
+    colour[:, middle, 3] = canvas.shine
+    relief[:, middle] = canvas.relief
+    zone[:, middle] = canvas.zone
+    for layer in (colour, relief, zone):
+        layer[:, : middle.start] = layer[:, middle.start : middle.start + 1]
+        layer[:, middle.stop : columns] = layer[:, middle.stop - 1 : middle.stop]
     pictures = {"eye": _eye(person, rng), "teeth": _teeth(), "white": np.full((16, _SIDE, 4), 1.0)}
     pictures["white"][..., 3] = 0.3
     for name, picture in pictures.items():
@@ -76,11 +81,11 @@ def _eye(person: Identity, rng: np.random.Generator) -> NDArray[np.float32]:
     _, width, height = PATCHES["eye"]
     theta, phi, v = _eye_ground()
     angles = ((phi / (2 * np.pi) + 0.5) * 255).astype(int)
-    fibre = fractal_noise(rng, (64, 256), 6, 3)
+    fibre = noise_window(rng, (64, 256), (6, 6), 3)
     ring = np.clip(theta / 0.52, 0, 1)
     fibres = fibre[(ring * 15).astype(int), angles]
     sclera = np.array([0.50, 0.46, 0.43], np.float32) * np.float32(rng.uniform(0.85, 1.1))
-    veins = np.clip(fractal_noise(rng, (height, width), 18, 4), 0, 2) * rng.uniform(0.02, 0.14)
+    veins = np.clip(noise_window(rng, (height, width), (18, 18), 4), 0, 2) * rng.uniform(0.02, 0.14)
     white = sclera * (1 - veins[..., None] * np.array([0.2, 1, 1], np.float32))
     white = white * (1 - 0.35 * np.clip((theta - 0.6) / 0.7, 0, 1))[..., None]
     iris = np.array(person.skin.iris, np.float32)

@@ -112,10 +112,10 @@ def head_hair(
         roots.points, comb, length, clearance, head_distance(),
         Growth(cut.weight, hold, widen, cut.tied != "no"), points,
     )  # fmt: skip
-    _gather(points, roots.points, cut.clump * 0.85, max(12, int(count / 28)))
+    phase = rng.random(max(12, count // 28)) * 2 * np.pi
+    group = nearest(roots.points, roots.points[: len(phase)])
+    _gather(points, group, cut.clump * 0.85)
     if cut.wave > 0:
-        phase = rng.random(max(12, int(count / 28))) * 2 * np.pi
-        group = _nearest_guides(roots.points, len(phase))
         start = phase[group] + cut.frizz * rng.normal(0, 1.2, count)
         turns = 2 * np.pi / cut.wave_length * (1 + 0.25 * cut.frizz * rng.normal(0, 1, count))
         radius = cut.wave * np.exp(rng.normal(0, 0.3, count))
@@ -229,6 +229,8 @@ def grow(
             goal = clearance[i] * min(1.0, 0.15 + k * step / 1.6)
             for _ in range(2):
                 away, gx, gy, gz = distance_at(grid, x / growth.widen, y, z)
+                if abs(away - goal) < 0.04:
+                    break
                 if away < goal:
                     lift = goal - away
                     x, y, z = x + gx * lift, y + gy * lift, z + gz * lift
@@ -268,11 +270,6 @@ def curl(points: Array, start: Array, turns: Array, radius: Array, length: Array
             points[i, k, 2] = bz + uz * c + wz * s
 
 
-def _nearest_guides(roots: Array, guides: int) -> NDArray[np.int64]:
-    """Index (S,) of the nearest of the first ``guides`` roots."""
-    return np.asarray(nearest(roots, roots[:guides]))
-
-
 @compiled
 def nearest(points: Array, goals: Array) -> Any:
     """Index (S,) of the nearest of ``goals`` (G, 3) to each of ``points`` (S, 3)."""
@@ -289,11 +286,10 @@ def nearest(points: Array, goals: Array) -> Any:
     return found
 
 
-def _gather(points: Array, roots: Array, strength: float, guides: int) -> None:
-    """Let hairs run together with the nearest of ``guides`` hairs towards their ends."""
+def _gather(points: Array, group: NDArray[np.int64], strength: float) -> None:
+    """Let hairs run together with that of number ``group`` (S,) towards their ends."""
     if strength <= 0:
         return
-    group = _nearest_guides(roots, guides)
     steps = points.shape[1]
     share = strength * np.linspace(0, 1, steps)[None, :, None] ** 1.2
     towards = points[group] - points
