@@ -99,7 +99,9 @@ class SmallNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (16, 32, 48, 64, 96)
-        self.down = nn.ModuleList([_block(a, b) for a, b in zip((3, *widths), widths, strict=False)])
+        self.down = nn.ModuleList(
+            [_block(a, b) for a, b in zip((3, *widths), widths, strict=False)]
+        )
         self.up = nn.ModuleList(
             [_block(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)]
         )
@@ -152,19 +154,19 @@ def train(images: Bytes, masks: Bytes, minutes: float, seed: int) -> SmallNet:
     torch.manual_seed(seed)
     net = SmallNet().train()
     optimiser = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=1e-4)
-    start, step = time.monotonic(), 0
-    for pictures, labels in batches(images, masks, 24, np.random.default_rng(seed)):
+    start = time.monotonic()
+    drawn = batches(images, masks, 24, np.random.default_rng(seed))
+    for step, (pictures, labels) in enumerate(drawn, 1):
         share = (time.monotonic() - start) / (60 * minutes)
         if share >= 1:
             print(f"{step} steps.")
             return net.eval()
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * share))
+            group["lr"] = 3e-3 * min(1.0, step / 50) * 0.5 * (1 + np.cos(np.pi * share))
         loss = functional.cross_entropy(net(pictures), labels, ignore_index=IGNORED)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        step += 1
         if step % 100 == 0:
             print(f"step {step}, loss {loss.item():.3f}", flush=True)
     return net

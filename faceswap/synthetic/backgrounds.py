@@ -13,7 +13,7 @@ from faceswap.synthetic.noise import fractal_noise
 _PHOTOGRAPHS = (
     *("brick.png", "coffee.png", "chelsea.png", "clock_motion.png", "coins.png", "grass.png"),
     *("gravel.png", "hubble_deep_field.jpg", "motorcycle_left.png", "motorcycle_right.png"),
-    *("retina.jpg", "rocket.jpg", "text.png", "page.png", "moon.png", "ihc.png", "color.png"),
+    *("retina.jpg", "rocket.jpg", "text.png", "page.png", "moon.png", "ihc.png"),
 )
 """Pictures inside scikit-image's package, all free; none of them shows a person's face."""
 

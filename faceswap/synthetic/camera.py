@@ -132,7 +132,7 @@ def _moved(picture: F32, length: float, angle: float) -> F32:
     kernel = np.zeros((side + 2, side + 2), np.float32)
     middle = (side + 1) / 2
     way = np.array([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))]) * length / 2
-    ends = [tuple(int(round((middle + s * w) * 8)) for w in way) for s in (-1, 1)]
+    ends = [tuple(round(float(middle + s * w) * 8) for w in way) for s in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 3)
     return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), np.float32)
 
@@ -150,9 +150,7 @@ def _with_noise(picture: F32, camera: Camera, rng: np.random.Generator) -> F32:
 
 def compressed(picture: UInt8Image, quality: int) -> UInt8Image:
     """``picture`` as it comes back from a JPEG file of this quality."""
-    done, data = cv2.imencode(
-        ".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
-    )
+    done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     if not done:
         raise ValueError(f"a picture of {picture.shape} cannot be compressed")
     back: NDArray[np.uint8] = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -178,9 +178,7 @@ def _let_hang(points: Array, ax: Array, y: Array, front: Array, amount: float) -
     points[:, 2] += 0.16 * amount * front * bell(ax, y, 2.6, -1.5, 1.1, 0.45)
 
 
-def _make_uneven(
-    points: Array, x: Array, y: Array, front: Array, amount: float, seed: int
-) -> None:
+def _make_uneven(points: Array, x: Array, y: Array, front: Array, amount: float, seed: int) -> None:
     """Move the face by random broad bells, which differ between its sides."""
     rng = np.random.default_rng((seed, 21))
     for _ in range(9):

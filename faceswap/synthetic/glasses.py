@@ -47,7 +47,9 @@ def glasses(wear: Wear, shape: Shape) -> tuple[list[Piece], list[Part]]:
         pieces.append(_frame(part, wear))
         lens = _lens(rim)
         if wear.glasses == "sun":
-            pieces.append(Piece(lens, GLOSSY, (0.012, 0.011, 0.012), int(Label.GLASSES), two_sided=True))
+            pieces.append(
+                Piece(lens, GLOSSY, (0.012, 0.011, 0.012), int(Label.GLASSES), two_sided=True)
+            )
         else:
             lenses.append(lens)
         outer = rim[3] if side > 0 else rim[17]
@@ -75,7 +77,8 @@ def _rim(model: _Model, angle: Array, side: float, forward: float) -> Array:
 
 def _lens(rim: Array) -> Part:
     count = len(rim)
-    points = np.concatenate([rim, rim.mean(0, keepdims=True) + [0, 0, 0.15]])
+    middle = rim.mean(0) + np.array([0, 0, 0.15])
+    points = np.concatenate([rim, middle[None]])
     index = np.arange(count)
     faces = np.stack([index, np.roll(index, -1), np.full(count, count)], -1).astype(np.int32)
     return Part(points, faces, np.full((count + 1, 2), 0.5))

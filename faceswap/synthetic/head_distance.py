@@ -29,7 +29,9 @@ def head_distance() -> DistanceGrid:
     """The grid of the average head with ears and shoulders (cached)."""
     t = template_mesh()
     points = shape_head(Shape()).points
-    normals = vertex_normals(points.astype(np.float32), t.faces, np.arange(len(points)))
+    normals = vertex_normals(
+        points.astype(np.float32), t.faces, np.arange(len(points), dtype=np.int32)
+    )
     dense = np.concatenate([points, points[t.faces].mean(1)])
     upright = np.concatenate([normals, normals[t.faces].mean(1)])
     inner = np.concatenate([t.lip < -0.01, (t.lip[t.faces] < -0.01).any(1)])

@@ -31,14 +31,12 @@ class Piece:
 
 
 def tube(course: Array, radius: Array | float, sides: int = 8, closed: bool = False) -> Part:
-    """A tube along ``course`` (K, 3) of ``radius`` (K,), with pointed ends unless ``closed``."""
+    """A tube along ``course`` (K, 3) of ``radius`` (K,), with flat ends unless ``closed``."""
     course = np.asarray(course, np.float64)
     count = len(course)
     radius = np.broadcast_to(np.asarray(radius, np.float64), (count,))
-    if closed:
-        run = np.roll(course, -1, 0) - np.roll(course, 1, 0)
-    else:
-        run = np.gradient(course, axis=0)
+    around = np.roll(course, -1, 0) - np.roll(course, 1, 0)
+    run = around if closed else np.gradient(course, axis=0)
     run = run / (np.sqrt((run**2).sum(1, keepdims=True)) + 1e-9)
     side = np.cross(run, [0.13, 0.21, 0.97])
     side /= np.sqrt((side**2).sum(1, keepdims=True)) + 1e-9
@@ -55,8 +53,11 @@ def tube(course: Array, radius: Array | float, sides: int = 8, closed: bool = Fa
     faces = [np.stack([a, b, c], -1), np.stack([b, d, c], -1)]
     flat = points.reshape(-1, 3)
     if not closed:
-        flat = np.concatenate([flat, course[:1] - run[:1] * 0, course[-1:]])
-        for ring_row, centre, turn in ((index[0], len(flat) - 2, 1), (index[-1], len(flat) - 1, -1)):
+        flat = np.concatenate([flat, course[:1], course[-1:]])
+        for ring_row, centre, turn in (
+            (index[0], len(flat) - 2, 1),
+            (index[-1], len(flat) - 1, -1),
+        ):
             first, second = ring_row[::turn], np.roll(ring_row[::turn], -1)
             faces.append(np.stack([np.full(sides, centre), second, first], -1))
     whole = np.concatenate(faces).astype(np.int32)

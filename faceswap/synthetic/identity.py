@@ -114,8 +114,8 @@ HAIRDOS: dict[Hair, Hairdo] = {
         volume=1.3, weight=0.08, clump=0.6,
     ),
     "bob": Hairdo(
-        17, 13.5, 13, 4.6, sweep=(0.0, -0.2, 0.1), parting=0.2, forward=1.0, lift=0.12, volume=1.4, weight=0.5,
-        wave=0.03, clump=0.25,
+        17, 13.5, 13, 4.6, sweep=(0.0, -0.2, 0.1), parting=0.2, forward=1.0, lift=0.12,
+        volume=1.4, weight=0.5, wave=0.03, clump=0.25,
     ),
     "long": Hairdo(
         33, 30, 30, 33, sweep=(0.0, 0.0, -0.25), parting=0.0, forward=0.0, lift=0.2, weight=0.45,

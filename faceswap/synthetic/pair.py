@@ -31,10 +31,10 @@ import numpy as np
 
 from faceswap import __version__
 from faceswap.faces.face_regions import face_mask
+from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.head_mesh import HeadMesh
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.motion import MotionFrame, talk
-from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.scene import LIGHTS, Frame, Scene, average_occlusion
 from faceswap.types import UInt8Image
 

@@ -80,14 +80,14 @@ def render_clip(seed: int, number: int, size: int, frames: int) -> Iterator[Rend
 class Photographer:
     """Takes the pictures of one shot; each is deterministic by its number."""
 
-    def __init__(
-        self, person: Person, seed: int, number: int, variation: int, size: int
-    ) -> None:
+    def __init__(self, person: Person, seed: int, number: int, variation: int, size: int) -> None:
         self.rng = np.random.default_rng((seed, number, variation, 403))
         self.person, self.number, self.variation, self.size = person, number, variation, size
         self.shot: Shot = random_shot(person, self.rng)
         shot, identity = self.shot, self.shot.identity
-        pieces = thing_pieces(shot.thing, shot.place, identity.skin.tone, identity.clothes, self.rng)
+        pieces = thing_pieces(
+            shot.thing, shot.place, identity.skin.tone, identity.clothes, self.rng
+        )
         texels, strands = detail_of(size, shot.camera.view)
         self.figure = HeadMesh(identity, texels, strands, pieces)
         self.figure.set_ambient_occlusion(average_occlusion())

@@ -220,7 +220,9 @@ def rendered_items(
 
 def card(settings: DatasetSettings, items: int) -> str:
     """The data set's card, in Markdown."""
-    what = f"{items} clips of {settings.frames} pictures" if settings.frames else f"{items} pictures"
+    what = (
+        f"{items} clips of {settings.frames} pictures" if settings.frames else f"{items} pictures"
+    )
     labels = "\n".join(
         f"| {int(label)} | {label.name.lower().replace('_', ' ')} | {text} |"
         for label, text in DEFINITIONS.items()
@@ -271,4 +273,3 @@ Points of hidden parts are given too, where they would be seen; `v` is 0 there.
 Rendered skin, hair and eyes are simpler than real ones, and the shares of ages, styles and lights
 were chosen by hand: measure on photographs before you rely on a model trained on them.
 """
-

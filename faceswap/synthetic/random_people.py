@@ -9,7 +9,6 @@ from faceswap.synthetic.identity import (
     Beard,
     Colour,
     GlassesKind,
-    Hair,
     Hairdo,
     Hairs,
     Identity,
@@ -56,16 +55,21 @@ _FEMALE_STYLES = {
     "curly": 0.09, "coils": 0.04, "short": 0.06, "parted": 0.03,
 }  # fmt: skip
 _EXTRA = {
-    "back": replace(HAIRDOS["parted"], sweep=(0.0, 0.25, -1.1), parting=None, top=9, fringe=9, lift=0.3),
+    "back": replace(
+        HAIRDOS["parted"], sweep=(0.0, 0.25, -1.1), parting=None, top=9, fringe=9, lift=0.3
+    ),
     "coils": Hairdo(
         4.5, 3.0, 3.0, 4.5, sweep=(0, 0.3, 0), forward=0.0, lift=0.9, weight=0.0, volume=3.0,
         wave=0.3, wave_length=1.5, frizz=0.9, clump=0.35,
     ),
-    "wavy": replace(HAIRDOS["long"], top=27, side=24, back=24, wave=0.5, wave_length=7.0, volume=1.9),
+    "wavy": replace(
+        HAIRDOS["long"], top=27, side=24, back=24, wave=0.5, wave_length=7.0, volume=1.9
+    ),
     "fringed": replace(HAIRDOS["long"], fringe=4.6, forward=0.9),
     "tail": replace(HAIRDOS["bun"], tied="tail"),
 }  # fmt: skip
-STYLES: dict[str, Hairdo] = {**HAIRDOS, **_EXTRA}
+_NAMED: dict[str, Hairdo] = {str(name): hairdo for name, hairdo in HAIRDOS.items()}
+STYLES: dict[str, Hairdo] = _NAMED | _EXTRA
 """Hairdos of random people by the name of the style."""
 
 
@@ -127,7 +131,9 @@ def _hair_colour(rng: np.random.Generator, depth: float, old: float) -> tuple[st
         share = float(np.clip((depth - 0.1) * 2.2, 0, 1))
         weights = light * (1 - share) + dark * share
         name = str(rng.choice(names, p=weights / weights.sum()))
-    base = np.array(HAIR_COLOURS[name]) * np.exp(rng.normal(0, 0.22)) * np.exp(rng.normal(0, 0.07, 3))
+    base = (
+        np.array(HAIR_COLOURS[name]) * np.exp(rng.normal(0, 0.22)) * np.exp(rng.normal(0, 0.07, 3))
+    )
     if name == "dyed":
         base = np.exp(rng.normal(-2.4, 0.9, 3))
     return name, _colour(base), grey if name not in ("grey", "white") else 0.2
@@ -185,6 +191,7 @@ def _shape(rng: np.random.Generator, build: float, old: float) -> Shape:
     full = float(rng.normal(0, 0.7))
     for name, share in {"cheek_fullness": 0.7, "face_width": 0.45, "neck_width": 0.6}.items():
         spread[name] += share * full
+    spread["eye_size"] += 0.35
     # Lips are thick or thin together, more often than not.
     thick = float(rng.normal(0, 0.6))
     spread["upper_lip"] += thick
@@ -204,9 +211,8 @@ def _hairs(
         kinds: list[Beard] = ["stubble", "full", "goatee", "moustache"]
         beard = kinds[int(rng.choice(4, p=[0.42, 0.34, 0.14, 0.1]))]
         length = float(np.clip(np.exp(rng.normal(-0.3, 0.7)), 0.3, 5.0))
-    keeps = HAIRDOS.get(style) is not None
     hairdo = _own_hairdo(rng, STYLES[style], build, old)
-    name: Hair = style if keeps else "short"  # type: ignore[assignment]
+    name = next((known for known in HAIRDOS if known == style), "short")
     return Hairs(
         style=name,
         colour=colour,
@@ -233,6 +239,7 @@ def _own_hairdo(rng: np.random.Generator, base: Hairdo, build: float, old: float
     whole = float(np.exp(rng.normal(0, 0.25)))
     side = -1.0 if rng.random() < 0.5 else 1.0
     thin = build > 0 and rng.random() < 0.25 + 0.5 * old
+    little = abs(float(rng.normal(0, 0.3)))
     parting = base.parting
     if parting is not None:
         parting = float(side * parting + rng.normal(0, 1.0))
@@ -252,9 +259,9 @@ def _own_hairdo(rng: np.random.Generator, base: Hairdo, build: float, old: float
         frizz=float(np.clip(base.frizz + rng.normal(0, 0.12), 0, 1)),
         clump=float(np.clip(base.clump + rng.normal(0, 0.15), 0, 0.95)),
         hairline=base.hairline + float(rng.normal(0, 0.45)),
-        recession=base.recession + (float(rng.uniform(0.3, 2.6)) if thin else abs(float(rng.normal(0, 0.3)))),
+        recession=base.recession + (float(rng.uniform(0.3, 2.6)) if thin else little),
         peak=max(0.0, float(rng.normal(0.1, 0.3))),
-        crown=max(base.crown * float(rng.uniform(0.7, 1)), float(rng.uniform(0, 0.8) * old) if thin else 0.0),
+        crown=max(base.crown * float(rng.uniform(0.7, 1)), float(rng.uniform(0, 0.8)) * old * thin),
         tucked=base.tied == "no" and base.side > 10 and rng.random() < 0.3,
         density=float(np.clip(rng.normal(1.0 - 0.3 * thin, 0.1), 0.35, 1)),
     )  # fmt: skip
@@ -277,7 +284,9 @@ def _wear(rng: np.random.Generator, build: float) -> Wear:
         choices = ["beanie", "cap", "headband"] + (["scarf"] if build < 0 else [])
         head = str(rng.choice(choices))
     return Wear(
-        pattern=str(rng.choice(["plain", "stripes", "checks", "melange"], p=[0.6, 0.14, 0.12, 0.14])),  # type: ignore[arg-type]
+        pattern=str(
+            rng.choice(["plain", "stripes", "checks", "melange"], p=[0.6, 0.14, 0.12, 0.14])
+        ),  # type: ignore[arg-type]
         second=_cloth(rng),
         collar=float(rng.choice([0.0, 0.0, 0.5, 1.0]) + rng.normal(0, 0.15)),
         glasses=glasses,

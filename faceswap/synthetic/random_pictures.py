@@ -7,7 +7,7 @@ import numpy as np
 from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.head_mesh import Pose
-from faceswap.synthetic.identity import Identity
+from faceswap.synthetic.identity import Colour, Identity
 from faceswap.synthetic.in_front import Thing
 from faceswap.synthetic.random_people import Person
 from faceswap.synthetic.scene import Light
@@ -34,7 +34,7 @@ def random_shot(person: Person, rng: np.random.Generator) -> Shot:
     pose = random_pose(rng)
     light = random_light(rng)
     thing, place = _thing(rng)
-    camera, jpeg = random_camera(rng, light)
+    camera, jpeg = random_camera(rng, light, identity.skin.tone)
     return Shot(identity, pose, random_expression(rng), light, camera, thing, place, jpeg)
 
 
@@ -48,9 +48,9 @@ def _on_that_day(identity: Identity, rng: np.random.Generator) -> Identity:
     cut = identity.hairs.cut
     if cut.side > 16 and rng.random() < 0.15:
         cut = replace(
-            cut, tied=str(rng.choice(["bun", "tail"])), weight=0.0, wave=0.03, volume=0.45,
+            cut, tied="bun" if rng.random() < 0.5 else "tail", weight=0.0, wave=0.03, volume=0.45,
             lift=0.03, forward=cut.forward * float(rng.random() < 0.3), sweep=(0.0, 0.0, -1.0),
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
     cut = replace(
         cut,
         volume=cut.volume * float(np.exp(rng.normal(0, 0.12))),
@@ -84,7 +84,7 @@ def random_pose(rng: np.random.Generator) -> Pose:
 def random_expression(rng: np.random.Generator) -> Expression:
     """Neutral, smiling, talking, or anything; lids and gaze on their own."""
     kind = rng.random()
-    lids = [rng.normal(-0.1, 0.08), rng.uniform(-0.4, 0.2), rng.uniform(0, 1), 1.0]
+    lids = [rng.normal(-0.06, 0.07), rng.uniform(-0.3, 0.2), rng.uniform(0, 1), 1.0]
     lid = float(lids[int(rng.choice(4, p=[0.7, 0.16, 0.07, 0.07]))])
     wink = float(rng.uniform(0, 1)) if rng.random() < 0.05 else lid + float(rng.normal(0, 0.02))
     values = {
@@ -105,7 +105,8 @@ def random_expression(rng: np.random.Generator) -> Expression:
     elif kind > 0.62:
         wide = 1.0 if kind > 0.88 else 0.45
         values |= {
-            "jaw": float(rng.uniform(0, wide)), "pucker": float(rng.uniform(0, 1) * (rng.random() < 0.25)),
+            "jaw": float(rng.uniform(0, wide)),
+            "pucker": float(rng.uniform(0, 1) * (rng.random() < 0.25)),
             "lower_lip": float(rng.uniform(0, 0.6) * (rng.random() < 0.5)),
             "upper_lip": float(rng.uniform(0, 0.6) * (rng.random() < 0.5)),
             "squint": float(rng.uniform(0, 0.6) * (rng.random() < 0.4)),
@@ -131,7 +132,7 @@ def random_light(rng: np.random.Generator) -> Light:
         tint = np.exp(rng.normal(0, 0.5, 3))
         rim_tint = np.exp(rng.normal(0, 0.7, 3))
     sky, floor = float(rng.uniform(0.5, 1.0)), float(rng.uniform(0.2, 0.6))
-    way = float(rng.choice([-1, 1]))
+    rim_way = rng.uniform([0.5, -0.1, -0.7], [1.0, 0.7, 0.3]) * [rng.choice([-1, 1]), 1, 1]
 
     def three(values: np.ndarray) -> tuple[float, float, float]:
         red, green, blue = np.maximum(values, 0).tolist()
@@ -140,7 +141,7 @@ def random_light(rng: np.random.Generator) -> Light:
     return Light(
         key=key,
         key_colour=three(strength * tint),
-        rim=(way * float(rng.uniform(0.5, 1)), float(rng.uniform(-0.1, 0.7)), float(rng.uniform(-0.7, 0.3))),
+        rim=(float(rim_way[0]), float(rim_way[1]), float(rim_way[2])),
         rim_colour=three(rim * rim_tint),
         sky=three(sky * room),
         ground=three(floor * room * np.exp(rng.normal(0, 0.1, 3))),
@@ -150,11 +151,12 @@ def random_light(rng: np.random.Generator) -> Light:
     )  # fmt: skip
 
 
-def random_camera(rng: np.random.Generator, light: Light) -> tuple[Camera, int]:
-    """A camera that exposes for ``light``, more or less well, and its JPEG quality."""
+def random_camera(rng: np.random.Generator, light: Light, skin: Colour) -> tuple[Camera, int]:
+    """A camera that exposes for ``light`` and a face of this ``skin``, more or less well, and its
+    JPEG quality."""
     around = 0.5 * (light.sky[1] + light.ground[1] + light.left[1] + light.right[1])
     bright = around + 0.55 * light.key_colour[1] * max(0.25, light.key[2])
-    exposure = 1.45 / bright * float(np.exp(rng.normal(0, 0.22)))
+    exposure = 1.65 / bright * (0.38 / skin[1]) ** 0.3 * float(np.exp(rng.normal(0, 0.2)))
     key = np.array(light.key_colour) / max(light.key_colour[1], 1e-3)
     # White balance takes away a part of the lamp's colour.
     balance = key ** -float(rng.uniform(0.2, 0.9)) * np.exp(rng.normal(0, 0.03, 3))
@@ -177,7 +179,7 @@ def random_camera(rng: np.random.Generator, light: Light) -> tuple[Camera, int]:
         exposure=float(exposure),
         balance=(float(balance[0]), 1.0, float(balance[2])),
         contrast=float(np.clip(rng.normal(1.08, 0.12), 0.75, 1.4)),
-        motion=(float(rng.uniform(0.004, 0.02)) if rng.random() < 0.1 else 0.0, float(rng.uniform(0, 180))),
+        motion=(float(rng.uniform(0.004, 0.02) * (rng.random() < 0.1)), float(rng.uniform(0, 180))),
         vignette=float(max(0.0, rng.normal(0.05, 0.12))),
         lines=float(rng.uniform(0.35, 0.9)) if rng.random() < 0.25 else 1.0,
         sharpen=float(rng.uniform(0.2, 0.9)) if rng.random() < 0.3 else 0.0,

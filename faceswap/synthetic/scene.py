@@ -231,12 +231,14 @@ class Scene:
             if lock.strands.label == Label.HAIR:
                 strand_depth(_projected(matrix, lock.points), 2, shadow)
         eye = np.array([*self.camera.centre, self.camera.distance - 1.0], np.float32)
-        ambient = [
+        sky, ground, left, right = (
             np.array(a, np.float32) for a in (light.sky, light.ground, light.left, light.right)
-        ]
+        )
         # A texel is 2 × reach / side; the edge is as wide on maps of all sizes.
         soft = np.float32(max(0.4, light.soft * side / 230))
-        return Lighting(lamps, *ambient, shadow, matrix.astype(np.float32), soft, eye)
+        return Lighting(
+            lamps, sky, ground, left, right, shadow, matrix.astype(np.float32), soft, eye
+        )
 
     def _scattered(self, shaded: Shaded, raster: Raster) -> F32:
         """The diffuse light: scattered within skin, and darker where nearer things are around."""

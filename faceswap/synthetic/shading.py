@@ -73,9 +73,9 @@ class Shaded(NamedTuple):
 
 def blank(height: int, width: int) -> Shaded:
     """Empty buffers."""
-    three = [np.zeros((height, width, 3), np.float32) for _ in range(3)]
+    light, albedo, gloss = (np.zeros((height, width, 3), np.float32) for _ in range(3))
     label = np.zeros((height, width), np.uint8)
-    return Shaded(*three, label, np.zeros((height, width), np.float32))
+    return Shaded(light, albedo, gloss, label, np.zeros((height, width), np.float32))
 
 
 @compiled
@@ -233,7 +233,7 @@ def _light(
 
     Wrapped diffuse lighting, as light in skin goes around edges: red farthest.
     """
-    wrap_r = np.float32(0.28) if kind == SKIN or kind == EYE else np.float32(0.08)
+    wrap_r = np.float32(0.28) if kind in (SKIN, EYE) else np.float32(0.08)
     wrap_g = np.float32(0.14) if kind == SKIN else wrap_r
     wrap_b = np.float32(0.1) if kind == SKIN else wrap_r
     red, green, blue = ambient(normal, open_sky, lighting)

@@ -19,7 +19,7 @@ from faceswap.types import FloatImage
 def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     """Skin tone, mottling, redness, pores, and shine of oily areas."""
     skin, g = person.skin, c.ground
-    x, y, cm = g.x, g.y, g.scale
+    y, cm = g.y, g.scale
     c.albedo[:] = np.array(skin.tone, np.float32)[:, None, None]
     broad = noise_window(rng, g.size, (2.2 * cm, 2.2 * cm), 5)
     blood = noise_window(rng, g.size, (1.1 * cm, 1.1 * cm), 4)
@@ -51,7 +51,7 @@ def complexion(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
 def eyes_and_nose(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     """Lids, eye make-up, shadows under the eyes, nostrils."""
     skin, g = person.skin, c.ground
-    x, y, over, under = g.x, g.y, g.over_lid, g.under_lid
+    x, over, under = g.x, g.over_lid, g.under_lid
     c.tint((0.72, 0.64, 0.70), g.spot(2.8, -1.15, 1.5, 0.55) * 0.85 * skin.under_eyes)
     c.tint((0.84, 0.76, 0.76), g.spot(1.7, 0.1, 0.5, 0.6) * 0.4)
     c.tint((0.88, 0.79, 0.79), g.spot(3.1, 0.75, 1.7, 0.5) * (0.3 + 0.5 * skin.under_eyes))
@@ -104,7 +104,9 @@ def marks(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     count = int(500 * skin.freckles)
     x = rng.normal(0, 3.4, count)
     y = -2.3 + rng.normal(0, 1.9, count) + 0.12 * np.abs(x)
-    _dots(c, x, y, rng.uniform(0.03, 0.085, count), rng.uniform(0.2, 0.75, count), (0.66, 0.46, 0.34))
+    _dots(
+        c, x, y, rng.uniform(0.03, 0.085, count), rng.uniform(0.2, 0.75, count), (0.66, 0.46, 0.34)
+    )
     old = int(max(0.0, skin.wrinkles - 0.5) * 40)
     x, y = rng.uniform(-6, 6, old), rng.uniform(-6, 7, old)
     _dots(c, x, y, rng.uniform(0.06, 0.25, old), rng.uniform(0.2, 0.6, old), (0.7, 0.55, 0.45))
@@ -114,7 +116,9 @@ def marks(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     x = rng.permutation(np.linspace(-4.8, 4.8, skin.moles)) + rng.normal(0, 0.5, skin.moles)
     y = rng.permutation(np.linspace(-8.5, 4.5, skin.moles)) + rng.normal(0, 0.6, skin.moles)
     y = np.where((np.abs(y) < 1.6) & (np.abs(x) < 5), y - 3.0, y)
-    layer = _dots(c, x, y, rng.uniform(0.05, 0.1, skin.moles), np.full(skin.moles, 0.9), (0.22, 0.15, 0.12))
+    layer = _dots(
+        c, x, y, rng.uniform(0.05, 0.1, skin.moles), np.full(skin.moles, 0.9), (0.22, 0.15, 0.12)
+    )
     c.relief += layer * 0.15 * cm
 
 
@@ -127,7 +131,9 @@ def _dots(
         return layer
     for (u, v), r, a in zip(c.texels(x, y), radius * c.ground.scale * 8, share, strict=True):
         cv2.circle(layer, (int(u), int(v)), max(5, round(float(r))), float(a), -1, cv2.LINE_AA, 3)
-    layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), max(0.4, 0.028 * c.ground.scale)), np.float32)
+    layer = np.asarray(
+        cv2.GaussianBlur(layer, (0, 0), max(0.4, 0.028 * c.ground.scale)), np.float32
+    )
     c.tint(factor, layer)
     return layer
 
@@ -151,7 +157,12 @@ def wrinkles(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     t = np.linspace(0, 1, 24)
     for y, far, depth in ((3.45, 3.6, 0.4), (4.3, 4.3, 0.55), (5.15, 3.2, 0.35)):
         wavy = 0.1 * np.sin(t * 6 + rng.uniform(0, 6))
-        line(t * far * rng.uniform(0.7, 1.1), y + 0.22 * np.sin(t * 2.6) - 0.35 * t**3 + wavy, 0.1, depth)
+        line(
+            t * far * rng.uniform(0.7, 1.1),
+            y + 0.22 * np.sin(t * 2.6) - 0.35 * t**3 + wavy,
+            0.1,
+            depth,
+        )
     line(0.55 + 0.1 * t, 1.3 + 1.2 * t, 0.09, 0.4)
     for turn in (-0.4, 0.0, 0.4):
         line(4.85 + 1.0 * t, 0.05 + 0.75 * turn * (0.4 + t), 0.08, 0.35)
@@ -204,7 +215,7 @@ def stubble(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     mask = scalp(hairs.cut, g.s.astype(np.float64), g.v + wobble.astype(np.float64))
     mask = mask.astype(np.float32)
     opaque = 0.55 + 0.35 * min(1.0, hairs.cut.density)
-    c.blend(tuple(0.6 * value for value in hairs.colour),
+    c.blend(np.array(hairs.colour, np.float32) * np.float32(0.6),
             mask * np.clip(opaque * (0.9 + 0.2 * dots), 0, 0.95))  # fmt: skip
     c.zone[(mask > 0.5) & (c.zone == 0)] = int(Label.HAIR)
     c.shine *= 1 - 0.85 * mask
@@ -216,7 +227,11 @@ def clothes(c: Canvas, person: Identity, rng: np.random.Generator) -> None:
     s, v = g.s, g.v
     edge = -17.2 - 2.6 * np.exp(-((s / 4.8) ** 2)) + 2.4 * wear.collar
     cloth = ramp(0.0, -0.12, v - edge)
-    knit = 1 + 0.12 * np.sin(s * 34) * np.sin(v * 26) + 0.1 * noise_window(rng, g.size, (2.5 * g.scale, 2.5 * g.scale), 4)
+    knit = (
+        1
+        + 0.12 * np.sin(s * 34) * np.sin(v * 26)
+        + 0.1 * noise_window(rng, g.size, (2.5 * g.scale, 2.5 * g.scale), 4)
+    )
     seam = 1 - 0.35 * np.exp(-(((v - edge + 0.45) / 0.09) ** 2))
     share = np.zeros(g.size, np.float32)
     if wear.pattern == "stripes":

@@ -24,18 +24,20 @@ def shade_strands(
         shift = np.float32((i * 2654435761 % 1000) / 1000.0 - 0.5) * np.float32(0.14)
         for k in range(steps):
             a, b = max(k - 1, 0), min(k + 1, steps - 1)
-            run = unit((
-                points[i, b, 0] - points[i, a, 0],
-                points[i, b, 1] - points[i, a, 1],
-                points[i, b, 2] - points[i, a, 2],
-            ))
+            run = unit(
+                (
+                    points[i, b, 0] - points[i, a, 0],
+                    points[i, b, 1] - points[i, a, 1],
+                    points[i, b, 2] - points[i, a, 2],
+                )
+            )
             place = (points[i, k, 0], points[i, k, 1], points[i, k, 2])
             view = unit((eye[0] - place[0], eye[1] - place[1], eye[2] - place[2]))
             # Hair has no normal of its own: the direction to the viewer across the hair.
             side = dot(view, run)
-            normal = unit((
-                view[0] - run[0] * side, view[1] - run[1] * side, view[2] - run[2] * side
-            ))
+            normal = unit(
+                (view[0] - run[0] * side, view[1] - run[1] * side, view[2] - run[2] * side)
+            )
             tip = np.float32(k) / np.float32(steps - 1)
             root = dark + (1 - dark) * min(np.float32(1), tip * 3)
             share = openness[i] * root
@@ -46,9 +48,9 @@ def shade_strands(
                 way = (lamps[number, 0], lamps[number, 1], lamps[number, 2])
                 seen = np.float32(share)
                 if number == 0:
-                    seen = lit_share(place, normal, lighting) * (
-                        np.float32(0.4) + np.float32(0.6) * share
-                    )
+                    # Hair in the shadow of hair is still reached by what the others scatter.
+                    lit = np.float32(0.25) + np.float32(0.75) * lit_share(place, normal, lighting)
+                    seen = lit * (np.float32(0.4) + np.float32(0.6) * share)
                 along = dot(run, way)
                 around = np.sqrt(max(np.float32(0), 1 - along * along))
                 # Light from behind comes through thin hair only.

@@ -108,8 +108,10 @@ def head_hair(
     points = np.empty((count, steps, 3))
     widen = 1 + 0.055 * person.shape.face_width
     hold = 0.3 if cut.wave < 0.3 else 0.0
+    # Most hair is kept out of the face; some strands hang where they fall.
+    aside = np.where(forward, 0.0, np.where(rng.random(count) < 0.012, 0.3, 1.0))
     grow(
-        roots.points, comb, length, clearance, head_distance(),
+        roots.points, comb, length, clearance, aside, head_distance(),
         Growth(cut.weight, hold, widen, cut.tied != "no"), points,
     )  # fmt: skip
     phase = rng.random(max(12, count // 28)) * 2 * np.pi
@@ -120,9 +122,10 @@ def head_hair(
         turns = 2 * np.pi / cut.wave_length * (1 + 0.25 * cut.frizz * rng.normal(0, 1, count))
         radius = cut.wave * np.exp(rng.normal(0, 0.3, count))
         curl(points, start, turns, radius, length)
-    points += rng.normal(0, 0.02 + 0.06 * cut.frizz, (count, 1, 3)) * np.linspace(0, 1, steps)[
-        None, :, None
-    ]
+    points += (
+        rng.normal(0, 0.02 + 0.06 * cut.frizz, (count, 1, 3))
+        * np.linspace(0, 1, steps)[None, :, None]
+    )
     colours = strand_colours(person.hairs.colour, person.hairs.grey, count, rng)
     return Strands(
         points.astype(np.float32), colours, roots.anchors,
@@ -159,7 +162,9 @@ def _lengths(
     # Hair of a fringe ends on one line wherever it is rooted.
     behind = np.maximum(0, v - hairline(cut, roots.chart[:, 0]))
     length = np.where(forward, cut.fringe + 0.8 * behind, length)
-    return np.asarray(length * np.exp(rng.normal(0, 0.1, len(s))) * (0.9 + 0.1 * rng.random(len(s))))
+    return np.asarray(
+        length * np.exp(rng.normal(0, 0.1, len(s))) * (0.9 + 0.1 * rng.random(len(s)))
+    )
 
 
 def _combed(
@@ -203,10 +208,13 @@ def _combed(
 
 @compiled
 def grow(
-    roots: Array, comb: Array, length: Array, clearance: Array, grid: DistanceGrid,
-    growth: Growth, points: Array,
+    roots: Array, comb: Array, length: Array, clearance: Array, aside: Array,
+    grid: DistanceGrid, growth: Growth, points: Array,
 ) -> None:  # fmt: skip
-    """Grow hairs from ``roots`` (S, 3) along ``comb`` into ``points`` (S, K, 3)."""
+    """Grow hairs from ``roots`` (S, 3) along ``comb`` into ``points`` (S, K, 3).
+
+    aside (S,): how strongly each is led out of the face.
+    """
     count, steps = points.shape[0], points.shape[1]
     for i in range(count):
         x, y, z = roots[i, 0], roots[i, 1], roots[i, 2]
@@ -223,6 +231,10 @@ def grow(
                 if left < 1.2:
                     step = 0.0
                 dx, dy, dz = ax / (left + 1e-9), ay / (left + 1e-9), az / (left + 1e-9)
+            if z > -4.5 and y < 5.5 and y > -13.0 and abs(x) < 6.2:
+                lead = aside[i] * step * 0.9
+                dx += lead if x > 0 else -lead
+                dz -= 0.4 * lead
             size = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-9
             dx, dy, dz = dx / size, dy / size, dz / size
             x, y, z = x + dx * step, y + dy * step, z + dz * step
