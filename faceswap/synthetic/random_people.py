@@ -9,6 +9,7 @@ from faceswap.synthetic.identity import (
     Beard,
     Colour,
     GlassesKind,
+    Hair,
     Hairdo,
     Hairs,
     Identity,
@@ -212,9 +213,9 @@ def _hairs(
         beard = kinds[int(rng.choice(4, p=[0.42, 0.34, 0.14, 0.1]))]
         length = float(np.clip(np.exp(rng.normal(-0.3, 0.7)), 0.3, 5.0))
     hairdo = _own_hairdo(rng, STYLES[style], build, old)
-    name = next((known for known in HAIRDOS if known == style), "short")
+    known: list[Hair] = [name for name in HAIRDOS if name == style]
     return Hairs(
-        style=name,
+        style=known[0] if known else "short",
         colour=colour,
         brow_colour=_colour(np.maximum(dark, 0.008)),
         brow_thickness=float(np.clip(rng.normal(0.35 * build, 0.55), -1, 1.3)),
