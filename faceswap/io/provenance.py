@@ -84,20 +84,10 @@ FIGURE = Provenance(
 )
 DRAWN = Provenance("Landmarks were drawn on this footage with faceswap; it is otherwise unchanged.")
 
-_RESTORATIONS = {
-    "denoise": ("a neural network removed noise", ALTERED),
-    "occlusion": ("a neural network filled in occluded parts", GENERATED),
-    "inpaint": ("a neural network filled in missing parts", GENERATED),
-    "superres": ("it was enlarged, and a neural network generated the fine detail", GENERATED),
-    "colourise": ("a neural network generated the colours", GENERATED),
-    "sound": ("a neural network removed noise from this sound", ALTERED),
-}
 
-
-def restored(use: str) -> Provenance:
-    """Provenance of the output of ``restore`` and the lab's ``sound``, by task."""
-    what, code = _RESTORATIONS[use]
-    return Provenance(f"Repaired with faceswap: {what}.", code)
+def restored(what: str, *, generated: bool) -> Provenance:
+    """Provenance of a restored file. what: what was done to it; generated: content was made up."""
+    return Provenance(f"Repaired with faceswap: {what}.", GENERATED if generated else ALTERED)
 
 
 def rendered(name: str) -> Provenance:

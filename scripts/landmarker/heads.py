@@ -52,7 +52,7 @@ class RenderedHeads:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.with_suffix(".new").open("wb") as file:
-                np.savez(file, **_drawn(people, frames, seed, workers))
+                np.savez(file, allow_pickle=False, **_drawn(people, frames, seed, workers))
             path.with_suffix(".new").replace(path)
         with np.load(path) as stored:
             return cls(stored["images"], stored["points"], stored["visible"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from faceswap.errors import OptionsError
 from faceswap.faces.align import face_similarity, invert, mean_face, transform
@@ -154,7 +155,7 @@ def _filled(screen: list[list[float]], faces: list[list[int]]) -> tuple[np.ndarr
 
 
 def test_rasteriser_covers_sorts_and_culls() -> None:
-    square = [[1.0, 1, 5], [7, 1, 5], [7, 7, 5], [1, 7, 5]]
+    square = [[1.0, 1.0, 5.0], [7.0, 1.0, 5.0], [7.0, 7.0, 5.0], [1.0, 7.0, 5.0]]
     depth, face = _filled(square, [[0, 3, 1], [1, 3, 2]])
     assert (face >= 0).sum() == 49
     assert depth[3, 3] == pytest.approx(5)
@@ -212,9 +213,9 @@ def test_same_frame_twice_and_other_noise(figure: HeadMesh, scene: Scene) -> Non
 
 
 def test_pose_and_expression_move_the_points(figure: HeadMesh, scene: Scene) -> None:
-    def nose_beside_eyes(pose: Pose) -> np.ndarray:
+    def nose_beside_eyes(pose: Pose) -> NDArray[np.float32]:
         points = scene.frame(figure, pose, Expression()).points
-        return points[30] - (points[36] + points[45]) / 2
+        return np.asarray(points[30] - (points[36] + points[45]) / 2)
 
     straight = nose_beside_eyes(Pose())
     assert nose_beside_eyes(Pose(yaw=20))[0] > straight[0] + 3
