@@ -150,7 +150,9 @@ def _application(notices: list[Notice]) -> App:
         *path, command = name.split()
         parent = app
         for part in path:
-            if part not in groups:
+            if part not in groups and part in JOBS:
+                groups[part] = parent[part]
+            elif part not in groups:
                 groups[part] = App(name=part, help=f"faceswap {part}")
                 parent.command(groups[part])
             parent = groups[part]

@@ -7,6 +7,7 @@ comment and in XMP, as the IPTC specifies.
 from __future__ import annotations
 
 import html
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,18 @@ def save_picture(
     page = Image.fromarray(image)
     with partial_file(path) as part:
         page.save(part, format=format, **_save_options(format, made), **options)
+
+
+def encoded_picture(
+    image: NDArray[np.uint8], format: str, made: Provenance, **options: Any
+) -> bytes:
+    """Encode ``image`` (H, W) or (H, W, 3) with its provenance; arguments as of save_picture."""
+    from PIL import Image
+
+    data = io.BytesIO()
+    page = Image.fromarray(image)
+    page.save(data, format=format, **_save_options(format, made), **options)
+    return data.getvalue()
 
 
 def check_picture_name(path: Path) -> None:
