@@ -64,7 +64,7 @@ def test_faces_that_crossed_are_told_apart_again() -> None:
 
 
 def test_a_track_is_the_same_from_json() -> None:
-    track = replace(track_of(3, 100, 1), patch=np.float32([0.25, -0.5]))
+    track = replace(track_of(3, 100, 1), patch=np.array([0.25, -0.5], np.float32))
     again = Track.from_json(json.loads(json.dumps(track.to_json())))
     assert np.array_equal(again.points, track.points)
     assert again.appearance.similarity(vector(1)) == 1
@@ -82,7 +82,7 @@ def test_an_appearance_keeps_different_looks() -> None:
 
 
 def test_a_patch_that_is_another_picture_has_jumped() -> None:
-    one = np.float32([1, 0])
+    one = np.array([1, 0], np.float32)
     assert not has_jumped(None, one)
-    assert not has_jumped(one, np.float32([0.9, 0.4]))
-    assert has_jumped(one, np.float32([0, 1]))
+    assert not has_jumped(one, np.array([0.9, 0.4], np.float32))
+    assert has_jumped(one, np.array([0, 1], np.float32))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceswap.faces.index import FaceRow, FrameRow, TrackRow
 from faceswap.project.grouping import group_people
@@ -12,12 +13,13 @@ from faceswap.project.source_list import add_source
 FRAMES = 50
 
 
-def vectors_of(person: int, seed: int = 0, count: int = 4) -> np.ndarray:
+def vectors_of(person: int, seed: int = 0, count: int = 4) -> NDArray[np.float16]:
     """Embeddings (count, 128), float16, of a person."""
     centre = np.random.default_rng(person).normal(size=128)
     noise = np.random.default_rng((person, seed)).normal(size=(count, 128)) * 0.2
     vectors = centre + noise
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / length, np.float16)
 
 
 def fill(project: Project, source: str, people: list[int], *, seed: int = 0) -> None:
@@ -29,7 +31,7 @@ def fill(project: Project, source: str, people: list[int], *, seed: int = 0) -> 
         faces, tracks = [], []
         for track, person in enumerate(people):
             last = FRAMES - (track > 0)
-            place = points + np.float32([100 * track, 0])
+            place = points + np.array([100 * track, 0], np.float32)
             faces += [
                 FaceRow(n, track, place, place[:13], 0.9, (0.0, 0.0, 0.0), None)
                 for n in range(last + 1)
