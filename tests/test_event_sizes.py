@@ -37,7 +37,10 @@ SHORT, LONG = 6, 24
 FIXED = {
     "DoctorSummary.findings": "one for each thing that is looked for",
     "ModelsSummary.models": "one for each model there is",
+    "PeopleSummary.people": "one for each person, of whom a sheet shows the first 60",
     "RunsSummary.runs": "one for each run that was given a name",
+    "SourcesSummary.sources": "one for each file that was added",
+    "UnswappedSummary.spans": "one for each span that was given",
 }
 """Lists that no clip makes longer."""
 

@@ -3,6 +3,7 @@
 Options marked as common come first; the others are behind a "More options" button.
 """
 
+import shlex
 import types
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from faceswap.options import Options, presentation_of
+from faceswap.options import Options, presentation_of, split_command
 from gui.widgets.elements import button, label, row, widget_of
 from gui.widgets.number_or_word import NumberOrWord
 from gui.widgets.option_titles import choice_title, title
@@ -264,7 +265,7 @@ class OptionsForm(QWidget):
         elif kind in (int, float):
             made = self._number(kind, low, high, default is None)
         else:
-            line = QLineEdit()
+            line = _Words() if get_origin(kind) is tuple else QLineEdit()
             line.setPlaceholderText(self.tr("not set") if default is None else "")
             line.textChanged.connect(self.changed)
             made = line
@@ -288,6 +289,17 @@ class OptionsForm(QWidget):
             spin.setSpecialValueText(self.tr("not set"))
         spin.valueChanged.connect(self.changed)
         return spin
+
+
+class _Words(QLineEdit):
+    """A line of words, in quotes where they have spaces."""
+
+    def words(self) -> tuple[str, ...]:
+        """The words; a quote that is not closed yet is a part of the last one."""
+        try:
+            return tuple(split_command(self.text()))
+        except ValueError:
+            return tuple(self.text().split())
 
 
 def _path_editor(kind: Any, name: str, hint: str) -> PathPicker | PathList:
@@ -348,6 +360,8 @@ def _read(editor: QWidget) -> Any:
         case QSpinBox() | QDoubleSpinBox():
             absent = editor.property("absent") and editor.value() == editor.minimum()
             return None if absent else editor.value()
+        case _Words():
+            return editor.words()
         case QLineEdit():
             return editor.text().strip() or (None if editor.property("absent") else "")
     raise TypeError(type(editor).__name__)
@@ -367,5 +381,7 @@ def _write(editor: QWidget, value: Any) -> None:
             editor.setValue(editor.minimum() if value is None else int(value))
         case QDoubleSpinBox():
             editor.setValue(editor.minimum() if value is None else float(value))
+        case _Words():
+            editor.setText(shlex.join(str(word) for word in value or ()))
         case QLineEdit():
             editor.setText("" if value is None else str(value))
