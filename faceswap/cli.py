@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, Protocol
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, Token, convert
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
@@ -143,14 +143,16 @@ def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notic
     return words, notices
 
 
-def _application(notices: Sequence[Notice] = ()) -> App:
+def _application(notices: list[Notice]) -> App:
     app = App(name="faceswap", help=HELP, version=__version__, help_format="markdown")
     groups: dict[str, App] = {}
     for name, job in JOBS.items():
         *path, command = name.split()
         parent = app
         for part in path:
-            if part not in groups:
+            if part not in groups and part in JOBS:
+                groups[part] = parent[part]
+            elif part not in groups:
                 groups[part] = App(name=part, help=f"faceswap {part}")
                 parent.command(groups[part])
             parent = groups[part]
@@ -158,10 +160,10 @@ def _application(notices: Sequence[Notice] = ()) -> App:
     return app
 
 
-def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., int]:
+def _command(job: JobFunction, notices: list[Notice]) -> Callable[..., int]:
     """A function whose signature has the fields of the job's options model as parameters.
 
-    notices: shown before the job starts.
+    notices: shown before the job starts; one is added for each former value.
     """
     model = options_of(job)
 
@@ -178,8 +180,9 @@ def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., 
             except OutputError as error:
                 display.show(Failed(message=str(error)))
                 return FAILED
+        bound, sentences = model.with_notices(bound)
         with closing(display):
-            for notice in notices:
+            for notice in [*notices, *(Notice(message=sentence) for sentence in sentences)]:
                 display.show(notice)
             try:
                 options = model(**bound)
@@ -188,13 +191,13 @@ def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., 
                 return USAGE
             return _run_job(job, options, display, debug)
 
-    signature = inspect.Signature([*_parameters(model), *_output_parameters()])
+    signature = inspect.Signature([*_parameters(model, notices), *_output_parameters()])
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     return command
 
 
-def _parameters(model: type[Options]) -> list[inspect.Parameter]:
+def _parameters(model: type[Options], notices: list[Notice]) -> list[inspect.Parameter]:
     positional: list[inspect.Parameter] = []
     named: list[inspect.Parameter] = []
     for name, field in model.model_fields.items():
@@ -208,6 +211,7 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
                 name=flags,
                 help=field.description,
                 show_choices=not show.choices_in_help,
+                converter=_accept_former(model, name, notices),
                 negative=negative,
                 group=_COMMON if show.common or show.positional or field.is_required() else _MORE,
             ),
@@ -223,6 +227,19 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
         )
         (positional if show.positional else named).append(parameter)
     return positional + named
+
+
+def _accept_former(
+    model: type[Options], name: str, notices: list[Notice]
+) -> Callable[..., Any] | None:
+    """A converter of former values to current ones, with notices; None where there are none."""
+
+    def converted(kind: Any, tokens: Sequence[Token]) -> Any:
+        values, sentences = model.with_notices({name: tokens[0].value})
+        notices.extend(Notice(message=sentence) for sentence in sentences)
+        return convert(kind, [values[name]])
+
+    return converted if name in model.renamed_values else None
 
 
 def _output_parameters() -> list[inspect.Parameter]:

@@ -1,6 +1,7 @@
 """All jobs by command name.
 
-A name of two words, such as ``lab denoise``, is a command in a group.
+A name of two words, such as ``sample people``, is a command in a group, which may be a command
+itself.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -21,6 +22,7 @@ from faceswap.jobs import (
     restore,
     runs,
     sample,
+    sample_people,
     serve,
     swap,
     timelapse,
@@ -43,6 +45,7 @@ JOBS: Mapping[str, JobFunction] = {
     "serve": serve.serve,
     "landmarks": landmarks.landmarks,
     "sample": sample.sample,
+    "sample people": sample_people.sample_people,
     "evaluate": evaluate.evaluate,
     "demo": demo.demo,
     "pretrain": pretrain.pretrain,

@@ -178,7 +178,7 @@ def test_a_run_trains_is_gone_on_with_and_converts(tmp_path: Path) -> None:
     )
     events, summary = finish(first.model_copy(update={"adversarial": 0.1}))
     assert [n for n in notices(events) if "device" in n] == [
-        "The device mps lacks some operators: skipping non-finite steps in the optimiser needs a "
+        "The device mps lacks some operators: skipping non-finite steps in the optimizer needs a "
         "check at every step, border padding in grid sampling is replaced by clamping coordinates "
         "and nanmedian runs on the CPU."
     ]

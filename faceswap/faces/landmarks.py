@@ -207,7 +207,7 @@ def _load_fan(device: str) -> _Fan:
             )
     except (OSError, RuntimeError, ImportError, UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise AssetError(f"FAN cannot be loaded ({reason}); use --landmarks builtin.") from error
+        raise AssetError(f"FAN cannot be loaded ({reason}); use --landmarker builtin.") from error
     return net
 
 

@@ -347,7 +347,7 @@ def _downloads() -> Iterator[Finding]:
     from faceswap.faces.downloads import DOWNLOADS, PACKAGES, download_folder, verify_weights
 
     for name, files in DOWNLOADS.items():
-        use = "--landmarks" if name == "fan" else "--detector"
+        use = "--landmarker" if name == "fan" else "--detector"
         package, how = PACKAGES.get(name, ("", ""))
         if package and importlib.util.find_spec(package) is None:
             advice = f"for {use} {name}: {how}."

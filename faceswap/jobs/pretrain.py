@@ -1,9 +1,9 @@
 """Pretrain a model on faces of many people; new runs start from its weights."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,8 @@ from faceswap.errors import InputError, OptionsError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.notifications import with_notifications
 from faceswap.options import Device, Notify, Options, Overwrite, Presentation, Steps
-from faceswap.swap.training.options import PRESET_DEFAULTS, OptimiserName, PresetName
+from faceswap.swap.model.presets import DEFAULT_PRESET, PRESETS
+from faceswap.swap.training.options import VARIED, OptimizerName, PresetName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,8 @@ _MIN_FACE = 48  # pixels; smaller faces show no detail
 class PretrainOptions(Options):
     """Pretrain a model on faces of many people, for 'train --init'."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"optimiser": "optimizer"}
+
     folders: Annotated[
         list[Path],
         Presentation(positional=True, common=True),
@@ -59,7 +62,7 @@ class PretrainOptions(Options):
             "the output."
         ),
     ] = None
-    preset: PresetName = "quick"
+    preset: PresetName = DEFAULT_PRESET
     minutes: Annotated[
         float | None,
         Presentation(common=True),
@@ -75,9 +78,9 @@ class PretrainOptions(Options):
         Field(ge=64, le=512, description="Model resolution in pixels; the preset's by default."),
     ] = None
     variant: Annotated[
-        str | None, Field(description="Variant of df and liae, as in 'train --variant'.")
+        str | None, Field(description=f"Variant of {VARIED}, as in 'train --variant'.")
     ] = None
-    optimiser: OptimiserName = "adamw"
+    optimizer: OptimizerName = "adamw"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
     notify: Notify = None
@@ -183,8 +186,8 @@ def _config(options: PretrainOptions) -> "LoopConfig":
         steps=options.steps,
         minutes=options.minutes,
         batch_size=32 if options.batch == "auto" else options.batch,
-        optimiser=options.optimiser,
-        learning_rate=PRESET_DEFAULTS[options.preset][0],
+        optimiser=options.optimizer,
+        learning_rate=PRESETS[options.preset].learning_rate,
         seed=options.seed,
         measure="held-out SSIM",
         unit_name="faces",

@@ -43,7 +43,7 @@ def train(
     Reads the crops of both sides. Writes checkpoints, previews and loss curves (also for
     TensorBoard) to the project's model folder, in a subfolder for each --run. Stopped or killed, it
     resumes from its newest checkpoint, with the run's own options where none are given, and trains
-    what is left of its budget. Preset, resolution, variant, optimiser and seed of a run are fixed:
+    what is left of its budget. Preset, resolution, variant, optimizer and seed of a run are fixed:
     to change them, start another --run.
 
         faceswap train --project P --minutes 60

@@ -37,9 +37,9 @@ class RunRequests(ProjectAccess):
     def step_cost(self, request: StepCostRequest) -> StepCostAnswer:
         """Time and memory of a training step of a preset on this machine."""
         from faceswap.preview.step_cost import estimate_step_cost
-        from faceswap.swap.training.options import PRESET_DEFAULTS
+        from faceswap.swap.model.presets import PRESETS
 
-        batch = request.batch or PRESET_DEFAULTS[request.preset][1]
+        batch = request.batch or PRESETS[request.preset].batch
         return estimate_step_cost(request.preset, batch)
 
     def keep_snapshot(self, request: KeepSnapshotRequest) -> SnapshotAnswer:

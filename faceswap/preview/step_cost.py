@@ -8,13 +8,13 @@ from faceswap.device_support import to_device
 from faceswap.devices import fastest_precision, model_autocast, pick_device
 from faceswap.preview.protocol import StepCostAnswer
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import Preset, config_of
+from faceswap.swap.model.presets import config_of
 from faceswap.swap.training.model_stats import step_memory
 
 _FACES = 4
 
 
-def estimate_step_cost(preset: Preset, batch: int, device: str = "auto") -> StepCostAnswer:
+def estimate_step_cost(preset: str, batch: int, device: str = "auto") -> StepCostAnswer:
     """Time and memory of a step, and the size of the model.
 
     batch: faces of each side. The time is measured on ``_FACES`` faces and scaled; the memory is

@@ -33,6 +33,8 @@ class FaceTableModel:
             self._columns = answer.columns
             self._folder, self._excluded_folder = answer.folder, answer.excluded_folder
             self._values = np.load(answer.values, allow_pickle=False)
+            if not len(self.names) == len(self._values) == answer.count:
+                raise ValueError("a crop's file name has more than one line")
         self.excluded: NDArray[np.bool_] = self._column("excluded") > 0.5
         self._item = {name: item for item, name in enumerate(self.names)}
         self._measured = np.zeros(len(self.names), np.bool_)

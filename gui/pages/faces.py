@@ -200,7 +200,12 @@ class FacesPage(Page):
             session.rpc.send(FacesRequest(side=self.side), self._show, channel="faces")
 
     def _show(self, answer: FacesAnswer) -> None:
-        self.table = FaceTableModel(answer)
+        try:
+            self.table = FaceTableModel(answer)
+        except (OSError, ValueError) as error:
+            message = self.tr("The table of faces cannot be read: %1.").replace("%1", str(error))
+            self.context.notice.emit(message, "bad")
+            return
         self.grid.set_items(self.table.paths(), self.table.excluded.copy())
         self._arrange()
         self._measure()

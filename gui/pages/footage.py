@@ -155,7 +155,7 @@ class FootagePage(Page):
             )
         )
         legend.setToolTip(
-            self.tr("Timeline colours: faces with low landmark confidence; frames without a face")
+            self.tr("Timeline colors: faces with low landmark confidence; frames without a face")
         )
         return legend
 

@@ -1,6 +1,7 @@
 """Train page: model preset, options, live previews and curves."""
 
 from pydantic import JsonValue, ValidationError
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
@@ -14,8 +15,8 @@ from faceswap.preview.protocol import (
     StepCostAnswer,
     StepCostRequest,
 )
-from faceswap.swap.model.presets import Preset
-from faceswap.swap.training.options import PRESET_DEFAULTS, TrainOptions
+from faceswap.swap.model.presets import DEFAULT_PRESET, PRESETS
+from faceswap.swap.training.options import TrainOptions
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.pages.page import Page
@@ -54,9 +55,10 @@ class TrainPage(Page):
         context.jobs.added.connect(lambda job: self._follow_job())
 
     @property
-    def preset(self) -> Preset:
+    def preset(self) -> str:
         """The chosen preset."""
-        return next((p for p, choice in self._choices.items() if choice.isChecked()), "quick")
+        checked = (p for p, choice in self._choices.items() if choice.isChecked())
+        return next(checked, DEFAULT_PRESET)
 
     def start(self) -> None:
         """Start or resume the run."""
@@ -127,21 +129,14 @@ class TrainPage(Page):
 
     def _panel(self) -> QWidget:
         self.presets = QButtonGroup(self)
-        self._choices: dict[Preset, QPushButton] = {}
+        self._choices: dict[str, QPushButton] = {}
         choices = column(gap=GAP)
-        texts: tuple[tuple[Preset, str, str], ...] = (
-            ("quick", "quick", self.tr("Trains in half an hour on a CPU.")),
-            ("classic", "classic", self.tr("The deepfakes model of 2017: 64 px, blurry.")),
-            ("df", "df (DeepFaceLab SAEHD)", self.tr("Keeps B's face shape; best on a GPU.")),
-            (
-                "liae",
-                "liae (DeepFaceLab SAEHD)",
-                self.tr("Takes on A's light and shape; best on a GPU."),
-            ),
-        )
-        for preset, name, text in texts:
-            self._choices[preset] = self._choice(name, text, preset == "quick")
-            choices.addWidget(self._choices[preset])
+        for name, preset in PRESETS.items():
+            text = QCoreApplication.translate("presets", preset.purpose)
+            title = f"{name} ({preset.origin})" if preset.origin else name
+            choice = self._choice(title, f"{text[:1].upper()}{text[1:]}.", name == DEFAULT_PRESET)
+            self._choices[name] = choice
+            choices.addWidget(choice)
         self.cost = label("", "small", wrap=True)
         self.measure = button(self.tr("Estimate time and memory"), self._measure, "link", "Ctrl+M")
         self.run = QComboBox()
@@ -194,7 +189,9 @@ class TrainPage(Page):
             self._costs[preset] = sentence
             self._show_cost()
 
-        batch = self.form.value("batch") or PRESET_DEFAULTS[preset][1]
+        batch = self.form.value("batch")
+        if not isinstance(batch, int):  # the preset's own, or found when training starts
+            batch = PRESETS[preset].batch
         request = StepCostRequest(preset=preset, batch=batch)
         self.context.rpc.send(request, measured, on_error=failed)
 

@@ -124,7 +124,7 @@ CLAIMS: dict[TaskName, Callable[[Figures], list[Row]]] = {
     "reconstruct": reconstruct,
     "vae": vae,
     "denoise": denoise,
-    "occlusion": occlusion,
+    "blind-inpaint": occlusion,
     "anomaly": anomaly,
     "retrieve": retrieve,
     "classify": classify,

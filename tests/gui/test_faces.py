@@ -14,7 +14,7 @@ from stand_in import Wait
 
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.faces.manual_exclusion import EXCLUDED
-from faceswap.preview.protocol import FacesRequest
+from faceswap.preview.protocol import FacesAnswer, FacesRequest
 from gui.models.face_table import FaceTableModel
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
@@ -112,6 +112,27 @@ def test_enter_on_a_face_opens_its_frame(
     footage = window.page
     assert isinstance(footage, FootagePage)
     wait(lambda: footage.timeline.frame == 3)
+
+
+def test_a_table_that_cannot_be_read_is_told(
+    page: FacesPage, window: Window, tmp_path: Path
+) -> None:
+    names, values = tmp_path / "names.txt", tmp_path / "values.npy"
+    answer = FacesAnswer(
+        count=1,
+        columns=("excluded",),
+        names=names,
+        values=values,
+        folder=tmp_path,
+        excluded_folder=tmp_path / EXCLUDED,
+    )
+    page._show(answer)
+    assert "The table of faces cannot be read" in window.banner.text
+    names.write_text("two\nlines.png")
+    np.save(values, np.zeros((1, 1), np.float32))
+    page._show(answer)
+    assert "more than one line" in window.banner.text
+    assert len(page.table.names) == 10
 
 
 def test_a_missing_file_leaves_an_empty_square(qapp: QApplication, wait: Wait) -> None:

@@ -293,7 +293,7 @@ def test_fan_that_cannot_be_loaded_says_what_to_do(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(face_alignment, "FaceAlignment", broken)
     monkeypatch.setattr(module, "weights_paths", lambda name: [])
-    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarks builtin"):
+    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarker builtin"):
         make_landmarker("fan", "cpu")
     with pytest.raises(OptionsError, match="builtin, fan"):
         make_landmarker("dlib")

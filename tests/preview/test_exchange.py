@@ -50,7 +50,7 @@ def test_files_of_a_failed_request_are_removed(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_in_a_sentence(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("builtins.open", full)

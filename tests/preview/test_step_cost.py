@@ -6,7 +6,7 @@ from asked_servers import real_server
 
 from faceswap.preview.protocol import StepCostAnswer, StepCostRequest
 from faceswap.preview.step_cost import estimate_step_cost
-from faceswap.swap.training.options import PRESET_DEFAULTS
+from faceswap.swap.model.presets import PRESETS
 
 
 def test_time_and_memory_grow_with_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,4 +33,4 @@ def test_the_window_gets_it_for_the_presets_own_batch(
         assert server.step_cost(StepCostRequest(preset="classic")) == cost
         server.step_cost(StepCostRequest(preset="quick", batch=None))
         server.step_cost(StepCostRequest(preset="quick", batch=3))
-    assert asked == [PRESET_DEFAULTS["classic"][1], PRESET_DEFAULTS["quick"][1], 3]
+    assert asked == [PRESETS["classic"].batch, PRESETS["quick"].batch, 3]

@@ -38,8 +38,8 @@ def say(line: Event | Finished | Failed | Stopped) -> None:
     if LOG:
         LOG[0].show(line)
         return
-    sys.stdout.write(line.model_dump_json() + "\n")
-    sys.stdout.flush()
+    sys.stdout.buffer.write(line.model_dump_json().encode() + b"\n")
+    sys.stdout.buffer.flush()
 
 
 LOG: list[EventLog] = []

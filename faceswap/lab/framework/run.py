@@ -21,7 +21,7 @@ from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.figure import page, write_png
 from faceswap.lab.framework.models import KINDS, build, model_name
 from faceswap.lab.framework.training_task import PictureTask
-from faceswap.lab.task_registry import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName, task_path
 from faceswap.training import job_mark
 from faceswap.training.checkpoint import Checkpoint, newest_checkpoint, read_checkpoint
 from faceswap.training.distributed import Placement
@@ -112,7 +112,7 @@ def train(
     Raises CheckpointError when the folder's run has another model, other data or another
     strength: it may have been trained on pictures that are now in the test set.
     """
-    folder = settings.folder / name
+    folder = task_path(settings.folder, name)
     kind = model_name(config)
     with lock_run(folder):
         start = find_resume_point(folder)

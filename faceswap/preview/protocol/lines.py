@@ -154,7 +154,7 @@ def _sentence(error: ValidationError) -> str:
     """The first fault as a sentence."""
     fault = error.errors()[0]
     kind, place = fault["type"], [str(part) for part in fault["loc"]]
-    where = " ".join(place[1:]) if place[:1] == ["request"] else " ".join(place)
+    where = " ".join(place[1:] or place)
     kinds = ", ".join(str(get_args(r.model_fields["kind"].annotation)[0]) for r in REQUESTS)
     match kind:
         case "json_invalid":

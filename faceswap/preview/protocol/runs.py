@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from faceswap.preview.protocol.message import Answer, Message, Request, RunName
-from faceswap.swap.model.presets import Preset
+from faceswap.swap.training.options import PresetChoice
 
 
 class MetricCurve(Message):
@@ -51,7 +51,7 @@ class StepCostRequest(Request[StepCostAnswer]):
     """Time and memory of a training step on this machine; takes some seconds, needs no project."""
 
     kind: Literal["step-cost"] = "step-cost"
-    preset: Preset = Field(description="The model preset.")
+    preset: PresetChoice = Field(description="The model preset.")
     batch: int | None = Field(
         default=None,
         ge=1,

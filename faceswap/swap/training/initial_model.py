@@ -5,7 +5,7 @@ import torch
 from faceswap.assets import asset_path
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.loading import config_from, freeze_part, load_matching_weights
-from faceswap.swap.model.presets import PRESETS, config_of
+from faceswap.swap.model.presets import config_of, initial_weights
 from faceswap.swap.training.option_checks import check_masks
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import Checkpoint, newest_checkpoint, read_checkpoint
@@ -39,6 +39,7 @@ def _load_initial_weights(model: SwapModel, options: TrainOptions) -> list[str]:
             model, read_checkpoint(newest_checkpoint(path) if path.is_dir() else path)
         )
         return [f"Starting from {path}, with its {', '.join(taken)}."]
-    if not options.random_init and model.config == PRESETS["quick"]:
-        load_matching_weights(model, read_checkpoint(asset_path("quick.safetensors")))
+    asset = initial_weights(model.config)
+    if asset is not None and not options.random_init:
+        load_matching_weights(model, read_checkpoint(asset_path(asset)))
     return []

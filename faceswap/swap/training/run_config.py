@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from faceswap.swap.model.presets import PRESETS
 from faceswap.swap.training.objective import (
     AUGMENTATION_NAMES,
     LOSS_NAMES,
@@ -10,10 +11,7 @@ from faceswap.swap.training.objective import (
     ObjectiveConfig,
     parse_strengths,
 )
-from faceswap.swap.training.options import (
-    PRESET_DEFAULTS,
-    TrainOptions,
-)
+from faceswap.swap.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from faceswap.swap.training.adversarial import AdversarialTrainer
@@ -39,6 +37,10 @@ def objective_config(options: TrainOptions) -> ObjectiveConfig:
     """Loss weights and augmentation strengths; values in --loss-weights and --augmentation win."""
     plain = {
         "warp": options.warp,
+        "cells": options.warp_grid,
+        "warp_end": options.warp_end,
+        "outside": options.background_weight,
+        "latent_swap": options.latent_swap,
         "eye_mouth_priority": options.eye_mouth_priority,
         "flip": 0.5 * options.random_flip,
         "pair_matching": options.pair_matching,
@@ -68,15 +70,15 @@ def loop_config(options: TrainOptions) -> "LoopConfig":
     """Configuration of the training loop; batch size and rate are those given or the preset's."""
     from faceswap.training.state import LoopConfig
 
-    rate, faces = PRESET_DEFAULTS[options.preset]
-    batch = options.batch if isinstance(options.batch, int) else faces
+    preset = PRESETS[options.preset]
+    batch = options.batch if isinstance(options.batch, int) else preset.batch
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
         endless=options.endless,
         batch_size=batch,
-        optimiser=options.optimiser,
-        learning_rate=options.learning_rate or rate,
+        optimiser=options.optimizer,
+        learning_rate=options.learning_rate or preset.learning_rate,
         seed=options.seed,
         precision=None if options.precision == "auto" else options.precision,
         compile=options.compile,
