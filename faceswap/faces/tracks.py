@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from faceswap.faces.appearance import DIFFERENT, SAME, Appearance, Vector
 from faceswap.faces.face import Face
@@ -87,14 +86,20 @@ def match_lost(
     lost = [track for track in tracks if track.missing]
     if not lost or not faces:
         return {}
-    cost = np.full((len(faces), len(lost)), _IMPOSSIBLE)
+    pairs = []
     for row, face in enumerate(faces):
         for column, track in enumerate(lost):
             likeness = None if vectors is None else track.appearance.similarity(vectors[row])
-            cost[row, column] = _cost(track, face, likeness)
-    rows, columns = linear_sum_assignment(cost)
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return {row: lost[column] for row, column in pairs if cost[row, column] < _IMPOSSIBLE}
+            cost = _cost(track, face, likeness)
+            if cost < _IMPOSSIBLE:
+                pairs.append((cost, row, column))
+    found: dict[int, Track] = {}
+    taken: set[int] = set()
+    for _, row, column in sorted(pairs):  # the surest first
+        if row not in found and column not in taken:
+            found[row] = lost[column]
+            taken.add(column)
+    return found
 
 
 def _cost(track: Track, face: Face, likeness: float | None) -> float:
