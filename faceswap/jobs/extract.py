@@ -1,5 +1,6 @@
 """Extract faces: detection, tracking, landmarks and aligned crops of a side's sources."""
 
+import os
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -80,7 +81,8 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
             stage = f"extract {number} of {len(works)}"
             events = extract_source(work)
             yield from events if len(works) == 1 else as_stage(stage, events)
-        yield from in_background("group", lambda report: group_people(project, report))
+        if os.access(project.folder, os.W_OK):  # where it is not, nothing was extracted
+            yield from in_background("group", lambda report: group_people(project, report))
     return (yield from _summary(options, project, works))
 
 
