@@ -35,7 +35,7 @@ def test_rendered_people_are_told_apart(sample: Path) -> None:
 def test_embeddings_are_unit_vectors_whatever_the_light() -> None:
     rng = np.random.default_rng(1)
     crop = rng.integers(40, 200, (64, 64, 3), np.uint8)
-    one, brighter = Embedder().embed_crops([crop, np.uint8(crop // 2 + 20)])
+    one, brighter = Embedder().embed_crops([crop, np.asarray(crop // 2 + 20, np.uint8)])
     assert np.linalg.norm(one) == pytest.approx(1, abs=1e-5)
     assert one @ brighter > 0.95
     assert Embedder().embed_crops([]).shape == (0, 128)
