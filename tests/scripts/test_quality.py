@@ -15,7 +15,7 @@ from faceswap import errors
 from faceswap.commands import JOBS
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"torch", "cv2", "av", "kornia", "sklearn", "skimage", "PySide6"}
+HEAVY = {"torch", "cv2", "av", "kornia", "matplotlib", "sklearn", "skimage", "PySide6"}
 
 
 def check(*command: str) -> None:

@@ -17,9 +17,10 @@ from faceswap.autoencoder.unet import UNet
 from faceswap.device_support import cpu_generator
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
+from faceswap.io.charts import line_chart
 from faceswap.io.provenance import restored
 from faceswap.lab.framework.data import fingerprint
-from faceswap.lab.framework.figure import curves, sheet, write_png
+from faceswap.lab.framework.figure import sheet, write_png
 from faceswap.lab.framework.models import RepairConfig
 from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
 from faceswap.lab.framework.training_task import Losses
@@ -266,7 +267,7 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         name: [(i / RATE, float(one[1, i])) for i in places]
         for name, one in (("noisy", noisy), ("true", clean), ("cleaned", made))
     }
-    blocks = [sheet(rows, 150), curves("40 ms of sound", line, "seconds", "level", 1150)]
+    blocks = [sheet(rows, 150), line_chart("40 ms of sound", line, "seconds", "level", (1150, 300))]
     return (yield from finish(settings, "sound", blocks, figures, sentence))
 
 

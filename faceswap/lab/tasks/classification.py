@@ -11,8 +11,9 @@ from faceswap.autoencoder.interface import Autoencoder
 from faceswap.autoencoder.losses import mse
 from faceswap.autoencoder.stacked import Classifier, LayerAutoencoder, unfreeze_layers
 from faceswap.events import Event
+from faceswap.io.charts import line_chart
 from faceswap.lab.framework.data import PictureSet, Split, split_data
-from faceswap.lab.framework.figure import curves, sheet
+from faceswap.lab.framework.figure import sheet
 from faceswap.lab.framework.models import ClassifierConfig, build, fitting
 from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices, train
 from faceswap.lab.framework.training_task import (
@@ -111,7 +112,7 @@ def classify(settings: TaskSettings) -> TaskFunction:
                 )
                 row[f"{kind}, pictures bent"] = accuracy(model, parts.test, settings)
         told.append(row)
-    plot = curves("Accuracy on test pictures", lines, "labels", "accuracy", log_x=True)
+    plot = line_chart("Accuracy on test pictures", lines, "labels", "accuracy", log_x=True)
     first, last = told[0], told[-1]
     sentence = (
         f"With {counts[0]} labels the pre-trained encoder classifies {first['pre-trained']:.1%} of "

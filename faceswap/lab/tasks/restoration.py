@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.autoencoder import corruption
-from faceswap.autoencoder.losses import luma, mse, psnr_from_mse
+from faceswap.autoencoder.losses import luma
+from faceswap.autoencoder.similarity import psnr
 from faceswap.autoencoder.unet import masked_input
 from faceswap.errors import OptionsError
 from faceswap.lab.framework.data import PictureSet, Split, split_data
@@ -95,11 +96,6 @@ RECIPES: dict[Use, TaskRecipe] = {
     # No relighting: the true colours are what is learnt.
     "colourise": TaskRecipe(GeometricAugmentation(flip=0.5)),
 }
-
-
-def psnr(x: Tensor, y: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB, of all pictures taken as one."""
-    return float(psnr_from_mse(mse(x, y)))
 
 
 def denoise(settings: TaskSettings) -> TaskFunction:
@@ -237,7 +233,7 @@ def _measured(
         seen = kind.spoil(x, generator)
         corrupted = visible_channels(seen, x.shape[1]).expand_as(x)
         made = restore_batch(model, seen)
-        before, after = psnr(corrupted, x), psnr(made, x)
+        before, after = (float(psnr(shown, x)) for shown in (corrupted, made))
         numbers = {f"PSNR {plain}": before, "PSNR after": after, "gain in dB": after - before}
         where = _hidden(use, seen, x)
         if where is not None:
@@ -290,7 +286,7 @@ def shift(settings: TaskSettings) -> TaskFunction:
     x = parts.test.floats().to(settings.device)
     seen = moved(x, generator)
     made = restore_batch(model, seen)
-    before, after = psnr(seen, x), psnr(made, x)
+    before, after = (float(psnr(shown, x)) for shown in (seen, made))
     figures = {"PSNR before": before, "PSNR after": after, "gain in dB": after - before}
     sentence = (
         f"Pictures shifted by up to {most} pixels have a PSNR of {before:.1f} dB against the "

@@ -17,8 +17,8 @@ from faceswap.autoencoder.interface import Autoencoder
 from faceswap.autoencoder.lstm import LstmConfig
 from faceswap.errors import InputError
 from faceswap.events import Notice
+from faceswap.io.charts import line_chart
 from faceswap.lab.framework.data import PictureSet, split_data
-from faceswap.lab.framework.figure import curves
 from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
 from faceswap.lab.framework.training_task import PictureTask, ReconstructionLoss
 from faceswap.lab.tasks.anomaly import threshold
@@ -77,8 +77,10 @@ def time_series(settings: TaskSettings) -> TaskFunction:
     shaded = "; faults are shaded" if bands else ""
     title = f"The second half, scaled{shaded}"
     blocks = [
-        curves(title, shown, "time", "reading", 1300, bands=bands),
-        curves(f"Anomaly score{shaded}", scored, "time", "squared error", 1300, bands=bands),
+        line_chart(title, shown, "time", "reading", (1300, 300), bands=bands),
+        line_chart(
+            f"Anomaly score{shaded}", scored, "time", "squared error", (1300, 300), bands=bands
+        ),
     ]
     figures: dict[str, Any] = {"limit": limit, "times above the limit": len(alarms)}
     sentence = f"{len(alarms)} of {len(readings) - half} times score above the threshold."
