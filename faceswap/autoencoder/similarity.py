@@ -13,7 +13,7 @@ BEST_PSNR = 100.0
 """PSNR in dB given for identical pictures, and the largest."""
 
 _WINDOW, _SIGMA = 11, 1.5  # pixels and standard deviation of the Gaussian window, from the paper
-_C1 = 0.01**2  # the first constant of the SSIM paper for a range of 1
+_C1, _C2 = 0.01**2, 0.03**2  # the constants of the SSIM paper for a range of 1
 _EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # from the MS-SSIM paper
 
 
@@ -36,7 +36,8 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     Source: Wang et al., "Image quality assessment: from error visibility to structural
     similarity", 2004.
     """
-    return _similarity_map(x, y).mean()
+    luminance, structure = _similarity(x, y)
+    return (luminance * structure).mean()
 
 
 def dssim(x: Tensor, y: Tensor) -> Tensor:
@@ -54,29 +55,35 @@ def ms_ssim(x: Tensor, y: Tensor, scales: int = 3) -> Tensor:
     exponents = _EXPONENTS[:scales]
     result = torch.ones(x.shape[:2], device=x.device)
     for scale, exponent in enumerate(exponents, 1):
-        part = _similarity_map(x, y)
-        if scale < scales:
-            part = part / _luminance_map(x, y)
+        luminance, structure = _similarity(x, y)
+        part = luminance * structure if scale == scales else structure
         # A negative similarity has no real power; it counts as 0.
         result = result * part.mean((2, 3)).clamp(min=1e-6) ** (exponent / sum(exponents))
         x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
     return result.mean()
 
 
-def _similarity_map(x: Tensor, y: Tensor) -> Tensor:
-    """SSIM of each window, (N, C, H − 10, W − 10)."""
-    from kornia.metrics import ssim
+def _similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Luminance and structure of SSIM in each window, both (N, C, H − 10, W − 10).
+
+    Not kornia's ``ssim``, only its filter: that one gives their product alone, and copies its
+    window to the device at each call, where a training step would wait.
+    """
+    from kornia.filters import filter2d_separable
 
     with torch.autocast(x.device.type, enabled=False):
-        return ssim(x.float(), y.float(), _WINDOW, eps=0.0, padding="valid")
+        x, y = x.float(), y.float()
+        window = _gaussian_window(x.device)
+        moments = torch.cat([x, y, x * x, y * y, x * y], 1)
+        blurred = filter2d_separable(moments, window, window, padding="valid")
+        mx, my, xx, yy, xy = blurred.chunk(5, 1)
+        centre, energy = mx * my, mx * mx + my * my
+        luminance = (2 * centre + _C1) / (energy + _C1)
+        return luminance, (2 * (xy - centre) + _C2) / (xx + yy - energy + _C2)
 
 
-def _luminance_map(x: Tensor, y: Tensor) -> Tensor:
-    """The factor of ``_similarity_map`` that compares means; the other compares structure."""
-    from kornia.filters import gaussian_blur2d
-
-    with torch.autocast(x.device.type, enabled=False):
-        blurred = gaussian_blur2d(torch.cat([x, y]).float(), _WINDOW, (_SIGMA, _SIGMA))
-        rim = _WINDOW // 2
-        mx, my = blurred[..., rim:-rim, rim:-rim].chunk(2)
-        return (2 * mx * my + _C1) / (mx * mx + my * my + _C1)
+def _gaussian_window(device: torch.device) -> Tensor:
+    """Gaussian weights (1, 11) with sum 1."""
+    places = torch.arange(_WINDOW, device=device) - _WINDOW // 2
+    weights = torch.exp(-places.square() / (2 * _SIGMA**2))
+    return (weights / weights.sum())[None]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from faceswap.device_support import FUSED_STEPS, supports
 
@@ -78,12 +78,12 @@ class AdaBelief(Optimizer):
             weights, states = _with_states(self, group, ("exp_avg", "exp_avg_var", "step"))
             means, variances, counts = states.values()
             gradients, factor = _gradients(self, weights, means)
-            torch._foreach_add_(counts, factor)
+            _add(counts, factor)
             torch._foreach_lerp_(means, gradients, 1 - beta1)
             deviations = torch._foreach_sub(gradients, means)
             torch._foreach_mul_(variances, 1 - (1 - beta2) * factor)
             torch._foreach_addcmul_(variances, deviations, deviations, 1 - beta2)
-            torch._foreach_add_(variances, eps * factor)
+            _add(variances, eps * factor)
             sizes = torch._foreach_div(variances, _bias_corrections(beta2, counts))
             torch._foreach_sqrt_(sizes)
             torch._foreach_add_(sizes, eps)
@@ -124,6 +124,12 @@ def _gradients(
     return [torch.where(applied, g, mean) for g, mean in pairs], 1 - found
 
 
+def _add(tensors: Sequence[Tensor], value: Tensor | float) -> None:
+    # One tensor added to a list would be read on the CPU.
+    summands = [value] * len(tensors) if isinstance(value, Tensor) else value
+    torch._foreach_add_(tensors, summands)  # type: ignore[call-overload]
+
+
 def _bias_corrections(beta: float, counts: Sequence[Tensor]) -> list[Tensor]:
     """1 − beta^count, or of count 1 where every step so far was skipped."""
     powers = torch._foreach_pow(beta, torch._foreach_clamp_min(counts, 1))
@@ -155,12 +161,17 @@ def make_optimiser(
 
 def optimiser_step(optimiser: Optimizer, bad: Tensor) -> None:
     """One optimiser step, skipped where ``bad`` (one float) is 1."""
-    if _counts_on_cpu(optimiser) or bad.device.type == "cpu":
-        if not float(bad):  # synchronises, which costs nothing on a CPU
+    if _counts_on_cpu(optimiser) or _is_free_to_read(bad):
+        if not float(bad):  # synchronises
             optimiser.step()
         return
     optimiser.found_inf = bad  # type: ignore[attr-defined]
     optimiser.step()
+
+
+def _is_free_to_read(value: Tensor) -> bool:
+    """Whether reading it does not wait for a device."""
+    return value.device.type == "cpu"
 
 
 def state_device(optimiser: Optimizer, parameter: nn.Parameter, key: str) -> torch.device:
@@ -174,23 +185,16 @@ def _counts_on_cpu(optimiser: Optimizer) -> bool:
     return isinstance(optimiser, AdamW) and not optimiser.defaults["fused"]
 
 
-def averaged_model(module: nn.Module, decay: float) -> AveragedModel:
-    """A copy of ``module`` whose weights become the EMA of its own, in eval mode.
+def update_ema_(averaged: nn.Module, module: nn.Module, step: int, decay: float) -> None:
+    """Update the EMA weights in place.
 
-    ``update_parameters`` averages and copies buffers. The decay grows from 0.1 to ``decay``: the
-    horizon is about a tenth of the steps so far, so that early previews do not show the untrained
-    model.
+    The decay grows from 0.1 to ``decay``: the horizon is about a tenth of the steps so far, so that
+    early previews do not show the untrained model.
     """
-
-    def average(mine: Any, theirs: Any, count: Any) -> None:
-        torch._foreach_lerp_(mine, theirs, 1 - min(decay, float(count) / (9 + float(count))))
-
-    averaged = AveragedModel(module, multi_avg_fn=average).eval().requires_grad_(False)
-    set_averaged_steps(averaged, 0)
-    return averaged
-
-
-def set_averaged_steps(averaged: AveragedModel, steps: int) -> None:
-    """Set how many steps were averaged; the count stays on the CPU, where reading it is free."""
-    # The initial weights are the first: at a count of 0 the average would be replaced.
-    averaged.n_averaged.fill_(steps + 1)
+    # Not by AveragedModel, whose count is a tensor that is read at every step.
+    pairs = zip(averaged.parameters(), module.parameters(), strict=True)
+    mine, theirs = zip(*((a.detach(), b.detach()) for a, b in pairs), strict=True)
+    update = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))
+    update(mine, theirs, step)
+    for a, b in zip(averaged.buffers(), module.buffers(), strict=True):
+        a.copy_(b)

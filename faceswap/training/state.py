@@ -1,5 +1,6 @@
 """Training state and options, and how the state is saved to and restored from checkpoints."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,7 @@ from faceswap.device_support import to_device
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, named_weights
 from faceswap.training.loss_statistics import LossStatistics
-from faceswap.training.optimisers import (
-    OptimiserName,
-    averaged_model,
-    make_optimiser,
-    set_averaged_steps,
-    state_device,
-)
+from faceswap.training.optimisers import OptimiserName, make_optimiser, state_device
 from faceswap.training.precision import Precision
 
 Compile = Literal["auto", "on", "off"]
@@ -86,13 +81,12 @@ class LoopConfig:
 class TrainingState:
     """Model, EMA weights, optimiser, random generator and counters of one run.
 
-    average: keeps the EMA weights, of which ``ema_model`` is the model. step: optimiser steps
-    done. seconds: time spent on them. skipped: steps skipped because the gradient was not
-    finite or spiked. rate_scale: factor of the learning rate, halved at each roll back;
-    set_back: the step of the last one. norm: running mean of the gradient norm,
+    step: optimiser steps done. seconds: time spent on them. skipped: steps skipped because the
+    gradient was not finite or spiked. rate_scale: factor of the learning rate, halved at each roll
+    back; set_back: the step of the last one. norm: running mean of the gradient norm,
     loss_statistics: of the losses, both since the step learnt_from. good: the last step with a
-    healthy loss. notes: options and found values of the run, JSON values stored in its
-    checkpoints. companion: auxiliary model, such as a discriminator.
+    healthy loss. notes: options and found values of the run, JSON values stored in its checkpoints.
+    companion: auxiliary model, such as a discriminator.
     """
 
     def __init__(
@@ -104,8 +98,7 @@ class TrainingState:
         companion: AuxiliaryModel | None = None,
     ) -> None:
         self.model = to_device(model, device).train()
-        self.average = averaged_model(self.model, config.ema_decay)
-        self.ema_model: nn.Module = self.average.module
+        self.ema_model = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self.optimiser: Optimizer = make_optimiser(
             config.optimiser, self.parameters.values(), config.learning_rate
@@ -194,7 +187,6 @@ class TrainingState:
         self.skipped.copy_(state["skipped"])
         self.norm.copy_(state["norm"])
         self.step = int(numbers["step"])
-        set_averaged_steps(self.average, self.step)
         self.seconds = float(numbers["seconds"])
         self.rate_scale = float(numbers["rate_scale"])
         self.set_back = int(numbers.get("set_back", 0))

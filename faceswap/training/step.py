@@ -12,7 +12,7 @@ from faceswap.training.device_timer import DeviceTimer, Mark
 from faceswap.training.distributed import ProcessGroup
 from faceswap.training.learning_rate_schedule import learning_rate_factor, set_learning_rate
 from faceswap.training.memory import ran_out_of_memory, release_memory
-from faceswap.training.optimisers import optimiser_step
+from faceswap.training.optimisers import optimiser_step, update_ema_
 from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
 
@@ -183,7 +183,7 @@ class TrainStepper:
             optimiser_step(state.optimiser, bad)
             if state.companion is not None:
                 state.companion.step(bad)
-            state.average.update_parameters(state.model)
+            update_ema_(state.ema_model, state.model, state.step, self.config.ema_decay)
         except RuntimeError as error:
             if not ran_out_of_memory(error):
                 raise

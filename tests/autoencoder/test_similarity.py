@@ -97,5 +97,5 @@ def test_similarity_is_exact_under_autocast_too(
         found = measure(x, y)
     (got,) = torch.autograd.grad(found, x)
     assert found.dtype == torch.float32
-    assert float(found) == pytest.approx(float(exact), abs=1e-6)
+    assert found.item() == pytest.approx(exact.item(), abs=1e-6)
     assert torch.allclose(got, wanted, rtol=1e-4, atol=1e-9)
