@@ -105,7 +105,7 @@ def scatter_chart(
     axes.set(xlim=(0, side), ylim=(side, 0))
     classes = [None] * len(points) if labels is None else labels.tolist()
     colours = [_colour(FAINT) if n is None else _of_class(n) for n in classes]
-    axes.scatter(*places.T, s=9, c=colours, linewidths=0)
+    axes.scatter(places[:, 0], places[:, 1], s=9, c=colours, linewidths=0)
     for number in _spread_out(places):
         centre = np.clip(places[number], _THUMB / 2 + 2, side - _THUMB / 2 - 3)
         image = OffsetImage(pictures[number], zoom=_THUMB / pictures.shape[1] * 72 / _DPI)
@@ -192,8 +192,9 @@ def _spread_out(places: NDArray[np.float64]) -> list[int]:
 def _drawn(figure: Figure) -> UInt8Image:
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(pixels[..., :3])
 
 
 def _colour(colour: tuple[int, int, int]) -> Colour:
@@ -237,7 +238,7 @@ def _shown(text: str) -> str:
 
 def monospace_font() -> str:
     """File of a typeface of one width, for tables."""
-    return findfont(FontProperties(family="DejaVu Sans Mono"))
+    return str(findfont(FontProperties(family="DejaVu Sans Mono")))
 
 
 @cache

@@ -95,9 +95,9 @@ class AdaBelief(Optimizer):
 
 def _with_states(
     optimiser: Optimizer, group: dict[str, Any], names: Sequence[str]
-) -> tuple[list[nn.Parameter], dict[str, list[Tensor]]]:
+) -> tuple[list[Tensor], dict[str, list[Tensor]]]:
     """Parameters of the group that have gradients, and their states, which start at 0."""
-    weights = [p for p in group["params"] if p.grad is not None]
+    weights: list[Tensor] = [p for p in group["params"] if p.grad is not None]
     for p in weights:
         if not optimiser.state[p]:
             for name in names:
@@ -108,7 +108,7 @@ def _with_states(
 
 
 def _gradients(
-    optimiser: Optimizer, weights: Sequence[nn.Parameter], means: Sequence[Tensor]
+    optimiser: Optimizer, weights: Sequence[Tensor], means: Sequence[Tensor]
 ) -> tuple[list[Tensor], Tensor | float]:
     """Gradients, and a factor: 1 to apply the step, 0 to skip it, as ``found_inf`` says.
 
@@ -124,20 +124,20 @@ def _gradients(
     return [torch.where(applied, g, mean) for g, mean in pairs], 1 - found
 
 
-def _add(tensors: Sequence[Tensor], value: Tensor | float) -> None:
+def _add(tensors: list[Tensor], value: Tensor | float) -> None:
     # One tensor added to a list would be read on the CPU.
     summands = [value] * len(tensors) if isinstance(value, Tensor) else value
-    torch._foreach_add_(tensors, summands)  # type: ignore[call-overload]
+    torch._foreach_add_(tensors, summands)
 
 
-def _bias_corrections(beta: float, counts: Sequence[Tensor]) -> list[Tensor]:
+def _bias_corrections(beta: float, counts: list[Tensor]) -> list[Tensor]:
     """1 − beta^count, or of count 1 where every step so far was skipped."""
     powers = torch._foreach_pow(beta, torch._foreach_clamp_min(counts, 1))
     return list(torch._foreach_add(torch._foreach_neg(powers), 1))
 
 
 def _subtract(
-    weights: Sequence[Tensor], updates: Sequence[Tensor], rate: float, factor: Tensor | float
+    weights: list[Tensor], updates: tuple[Tensor, ...], rate: float, factor: Tensor | float
 ) -> None:
     if isinstance(factor, Tensor):
         torch._foreach_mul_(updates, factor)
@@ -194,7 +194,9 @@ def update_ema_(averaged: nn.Module, module: nn.Module, step: int, decay: float)
     # Not by AveragedModel, whose count is a tensor that is read at every step.
     pairs = zip(averaged.parameters(), module.parameters(), strict=True)
     mine, theirs = zip(*((a.detach(), b.detach()) for a, b in pairs), strict=True)
-    update = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))
+    update: Any = get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]
+        min(decay, (1 + step) / (10 + step))
+    )
     update(mine, theirs, step)
     for a, b in zip(averaged.buffers(), module.buffers(), strict=True):
         a.copy_(b)

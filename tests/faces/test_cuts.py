@@ -23,7 +23,7 @@ def scene(seed: int, size: int = SIZE) -> Frame:
     rng = np.random.default_rng(seed)
     layers = [
         cv2.resize(rng.normal(0, 1, (n, n, 3)), (size, size), interpolation=cv2.INTER_CUBIC) * k
-        for n, k in ((3, 1.0), (9, 0.5), (40, 0.15))
+        for n, k in ((3, 1.0), (9, 0.7), (24, 0.7))
     ]
     return np.clip(110 + 45 * sum(layers), 0, 255).astype(np.uint8)
 
@@ -88,6 +88,7 @@ def test_a_gif_of_few_frames_per_second_has_no_cuts_but_real_ones(tmp_path: Path
             x = round(SIZE / 2 + SIZE / 4 * np.sin(step * 0.45))
             head = scene(seed + 50, 100)[:, :80]
             frame[50:150, x - 40 : x + 40] = head
+            frame[-1, step] = 255  # a GIF has no two equal frames
             frames.append(frame)
         return frames
 
