@@ -194,9 +194,7 @@ def update_ema_(averaged: nn.Module, module: nn.Module, step: int, decay: float)
     # Not by AveragedModel, whose count is a tensor that is read at every step.
     pairs = zip(averaged.parameters(), module.parameters(), strict=True)
     mine, theirs = zip(*((a.detach(), b.detach()) for a, b in pairs), strict=True)
-    update: Any = get_ema_multi_avg_fn(  # type: ignore[no-untyped-call]
-        min(decay, (1 + step) / (10 + step))
-    )
+    update: Any = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))
     update(mine, theirs, step)
     for a, b in zip(averaged.buffers(), module.buffers(), strict=True):
         a.copy_(b)

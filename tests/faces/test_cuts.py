@@ -25,7 +25,7 @@ def scene(seed: int, size: int = SIZE) -> Frame:
         cv2.resize(rng.normal(0, 1, (n, n, 3)), (size, size), interpolation=cv2.INTER_CUBIC) * k
         for n, k in ((3, 1.0), (9, 0.7), (24, 0.7))
     ]
-    return np.clip(110 + 45 * sum(layers), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(110 + 45 * sum(layers), 0, 255), np.uint8)
 
 
 def found(frames: Sequence[Frame]) -> list[int]:
@@ -102,7 +102,8 @@ def test_real_clips_joined_at_low_rate(clips: Path, tmp_path: Path) -> None:
     for name in ("address_a", "studio_b", "address_b", "studio_a"):
         with VideoReader(clips / f"{name}.mp4") as video:
             frames = [frame.image for frame in video.frames(0, 40)][::2]
-        shots += [cv2.resize(f, (256, 256), interpolation=cv2.INTER_AREA) for f in frames]
+        small = (cv2.resize(f, (256, 256), interpolation=cv2.INTER_AREA) for f in frames)
+        shots += [np.asarray(f, np.uint8) for f in small]
     assert found(gif(tmp_path / "joined.gif", shots)) == [20, 40, 60]
 
 

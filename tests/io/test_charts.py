@@ -24,7 +24,7 @@ LINE = [(1.0, 0.0), (10.0, 5.0), (100.0, 10.0)]
 def where(chart: UInt8Image, colour: tuple[int, int, int]) -> np.ndarray:
     """Rows and columns (N, 2) of the pixels of a colour, without the legend."""
     found = np.argwhere((chart == colour).all(2))
-    return found[found[:, 1] < chart.shape[1] - 180]
+    return np.asarray(found[found[:, 1] < chart.shape[1] - 180])
 
 
 @pytest.mark.parametrize("log_x", [False, True])
@@ -79,7 +79,9 @@ def test_names_of_classes_are_told_apart() -> None:
         assert not np.array_equal(drawn(one, "b"), drawn(other, "b"))
     assert (drawn("W" * 80, "b")[:, -5:] == PAPER).all()
     many = list("abcdefghijklmnopqrstuvwxyz0123")
-    shown = scatter_chart("t", np.zeros((30, 2)), np.arange(30), many, np.zeros((30, 8, 8, 3)))
+    shown = scatter_chart(
+        "t", np.zeros((30, 2)), np.arange(30), many, np.zeros((30, 8, 8, 3), np.uint8)
+    )
     assert shown.shape == drawn("a", "b").shape
     assert (shown[-20:] == PAPER).all(2).mean() > 0.9
     first, eleventh = (scatter_chart("t", points, np.array([n, n]), (), pictures) for n in (0, 10))

@@ -69,7 +69,7 @@ def test_ssim_agrees_with_scikit_image() -> None:
 
 def test_masked_similarity_is_that_of_the_training_s() -> None:
     rng = np.random.default_rng(4)
-    a = cv2.GaussianBlur(texture(4, 128), (0, 0), 3)
+    a = np.asarray(cv2.GaussianBlur(texture(4, 128), (0, 0), 3), np.uint8)
     b = np.clip(a + rng.normal(0, 8, a.shape), 0, 255).astype(np.uint8)
     mask = np.zeros((128, 128), np.uint8)
     mask[5:-5, 5:-5] = 255  # where the whole window is inside the picture
@@ -102,7 +102,7 @@ def test_structure_scores_fall_with_noise() -> None:
 
 
 def test_detail_is_zero_on_a_ramp_and_scales() -> None:
-    ramp = np.tile(np.arange(0, 192, 3, np.uint8)[None, :, None], (64, 1, 3))
+    ramp = np.tile(np.arange(0, 192, 3, dtype=np.uint8)[None, :, None], (64, 1, 3))
     assert e.detail_energy(ramp, half()) == pytest.approx(0, abs=1e-3)
     rng = np.random.default_rng(3)
     grain = rng.integers(-20, 21, (64, 64, 1))
@@ -157,7 +157,7 @@ def test_expression_signals_do_not_mind_scale_turn_and_place() -> None:
 def test_points_error_in_percent_of_the_eyes() -> None:
     points = np.zeros((68, 2), np.float32)
     points[45, 0] = 50
-    assert e.points_error(points + np.float32([3, 4]), points) == pytest.approx(10)
+    assert e.points_error(points + np.array([3, 4], np.float32), points) == pytest.approx(10)
 
 
 def test_worst_frames_stand_apart() -> None:
