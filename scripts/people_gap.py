@@ -130,9 +130,8 @@ def batches(
         labels = np.empty((batch, SIDE, SIDE), np.int64)
         for k, n in enumerate(chosen):
             angle, scale = rng.normal(0, 6), SIDE / 120 * np.exp(rng.normal(0, 0.09))
-            matrix = np.array(
-                cv2.getRotationMatrix2D((59.5, 59.5), float(angle), float(scale)), np.float64
-            )
+            turn = cv2.getRotationMatrix2D((59.5, 59.5), float(angle), float(scale))
+            matrix = np.asarray(turn, np.float64)
             matrix[:, 2] += (SIDE - 1) / 2 - 59.5 + rng.normal(0, 3, 2)
             if rng.random() < 0.5:
                 matrix = matrix @ np.array([[-1, 0, 119.0], [0, 1, 0], [0, 0, 1]])
@@ -162,7 +161,7 @@ def train(images: Bytes, masks: Bytes, steps: int, seed: int) -> SmallNet:
             group["lr"] = 3e-3 * min(1.0, step / 50) * 0.5 * (1 + np.cos(np.pi * step / steps))
         loss = functional.cross_entropy(net(pictures), labels, ignore_index=IGNORED)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         if step % 100 == 0:
             print(f"step {step}, loss {loss.item():.3f}", flush=True)

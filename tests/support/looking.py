@@ -47,7 +47,7 @@ def looked(folder: Path, exchange: Path) -> list[Any]:
         side = server.project(ProjectRequest()).a
         names = server.faces(FacesRequest(side="a")).names.read_text().split()
         server.measure_faces(MeasureFacesRequest(side="a", names=tuple(names)))
-        shown = server.frame(FrameRequest(side="a", frame=3)).model_dump()["faces"]
+        shown = server.frame(FrameRequest(side="a", frame=3)).model_dump(mode="json")["faces"]
         return [side.faces, side.complete, side.excluded, names, shown]
 
 

@@ -35,7 +35,7 @@ class FrameFace(Message):
     presence: float = Field(description="Confidence, 0 to 1, that there is a face.")
     points: tuple[tuple[float, float], ...] = Field(
         description="68 landmarks (x, y) in iBUG order, in pixels of the whole frame; pixel "
-        "centres are at integer coordinates."
+        "centers are at integer coordinates."
     )
 
 
