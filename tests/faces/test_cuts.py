@@ -34,7 +34,7 @@ def found(frames: Sequence[Frame]) -> list[int]:
 
 
 def lit(frame: Frame, gain: float, level: float = 0.0) -> Frame:
-    return np.clip(frame * gain + level, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(frame * gain + level, 0, 255), np.uint8)
 
 
 def test_every_cut_is_found_and_nothing_else() -> None:
