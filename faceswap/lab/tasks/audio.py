@@ -21,7 +21,7 @@ from faceswap.io.provenance import restored
 from faceswap.lab.framework.data import fingerprint
 from faceswap.lab.framework.figure import curves, sheet, write_png
 from faceswap.lab.framework.models import RepairConfig
-from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, TrainingPlan, finish, train
 from faceswap.lab.framework.training_task import Losses
 
 RATE = 8000  # Hz: telephone quality, enough for speech
@@ -225,7 +225,8 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
             )
     config = RepairConfig(use="sound", widths=(12, 24, 48, 64))
     task = AudioTask(sounds[48:], sounds[:24], None)
-    model = yield from train(task, config, settings, "sound", 1200, batch=8, precision=None)
+    plan = TrainingPlan("sound", 1200, batch=8, precision=None)
+    model = yield from train(task, config, settings, plan)
     assert isinstance(model, UNet)
     clean = sounds[24:48]
     noisy = with_noise(clean, ratio, generator)
