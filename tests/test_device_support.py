@@ -60,8 +60,10 @@ from faceswap.swap.model.loading import load_model
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.training import augment
 from faceswap.training.checkpoint import newest_checkpoint
+from faceswap.training.distributed import Placement
 from faceswap.training.loop import TrainingLoop
 from faceswap.training.optimisers import make_optimiser, optimiser_step
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
@@ -176,7 +178,7 @@ def test_a_run_trains_is_gone_on_with_and_converts(tmp_path: Path) -> None:
     )
     events, summary = finish(first.model_copy(update={"adversarial": 0.1}))
     assert [n for n in notices(events) if "device" in n] == [
-        "The device mps lacks some operators: skipping non-finite steps in the optimiser needs a "
+        "The device mps lacks some operators: skipping non-finite steps in the optimizer needs a "
         "check at every step, border padding in grid sampling is replaced by clamping coordinates "
         "and nanmedian runs on the CPU."
     ]
@@ -216,7 +218,13 @@ def test_each_model_of_the_lab_takes_a_step(kind: str, tmp_path: Path) -> None:
         model = build(CONFIGS[kind])
         aim = aims.get(kind, ReconstructionLoss())
         task = PictureTask(some, some, aim, MPS, jitter=replace(DIGITS, sharp=True), dice=6)
-    loop = TrainingLoop(task, model, LoopConfig(steps=1, batch_size=4), tmp_path, kind, {}, MPS)
+    loop = TrainingLoop(
+        task,
+        model,
+        LoopConfig(steps=1, batch_size=4),
+        RunIdentity(tmp_path, kind, {}),
+        Placement(MPS),
+    )
     events: list[Event] = list(loop.run())
     assert not [e for e in events if isinstance(e, Notice)]
     assert loop.state.step == 1

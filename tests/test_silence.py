@@ -46,7 +46,7 @@ from faceswap.project import extraction, reextraction
 from faceswap.swap.compositing import face_placement
 from faceswap.swap.evaluation import evaluator
 from faceswap.swap.model import loading
-from faceswap.swap.training import face_selection, pair_sampler, task
+from faceswap.swap.training import face_selection, pair_sampler, swap_run, task
 from faceswap.swap.training import model_stats as stats
 from faceswap.training import checkpoint, compilation, metrics_log
 from faceswap.training import loop as loop_module
@@ -126,7 +126,7 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
         (training, face_selection, "_prepare"),
         (training, pair_sampler, "match_faces"),
         (training, task, "_tones"),
-        (training, train_job, "_model"),
+        (training, swap_run, "initial_model"),
         (pretraining, face_selection, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, extract_job, "_tracker"),

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 class ConvertOptions(BlendOptions):
     """Swap B's face onto A's footage with a trained model."""
 
-    renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "name": "run"}
+    renamed: ClassVar[Mapping[str, str]] = {
+        **BlendOptions.renamed,
+        "name": "run",
+        "quality": "crf",
+    }
 
     project: ProjectFolder
     output: Annotated[
@@ -39,13 +43,13 @@ class ConvertOptions(BlendOptions):
         Field(description="The video to write; by default out/RUN.mp4 in the project."),
     ] = None
     run: Annotated[str, Field(description="The training run whose model to use.")] = "main"
-    quality: Annotated[
+    crf: Annotated[
         int,
         Field(
             ge=0,
             le=40,
-            description="x264's CRF, lower is better: 0 is lossless, 18 looks lossless, higher "
-            "gives smaller files.",
+            description="Quality as x264's CRF, lower is better: 0 is lossless, 18 looks lossless, "
+            "higher gives smaller files.",
         ),
     ] = 14
     batch: Annotated[int, Field(ge=1, le=256, description="Frames per batch.")] = 8
@@ -63,7 +67,7 @@ class ConvertSummary(Summary):
     def text(self) -> str:
         """One sentence for a person."""
         return (
-            f"{self.output}: {self.swapped} of {self.frames} frames swapped; labelled as "
+            f"{self.output}: {self.swapped} of {self.frames} frames swapped; labeled as "
             "synthetic in its metadata."
         )
 
@@ -87,10 +91,10 @@ def convert(
     yield from import_in_background(
         "convert", "faceswap.swap.compositing.swapper", "faceswap.swap.compositing.face_placement"
     )
+    from faceswap.devices import pick_device
     from faceswap.io.provenance import SWAPPED
     from faceswap.swap.compositing.swapper import Swapper
     from faceswap.training import job_mark
-    from faceswap.training.precision import pick_device
     from faceswap.video.prefetch import prefetch
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
@@ -112,7 +116,7 @@ def convert(
         VideoWriter(
             output,
             footage.info,
-            crf=options.quality,
+            crf=options.crf,
             overwrite=options.overwrite,
             made=SWAPPED,
         ) as out,

@@ -17,12 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.head_mesh import Pose
 from faceswap.synthetic.identity import Beard, Colour, Hair, Hairs, Identity, Shape, Skin
 from faceswap.synthetic.motion import MotionFrame, talk
 from faceswap.synthetic.pair import build_head
-from faceswap.synthetic.scene import LIGHTS, Camera, Light, Scene, rotate_light
+from faceswap.synthetic.scene import LIGHTS, Light, Scene, rotate_light
 from landmarker.data import Floats, Gray
 
 PICTURE = 224

@@ -18,8 +18,8 @@ from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.stacked import Classifier, LayerAutoencoder, unfreeze_layers
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
 from faceswap.autoencoder.unet import UNet, UNetConfig, masked_input
-from faceswap.training.bf16_support import unsupported_layers
-from faceswap.training.precision import autocast, usable_precision
+from faceswap.bf16_support import unsupported_layers
+from faceswap.devices import autocast, usable_precision
 
 CPU = torch.device("cpu")
 

@@ -182,7 +182,7 @@ def test_offline_it_is_said_before_the_work(
     offer(monkeypatch, "http://127.0.0.1:1/x", name)
     clip = make_clip(frames=5, tracks=0)  # type: ignore[operator]
     which = {"landmarks": name} if name == "fan" else {"detector": name}
-    instead = "--landmarks builtin" if name == "fan" else "--detector centerface"
+    instead = "--landmarker builtin" if name == "fan" else "--detector centerface"
     words = rf"{name} cannot be downloaded from 127\.0\.0\.1:1 \(.*{instead}"
     project = tmp_path / "p"
     with pytest.raises(AssetError, match=words):

@@ -65,7 +65,7 @@ def test_every_task_has_a_form_of_the_options_that_apply(window: Window) -> None
             "strength": bool(task.strength),
         }
         left_out = {"task", *(option for option, applies in applicable.items() if not applies)}
-        left_out |= set() if task.takes_text else {"text"}
+        left_out |= set() if task.text_help else {"text"}
         assert set(page.form.editors) == set(LabOptions.model_fields) - left_out
         lines = pickers(page).pickers
         assert [pick.line.accessibleName().lower() for pick in lines] == [
@@ -185,7 +185,7 @@ def test_the_faces_of_the_open_project_are_one_click_away(window: Window, projec
     assert page.own_faces.isVisible()
     page.own_faces.click()
     assert page.form.value("data") == [project]
-    page.tasks.select("sound")
+    page.tasks.select("audio-denoise")
     assert not page.own_faces.isVisible()
 
 

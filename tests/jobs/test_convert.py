@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceswap.devices import choose_precision
 from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
 from faceswap.events import Event, Notice
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
@@ -30,7 +31,6 @@ from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.precision import choose_precision
 from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter
@@ -88,7 +88,7 @@ def test_only_the_face_changes_and_all_else_is_kept(
 
 def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.mkv"
-    run(ConvertOptions(project=trained, output=out, opacity=0, quality=0))
+    run(ConvertOptions(project=trained, output=out, opacity=0, crf=0))
     with VideoReader(sample / "a.mp4") as before, VideoReader(out) as after:
         for a, b in zip(before, after, strict=True):
             assert np.abs(a.image.astype(int) - b.image).mean() < 1.5
@@ -97,7 +97,7 @@ def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_
 def test_the_batch_size_does_not_show(trained: Path, tmp_path: Path) -> None:
     outs = [tmp_path / f"{batch}.mkv" for batch in (1, 7)]
     for out, batch in zip(outs, (1, 7), strict=True):
-        run(ConvertOptions(project=trained, output=out, batch=batch, quality=0))
+        run(ConvertOptions(project=trained, output=out, batch=batch, crf=0))
     with VideoReader(outs[0]) as one, VideoReader(outs[1]) as seven:
         for a, b in zip(one, seven, strict=True):
             # bfloat16 sums in another order for another batch.
@@ -196,7 +196,7 @@ def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFact
         BlendOptions(
             color_smoothing=0.6,
             alignment_smoothing=1,
-            mask_outline="a",
+            mask_type="landmarks",
             mask_dilate=0.1,
             mask_blur=0.3,
             shading_transfer=0,
@@ -306,13 +306,13 @@ def test_a_learnt_outline_leaves_no_features_and_no_chin_of_a() -> None:
             masks[:, :, 12:18, 24:40] = 1
             return super().swap(faces)[0], masks
 
-    def covered(outline: str) -> NDArray[np.bool_]:
-        look = PLAIN.model_copy(update={"outline": outline})
+    def covered(kind: str) -> NDArray[np.bool_]:
+        look = PLAIN.model_copy(update={"mask_type": kind})
         with Swapper(Forehead((1, 0, 0)), torch.device("cpu"), look) as swapper:
             (out,) = swapper.swap([frame()], [[face]])
         return np.asarray(np.abs(out.astype(int) - (255, 0, 0)).max(-1) < 20)
 
-    a, b = covered("a"), covered("b")
+    a, b = covered("landmarks"), covered("learned")
     for number in (19, 30, 39, 57, 8):
         x, y = points[number].round().astype(int)
         assert b[y - (number == 8), x], number

@@ -152,7 +152,7 @@ def test_a_detector_that_sees_ghosts_is_wrong(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(CenterFace, "detect", lambda self, frame: [ghost])
     finding = next(f for f in module._trials() if f.title == "faces")
     assert finding.level == "wrong"
-    assert "grey picture" in finding.value
+    assert "gray picture" in finding.value
 
 
 def test_a_missing_library_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

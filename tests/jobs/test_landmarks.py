@@ -13,6 +13,7 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image
 
+from faceswap import run
 from faceswap.errors import AssetError, InputError, OptionsError, OutputError
 from faceswap.faces import landmarks as module
 from faceswap.faces.align import eye_distance, face_similarity, mean_face, upright_matrix
@@ -29,8 +30,7 @@ from faceswap.faces.landmarks import (
 )
 from faceswap.faces.tracking import Tracker
 from faceswap.io.provenance import DRAWN, picture_provenance
-from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary
-from faceswap.jobs.landmarks import landmarks as run
+from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary, landmarks
 from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
@@ -293,21 +293,14 @@ def test_fan_that_cannot_be_loaded_says_what_to_do(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(face_alignment, "FaceAlignment", broken)
     monkeypatch.setattr(module, "weights_paths", lambda name: [])
-    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarks builtin"):
+    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarker builtin"):
         make_landmarker("fan", "cpu")
     with pytest.raises(OptionsError, match="builtin, fan"):
         make_landmarker("dlib")
 
 
 def finished(options: LandmarksOptions) -> LandmarksSummary:
-    job = run(options)
-    while True:
-        try:
-            next(job)
-        except StopIteration as stop:
-            summary = stop.value
-            assert isinstance(summary, LandmarksSummary)
-            return summary
+    return run(landmarks(options))
 
 
 def write_portrait_clip(path: Path, portrait: Frame, pixel_format: str = "yuv420p") -> Path:

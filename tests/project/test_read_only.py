@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asked_servers import real_server
 from driving import finished
 from looking import used
 from made_clips import MakeClip
@@ -27,6 +28,7 @@ from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
+from faceswap.preview.protocol import ProjectRequest, TimelineRequest
 from faceswap.preview.server import PreviewServer
 from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader, read_image
@@ -200,7 +202,7 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
     finished(extract(options))
     project, out = Project.open(tmp_path / "p"), tmp_path / "out.mkv"
     untaught(project.runs_folder / "main")
-    turn = ConvertOptions(project=project.folder, output=out, device="cpu", quality=0)
+    turn = ConvertOptions(project=project.folder, output=out, device="cpu", crf=0)
     finished(convert(turn))
     before = decoded(out)
     (project.folder / INDEX).unlink()
@@ -218,9 +220,8 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
     assert np.abs(decoded(out) - before).mean() < 0.2
 
 
-def faces_told(answers: PreviewServer) -> int:
-    told: Any = answers.answer("project", {})
-    return int(told["sides"]["a"]["faces"])
+def faces_told(server: PreviewServer) -> int:
+    return server.project(ProjectRequest()).a.faces
 
 
 def test_what_is_not_all_extracted_is_converted_and_told(
@@ -250,13 +251,13 @@ def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
     def refused(*_: object) -> None:
         raise OutputError("Cannot write here.")
 
-    with PreviewServer(project, "cpu") as answers:
+    with real_server(project, tmp_path / "exchange") as server:
         with monkeypatch.context() as patch:
             patch.setattr(index_recovery, "_rebuild", refused)
             for _ in range(2):
-                assert faces_told(answers) == FRAMES
-            assert answers.answer("spans", {"side": "a"})["tracks"]
-            assert len(answers.session.notices) == 1  # and not at every refresh
+                assert faces_told(server) == FRAMES
+            assert server.timeline(TimelineRequest(side="a")).tracks
+            assert len(server.take_notices()) == 1  # and not at every refresh
         assert not (project / INDEX).exists()
-        assert faces_told(answers) == FRAMES
+        assert faces_told(server) == FRAMES
         assert (project / INDEX).exists()

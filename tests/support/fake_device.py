@@ -16,8 +16,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from faceswap import device_support
-from faceswap.training import bf16_support
+from faceswap import bf16_support, device_support
 
 MPS, _META, _CPU = torch.device("mps"), torch.device("meta"), torch.device("cpu")
 LACKING = ("nanmedian", "poisson", "col2im")

@@ -75,3 +75,11 @@ def write_clip(
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
     return path
+
+
+def write_cut_short(folder: Path) -> Path:
+    """Write a video that says that it has 1,400 frames and breaks off long before."""
+    whole = write_clip(folder / "whole.mkv", width=32, height=32, frames=1400, tracks=0)
+    path = folder / "short.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 8])
+    return path

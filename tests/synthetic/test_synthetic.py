@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from faceswap.errors import OptionsError
 from faceswap.faces.align import face_similarity, invert, mean_face, transform
+from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.characters import CHARACTERS, character
 from faceswap.synthetic.expression import EXPRESSIONS, Expression, Rig
 from faceswap.synthetic.face_shape import shape_head
@@ -14,8 +15,8 @@ from faceswap.synthetic.identity import Shape
 from faceswap.synthetic.landmarks import forehead_vertices, landmark_vertices
 from faceswap.synthetic.motion import talk
 from faceswap.synthetic.pair import build_head, composite_face, perfect_swap
-from faceswap.synthetic.rasteriser import rasterise, vertex_normals
-from faceswap.synthetic.scene import LIGHTS, Camera, Scene
+from faceswap.synthetic.rasteriser import blank_raster, rasterise, vertex_normals
+from faceswap.synthetic.scene import LIGHTS, Scene
 from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import lid_margins, lip_borders, surface_point, uv_of
 from faceswap.synthetic.voice import hum
@@ -23,7 +24,7 @@ from faceswap.synthetic.voice import hum
 
 @pytest.fixture(scope="module")
 def figure() -> HeadMesh:
-    return build_head(CHARACTERS["yuki"])
+    return build_head(CHARACTERS["marcus"])
 
 
 @pytest.fixture(scope="module")
@@ -148,20 +149,9 @@ def test_turned_follows_the_documented_signs() -> None:
 
 
 def _filled(screen: list[list[float]], faces: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    depth = np.full((10, 10), np.inf, np.float32)
-    face = np.full((10, 10), -1, np.int32)
-    count = len(screen)
-    rasterise(
-        np.array(screen, np.float32),
-        np.array(faces, np.int32),
-        np.full(len(faces), -1, np.float32),
-        np.zeros((count, 2), np.float32),
-        np.zeros((2, 2), np.float32),
-        depth,
-        face,
-        np.zeros((10, 10, 2), np.float32),
-    )
-    return depth, face
+    raster = blank_raster(10, 10)
+    rasterise(np.array(screen, np.float32), np.array(faces, np.int32), raster)
+    return raster.depth, raster.face
 
 
 def test_rasteriser_covers_sorts_and_culls() -> None:
