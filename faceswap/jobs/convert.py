@@ -87,10 +87,10 @@ def convert(
     yield from import_in_background(
         "convert", "faceswap.swap.compositing.swapper", "faceswap.swap.compositing.face_placement"
     )
-    from faceswap.io.provenance import SWAPPED
     from faceswap.swap.compositing.swapper import Swapper
     from faceswap.training import job_mark
     from faceswap.training.precision import pick_device
+    from faceswap.video.encoding import Encoding
     from faceswap.video.prefetch import prefetch
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
@@ -112,9 +112,8 @@ def convert(
         VideoWriter(
             output,
             footage.info,
-            crf=options.quality,
+            Encoding(crf=options.quality),
             overwrite=options.overwrite,
-            made=SWAPPED,
         ) as out,
         Swapper(model, device, options) as swapper,
         closing(prefetch(footage.frames(), 2 * options.batch)) as frames,

@@ -158,6 +158,7 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
     from dataclasses import replace
 
     from faceswap.io.provenance import restored
+    from faceswap.video.encoding import OutputLabel
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
@@ -168,9 +169,9 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
             height=video.info.height * restorer.scale,
         )
         meter = Meter("restore", video.info.frames or None)
-        made = restored(restorer.config.use)
+        label = OutputLabel(restored(restorer.config.use))
         with (
-            VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer,
+            VideoWriter(options.output, like, label=label, overwrite=options.overwrite) as writer,
             BackgroundWorker(meter.progress) as paced,
         ):
             for frame in video.frames():

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import av
 import av.error
@@ -27,17 +27,17 @@ from av.video.stream import VideoStream
 from faceswap.background import uninterruptible
 from faceswap.errors import OutputError
 from faceswap.io.atomic import free_name, replace_file
-from faceswap.io.provenance import SWAPPED, Provenance
 from faceswap.types import UInt8Image
 from faceswap.video.audio import AudioCopy
 from faceswap.video.color import RgbToYuv
+from faceswap.video.encoding import Encoding, OutputLabel
 from faceswap.video.info import Colour, VideoInfo
 from faceswap.video.partial_output import create_locked, partial_path, remove_abandoned
 from faceswap.video.provenance import with_provenance
 from faceswap.video.pyav import fraction
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
+_DEFAULT_ENCODING, _DEFAULT_LABEL = Encoding(), OutputLabel()
 
 _SPACE_TO_BEGIN = 8 * 2**20  # bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC, errno.EFBIG)
@@ -84,21 +84,14 @@ def expected_size(info: VideoInfo) -> int:
 
 
 class VideoWriter:
-    """Writes H.264 with the size, timestamps, rate, colours, sound and metadata of ``like``.
+    """Writes H.264 with the size, timestamps, rate, colours, sound and metadata of ``template``.
 
-    ``write`` takes upright frames of the size of ``like``; their timestamps, in ticks of its
+    ``write`` takes upright frames of the size of ``template``; their timestamps, in ticks of its
     time base, are kept (Matroska rounds them to milliseconds, and shifts video and audio
     together where audio starts before zero). Audio packets are copied unchanged. The file gets
     its name only when ``finish`` has written and synced all of it; until then it has a hidden
     partial name beside it, which ``close`` removes. As a context manager it finishes on success
     and closes on an exception.
-
-    crf: constant rate factor of x264; lower is better and larger. 14 keeps unchanged parts of
-        the picture at 42 dB or more, even in noisy footage.
-    made: provenance to add to that of ``like`` in the metadata (see ``provenance``). The default
-        is the strongest, that of a swap.
-    metadata: entries to add to those of ``like``.
-    repeatable: bit-identical output for the same frames, which makes the encoder slower.
 
     Raises OutputError when the file cannot be written or the container cannot hold the sound.
     """
@@ -107,14 +100,10 @@ class VideoWriter:
         self,
         path: Path | str,
         template: VideoInfo,
+        encoding: Encoding = _DEFAULT_ENCODING,
+        label: OutputLabel = _DEFAULT_LABEL,
         *,
-        crf: float = 14,
-        preset: Preset = "veryfast",
         overwrite: bool = False,
-        audio: bool = True,
-        made: Provenance = SWAPPED,
-        metadata: Mapping[str, str] | None = None,
-        deterministic: bool = False,
     ) -> None:
         self.path = check_output(path, overwrite=overwrite, source=template.path)
         self._like, self._overwrite = template, overwrite
@@ -129,12 +118,12 @@ class VideoWriter:
         except OSError as error:
             raise _output_error(self.path, error) from error
         entries = {k: v for k, v in template.metadata.items() if k.lower() not in _NOT_COPIED}
-        entries |= dict(metadata or {})
+        entries |= label.metadata
         with self._errors():
-            self._container = self._open(with_provenance(entries, made))
+            self._container = self._open(with_provenance(entries, label.made))
             try:
-                self._stream = self._add_video(crf, preset, deterministic)
-                if audio and template.audio:
+                self._stream = self._add_video(encoding)
+                if encoding.audio and template.audio:
                     self._sound = AudioCopy(template.path, self._container)
             except BaseException:
                 self.close()
@@ -238,13 +227,13 @@ class VideoWriter:
         container.metadata.update(metadata)
         return container
 
-    def _add_video(self, crf: float, preset: Preset, repeatable: bool) -> VideoStream:
+    def _add_video(self, encoding: Encoding) -> VideoStream:
         like = self._like
         # 4:2:0 needs even sizes: use 4:4:4 for odd ones.
         odd = like.width % 2 or like.height % 2
         # Fidelity rather than perceived quality: 1.5 dB more than x264's default tuning.
-        options = {"crf": str(crf), "preset": preset, "tune": "psnr"}
-        if repeatable:
+        options = {"crf": str(encoding.crf), "preset": encoding.preset, "tune": "psnr"}
+        if encoding.deterministic:
             options["threads"] = "1"
             # x264's SIMD code reads past rows that are no multiple of its widest register, and
             # the bytes there affect decisions for the last macroblocks.
