@@ -58,3 +58,15 @@ def display_matrix_orientation(data: bytes) -> Orientation:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return True, c < 0, b < 0
     return False, a < 0, d < 0
+
+
+def display_matrix(turn: Orientation) -> list[int]:
+    """The display matrix of an orientation, nine integers as libav stores them.
+
+    The inverse of ``display_matrix_orientation``.
+    """
+    transpose, flip_x, flip_y = turn
+    one = 1 << 16
+    across, down = (-one if flip_x else one), (-one if flip_y else one)
+    linear = [0, down, 0, across, 0] if transpose else [across, 0, 0, 0, down]
+    return [*linear, 0, 0, 0, 1 << 30]

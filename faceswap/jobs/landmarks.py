@@ -158,6 +158,8 @@ def _frames(
                     overwrite=options.overwrite,
                 )
             )
+            for told in writer.notices:
+                yield Notice(message=told)
         for frame in video.frames():
             faces = yield from paced(partial(find, frame))
             times.append(frame.time)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from faceswap.background import BackgroundWorker, import_in_background, in_background
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Meter, Progress, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.io.file_types import PICTURE_SUFFIXES
 from faceswap.options import Device, Options, Overwrite, Presentation
 
@@ -83,7 +83,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     yield from import_in_background(
         "restore", "faceswap.lab.restorer", "faceswap.lab.framework.run"
     )
-    from faceswap.video.info import probe
+    from faceswap.video.probe import probe
 
     if options.mask is not None:
         from faceswap.device_support import RESTORATION, fallback_notice
@@ -174,6 +174,8 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
             VideoWriter(options.output, like, label=label, overwrite=options.overwrite) as writer,
             BackgroundWorker(meter.progress) as paced,
         ):
+            for told in writer.notices:
+                yield Notice(message=told)
             for frame in video.frames():
                 image = yield from paced(partial(restorer.restore, frame.image))
                 writer.write(image, frame.pts, frame.duration)

@@ -5,15 +5,14 @@ import os
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import (
-    ColorPrimaries,
     ColorRange,
-    ColorTrc,
     Interpolation,
     VideoReformatter,
 )
 
 from faceswap.io.orientation import apply_orientation
 from faceswap.types import UInt8Image
+from faceswap.video.hdr import to_standard
 from faceswap.video.info import Colour, VideoInfo
 
 # Without the last two flags swscale uses a faster path that makes pixels up to one level darker:
@@ -28,7 +27,7 @@ def _threads(width: int, height: int) -> int:
 
 
 class YuvToRgb:
-    """Converts decoded pictures of one video to upright RGB frames."""
+    """Converts decoded pictures of one video to upright RGB frames with square pixels."""
 
     def __init__(self, info: VideoInfo) -> None:
         self._turn = info.turn
@@ -39,25 +38,25 @@ class YuvToRgb:
         self._reformatter = VideoReformatter()
 
     def __call__(self, picture: VideoFrame) -> UInt8Image:
-        """Convert to uint8 RGB (H, W, 3), of the size in the info."""
+        """Convert to uint8 RGB (H, W, 3), of the size in the info; HDR is tone-mapped."""
         colour = self._colour
         width, height = self._size
-        is_yuv = not picture.format.is_rgb and not picture.format.name.startswith("gray")
+        is_yuv = picture.format.name.startswith("yuv")
         rgb = self._reformatter.reformat(
             picture,
-            width=width,  # a stream may change its size; all frames get the first one's
+            width=width,
             height=height,
-            format="rgb24",
+            # Not rgb48: swscale mixes up its channels with these flags.
+            format="gbrp16le" if colour.hdr else "rgb24",
             src_colorspace=colour.conversion(width, height) if is_yuv else None,
             src_color_range=colour.range if is_yuv else None,
             dst_color_range=ColorRange.JPEG,
-            dst_color_trc=ColorTrc.BT709 if colour.hdr else None,
-            dst_color_primaries=ColorPrimaries.BT709 if colour.hdr else None,
             interpolation=_TO_RGB,
             threads=_threads(width, height),
         )
-        image: UInt8Image = np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
-        return apply_orientation(image, self._turn)
+        values = rgb.to_ndarray()
+        image = to_standard(values.astype(np.uint16, copy=False), colour) if colour.hdr else values
+        return apply_orientation(np.ascontiguousarray(image, dtype=np.uint8), self._turn)
 
 
 class RgbToYuv:

@@ -1,4 +1,4 @@
-"""How the frames of an output video are encoded, and what its metadata adds."""
+"""How the frames and the sound of an output video are encoded, and what its metadata adds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,22 +7,35 @@ from typing import Literal
 from faceswap.io.provenance import SWAPPED, Provenance
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
+CodecName = Literal["auto", "h264", "h265", "av1", "vp9", "prores", "ffv1"]
+AudioMode = Literal["auto", "copy", "aac", "none"]
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How frames are encoded.
+    """How frames and sound are encoded.
 
-    crf: constant rate factor of x264; lower is better and larger. 14 keeps unchanged parts of the
-        picture at 42 dB or more, even in noisy footage.
-    preset: x264's, from fast to small.
-    audio: whether the sound is copied.
+    crf: quality on x264's scale, lower is better and larger; other encoders get what is about the
+        same on theirs. 14 keeps unchanged parts of the picture at 42 dB or more, even in noisy
+        footage; 0 is lossless where the codec can be.
+    preset: x264's, from fast to small; other encoders get about the same.
+    codec: auto takes H.264 for 8 bits, H.265 for more, and keeps ProRes, FFV1 and transparency
+        where the container can.
+    pixel_format: libav's name; "auto" keeps the footage's depth and chroma.
+    hardware: try the encoder of the graphics card first.
+    audio: copy copies all sound that the container can hold; auto makes AAC of what common players
+        can't play; aac makes AAC of all of it; none leaves it out.
+    deinterlace: make interlaced footage progressive.
     deterministic: bit-identical output for the same frames, which makes the encoder slower.
     """
 
     crf: float = 14
     preset: Preset = "veryfast"
-    audio: bool = True
+    codec: CodecName = "auto"
+    pixel_format: str = "auto"
+    hardware: bool = False
+    audio: AudioMode = "copy"
+    deinterlace: bool = False
     deterministic: bool = False
 
 

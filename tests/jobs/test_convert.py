@@ -1,6 +1,7 @@
 """Conversion: what changes, what must not, and what goes wrong."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.training.precision import choose_precision
+from faceswap.video.patch import Patch
 from faceswap.video.provenance import is_marked_synthetic
-from faceswap.video.reader import VideoReader
+from faceswap.video.reader import Footage, VideoReader
 from faceswap.video.writer import VideoWriter
 
 
@@ -88,7 +90,7 @@ def test_only_the_face_changes_and_all_else_is_kept(
 
 def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.mkv"
-    run(ConvertOptions(project=trained, output=out, opacity=0, quality=0))
+    run(ConvertOptions(project=trained, output=out, opacity=0, quality="lossless"))
     with VideoReader(sample / "a.mp4") as before, VideoReader(out) as after:
         for a, b in zip(before, after, strict=True):
             assert np.abs(a.image.astype(int) - b.image).mean() < 1.5
@@ -97,7 +99,7 @@ def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_
 def test_the_batch_size_does_not_show(trained: Path, tmp_path: Path) -> None:
     outs = [tmp_path / f"{batch}.mkv" for batch in (1, 7)]
     for out, batch in zip(outs, (1, 7), strict=True):
-        run(ConvertOptions(project=trained, output=out, batch=batch, quality=0))
+        run(ConvertOptions(project=trained, output=out, batch=batch, quality="lossless"))
     with VideoReader(outs[0]) as one, VideoReader(outs[1]) as seven:
         for a, b in zip(one, seven, strict=True):
             # bfloat16 sums in another order for another batch.
@@ -208,13 +210,16 @@ def test_a_preview_shows_what_is_written(
     two_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: BlendOptions
 ) -> None:
     written: list[NDArray[np.uint8]] = []
-    write = VideoWriter.write
+    write = VideoWriter.write_footage
 
-    def seen(self: VideoWriter, image: NDArray[np.uint8], *when: int) -> None:
-        written.append(image.copy())
-        write(self, image, *when)
+    def seen(self: VideoWriter, footage: Footage, patches: Sequence[Patch] = ()) -> None:
+        image = footage.image.copy()
+        for patch in patches:
+            patch.apply(image)
+        written.append(image)
+        write(self, footage, patches)
 
-    monkeypatch.setattr(VideoWriter, "write", seen)
+    monkeypatch.setattr(VideoWriter, "write_footage", seen)
     run(ConvertOptions(project=two_shots, output=tmp_path / "o.mkv", **look.model_dump()))
     assert len(written) == 60
     # After the cut, in the gap of one of two faces, just after it, in changing light, at the ends.
