@@ -1,7 +1,9 @@
 """Convert footage: swap the faces of A's video with a trained model."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from faceswap.swap.compositing.swapper import AlignedFace, Swapper
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.video.info import VideoInfo
-    from faceswap.video.output_plan import OutputPlan
+    from faceswap.video.passes import CompositingPasses
     from faceswap.video.patch import Patch
+    from faceswap.video.picture_output import PictureOutput
     from faceswap.video.reader import Footage, VideoReader
     from faceswap.video.span import Span
+    from faceswap.video.writer import VideoWriter
 
 _MEMORY = 200 * 2**20
 """Bytes of frames that are held at a time."""
@@ -44,7 +48,10 @@ class ConvertOptions(OutputOptions, BlendOptions):
     output: Annotated[
         Path | None,
         Presentation(short="-o", common=True),
-        Field(description="The video to write; by default out/RUN.mp4 in the project."),
+        Field(
+            description="The video to write; by default out/RUN.mp4 in the project. Also pictures, "
+            "with a number in the name (out_%06d.png, .tif, .exr), or a GIF or WebP."
+        ),
     ] = None
     run: Annotated[str, Field(description="The training run whose model to use.")] = "main"
     begin: Annotated[
@@ -60,6 +67,19 @@ class ConvertOptions(OutputOptions, BlendOptions):
         Presentation(flag="--to"),
         Field(description="Out point: the part ends before it."),
     ] = None
+    passes: Annotated[
+        Path | None,
+        Field(
+            description="A folder to write face and mask of each frame to as 16-bit PNG, and their "
+            "matrices as JSON, for compositing programs."
+        ),
+    ] = None
+    picture_rate: Annotated[
+        float,
+        Field(
+            gt=0, le=1000, description="Frames per second of A where it is a folder of pictures."
+        ),
+    ] = 25.0
     batch: Annotated[
         int, Field(ge=1, le=256, description="Frames per batch; fewer where frames are large.")
     ] = 8
@@ -106,18 +126,22 @@ def convert(
     from faceswap.training.precision import pick_device
     from faceswap.video.prefetch import prefetch
     from faceswap.video.reader import VideoReader
-    from faceswap.video.writer import VideoWriter
 
     output = options.output or project.output_folder / f"{options.run}.mp4"
     if options.output is None:
         _make_folder(project.output_folder)
-    footage = VideoReader(project.video("a"), tolerate_damage=True)
-    plan, estimate = yield from in_background(
+    footage = VideoReader(
+        project.video("a"),
+        tolerate_damage=True,
+        picture_rate=Fraction(options.picture_rate).limit_denominator(1001),
+    )
+    found = yield from in_background(
         "convert", lambda report: _plan(options, output, footage, report), "trials"
     )
-    for told in plan.notices:
+    for told in found.notices:
         yield Notice(message=told)
-    yield estimate
+    if found.estimate is not None:
+        yield found.estimate
     device = pick_device(options.device)
     model, places, problems = yield from in_background(
         "load", lambda report: _load(options, project, device, report), "faces"
@@ -125,26 +149,31 @@ def convert(
     for problem in problems:
         yield Notice(message=problem)
     size, ahead = _batch_sizes(footage.info, options.batch)
-    meter = Meter("convert", total=_frames_in(footage.info, plan.span))
+    passes = _passes(options, footage)
+    meter = Meter("convert", total=_frames_in(footage.info, found.span))
     swapped = 0
     with (
         footage,
-        VideoWriter.of_footage(plan, overwrite=options.overwrite) as out,
+        found.writer() as out,
         Swapper(model, device, options) as swapper,
-        closing(prefetch(_with_images(footage, plan.span, places), ahead)) as frames,
+        closing(prefetch(_with_images(footage, found.span, places), ahead)) as frames,
         BackgroundWorker(meter.progress) as paced,
     ):
         for batch in _batches(frames, size):
             swapper.drop_history(before=batch[0].index)
             faces = [places.get(frame.index, []) for frame in batch]
-            found = yield from paced(partial(_patches, swapper, batch, faces))
-            for frame, patches in zip(batch, found, strict=True):
+            made = yield from paced(partial(_patches, swapper, batch, faces))
+            for frame, patches in zip(batch, made, strict=True):
+                if passes is not None and patches:
+                    yield from paced(partial(passes.write, frame.index, frame.pts, patches))
                 out.write_footage(frame, patches)
             swapped += sum(map(bool, faces))
             progress = meter.add(len(batch))
             if progress:
                 yield progress
         yield from in_background("convert", lambda _: out.finish(), heartbeat=meter.progress)
+    if passes is not None:
+        yield Saved(what="compositing passes", path=passes.finish())
     yield meter.finished()
     for trouble in (footage.damage, footage.resized, out.damage):
         if trouble:
@@ -182,23 +211,53 @@ def _load(
     return model, places, problems
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """What was found and decided before the work: the writer to make, and what to tell."""
+
+    writer: "Callable[[], VideoWriter | PictureOutput]"
+    span: "Span"
+    notices: tuple[str, ...]
+    estimate: Estimate | None = None
+
+
 def _plan(
     options: ConvertOptions, output: Path, footage: "VideoReader", report: ProgressReporter
-) -> "tuple[OutputPlan, Estimate]":
-    """How the video is written; finds all that the output would lose, and its size, before."""
+) -> _Prepared:
+    """How the output is written; finds all that it would lose, and its size, before."""
     from faceswap.video.output_file import check_output
     from faceswap.video.output_plan import plan_output
+    from faceswap.video.picture_output import PictureOutput, is_picture_output
     from faceswap.video.quality import estimate_quality
     from faceswap.video.span import parse_span
+    from faceswap.video.writer import VideoWriter
 
     info = footage.info
-    check_output(output, overwrite=options.overwrite, source=info.path)
     span = parse_span(options.begin, options.end, info)
+    if is_picture_output(output):
+        deep = options.pixel_format.startswith("rgb48")
+        pictures = PictureOutput(output, info, deep=deep, overwrite=options.overwrite)
+        return _Prepared(lambda: pictures, span, pictures.notices)
+    check_output(output, overwrite=options.overwrite, source=info.path)
     plan = plan_output(output, info, options.encoding(), span)
     footage.deinterlace = plan.deinterlaced
     found = estimate_quality(plan, footage, fixed=options.quality != "auto", report=report)
+    plan = plan.with_crf(found.crf)
     told = Estimate(path=output, size=found.size, crf=found.crf, fidelity=found.fidelity)
-    return plan.with_crf(found.crf), told
+    return _Prepared(
+        lambda: VideoWriter.of_footage(plan, overwrite=options.overwrite),
+        span,
+        plan.notices,
+        told,
+    )
+
+
+def _passes(options: ConvertOptions, footage: "VideoReader") -> "CompositingPasses | None":
+    from faceswap.video.passes import CompositingPasses
+
+    if options.passes is None:
+        return None
+    return CompositingPasses(options.passes, footage.info, overwrite=options.overwrite)
 
 
 def _frames_in(info: "VideoInfo", span: "Span") -> int | None:

@@ -45,13 +45,20 @@ _LUMA_2020 = np.array([[0.2627, 0.6780, 0.0593]], np.float32)
 
 def to_standard(codes: npt.NDArray[np.uint16], colour: Colour) -> UInt8Image:
     """Tone-map RGB code values, uint16 (H, W, 3) over the full range, to 8-bit BT.709."""
-    light = _light_table(colour.transfer)[codes]
-    if colour.transfer == ColorTrc.ARIB_STD_B67:
-        light *= _gain(light, _OOTF - 1)[..., None] * np.float32(_TOP)
-    mapped = cv2.transform(light, _TO_709)
+    mapped = cv2.transform(to_linear(codes, colour), _TO_709)
     np.clip(mapped, 0, _TOP, out=mapped)
     steps = np.sqrt(mapped) * np.float32((_STEPS - 1) / np.sqrt(_TOP)) + np.float32(0.5)
     return _display_table()[steps.astype(np.uint16)]
+
+
+def to_linear(codes: npt.NDArray[np.uint16], colour: Colour) -> FloatImage:
+    """Light on a display of RGB code values, uint16 (H, W, 3), in units of white; own primaries."""
+    if not colour.hdr:
+        return np.asarray((codes / np.float32(65535)) ** np.float32(_GAMMA), np.float32)
+    light = _light_table(colour.transfer)[codes]
+    if colour.transfer == ColorTrc.ARIB_STD_B67:
+        light = light * _gain(light, _OOTF - 1)[..., None] * np.float32(_TOP)
+    return np.asarray(light, np.float32)
 
 
 def from_standard(face: FloatImage, colour: Colour) -> FloatImage:

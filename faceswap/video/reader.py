@@ -33,8 +33,16 @@ from faceswap.types import UInt8Image
 from faceswap.video.clock import Clock
 from faceswap.video.color import YuvToRgb
 from faceswap.video.info import VideoInfo
+from faceswap.video.picture_source import (
+    decoded_pictures,
+    is_picture_source,
+    picture_stamps,
+    probe_pictures,
+)
 from faceswap.video.probe import opened, probe, stream_duration
 from faceswap.video.uniform import UniformPictures, deinterlaced
+
+_PICTURE_RATE = Fraction(25)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class Frame:
 
 
 class VideoReader:
-    """Reads the frames of a video, or of a picture as a video of one frame.
+    """Reads the frames of a video, of a folder of numbered pictures, or of one picture.
 
     ``info``: properties of the file. Every pass opens the file separately, so passes can be
     interleaved; memory use does not depend on the length of the video (except 8 bytes per frame
@@ -88,6 +96,7 @@ class VideoReader:
     pixels that are not square are stretched. Pictures of another size than the first are fitted
     into it, on black.
 
+    picture_rate: frames per second of a folder's pictures.
     deinterlace: whether later passes make interlaced pictures progressive; may be set.
     resized: that pictures changed their size, in one sentence, once one did.
 
@@ -98,9 +107,18 @@ class VideoReader:
     Raises InputError when ``path`` is missing, empty, a folder, or not a video.
     """
 
-    def __init__(self, path: Path | str, *, tolerate_damage: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        tolerate_damage: bool = False,
+        picture_rate: Fraction = _PICTURE_RATE,
+    ) -> None:
         self.path = Path(path)
-        self.info: VideoInfo = probe(self.path)
+        self._pictures_only = is_picture_source(self.path)
+        self.info: VideoInfo = (
+            probe_pictures(self.path, picture_rate) if self._pictures_only else probe(self.path)
+        )
         self.damage: str | None = None
         self.resized: str | None = None
         self.deinterlace = False
@@ -198,6 +216,11 @@ class VideoReader:
 
     def _decoded(self, start: int) -> Generator[tuple[VideoFrame, int, int], None, None]:
         """Decode pictures from index ``start`` on, each with pts and duration."""
+        if self._pictures_only:
+            uniform = UniformPictures(self.info)
+            for picture in decoded_pictures(self.path, start):
+                yield uniform(picture), picture.pts or 0, picture.duration or 0
+            return
         # A file whose clock jumps can't be entered by time.
         if start and not self.info.clock:
             table = self._packets()
@@ -290,6 +313,8 @@ class VideoReader:
         self.damage = self.damage or message
 
     def _packets(self) -> "_PacketIndex":
+        if self._table is None and self._pictures_only:
+            self._table = _PacketIndex(array("q", picture_stamps(self.path)), (), True)
         if self._table is None:
             with opened(self.path) as (container, stream):
                 self._table = _PacketIndex.read(container, stream, Clock(self.info.clock))

@@ -54,7 +54,9 @@ class UniformPictures:
             dst_color_range=across,
             interpolation=_SCALING,
         )
-        made.pts, made.time_base = picture.pts, picture.time_base
+        made.pts = picture.pts
+        if picture.time_base is not None:  # pictures of a folder have none
+            made.time_base = picture.time_base
         return made
 
     def _with_bars(self, picture: VideoFrame) -> VideoFrame:
@@ -77,9 +79,10 @@ class UniformPictures:
             x, y = (left // across, top // down) if chroma else (left, top)
             rows, columns = inner.shape
             values[y : y + rows, x : x + columns] = inner
-        for tag in ("pts", "time_base", "colorspace", "color_range", "color_trc"):
-            setattr(canvas, tag, getattr(small, tag))
-        canvas.color_primaries = small.color_primaries
+        tags = ("pts", "time_base", "colorspace", "color_range", "color_trc", "color_primaries")
+        for tag in tags:
+            if (value := getattr(small, tag)) is not None:
+                setattr(canvas, tag, value)
         return canvas
 
     def _black(self, number: int) -> int:
