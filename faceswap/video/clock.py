@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from faceswap.video.pyav import fraction
 
-_BACK = 1.0  # seconds; streams reorder and overlap by less
+_BACK = 0.3  # seconds; packets without a decoding time are reordered by less
 _FORWARD = 10.0  # seconds; a recording without packets for longer has a new clock
 _JUMPING_FORMATS = ("mpegts", "mpeg")
 

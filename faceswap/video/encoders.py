@@ -158,7 +158,8 @@ SOFTWARE = {
             "ffv1",
             "ffv1",
             (
-                *_formats("420 422 444 440", "8 10 12 16"),
+                *_formats("420 422 444", "8 10 12 16"),
+                *_formats("440", "8 10 12"),
                 *(f"yuva{s}p{d}" for d in ("", "10le", "16le") for s in ("420", "422", "444")),
                 *("yuv411p", "yuv410p", "bgr0", "bgra"),
                 *(f"gbr{a}p{d}le" for d in (10, 12, 16) for a in ("", "a")),

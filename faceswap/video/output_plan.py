@@ -71,6 +71,11 @@ def plan_output(path: Path, info: VideoInfo, encoding: Encoding, span: Span = WH
             f"{info.path.name} has an odd size, {info.stored[0]} × {info.stored[1]}; its last row "
             f"or column is repeated ({size[0]} × {size[1]}), so that it plays everywhere."
         )
+    if info.sample_aspect != 1 and codec in ("vp9", "ffv1"):
+        notices.append(
+            f"The pixels of {info.path.name} are not square, which {codec} in {container.suffix} "
+            "cannot say; players show them as square. .mp4 and .mov keep their shape."
+        )
     tracks, told = _tracks(container, info, encoding, editing=codec in ("prores", "ffv1"))
     notices += told
     if len(info.clock) > 1:
@@ -129,7 +134,7 @@ def _codec(container: Container, info: VideoInfo, encoding: Encoding) -> tuple[s
         return encoding.codec, []
     footage = PixelFormat.named(planar_format(info.pixel_format))
     transparent = footage.alpha and info.codec != "gif"
-    for codec in ("prores", "ffv1"):
+    for codec in ("ffv1", "prores"):
         if codec in container.codecs and (info.codec == codec or (transparent and not info.still)):
             return codec, []
     told = []

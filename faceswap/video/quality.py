@@ -134,7 +134,8 @@ def _encoded(plan: OutputPlan, stretch: list[VideoFrame]) -> tuple[float, float]
     errors = [_error(a, b) for a, b in zip(stretch, decoded, strict=False)]
     worst = max(errors, default=1.0)
     later = float(np.mean(sizes[1:])) if len(sizes) > 1 else float(sizes[0])
-    mean = (sizes[0] + (_KEY_FRAMES - 1) * later) / _KEY_FRAMES
+    group = max(1, min(_KEY_FRAMES, plan.info.frames or _KEY_FRAMES))
+    mean = (sizes[0] + (group - 1) * later) / group
     return -10 * float(np.log10(worst + 1e-12)), mean * 8 * float(plan.info.rate)
 
 

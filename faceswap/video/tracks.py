@@ -8,7 +8,7 @@ import av.error
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import AttachmentStream, Discard, Stream
+from av.stream import AttachmentStream, Discard, Disposition, Stream
 
 from faceswap.errors import InputError, OutputError
 from faceswap.video.clock import Clock
@@ -152,6 +152,8 @@ class TrackCopy:
             self._tracks[stream.index] = _Copy(made)
         made.metadata.update(printable_metadata(stream.metadata))
         made.disposition = stream.disposition
+        if stream.type == "video":
+            made.disposition &= ~Disposition.default  # the footage is
 
     def _encoded(self, stream: AudioStream, codec: str) -> AudioStream:
         context = stream.codec_context

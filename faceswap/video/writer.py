@@ -24,6 +24,7 @@ import av
 import av.error
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -220,6 +221,7 @@ class VideoWriter:
         info, plan = self._info, self._plan
         stream = self._container.add_stream(plan.encoder.name, info.rate, plan.options)
         assert isinstance(stream, VideoStream)
+        stream.disposition = Disposition.default
         context: VideoCodecContext = stream.codec_context
         context.width, context.height = plan.size
         context.pix_fmt = plan.pixel_format
