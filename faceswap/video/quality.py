@@ -20,14 +20,18 @@ from faceswap.video.output_plan import OutputPlan
 from faceswap.video.planes import plane
 from faceswap.video.reader import VideoReader
 
-FIDELITY = 41.0
-"""PSNR in dB that unchanged parts keep at least; one more than is promised."""
+FIDELITY = 42.0
+"""PSNR in dB that unchanged parts keep at least; two more than is promised."""
 _GENEROUS = 2.0  # times the footage's bits that are spent if they buy quality
 _BEST, _WORST = 14.0, 34.0  # CRF
+_FINEST = 2.0  # for noise of many bits, which costs much
 _STRETCHES, _FEWEST, _MOST = 3, 3, 8  # frames of a stretch
 _SHARE = 0.05  # of the footage, which is encoded in vain
+_CHROMA = (1.16, 0.90)
+"""Mean squared gain of Cb and Cr in BT.709's R, G and B."""
+_RANGE_GAIN = 1.36
+"""Of limited range, which is stretched in RGB."""
 _KEY_FRAMES = 250  # frames from one to the next
-_CHROMA = (1.16, 0.90)  # mean squared gain of Cb and Cr in BT.709's R, G and B
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ def _chosen(plan: OutputPlan, stretches: list[list[VideoFrame]], report: ReportP
     best = _tried(plan, stretches, _BEST)
     report(1, 4)
     allowed = _GENEROUS * plan.info.bit_rate
-    if best.fidelity <= FIDELITY or best.rate <= allowed:
+    if best.fidelity < FIDELITY:
+        return _improved(plan, stretches, best)
+    if best.rate <= allowed:
         return best
     worse = _tried(plan, stretches, _BEST + 6)
     report(2, 4)
@@ -80,6 +86,14 @@ def _chosen(plan: OutputPlan, stretches: list[list[VideoFrame]], report: ReportP
     trial = _tried(plan, stretches, max(_BEST, crf))
     while trial.fidelity < FIDELITY and trial.crf > _BEST:
         trial = _tried(plan, stretches, max(_BEST, trial.crf - 1))
+    return trial
+
+
+def _improved(plan: OutputPlan, stretches: list[list[VideoFrame]], trial: _Trial) -> _Trial:
+    """Lower CRFs, until fidelity is as promised or lower ones do not help."""
+    while trial.fidelity < FIDELITY and trial.crf > _FINEST:
+        step = max(1.0, min(4.0, round((FIDELITY - trial.fidelity) * 1.2)))
+        trial = _tried(plan, stretches, max(_FINEST, trial.crf - step))
     return trial
 
 
@@ -140,13 +154,16 @@ def _encoded(plan: OutputPlan, stretch: list[VideoFrame]) -> tuple[float, float]
 
 
 def _error(one: VideoFrame, other: VideoFrame) -> float:
-    """Mean squared error, of values from 0 to 1, about as it is in RGB."""
+    """Mean squared error of values from 0 to 1, about as it is in RGB.
+
+    Of planes: swscale's RGB also depends on where files say that chroma samples lie.
+    """
     top = float((1 << max(component.bits for component in one.format.components)) - 1)
     errors = [
         float(np.mean((plane(one, n).astype(np.float32) - plane(other, n)) ** 2)) / top**2
         for n in range(min(3, len(one.planes)))
     ]
-    if len(errors) == 1 or one.format.is_rgb:
+    if len(errors) < 3 or one.format.is_rgb:
         return float(np.mean(errors))
-    gain = 1.0 if one.color_range == ColorRange.JPEG else 1.36  # limited range is stretched
+    gain = 1.0 if one.color_range == ColorRange.JPEG else _RANGE_GAIN
     return gain * (errors[0] + _CHROMA[0] * errors[1] + _CHROMA[1] * errors[2])

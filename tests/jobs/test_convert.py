@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
-from faceswap.events import Event, Notice
+from faceswap.events import Estimate, Event, Notice
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.io.pictures import read_picture
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
@@ -104,6 +105,37 @@ def test_the_batch_size_does_not_show(trained: Path, tmp_path: Path) -> None:
         for a, b in zip(one, seven, strict=True):
             # bfloat16 sums in another order for another batch.
             assert np.abs(a.image.astype(int) - b.image).mean() < 0.1
+
+
+def test_a_part_is_the_same_as_in_the_whole(trained: Path, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.mkv", tmp_path / "part.mkv"
+    run(ConvertOptions(project=trained, output=whole, codec="ffv1"))
+    events, summary = run(
+        ConvertOptions(project=trained, output=part, codec="ffv1", begin="8f", end="0:00:01")
+    )
+    assert summary.frames == 17
+    assert any(isinstance(event, Estimate) and event.size > 0 for event in events)
+    with VideoReader(whole) as one, VideoReader(part) as other:
+        frames = list(other)
+        assert frames[0].pts == 0
+        for a, b in zip(one.frames(8, 25), frames, strict=True):
+            # The colours of later frames depend on a few before, also before the in point.
+            assert np.abs(a.image.astype(int) - b.image).mean() < 0.5
+    with pytest.raises(InputError, match="no point in a video"):
+        run(ConvertOptions(project=trained, output=part, begin="soon", overwrite=True))
+
+
+def test_pictures_and_passes_are_written(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shots" / "%04d.png"
+    options = ConvertOptions(project=trained, output=out, end="5f", passes=tmp_path / "passes")
+    events, summary = run(options)
+    assert summary.frames == 5
+    assert any("1 sound track" in e.message for e in events if isinstance(e, Notice))
+    assert len(list(out.parent.glob("*.png"))) == 5
+    mask = read_picture(tmp_path / "passes" / "mask" / "000003.png")
+    assert mask is not None
+    assert mask.max() > 200
+    assert len(list((tmp_path / "passes" / "face").glob("*.png"))) == summary.swapped
 
 
 def test_without_a_name_it_goes_into_the_project(trained: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_file_of_few_bits_stays_small_and_is_kept(
     ]
     assert 10 * np.log10(255**2 / max(errors)) > FIDELITY - 1.5
     size = plan.path.stat().st_size
-    assert size == pytest.approx(found.size, rel=0.5)
+    assert size / 2 < found.size < size * 2
     if crf == "30":
         assert size < 3 * path.stat().st_size
 
