@@ -159,6 +159,7 @@ def convert(
         closing(prefetch(_with_images(footage, found.span, places), ahead)) as frames,
         BackgroundWorker(meter.progress) as paced,
     ):
+        yield from paced(partial(_measure_before, swapper, footage, found.span, places, options))
         for batch in _batches(frames, size):
             swapper.drop_history(before=batch[0].index)
             faces = [places.get(frame.index, []) for frame in batch]
@@ -285,6 +286,24 @@ def _with_images(
             if places.get(one.index):
                 _ = one.image
             yield one
+
+
+def _measure_before(
+    swapper: "Swapper",
+    footage: "VideoReader",
+    span: "Span",
+    places: "Mapping[int, list[AlignedFace]]",
+    options: ConvertOptions,
+) -> None:
+    """Measure the colours before the in point that those of the first frame depend on."""
+    from faceswap.swap.compositing.color_smoothing import anchors_before
+
+    if span.start is None:
+        return
+    first = footage.first_index(span.start)
+    for number, faces in anchors_before(places, first, options.color_smoothing).items():
+        images = [frame.image for frame in footage.frames(number, number + 1)]
+        swapper.measure_colors(images, [faces])
 
 
 def _batch_sizes(info: "VideoInfo", wanted: int) -> tuple[int, int]:

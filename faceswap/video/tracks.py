@@ -210,7 +210,11 @@ class TrackCopy:
         begin = (packet.pts if packet.pts is not None else packet.dts or 0) * base
         if span.stop is not None and begin >= span.stop:
             return False
-        return span.start is None or begin + (packet.duration or 0) * base > span.start
+        if span.start is None:
+            return True
+        if not self._plan.container.played:  # Matroska has no times before zero
+            return begin >= span.start
+        return begin + (packet.duration or 0) * base > span.start
 
     def _fetch(self) -> "Packet[Stream] | None":
         for _ in range(_MOST_ERRORS):

@@ -119,8 +119,8 @@ def test_a_part_is_the_same_as_in_the_whole(trained: Path, tmp_path: Path) -> No
         frames = list(other)
         assert frames[0].pts == 0
         for a, b in zip(one.frames(8, 25), frames, strict=True):
-            # The colours of later frames depend on a few before, also before the in point.
-            assert np.abs(a.image.astype(int) - b.image).mean() < 0.5
+            # Colours depend on a few frames before, also on those before the in point.
+            assert np.abs(a.image.astype(int) - b.image).mean() < 0.1
     with pytest.raises(InputError, match="no point in a video"):
         run(ConvertOptions(project=trained, output=part, begin="soon", overwrite=True))
 
