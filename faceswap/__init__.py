@@ -23,7 +23,11 @@ matrix
 time
     seconds, from presentation timestamps (PTS), never frame number / frame rate.
 job
-    a generator that yields events and returns a summary; ``close()`` stops it.
+    a generator that yields events and returns a summary; ``run`` runs it, ``close()`` stops it.
 """
+
+from faceswap.driver import run
+
+__all__ = ["__version__", "run"]
 
 __version__ = "0.1.0"

@@ -213,7 +213,7 @@ class _Failure:
 
 
 class _Worker(Generic[T]):
-    """A thread that advances a generator by one event on each request."""
+    """A thread that advances a generator on request, an event at a time, as ``run`` cannot."""
 
     def __init__(
         self,

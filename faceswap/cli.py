@@ -8,22 +8,23 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, Protocol
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, Token, convert
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
 from faceswap import __version__
 from faceswap.commands import JOBS, JobFunction, options_of
+from faceswap.driver import run as run_job
 from faceswap.errors import FaceswapError, OptionsError, OutputError
 from faceswap.event_log import LIMIT, EventLog
-from faceswap.events import Event, Failed, Finished, Line, Notice, Stopped, Summary
+from faceswap.events import Failed, Finished, Line, Notice, Stopped
 from faceswap.options import Options, flag_of, presentation_of
 from faceswap.terminal import TerminalDisplay
 from faceswap.training.signals import STOP_SIGNALS
@@ -93,18 +94,17 @@ class FollowerDisplay:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, given without the program's name; return the exit code."""
-    arguments, notices = _with_current_names(arguments)
-    app = _application(notices)
     console = Console(stderr=True)
     try:
-        code = app(
+        arguments, notices = _with_current_names(arguments)
+        code = _application(notices)(
             arguments,
             exit_on_error=False,
             print_error=False,
             error_console=console,
             result_action="return_value",
         )
-    except CycloptsError as error:
+    except (CycloptsError, OptionsError) as error:
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         console.print("Add --help to see the options.")
         return USAGE
@@ -116,7 +116,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notice]]:
-    """Replace former option names in ``arguments``; also returns a notice for each."""
+    """Replace former option names in ``arguments``; also returns a notice for each.
+
+    Raises OptionsError at an option that has no successor.
+    """
     words = list(arguments)
     named = [n for n in (" ".join(words[:2]), *words[:1]) if n in JOBS]
     if not named:
@@ -131,20 +134,25 @@ def _with_current_names(arguments: Sequence[str]) -> tuple[list[str], list[Notic
         flag, equals, value = word.partition("=")
         if word == "--":
             break
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and name in model.removed:
+            raise OptionsError(f"{flag} is no option any more: {model.removed[name]}.")
         if flag in flags:
             words[place] = f"{flags[flag]}{equals}{value}"
             notices.append(Notice(message=f"{flag} is now called {flags[flag]}."))
     return words, notices
 
 
-def _application(notices: Sequence[Notice] = ()) -> App:
+def _application(notices: list[Notice]) -> App:
     app = App(name="faceswap", help=HELP, version=__version__, help_format="markdown")
     groups: dict[str, App] = {}
     for name, job in JOBS.items():
         *path, command = name.split()
         parent = app
         for part in path:
-            if part not in groups:
+            if part not in groups and part in JOBS:
+                groups[part] = parent[part]
+            elif part not in groups:
                 groups[part] = App(name=part, help=f"faceswap {part}")
                 parent.command(groups[part])
             parent = groups[part]
@@ -152,10 +160,10 @@ def _application(notices: Sequence[Notice] = ()) -> App:
     return app
 
 
-def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., int]:
+def _command(job: JobFunction, notices: list[Notice]) -> Callable[..., int]:
     """A function whose signature has the fields of the job's options model as parameters.
 
-    notices: shown before the job starts.
+    notices: shown before the job starts; one is added for each former value.
     """
     model = options_of(job)
 
@@ -172,8 +180,9 @@ def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., 
             except OutputError as error:
                 display.show(Failed(message=str(error)))
                 return FAILED
+        bound, sentences = model.with_notices(bound)
         with closing(display):
-            for notice in notices:
+            for notice in [*notices, *(Notice(message=sentence) for sentence in sentences)]:
                 display.show(notice)
             try:
                 options = model(**bound)
@@ -182,13 +191,13 @@ def _command(job: JobFunction, notices: Sequence[Notice] = ()) -> Callable[..., 
                 return USAGE
             return _run_job(job, options, display, debug)
 
-    signature = inspect.Signature([*_parameters(model), *_output_parameters()])
+    signature = inspect.Signature([*_parameters(model, notices), *_output_parameters()])
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     return command
 
 
-def _parameters(model: type[Options]) -> list[inspect.Parameter]:
+def _parameters(model: type[Options], notices: list[Notice]) -> list[inspect.Parameter]:
     positional: list[inspect.Parameter] = []
     named: list[inspect.Parameter] = []
     for name, field in model.model_fields.items():
@@ -202,6 +211,7 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
                 name=flags,
                 help=field.description,
                 show_choices=not show.choices_in_help,
+                converter=_accept_former(model, name, notices),
                 negative=negative,
                 group=_COMMON if show.common or show.positional or field.is_required() else _MORE,
             ),
@@ -217,6 +227,19 @@ def _parameters(model: type[Options]) -> list[inspect.Parameter]:
         )
         (positional if show.positional else named).append(parameter)
     return positional + named
+
+
+def _accept_former(
+    model: type[Options], name: str, notices: list[Notice]
+) -> Callable[..., Any] | None:
+    """A converter of former values to current ones, with notices; None where there are none."""
+
+    def converted(kind: Any, tokens: Sequence[Token]) -> Any:
+        values, sentences = model.with_notices({name: tokens[0].value})
+        notices.extend(Notice(message=sentence) for sentence in sentences)
+        return convert(kind, [values[name]])
+
+    return converted if name in model.renamed_values else None
 
 
 def _output_parameters() -> list[inspect.Parameter]:
@@ -247,8 +270,7 @@ def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) 
     """Run the job until it ends, fails or is stopped; returns the exit code."""
     before = {n: signal.signal(n, _interrupt) for n in STOP_SIGNALS if n != signal.SIGINT}
     try:
-        with closing(job(options)) as events:
-            summary = _consume(events, display)
+        summary = run_job(job(options), display.show)
         display.show(Finished(summary=summary.model_dump(mode="json"), text=summary.text()))
         return DONE
     except KeyboardInterrupt:
@@ -266,15 +288,6 @@ def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) 
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _consume(events: Generator[Event, None, Summary], display: Display) -> Summary:
-    while True:
-        try:
-            display.show(next(events))
-        except StopIteration as end:
-            summary: Summary = end.value
-            return summary
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

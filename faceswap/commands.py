@@ -1,6 +1,7 @@
 """All jobs by command name.
 
-A name of two words, such as ``lab denoise``, is a command in a group.
+A name of two words, such as ``sample people``, is a command in a group, which may be a command
+itself.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -21,6 +22,8 @@ from faceswap.jobs import (
     restore,
     runs,
     sample,
+    sample_people,
+    serve,
     swap,
     timelapse,
     train,
@@ -39,8 +42,10 @@ JOBS: Mapping[str, JobFunction] = {
     "runs": runs.runs,
     "convert": convert.convert,
     "preview": preview.preview,
+    "serve": serve.serve,
     "landmarks": landmarks.landmarks,
     "sample": sample.sample,
+    "sample people": sample_people.sample_people,
     "evaluate": evaluate.evaluate,
     "demo": demo.demo,
     "pretrain": pretrain.pretrain,

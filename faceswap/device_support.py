@@ -64,7 +64,7 @@ def _spectrum(device: torch.device) -> Tensor:
 
 
 FUSED_STEPS = Capability(
-    "skipping non-finite steps in the optimiser", _skipped_step, "needs a check at every step"
+    "skipping non-finite steps in the optimizer", _skipped_step, "needs a check at every step"
 )
 EDGES = Capability(
     "border padding in grid sampling",

@@ -8,11 +8,13 @@ the event names.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+
+from faceswap.driver import forward
 
 
 class _Frozen(BaseModel):
@@ -88,17 +90,13 @@ class Notice(_Frozen):
 
 
 class Answer(_Frozen):
-    """Response of the preview server (``preview --serve``) to request ``id``.
+    """Response of the preview server (``serve``) to request ``id``, None if it had no number.
 
-    ``error`` is a sentence for the user, empty on success. Values whose size depends on the clip
-    are in a JSON file at ``path``, which the request named.
+    What it says is in ``faceswap.preview.protocol.AnswerLine``.
     """
 
     kind: Literal["answer"] = "answer"
-    id: int
-    values: dict[str, JsonValue] = Field(default_factory=dict)
-    path: Path | None = None
-    error: str = ""
+    id: int | None
 
 
 class Finished(_Frozen):
@@ -202,13 +200,8 @@ T = TypeVar("T")
 
 def as_stage(name: str, job: Generator[Event, None, T]) -> Generator[Event, None, T]:
     """Run ``job`` as one stage of a larger job: its Progress events get the stage ``name``."""
-    try:
-        while True:
-            try:
-                event = next(job)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            yield event.model_copy(update={"stage": name}) if isinstance(event, Progress) else event
-    finally:
-        job.close()
+
+    def renamed(event: Event) -> Iterator[Event]:
+        yield event.model_copy(update={"stage": name}) if isinstance(event, Progress) else event
+
+    return (yield from forward(job, renamed))

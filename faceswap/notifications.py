@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from faceswap.background import in_background
+from faceswap.driver import forward
 from faceswap.errors import OptionsError
 from faceswap.events import Event, Notice, Summary
 from faceswap.options import split_command
@@ -34,7 +35,7 @@ def with_notifications(
         return (yield from job)
     notifier = CommandNotifier(command, about)
     try:
-        summary = yield from _watched(job, notifier)
+        summary = yield from forward(job, notifier.watch)
     except (GeneratorExit, KeyboardInterrupt):
         notifier.send("stopped", "Stopped; progress is kept.")
         raise
@@ -46,25 +47,6 @@ def with_notifications(
     if failure := notifier.failure():
         yield failure
     return summary
-
-
-def _watched(
-    job: Generator[Event, None, AnySummary], notifier: "CommandNotifier"
-) -> Generator[Event, None, AnySummary]:
-    try:
-        while True:
-            try:
-                event = next(job)
-            except StopIteration as end:
-                summary: AnySummary = end.value
-                return summary
-            if isinstance(event, Notice) and event.trouble:
-                notifier.send("trouble", event.message)
-            yield event
-            if failure := notifier.failure():
-                yield failure
-    finally:
-        job.close()  # saves, which may fail
 
 
 class CommandNotifier:
@@ -113,6 +95,14 @@ class CommandNotifier:
         thread = threading.Thread(target=self._watch, args=(process,), name="notify", daemon=True)
         thread.start()
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+
+    def watch(self, event: Event) -> Iterator[Event]:
+        """Run the command if ``event`` is trouble; ``event``, and a failure of the command."""
+        if isinstance(event, Notice) and event.trouble:
+            self.send("trouble", event.message)
+        yield event
+        if failure := self.failure():
+            yield failure
 
     def wait(self, seconds: float) -> None:
         """Wait up to ``seconds`` for the started commands."""

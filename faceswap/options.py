@@ -41,17 +41,63 @@ class Options(BaseModel):
 
     renamed: ClassVar[Mapping[str, str]] = {}
     """Former option names → current names; files and scripts with former names keep working."""
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Option → its former values → current values, which keep working likewise."""
+    moved_entries: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Option of ``entry=value,…`` → former entries → the options that they have become."""
+
+    removed: ClassVar[Mapping[str, str]] = {}
+    """Former options that have no successor → what to do instead, from "use …" on."""
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_renamed(cls, values: Any) -> Any:
-        return cls.current_names(values) if isinstance(values, Mapping) else values
+    def _accept_former(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        for name, instead in cls.removed.items():
+            if name in values:
+                raise ValueError(f"{name} is no option any more: {instead}")
+        return cls.current_names(values)
 
     @classmethod
     def current_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """``values`` with former option names replaced by the current ones."""
-        earlier = {cls.renamed[name]: v for name, v in values.items() if name in cls.renamed}
-        return earlier | {name: v for name, v in values.items() if name not in cls.renamed}
+        """``values`` with former names and values of options replaced by the current ones."""
+        return cls.with_notices(values)[0]
+
+    @classmethod
+    def with_notices(cls, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """``current_names``, and a sentence for each former value or entry that was replaced."""
+        current = {cls.renamed[name]: v for name, v in values.items() if name in cls.renamed}
+        current |= {name: v for name, v in values.items() if name not in cls.renamed}
+        notices = []
+        for name, former in cls.renamed_values.items():
+            was = current.get(name)
+            if isinstance(was, str) and was in former:
+                current[name] = former[was]
+                flag = "" if presentation_of(cls, name).positional else f"{flag_of(cls, name)} "
+                notices.append(f"{flag}{was} is now called {flag}{former[was]}.")
+        for name, options in cls.moved_entries.items():
+            entries = current.get(name)
+            if not isinstance(entries, str):
+                continue
+            moved, current[name] = _split_entries(entries, options)
+            for (entry, option), value in moved.items():
+                current.setdefault(option, value)
+                flags = flag_of(cls, name), flag_of(cls, option)
+                notices.append(f"{flags[0]} {entry}={value} is now {flags[1]} {value}.")
+        return current, notices
+
+
+def _split_entries(text: str, moved: Mapping[str, str]) -> tuple[dict[tuple[str, str], str], str]:
+    """Split ``a=1,b=2``: values of the entries of ``moved`` by (entry, option), and the rest."""
+    taken, kept = {}, []
+    for part in text.split(","):
+        entry, equals, value = (word.strip() for word in part.partition("="))
+        if entry in moved and equals and value:
+            taken[entry, moved[entry]] = value
+        else:
+            kept.append(part)
+    return taken, ",".join(kept)
 
 
 def presentation_of(options: type[Options], name: str) -> Presentation:
@@ -60,6 +106,11 @@ def presentation_of(options: type[Options], name: str) -> Presentation:
         if isinstance(item, Presentation):
             return item
     return Presentation()
+
+
+def help_list(heading: str, texts: Mapping[str, str]) -> str:
+    """Help in Markdown: ``heading`` above a list of choices, each with what it is."""
+    return f"{heading}:\n\n" + "\n".join(f"* **{name}**: {text}." for name, text in texts.items())
 
 
 def flag_of(options: type[Options], name: str) -> str:
@@ -84,6 +135,8 @@ def checked_command(command: str | None) -> str | None:
 
 
 Side = Literal["a", "b"]
+
+SIDES: tuple[Side, ...] = ("a", "b")
 
 ProjectFolder = Annotated[
     Path, Presentation(common=True), Field(description="The project folder, created by 'extract'.")

@@ -7,6 +7,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from faceswap.events import (
+    Answer,
     Estimate,
     Failed,
     Finished,
@@ -60,6 +61,10 @@ class TerminalDisplay:
             case Notice():
                 where = "" if line.frame is None else f"frame {line.frame}: "
                 self._above(f"[yellow]{escape(where + line.message)}[/yellow]", markup=True)
+            case Answer():
+                Console().print(
+                    line.model_dump_json(), markup=False, highlight=False, soft_wrap=True
+                )
             case Finished():
                 self.close()
                 Console().print(line.text, markup=False, highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from faceswap.options import SIDES, Side
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.pages.convert import ConvertPage
@@ -89,7 +90,7 @@ class Window(QMainWindow):
         self._page_buttons[name].setChecked(True)
         page.on_show()
 
-    def show_frame(self, side: str, frame: int) -> None:
+    def show_frame(self, side: Side, frame: int) -> None:
         """Show one frame on the footage page."""
         self.go("footage")
         page = self.page
@@ -241,14 +242,14 @@ class Window(QMainWindow):
         """The project's progress, for the header."""
         session = self.context.session
         assert session is not None
-        missing = [side.upper() for side in "ab" if not session.side(side).get("crops")]
+        missing = [side.upper() for side in SIDES if not session.side(side).crops]
         if missing:
             return self.tr("next step: extract the faces of %1").replace("%1", ", ".join(missing))
         runs = session.runs()
         if not runs:
             return self.tr("next step: train")
         message = self.tr("run %1: %2 steps")
-        return message.replace("%1", runs[0]["name"]).replace("%2", f"{runs[0]['step']:,}")
+        return message.replace("%1", runs[0].name).replace("%2", f"{runs[0].step:,}")
 
     def _show_busy(self) -> None:
         running = self.context.jobs.running()

@@ -80,7 +80,7 @@ def do_jobs(
     if "convert" not in done:
         output = project / "out" / "swap.mp4"
         output.parent.mkdir(exist_ok=True)
-        name = session.runs()[0]["name"]
+        name = session.runs()[0].name
         export = ConvertOptions(project=project, output=output, run=name, overwrite=True)
         jobs.append(context.jobs.start("convert", export, "Export", project))
     for job in jobs:
@@ -97,6 +97,7 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
     """
     from PySide6.QtCore import QSettings
 
+    from faceswap.options import SIDES
     from gui.app import make_app
     from gui.models.app_context import AppContext
     from gui.models.settings import Settings
@@ -133,8 +134,10 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
     window.banner.hide()
     start = window.page
     assert isinstance(start, StartPage)
-    for side in ("a", "b"):
-        start.set_video(side, Path(session.side(side)["video"]))
+    for side in SIDES:
+        footage = session.side(side).footage
+        if footage is not None:
+            start.set_video(side, footage.path)
     folder.mkdir(parents=True, exist_ok=True)
     for name, scheme in (("light", theme.LIGHT), ("dark", theme.DARK)):
         theme.force(scheme)

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -174,12 +174,12 @@ def test_a_job_in_another_thread_stands_still_between_its_events() -> None:
     assert closed == ["steps"]
     begun: list[int] = []
 
-    def slow(_: ProgressReporter) -> Iterator[Event]:
+    def slow(_: ProgressReporter) -> Generator[Event, None, None]:
         for number in range(3):
             begun.append(number)
             yield Notice(message=str(number))
 
-    half = generator_in_background("slow", slow)  # type: ignore[arg-type]
+    half = generator_in_background("slow", slow)
     while not isinstance(next(half), Notice):
         pass
     assert begun == [0]

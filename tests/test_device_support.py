@@ -1,7 +1,8 @@
 """What devices lack, tried on a stand-in for the one that lacks much."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from faceswap.autoencoder import corruption
 from faceswap.autoencoder.losses import focal_frequency
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
+from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.device_support import (
     ALL,
     AREAS,
@@ -58,8 +60,10 @@ from faceswap.swap.model.loading import load_model
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.training import augment
 from faceswap.training.checkpoint import newest_checkpoint
+from faceswap.training.distributed import Placement
 from faceswap.training.loop import TrainingLoop
 from faceswap.training.optimisers import make_optimiser, optimiser_step
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
@@ -87,7 +91,7 @@ def test_the_stand_in_refuses_what_mps_does() -> None:
     assert x.device == torch.zeros(1, device=MPS).device == (x + 1).device == MPS
     assert x.cpu().device == CPU
     double = torch.tensor(1.0, dtype=torch.float64)
-    for made in (lambda: x.double(), lambda: double.to(MPS), lambda: torch.mul(x, double)):
+    for made in (x.double, partial(double.to, MPS), partial(torch.mul, x, double)):
         with pytest.raises(TypeError, match="float64"):
             made()
     with pytest.raises(RuntimeError, match="same device"):
@@ -98,7 +102,7 @@ def test_the_stand_in_refuses_what_mps_does() -> None:
         torch.rand(1, generator=dice(MPS))
     with pytest.raises(TypeError, match="numpy"):
         x.numpy()
-    lacking = {
+    lacking: dict[str, Callable[[], object]] = {
         "nanmedian": lambda: x.nanmedian(1),
         "poisson": lambda: torch.poisson(x),
         "col2im": lambda: nn.functional.fold(torch.rand(1, 4, 4).to(MPS), (4, 4), 2, stride=2),
@@ -174,7 +178,7 @@ def test_a_run_trains_is_gone_on_with_and_converts(tmp_path: Path) -> None:
     )
     events, summary = finish(first.model_copy(update={"adversarial": 0.1}))
     assert [n for n in notices(events) if "device" in n] == [
-        "The device mps lacks some operators: skipping non-finite steps in the optimiser needs a "
+        "The device mps lacks some operators: skipping non-finite steps in the optimizer needs a "
         "check at every step, border padding in grid sampling is replaced by clamping coordinates "
         "and nanmedian runs on the CPU."
     ]
@@ -214,7 +218,13 @@ def test_each_model_of_the_lab_takes_a_step(kind: str, tmp_path: Path) -> None:
         model = build(CONFIGS[kind])
         aim = aims.get(kind, ReconstructionLoss())
         task = PictureTask(some, some, aim, MPS, jitter=replace(DIGITS, sharp=True), dice=6)
-    loop = TrainingLoop(task, model, LoopConfig(steps=1, batch_size=4), tmp_path, kind, {}, MPS)
+    loop = TrainingLoop(
+        task,
+        model,
+        LoopConfig(steps=1, batch_size=4),
+        RunIdentity(tmp_path, kind, {}),
+        Placement(MPS),
+    )
     events: list[Event] = list(loop.run())
     assert not [e for e in events if isinstance(e, Notice)]
     assert loop.state.step == 1
@@ -223,6 +233,7 @@ def test_each_model_of_the_lab_takes_a_step(kind: str, tmp_path: Path) -> None:
     if kind == "sound":
         assert cleaned(loop.state.ema_model, sounds).shape == sounds.shape
     if kind == "lab-variational":
+        assert isinstance(loop.state.ema_model, VariationalAutoencoder)
         found = scores(loop.state.ema_model, some.floats().to(MPS))
         assert {values.dtype for values in found.values()} == {np.dtype(np.float64)}
 

@@ -1,5 +1,6 @@
 """A command is run on trouble and at the end; it holds nothing up and breaks nothing."""
 
+import shutil
 import sys
 import time
 from collections.abc import Generator
@@ -123,7 +124,7 @@ def test_what_cannot_be_run_is_refused_before_the_work(
     for wrong in ("'no end", "", "  "):
         with pytest.raises(ValidationError):
             options(folder, notify=wrong)
-    monkeypatch.setattr(notifications.shutil, "which", lambda _: "C:\\\\mail.bat")
+    monkeypatch.setattr(shutil, "which", lambda _: "C:\\\\mail.bat")
     with pytest.raises(OptionsError, match="can't run the batch file"):
         finish(options(folder, notify="mail.bat"))
     assert "notify" in SwapOptions.model_fields

@@ -12,6 +12,7 @@ from gates import Gate, heard
 from line_task import Line, line_loop
 from made_clips import MakeClip
 from PIL import Image
+from safetensors.torch import save_file
 from small_runs import options as small
 from torch import Tensor, nn
 
@@ -45,7 +46,7 @@ from faceswap.project import extraction, reextraction
 from faceswap.swap.compositing import face_placement
 from faceswap.swap.evaluation import evaluator
 from faceswap.swap.model import loading
-from faceswap.swap.training import face_selection, pair_sampler, task
+from faceswap.swap.training import face_selection, pair_sampler, swap_run, task
 from faceswap.swap.training import model_stats as stats
 from faceswap.training import checkpoint, compilation, metrics_log
 from faceswap.training import loop as loop_module
@@ -125,7 +126,7 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
         (training, face_selection, "_prepare"),
         (training, pair_sampler, "match_faces"),
         (training, task, "_tones"),
-        (training, train_job, "_model"),
+        (training, swap_run, "initial_model"),
         (pretraining, face_selection, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, extract_job, "_tracker"),
@@ -255,7 +256,7 @@ def test_training_is_heard_of_whatever_it_does(
     monkeypatch.setattr(loop_module, "_LONG", 0.0)
     names = ("step", "measure", "preview", "save", "compile")
     gates = {name: Gate(2) for name in names} | {name: Gate(1) for name in ("board", "curves")}
-    board, curves = metrics_log._tensorboard, looks_module.read_metrics
+    board, curves = metrics_log._tensorboard, metrics_log.read_metrics
 
     def slow_board(*given: Any) -> Any:
         gates["board"].arrive()
@@ -267,7 +268,7 @@ def test_training_is_heard_of_whatever_it_does(
 
     monkeypatch.setattr(metrics_log, "_tensorboard", slow_board)
     monkeypatch.setattr(looks_module, "read_metrics", slow_curves)
-    write = checkpoint.save_file
+    write = save_file
 
     def save(*given: Any, **named: Any) -> None:
         gates["save"].arrive()
@@ -326,8 +327,13 @@ def test_a_slow_step_that_is_closed_is_taken_whole(tmp_path: Path) -> None:
     next(run)  # a sign of life while the first step is under way
     assert loop.state.step == 0
     abandon = ProgressReporter.cancel
+
+    def cancel(reporter: ProgressReporter) -> None:
+        abandon(reporter)
+        gates["step"].open()
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ProgressReporter, "cancel", lambda r: (abandon(r), gates["step"].open()))
+        patch.setattr(ProgressReporter, "cancel", cancel)
         run.close()
     assert loop.state.step == 1
     assert checkpoint.newest_checkpoint(tmp_path).name == "step-000000001.safetensors"

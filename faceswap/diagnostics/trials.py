@@ -74,7 +74,7 @@ def try_faces() -> str:
     detector = make_detector()
     for height in (640, 480, 640):
         if detector.detect(np.full((height, 640, 3), 128, np.uint8)):
-            raise ValueError("the detector finds faces in a grey picture")
+            raise ValueError("the detector finds faces in a gray picture")
     guess = (mean_face().points[:68, :2] * 30 + 64).astype(np.float32)
     located = make_landmarker().locate(np.full((128, 128, 3), 128, np.uint8), [guess])
     if not np.isfinite(located[0].points).all():

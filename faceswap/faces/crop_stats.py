@@ -80,7 +80,9 @@ class CropStats:
                 break
         db = self._open()
         try:
+            db.execute("BEGIN")  # one transaction: each of its own would be synced to disk
             db.executemany("INSERT OR REPLACE INTO measures VALUES (?, ?, ?, ?, ?)", rows)
+            db.execute("COMMIT")
         except sqlite3.DatabaseError:
             if db.in_transaction:
                 db.rollback()  # e.g. a full disk: the values are just not cached

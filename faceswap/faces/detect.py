@@ -129,10 +129,9 @@ class FaceAlignmentDetector:
 
 
 def _load_boxes(name: str, device: str) -> _Boxes:
-    import torch
+    from faceswap.devices import pick_device
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = str(pick_device(device, apple=False))  # nobody has tried these on mps
     if name in ("yunet", "scrfd") and device == "mps":
         device = "cpu"
     files = [str(path) for path in weights_paths(name)]

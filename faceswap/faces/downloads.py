@@ -211,5 +211,5 @@ def _by_hand(name: str, weights: WeightsFile) -> str:
 def _offline_option(name: str) -> str:
     """The option that needs no download."""
     if name == "fan":
-        return "--landmarks builtin, which needs no download"
+        return "--landmarker builtin, which needs no download"
     return "--detector centerface, which needs no download"

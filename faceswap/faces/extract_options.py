@@ -1,7 +1,8 @@
 """Options of face extraction."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,7 +16,7 @@ DetectorName = Annotated[
     ),
 ]
 
-LandmarksName = Annotated[
+LandmarkerName = Annotated[
     Literal["builtin", "fan"],
     Field(
         description="Landmarker. builtin works offline and is fast; fan is downloaded at first use "
@@ -26,6 +27,8 @@ LandmarksName = Annotated[
 
 class ExtractOptions(Options):
     """Detect, track and align the faces of one video and save them as crops."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"landmarks": "landmarker"}
 
     video: Annotated[
         Path, Presentation(positional=True, common=True), Field(description="The video to read.")
@@ -62,7 +65,7 @@ class ExtractOptions(Options):
     detect_every: Annotated[
         int, Field(ge=1, description="Run the detector every N frames, and when a face is lost.")
     ] = 25
-    landmarks: LandmarksName = "builtin"
+    landmarker: LandmarkerName = "builtin"
     device: Device = "auto"
     redo: Annotated[
         bool,

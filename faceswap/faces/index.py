@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from faceswap.errors import DamagedIndexError, ProjectError
+from faceswap.faces.extract_options import ExtractOptions
 from faceswap.faces.index_schema import (
     COLUMNS,
     SCHEMA,
@@ -148,8 +149,9 @@ class FaceIndex:
         if row is None:
             return None
         try:
-            return ExtractionState(json.loads(row[0]), json.loads(row[1]), bool(row[2]))
-        except (ValueError, TypeError) as error:
+            settings = ExtractOptions.current_names(json.loads(row[0]))
+            return ExtractionState(settings, json.loads(row[1]), bool(row[2]))
+        except (ValueError, TypeError, AttributeError) as error:
             raise DamagedIndexError(f"{self._path} is damaged ({error}).") from error
 
     def key(self, side: str) -> str:

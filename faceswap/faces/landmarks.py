@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from faceswap.assets import asset_path
 from faceswap.device_support import memory_format
+from faceswap.devices import pick_device
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces.align import fit_similarity, invert, mean_face, transform, upright_matrix
 from faceswap.faces.downloads import weights_paths
@@ -98,7 +99,7 @@ class BuiltinLandmarker:
     name = "builtin"
 
     def __init__(self, device: str = "auto", path: Path | None = None) -> None:
-        self._device = _device(device)
+        self._device = pick_device(device, apple=False)
         net = load_net(path or asset_path(_ASSET)).to(self._device)
         self._net = net.to(memory_format=memory_format(self._device))  # type: ignore[call-overload]
         if self._device.type == "cpu":
@@ -171,7 +172,7 @@ class FanLandmarker:
     name = "fan"
 
     def __init__(self, device: str = "auto") -> None:
-        self._net = _load_fan(str(_device(device)))
+        self._net = _load_fan(str(pick_device(device, apple=False)))
 
     def locate(self, frame: UInt8Image, guesses: Sequence[Points]) -> list[Landmarks]:
         """Landmarks for each guess (68, 2)."""
@@ -206,7 +207,7 @@ def _load_fan(device: str) -> _Fan:
             )
     except (OSError, RuntimeError, ImportError, UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise AssetError(f"FAN cannot be loaded ({reason}); use --landmarks builtin.") from error
+        raise AssetError(f"FAN cannot be loaded ({reason}); use --landmarker builtin.") from error
     return net
 
 
@@ -226,9 +227,3 @@ def _detector_box(points: Points) -> tuple[float, float, float, float]:
 
 def _no_face(guess: Points) -> Landmarks:
     return Landmarks(guess.astype(np.float32), estimate_forehead(guess), 0.0)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)

@@ -7,6 +7,7 @@ comment and in XMP, as the IPTC specifies.
 from __future__ import annotations
 
 import html
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,20 +84,10 @@ FIGURE = Provenance(
 )
 DRAWN = Provenance("Landmarks were drawn on this footage with faceswap; it is otherwise unchanged.")
 
-_RESTORATIONS = {
-    "denoise": ("a neural network removed noise", ALTERED),
-    "occlusion": ("a neural network filled in occluded parts", GENERATED),
-    "inpaint": ("a neural network filled in missing parts", GENERATED),
-    "superres": ("it was enlarged, and a neural network generated the fine detail", GENERATED),
-    "colourise": ("a neural network generated the colours", GENERATED),
-    "sound": ("a neural network removed noise from this sound", ALTERED),
-}
 
-
-def restored(use: str) -> Provenance:
-    """Provenance of the output of ``restore`` and the lab's ``sound``, by task."""
-    what, code = _RESTORATIONS[use]
-    return Provenance(f"Repaired with faceswap: {what}.", code)
+def restored(what: str, *, generated: bool) -> Provenance:
+    """Provenance of a restored file. what: what was done to it; generated: content was made up."""
+    return Provenance(f"Repaired with faceswap: {what}.", GENERATED if generated else ALTERED)
 
 
 def rendered(name: str) -> Provenance:
@@ -129,6 +120,18 @@ def save_picture(
 def animation_options(made: Provenance) -> dict[str, Any]:
     """Pillow's save options that store ``made`` in an animated WebP."""
     return _save_options("WEBP", made)
+
+
+def encoded_picture(
+    image: NDArray[np.uint8], format: str, made: Provenance, **options: Any
+) -> bytes:
+    """Encode ``image`` (H, W) or (H, W, 3) with its provenance; arguments as of save_picture."""
+    from PIL import Image
+
+    data = io.BytesIO()
+    page = Image.fromarray(image)
+    page.save(data, format=format, **_save_options(format, made), **options)
+    return data.getvalue()
 
 
 def check_picture_name(path: Path) -> None:

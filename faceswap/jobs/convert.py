@@ -42,7 +42,11 @@ _MEMORY = 200 * 2**20
 class ConvertOptions(OutputOptions, BlendOptions):
     """Swap B's face onto A's footage with a trained model."""
 
-    renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "name": "run"}
+    renamed: ClassVar[Mapping[str, str]] = {
+        **BlendOptions.renamed,
+        **OutputOptions.renamed,
+        "name": "run",
+    }
 
     project: ProjectFolder
     output: Annotated[
@@ -97,7 +101,7 @@ class ConvertSummary(Summary):
     def text(self) -> str:
         """One sentence for a person."""
         return (
-            f"{self.output}: {self.swapped} of {self.frames} frames swapped; labelled as "
+            f"{self.output}: {self.swapped} of {self.frames} frames swapped; labeled as "
             "synthetic in its metadata."
         )
 
@@ -121,9 +125,9 @@ def convert(
     yield from import_in_background(
         "convert", "faceswap.swap.compositing.swapper", "faceswap.swap.compositing.face_placement"
     )
+    from faceswap.devices import pick_device
     from faceswap.swap.compositing.swapper import Swapper
     from faceswap.training import job_mark
-    from faceswap.training.precision import pick_device
     from faceswap.video.prefetch import prefetch
     from faceswap.video.reader import VideoReader
 

@@ -13,6 +13,7 @@ from faceswap.jobs.evaluate import EvaluateOptions, evaluate
 from faceswap.jobs.sample import NAMES, SampleOptions, sample
 from faceswap.jobs.swap import RUN, SwapOptions, swap
 from faceswap.options import Device, Options, Presentation, ResumeAndOverwrite
+from faceswap.swap.model.presets import DEFAULT_PRESET
 from faceswap.swap.training.options import PresetName
 
 
@@ -34,7 +35,7 @@ class DemoOptions(Options):
         Presentation(common=True),
         Field(gt=0, description="Time limit of the training, for slow machines."),
     ] = 10
-    preset: PresetName = "quick"
+    preset: PresetName = DEFAULT_PRESET
     seconds: Annotated[
         float, Field(ge=0.2, le=60, description="Length of each clip in seconds.")
     ] = 6

@@ -241,9 +241,9 @@ def _speed() -> Iterator[Finding]:
     """Time a training step of one convolution in both precisions, on the fastest device."""
     import torch
 
+    from faceswap.bf16_support import supports_bf16
     from faceswap.device_support import memory_format
-    from faceswap.training.bf16_support import supports_bf16
-    from faceswap.training.precision import Precision, autocast, fastest_precision, pick_device
+    from faceswap.devices import Precision, autocast, fastest_precision, pick_device
 
     device = pick_device("auto")
     layer = torch.nn.Conv2d(64, 128, 3, padding=1).to(device)
@@ -347,7 +347,7 @@ def _downloads() -> Iterator[Finding]:
     from faceswap.faces.downloads import DOWNLOADS, PACKAGES, download_folder, verify_weights
 
     for name, files in DOWNLOADS.items():
-        use = "--landmarks" if name == "fan" else "--detector"
+        use = "--landmarker" if name == "fan" else "--detector"
         package, how = PACKAGES.get(name, ("", ""))
         if package and importlib.util.find_spec(package) is None:
             advice = f"for {use} {name}: {how}."

@@ -258,11 +258,11 @@ def _draw(
     plots = [("PSNR against the ground truth inside the face, dB", against)]
     for name in ("mouth opening", "mouth width", "left eye", "left brow", "yaw", "pitch"):
         plots.append((name, {n: evaluator.curve(f"{n} {name}") for n in ("A", "swap")}))
-    plots.append(("seam, colour difference (CIE 1976)", {"swap": evaluator.curve("seam")}))
+    plots.append(("seam, color difference (CIE 1976)", {"swap": evaluator.curve("seam")}))
     if options.truth is not None:
         measure, lowest, unit = evaluator.curve(f"PSNR of {SWAP}"), True, "dB against the truth"
     else:
-        measure, lowest, unit = evaluator.curve("seam"), False, "colour difference at the seam"
+        measure, lowest, unit = evaluator.curve("seam"), False, "color difference at the seam"
     shown = worst_frames(measure, WORST, max(2, evaluator.frames // 12), lowest=lowest)
     rows = []
     for number, pictures in zip(shown, _frames(options, shown, report), strict=True):

@@ -16,7 +16,7 @@ from faceswap.background import (
     uninterruptible,
 )
 from faceswap.events import Event, Meter, Notice, Summary
-from faceswap.faces.extract_options import DetectorName, ExtractOptions, LandmarksName
+from faceswap.faces.extract_options import DetectorName, ExtractOptions, LandmarkerName
 from faceswap.options import Side
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["DetectorName", "ExtractOptions", "ExtractSummary", "LandmarksName", "extract"]
+__all__ = ["DetectorName", "ExtractOptions", "ExtractSummary", "LandmarkerName", "extract"]
 
 
 class ExtractSummary(Summary):
@@ -67,11 +67,11 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
     from faceswap.video.reader import VideoReader
 
     with VideoReader(options.video, tolerate_damage=True) as video:
-        yield from import_in_background("extract", "faceswap.training.precision")
-        from faceswap.training.precision import pick_device
+        yield from import_in_background("extract", "faceswap.devices")
+        from faceswap.devices import pick_device
 
         pick_device(options.device)  # raises early if the device is not available
-        yield from download_weights(options.detector, options.landmarks)
+        yield from download_weights(options.detector, options.landmarker)
         project = Project.open_or_create(options.project)
         options = _with_stored_settings(project, options)
         if options.redo or not (yield from _is_complete(project, options)):
@@ -101,7 +101,7 @@ _SETTINGS = (
     "max_faces",
     "detector",
     "detect_every",
-    "landmarks",
+    "landmarker",
 )
 _BATCH = 50
 
@@ -364,7 +364,7 @@ def _tracker(options: ExtractOptions) -> "Tracker":
     from faceswap.faces.tracking import Tracker
 
     return Tracker(
-        make_landmarker(options.landmarks, options.device),
+        make_landmarker(options.landmarker, options.device),
         make_detector(options.detector, options.device),
         detect_every=options.detect_every,
         max_faces=options.max_faces,

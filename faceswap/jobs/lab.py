@@ -1,42 +1,57 @@
 """Run the lab's tasks: other applications of autoencoders."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from faceswap.background import ProgressReporter, generator_in_background
 from faceswap.events import Event, Progress, Summary
-from faceswap.lab.task_registry import TASKS, TaskName
-from faceswap.options import Device, Options, Presentation, flag_of
+from faceswap.lab.task_registry import TASKS, LabTaskInfo, TaskName, former_names, task_path
+from faceswap.options import Device, Options, Presentation, flag_of, help_list
 
 if TYPE_CHECKING:
+    import torch
+
     from faceswap.lab.framework.run import TaskFunction
 
 
-_TASKS = "The task:\n\n" + "\n".join(f"* **{name}**: {task.text}." for name, task in TASKS.items())
+if TYPE_CHECKING:
+    _Task = TaskName
+else:
+    _Task = Literal[tuple(TASKS)]
+
+_HELP = help_list("The task", {name: task.text for name, task in TASKS.items()})
+_INPUTS = "; ".join(
+    f"for {name}: {', '.join(given.text() for given in task.inputs)}"
+    for name, task in TASKS.items()
+    if task.inputs != LabTaskInfo.inputs
+)
+_STRENGTHS = "; ".join(f"{name}: {task.strength}" for name, task in TASKS.items() if task.strength)
+_TEXTS = "; ".join(
+    f"for {name}: {task.text_help}" for name, task in TASKS.items() if task.text_help
+)
 
 
 class LabOptions(Options):
     """Train autoencoders for other tasks: denoising, search, generation and more."""
 
     renamed: ClassVar[Mapping[str, str]] = {"use": "task", "code": "latent_dim"}
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {"task": former_names()}
 
     task: Annotated[
-        TaskName,
+        _Task,
         Presentation(positional=True, common=True, choices_in_help=True),
-        Field(description=_TASKS),
+        Field(description=_HELP),
     ]
     data: Annotated[
         list[Path] | None,
         Presentation(positional=True, common=True),
         Field(
             description="A folder of pictures (with a subfolder for each class) or of MNIST's IDX "
-            "files, or a project; by default scikit-learn's digits. translate takes A, B and, "
-            "where known, the ground truth with the file names of A; retrieve takes pictures and a "
-            "query picture; anomaly takes normal pictures, then a folder or video to test; series "
-            "a CSV file; sound a WAV file."
+            f"files, or a project; by default scikit-learn's digits. Other inputs: {_INPUTS}."
         ),
     ] = None
     output: Annotated[
@@ -59,7 +74,7 @@ class LabOptions(Options):
         Presentation(common=True),
         Field(
             min_length=1,
-            description="For caption: what to generate, a class and how, such as 'thick 7 left'.",
+            description=f"{_TEXTS[:1].upper()}{_TEXTS[1:]}.",
         ),
     ] = None
     latent_dim: Annotated[
@@ -71,16 +86,15 @@ class LabOptions(Options):
         Field(
             ge=8,
             le=512,
-            description="Side in pixels that pictures are scaled to; by default 28 for digits, 64 "
-            "for others (translate: 32).",
+            description="Side in pixels that pictures are scaled to; by default 28 for digits, "
+            "and 64 or what the task's model is made for.",
         ),
     ] = None
     strength: Annotated[
         float | None,
         Field(
             gt=0,
-            description="; ".join(f"{n}: {u.strength}" for n, u in TASKS.items() if u.strength)
-            + ".",
+            description=f"{_STRENGTHS}.",
         ),
     ] = None
     device: Device = "auto"
@@ -119,17 +133,17 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
 
     Each task trains its models, evaluates them on held-out pictures and writes a figure and its
     metrics. Stopped and started again, it resumes from its last checkpoint. 'faceswap restore'
-    applies the models of denoise, occlusion, inpaint, superres and colourise to files.
+    applies the models of restoration tasks to files.
 
         faceswap lab denoise PICTURES
     """
-    from faceswap.device_support import LAB, fallback_notice
-    from faceswap.training.precision import pick_device
+    from faceswap.device_support import LAB
+    from faceswap.devices import resolve_device
 
     yield Progress(stage=options.task, done=0, unit="pictures")
-    yield from fallback_notice(pick_device(options.device), LAB)
+    device = yield from resolve_device(options.device, LAB)
     result = yield from generator_in_background(
-        options.task, lambda report: _run_task(options, report), "pictures"
+        options.task, lambda report: _run_task(options, device, report), "pictures"
     )
     return LabSummary(
         task=options.task,
@@ -140,14 +154,14 @@ def lab(options: LabOptions) -> Generator[Event, None, LabSummary]:
     )
 
 
-def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
+def _run_task(
+    options: LabOptions, device: "torch.device", report: ProgressReporter
+) -> "TaskFunction":
     """Run the chosen task; ``report`` shows the progress of reading its data."""
     from faceswap.lab.framework.run import TaskSettings
-    from faceswap.lab.tasks import task_functions
-    from faceswap.training.precision import pick_device
 
     settings = TaskSettings(
-        folder=options.output or Path("lab") / options.task,
+        folder=options.output or task_path(Path("lab"), options.task),
         data=tuple(options.data or ()),
         text=options.text,
         code=options.latent_dim,
@@ -156,7 +170,9 @@ def _run_task(options: LabOptions, report: ProgressReporter) -> "TaskFunction":
         minutes=options.minutes,
         strength=options.strength,
         seed=options.seed,
-        device=pick_device(options.device),
+        device=device,
         report=report,
     )
-    return (yield from task_functions()[options.task](settings))
+    function: Callable[[TaskSettings], TaskFunction]
+    function = resolve_name(TASKS[options.task].function)
+    return (yield from function(settings))

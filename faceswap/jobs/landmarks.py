@@ -11,7 +11,7 @@ from pydantic import Field
 from faceswap.background import BackgroundWorker, import_in_background, in_background
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.io.file_types import PICTURE_SUFFIXES
-from faceswap.jobs.extract import DetectorName, LandmarksName
+from faceswap.jobs.extract import DetectorName, LandmarkerName
 from faceswap.options import Device, Options, Overwrite, Presentation
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class LandmarksOptions(Options):
     """Find the landmarks, presence and pose of every face in a video or picture."""
 
-    renamed: ClassVar[Mapping[str, str]] = {"out": "output"}
+    renamed: ClassVar[Mapping[str, str]] = {"out": "output", "landmarks": "landmarker"}
 
     footage: Annotated[
         Path,
@@ -61,7 +61,7 @@ class LandmarksOptions(Options):
     detect_every: Annotated[
         int, Field(ge=1, description="Run the detector every N frames, and when a face is lost.")
     ] = 25
-    landmarks: LandmarksName = "builtin"
+    landmarker: LandmarkerName = "builtin"
     device: Device = "auto"
     overwrite: Overwrite = False
 
@@ -96,11 +96,11 @@ def landmarks(options: LandmarksOptions) -> Generator[Event, None, LandmarksSumm
     times: list[float] = []
     seen: list[tuple[Face, ...]] = []
     with VideoReader(options.footage, tolerate_damage=True) as video:
-        yield from import_in_background("landmarks", "faceswap.training.precision")
-        from faceswap.training.precision import pick_device
+        yield from import_in_background("landmarks", "faceswap.devices")
+        from faceswap.devices import pick_device
 
         pick_device(options.device)  # raises early if the device is not available
-        yield from download_weights(options.detector, options.landmarks)
+        yield from download_weights(options.detector, options.landmarker)
         yield from _frames(options, video, times, seen)
         if video.damage:
             yield Notice(message=video.damage)
@@ -188,7 +188,7 @@ def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tup
     from faceswap.faces.landmarks import make_landmarker
     from faceswap.faces.tracking import Tracker
 
-    landmarker = make_landmarker(options.landmarks, options.device)
+    landmarker = make_landmarker(options.landmarker, options.device)
     detector = make_detector(options.detector, options.device)
     limits = {"max_faces": options.max_faces, "min_face": options.min_face}
     if still:

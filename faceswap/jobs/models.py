@@ -62,7 +62,7 @@ class ModelsSummary(Summary):
 def models(options: ModelsOptions) -> Generator[Event, None, ModelsSummary]:
     """List the model presets with their size, memory and computing cost.
 
-    Memory counts weights, optimiser state and activations; PyTorch's own buffers come on top.
+    Memory counts weights, optimizer state and activations; PyTorch's own buffers come on top.
 
         faceswap models --batch 8
     """

@@ -1,10 +1,9 @@
 """Pretrain a model on faces of many people; new runs start from its weights."""
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,7 +18,8 @@ from faceswap.errors import InputError, OptionsError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.notifications import with_notifications
 from faceswap.options import Device, Notify, Options, Overwrite, Presentation, Steps
-from faceswap.swap.training.options import PRESET_DEFAULTS, OptimiserName, PresetName
+from faceswap.swap.model.presets import DEFAULT_PRESET, PRESETS
+from faceswap.swap.training.options import VARIED, OptimizerName, PresetName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.swap.training.face_set import FaceSet
+    from faceswap.swap.training.task import SwapTask
     from faceswap.training.checkpoint import Checkpoint
-    from faceswap.training.loop import TrainingLoop
+    from faceswap.training.fit import FitResult
+    from faceswap.training.searches import Searches
+    from faceswap.training.state import LoopConfig
 
 _CROP = 256
 _MIN_FACE = 48  # pixels; smaller faces show no detail
@@ -37,6 +40,8 @@ _MIN_FACE = 48  # pixels; smaller faces show no detail
 
 class PretrainOptions(Options):
     """Pretrain a model on faces of many people, for 'train --init'."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"optimiser": "optimizer"}
 
     folders: Annotated[
         list[Path],
@@ -57,7 +62,7 @@ class PretrainOptions(Options):
             "the output."
         ),
     ] = None
-    preset: PresetName = "quick"
+    preset: PresetName = DEFAULT_PRESET
     minutes: Annotated[
         float | None,
         Presentation(common=True),
@@ -73,9 +78,9 @@ class PretrainOptions(Options):
         Field(ge=64, le=512, description="Model resolution in pixels; the preset's by default."),
     ] = None
     variant: Annotated[
-        str | None, Field(description="Variant of df and liae, as in 'train --variant'.")
+        str | None, Field(description=f"Variant of {VARIED}, as in 'train --variant'.")
     ] = None
-    optimiser: OptimiserName = "adamw"
+    optimizer: OptimizerName = "adamw"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
     notify: Notify = None
@@ -114,7 +119,7 @@ def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummar
     _check(options)
     yield Progress(stage="pretrain", done=0, unit="steps")
     yield from import_in_background(
-        "load", "faceswap.training.loop", "faceswap.swap.training.task", "faceswap.faces.finder"
+        "load", "faceswap.training.fit", "faceswap.swap.training.task", "faceswap.faces.finder"
     )
     from faceswap.training.run_lock import lock_run
 
@@ -125,90 +130,81 @@ def _pretrain(options: PretrainOptions) -> Generator[Event, None, PretrainSummar
 
 def _learn(options: PretrainOptions, folder: Path) -> Generator[Event, None, PretrainSummary]:
     """Pretrain in the run's ``folder``; the caller holds its lock."""
-    from faceswap.device_support import TRAINING, fallback_notice
-    from faceswap.swap.training.face_selection import FaceLoadConfig, load_face_folders
+    from faceswap.device_support import TRAINING
+    from faceswap.devices import resolve_device
+    from faceswap.swap.model.presets import KIND
     from faceswap.training import job_mark
-    from faceswap.training.precision import pick_device
+    from faceswap.training.distributed import Placement
+    from faceswap.training.fit import Session, fit
+    from faceswap.training.resume_point import find_resume_point
+    from faceswap.training.run_identity import RunIdentity
 
-    model, checkpoint, found, problems = yield from in_background(
-        "load", lambda _: _model(options, folder), "checkpoints"
+    device = yield from resolve_device(options.device, TRAINING)
+    start = yield from in_background("load", lambda _: find_resume_point(folder), "checkpoints")
+    model, searches = yield from in_background(
+        "load", lambda _: _model(options, folder, start.checkpoint), "models"
     )
-    for problem in problems:
-        yield Notice(message=problem)
     folders = yield from _cropped(options.folders, folder / "faces")
-    device = pick_device(options.device)
-
-    def prepare(report: ProgressReporter) -> "tuple[TrainingLoop, FaceSet]":
-        people = load_face_folders(folders, "b", FaceLoadConfig(model.resolution), report)
-        report.begin("load", "faces")
-        return _loop(options, folder, model, people, found, device, report), people
-
-    loop, people = yield from in_background("load", prepare, "faces")
+    task, people = yield from in_background(
+        "load", lambda report: _task(folders, model, device, report), "faces"
+    )
     for problem in people.problems:
         yield Notice(message=problem)
-    yield from fallback_notice(device, TRAINING)
-    if checkpoint is not None:
-        loop.resume(checkpoint)
-        loop.state.notes["found"] = found
-    checkpoint = None  # it memory-maps a file that later checkpoints delete
-    with closing(loop.tune(batch=options.batch == "auto" and not found, rate=False)) as events:
-        yield from events
-    with closing(
-        loop.run(job_mark.mark_job_start(folder, loop.state.step, loop.state.seconds))
-    ) as events:
-        yield from events
-    yield from in_background(
-        "pretrain", lambda _: _write(options.output, loop, len(people.training))
+    result = yield from fit(
+        task,
+        model,
+        _config(options),
+        RunIdentity(folder, KIND, model.config.model_dump()),
+        Placement(device),
+        Session(start, searches, job_mark.mark_job_start(folder, start.step, start.seconds)),
     )
+    faces = len(people.training)
+    yield from in_background("pretrain", lambda _: _write(options.output, result, faces))
     job_mark.clear_job_mark(folder)
     yield Saved(what="model", path=options.output)
-    return PretrainSummary(output=options.output, faces=len(people.training), step=loop.state.step)
+    return PretrainSummary(output=options.output, faces=faces, step=result.step)
 
 
-def _loop(
-    options: PretrainOptions,
-    folder: Path,
-    model: "SwapModel",
-    people: "FaceSet",
-    found: Mapping[str, float],
-    device: "torch.device",
-    report: ProgressReporter,
-) -> "TrainingLoop":
-    from faceswap.swap.model.presets import KIND
+def _task(
+    folders: Sequence[Path], model: "SwapModel", device: "torch.device", report: ProgressReporter
+) -> "tuple[SwapTask, FaceSet]":
+    from faceswap.swap.training.face_selection import FaceLoadConfig, load_face_folders
     from faceswap.swap.training.objective import ObjectiveConfig
     from faceswap.swap.training.task import SwapTask
-    from faceswap.training.loop import TrainingLoop
-    from faceswap.training.state import LoopConfig
 
+    people = load_face_folders(folders, "b", FaceLoadConfig(model.resolution), report)
+    report.begin("load", "faces")
     # Many people: flips do no harm, and photographs differ in white balance and exposure.
     objective = ObjectiveConfig(flip=0.5, brightness=0.1, tint=0.08)
-    config = LoopConfig(
+    return SwapTask({"b": people}, model.input_size, objective, device, report), people
+
+
+def _config(options: PretrainOptions) -> "LoopConfig":
+    from faceswap.training.state import LoopConfig
+
+    return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
-        batch_size=int(found.get("batch", 32 if options.batch == "auto" else options.batch)),
-        optimiser=options.optimiser,
-        learning_rate=PRESET_DEFAULTS[options.preset][0],
+        batch_size=32 if options.batch == "auto" else options.batch,
+        optimiser=options.optimizer,
+        learning_rate=PRESETS[options.preset].learning_rate,
         seed=options.seed,
         measure="held-out SSIM",
         unit_name="faces",
     )
-    task = SwapTask({"b": people}, model.input_size, objective, device, report)
-    return TrainingLoop(task, model, config, folder, KIND, model.config.model_dump(), device)
 
 
-def _write(path: Path, loop: "TrainingLoop", faces: int) -> None:
+def _write(path: Path, result: "FitResult", faces: int) -> None:
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.swap.model.loading import shareable_weights
     from faceswap.swap.model.presets import KIND
     from faceswap.training.checkpoint import write_checkpoint
 
-    averaged = loop.state.ema_model
-    assert isinstance(averaged, SwapModel)
-    numbers = {"step": loop.state.step, "faces": faces}
+    model = result.model
+    assert isinstance(model, SwapModel)
+    numbers = {"step": result.step, "faces": faces}
     with uninterruptible():
-        write_checkpoint(
-            path, KIND, averaged.config.model_dump(), numbers, shareable_weights(averaged)
-        )
+        write_checkpoint(path, KIND, model.config.model_dump(), numbers, shareable_weights(model))
 
 
 def _check(options: PretrainOptions) -> None:
@@ -224,20 +220,20 @@ def _check(options: PretrainOptions) -> None:
 
 
 def _model(
-    options: PretrainOptions, folder: Path
-) -> "tuple[SwapModel, Checkpoint | None, dict[str, float], list[str]]":
-    """The model, the checkpoint to resume from, the batch size found by --batch auto, warnings."""
+    options: PretrainOptions, folder: Path, checkpoint: "Checkpoint | None"
+) -> "tuple[SwapModel, Searches]":
+    """The model with random weights, and the search that --batch auto asks for."""
     import torch
 
     from faceswap.errors import CheckpointError
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.swap.model.loading import config_from
     from faceswap.swap.model.presets import config_of
-    from faceswap.training.checkpoint import CheckpointFolder
     from faceswap.training.run_metadata import read_run_metadata
+    from faceswap.training.searches import Searches
 
     config = config_of(options.preset, options.resolution, options.variant)
-    checkpoint, problems = CheckpointFolder(folder).load_for_resume()
+    automatic = options.batch == "auto"
     found: dict[str, float] = {}
     if checkpoint is not None:
         if config_from(checkpoint) != config:
@@ -245,10 +241,10 @@ def _model(
                 f"The run in {folder} has another model; choose another folder with --run."
             )
         # A given batch size takes precedence over one that was found.
-        found = read_run_metadata(checkpoint).notes.found if options.batch == "auto" else {}
+        found = read_run_metadata(checkpoint).notes.found if automatic else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        return SwapModel(config), checkpoint, found, problems
+        return SwapModel(config), Searches(batch=automatic, found=found)
 
 
 def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list[Path]]:

@@ -11,14 +11,21 @@ from faceswap.background import BackgroundWorker, import_in_background, in_backg
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.io.file_types import PICTURE_SUFFIXES
+from faceswap.lab.task_registry import TASKS
 from faceswap.options import Device, Options, Overwrite, Presentation
 
 if TYPE_CHECKING:
+    import torch
+
     from faceswap.lab.restorer import Restorer
 
 
+_RESTORING = ", ".join(name for name, task in TASKS.items() if task.can_restore)
+_MASKED = ", ".join(name for name, task in TASKS.items() if task.needs_mask)
+
+
 class RestoreOptions(Options):
-    """Restore a picture or video: denoise, inpaint, enlarge or colourise it."""
+    """Restore a picture or video: denoise, inpaint, enlarge or colorize it."""
 
     input: Annotated[
         Path,
@@ -29,8 +36,8 @@ class RestoreOptions(Options):
         Path,
         Presentation(common=True),
         Field(
-            description="A model from the tasks denoise, occlusion, inpaint, superres or colourise "
-            "of 'lab': its file or its folder, such as lab/denoise/denoise."
+            description=f"A model from the tasks {_RESTORING} of 'lab': its file or its folder, "
+            "such as lab/denoise/denoise."
         ),
     ]
     output: Annotated[
@@ -39,7 +46,7 @@ class RestoreOptions(Options):
     mask: Annotated[
         Path | None,
         Presentation(common=True),
-        Field(description="For inpaint: a picture that is white where the input has holes."),
+        Field(description=f"For {_MASKED}: a picture that is white where the input has holes."),
     ] = None
     tile: Annotated[
         int,
@@ -47,11 +54,11 @@ class RestoreOptions(Options):
             ge=32,
             le=4096,
             description="Side of the tiles that are restored one by one, in pixels; unused by "
-            "inpaint.",
+            f"{_MASKED}.",
         ),
     ] = 256
     overlap: Annotated[
-        int, Field(ge=0, le=512, description="Overlap of neighbouring tiles, in pixels.")
+        int, Field(ge=0, le=512, description="Overlap of neighboring tiles, in pixels.")
     ] = 32
     device: Device = "auto"
     overwrite: Overwrite = False
@@ -83,14 +90,13 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     yield from import_in_background(
         "restore", "faceswap.lab.restorer", "faceswap.lab.framework.run"
     )
+    from faceswap.device_support import RESTORATION
+    from faceswap.devices import resolve_device
     from faceswap.video.probe import probe
 
-    if options.mask is not None:
-        from faceswap.device_support import RESTORATION, fallback_notice
-        from faceswap.training.precision import pick_device
-
-        yield from fallback_notice(pick_device(options.device), RESTORATION)
-    restorer = yield from in_background("restore", lambda _: _restorer(options), "models")
+    needed = () if options.mask is None else RESTORATION
+    device = yield from resolve_device(options.device, needed)
+    restorer = yield from in_background("restore", lambda _: _restorer(options, device), "models")
     info = probe(options.input)
     if info.still != still:
         kind, other = ("picture", ".png") if info.still else ("video", ".mp4")
@@ -103,13 +109,11 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     return (yield from _video(options, restorer))
 
 
-def _restorer(options: RestoreOptions) -> "Restorer":
+def _restorer(options: RestoreOptions, device: "torch.device") -> "Restorer":
     from faceswap.io.pictures import read_picture
     from faceswap.lab.framework.run import load_model
     from faceswap.lab.restorer import Restorer
-    from faceswap.training.precision import pick_device
 
-    device = pick_device(options.device)
     model = load_model(options.model, device, "lab-repair")
     mask = None
     if options.mask is not None:
@@ -137,13 +141,13 @@ def _check_picture(options: RestoreOptions) -> None:
 def _picture(
     options: RestoreOptions, restorer: "Restorer"
 ) -> Generator[Event, None, RestoreSummary]:
-    from faceswap.io.provenance import picture_provenance, restored, save_picture
+    from faceswap.io.provenance import picture_provenance, save_picture
     from faceswap.video.reader import read_image
 
     image = yield from in_background(
         "restore", lambda report: restorer.restore(read_image(options.input), report), "tiles"
     )
-    made = restored(restorer.config.use).after(picture_provenance(options.input))
+    made = TASKS[restorer.config.use].provenance.after(picture_provenance(options.input))
     suffix = options.output.suffix.lower()
     quality: dict[str, Any] = {"quality": 95} if suffix in (".jpg", ".jpeg", ".webp") else {}
     try:
@@ -157,7 +161,6 @@ def _picture(
 def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, None, RestoreSummary]:
     from dataclasses import replace
 
-    from faceswap.io.provenance import restored
     from faceswap.video.encoding import OutputLabel
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
@@ -169,7 +172,7 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
             height=video.info.height * restorer.scale,
         )
         meter = Meter("restore", video.info.frames or None)
-        label = OutputLabel(restored(restorer.config.use))
+        label = OutputLabel(TASKS[restorer.config.use].provenance)
         with (
             VideoWriter(options.output, like, label=label, overwrite=options.overwrite) as writer,
             BackgroundWorker(meter.progress) as paced,

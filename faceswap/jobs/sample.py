@@ -48,7 +48,7 @@ class SampleOptions(Options):
     size: Annotated[
         int,
         Presentation(common=True),
-        Field(description="Width and height in pixels; an even number from 64 to 4096."),
+        Field(ge=64, le=4096, multiple_of=2, description="Width and height in pixels; even."),
     ] = 384
     fps: Annotated[int, Field(ge=1, le=120, description="Frames per second.")] = 25
     seed: Annotated[int, Field(ge=0, le=2**31, description="Random seed of the motion.")] = 1
@@ -128,13 +128,7 @@ def sample(options: SampleOptions) -> Generator[Event, None, SampleSummary]:
 
 
 def _check(options: SampleOptions) -> int:
-    """Return the number of frames; raises OptionsError for an impossible size or length."""
-    if options.size < 64 or options.size % 2:
-        raise OptionsError(
-            f"A size of {options.size} is not possible; give an even number of 64 or more."
-        )
-    if options.size > 4096:
-        raise OptionsError(f"A size of {options.size} is too large; give 4096 or less.")
+    """Return the number of frames; raises OptionsError where there is none."""
     frames = round(options.seconds * options.fps)
     if frames < 1:
         raise OptionsError(

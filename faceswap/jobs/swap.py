@@ -1,8 +1,8 @@
 """Swap in one command: extract both sides, train and convert."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,11 +10,12 @@ from faceswap.background import ReportProgress, import_in_background, in_backgro
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Notice, Preview, Progress, Summary, as_stage
 from faceswap.jobs.convert import ConvertOptions, convert
-from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarksName, extract
+from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarkerName, extract
 from faceswap.jobs.train import train
 from faceswap.notifications import with_notifications
 from faceswap.options import Device, Notify, Presentation, ResumeAndOverwrite, Side, Steps
 from faceswap.swap.compositing.options import BlendOptions
+from faceswap.swap.model.presets import DEFAULT_PRESET
 from faceswap.swap.training.options import PresetName, TrainOptions
 from faceswap.video.output_options import OutputOptions
 
@@ -25,6 +26,12 @@ RUN = "main"
 
 class SwapOptions(OutputOptions, BlendOptions):
     """Put the face of B on the footage of A: extract, train and convert in one."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        **BlendOptions.renamed,
+        **OutputOptions.renamed,
+        "landmarks": "landmarker",
+    }
 
     a: Annotated[
         Path,
@@ -56,9 +63,9 @@ class SwapOptions(OutputOptions, BlendOptions):
             "beside the output, OUTPUT.faceswap."
         ),
     ] = None
-    preset: PresetName = "quick"
+    preset: PresetName = DEFAULT_PRESET
     detector: DetectorName = "centerface"
-    landmarks: LandmarksName = "builtin"
+    landmarker: LandmarkerName = "builtin"
     device: Device = "auto"
     seed: Annotated[int, Field(ge=0, description="Random seed.")] = 0
     notify: Notify = None
@@ -77,7 +84,7 @@ class SwapSummary(Summary):
     def text(self) -> str:
         """What was written, and how to improve it."""
         return (
-            f"{self.output}: {self.swapped} of {self.frames} frames swapped; labelled as "
+            f"{self.output}: {self.swapped} of {self.frames} frames swapped; labeled as "
             f"synthetic in its metadata.\nLook at {self.sheet}. To improve the swap, run the same "
             f"command with --overwrite: it resumes the training in {self.project}."
         )
@@ -118,7 +125,7 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                     project=project,
                     side=side,
                     detector=options.detector,
-                    landmarks=options.landmarks,
+                    landmarker=options.landmarker,
                     device=options.device,
                 )
             ),

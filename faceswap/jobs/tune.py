@@ -9,13 +9,18 @@ from faceswap.errors import CheckpointError, OptionsError
 from faceswap.events import Event, Saved, Summary
 from faceswap.options import Options, ProjectFolder, Steps, flag_of
 from faceswap.swap.training.options import (
+    MOVED,
     TUNABLE,
+    BackgroundWeight,
     Changes,
+    LatentSwap,
     Losses,
     Minutes,
     Rate,
     RunName,
     TrainOptions,
+    WarpEnd,
+    WarpGrid,
     describe_options,
 )
 
@@ -29,6 +34,7 @@ class TuneOptions(Options):
         "losses": "loss_weights",
         "changes": "augmentation",
     }
+    moved_entries: ClassVar[Mapping[str, Mapping[str, str]]] = MOVED
 
     project: ProjectFolder
     run: Annotated[RunName, Field(description="Name of the training run to change.")] = "main"
@@ -48,6 +54,19 @@ class TuneOptions(Options):
             description="New augmentation strengths, such as 'rotation=10'; unchanged if not given."
         ),
     ] = ""
+    warp_grid: Annotated[
+        WarpGrid | None, Field(description="New warp grid; unchanged if not given.")
+    ] = None
+    warp_end: Annotated[
+        WarpEnd | None, Field(description="New end of the random warp; unchanged if not given.")
+    ] = None
+    background_weight: Annotated[
+        BackgroundWeight | None,
+        Field(description="New weight of the background; unchanged if not given."),
+    ] = None
+    latent_swap: Annotated[
+        LatentSwap | None, Field(description="New share of latent swaps; unchanged if not given.")
+    ] = None
     minutes: Annotated[
         Minutes,
         Field(description="New training budget in minutes, from where the present budget began."),

@@ -11,9 +11,10 @@ from faceswap.autoencoder.losses import luma
 from faceswap.autoencoder.unet import masked_input
 from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import AREAS, with_cpu_fallback
+from faceswap.devices import model_autocast
 from faceswap.errors import OptionsError
 from faceswap.lab.framework.models import RepairConfig
-from faceswap.training.precision import model_autocast
+from faceswap.lab.task_registry import TASKS
 from faceswap.types import UInt8Image
 
 
@@ -36,7 +37,7 @@ class Restorer:
     ) -> None:
         config = getattr(model, "config", None)
         assert isinstance(config, RepairConfig)
-        if config.use == "sound":
+        if not TASKS[config.use].can_restore:
             raise OptionsError("This model cleans sound, not pictures; give a picture model.")
         if config.masked and mask is None:
             raise OptionsError("This model fills holes: give their mask with --mask.")
@@ -67,7 +68,7 @@ class Restorer:
     def _input(self, x: Tensor) -> tuple[Tensor, bool]:
         """The net's input, and whether the colour channels became the batch."""
         config = self.config
-        if config.use == "colourise":
+        if config.use == "colorize":
             return luma(x), False
         planes = config.channels == 1
         x = x.transpose(0, 1) if planes else x

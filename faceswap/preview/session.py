@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from faceswap.errors import InputError, OutputError
 from faceswap.project.project import Project
 from faceswap.swap.compositing.options import BlendOptions
@@ -205,7 +203,7 @@ class PreviewSession:
         footage = self.footage(project.video("a"))
         loaded = self._load(project.runs_folder / run)
         self._place(project, loaded.model.resolution, options.alignment_smoothing)
-        key = (loaded.path, loaded.stamps, self._places_key, options.mask_outline)
+        key = (loaded.path, loaded.stamps, self._places_key, options.mask_type)
         if self._colors is None or key != self._colors_key:
             self._colors, self._colors_key = ColorHistory(), key
         with Swapper(loaded.model, loaded.device, options, self._colors) as swapper:
@@ -244,9 +242,9 @@ class PreviewSession:
 
     def _load(self, run: Path) -> _Loaded:
         """The newest model of ``run``; cached until its files change."""
+        from faceswap.devices import pick_device
         from faceswap.swap.model.loading import newest_model
         from faceswap.training.checkpoint import CheckpointFolder
-        from faceswap.training.precision import pick_device
 
         stamps = {path: _file_stamp(path) for path in CheckpointFolder(run).files()}
 
@@ -283,23 +281,6 @@ def _file_stamp(path: Path) -> _FileStamp:
     except FileNotFoundError:  # deleted just now in favour of a newer checkpoint
         return str(path), 0, 0, 0
     return str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-
-def encode_jpeg(image: UInt8Image, width: int = 0, height: int = 0) -> bytes:
-    """Encode ``image`` as JPEG, scaled down to fit ``width`` × ``height`` if these are not 0."""
-    import cv2
-
-    if width and height:
-        scale = min(1.0, width / image.shape[1], height / image.shape[0])
-        if scale < 1:
-            size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    done, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92]
-    )
-    if not done:
-        raise OutputError("The frame could not be encoded as JPEG; try another one.")
-    return data.tobytes()
 
 
 def write_picture(path: Path, image: UInt8Image) -> None:

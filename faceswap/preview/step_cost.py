@@ -5,16 +5,17 @@ import time
 import torch
 
 from faceswap.device_support import to_device
+from faceswap.devices import fastest_precision, model_autocast, pick_device
+from faceswap.preview.protocol import StepCostAnswer
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import Preset, config_of
+from faceswap.swap.model.presets import config_of
 from faceswap.swap.training.model_stats import step_memory
-from faceswap.training.precision import fastest_precision, model_autocast, pick_device
 
 _FACES = 4
 
 
-def estimate_step_cost(preset: Preset, batch: int, device: str = "auto") -> dict[str, float]:
-    """Seconds per step, memory in MiB, parameters in millions and resolution.
+def estimate_step_cost(preset: str, batch: int, device: str = "auto") -> StepCostAnswer:
+    """Time and memory of a step, and the size of the model.
 
     batch: faces of each side. The time is measured on ``_FACES`` faces and scaled; the memory is
     the peak of all tensors in a whole step, computed without running it.
@@ -34,9 +35,9 @@ def estimate_step_cost(preset: Preset, batch: int, device: str = "auto") -> dict
         return time.perf_counter() - began
 
     seconds()  # warm-up: the first step includes one-time set-up
-    return {
-        "seconds": seconds() * batch / _FACES,
-        "memory": step_memory(config, batch, fastest_precision(where)).peak / 2**20,
-        "parameters": sum(p.numel() for p in model.parameters()) / 1e6,
-        "resolution": config.resolution,
-    }
+    return StepCostAnswer(
+        seconds=seconds() * batch / _FACES,
+        memory=step_memory(config, batch, fastest_precision(where)).peak / 2**20,
+        parameters=sum(p.numel() for p in model.parameters()) / 1e6,
+        resolution=config.resolution,
+    )

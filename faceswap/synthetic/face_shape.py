@@ -45,8 +45,8 @@ def _dome(x: Array, y: Array, centre: tuple[float, float, float], radii: Array) 
     return np.asarray(np.where(d < 1, centre[2] + radii[2] * np.sqrt(np.maximum(0, 1 - d)), -50.0))
 
 
-def shape_head(shape: Shape) -> NeutralHead:
-    """Build the neutral head of a person with this ``shape``."""
+def shape_head(shape: Shape, seed: int = 0) -> NeutralHead:
+    """Build the neutral head of a person with this ``shape``; seed: of its small differences."""
     t = template_mesh()
     x, y = t.rest[:, 0], t.rest[:, 1]
     ax = np.abs(x)
@@ -61,6 +61,10 @@ def shape_head(shape: Shape) -> NeutralHead:
     eyes[:, 2] -= 0.22 * shape.eye_depth
     eyes[:, 0] *= 1 + 0.055 * shape.eye_spacing
     _move_features(points, t, ax, y, shape)
+    if shape.jowls:
+        _let_hang(points, ax, y, front, shape.jowls)
+    if shape.uneven:
+        _make_uneven(points, x, y, front, shape.uneven, seed)
     seat, height = _lid_seat(t, shape)
     head = NeutralHead(points, eyes, seat, height)
     return NeutralHead(fit_lids_to_eyes(head, points), eyes, seat, height)
@@ -162,6 +166,26 @@ def _move_features(points: Array, t: Template, ax: Array, y: Array, shape: Shape
     points[:, 1] += in_mouth * 0.4 * shape.mouth_height - 0.1 * shape.nose_length * in_mouth
     red = np.clip(1 - np.abs(t.lip - 1.0), 0.0, 1.0) * (1 - (np.minimum(ax, 2.55) / 2.56) ** 2)
     points[:, 1] += np.where(t.lip_upper, 0.26 * shape.upper_lip, -0.28 * shape.lower_lip) * red
+
+
+def _let_hang(points: Array, ax: Array, y: Array, front: Array, amount: float) -> None:
+    """Hanging cheeks, jaw line and double chin."""
+    jaw = bell(ax, y, 4.3, -8.8, 1.7, 1.5) * front
+    points[:, 1] -= 0.55 * amount * jaw
+    points[:, 0] *= 1 + 0.06 * amount * jaw
+    points[:, 2] += amount * front * (0.35 * jaw + 0.6 * bell(ax, y, 0.0, -11.4, 2.6, 0.8))
+    points[:, 2] -= 0.16 * amount * front * bell(ax, y, 2.9, -8.3, 0.5, 1.1)
+    points[:, 2] += 0.16 * amount * front * bell(ax, y, 2.6, -1.5, 1.1, 0.45)
+
+
+def _make_uneven(points: Array, x: Array, y: Array, front: Array, amount: float, seed: int) -> None:
+    """Move the face by random broad bells, which differ between its sides."""
+    rng = np.random.default_rng((seed, 21))
+    for _ in range(9):
+        cx, cy = rng.uniform(-5.5, 5.5), rng.uniform(-10, 6)
+        wide = rng.uniform(1.6, 3.6)
+        push = rng.normal(0, 0.16, 3) * [0.8, 0.8, 1.3] * amount
+        points += (bell(x, y, cx, cy, wide, wide) * front)[:, None] * push
 
 
 def _lid_seat(t: Template, shape: Shape) -> tuple[Array, Array]:

@@ -17,6 +17,66 @@ class Part:
     uv: Array
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A part with its look: material of ``shading``, linear albedo, label of its pixels. fixed:
+    stays where it is when the head moves. two_sided: seen from behind as well."""
+
+    part: Part
+    material: int
+    colour: tuple[float, float, float]
+    label: int
+    fixed: bool = False
+    two_sided: bool = False
+
+
+def tube(course: Array, radius: Array | float, sides: int = 8, closed: bool = False) -> Part:
+    """A tube along ``course`` (K, 3) of ``radius`` (K,), with flat ends unless ``closed``."""
+    course = np.asarray(course, np.float64)
+    count = len(course)
+    radius = np.broadcast_to(np.asarray(radius, np.float64), (count,))
+    around = np.roll(course, -1, 0) - np.roll(course, 1, 0)
+    run = around if closed else np.gradient(course, axis=0)
+    run = run / (np.sqrt((run**2).sum(1, keepdims=True)) + 1e-9)
+    side = np.cross(run, [0.13, 0.21, 0.97])
+    side /= np.sqrt((side**2).sum(1, keepdims=True)) + 1e-9
+    other = np.cross(run, side)
+    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
+    ring = side[:, None] * np.cos(angle)[:, None] + other[:, None] * np.sin(angle)[:, None]
+    points = course[:, None] + ring * radius[:, None, None]
+    index = np.arange(count * sides).reshape(count, sides)
+    here, there = index, np.roll(index, -1, 0)
+    if not closed:
+        here, there = index[:-1], index[1:]
+    a, b = here.ravel(), np.roll(here, -1, 1).ravel()
+    c, d = there.ravel(), np.roll(there, -1, 1).ravel()
+    faces = [np.stack([a, b, c], -1), np.stack([b, d, c], -1)]
+    flat = points.reshape(-1, 3)
+    if not closed:
+        flat = np.concatenate([flat, course[:1], course[-1:]])
+        for ring_row, centre, turn in (
+            (index[0], len(flat) - 2, 1),
+            (index[-1], len(flat) - 1, -1),
+        ):
+            first, second = ring_row[::turn], np.roll(ring_row[::turn], -1)
+            faces.append(np.stack([np.full(sides, centre), second, first], -1))
+    whole = np.concatenate(faces).astype(np.int32)
+    return Part(flat, whole, np.full((len(flat), 2), 0.5))
+
+
+def ellipsoid(centre: Array, axes: Array, rows: int = 12, columns: int = 18) -> Part:
+    """A closed ellipsoid; axes (3, 3): its half-axes as rows."""
+    theta, phi = np.meshgrid(
+        np.linspace(0, np.pi, rows), np.linspace(0, 2 * np.pi, columns), indexing="ij"
+    )
+    unit = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], -1)
+    points = unit.reshape(-1, 3) @ np.asarray(axes, np.float64) + np.asarray(centre)
+    faces = grid_faces(rows, columns)
+    if np.linalg.det(np.asarray(axes)) < 0:
+        faces = faces[:, ::-1]
+    return Part(points, faces, np.full((len(points), 2), 0.5))
+
+
 def grid_faces(rows: int, columns: int) -> Index:
     """Triangles of a grid of rows × columns vertices, numbered row by row."""
     index = np.arange(rows * columns).reshape(rows, columns)
@@ -45,7 +105,7 @@ def teeth(upper: bool) -> Part:
     x = width * np.sin(a * 1.25) / np.sin(1.25)
     z = 1.95 - 2.5 * (1 - np.cos(a * 1.25)) - (0.0 if upper else 0.25)
     z = z + 0.16 * np.sin(np.pi * h)
-    edge, gum = (-6.98, -5.6) if upper else (-6.98, -8.3)
+    edge, gum = (-7.2, -5.75) if upper else (-7.1, -8.4)
     y = gum + (edge - gum) * h
     points = np.stack([x, y, z], -1).reshape(-1, 3)
     faces = grid_faces(*a.shape)
@@ -61,8 +121,8 @@ def tongue() -> Part:
     points = np.stack(
         [
             1.55 * np.sin(theta) * np.cos(phi),
-            -7.75 + 0.45 * np.cos(theta),
-            -0.3 - 1.6 * np.sin(theta) * np.sin(phi),
+            -7.62 + 0.5 * np.cos(theta),
+            0.0 - 1.7 * np.sin(theta) * np.sin(phi),
         ],
         -1,
     )
@@ -118,13 +178,3 @@ def ear(size: float) -> Part:
 def mirrored(part: Part) -> Part:
     """The part mirrored to the other side of the face."""
     return Part(part.points * [-1, 1, 1], part.faces[:, ::-1], part.uv)
-
-
-def lashes(count: int) -> tuple[Index, Array]:
-    """Faces and uv of a two-sided strip: ``count`` lid points, then as many lash tips."""
-    along = np.linspace(0, 1, count)
-    uv = np.concatenate(
-        [np.stack([along, np.ones(count)], -1), np.stack([along, np.zeros(count)], -1)]
-    )
-    faces = grid_faces(2, count)
-    return np.concatenate([faces, faces[:, ::-1]]).astype(np.int32), uv

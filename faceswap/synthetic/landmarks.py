@@ -51,9 +51,16 @@ def _nearest(places: Array, *, middle: bool = False) -> NDArray[np.int32]:
     return np.asarray(allowed[distance.argmin(1)], np.int32)
 
 
+@cache
+def _fixed_vertices() -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Vertices of jaw, ridge of the nose and nostrils, the same for all people (cached)."""
+    spots = _mean_spots()
+    return _nearest(spots[:17]), _nearest(spots[27:31], middle=True), _nearest(spots[31:36])
+
+
 def landmark_vertices(hairs: Hairs) -> NDArray[np.int32]:
     """Vertices (68,) of the iBUG landmarks for a person with these brows."""
-    t, spots = template_mesh(), _mean_spots()
+    t = template_mesh()
     brow = np.array(_BROW)
     along = (-brow[:, 0] - 1.25) / 4.45
     arch = 0.28 * hairs.brow_arch * np.sin(np.pi * np.clip(along * 1.15 - 0.15, 0, 1)) ** 2
@@ -75,18 +82,20 @@ def landmark_vertices(hairs: Hairs) -> NDArray[np.int32]:
         for k, at in enumerate(wanted):
             part = ring[: half + 1] if k < over else np.append(ring[half:], ring[0])
             mouth.append(int(part[np.abs(x[part] - at).argmin()]))
+    jaw, ridge, nostrils = _fixed_vertices()
     return np.concatenate(
         [
-            _nearest(spots[:17]),
+            jaw,
             _nearest(brows),
-            _nearest(spots[27:31], middle=True),
-            _nearest(spots[31:36]),
+            ridge,
+            nostrils,
             np.array(eyes, np.int32),
             np.array(mouth, np.int32),
         ]
     ).astype(np.int32)
 
 
+@cache
 def forehead_vertices() -> NDArray[np.int32]:
     """Vertices (13,) of the forehead points, from the picture's left to its right."""
     return _nearest(_mean_spots()[68:])

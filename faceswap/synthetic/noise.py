@@ -1,5 +1,7 @@
 """Seeded value noise and fractal noise."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -15,7 +17,7 @@ def smooth_noise(
     """
     rows = max(2, round(size[0] / cell[0]) + 2)
     columns = max(2, round(size[1] / cell[1]) + 2)
-    coarse = rng.standard_normal((rows, columns)).astype(np.float32)
+    coarse = rng.standard_normal((rows, columns), np.float32)
     fine = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
     # Interpolation lowers the standard deviation; the factor restores it.
     return np.asarray(fine * np.float32(1.25), np.float32)
@@ -30,3 +32,33 @@ def fractal_noise(
         step = max(1.0, cell / 2**octave)
         total += smooth_noise(rng, size, (step, step)) * np.float32(0.5**octave)
     return total / np.float32(1.15)  # sqrt(1 + 1/4 + 1/16 + …), for unit standard deviation
+
+
+@lru_cache(maxsize=48)
+def _sheet(size: tuple[int, int], cell: tuple[float, float], octaves: int) -> FloatImage:
+    """A sheet of noise half as large again as ``size``, the same for all (cached, read only)."""
+    rng = np.random.default_rng((977, round(cell[0] * 100), round(cell[1] * 100), octaves))
+    large = (size[0] * 3 // 2, size[1] * 3 // 2)
+    if octaves == 1:
+        sheet = smooth_noise(rng, large, cell)
+    else:
+        sheet = fractal_noise(rng, large, cell[0], octaves)
+    sheet.setflags(write=False)
+    return sheet
+
+
+def noise_window(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    cell: tuple[float, float],
+    octaves: int = 1,
+) -> FloatImage:
+    """A random window (H, W) of a sheet of noise, read only: as ``smooth_noise``, or with more
+    octaves as ``fractal_noise``, and much faster."""
+    sheet = _sheet(size, cell, octaves)
+    top = int(rng.integers(sheet.shape[0] - size[0]))
+    left = int(rng.integers(sheet.shape[1] - size[1]))
+    window = sheet[top : top + size[0], left : left + size[1]]
+    if rng.random() < 0.5:
+        window = window[:, ::-1]
+    return window if rng.random() < 0.5 else -window

@@ -31,10 +31,11 @@ import numpy as np
 
 from faceswap import __version__
 from faceswap.faces.face_regions import face_mask
+from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.head_mesh import HeadMesh
 from faceswap.synthetic.identity import Identity
 from faceswap.synthetic.motion import MotionFrame, talk
-from faceswap.synthetic.scene import LIGHTS, Camera, Frame, Scene, bake_ambient_occlusion
+from faceswap.synthetic.scene import LIGHTS, Frame, Scene, average_occlusion
 from faceswap.types import UInt8Image
 
 FORMAT = 1
@@ -52,7 +53,7 @@ def perfect_swap(a: Identity, b: Identity) -> Identity:
 def build_head(person: Identity) -> HeadMesh:
     """Build the head of ``person`` with its ambient occlusion, ready to render."""
     figure = HeadMesh(person)
-    bake_ambient_occlusion(figure)
+    figure.set_ambient_occlusion(average_occlusion())
     return figure
 
 

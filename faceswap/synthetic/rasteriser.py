@@ -5,7 +5,7 @@ distance from the camera, which must be positive.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import NamedTuple, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
@@ -23,19 +23,29 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return cast(Callable[_P, _R], numba.njit(nogil=True, cache=True)(function))
 
 
-@compiled
-def rasterise(
-    screen: F32, faces: I32, level: F32, uv: F32, cut: F32, depth: F32, face: I32, weights: F32
-) -> None:
-    """Rasterise ``faces`` (M, 3) into the buffers with depth test and alpha test.
+class Raster(NamedTuple):
+    """Buffers of a picture: depth (H, W) starts at infinity, face (H, W) at -1; weights (H, W, 2):
+    perspective-correct barycentric weights of the face's second and third corner."""
 
-    screen (N, 3); uv (N, 2) in texels of ``cut`` (h, w). Alpha test for hair: a pixel of a face
-    whose ``level`` is not negative is drawn only where ``cut`` is above that level. ``depth``
-    (H, W) starts at infinity, ``face`` (H, W) at -1; ``weights`` (H, W, 2) receives the
-    perspective-correct barycentric weights of the face's second and third corner.
-    """
+    depth: F32
+    face: I32
+    weights: F32
+
+
+def blank_raster(height: int, width: int) -> Raster:
+    """Empty buffers."""
+    return Raster(
+        np.full((height, width), np.inf, np.float32),
+        np.full((height, width), -1, np.int32),
+        np.zeros((height, width, 2), np.float32),
+    )
+
+
+@compiled
+def rasterise(screen: F32, faces: I32, raster: Raster) -> None:
+    """Rasterise ``faces`` (M, 3) of ``screen`` (N, 3) into the buffers with depth test."""
+    depth, face, weights = raster.depth, raster.face, raster.weights
     height, width = depth.shape
-    rows, columns = cut.shape
     for m in range(faces.shape[0]):
         i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
         ax, ay, az = screen[i, 0], screen[i, 1], screen[i, 2]
@@ -61,24 +71,10 @@ def rasterise(
                 near = 1.0 / (wa * ia + wb * ib + wc * ic)
                 if near >= depth[y, x]:
                     continue
-                pb = wb * ib * near
-                pc = wc * ic * near
-                if level[m] >= 0.0:
-                    pa = 1.0 - pb - pc
-                    u = pa * uv[i, 0] + pb * uv[j, 0] + pc * uv[k, 0]
-                    v = pa * uv[i, 1] + pb * uv[j, 1] + pc * uv[k, 1]
-                    column = min(max(int(u), 0), columns - 2)
-                    row = min(max(int(v), 0), rows - 2)
-                    fu = min(max(u - column, 0.0), 1.0)
-                    fv = min(max(v - row, 0.0), 1.0)
-                    top = cut[row, column] * (1 - fu) + cut[row, column + 1] * fu
-                    low = cut[row + 1, column] * (1 - fu) + cut[row + 1, column + 1] * fu
-                    if top * (1 - fv) + low * fv <= level[m]:
-                        continue
                 depth[y, x] = near
                 face[y, x] = m
-                weights[y, x, 0] = pb
-                weights[y, x, 1] = pc
+                weights[y, x, 0] = wb * ib * near
+                weights[y, x, 1] = wc * ic * near
 
 
 @compiled
@@ -136,24 +132,3 @@ def vertex_normals(points: F32, faces: I32, weld: I32) -> F32:
         normals[p, 1] = y / length
         normals[p, 2] = z / length
     return normals
-
-
-@compiled
-def downsample(fine: F32, q: int, out: F32) -> None:
-    """Tone-map ``fine`` (H·q, W·q, 4), linear RGBA, and average it into ``out`` (H, W, 4).
-
-    The curve, the same as ``scene._toned``, compresses highlights; the result has premultiplied
-    alpha. Mapping before averaging keeps edges of highlights smooth.
-    """
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            for n in range(4):
-                total = np.float32(0)
-                for dy in range(q):
-                    for dx in range(q):
-                        value = fine[y * q + dy, x * q + dx, n]
-                        if n < 3:
-                            value *= np.float32(0.62)
-                            value *= (1 + value / 4) / (1 + np.float32(0.55) * value)
-                        total += value
-                out[y, x, n] = total / np.float32(q * q)

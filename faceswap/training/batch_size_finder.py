@@ -1,12 +1,14 @@
 """Batch size finder: by trial on a GPU, by throughput on a CPU."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from faceswap.devices import autocast
+from faceswap.driver import forward
 from faceswap.errors import TrainingError
 from faceswap.events import Event, Notice, Progress
 from faceswap.training.memory import (
@@ -17,7 +19,6 @@ from faceswap.training.memory import (
     used_memory,
 )
 from faceswap.training.memory_estimate import saved_activation_bytes
-from faceswap.training.precision import autocast
 from faceswap.training.step import TrainStepper
 
 MAX_BATCH = 512
@@ -47,18 +48,16 @@ def find_batch_size(stepper: TrainStepper) -> Generator[Event, None, int]:
         else:
             first = estimated_batch_size(fixed, per_sample, free_device_memory(device))
             search = largest_batch_size(lambda n: _seconds(stepper, n), first=first)
-        while True:
-            try:
-                count = next(search)
-            except StopIteration as end:
-                batch = int(end.value)
-                if device.type != "cpu":
-                    batch -= int(batch * _SPARE)
-                break
-            finally:
-                state.restore(before)
+
+        def tried(count: int) -> Iterator[Event]:
+            state.restore(before)
             yield Progress(stage="find batch", done=count, unit=stepper.config.unit_name)
+
+        batch = yield from forward(search, tried)
+        if device.type != "cpu":
+            batch -= int(batch * _SPARE)
     finally:
+        state.restore(before)
         stepper.reset_sums()
     kept = (fixed + per_sample * batch) / 2**20
     memory = f"; its activations take {kept:,.0f} MiB" if per_sample else ""

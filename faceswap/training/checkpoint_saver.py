@@ -1,15 +1,15 @@
 """Saves checkpoints and snapshots of a run on schedule, and warns of low disk space."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from faceswap.background import uninterruptible
 from faceswap.errors import OutputError
 from faceswap.events import Event, Notice, Saved
 from faceswap.training.checkpoint import CheckpointFolder
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.run_metadata import read_header
 from faceswap.training.snapshots import (
     SNAPSHOTS,
@@ -28,18 +28,15 @@ class CheckpointSaver:
 
     def __init__(
         self,
-        folder: Path,
+        run: RunIdentity,
         state: TrainingState,
         config: LoopConfig,
-        kind: str,
-        model_config: Mapping[str, Any],
         clock: Callable[[], float],
     ) -> None:
-        self.checkpoints = CheckpointFolder(folder, config.keep_checkpoints)
+        self.checkpoints = CheckpointFolder(run.folder, config.keep_checkpoints)
         self.saved_step = -1
         self.busy = False
-        self._folder, self._state, self._config = folder, state, config
-        self._kind, self._model_config, self._clock = kind, model_config, clock
+        self._run, self._state, self._config, self._clock = run, state, config, clock
         self._space_checked = False
 
     def begin(self) -> None:
@@ -62,7 +59,7 @@ class CheckpointSaver:
         self.begin()
 
     def _snapshot_files(self) -> list[Path]:
-        return sorted((self._folder / SNAPSHOTS).glob("step-*.safetensors"))
+        return sorted((self._run.folder / SNAPSHOTS).glob("step-*.safetensors"))
 
     @property
     def due(self) -> bool:
@@ -89,8 +86,8 @@ class CheckpointSaver:
             with uninterruptible():
                 path = self.checkpoints.save(
                     state.step,
-                    self._kind,
-                    self._model_config,
+                    self._run.kind,
+                    self._run.model_config,
                     numbers,
                     state.tensors(),
                     state.good,
@@ -127,7 +124,7 @@ class CheckpointSaver:
         speed = self._state.step / max(1e-9, self._state.seconds)
         with suppress(OSError):  # the file was deleted meanwhile
             warning = disk_space_warning(
-                self._folder, self._config, files[-1].stat().st_size, speed
+                self._run.folder, self._config, files[-1].stat().st_size, speed
             )
             return Notice(message=warning) if warning else None
         return None

@@ -10,11 +10,12 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, distributed, nn
 
+from faceswap.devices import PrecisionChoice
 from faceswap.errors import OptionsError
 
 
@@ -77,15 +78,32 @@ class ProcessGroup:
         return float(self.all_reduce_mean(torch.tensor(float(yes), device=device))) == 1
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where a model is trained: on which device, and with which other processes."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    group: ProcessGroup = field(default_factory=ProcessGroup)
+
+    def agree_on(self, choice: PrecisionChoice) -> PrecisionChoice:
+        """``choice``, or float32 where not all processes chose bfloat16."""
+        half = choice.precision == "bf16"
+        if self.group.all_agree(half, self.device) == half:
+            return choice
+        return PrecisionChoice(
+            "fp32", "Not all processes can compute in bfloat16, so all compute in float32."
+        )
+
+
 @contextmanager
-def join_process_group(device: torch.device) -> Iterator[tuple[ProcessGroup, torch.device]]:
-    """Join the process group of torchrun, if there is one; yields it and this process's device.
+def join_process_group(device: torch.device) -> Iterator[Placement]:
+    """Join the process group of torchrun, if there is one; yields it with this process's device.
 
     Raises OptionsError when torchrun's environment variables are incomplete.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield ProcessGroup(), device
+        yield Placement(device)
         return
     missing = [n for n in ("RANK", "MASTER_ADDR", "MASTER_PORT") if n not in os.environ]
     if missing:
@@ -98,6 +116,6 @@ def join_process_group(device: torch.device) -> Iterator[tuple[ProcessGroup, tor
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield ProcessGroup(distributed.get_rank(), size), device
+        yield Placement(device, ProcessGroup(distributed.get_rank(), size))
     finally:
         distributed.destroy_process_group()

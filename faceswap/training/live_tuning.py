@@ -16,18 +16,20 @@ from faceswap.errors import FaceswapError, InputError
 from faceswap.events import Notice
 from faceswap.io.atomic import atomic_file
 from faceswap.training.distributed import ProcessGroup
+from faceswap.training.learning_rate_schedule import scale_learning_rate
 from faceswap.training.state import LoopConfig
+from faceswap.training.step import TrainStepper
 
 _REQUESTED, _TAKEN = "tune.json", "tune.taken.json"
 
 
 @dataclass(frozen=True)
 class TuningChange:
-    """Options after a change. description: of the change; the others as in ``TrainingLoop``."""
+    """Options after a change. description: of the change; the others as in ``RunIdentity``."""
 
     config: LoopConfig
-    loss_config: Mapping[str, Any]
-    run_options: Mapping[str, Any]
+    losses: Mapping[str, Any]
+    options: Mapping[str, Any]
     description: str
 
 
@@ -104,6 +106,21 @@ class Inbox:
         self._text = ""
         if self._group.is_main:
             clear_request(self._folder)
+
+
+def apply_change(stepper: TrainStepper, values: Mapping[str, Any], change: TuningChange) -> None:
+    """Train with ``change``, which the request ``values`` made, from the next step on."""
+    state, before = stepper.state, stepper.config
+    scale_learning_rate(state.optimiser, change.config.learning_rate / before.learning_rate)
+    stepper.config = change.config
+    stepper.fit_micro_batches()
+    given = {*values, *(("rate",) if "learning_rate" in values else ())}
+    found = state.notes.get("found", {})
+    state.notes["found"] = {k: v for k, v in found.items() if k not in given}
+    state.notes["begun"] = dict(change.options)
+    if dict(change.losses) != state.notes["losses"]:
+        state.notes["losses"] = dict(change.losses)
+        state.reset_loss_statistics()
 
 
 def parse_request(text: str) -> dict[str, Any]:

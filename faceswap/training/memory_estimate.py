@@ -65,7 +65,7 @@ def estimate_memory(forward: Callable[[], Tensor], weights: Sequence[Tensor]) ->
     return MemoryEstimate(kept, tracker.most)
 
 
-class _AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _AllocationTracker(TorchDispatchMode):
     """Tracks the total size of tensors that operations allocate, until they are freed."""
 
     def __init__(self) -> None:

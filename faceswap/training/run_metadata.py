@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from faceswap.devices import Precision
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, CheckpointFolder
-from faceswap.training.precision import Precision
 
 
 class RunNotes(BaseModel):
@@ -47,7 +47,7 @@ def read_run_metadata(checkpoint: Checkpoint) -> RunMetadata:
     except ValidationError as error:
         raise CheckpointError(
             f"{checkpoint.path} has no run that can be resumed; start a new one with --run, and "
-            "initialise it from this file with --init."
+            "initialize it from this file with --init."
         ) from error
     missing = {"generator", "skipped", "norm"} - checkpoint.tensors_under("state").keys()
     if missing:

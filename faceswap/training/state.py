@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from faceswap.device_support import to_device
+from faceswap.devices import Precision
 from faceswap.errors import CheckpointError
 from faceswap.training.checkpoint import Checkpoint, named_weights
 from faceswap.training.loss_statistics import LossStatistics
 from faceswap.training.optimisers import OptimiserName, make_optimiser, state_device
-from faceswap.training.precision import Precision
 
 Compile = Literal["auto", "on", "off"]
 
@@ -162,7 +162,7 @@ class TrainingState:
         own_name = type(self.optimiser).__name__
         if numbers["optimiser"] != own_name:
             raise CheckpointError(
-                f"The run was trained with {numbers['optimiser']}, not {own_name}; the optimiser "
+                f"The run was trained with {numbers['optimizer']}, not {own_name}; the optimizer "
                 "of a run can't be changed: start a new run with --run."
             )
         try:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from faceswap.devices import autocast
 from faceswap.errors import TrainingError
 from faceswap.events import Notice
 from faceswap.training.device_timer import DeviceTimer, Mark
@@ -13,7 +14,6 @@ from faceswap.training.distributed import ProcessGroup
 from faceswap.training.learning_rate_schedule import learning_rate_factor, set_learning_rate
 from faceswap.training.memory import ran_out_of_memory, release_memory
 from faceswap.training.optimisers import optimiser_step, update_ema_
-from faceswap.training.precision import autocast
 from faceswap.training.state import LoopConfig, TrainingState
 
 SPIKE_FACTOR = 10.0

@@ -1,6 +1,7 @@
 """Options of how a video is written, shared by all jobs that convert footage."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -32,6 +33,8 @@ Quality = Annotated[
 
 class OutputOptions(Options):
     """Options of how a video is written."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"crf": "quality"}
 
     quality: Annotated[
         Quality,

@@ -1,37 +1,63 @@
 """Client of the preview server of one project.
 
-The server is ``faceswap preview --project DIR --serve``: frames, faces, swaps and metrics come
-from it, so neither decoding nor computing happens in the window's process.
+The server is ``faceswap serve``: frames, faces, swaps and metrics come from it, so neither decoding
+nor computing happens in the window's process.
 """
 
-import json
+import shutil
+import tempfile
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from pydantic import ValidationError
-from PySide6.QtCore import QObject, QProcess, QTemporaryDir, Signal
+from PySide6.QtCore import QObject, QProcess, Signal
 
-from faceswap.events import Answer, Failed, Notice, parse
+from faceswap.events import Failed, Notice
+from faceswap.preview.protocol import (
+    AnswerLine,
+    AnswerT,
+    AnyAnswer,
+    FailureAnswer,
+    Request,
+    parse_server_line,
+    request_line,
+)
 from gui.ipc.job_runner import COMMAND
 
-Values = dict[str, Any]
-OnResult = Callable[[Values], None]
 OnError = Callable[[str], None]
 
 
-@dataclass
-class _Request:
-    method: str
-    values: Values
-    on_result: OnResult
+@dataclass(frozen=True)
+class _Sent(Generic[AnswerT]):
+    """A request and who wants its answer."""
+
+    request: Request[AnswerT]
+    on_answer: Callable[[AnswerT], None]
     on_error: OnError | None
     channel: str | None
 
+    def deliver(self, answer: AnyAnswer) -> None:
+        """Pass on the answer, whose files are deleted then."""
+        try:
+            if not isinstance(answer, self.request.answer_type()):
+                raise TypeError(f"{self.request} was answered with {answer}")
+            self.on_answer(answer)
+        finally:
+            _delete(answer.files())
 
-_ending: dict[QProcess, QTemporaryDir] = {}
-"""Servers that were asked to exit and have not yet, with their folders of large answers."""
+
+def _delete(files: Sequence[Path]) -> None:
+    for path in files:
+        with suppress(OSError):  # what remains goes with the folder
+            path.unlink()
+
+
+_ending: dict[QProcess, Path] = {}
+"""Servers that were asked to exit and have not yet, with their exchange folders."""
 
 
 END_TIMEOUT_MS = 1500
@@ -49,7 +75,7 @@ def wait_for_ending_processes() -> None:
 
 def _forget_ended(process: QProcess) -> None:
     if process in _ending and process.state() == QProcess.ProcessState.NotRunning:
-        _ending.pop(process).remove()
+        shutil.rmtree(_ending.pop(process), ignore_errors=True)
         process.deleteLater()
 
 
@@ -70,34 +96,34 @@ class RpcClient(QObject):
         super().__init__(parent)
         self._project, self._program = project, tuple(program)
         self._process: QProcess | None = None
-        self._folder: QTemporaryDir | None = None
+        self._exchange = Path()
         self._number = 0
-        self._pending: dict[int, _Request] = {}
-        self._queued: dict[str, _Request] = {}
+        self._pending: dict[int, _Sent[Any]] = {}
+        self._queued: dict[str, _Sent[Any]] = {}
         self._buffer = b""
         self._stderr_tail = ""
         self._closed = False
 
-    def request(
+    def send(
         self,
-        method: str,
-        on_result: OnResult,
+        request: Request[AnswerT],
+        on_answer: Callable[[AnswerT], None],
         *,
         on_error: OnError | None = None,
         channel: str | None = None,
-        **values: Any,
     ) -> None:
-        """Call ``method`` with ``values``; ``on_result`` gets the result, ``on_error`` the message.
+        """Send ``request``; ``on_answer`` gets the answer, ``on_error`` a sentence on failure.
 
-        Without ``on_error`` a failure goes to ``warning``.
+        Files of the answer exist until ``on_answer`` returns. Without ``on_error`` a failure goes
+        to ``warning``.
         """
         if self._closed:
             return  # a page may send a late request after the project was closed
-        request = _Request(method, values, on_result, on_error, channel)
+        sent = _Sent(request, on_answer, on_error, channel)
         if channel is not None and any(q.channel == channel for q in self._pending.values()):
-            self._queued[channel] = request
+            self._queued[channel] = sent
             return
-        self._send(request)
+        self._send(sent)
 
     @property
     def busy(self) -> bool:
@@ -112,42 +138,34 @@ class RpcClient(QObject):
         process, self._process = self._process, None
         if process is not None:
             process.setParent(None)
-            assert self._folder is not None
-            _ending[process] = self._folder
+            _ending[process] = self._exchange
             process.finished.connect(lambda: _forget_ended(process))
             process.errorOccurred.connect(lambda _: _forget_ended(process))
             process.closeWriteChannel()
             process.terminate()
             _forget_ended(process)
 
-    def _send(self, request: _Request) -> None:
+    def _send(self, sent: _Sent[Any]) -> None:
         if self._process is None:
             self._process = self._start()
         self._number += 1
-        self._pending[self._number] = request
-        into = str(self._answer_file(self._number))
-        line = {"id": self._number, "do": request.method, "into": into, **request.values}
-        text = json.dumps(line)
-        self._process.write(text.encode() + b"\n")
-
-    def _answer_file(self, number: int) -> Path:
-        """The file for a large answer to request ``number``; small answers come in the event."""
-        assert self._folder is not None
-        return Path(self._folder.filePath(f"{number}.json"))
+        self._pending[self._number] = sent
+        self._process.write(request_line(self._number, sent.request).encode() + b"\n")
 
     def _start(self) -> QProcess:
         process = QProcess(self)
         process.setProgram(self._program[0])
+        # The server creates it, and removes it even where this process is killed.
+        self._exchange = Path(tempfile.gettempdir()) / f"faceswap-{uuid.uuid4().hex}"
+        folders = ["--project", str(self._project), "--exchange", str(self._exchange)]
         process.setArguments(
-            [*self._program[1:], "preview", "--serve", "--project", str(self._project)]
+            [*self._program[1:], "serve", *folders, "--events", "jsonl", "--debug"]
         )
-        process.setArguments([*process.arguments(), "--events", "jsonl", "--debug"])
         process.readyReadStandardOutput.connect(self._read)
         process.readyReadStandardError.connect(self._read_stderr)
         process.finished.connect(self._ended)
         process.errorOccurred.connect(self._start_failed)
         self._buffer, self._stderr_tail = b"", ""
-        self._folder = QTemporaryDir()
         process.start()
         return process
 
@@ -164,43 +182,39 @@ class RpcClient(QObject):
         ).split(b"\n")
         for text in lines:
             try:
-                line = parse(text)
+                line = parse_server_line(text)
             except ValidationError:
                 continue
-            if isinstance(line, Answer):
+            if isinstance(line, AnswerLine):
                 self._answer(line)
             elif isinstance(line, Notice):
                 self.warning.emit(line.message)
             elif isinstance(line, Failed):
                 self._stderr_tail = line.message
 
-    def _answer(self, answer: Answer) -> None:
-        request = self._pending.pop(answer.id, None)
-        if request is None:
+    def _answer(self, line: AnswerLine) -> None:
+        sent = self._pending.pop(line.id, None) if line.id is not None else None
+        if sent is None:
             return
-        queued = self._queued.pop(request.channel, None) if request.channel else None
+        queued = self._queued.pop(sent.channel, None) if sent.channel else None
         if queued is not None:
             self._send(queued)
-        if answer.error:
-            self._fail(request, answer.error)
-            return
         try:
-            values = answer.values if answer.path is None else self._read_answer_file(answer.id)
+            answer = line.read()
         except (OSError, ValueError) as error:
             message = self.tr("The preview server's answer cannot be read: %1.")
-            self._fail(request, message.replace("%1", str(error)))
+            self._fail(sent, message.replace("%1", str(error)))
+            return
+        finally:
+            _delete([line.file] if line.file else [])
+        if isinstance(answer, FailureAnswer):
+            self._fail(sent, answer.message)
         else:
-            request.on_result(values)
+            sent.deliver(answer)
 
-    def _read_answer_file(self, number: int) -> Values:
-        path = self._answer_file(number)
-        values: Values = json.loads(path.read_bytes())
-        path.unlink()
-        return values
-
-    def _fail(self, request: _Request, sentence: str) -> None:
-        if request.on_error is not None:
-            request.on_error(sentence)
+    def _fail(self, sent: _Sent[Any], sentence: str) -> None:
+        if sent.on_error is not None:
+            sent.on_error(sentence)
         else:
             self.warning.emit(sentence)
 
@@ -214,13 +228,12 @@ class RpcClient(QObject):
         self._read()
         self._process.deleteLater()
         self._process = None
-        assert self._folder is not None
-        self._folder.remove()
+        shutil.rmtree(self._exchange, ignore_errors=True)
         lost = [*self._pending.values(), *self._queued.values()]
         self._pending.clear()
         self._queued.clear()
         sentence = self.tr("The preview server ended; it restarts with the next picture.")
         if self._stderr_tail:
             sentence += " " + self._stderr_tail.strip().splitlines()[-1]
-        for request in lost:
-            self._fail(request, sentence)
+        for sent in lost:
+            self._fail(sent, sentence)

@@ -1,13 +1,21 @@
 """The open project, and the state that all pages share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QFileSystemWatcher, QLockFile, QObject, QSysInfo, QTimer, Signal
 
+from faceswap.options import Side
+from faceswap.preview.protocol import (
+    CreateProjectRequest,
+    ProjectAnswer,
+    ProjectRequest,
+    RunState,
+    SideState,
+)
 from gui.ipc.job_runner import COMMAND
-from gui.ipc.rpc_client import RpcClient, wait_for_ending_processes
+from gui.ipc.rpc_client import OnError, RpcClient, wait_for_ending_processes
 from gui.models.job_list import JobListModel
 from gui.models.settings import Settings
 
@@ -29,7 +37,7 @@ class ProjectSession(QObject):
         super().__init__(parent)
         self.folder = folder
         self.rpc = RpcClient(folder, program, self)
-        self.info: dict[str, Any] = {}
+        self.info: ProjectAnswer | None = None
         self.read_only = ""
         self._lock = QLockFile(str(folder / LOCK))
         self._lock.setStaleLockTime(0)
@@ -55,27 +63,27 @@ class ProjectSession(QObject):
         self._watcher.addPaths([str(self.folder), str(self.folder.parent)])
         self.refresh()
 
-    def make(self, a: Path, b: Path, on_done: Any, on_error: Any) -> None:
+    def make(self, a: Path, b: Path, on_done: Callable[[], None], on_error: OnError) -> None:
         """Create the project from two videos, then open it."""
 
-        def made(values: dict[str, Any]) -> None:
+        def made(answer: ProjectAnswer) -> None:
             self.open()
             on_done()
 
-        self.rpc.request("make", made, on_error=on_error, a=str(a), b=str(b))
+        self.rpc.send(CreateProjectRequest(a=a, b=b), made, on_error=on_error)
 
     def refresh(self) -> None:
         """Request the project's contents from the preview server."""
-        self.rpc.request("project", self._read, on_error=self.lost.emit, channel="project")
+        self.rpc.send(ProjectRequest(), self._read, on_error=self.lost.emit, channel="project")
 
-    def side(self, side: str) -> dict[str, Any]:
-        """The information on one side; empty until it was read."""
-        found: dict[str, Any] = self.info.get("sides", {}).get(side, {})
-        return found
+    def side(self, side: Side) -> SideState:
+        """The state of one side; that of an empty one until it was read."""
+        return SideState() if self.info is None else self.info.side(side)
 
-    def runs(self) -> list[dict[str, Any]]:
+    def runs(self) -> list[RunState]:
         """The training runs, most recently saved first."""
-        return sorted(self.info.get("runs", []), key=lambda run: -float(run["saved"]))
+        runs = () if self.info is None else self.info.runs
+        return sorted(runs, key=lambda run: -run.saved)
 
     def close(self) -> None:
         """Unlock the project and stop its preview server."""
@@ -97,7 +105,7 @@ class ProjectSession(QObject):
         if folder == str(self.folder) or not (self.folder / "project.toml").is_file():
             self._refresh_timer.start()
 
-    def _read(self, info: dict[str, Any]) -> None:
+    def _read(self, info: ProjectAnswer) -> None:
         self.info = info
         self.changed.emit()
 

@@ -1,11 +1,13 @@
 """Table of all faces of a side, stored by column, for sorting and filtering."""
 
-import base64
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from faceswap.preview.protocol import FacesAnswer
 
 LOW_PRESENCE = 0.6
 """Presence below which a face is listed as low."""
@@ -15,16 +17,24 @@ SIDE_YAW = 35.0
 
 
 class FaceTableModel:
-    """The preview server's answer to ``faces`` as a table; empty without one."""
+    """A side's faces, read from the files of the preview server's answer; empty without one.
 
-    def __init__(self, values: dict[str, Any] | None = None) -> None:
-        values = values or {"names": "", "values": "", "columns": ["excluded"], "folder": ""}
-        self.names: list[str] = values["names"].split("\n") if values["names"] else []
-        self._columns: list[str] = values["columns"]
-        self._folder = Path(values["folder"])
-        self._excluded_folder = str(values.get("excluded", ""))
-        raw = np.frombuffer(base64.b64decode(values["values"]), np.float32)
-        self._values = raw.reshape(-1, len(self._columns)).copy()
+    Raises OSError or ValueError when these cannot be read.
+    """
+
+    def __init__(self, answer: FacesAnswer | None = None) -> None:
+        self.names: list[str] = []
+        self._columns: tuple[str, ...] = ("excluded",)
+        self._folder = self._excluded_folder = Path()
+        self._values = np.zeros((0, 1), np.float32)
+        if answer is not None:
+            if answer.count:
+                self.names = os.fsdecode(answer.names.read_bytes()).split("\n")
+            self._columns = answer.columns
+            self._folder, self._excluded_folder = answer.folder, answer.excluded_folder
+            self._values = np.load(answer.values, allow_pickle=False)
+            if not len(self.names) == len(self._values) == answer.count:
+                raise ValueError("a crop's file name has more than one line")
         self.excluded: NDArray[np.bool_] = self._column("excluded") > 0.5
         self._item = {name: item for item, name in enumerate(self.names)}
         self._measured = np.zeros(len(self.names), np.bool_)
@@ -33,12 +43,12 @@ class FaceTableModel:
 
     def path(self, item: int) -> Path:
         """The current path of a face's crop."""
-        folder = self._folder / self._excluded_folder if self.excluded[item] else self._folder
+        folder = self._excluded_folder if self.excluded[item] else self._folder
         return folder / self.names[item]
 
     def paths(self) -> list[str]:
         """The paths of all crops, as strings: 50,000 Path objects are slow to create."""
-        inside, outside = f"{self._folder}/", f"{self._folder / self._excluded_folder}/"
+        inside, outside = f"{self._folder}/", f"{self._excluded_folder}/"
         return [
             (outside if out else inside) + name
             for name, out in zip(self.names, self.excluded.tolist(), strict=True)
@@ -48,7 +58,7 @@ class FaceTableModel:
         """The frame number of a face."""
         return int(self._column("frame")[item])
 
-    def set_excluded(self, names: list[str], out: bool) -> list[int]:
+    def set_excluded(self, names: Sequence[str], out: bool) -> list[int]:
         """Mark faces as excluded or restored; returns their row numbers."""
         items = [self._item[name] for name in names if name in self._item]
         self.excluded[items] = out
@@ -72,11 +82,13 @@ class FaceTableModel:
         """The number of faces not measured yet."""
         return int((~self._measured).sum())
 
-    def set_measurements(self, names: list[str], values: NDArray[np.float32]) -> None:
-        """Store blur and brightness (N, 2) of ``names``."""
+    def set_measurements(
+        self, names: list[str], blur: Sequence[float | None], brightness: Sequence[float | None]
+    ) -> None:
+        """Store blur and brightness of ``names``; None is unknown."""
         items = [self._item[name] for name in names]
-        column = self._columns.index("blur")
-        self._values[items, column : column + 2] = values
+        self._column("blur")[items] = np.array(blur, np.float32)
+        self._column("brightness")[items] = np.array(brightness, np.float32)
         self._measured[items] = True
 
     def _column(self, name: str) -> NDArray[np.float32]:

@@ -1,18 +1,20 @@
 """Video playback: single frames of a clip, or playing at the clip's frame rate."""
 
 import time
-from typing import Any
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QSize, QTimer, Signal
 
-from gui.ipc.rpc_client import RpcClient, Values
+from faceswap.options import Side
+from faceswap.preview.protocol import FileFrameRequest, FrameAnswer, FrameRequest, PictureSize
+from gui.ipc.rpc_client import RpcClient
 
 
 class Player(QObject):
     """Request frames and play them in real time; late frames are dropped, not queued.
 
-    frame_ready: an answer with a frame. failed: a frame could not be read, with a message.
-    playing_changed: playback started or stopped.
+    frame_ready: a FrameAnswer, whose picture exists until the slots return. failed: a frame could
+    not be read, with a message. playing_changed: playback started or stopped.
     """
 
     frame_ready = Signal(object)
@@ -23,7 +25,7 @@ class Player(QObject):
         super().__init__(parent)
         self._channel = channel
         self._rpc: RpcClient | None = None
-        self._clip: dict[str, Any] = {}
+        self._clip: Side | Path = "a"
         self.size = QSize(960, 540)
         self.frame, self.frames, self.rate = 0, 1, 25.0
         self.playing = False
@@ -33,12 +35,18 @@ class Player(QObject):
         self._timer.timeout.connect(self._advance)
         self._pending = False
 
-    def open(self, rpc: RpcClient | None, frames: int = 1, rate: float = 25.0, **clip: Any) -> None:
-        """Open another clip: ``clip`` is side="a", side="b" or path=…."""
+    def open(self, rpc: RpcClient, clip: Side | Path, frames: int = 1, rate: float = 25.0) -> None:
+        """Open another clip: a side's footage, or any video."""
         self.pause()
         self._rpc, self._clip = rpc, clip
         self.frame, self.frames, self.rate = 0, max(1, frames), rate or 25.0
         self._pending = False
+
+    def close(self) -> None:
+        """Close the clip; there is nothing to play then."""
+        self.pause()
+        self._rpc = None
+        self.frame, self.frames, self.rate = 0, 1, 25.0
 
     def go(self, frame: int) -> None:
         """Seek to ``frame``."""
@@ -46,16 +54,13 @@ class Player(QObject):
         if self._rpc is None:
             return
         self._pending = True
-        self._rpc.request(
-            "frame",
-            self._on_frame,
-            on_error=self._on_error,
-            channel=self._channel,
-            frame=self.frame,
-            width=self.size.width(),
-            height=self.size.height(),
-            **self._clip,
-        )
+        fit = PictureSize(width=max(1, self.size.width()), height=max(1, self.size.height()))
+        request: FrameRequest | FileFrameRequest
+        if isinstance(self._clip, Path):
+            request = FileFrameRequest(path=self._clip, frame=self.frame, fit=fit)
+        else:
+            request = FrameRequest(side=self._clip, frame=self.frame, fit=fit)
+        self._rpc.send(request, self._on_frame, on_error=self._on_error, channel=self._channel)
 
     def play(self) -> None:
         """Play from the current frame; from the start when at the end."""
@@ -88,9 +93,9 @@ class Player(QObject):
         elif due > self.frame and not self._pending:
             self.go(due)
 
-    def _on_frame(self, values: Values) -> None:
+    def _on_frame(self, answer: FrameAnswer) -> None:
         self._pending = False
-        self.frame_ready.emit(values)
+        self.frame_ready.emit(answer)
 
     def _on_error(self, sentence: str) -> None:
         self._pending = False

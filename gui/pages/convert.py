@@ -2,15 +2,22 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
-from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QImage
 from PySide6.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.convert import ConvertOptions
+from faceswap.preview.protocol import (
+    CloseVideoRequest,
+    FrameAnswer,
+    FrameRequest,
+    SwapAnswer,
+    SwapRequest,
+    TimelineRequest,
+)
 from faceswap.swap.compositing.options import BlendOptions
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
@@ -40,7 +47,8 @@ class ConvertPage(Page):
         self.blend_form = OptionsForm(BlendOptions)
         rest = (*BlendOptions.model_fields, "project", "output", "run", "overwrite")
         self.export_form = OptionsForm(ConvertOptions, without=rest)
-        self._clip = self._model = ""
+        self._clip: Path | None = None
+        self._model = ""
         self._output: Path | None = None
         self._build()
         self.timeline.moved.connect(lambda _: self._request_pictures())
@@ -62,7 +70,7 @@ class ConvertPage(Page):
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
             # Windows cannot replace a file that the preview server holds open.
-            session.rpc.request("release", lambda _: None, path=str(output))
+            session.rpc.send(CloseVideoRequest(path=output), lambda _: None)
             options = self.export_form.options(
                 project=session.folder,
                 output=output,
@@ -85,18 +93,17 @@ class ConvertPage(Page):
         if session is None or self._output is None:
             return
         if not self.player.playing:
-            side = session.side("a")
             self.stack.setCurrentWidget(self.result)
             self.player.size = self.result.pixels()
-            self.player.open(
-                session.rpc, side.get("frames", 1), side.get("rate", 25), path=str(self._output)
-            )
+            footage = session.side("a").footage
+            length = (footage.frames, footage.rate) if footage is not None else (1, 25.0)
+            self.player.open(session.rpc, self._output, *length)
         self.player.toggle()
 
     def on_project_changed(self) -> None:
-        self.player.open(None)
+        self.player.close()
         self.status_bar.follow(None)
-        self._clip, self._model, self._output = "", "", None
+        self._clip, self._model, self._output = None, "", None
         self.wipe.show_second(QImage())
         self.wipe.show_text("")
         self.stack.setCurrentWidget(self.wipe)
@@ -114,27 +121,29 @@ class ConvertPage(Page):
     def _update(self) -> None:
         """Update from the project; redraw after a new checkpoint unless the export is shown."""
         session = self.session
-        if session is None or not session.info:
+        if session is None or session.info is None:
             return
-        names = [run["name"] for run in session.runs()]
+        names = [run.name for run in session.runs()]
         if [self.run.itemText(i) for i in range(self.run.count())] != names:
             self.run.clear()
             self.run.addItems(names)
         side = session.side("a")
-        self.timeline.set_frames(max(side.get("frames") or 1, side["looked_at"]))
-        outputs = session.info["outputs"]
-        self._output = Path(outputs[-1]) if outputs else None
+        footage = side.footage
+        self.timeline.set_frames(max(footage.frames if footage else 1, side.processed_frames))
+        outputs = session.info.outputs
+        self._output = outputs[-1] if outputs else None
         if not self.output_edit.text():
             self.output_edit.setText(str(session.folder / "out" / "swap.mp4"))
         self._update_buttons()
-        if side["problem"]:
-            self.wipe.show_text(side["problem"])
+        if footage is None:
+            self.wipe.show_text(side.problem)
             return
-        if self._clip != side["video"]:
-            self._clip = side["video"]
+        if self._clip != footage.path:
+            self._clip = footage.path
             self.timeline.set_frame(self.timeline.frames // 3)
-            session.rpc.request("spans", self.timeline.set_spans, channel="spans", side="a")
-        model = f"{side['video']} {[(run['name'], run['step']) for run in session.runs()]}"
+            request = TimelineRequest(side="a")
+            session.rpc.send(request, self.timeline.set_spans, channel="timeline")
+        model = f"{footage.path} {[(run.name, run.step) for run in session.runs()]}"
         if model != self._model and self.stack.currentWidget() is self.wipe:
             self._model = model
             self._request_pictures()
@@ -212,50 +221,45 @@ class ConvertPage(Page):
 
     def _request_pictures(self) -> None:
         session = self.session
-        if session is None or not self._clip:
+        if session is None or self._clip is None:
             return
         self.player.pause()
         self.stack.setCurrentWidget(self.wipe)
-        size = self.wipe.pixels()
-        session.rpc.request(
-            "frame",
+        session.rpc.send(
+            FrameRequest(side="a", frame=self.timeline.frame, fit=self.wipe.fit()),
             self._show_before,
             on_error=self.wipe.show_text,
             channel="before",
-            side="a",
-            frame=self.timeline.frame,
-            width=size.width(),
-            height=size.height(),
         )
         self._request_swap()
 
     def _request_swap(self) -> None:
         session = self.session
-        if session is None or not session.runs() or not self._clip:
+        if session is None or not session.runs() or self._clip is None:
             self.wipe.show_second(QImage())
             return
         self.stack.setCurrentWidget(self.wipe)
-        size: QSize = self.wipe.pixels()
-        session.rpc.request(
-            "swap",
-            self._show_after,
-            on_error=self._no_swap,
-            channel="swap",
+        try:
+            blend = BlendOptions(**self.blend_form.values())
+        except ValidationError as error:
+            self._no_swap(error_text(error))
+            return
+        request = SwapRequest(
             frame=self.timeline.frame,
             run=self.run.currentText() or "main",
-            look=self.blend_form.values(),
-            width=size.width(),
-            height=size.height(),
+            blend=blend,
+            fit=self.wipe.fit(),
         )
+        session.rpc.send(request, self._show_after, on_error=self._no_swap, channel="swap")
 
-    def _show_before(self, values: dict[str, Any]) -> None:
-        self.wipe.show_image(elements.decode_picture(values["image"]))
-        message = self.tr("frame %1, %2 s").replace("%1", f"{values['frame']:,}")
-        self.clock.setText(message.replace("%2", f"{values['time']:.2f}"))
+    def _show_before(self, answer: FrameAnswer) -> None:
+        self.wipe.show_image(elements.read_picture(answer.picture))
+        message = self.tr("frame %1, %2 s").replace("%1", f"{answer.frame:,}")
+        self.clock.setText(message.replace("%2", f"{answer.time:.2f}"))
 
-    def _show_after(self, values: dict[str, Any]) -> None:
-        self.wipe.show_second(elements.decode_picture(values["image"]))
-        self.hint.setText("" if values["faces"] else self.tr("No face to swap in this frame."))
+    def _show_after(self, answer: SwapAnswer) -> None:
+        self.wipe.show_second(elements.read_picture(answer.picture))
+        self.hint.setText("" if answer.faces else self.tr("No face to swap in this frame."))
 
     def _no_swap(self, sentence: str) -> None:
         self.wipe.show_second(QImage())
@@ -279,10 +283,10 @@ class ConvertPage(Page):
         if self.session is not None:
             self._update_buttons()
 
-    def _show_played(self, values: dict[str, Any]) -> None:
-        self.result.show_image(elements.decode_picture(values["image"]))
-        self.timeline.set_frame(values["frame"])
-        self.clock.setText(f"{values['time']:.2f} s")
+    def _show_played(self, answer: FrameAnswer) -> None:
+        self.result.show_image(elements.read_picture(answer.picture))
+        self.timeline.set_frame(answer.frame)
+        self.clock.setText(f"{answer.time:.2f} s")
 
     def on_theme_changed(self) -> None:
         self._playback_changed(self.player.playing)

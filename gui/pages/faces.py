@@ -1,8 +1,6 @@
 """Faces page: sort, filter, exclude and restore the crops of one side."""
 
-import base64
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +8,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoCommand, QUndoStack
 from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
 
+from faceswap.options import Side
+from faceswap.preview.protocol import (
+    ExcludeFacesRequest,
+    FacesAnswer,
+    FacesRequest,
+    MeasuredFacesAnswer,
+    MeasureFacesRequest,
+    MovedFacesAnswer,
+    RestoreFacesRequest,
+)
 from gui.models.app_context import AppContext
 from gui.models.face_table import FaceTableModel
 from gui.pages.page import Page
@@ -21,7 +29,7 @@ from gui.widgets.thumbnail_grid import ThumbnailGrid
 class _ExcludeCommand(QUndoCommand):
     """Undo command: exclude or include faces."""
 
-    def __init__(self, page: "FacesPage", side: str, names: list[str], out: bool) -> None:
+    def __init__(self, page: "FacesPage", side: Side, names: list[str], out: bool) -> None:
         text = page.tr("exclude %1 faces") if out else page.tr("include %1 faces")
         super().__init__(text.replace("%1", f"{len(names):,}"))
         self._page, self._side, self._names, self._out = page, side, names, out
@@ -40,23 +48,23 @@ class FacesPage(Page):
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
-        self.side = "a"
+        self.side: Side = "a"
         self.grid = ThumbnailGrid()
         self.table = FaceTableModel()
         self.undo = QUndoStack(self)
         self._measuring = False
-        self._crops: tuple[Any, ...] = ()
+        self._crops: tuple[Side, int, bool] | None = None
         self._build()
         self.grid.selected.connect(self._update_buttons)
         self.grid.opened.connect(self._open_frame)
         self.undo.indexChanged.connect(self._update_buttons)
 
-    def set_side(self, side: str) -> None:
+    def set_side(self, side: Side) -> None:
         """Show the faces of ``side``."""
         self.side = side
         for name, segment in self.segments.items():
             segment.setChecked(name == side)
-        self._crops = ()
+        self._crops = None
         self._load()
 
     def exclude(self) -> None:
@@ -67,25 +75,26 @@ class FacesPage(Page):
         """Restore the selected faces to training."""
         self._push(out=False)
 
-    def move_faces(self, side: str, names: list[str], out: bool) -> None:
+    def move_faces(self, side: Side, names: list[str], out: bool) -> None:
         """Exclude or restore faces by name, first on disk, then in the grid."""
         session = self.session
         if session is None:
             return
 
-        def moved(values: dict[str, Any]) -> None:
+        def moved(answer: MovedFacesAnswer) -> None:
             if side == self.side:
-                for item in self.table.set_excluded(values["moved"], out):
+                for item in self.table.set_excluded(answer.names, out):
                     self.grid.move_item(item, str(self.table.path(item)), out)
                 self._arrange(keep=True)
 
-        session.rpc.request("exclude" if out else "restore", moved, side=side, names=names)
+        request = ExcludeFacesRequest if out else RestoreFacesRequest
+        session.rpc.send(request(side=side, names=tuple(names)), moved)
 
     def on_project_changed(self) -> None:
         self.grid.set_items([], np.zeros(0, np.bool_))
         self.table = FaceTableModel()
         self.undo.clear()
-        self.side, self._crops, self._measuring = "a", (), False
+        self.side, self._crops, self._measuring = "a", None, False
         self._update_buttons()
 
     def on_project_refreshed(self) -> None:
@@ -95,7 +104,7 @@ class FacesPage(Page):
     def on_show(self) -> None:
         for name, segment in self.segments.items():
             segment.setChecked(name == self.side)
-        if self.session is not None and self.session.info:
+        if self.session is not None and self.session.info is not None:
             self._load()
         self.grid.setFocus()
 
@@ -107,8 +116,12 @@ class FacesPage(Page):
         self.grid.stop_loading()
 
     def _build(self) -> None:
-        self.segments: dict[str, QPushButton] = {}
-        for side, text in (("a", self.tr("Faces of A")), ("b", self.tr("Faces of B"))):
+        self.segments: dict[Side, QPushButton] = {}
+        names: tuple[tuple[Side, str], ...] = (
+            ("a", self.tr("Faces of A")),
+            ("b", self.tr("Faces of B")),
+        )
+        for side, text in names:
             segment = button(text, partial(self.set_side, side), "segment", f"Alt+{side}")
             segment.setCheckable(True)
             self.segments[side] = segment
@@ -181,13 +194,18 @@ class FacesPage(Page):
         if session is None:
             return
         info = session.side(self.side)
-        state = (self.side, info["crops"] + info["excluded"], info["complete"])
+        state = (self.side, info.crops + info.excluded, info.complete)
         if state != self._crops:
             self._crops = state
-            session.rpc.request("faces", self._show, channel="faces", side=self.side)
+            session.rpc.send(FacesRequest(side=self.side), self._show, channel="faces")
 
-    def _show(self, values: dict[str, Any]) -> None:
-        self.table = FaceTableModel(values)
+    def _show(self, answer: FacesAnswer) -> None:
+        try:
+            self.table = FaceTableModel(answer)
+        except (OSError, ValueError) as error:
+            message = self.tr("The table of faces cannot be read: %1.").replace("%1", str(error))
+            self.context.notice.emit(message, "bad")
+            return
         self.grid.set_items(self.table.paths(), self.table.excluded.copy())
         self._arrange()
         self._measure()
@@ -202,10 +220,10 @@ class FacesPage(Page):
         self._measuring = True
         table = self.table
 
-        def measured(values: dict[str, Any]) -> None:
+        def measured(answer: MeasuredFacesAnswer) -> None:
             self._measuring = False
-            found = np.frombuffer(base64.b64decode(values["values"]), np.float32).reshape(-1, 2)
-            table.set_measurements(names[: values["count"]], found)
+            count = len(answer.blur)
+            table.set_measurements(names[:count], answer.blur, answer.brightness)
             if table is self.table:
                 left = table.unmeasured_count()
                 message = self.tr("measuring sharpness and brightness: %1 left")
@@ -218,7 +236,8 @@ class FacesPage(Page):
             self._measuring = False
             self.context.notice.emit(sentence, "warn")
 
-        session.rpc.request("measure", measured, on_error=failed, side=self.side, names=names)
+        request = MeasureFacesRequest(side=self.side, names=tuple(names))
+        session.rpc.send(request, measured, on_error=failed)
 
     def _arrange(self, keep: bool = False) -> None:
         order = self.table.order(self.sort.currentData(), self.filter.currentData())

@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from PySide6.QtCore import QSize, Qt, QTimer
@@ -11,6 +10,16 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.extract import ExtractOptions
+from faceswap.options import Side
+from faceswap.preview.protocol import (
+    FrameAnswer,
+    NewestCropAnswer,
+    NewestCropRequest,
+    RelocateFootageRequest,
+    SideState,
+    TimelineAnswer,
+    TimelineRequest,
+)
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.models.player import Player
@@ -31,9 +40,9 @@ class FootagePage(Page):
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
-        self.side = "a"
+        self.side: Side = "a"
         self._target: int | None = None
-        self._clip = ("", "")
+        self._clip: tuple[Side, Path] | None = None
         self.canvas = FaceCanvas()
         self.timeline = Timeline()
         self.player = Player("footage", self)
@@ -41,7 +50,7 @@ class FootagePage(Page):
         self.form = OptionsForm(ExtractOptions, without=("video", "project", "side", "redo"))
         self._last_face_timer = QTimer(self)
         self._last_face_timer.setInterval(1000)
-        self._last_face_timer.timeout.connect(self._request_last)
+        self._last_face_timer.timeout.connect(self._request_newest)
         self._build()
         self.timeline.moved.connect(self._scrubbed)
         self.player.frame_ready.connect(self._show)
@@ -49,7 +58,7 @@ class FootagePage(Page):
         self.player.playing_changed.connect(self._playback_changed)
         self.status_bar.finished.connect(self._extracted)
 
-    def set_side(self, side: str, frame: int = 0) -> None:
+    def set_side(self, side: Side, frame: int = 0) -> None:
         """Show the clip of ``side`` at ``frame``."""
         self.side = side
         self._target = frame
@@ -68,14 +77,16 @@ class FootagePage(Page):
             "complete, and excluded faces stay excluded."
         )
         question = question.replace("%1", self.side.upper())
-        if info["complete"] and not elements.confirm(self, question, self.tr("Extract again")):
+        if info.complete and not elements.confirm(self, question, self.tr("Extract again")):
+            return
+        if info.footage is None:
             return
         try:
             options = self.form.options(
-                video=Path(info["video"]),
+                video=info.footage.path,
                 project=session.folder,
                 side=self.side,
-                redo=bool(info["complete"]),
+                redo=info.complete,
             )
             title = self.tr("Extract faces of %1").replace("%1", self.side.upper())
             self.context.jobs.start("extract", options, title, session.folder)
@@ -85,12 +96,12 @@ class FootagePage(Page):
         self._follow_job()
 
     def on_project_changed(self) -> None:
-        self.player.open(None)
+        self.player.close()
         self.status_bar.follow(None)
         self.canvas.show_text("")
-        self.timeline.set_spans({})
+        self.timeline.set_spans(TimelineAnswer())
         self.last_face.hide()
-        self.side, self._clip, self._target = "a", ("", ""), None
+        self.side, self._clip, self._target = "a", None, None
 
     def on_project_refreshed(self) -> None:
         if self.isVisible():
@@ -98,7 +109,7 @@ class FootagePage(Page):
             self._follow_job()
 
     def on_show(self) -> None:
-        if self.session is not None and self.session.info:
+        if self.session is not None and self.session.info is not None:
             self._open()
             self._follow_job()
 
@@ -107,11 +118,12 @@ class FootagePage(Page):
         self._last_face_timer.stop()
 
     def _build(self) -> None:
-        self.segments: dict[str, QPushButton] = {}
-        for side, text in (
+        self.segments: dict[Side, QPushButton] = {}
+        names: tuple[tuple[Side, str], ...] = (
             ("a", self.tr("A: footage to change")),
             ("b", self.tr("B: face to put on it")),
-        ):
+        )
+        for side, text in names:
             segment = button(text, partial(self.set_side, side), "segment", f"Alt+{side}")
             segment.setCheckable(True)
             self.segments[side] = segment
@@ -143,7 +155,7 @@ class FootagePage(Page):
             )
         )
         legend.setToolTip(
-            self.tr("Timeline colours: faces with low landmark confidence; frames without a face")
+            self.tr("Timeline colors: faces with low landmark confidence; frames without a face")
         )
         return legend
 
@@ -173,46 +185,52 @@ class FootagePage(Page):
         self._update_state(info)
         for name, segment in self.segments.items():
             segment.setChecked(name == self.side)
-        frames = max(info.get("frames") or 0, info.get("looked_at") or 0, 1)
+        footage = info.footage
+        frames = max(footage.frames if footage else 0, info.processed_frames, 1)
         self.timeline.set_frames(frames)
-        if info["problem"]:
-            self.player.open(None)
-            self.canvas.show_text(info["problem"])
-        elif self._clip != (self.side, info["video"]) or self._target is not None:
-            self._clip = (self.side, info["video"])
+        if footage is None:
+            self.player.close()
+            self.canvas.show_text(info.problem)
+        elif self._clip != (self.side, footage.path) or self._target is not None:
+            self._clip = (self.side, footage.path)
             self.player.size = self.canvas.pixels()
-            self.player.open(session.rpc, frames, info["rate"], side=self.side)
+            self.player.open(session.rpc, self.side, frames, footage.rate)
             self.player.go(self._target or 0)
             self._target = None
         else:
             self.player.frames = frames
-        session.rpc.request("spans", self.timeline.set_spans, channel="spans", side=self.side)
+        self._request_timeline()
 
-    def _update_state(self, info: dict[str, Any]) -> None:
+    def _request_timeline(self) -> None:
+        if self.session is not None:
+            request = TimelineRequest(side=self.side)
+            self.session.rpc.send(request, self.timeline.set_spans, channel="timeline")
+
+    def _update_state(self, info: SideState) -> None:
         """Update the face counts, the button's label and what is enabled."""
-        if info["complete"]:
+        if info.complete:
             message = self.tr("Faces: %1, tracks: %2, frames: %3. Included: %4.")
-            numbers = (info["faces"], info["tracks"], info["looked_at"], info["crops"])
+            numbers = (info.faces, info.tracks, info.processed_frames, info.crops)
             for index, number in enumerate(numbers, 1):
                 message = message.replace(f"%{index}", f"{number:,}")
             self.find_button.setText(self.tr("Extract again"))
             elements.set_role(self.find_button, "")
-        elif info["looked_at"]:
+        elif info.processed_frames:
             message = self.tr("%1 frames processed so far; extraction resumes from there.")
-            message = message.replace("%1", f"{info['looked_at']:,}")
+            message = message.replace("%1", f"{info.processed_frames:,}")
             self.find_button.setText(self.tr("Resume"))
             elements.set_role(self.find_button, "primary")
         else:
             message = self.tr("No faces yet. Extraction detects, tracks and crops them.")
             self.find_button.setText(self.tr("Extract faces"))
             elements.set_role(self.find_button, "primary")
-        if info["excluded"]:
-            message += " " + self.tr("Excluded: %1.").replace("%1", f"{info['excluded']:,}")
+        if info.excluded:
+            message += " " + self.tr("Excluded: %1.").replace("%1", f"{info.excluded:,}")
         self.facts.setText(message)
         running = self._job() is not None
-        self.find_button.setEnabled(self.writable and not running and not info["problem"])
+        self.find_button.setEnabled(self.writable and not running and not info.problem)
         self.form.setEnabled(self.writable and not running)
-        self.relink.setVisible(bool(info["problem"]) and self.writable)
+        self.relink.setVisible(bool(info.problem) and self.writable)
 
     def _job(self) -> Job | None:
         folder = self.session.folder if self.session else None
@@ -231,17 +249,18 @@ class FootagePage(Page):
         self._last_face_timer.stop()
         self.last_face.hide()
 
-    def _request_last(self) -> None:
+    def _request_newest(self) -> None:
         job, session = self.status_bar.job, self.session
         if job is None or session is None:
             return
-        side = job.record.arguments[job.record.arguments.index("--side") + 1]
-        session.rpc.request("last", self._show_last, channel="last", side=side)
+        words = job.record.arguments
+        side: Side = "a" if words[words.index("--side") + 1] == "a" else "b"
+        session.rpc.send(NewestCropRequest(side=side), self._show_newest, channel="newest crop")
         if side == self.side:
-            session.rpc.request("spans", self.timeline.set_spans, channel="spans", side=side)
+            self._request_timeline()
 
-    def _show_last(self, values: dict[str, Any]) -> None:
-        image = QImage(values.get("path", ""))
+    def _show_newest(self, answer: NewestCropAnswer) -> None:
+        image = QImage() if answer.crop is None else QImage(str(answer.crop.path))
         if not image.isNull():
             ratio = self.devicePixelRatioF()
             size = round(14 * GAP * ratio)
@@ -255,16 +274,16 @@ class FootagePage(Page):
         self.player.size = self.canvas.pixels()
         self.player.go(frame)
 
-    def _show(self, values: dict[str, Any]) -> None:
+    def _show(self, answer: FrameAnswer) -> None:
         self.player.size = self.canvas.pixels()
-        image = elements.decode_picture(values["image"])
-        self.canvas.show_frame(image, QSize(*values["size"]), values["faces"])
-        self.timeline.set_frame(values["frame"])
+        image = elements.read_picture(answer.picture)
+        self.canvas.show_frame(image, QSize(answer.width, answer.height), answer.faces)
+        self.timeline.set_frame(answer.frame)
         message = self.tr("frame %1 of %2, %3 s")
-        message = message.replace("%1", f"{values['frame']:,}").replace(
+        message = message.replace("%1", f"{answer.frame:,}").replace(
             "%2", f"{self.player.frames:,}"
         )
-        self.clock.setText(message.replace("%3", f"{values['time']:.2f}"))
+        self.clock.setText(message.replace("%3", f"{answer.time:.2f}"))
         session = self.session
         if session is not None and self.side == "a":
             thumbnail = self.context.settings.thumbnail(session.folder)
@@ -287,4 +306,5 @@ class FootagePage(Page):
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Locate the file"))
         session = self.session
         if name and session is not None:
-            session.rpc.request("relink", lambda _: session.refresh(), side=self.side, path=name)
+            request = RelocateFootageRequest(side=self.side, path=Path(name))
+            session.rpc.send(request, lambda _: session.refresh())

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
 from faceswap.jobs.lab import LabOptions
-from faceswap.lab.task_registry import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName, former_names, task_path
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.models.settings import work_folder
@@ -179,7 +179,7 @@ class LabPage(Page):
         """A default folder named after task and data, so that different runs do not collide."""
         data = self.form.value("data")
         name = f"{self._task} {data[0].stem}" if data else self._task
-        return work_folder() / "lab" / name
+        return task_path(work_folder() / "lab", name)
 
     def _changed(self) -> None:
         if self.folder != self._shown_folder:
@@ -198,7 +198,7 @@ class LabPage(Page):
         """Show the results in the current output folder."""
         self._shown_folder = self.folder
         self.output.set_hint(self._suggested())
-        self.curves.set_all({})
+        self.curves.set_all(())
         self.state.setText("")
         self._connect_job(None)
         self._follow_job()
@@ -209,8 +209,8 @@ class LabPage(Page):
         folder = self.folder
         self.stack.setCurrentWidget(self.figure)
         self.back.hide()
-        sentence = _read_sentence(folder / f"{self._task}.json")
-        figure = folder / f"{self._task}.png"
+        sentence = _read_sentence(task_path(folder, f"{self._task}.json"))
+        figure = task_path(folder, f"{self._task}.png")
         newest = max(folder.glob("*/previews/*.png"), key=_modified, default=None)
         if newest is not None and (self._learning or not sentence):
             figure, sentence = newest, ""
@@ -237,7 +237,7 @@ class LabPage(Page):
         self.go.setText(self.tr("Resume") if trained else self.tr("Run"))
         self.go.setEnabled(self._job is None)
         self.form.setEnabled(not self._learning)
-        self.repair.set_model(self._task, self.folder / self._task, self._job is None)
+        self.repair.set_model(self._task, task_path(self.folder, self._task), self._job is None)
         self.own_faces.setVisible(self.session is not None and TASKS[self._task].inputs[0].folder)
         some = self._shown_file() is not None
         for widget in (self.file, self.open_folder):
@@ -245,7 +245,7 @@ class LabPage(Page):
         self.larger.setVisible(some and self.smaller.isHidden())
 
     def _follow_job(self) -> None:
-        folder, model = str(self.folder), str(self.folder / self._task)
+        folder, model = str(self.folder), str(task_path(self.folder, self._task))
         for job in self.context.jobs.running():
             options = job.record.options
             if options.get("output") == folder or options.get("model") == model:
@@ -323,8 +323,11 @@ class LabPage(Page):
         kept = self.context.settings.state(_STATE)
         try:
             known = json.loads(bytes(kept.data())) if kept is not None else {}
-            self._entered = dict(known.get("entered", {}))
+            entered: dict[str, Any] = dict(known.get("entered", {}))
+            former = former_names()
+            self._entered = {former.get(name, name): v for name, v in entered.items()}
             task = known.get("use", self._task)
+            task = former.get(task, task)
         except (ValueError, TypeError, AttributeError):
             task = self._task
         self.form.set_values(self._entered.get(self._task, {}))

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QLineEdit, QWidget
 
 from faceswap.commands import JOBS, options_of
 from faceswap.errors import OutputError
+from faceswap.preview.protocol import FileFrameRequest, FrameAnswer, PictureSize
 from gui.models.app_context import AppContext, ProjectSession
 from gui.models.settings import work_folder
 from gui.pages.page import Page
@@ -55,17 +56,16 @@ class StartPage(Page):
             self._check()
             return
 
-        def seen(values: dict[str, Any]) -> None:
-            zone.show_video(path, values)
+        def seen(answer: FrameAnswer) -> None:
+            zone.show_video(path, answer)
             self._check()
 
         def refused(sentence: str) -> None:
             zone.show_error(sentence)
             self._check()
 
-        self.context.rpc.request(
-            "frame", seen, on_error=refused, path=str(path), width=520, height=280
-        )
+        request = FileFrameRequest(path=path, fit=PictureSize(width=520, height=280))
+        self.context.rpc.send(request, seen, on_error=refused)
 
     def make(self) -> None:
         """Create the project and open it."""

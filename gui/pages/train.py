@@ -1,13 +1,22 @@
 """Train page: model preset, options, live previews and curves."""
 
-from typing import Any
-
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
-from faceswap.swap.training.options import PRESET_DEFAULTS, TrainOptions
+from faceswap.options import SIDES
+from faceswap.preview.protocol import (
+    KeepSnapshotRequest,
+    MetricsAnswer,
+    MetricsRequest,
+    SnapshotAnswer,
+    StepCostAnswer,
+    StepCostRequest,
+)
+from faceswap.swap.model.presets import DEFAULT_PRESET, PRESETS
+from faceswap.swap.training.options import TrainOptions
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.pages.page import Page
@@ -30,7 +39,7 @@ class TrainPage(Page):
         self._run = ""
         self._job: Job | None = None
         self._costs: dict[str, str] = {}
-        self._run_options: dict[str, Any] = {}
+        self._run_options: dict[str, JsonValue] = {}
         self.previews = TrainingPreviews()
         self.curves = Curves(
             {
@@ -48,8 +57,8 @@ class TrainPage(Page):
     @property
     def preset(self) -> str:
         """The chosen preset."""
-        chosen = self.presets.checkedButton()
-        return str(chosen.property("preset")) if chosen is not None else "quick"
+        checked = (p for p, choice in self._choices.items() if choice.isChecked())
+        return next(checked, DEFAULT_PRESET)
 
     def start(self) -> None:
         """Start or resume the run."""
@@ -73,11 +82,11 @@ class TrainPage(Page):
         if session is None:
             return
 
-        def kept(values: dict[str, Any]) -> None:
-            message = self.tr("Snapshot saved as %1.").replace("%1", values["path"])
+        def kept(answer: SnapshotAnswer) -> None:
+            message = self.tr("Snapshot saved as %1.").replace("%1", str(answer.path))
             self.context.notice.emit(message, "good")
 
-        session.rpc.request("snapshot", kept, run=self._run)
+        session.rpc.send(KeepSnapshotRequest(run=self._run), kept)
 
     def on_project_changed(self) -> None:
         self._run = ""
@@ -85,7 +94,7 @@ class TrainPage(Page):
         self._connect_job(None)
         self.previews.set_paths([])
         self.previews.show_grid()
-        self.curves.set_all({})
+        self.curves.set_all(())
         self.state.setText("")
 
     def on_theme_changed(self) -> None:
@@ -101,13 +110,13 @@ class TrainPage(Page):
 
     def on_show(self) -> None:
         session = self.session
-        if session is None or not session.info:
+        if session is None or session.info is None:
             return
         self._fill_runs()
         self._follow_job()
         self._update_state()
         if self._run:
-            session.rpc.request("metrics", self._show_metrics, channel="metrics", run=self._run)
+            self._request_metrics()
 
     def _build(self) -> None:
         self.state = label("", "muted")
@@ -120,18 +129,14 @@ class TrainPage(Page):
 
     def _panel(self) -> QWidget:
         self.presets = QButtonGroup(self)
+        self._choices: dict[str, QPushButton] = {}
         choices = column(gap=GAP)
-        for preset, name, text in (
-            ("quick", "quick", self.tr("Trains in half an hour on a CPU.")),
-            ("classic", "classic", self.tr("The deepfakes model of 2017: 64 px, blurry.")),
-            ("df", "df (DeepFaceLab SAEHD)", self.tr("Keeps B's face shape; best on a GPU.")),
-            (
-                "liae",
-                "liae (DeepFaceLab SAEHD)",
-                self.tr("Takes on A's light and shape; best on a GPU."),
-            ),
-        ):
-            choices.addWidget(self._choice(preset, name, text))
+        for name, preset in PRESETS.items():
+            text = QCoreApplication.translate("presets", preset.purpose)
+            title = f"{name} ({preset.origin})" if preset.origin else name
+            choice = self._choice(title, f"{text[:1].upper()}{text[1:]}.", name == DEFAULT_PRESET)
+            self._choices[name] = choice
+            choices.addWidget(choice)
         self.cost = label("", "small", wrap=True)
         self.measure = button(self.tr("Estimate time and memory"), self._measure, "link", "Ctrl+M")
         self.run = QComboBox()
@@ -160,10 +165,9 @@ class TrainPage(Page):
         self._show_cost()
         return elements.side_panel(376, self.setup)
 
-    def _choice(self, preset: str, name: str, text: str) -> QPushButton:
+    def _choice(self, name: str, text: str, checked: bool) -> QPushButton:
         choice = elements.Choice(name, text)
-        choice.setProperty("preset", preset)
-        choice.setChecked(preset == "quick")
+        choice.setChecked(checked)
         choice.toggled.connect(lambda on: self._show_cost())
         self.presets.addButton(choice)
         return choice
@@ -174,19 +178,22 @@ class TrainPage(Page):
         self._costs[preset] = self.tr("Measuring, this takes some seconds…")
         self._show_cost()
 
-        def measured(values: dict[str, Any]) -> None:
+        def measured(cost: StepCostAnswer) -> None:
             message = self.tr("1,000 steps take about %1 and %2 GB of memory at %3 px.")
-            message = message.replace("%1", elements.duration(1000 * values["seconds"]))
-            message = message.replace("%2", f"{values['memory'] / 1024:.1f}")
-            self._costs[preset] = message.replace("%3", f"{values['resolution']:.0f}")
+            message = message.replace("%1", elements.duration(1000 * cost.seconds))
+            message = message.replace("%2", f"{cost.memory / 1024:.1f}")
+            self._costs[preset] = message.replace("%3", str(cost.resolution))
             self._show_cost()
 
         def failed(sentence: str) -> None:
             self._costs[preset] = sentence
             self._show_cost()
 
-        batch = self.form.value("batch") or PRESET_DEFAULTS[preset][1]
-        self.context.rpc.request("estimate", measured, on_error=failed, preset=preset, batch=batch)
+        batch = self.form.value("batch")
+        if not isinstance(batch, int):  # the preset's own, or found when training starts
+            batch = PRESETS[preset].batch
+        request = StepCostRequest(preset=preset, batch=batch)
+        self.context.rpc.send(request, measured, on_error=failed)
 
     def _show_cost(self) -> None:
         preset = self.preset
@@ -195,7 +202,7 @@ class TrainPage(Page):
 
     def _fill_runs(self) -> None:
         assert self.session is not None
-        names = [run["name"] for run in self.session.runs()] or ["main"]
+        names = [run.name for run in self.session.runs()] or ["main"]
         if not self._run:
             self._run = names[0]
         if [self.run.itemText(i) for i in range(self.run.count())] != names:
@@ -212,20 +219,19 @@ class TrainPage(Page):
         if session is None:
             return
         name = self.run.currentText().strip()
-        known = next((run for run in session.runs() if run["name"] == name), None)
-        for choice in self.presets.buttons():
-            preset = choice.property("preset")
-            if known is not None and known["preset"] == preset:
+        known = next((run for run in session.runs() if run.name == name), None)
+        for preset, choice in self._choices.items():
+            if known is not None and known.preset == preset:
                 choice.setChecked(True)
-            choice.setEnabled(known is None or known["preset"] in ("", preset))
-        self._set_run_options(dict(known.get("options", {})) if known is not None else {})
+            choice.setEnabled(known is None or known.preset in ("", preset))
+        self._set_run_options(known.options if known is not None else {})
         self.go.setText(self.tr("Resume") if known is not None else self.tr("Start"))
         self.keep.setEnabled(known is not None and self.writable)
         if ask and known is not None and name != self._run:
             self._run = name
-            session.rpc.request("metrics", self._show_metrics, channel="metrics", run=name)
+            self._request_metrics()
 
-    def _set_run_options(self, options: dict[str, Any]) -> None:
+    def _set_run_options(self, options: dict[str, JsonValue]) -> None:
         """Set the run's options as the form's defaults; if unchanged, entries are kept."""
         if options != self._run_options:
             self._run_options = options
@@ -234,7 +240,7 @@ class TrainPage(Page):
     def _update_state(self) -> None:
         session = self.session
         assert session is not None
-        missing = [side.upper() for side in "ab" if not session.side(side)["crops"]]
+        missing = [side.upper() for side in SIDES if not session.side(side).crops]
         running = self._job is not None
         self.go.setEnabled(self.writable and not missing and not running)
         self.form.setEnabled(not running)
@@ -274,23 +280,26 @@ class TrainPage(Page):
             case Preview():
                 self.previews.add(str(line.path))
                 if self.session is not None:
-                    self.session.rpc.request(
-                        "metrics", self._show_state, channel="metrics", run=self._run
-                    )
+                    request = MetricsRequest(run=self._run)
+                    self.session.rpc.send(request, self._show_state, channel="metrics")
             case Saved() if self.session is not None:
                 self.session.refresh()
 
-    def _show_metrics(self, values: dict[str, Any]) -> None:
-        self.curves.set_all(values["series"])
-        if values["previews"]:
-            self.previews.set_paths(values["previews"])
-        self._show_state(values)
+    def _request_metrics(self) -> None:
+        if self.session is not None:
+            request = MetricsRequest(run=self._run)
+            self.session.rpc.send(request, self._show_metrics, channel="metrics")
 
-    def _show_state(self, values: dict[str, Any]) -> None:
-        if values["series"]:
-            message = self.tr("%1 after %2 of training")
-            message = message.replace("%1", values["state"])
-            self.state.setText(message.replace("%2", elements.duration(values["seconds"])))
+    def _show_metrics(self, answer: MetricsAnswer) -> None:
+        self.curves.set_all(answer.curves)
+        if answer.previews:
+            self.previews.set_paths([str(path) for path in answer.previews])
+        self._show_state(answer)
+
+    def _show_state(self, answer: MetricsAnswer) -> None:
+        if answer.curves:
+            message = self.tr("%1 after %2 of training").replace("%1", answer.state)
+            self.state.setText(message.replace("%2", elements.duration(answer.seconds)))
 
     def _ended(self, job: Job) -> None:
         self._connect_job(None)

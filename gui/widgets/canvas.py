@@ -1,7 +1,7 @@
 """Image views: a plain canvas, a frame with landmarks, a wipe comparison of two images."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from faceswap.preview.protocol import FrameFace, PictureSize
 from gui.widgets import elements, theme
 
 _BACK = "#0d0d10"
@@ -57,6 +58,11 @@ class Canvas(QWidget):
         """The widget's size in device pixels, for requesting images."""
         ratio = self.devicePixelRatioF()
         return QSize(round(self.width() * ratio), round(self.height() * ratio))
+
+    def fit(self) -> PictureSize:
+        """The same, for a request."""
+        size = self.pixels()
+        return PictureSize(width=max(1, size.width()), height=max(1, size.height()))
 
     def picture_rect(self) -> QRectF:
         """The rectangle of the image in the widget."""
@@ -130,11 +136,11 @@ class FaceCanvas(Canvas):
 
     def __init__(self) -> None:
         super().__init__()
-        self.faces: list[dict[str, Any]] = []
+        self.faces: Sequence[FrameFace] = ()
         self.frame_size = QSize(1, 1)
         self.landmarks = True
 
-    def show_frame(self, image: QImage, size: QSize, faces: list[dict[str, Any]]) -> None:
+    def show_frame(self, image: QImage, size: QSize, faces: Sequence[FrameFace]) -> None:
         """Show a frame; the points of ``faces`` are in pixels of its full ``size``."""
         self.faces, self.frame_size = faces, size
         self.show_image(image)
@@ -147,9 +153,9 @@ class FaceCanvas(Canvas):
         for face in self.faces:
             points = [
                 QPointF(rect.x() + (x + 0.5) * scale, rect.y() + (y + 0.5) * scale)
-                for x, y in face["points"]
+                for x, y in face.points
             ]
-            color = QColor(theme.track_color(int(face["track"])))
+            color = QColor(theme.track_color(face.track))
             painter.setPen(QPen(color, 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             for first, last, closed in _LINES:

@@ -1,7 +1,6 @@
 """Drop target for a video file."""
 
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -15,6 +14,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout
 
 from faceswap.io.file_types import VIDEO_SUFFIXES
+from faceswap.preview.protocol import FrameAnswer
 from gui.widgets import elements
 from gui.widgets.elements import label
 from gui.widgets.theme import GAP
@@ -58,11 +58,11 @@ class DropZone(QFrame):
         """The text below the title: the prompt, the chosen file, or an error."""
         return self._text.text()
 
-    def show_video(self, path: Path, values: dict[str, Any]) -> None:
+    def show_video(self, path: Path, frame: FrameAnswer) -> None:
         """Show the first frame of the chosen video ``path``."""
         self.path = path
         ratio = self.devicePixelRatioF()
-        image = elements.decode_picture(values["image"]).scaled(
+        image = elements.read_picture(frame.picture).scaled(
             QSize(round(260 * ratio), round(140 * ratio)),
             Qt.AspectRatioMode.KeepAspectRatio,
             Qt.TransformationMode.SmoothTransformation,
@@ -71,9 +71,8 @@ class DropZone(QFrame):
         self._picture.setPixmap(QPixmap.fromImage(image))
         self._picture.show()
         elements.set_role(self._text, "muted")
-        size, rate = values["size"], values["rate"] or 1
-        seconds = elements.duration(values["frames"] / rate)
-        self._text.setText(f"{path.name}\n{size[0]} × {size[1]}, {seconds}")
+        seconds = elements.duration(frame.frames / (frame.rate or 1))
+        self._text.setText(f"{path.name}\n{frame.width} × {frame.height}, {seconds}")
 
     def show_error(self, sentence: str) -> None:
         """Show why a file cannot be used."""

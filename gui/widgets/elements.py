@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from faceswap.preview.protocol import PictureFile
 from gui.widgets.theme import GAP
 
 _MAX_LENGTH = 300
@@ -153,9 +154,18 @@ def shorten(text: str) -> str:
     return first if len(first) <= _MAX_LENGTH else first[: _MAX_LENGTH - 1] + "…"
 
 
-def decode_picture(text: str) -> QImage:
-    """Decode a base64 image; a null image where that fails."""
-    return QImage.fromData(QByteArray.fromBase64(QByteArray(text.encode())))
+def read_picture(picture: PictureFile) -> QImage:
+    """Read a picture of the preview server; a null image where that fails."""
+    size = 3 * picture.width * picture.height
+    try:
+        pixels = picture.path.read_bytes()[-size:]
+    except OSError:
+        return QImage()
+    if len(pixels) < size:
+        return QImage()
+    line = 3 * picture.width
+    image = QImage(pixels, picture.width, picture.height, line, QImage.Format.Format_RGB888)
+    return image.copy()  # it refers to the bytes, which end here
 
 
 def duration(seconds: float) -> str:

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from faceswap.options import Options, presentation_of
 from gui.widgets.elements import button, label, row, widget_of
+from gui.widgets.number_or_word import NumberOrWord
 from gui.widgets.option_titles import choice_title, title
 from gui.widgets.path_picker import PathList, PathPicker
 from gui.widgets.theme import GAP
@@ -254,6 +255,12 @@ class OptionsForm(QWidget):
             slider = Slider(low, high, default, title(name))
             slider.changed.connect(self.changed)
             return slider
+        elif kind is int and (words := _words(field.annotation)):
+            absent = [(self.tr("not set"), None)] if default is None else []
+            either = NumberOrWord([*absent, *((choice_title(word), word) for word in words)])
+            either.set_value(default)
+            either.currentTextChanged.connect(self.changed)
+            return either
         elif kind in (int, float):
             made = self._number(kind, low, high, default is None)
         else:
@@ -312,6 +319,12 @@ def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
         return annotation, metadata
 
 
+def _words(annotation: Any) -> tuple[str, ...]:
+    """The words that an option takes instead of a number."""
+    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+    return tuple(word for m in members if get_origin(m) is Literal for word in get_args(m))
+
+
 def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
     low = high = None
     for item in metadata:
@@ -326,7 +339,7 @@ def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
 
 def _read(editor: QWidget) -> Any:
     match editor:
-        case Slider() | PathPicker() | PathList():
+        case Slider() | PathPicker() | PathList() | NumberOrWord():
             return editor.value()
         case QComboBox():
             return editor.currentData()
@@ -344,7 +357,7 @@ def _write(editor: QWidget, value: Any) -> None:
     match editor:
         case Slider():
             editor.set_value(float(value))
-        case PathPicker() | PathList():
+        case PathPicker() | PathList() | NumberOrWord():
             editor.set_value(value)
         case QComboBox():
             editor.setCurrentIndex(max(0, editor.findData(value)))

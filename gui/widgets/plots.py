@@ -4,6 +4,7 @@ import gc
 import importlib
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from faceswap.preview.protocol import MetricCurve
 from gui.widgets import elements, theme
 from gui.widgets.theme import GAP
 
@@ -33,8 +35,8 @@ class Series:
         self._data: NDArray[np.float64] = np.empty((2, 1024))
         self._count = 0
 
-    def set(self, steps: list[float], values: list[float]) -> None:
-        """Replace all points."""
+    def set(self, steps: Sequence[int], values: Sequence[float | None]) -> None:
+        """Replace all points; a value that is None is not drawn."""
         self._data = np.empty((2, max(1024, 2 * len(steps))))
         self._count = len(steps)
         self._data[0, : self._count], self._data[1, : self._count] = steps, values
@@ -79,11 +81,12 @@ class Curves(QWidget):
         self._wait.timeout.connect(self._build)
         self._wait.start()
 
-    def set_all(self, series: dict[str, dict[str, list[float]]]) -> None:
+    def set_all(self, curves: Sequence[MetricCurve]) -> None:
         """Replace all curves with a run's, as sent by the preview server."""
-        for name, curve in self.series.items():
-            given = series.get(name, {"step": [], "value": []})
-            curve.set(given["step"], given["value"])
+        given = {curve.name: curve for curve in curves}
+        for name, series in self.series.items():
+            curve = given.get(name)
+            series.set(*((curve.steps, curve.values) if curve else ((), ())))
         self._draw_later.start()
 
     def add(self, step: int, values: dict[str, float]) -> None:

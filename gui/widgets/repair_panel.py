@@ -12,6 +12,7 @@ from faceswap.errors import OutputError
 from faceswap.io.file_types import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from faceswap.jobs.restore import RestoreOptions
 from faceswap.lab.task_registry import TASKS, TaskName
+from faceswap.preview.protocol import FileFrameRequest, FrameAnswer
 from gui.models.app_context import AppContext
 from gui.widgets import elements
 from gui.widgets.canvas import WipeCompare
@@ -121,23 +122,18 @@ class BeforeAfter(QWidget):
 
     def _ask(self) -> None:
         assert self.files is not None
-        size = self.wipe.pixels()
         for path, shown in zip(self.files, (self._show_before, self._show_after), strict=True):
-            self._context.rpc.request(
-                "frame",
+            self._context.rpc.send(
+                FileFrameRequest(path=path, frame=self.slider.value(), fit=self.wipe.fit()),
                 shown,
                 on_error=self.wipe.show_text,
                 channel=shown.__name__,
-                path=str(path),
-                frame=self.slider.value(),
-                width=size.width(),
-                height=size.height(),
             )
 
-    def _show_before(self, values: dict[str, Any]) -> None:
-        self.wipe.show_image(elements.decode_picture(values["image"]))
-        self.slider.setMaximum(values["frames"] - 1)
-        self.slider.setVisible(values["frames"] > 1)
+    def _show_before(self, answer: FrameAnswer) -> None:
+        self.wipe.show_image(elements.read_picture(answer.picture))
+        self.slider.setMaximum(answer.frames - 1)
+        self.slider.setVisible(answer.frames > 1)
 
-    def _show_after(self, values: dict[str, Any]) -> None:
-        self.wipe.show_second(elements.decode_picture(values["image"]))
+    def _show_after(self, answer: FrameAnswer) -> None:
+        self.wipe.show_second(elements.read_picture(answer.picture))

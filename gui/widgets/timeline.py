@@ -1,11 +1,12 @@
 """Timeline of a clip: tracks, low confidence, gaps and cuts; click to seek."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from faceswap.preview.protocol import Span, TimelineAnswer
 from gui.widgets import theme
 
 _LANES = 4
@@ -34,14 +35,14 @@ class Timeline(QWidget):
             )
         )
         self.frames, self.frame = 1, 0
-        self._spans: dict[str, Any] = {}
+        self._spans = TimelineAnswer()
 
     def set_frames(self, frames: int) -> None:
         """Set the clip's length."""
         self.frames = max(1, frames)
         self.update()
 
-    def set_spans(self, spans: dict[str, Any]) -> None:
+    def set_spans(self, spans: TimelineAnswer) -> None:
         """Set tracks, gaps and cuts, as sent by the preview server."""
         self._spans = spans
         self.update()
@@ -54,8 +55,8 @@ class Timeline(QWidget):
 
     def low_presence_frames(self) -> list[int]:
         """First frames of all gaps and of all spans with low presence."""
-        low = [span[0] for spans in self._spans.get("low", {}).values() for span in spans]
-        return sorted({*low, *(span[0] for span in self._spans.get("gaps", []))})
+        low = [first for track in self._spans.tracks for first, _ in track.low_presence]
+        return sorted({*low, *(first for first, _ in self._spans.gaps)})
 
     def go(self, frame: int) -> None:
         """Move the playhead to ``frame`` and emit ``moved``."""
@@ -72,17 +73,18 @@ class Timeline(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colors.raised))
         painter.drawRoundedRect(self.rect(), 6, 6)
-        tracks = list(self._spans.get("tracks", {}).items())
-        tracks.sort(key=lambda item: -sum(last - first for first, last in item[1]))
+        tracks = sorted(
+            self._spans.tracks,
+            key=lambda track: -sum(last - first for first, last in track.seen),
+        )
         height = (self.height() - _MARGIN_TOP - 14) / min(_LANES, max(2, len(tracks)))
-        for lane, (track, spans) in enumerate(tracks[:_LANES]):
+        for lane, track in enumerate(tracks[:_LANES]):
             top = _MARGIN_TOP + lane * height
-            self._draw(painter, spans, theme.track_color(int(track)), top, height - 2)
-            low = self._spans["low"].get(track, [])
-            self._draw(painter, low, colors.warn, top, height - 2)
-        self._draw(painter, self._spans.get("gaps", []), colors.bad, self.height() - 10, 5)
+            self._draw(painter, track.seen, theme.track_color(track.track), top, height - 2)
+            self._draw(painter, track.low_presence, colors.warn, top, height - 2)
+        self._draw(painter, self._spans.gaps, colors.bad, self.height() - 10, 5)
         painter.setPen(QPen(QColor(colors.muted), 1, Qt.PenStyle.DotLine))
-        for cut in self._spans.get("cuts", []):
+        for cut in self._spans.cuts:
             x = round(self._x(cut))
             painter.drawLine(x, 4, x, self.height() - 4)
         x = round(self._x(self.frame + 0.5))
@@ -117,7 +119,7 @@ class Timeline(QWidget):
             super().keyPressEvent(event)
 
     def _draw(
-        self, painter: QPainter, spans: list[list[int]], color: str, top: float, height: float
+        self, painter: QPainter, spans: Sequence[Span], color: str, top: float, height: float
     ) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(color))

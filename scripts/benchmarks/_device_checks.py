@@ -16,12 +16,13 @@ from benchmarks._apart import Found, Row
 from benchmarks._device_forms import stepper_of
 from benchmarks._device_plan import Plan, guarded
 from benchmarks._measuring import model_config
+from faceswap.devices import autocast, fastest_precision
 from faceswap.swap.model.presets import KIND, SwapConfig
 from faceswap.swap.training.face_set import read_face_sets
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.checkpoint import read_checkpoint, write_checkpoint
 from faceswap.training.learning_rate_schedule import learning_rate_factor
-from faceswap.training.precision import autocast, configure_device, fastest_precision
+from faceswap.training.performance import configure_device
 from faceswap.training.step import TrainStepper
 
 TITLE = "Right: the device against the processor"

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._measuring import timed
+from faceswap.devices import Precision
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import SwapConfig
+from faceswap.swap.model.presets import PRESETS, SwapConfig
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.objective import ObjectiveConfig
-from faceswap.swap.training.options import PRESET_DEFAULTS
 from faceswap.swap.training.task import SwapTask
 from faceswap.training.compilation import compile_model
-from faceswap.training.precision import Precision
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 
@@ -78,7 +77,7 @@ def stepper_of(
     task = kind(sides, model.input_size, ObjectiveConfig(), device)
     settings = LoopConfig(
         batch_size=batch,
-        learning_rate=PRESET_DEFAULTS[config.preset][0],
+        learning_rate=PRESETS[config.preset].learning_rate,
         unit_name="faces",
         samples_per_item=2,
     )
@@ -166,7 +165,7 @@ class Replayed:
 
 def _recorded(work: Callable[[], None], generator: torch.Generator) -> torch.cuda.CUDAGraph:
     """Capture ``work`` as a CUDA graph; each replay draws new random numbers of ``generator``."""
-    aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    aside = torch.cuda.Stream()
     aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
         for _ in range(3):  # warm-up before capture: allocation, autotuning, compilation

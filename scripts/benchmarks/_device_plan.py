@@ -7,9 +7,8 @@ import torch
 
 from benchmarks._apart import Found, sentence
 from benchmarks._measuring import wait
-from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.options import PRESET_DEFAULTS
-from faceswap.training.precision import Precision
+from faceswap.devices import Precision
+from faceswap.swap.model.presets import PRESETS, SwapConfig
 
 LEFT_OUT = "Left out or failed"
 DONE = "Done"
@@ -64,19 +63,19 @@ class Plan:
 
     def batch(self, config: SwapConfig) -> int:
         """Faces per side in a training step."""
-        own = 1 if self.reduced else PRESET_DEFAULTS[config.preset][1]
+        own = 1 if self.reduced else PRESETS[config.preset].batch
         return self.faces_a_side or own
 
     def narrowed(self, config: SwapConfig) -> SwapConfig:
         """``config``, with fewer channels if reduced."""
-        if not self.reduced or config.preset not in ("df", "liae"):
+        if not self.reduced or not PRESETS[config.preset].has_variants:
             return config
         narrow = {"encoder": 8, "decoder": 8, "mask": 8, "code": 32}
         return SwapConfig.model_validate(config.model_dump() | narrow)
 
     def name(self, config: SwapConfig) -> str:
         """Name of the model."""
-        narrow = self.reduced and config.preset in ("df", "liae")
+        narrow = self.reduced and PRESETS[config.preset].has_variants
         return f"{config.text()}, narrow" if narrow else config.text()
 
     def compiles(self, config: SwapConfig) -> bool:

@@ -13,8 +13,9 @@ from benchmarks import _device_checks, _device_speed
 from benchmarks._apart import Apart, Failed, Found, Part, Row
 from benchmarks._device_plan import DONE, LEFT_OUT, MODELS, Plan, failed, left_out
 from benchmarks._measuring import matrix_rate, model_config, timed
+from faceswap.devices import Precision, fastest_precision
 from faceswap.swap.training.model_stats import step_memory
-from faceswap.training.precision import Precision, configure_device, fastest_precision
+from faceswap.training.performance import configure_device
 
 Tables = dict[str, list[Row]]
 

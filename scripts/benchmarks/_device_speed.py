@@ -29,12 +29,13 @@ from benchmarks._device_forms import (
 from benchmarks._device_layers import layers
 from benchmarks._device_plan import DONE, LAYERS, Plan, guarded, left_out
 from benchmarks._measuring import Timed, model_config, seconds_of, timed, wait
+from faceswap.devices import autocast
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.face_set import read_face_sets
 from faceswap.swap.training.model_stats import step_memory
 from faceswap.training.memory import used_memory
-from faceswap.training.precision import autocast, configure_device
+from faceswap.training.performance import configure_device
 from faceswap.training.step import TrainStepper
 
 SPEED, SWAPS = "Training", "Swapping, without reading, blending and writing"

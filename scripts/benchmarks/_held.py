@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
-from benchmarks._jobs import done
+from faceswap import run
 from faceswap.jobs.convert import ConvertOptions
 from faceswap.jobs.extract import ExtractOptions
 from faceswap.jobs.lab import LabOptions
@@ -53,7 +53,7 @@ class Watch:
 def while_jobs_run(app: QApplication, folder: Path) -> list[Row]:
     """Run each job from its page to its end; a row for each."""
     clips, project, lab = folder / "clips", folder / "swap", folder / "lab"
-    done(sample(SampleOptions(folder=clips, seconds=2, size=256)))
+    run(sample(SampleOptions(folder=clips, seconds=2, size=256)))
     project.mkdir()
     (project / "project.toml").write_text("format = 1\n")
     store = QSettings(str(folder / "jobs.ini"), QSettings.Format.IniFormat)

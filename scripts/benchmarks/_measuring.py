@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from faceswap.errors import FaceswapError
-from faceswap.swap.model.presets import PRESETS, SwapConfig, config_of
+from faceswap.swap.model.presets import SwapConfig, config_of
 
 Step = Callable[[], object]
 
@@ -17,11 +17,8 @@ Step = Callable[[], object]
 def model_config(text: str) -> SwapConfig:
     """Model configuration from ``preset`` or ``preset:resolution``."""
     name, _, side = text.partition(":")
-    preset = next((known for known in PRESETS if known == name), None)
     try:
-        if preset is None:
-            raise argparse.ArgumentTypeError(f"there is no preset {name}")
-        return config_of(preset, int(side) if side else None)
+        return config_of(name, int(side) if side else None)
     except (ValueError, FaceswapError) as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

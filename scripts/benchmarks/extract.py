@@ -8,7 +8,7 @@ from pathlib import Path
 
 from footage import CLIPS, enlarged, peak_memory, repeated
 
-from benchmarks._jobs import done
+from faceswap import run as run_job
 from faceswap.jobs.extract import ExtractOptions, extract
 
 SIZES = (256, 512, 1024)
@@ -52,7 +52,7 @@ def speed(clip: Path, label: str, size: int, repeat: int) -> dict[str, str | int
                 ExtractOptions(video=clip, project=Path(folder) / "p", side="a", size=size)
             )
             start = time.perf_counter()
-            frames = done(job).frames
+            frames = run_job(job).frames
             rates.append(frames / (time.perf_counter() - start))
     warm = rates[1:]  # the first also loads libraries
     return {

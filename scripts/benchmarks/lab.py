@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks._jobs import done
+from faceswap import run as run_job
 from faceswap.jobs.lab import LabOptions, lab
 from faceswap.lab.task_registry import TaskName
 
@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
                 steps=options.steps,
                 seed=options.seed,
             )
-            figures = done(lab(given)).figures
+            figures = run_job(lab(given)).figures
             took = {
                 "minutes": round((time.perf_counter() - started) / 60, 1),
                 "of one core": round((time.process_time() - worked) / 60, 1),
@@ -124,7 +124,7 @@ CLAIMS: dict[TaskName, Callable[[Figures], list[Row]]] = {
     "reconstruct": reconstruct,
     "vae": vae,
     "denoise": denoise,
-    "occlusion": occlusion,
+    "blind-inpaint": occlusion,
     "anomaly": anomaly,
     "retrieve": retrieve,
     "classify": classify,

@@ -60,7 +60,7 @@ def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
     parser.add_argument("--peers", action="store_true", help="CenterFace's five points too; slow")
     options = parser.parse_args(arguments)
     if not options.shared.is_dir():
-        raise SystemExit(f"There is no {options.shared}; give the labelled clips with --shared.")
+        raise SystemExit(f"There is no {options.shared}; give the labeled clips with --shared.")
     # One core: the table's title says so.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -84,7 +84,7 @@ def run(arguments: Sequence[str]) -> dict[str, list[Row]]:
             five_points(options.shared / "clips" / f"{clip}.mp4", 60) for clip in options.clips
         ]
     return {
-        "Landmarks on the labelled clips: error in % of the eye distance; jitter before/after "
+        "Landmarks on the labeled clips: error in % of the eye distance; jitter before/after "
         "smoothing and of the labels: scale %, angle °, place %; ms a frame on one core": rows,
         "Rendered heads: inner error in % of the eye distance; opening of mouth and lids against "
         "the exact one: correlation, slope; mouth seen open while shut, %": cast,

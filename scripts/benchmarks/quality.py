@@ -8,41 +8,40 @@ baselines without a swap. ``--plot FILE.png`` plots PSNR and SSIM.
 import argparse
 import tempfile
 from pathlib import Path
-from typing import Literal, get_args
 
-from benchmarks._jobs import done
+from faceswap import run as run_job
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.sample import SampleOptions, sample
 from faceswap.jobs.train import train
 from faceswap.lab.framework.figure import curves, page, side_by_side, write_png
+from faceswap.swap.model.presets import PRESETS
 from faceswap.swap.training.options import TrainOptions
 from faceswap.types import UInt8Image
 
 Row = dict[str, str | int | float | None]
-Preset = Literal["quick", "classic", "df", "liae"]
 MINUTES = (1.0, 2.0, 4.0, 8.0)
 
 
 def run(arguments: list[str]) -> dict[str, list[Row]]:
     """Train, convert and evaluate; a row per preset and number of minutes."""
     parser = argparse.ArgumentParser(prog="benchmark.py quality")
-    parser.add_argument("--preset", action="append", choices=get_args(Preset))
+    parser.add_argument("--preset", action="append", choices=PRESETS)
     parser.add_argument("--minutes", type=float, nargs="+", default=list(MINUTES))
     parser.add_argument("--sample", type=Path, help="an existing sample folder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="draw PSNR and SSIM over minutes into this PNG")
     options = parser.parse_args(arguments)
-    presets: list[Preset] = options.preset or list(get_args(Preset))
+    presets: list[str] = options.preset or list(PRESETS)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         pair = options.sample or Path(folder) / "sample"
         if options.sample is None:
-            done(sample(SampleOptions(folder=pair)))
+            run_job(sample(SampleOptions(folder=pair)))
         project = Path(folder) / "project"
-        done(extract(ExtractOptions(video=pair / "a.mp4", project=project, side="a")))
-        done(extract(ExtractOptions(video=pair / "b.mp4", project=project, side="b")))
+        run_job(extract(ExtractOptions(video=pair / "a.mp4", project=project, side="a")))
+        run_job(extract(ExtractOptions(video=pair / "b.mp4", project=project, side="b")))
         for preset in presets:
             found = measured(pair, project, preset, sorted(options.minutes), options.seed)
             # Baselines are the same for every preset.
@@ -52,9 +51,7 @@ def run(arguments: list[str]) -> dict[str, list[Row]]:
     return {"Swap against the truth, inside the face mask": rows}
 
 
-def measured(
-    pair: Path, project: Path, preset: Preset, minutes: list[float], seed: int
-) -> list[Row]:
+def measured(pair: Path, project: Path, preset: str, minutes: list[float], seed: int) -> list[Row]:
     """Scores of ``preset`` after each of ``minutes``, and of the baselines once."""
     rows: list[Row] = []
     trained = 0.0
@@ -62,11 +59,11 @@ def measured(
         options = TrainOptions(
             project=project, preset=preset, run=preset, minutes=goal - trained, seed=seed
         )
-        done(train(options))
+        run_job(train(options))
         trained = goal
         out = project / f"{preset}-{goal:g}.mp4"
-        done(convert(ConvertOptions(project=project, run=preset, output=out, overwrite=True)))
-        summary = done(
+        run_job(convert(ConvertOptions(project=project, run=preset, output=out, overwrite=True)))
+        summary = run_job(
             evaluate(
                 EvaluateOptions(
                     a=pair / "a.mp4", b=pair / "b.mp4", swapped=out, truth=pair / "truth.mp4"

@@ -11,25 +11,24 @@ from multiprocessing.connection import Connection
 import torch
 
 from benchmarks._measuring import matrix_rate, model_config, seconds_of, wait
+from faceswap.devices import (
+    Precision,
+    autocast,
+    fastest_precision,
+    pick_device,
+)
 from faceswap.faces.align import mean_face
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import SwapConfig
+from faceswap.swap.model.presets import PRESETS, SwapConfig
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.model_stats import model_stats
 from faceswap.swap.training.objective import ObjectiveConfig
-from faceswap.swap.training.options import PRESET_DEFAULTS
 from faceswap.swap.training.pair_matching import LandmarkSet
 from faceswap.swap.training.task import SwapTask
 from faceswap.training.compilation import compile_model
 from faceswap.training.dataset import ImageDataset
 from faceswap.training.memory import used_memory
-from faceswap.training.precision import (
-    Precision,
-    autocast,
-    configure_device,
-    fastest_precision,
-    pick_device,
-)
+from faceswap.training.performance import configure_device
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 
@@ -60,7 +59,7 @@ def run(arguments: list[str]) -> dict[str, Rows]:
     tables: dict[str, Rows] = {}
     speeds: Rows = []
     for config in options.preset or [model_config(name) for name in names]:
-        batch = options.batch or PRESET_DEFAULTS[config.preset][1]
+        batch = options.batch or PRESETS[config.preset].batch
         speeds += _compare(config, batch, options.steps, options.rounds, device, rate)
         if options.profile:
             title = f"Where the time of our step goes, {config.text()}"

@@ -26,6 +26,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from benchmarks._held import AIM, while_jobs_run
 from faceswap.events import Metrics
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.preview.exchange import ExchangeFolder
+from faceswap.preview.protocol import FacesRequest
 from faceswap.preview.server import PreviewServer
 from gui.app import make_app
 from gui.ipc.job_runner import Job, JobRecord
@@ -98,11 +100,12 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
     """Request, show and scroll through ``count`` crops of 256 pixels."""
     make_crowd(project, count)
     began = time.perf_counter()
-    with PreviewServer(project) as answers:
-        answer = answers.answer("faces", {"side": "a"})
-    requested = time.perf_counter() - began
-    began = time.perf_counter()
-    table = FaceTableModel(answer)
+    with ExchangeFolder(project / "exchange") as exchange:
+        with PreviewServer(project, exchange) as server:
+            answer = server.faces(FacesRequest(side="a"))
+        requested = time.perf_counter() - began
+        began = time.perf_counter()
+        table = FaceTableModel(answer)
     grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())

@@ -40,9 +40,10 @@ def textures(names: list[str]) -> list[Gray]:
     pictures = []
     for name in names:
         path = next((Path(skimage.__file__).parent / "data").glob(f"{name}.*"))
-        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        picture = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
         scale = min(1.0, 640 / max(picture.shape))
-        pictures.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        pictures.append(np.asarray(small, np.uint8))
     return pictures
 
 
@@ -72,7 +73,8 @@ def compose(outer: Floats, matrix: Floats) -> Floats:
 def warp(image: Gray, matrix: Floats, border: int) -> Gray:
     """Crop (112, 112) of a picture by a matrix from picture to crop."""
     size = (SIZE, SIZE)
-    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    crop = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    return np.asarray(crop, np.uint8)
 
 
 def random_border(rng: np.random.Generator) -> int:
@@ -85,7 +87,7 @@ def random_window(rng: np.random.Generator, picture: Gray, shortest: int = 40) -
     side = rng.uniform(shortest, min(height, width))
     turn = rng.uniform(-180, 180)
     centre = (float(rng.uniform(0, width)), float(rng.uniform(0, height)))
-    matrix = cv2.getRotationMatrix2D(centre, turn, SIZE / side)
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, turn, SIZE / side), np.float64)
     matrix[:, 2] += SIZE / 2 - np.array(centre)
     return warp(picture, matrix.astype(np.float32), cv2.BORDER_REFLECT)
 
@@ -101,19 +103,30 @@ def light(rng: np.random.Generator, crop: Gray) -> Floats:
     return np.asarray(np.clip(x * 255, 0, 255), np.float32)
 
 
+def shrunk(x: Floats, low: int) -> Floats:
+    """The crop as a camera sees it that has only ``low`` pixels for its side."""
+    small = cv2.resize(x, (low, low), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def as_jpeg(crop: Gray, quality: int) -> Gray:
+    """The crop after JPEG compression."""
+    data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
 def camera(rng: np.random.Generator, x: Floats) -> Gray:
     """Camera degradation: defocus and motion blur, low resolution, noise, black bars, JPEG."""
     if rng.random() < 0.15:
-        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 2.2))
+        x = np.asarray(cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 2.2)), np.float32)
     if rng.random() < 0.08:
         length = int(rng.integers(3, 10))
         kernel = np.zeros((length, length), np.float32)
         kernel[length // 2] = 1 / length
-        x = cv2.filter2D(x, -1, kernel if rng.random() < 0.7 else kernel.T)
+        x = np.asarray(cv2.filter2D(x, -1, kernel if rng.random() < 0.7 else kernel.T), np.float32)
     if rng.random() < 0.25:
         low = int(rng.integers(22, 90))
-        x = cv2.resize(x, (low, low), interpolation=cv2.INTER_AREA)
-        x = cv2.resize(x, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+        x = shrunk(x, low)
     if rng.random() < 0.4:
         x = x + rng.standard_normal(x.shape, np.float32) * rng.uniform(1, 12)
     if rng.random() < 0.07:
@@ -122,8 +135,7 @@ def camera(rng: np.random.Generator, x: Floats) -> Gray:
         x[:bar] = rng.choice([0, 16, 255])
     crop = np.clip(x, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))]
-        crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE)
+        crop = as_jpeg(crop, int(rng.integers(15, 80)))
     return crop
 
 
@@ -246,7 +258,8 @@ class Augmenter:
             shift = rng.uniform(0.75, 1.1) * SIZE * np.array([np.cos(aside), np.sin(aside)])
         else:
             angle = rng.uniform(125, 235)
-        turn = cv2.getRotationMatrix2D(((SIZE - 1) / 2, (SIZE - 1) / 2), angle, scale)
+        middle = ((SIZE - 1) / 2, (SIZE - 1) / 2)
+        turn = np.asarray(cv2.getRotationMatrix2D(middle, angle, scale), np.float64)
         turn[:, 2] += shift
         outer = np.vstack([turn, [0, 0, 1]]).astype(np.float32)
         return warp(self.faces.images[row], compose(outer, matrix), random_border(rng))
@@ -255,8 +268,8 @@ class Augmenter:
         crop, _ = self._plain(rng)
         tile = SIZE // 4
         tiles = crop.reshape(4, tile, 4, tile).swapaxes(1, 2).reshape(16, tile, tile)
-        tiles = tiles[rng.permutation(16)].reshape(4, 4, tile, tile)
-        return np.ascontiguousarray(tiles.swapaxes(1, 2).reshape(SIZE, SIZE))
+        mixed = tiles[rng.permutation(16)].reshape(4, 4, tile, tile)
+        return np.ascontiguousarray(mixed.swapaxes(1, 2).reshape(SIZE, SIZE))
 
     def _plain(self, rng: np.random.Generator) -> tuple[Gray, int]:
         row = int(rng.integers(len(self.faces.points)))
@@ -274,11 +287,11 @@ class Augmenter:
         grown = middle + (hull - middle) * rng.uniform(1.1, 1.45)
         mask = np.zeros((SIZE, SIZE), np.float32)
         cv2.fillConvexPoly(mask, grown.round().astype(np.int32), 1.0)
-        mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.7, 3))
+        soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.7, 3)), np.float32)
         other = random_window(rng, self._picture(rng)).astype(np.float32)
         other = (other - other.mean()) * rng.uniform(0.2, 1.2) + rng.uniform(0, 255)
-        mixed = crop * mask + np.clip(other, 0, 255) * (1 - mask)
-        return mixed.astype(np.uint8)
+        mixed = crop * soft + np.clip(other, 0, 255) * (1 - soft)
+        return np.asarray(mixed, np.float32).astype(np.uint8)
 
     def _occlude(self, rng: np.random.Generator, lit: Floats, points: Floats) -> None:
         """Draw one or two occluders near the face, plain or textured, in place."""

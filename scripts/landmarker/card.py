@@ -26,14 +26,14 @@ was seen (lids slope 0.25 to 0.49), half of it now."""
 
 _TEXT = """# The built-in landmarker
 
-`landmarker.safetensors`: {parameters:.2f} M parameters, float16, normalisation folded in,
-{size:.2f} MB. Input: one grey 112 px crop, upright. Output: 81 points (iBUG's 68, then 13 of the
+`landmarker.safetensors`: {parameters:.2f} M parameters, float16, normalization folded in,
+{size:.2f} MB. Input: one gray 112 px crop, upright. Output: 81 points (iBUG's 68, then 13 of the
 face oval over the forehead, from the left of the picture to the right) with depth, and presence.
 Written by `scripts/landmarker/train.py`, as `mean_face.json` is.
 
 ## Data and labels
-12,027 grey face pictures (224 px, about twice the face's box), 1,500 more for validation only:
-`../shared/landmarks/faces.zip`, mostly LFWcrop: grey crops of Labeled Faces in the Wild, press
+12,027 gray face pictures (224 px, about twice the face's box), 1,500 more for validation only:
+`../shared/landmarks/faces.zip`, mostly LFWcrop: gray crops of Labeled Faces in the Wild, press
 photographs published for research. Labels are the points of MediaPipe FaceMesh (Apache-2.0), not
 drawn by hand: the network can be no more right than FaceMesh, and its jaw and forehead are
 FaceMesh's idea of them. Negatives are windows beside the faces, faces far too large, too small,
@@ -60,7 +60,7 @@ drawn more often and mouths are stretched open: wide open ones are one in 800 in
 An idle machine with two cores (AVX-512, AMX) needs about 0.22 s a step, 40 minutes for this stage.
 
 Then a second stage, {refine_steps} steps of {batch} at rate {refine_rate} with a cosine to zero,
-averaged weights (0.998), from the exported network, its normalisation folded in. Of each batch
+averaged weights (0.998), from the exported network, its normalization folded in. Of each batch
 
 - 24 are rendered heads (`faceswap.synthetic`) with their exact points: {people} people drawn at
   random, 24 pictures each, three in five bearded; never one of the cast that the demo and the

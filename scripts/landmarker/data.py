@@ -48,7 +48,7 @@ class FaceSet:
         with zipfile.ZipFile(folder / "faces.zip") as archive:
             for row, image in enumerate(images):
                 data = np.frombuffer(archive.read(f"{row:05d}.jpg"), np.uint8)
-                image[:] = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+                image[:] = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
         return cls(images, points)
 
     def split(self) -> tuple[FaceSet, FaceSet]:

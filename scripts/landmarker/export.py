@@ -18,7 +18,7 @@ def write_net(net: LandmarkNet, path: Path, threshold: float) -> None:
     """
     net.fold()
     with torch.no_grad():
-        net.present.bias -= threshold
+        net.present.bias.sub_(threshold)
     weights = {name: value.half().contiguous() for name, value in net.state_dict().items()}
     metadata = {"crc32": str(checksum(weights)), "format": "1"}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,12 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.head_mesh import Pose
 from faceswap.synthetic.identity import Beard, Colour, Hair, Hairs, Identity, Shape, Skin
 from faceswap.synthetic.motion import MotionFrame, talk
 from faceswap.synthetic.pair import build_head
-from faceswap.synthetic.scene import LIGHTS, Camera, Light, Scene, rotate_light
+from faceswap.synthetic.scene import LIGHTS, Light, Scene, rotate_light
 from landmarker.data import Floats, Gray
 
 PICTURE = 224
@@ -51,7 +52,7 @@ class RenderedHeads:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.with_suffix(".new").open("wb") as file:
-                np.savez(file, **_drawn(people, frames, seed, workers))
+                np.savez(file, allow_pickle=False, **_drawn(people, frames, seed, workers))
             path.with_suffix(".new").replace(path)
         with np.load(path) as stored:
             return cls(stored["images"], stored["points"], stored["visible"])

@@ -72,7 +72,7 @@ def _symmetric(mean: NDArray[np.float64]) -> NDArray[np.float64]:
     eyes = upright[45, :2] - upright[36, :2]
     cos, sin = eyes / np.linalg.norm(eyes)
     upright[:, :2] = upright[:, :2] @ np.array([[cos, sin], [-sin, cos]]).T
-    return upright
+    return np.asarray(upright, np.float64)
 
 
 def write_mean_face(labels: Floats, path: Path) -> None:

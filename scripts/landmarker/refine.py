@@ -23,12 +23,14 @@ from faceswap.faces.landmark_net import HeadOutputs, LandmarkNet
 from landmarker.augment import (
     TEXTURES,
     Augmenter,
+    as_jpeg,
     camera,
     compose,
     jitter,
     light,
     moved,
     random_border,
+    shrunk,
     textures,
     warp,
 )
@@ -122,7 +124,8 @@ class MixedBatches(Dataset[Mixed]):
             lit = lit * np.float32(rng.normal(1, 0.02)) + np.float32(rng.normal(0, 2))
             crops.append(_sensor(rng, np.random.default_rng(lens), lit))
         placed = (moved(points[KEPT], first), moved(points[KEPT], second))
-        return Twice((crops[0], crops[1]), placed, cv2.invertAffineTransform(move[:2]))
+        back = np.asarray(cv2.invertAffineTransform(move[:2]), np.float32)
+        return Twice((crops[0], crops[1]), placed, back)
 
 
 @dataclass
@@ -149,17 +152,14 @@ def _sensor(rng: np.random.Generator, lens: np.random.Generator, lit: Floats) ->
     if lens.random() < 0.15:
         return camera(lens, lit)  # sometimes everything is shared, black bars included
     if lens.random() < 0.2:
-        lit = cv2.GaussianBlur(lit, (0, 0), lens.uniform(0.4, 1.5))
+        lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), lens.uniform(0.4, 1.5)), np.float32)
     if lens.random() < 0.3:
-        low = int(lens.integers(40, 100))
-        lit = cv2.resize(lit, (low, low), interpolation=cv2.INTER_AREA)
-        lit = cv2.resize(lit, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+        lit = shrunk(lit, int(lens.integers(40, 100)))
     noise = lens.uniform(0, 7) if lens.random() < 0.6 else 0.0
     lit = lit + rng.standard_normal(lit.shape, np.float32) * np.float32(noise)
     crop = np.clip(lit, 0, 255).astype(np.uint8)
     if lens.random() < 0.4:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(lens.integers(30, 90))]
-        crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE)
+        crop = as_jpeg(crop, int(lens.integers(30, 90)))
     return crop
 
 

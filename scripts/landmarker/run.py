@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,10 @@ class Run:
         self._rate, self._warm = rate, warm
         gains = [p for p in model.parameters() if p.ndim < 2]
         weights = [p for p in model.parameters() if p.ndim >= 2]
-        groups = [{"params": weights}, {"params": gains, "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [
+            {"params": weights},
+            {"params": gains, "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=0.02, fused=True)
         self.average = Average(model, decay)
 

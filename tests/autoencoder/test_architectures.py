@@ -18,8 +18,8 @@ from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
 from faceswap.autoencoder.stacked import Classifier, LayerAutoencoder, unfreeze_layers
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
 from faceswap.autoencoder.unet import UNet, UNetConfig, masked_input
-from faceswap.training.bf16_support import unsupported_layers
-from faceswap.training.precision import autocast, usable_precision
+from faceswap.bf16_support import unsupported_layers
+from faceswap.devices import autocast, usable_precision
 
 CPU = torch.device("cpu")
 
@@ -136,7 +136,9 @@ def test_a_linear_autoencoder_learns_the_subspace_of_pca() -> None:
         return loss
 
     optimiser.step(closure)
-    basis = model.encoders[0].weight.detach().numpy().T
+    first = model.encoders[0]
+    assert isinstance(first, nn.Linear)
+    basis = first.weight.detach().numpy().T
     angles = subspace_angles(basis, PCA(5).fit(data).components_.T)
     assert angles.max() < 1e-3
 
@@ -191,6 +193,7 @@ def test_a_restoring_net_takes_any_size_and_begins_by_changing_little() -> None:
     colours = UNet(UNetConfig(inputs=1, channels=3, widths=(8, 8)))
     assert colours(x[:, :1]).shape == (2, 3, 21, 30)
     with torch.no_grad():  # it can leave out all it has seen
+        assert net.last.bias is not None
         net.last.weight.zero_()
         net.last.bias.copy_(torch.tensor([0.0] * 3 + [-1.0] * 3))
         assert torch.equal(net(x), torch.full_like(y, 0.5))

@@ -29,7 +29,10 @@ def test_downscale_halves(kernel: int) -> None:
 def test_upscale_multiplies_and_starts_smooth(factor: int) -> None:
     torch.manual_seed(0)
     block = Upscale(4, 5, factor=factor, active="none")
-    nn.init.zeros_(block[0].bias)
+    convolution = block[0]
+    assert isinstance(convolution, nn.Conv2d)
+    assert convolution.bias is not None
+    nn.init.zeros_(convolution.bias)
     y = block(torch.rand(2, 4, 6, 6))
     assert y.shape == (2, 5, 6 * factor, 6 * factor)
     cells = y.unfold(2, factor, factor).unfold(3, factor, factor)

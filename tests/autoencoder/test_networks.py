@@ -62,7 +62,7 @@ def test_quad_decoder_doubles_the_size() -> None:
 def test_interleaved_puts_each_convolution_in_its_place() -> None:
     layer = Interleaved(1, 2)
     for number, quarter in enumerate(layer.quarters):
-        quarter.weight.data.zero_()  # type: ignore[operator, union-attr]
-        quarter.bias.data.fill_(float(number))  # type: ignore[operator, union-attr]
+        quarter.weight.data.zero_()  # type: ignore[operator]
+        quarter.bias.data.fill_(float(number))  # type: ignore[operator]
     cell = layer(torch.zeros(1, 1, 3, 3))[0, 1, :2, :2]
     assert cell.tolist() == [[0.0, 1.0], [2.0, 3.0]]

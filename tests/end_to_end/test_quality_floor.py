@@ -20,7 +20,7 @@ def test_a_fixed_number_of_steps_reaches_the_floor(sample: Path, tmp_path: Path)
     project, out = tmp_path / "p", tmp_path / "swap.mp4"
     for side in ("a", "b"):
         video = sample / f"{side}.mp4"
-        finished(extract(ExtractOptions(video=video, project=project, side=side)))  # type: ignore[arg-type]
+        finished(extract(ExtractOptions(video=video, project=project, side=side)))
     finished(
         train(TrainOptions(project=project, steps=STEPS, seed=1, device="cpu", precision="fp32"))
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import skimage
 from numpy.typing import NDArray
+from PIL import Image
 
 from faceswap.errors import AssetError, OptionsError
 from faceswap.faces import detect
@@ -30,7 +31,7 @@ EYES = np.array([[203.0, 101.0], [246.0, 103.0]])
 def portrait() -> Frame:
     """scikit-image's portrait (512, 512, 3): one face, box about 180 87 270 175."""
     path = Path(skimage.__file__).parent / "data" / "astronaut.png"
-    return np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+    return np.array(Image.open(path))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import http.server
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -168,7 +169,7 @@ def test_a_full_disk_is_told(place: Path, server: str, monkeypatch: pytest.Monke
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(AssetError, match=r"disk of .* is full"):
         list(download_weights("sfd"))
     assert left(place) == []
@@ -181,7 +182,7 @@ def test_offline_it_is_said_before_the_work(
     offer(monkeypatch, "http://127.0.0.1:1/x", name)
     clip = make_clip(frames=5, tracks=0)  # type: ignore[operator]
     which = {"landmarks": name} if name == "fan" else {"detector": name}
-    instead = "--landmarks builtin" if name == "fan" else "--detector centerface"
+    instead = "--landmarker builtin" if name == "fan" else "--detector centerface"
     words = rf"{name} cannot be downloaded from 127\.0\.0\.1:1 \(.*{instead}"
     project = tmp_path / "p"
     with pytest.raises(AssetError, match=words):

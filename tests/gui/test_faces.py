@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asked_servers import real_server
 from fake_faceswap import png
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
@@ -13,7 +14,7 @@ from stand_in import Wait
 
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.faces.manual_exclusion import EXCLUDED
-from faceswap.preview.server import PreviewServer
+from faceswap.preview.protocol import FacesAnswer, FacesRequest
 from gui.models.face_table import FaceTableModel
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
@@ -29,7 +30,7 @@ def page(window: Window, project: Path, wait: Wait) -> FacesPage:
     window.context.open(project)
     session = window.context.session
     assert session is not None
-    wait(lambda: bool(session.info))
+    wait(lambda: session.info is not None)
     window.go("faces")
     made = window.page
     assert isinstance(made, FacesPage)
@@ -113,6 +114,27 @@ def test_enter_on_a_face_opens_its_frame(
     wait(lambda: footage.timeline.frame == 3)
 
 
+def test_a_table_that_cannot_be_read_is_told(
+    page: FacesPage, window: Window, tmp_path: Path
+) -> None:
+    names, values = tmp_path / "names.txt", tmp_path / "values.npy"
+    answer = FacesAnswer(
+        count=1,
+        columns=("excluded",),
+        names=names,
+        values=values,
+        folder=tmp_path,
+        excluded_folder=tmp_path / EXCLUDED,
+    )
+    page._show(answer)
+    assert "The table of faces cannot be read" in window.banner.text
+    names.write_text("two\nlines.png")
+    np.save(values, np.zeros((1, 1), np.float32))
+    page._show(answer)
+    assert "more than one line" in window.banner.text
+    assert len(page.table.names) == 10
+
+
 def test_a_missing_file_leaves_an_empty_square(qapp: QApplication, wait: Wait) -> None:
     grid = ThumbnailGrid()
     grid.resize(400, 300)
@@ -126,11 +148,10 @@ def test_a_missing_file_leaves_an_empty_square(qapp: QApplication, wait: Wait) -
 
 
 def test_of_50_000_faces_only_visible_ones_are_loaded(
-    crowd: Path, qapp: QApplication, wait: Wait
+    crowd: Path, qapp: QApplication, wait: Wait, tmp_path: Path
 ) -> None:
-    with PreviewServer(crowd) as answers:
-        answer = answers.answer("faces", {"side": "a"})
-    table = FaceTableModel(answer)
+    with real_server(crowd, tmp_path / "exchange") as server:
+        table = FaceTableModel(server.faces(FacesRequest(side="a")))
     grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())

@@ -1,6 +1,7 @@
 """Lab page: a form for every task, running tasks and showing their results."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_every_task_has_a_form_of_the_options_that_apply(window: Window) -> None
             "strength": bool(task.strength),
         }
         left_out = {"task", *(option for option, applies in applicable.items() if not applies)}
-        left_out |= set() if task.takes_text else {"text"}
+        left_out |= set() if task.text_help else {"text"}
         assert set(page.form.editors) == set(LabOptions.model_fields) - left_out
         lines = pickers(page).pickers
         assert [pick.line.accessibleName().lower() for pick in lines] == [
@@ -72,7 +73,7 @@ def test_every_task_has_a_form_of_the_options_that_apply(window: Window) -> None
         ]
         assert task.default_data in lines[0].line.placeholderText()
         assert page.folder == page._suggested()
-        entered = {option: 8 for option, applies in applicable.items() if applies}
+        entered: dict[str, Any] = {option: 8 for option, applies in applicable.items() if applies}
         page.form.set_values(entered)
         made = page.form.options(task=name)
         assert made == LabOptions(task=name, **entered)
@@ -184,7 +185,7 @@ def test_the_faces_of_the_open_project_are_one_click_away(window: Window, projec
     assert page.own_faces.isVisible()
     page.own_faces.click()
     assert page.form.value("data") == [project]
-    page.tasks.select("sound")
+    page.tasks.select("audio-denoise")
     assert not page.own_faces.isVisible()
 
 
@@ -235,9 +236,12 @@ def test_the_repair_panel_asks_for_its_inputs_and_shows_the_result(
     page.repair.mask_picker.set_value(tmp_path / "holes.png")
     (tmp_path / "clip inpaint.mp4").touch()
     asked: list[str] = []
-    monkeypatch.setattr(
-        "gui.widgets.elements.confirm", lambda page, text, yes: asked.append(text) or True
-    )
+
+    def confirm(page: object, text: str, yes: str) -> bool:
+        asked.append(text)
+        return True
+
+    monkeypatch.setattr("gui.widgets.elements.confirm", confirm)
     page.repair.go.click()
     assert asked == ["clip inpaint.mp4 already exists. Replace it?"]
     (job,) = window.context.jobs.jobs

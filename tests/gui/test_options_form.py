@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QSlider, QWidget
@@ -13,6 +14,7 @@ from faceswap.jobs.lab import LabOptions
 from faceswap.options import presentation_of
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.training.options import TrainOptions
+from gui.widgets.number_or_word import NumberOrWord
 from gui.widgets.options_form import OptionsForm, Slider
 
 
@@ -33,10 +35,10 @@ def test_every_job_has_a_form(name: str, qapp: QApplication) -> None:
 
 def test_entries_become_options(qapp: QApplication, tmp_path: Path) -> None:
     form = OptionsForm(TrainOptions, without=("project",))
-    form.set_values({"minutes": 12.5, "optimiser": "lion", "random_flip": True, "batch": 8})
+    form.set_values({"minutes": 12.5, "optimizer": "lion", "random_flip": True, "batch": 8})
     options = form.options(project=tmp_path)
     assert options == TrainOptions(
-        project=tmp_path, minutes=12.5, optimiser="lion", random_flip=True, batch=8
+        project=tmp_path, minutes=12.5, optimizer="lion", random_flip=True, batch=8
     )
     form.set_values({})
     assert form.values() == {}
@@ -101,20 +103,38 @@ def test_bounded_numbers_are_sliders_within_their_bounds(qapp: QApplication) -> 
 
 def test_choices_are_shown_as_labels(qapp: QApplication) -> None:
     form = OptionsForm(BlendOptions)
-    outline = form.editors["mask_outline"]
+    outline = form.editors["mask_type"]
     assert isinstance(outline, QComboBox)
-    assert [outline.itemText(i) for i in range(outline.count())] == ["A", "B"]
-    outline.setCurrentText("A")
-    assert form.values() == {"mask_outline": "a"}
+    assert [outline.itemText(i) for i in range(outline.count())] == ["learned", "landmarks"]
+    outline.setCurrentText("landmarks")
+    assert form.values() == {"mask_type": "landmarks"}
     form.set_values({})
-    assert outline.currentText() == "B"
+    assert outline.currentText() == "learned"
+    form.deleteLater()
+
+
+def test_a_batch_size_is_a_number_or_auto(qapp: QApplication, tmp_path: Path) -> None:
+    form = OptionsForm(TrainOptions, without=("project",))
+    editor = form.editors["batch"]
+    assert isinstance(editor, NumberOrWord)
+    assert [editor.itemText(i) for i in range(editor.count())] == ["not set", "auto"]
+    assert form.values() == {}
+    editor.setCurrentText("auto")
+    assert form.options(project=tmp_path) == TrainOptions(project=tmp_path, batch="auto")
+    editor.setCurrentText("12")
+    assert form.options(project=tmp_path) == TrainOptions(project=tmp_path, batch=12)
+    editor.setCurrentText("0")
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        form.options(project=tmp_path)
+    form.set_values({})
+    assert form.values() == {}
     form.deleteLater()
 
 
 def test_the_wheel_changes_nothing_without_focus(qapp: QApplication) -> None:
     form = OptionsForm(BlendOptions)
     form.show()
-    for editor in (form.editors["mask_dilate"].findChild(QSlider), form.editors["mask_outline"]):
+    for editor in (form.editors["mask_dilate"].findChild(QSlider), form.editors["mask_type"]):
         assert isinstance(editor, QWidget)
         editor.clearFocus()
         centre = QPointF(editor.rect().center())

@@ -1,5 +1,6 @@
 """End-to-end: from two clips to a finished video with the real window and program."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from stand_in import drop
 from walker import Walker
 
+from faceswap.options import SIDES, Side
 from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import VideoReader
 from gui.pages.convert import ConvertPage
@@ -45,17 +47,25 @@ def _drop(walker: Walker, sample: Path, tmp_path: Path, project: Path) -> None:
     walker.until(lambda: walker.window.page.name == "footage")
 
 
+def _ready(page: FootagePage, side: Side) -> bool:
+    return page.side == side and page.find_button.isEnabled()
+
+
+def _complete(walker: Walker, side: Side) -> bool:
+    return bool(walker.side(side).complete)
+
+
 def _find_faces(walker: Walker) -> None:
     page = walker.window.page
     assert isinstance(page, FootagePage)
     walker.until(lambda: not page.canvas.image.isNull())
-    for side in ("a", "b"):
+    for side in SIDES:
         walker.click(page.segments[side])
-        walker.until(lambda side=side: page.side == side and page.find_button.isEnabled())
+        walker.until(partial(_ready, page, side))
         page.form.set_values({"size": 64})
         walker.run(page.find_button)
-        walker.until(lambda side=side: walker.side(side)["complete"])
-        assert walker.side(side)["crops"] == 50
+        walker.until(partial(_complete, walker, side))
+        assert walker.side(side).crops == 50
     timeline = page.timeline
     walker.click(timeline, QPoint(timeline.width() // 2, timeline.height() // 2))
     walker.until(lambda: timeline.frame == 25 and len(page.canvas.faces) == 1)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from faceswap.jobs.extract import ExtractOptions
 from faceswap.jobs.lab import LabOptions
 from faceswap.jobs.sample import SampleOptions
 from faceswap.options import Options
+from faceswap.preview.protocol import FileFrameRequest
 from faceswap.swap.training.options import TrainOptions
 from gui.app import CONSENT, ask_consent
 from gui.ipc import processes, rpc_client
@@ -52,11 +54,15 @@ def start_page(window: Window) -> StartPage:
     return page
 
 
+def _shows(window: Window, name: str) -> bool:
+    return window.page.name == name
+
+
 def opened(window: Window, project: Path, wait: Wait) -> None:
     window.context.open(project)
     session = window.context.session
     assert session is not None
-    wait(lambda: bool(session.info))
+    wait(lambda: session.info is not None)
 
 
 def test_no_heavy_module_is_imported(tmp_path: Path) -> None:
@@ -117,7 +123,7 @@ def test_pages_open_by_keyboard(window: Window, project: Path, wait: Wait, qtbot
     wait(window.isActiveWindow)
     for number, name in enumerate(PAGES, 1):
         qtbot.keyClick(window, str(number), Qt.KeyboardModifier.ControlModifier)
-        wait(lambda name=name: window.page.name == name)
+        wait(partial(_shows, window, name))
 
 
 def test_two_videos_become_a_project(
@@ -222,8 +228,8 @@ def test_closing_a_project_does_not_wait_for_its_server(
     opened(window, project, wait)
     session = window.context.session
     assert session is not None
-    session.rpc.request("stubborn", lambda _: None)
-    session.rpc.request("wait", lambda _: None, seconds=30)
+    for name in ("stubborn", "slow"):
+        session.rpc.send(FileFrameRequest(path=Path(f"/{name}.mp4")), lambda _: None)
     wait(lambda: len(session.rpc._pending) == 1)
     window.context.close_project()
     assert rpc_client._ending  # had close waited for it, it would have been killed
@@ -295,9 +301,10 @@ def test_closing_ends_a_busy_preview_server(
     opened(window, project, wait)
     session = window.context.session
     assert session is not None
-    session.rpc.request("stubborn", lambda _: None)
-    session.rpc.request("wait", lambda _: None, seconds=30)
+    for name in ("stubborn", "slow"):
+        session.rpc.send(FileFrameRequest(path=Path(f"/{name}.mp4")), lambda _: None)
     wait(lambda: len(session.rpc._pending) == 1)
+    assert session.rpc._process is not None
     process = processes.look_up(session.rpc._process.processId())
     assert processes.alive(process)
     window.close()

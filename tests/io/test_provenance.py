@@ -18,11 +18,10 @@ from faceswap.io.provenance import (
     Provenance,
     check_picture_name,
     picture_provenance,
-    restored,
     save_picture,
 )
 from faceswap.lab.framework.figure import write_png
-from faceswap.lab.framework.models import RepairConfig
+from faceswap.lab.task_registry import TASKS
 from faceswap.lab.tasks.audio import read_wav, write_wav
 
 PAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
@@ -94,31 +93,31 @@ def test_foreign_words_are_read(tmp_path: Path) -> None:
     assert picture_provenance(tmp_path / "x.webp") == Provenance("", COMPOSITE)
 
 
-@pytest.mark.parametrize("use", RepairConfig.model_fields["use"].annotation.__args__)  # type: ignore[union-attr]
+@pytest.mark.parametrize("use", [name for name, task in TASKS.items() if task.output_note])
 def test_no_repair_claims_a_swap(use: str) -> None:
-    made = restored(use)
+    made = TASKS[use].provenance
     assert FACE_CLAIM in SWAPPED.text
     assert FACE_CLAIM not in made.text
     assert made.text.startswith("Repaired with faceswap: ")
-    assert made.code == (ALTERED if use in ("denoise", "sound") else GENERATED)
+    assert made.code == (ALTERED if use in ("denoise", "audio-denoise") else GENERATED)
 
 
 def test_steps_add_up() -> None:
     first = Provenance("Shot in Rome.", "http://x/digitalCapture")
     assert DRAWN.after(None) == DRAWN
     assert DRAWN.after(first) == Provenance(f"{DRAWN.text} Shot in Rome.", first.code)
-    assert restored("denoise").after(first).code == ALTERED
-    swapped = SWAPPED.after(restored("denoise"))
+    assert TASKS["denoise"].provenance.after(first).code == ALTERED
+    swapped = SWAPPED.after(TASKS["denoise"].provenance)
     assert swapped.code == COMPOSITE
     assert SWAPPED.after(swapped) == swapped
-    assert restored("denoise").after(swapped) == swapped  # told already
-    assert restored("inpaint").after(swapped).code == COMPOSITE
+    assert TASKS["denoise"].provenance.after(swapped) == swapped  # told already
+    assert TASKS["inpaint"].provenance.after(swapped).code == COMPOSITE
 
 
 def test_the_lab_s_figures_and_sounds_carry_it(tmp_path: Path) -> None:
     write_png(tmp_path / "f" / "figure.png", PAGE)
     assert picture_provenance(tmp_path / "f" / "figure.png") == FIGURE
-    sound = np.sin(np.arange(4000) / 9).astype(np.float32) / 2
+    sound = np.asarray(np.sin(np.arange(4000) / 9) / 2, np.float32)
     for words in ("", "even", "odd", "größer"):
         path = tmp_path / "s.wav"
         write_wav(path, sound, 8000, words)

@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceswap.devices import choose_precision
 from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
 from faceswap.events import Estimate, Event, Notice
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
@@ -32,7 +33,6 @@ from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.training.precision import choose_precision
 from faceswap.video.patch import Patch
 from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import Footage, VideoReader
@@ -207,8 +207,8 @@ def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFact
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             rows.append(replace(known[left], frame=number, track=2 * (number >= CUT)))
             if number >= CUT and not 41 <= number < 45:
-                beside = known[right].points + np.float32((256, 0))
-                forehead = known[right].forehead + np.float32((256, 0))
+                beside = known[right].points + np.array((256, 0), np.float32)
+                forehead = known[right].forehead + np.array((256, 0), np.float32)
                 rows.append(
                     replace(known[right], frame=number, track=3, points=beside, forehead=forehead)
                 )
@@ -230,7 +230,7 @@ def two_shots(trained: Path, sample: Path, tmp_path_factory: pytest.TempPathFact
         BlendOptions(
             color_smoothing=0.6,
             alignment_smoothing=1,
-            mask_outline="a",
+            mask_type="landmarks",
             mask_dilate=0.1,
             mask_blur=0.3,
             shading_transfer=0,
@@ -343,13 +343,13 @@ def test_a_learnt_outline_leaves_no_features_and_no_chin_of_a() -> None:
             masks[:, :, 12:18, 24:40] = 1
             return super().swap(faces)[0], masks
 
-    def covered(outline: str) -> NDArray[np.bool_]:
-        look = PLAIN.model_copy(update={"outline": outline})
+    def covered(kind: str) -> NDArray[np.bool_]:
+        look = PLAIN.model_copy(update={"mask_type": kind})
         with Swapper(Forehead((1, 0, 0)), torch.device("cpu"), look) as swapper:
             (out,) = swapper.swap([frame()], [[face]])
         return np.asarray(np.abs(out.astype(int) - (255, 0, 0)).max(-1) < 20)
 
-    a, b = covered("a"), covered("b")
+    a, b = covered("landmarks"), covered("learned")
     for number in (19, 30, 39, 57, 8):
         x, y = points[number].round().astype(int)
         assert b[y - (number == 8), x], number

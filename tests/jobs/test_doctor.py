@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import shutil
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
@@ -151,7 +152,7 @@ def test_a_detector_that_sees_ghosts_is_wrong(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(CenterFace, "detect", lambda self, frame: [ghost])
     finding = next(f for f in module._trials() if f.title == "faces")
     assert finding.level == "wrong"
-    assert "grey picture" in finding.value
+    assert "gray picture" in finding.value
 
 
 def test_a_missing_library_of_the_system_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +205,7 @@ def torch_with(
 
 def stamped(monkeypatch: pytest.MonkeyPatch, folder: Path, **content: object) -> None:
     """Let the environment be one that start.py set up so; with nothing, one that it did not."""
-    monkeypatch.setattr(graphics.sys, "prefix", str(folder))
+    monkeypatch.setattr(sys, "prefix", str(folder))
     if content:
         (folder / "faceswap-setup.json").write_text(json.dumps(content))
 
@@ -232,7 +233,7 @@ def test_a_card_that_does_not_compute_is_wrong(
     found = devices()["cuda:0"]
     assert found.level == "wrong"
     assert "no kernel image is available" in found.value
-    python = graphics.sys.executable
+    python = sys.executable
     python = f'"{python}"' if " " in python else python
     assert found.advice == (
         f"run: {python} -m pip install --force-reinstall torch==2.13.0+cu126 "

@@ -85,7 +85,7 @@ def test_structure_scores_fall_with_noise() -> None:
 
 
 def test_detail_is_zero_on_a_ramp_and_scales() -> None:
-    ramp = np.tile(np.arange(0, 192, 3, np.uint8)[None, :, None], (64, 1, 3))
+    ramp = np.tile(np.arange(0, 192, 3, dtype=np.uint8)[None, :, None], (64, 1, 3))
     assert e.detail_energy(ramp, half()) == pytest.approx(0, abs=1e-3)
     rng = np.random.default_rng(3)
     grain = rng.integers(-20, 21, (64, 64, 1))
@@ -140,7 +140,7 @@ def test_expression_signals_do_not_mind_scale_turn_and_place() -> None:
 def test_points_error_in_percent_of_the_eyes() -> None:
     points = np.zeros((68, 2), np.float32)
     points[45, 0] = 50
-    assert e.points_error(points + np.float32([3, 4]), points) == pytest.approx(10)
+    assert e.points_error(points + np.array([3, 4], np.float32), points) == pytest.approx(10)
 
 
 def test_worst_frames_stand_apart() -> None:

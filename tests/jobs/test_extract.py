@@ -1,7 +1,6 @@
 """Extraction: crops that match the footage, exact resume, and footage that gives no faces."""
 
 import shutil
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from numpy.testing import assert_array_equal
 from pydantic import ValidationError
 
 from faceswap.errors import InputError, NoFaceError, ProjectError
-from faceswap.events import Event, Notice, Progress
+from faceswap.events import Event, Meter, Notice, Progress
 from faceswap.faces.align import transform
 from faceswap.faces.crops import FaceCrop, read_crops
 from faceswap.faces.index import FaceIndex
@@ -77,7 +76,7 @@ def test_a_broken_off_extraction_ends_with_the_same_index(
     monkeypatch.setattr(module, "_BATCH", 8)
     options = ExtractOptions(video=sample / "a.mp4", project=tmp_path / "p", side="a", size=128)
     # A meter that always speaks, so that every frame is a place to stop at.
-    monkeypatch.setattr(module.Meter, "add", lambda self, n=1: _spoken(self, n))
+    monkeypatch.setattr(Meter, "add", lambda self, n=1: _spoken(self, n))
     with closing(extract(options)) as job:
         for event in job:
             if isinstance(event, Progress) and event.done >= broken_at:
@@ -91,7 +90,7 @@ def test_a_broken_off_extraction_ends_with_the_same_index(
         assert first.done > 20
 
 
-def _spoken(meter: module.Meter, amount: float) -> Progress:
+def _spoken(meter: Meter, amount: float) -> Progress:
     meter.done += amount
     return meter.progress()
 
@@ -191,7 +190,7 @@ def test_options_out_of_range_are_refused(values: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def two_people(clips: Path) -> Iterator[Path]:
+def two_people(clips: Path) -> Path:
     return clips / "two_people_960x480.mp4"
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import skimage
 from numpy.typing import NDArray
+from PIL import Image
 
+from faceswap import run
 from faceswap.errors import AssetError, InputError, OptionsError, OutputError
 from faceswap.faces import landmarks as module
-from faceswap.faces.align import eye_distance, face_similarity, upright_matrix
+from faceswap.faces.align import eye_distance, face_similarity, mean_face, upright_matrix
 from faceswap.faces.detect import CenterFace, initial_landmarks
 from faceswap.faces.downloads import download_folder
 from faceswap.faces.face import Face, Landmarker, as_frame
@@ -28,8 +30,7 @@ from faceswap.faces.landmarks import (
 )
 from faceswap.faces.tracking import Tracker
 from faceswap.io.provenance import DRAWN, picture_provenance
-from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary
-from faceswap.jobs.landmarks import landmarks as run
+from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary, landmarks
 from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
@@ -47,7 +48,7 @@ IBUG = [
 def portrait() -> Frame:
     """scikit-image's portrait (512, 512, 3): one frontal face, 90 px wide."""
     path = Path(skimage.__file__).parent / "data" / "astronaut.png"
-    return np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+    return np.array(Image.open(path))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ class TestContract:
         assert landmarker.locate(portrait, []) == []
 
     def test_background_has_little_presence(self, landmarker: Landmarker, portrait: Frame) -> None:
-        guess = module.mean_face().points[:68, :2].astype(np.float32) * 40 + 430
+        guess = mean_face().points[:68, :2].astype(np.float32) * 40 + 430
         [answer] = landmarker.locate(portrait, [guess])
         assert answer.presence < 0.5
 
@@ -208,7 +209,7 @@ def test_what_is_no_frame_is_refused() -> None:
 
 @pytest.mark.parametrize("factor", [0.5, 1, 2, 4])
 def test_the_network_s_crop_is_the_same_at_every_size(portrait: Frame, factor: float) -> None:
-    points = module.mean_face().points[:68, :2].astype(np.float32) * 57 + [226, 131]
+    points = mean_face().points[:68, :2].astype(np.float32) * 57 + [226, 131]
     expected = grey_crop(portrait, upright_matrix(points, 112)).astype(np.float32)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     frame = np.asarray(cv2.resize(portrait, None, fx=factor, fy=factor, interpolation=method))
@@ -242,7 +243,7 @@ def test_a_matrix_that_shows_nothing_gives_a_black_crop(portrait: Frame, value: 
 
 
 def test_the_crop_reads_no_pixel_far_from_the_face(portrait: Frame) -> None:
-    matrix = upright_matrix((module.mean_face().points[:68, :2] * 57 + [226, 131]), 112)
+    matrix = upright_matrix((mean_face().points[:68, :2] * 57 + [226, 131]), 112)
     other = portrait.copy()
     other[300:] = 255 - other[300:]
     other[:, 400:] = 255 - other[:, 400:]
@@ -254,7 +255,7 @@ def test_narrow_profiles_give_finite_points(
     builtin: BuiltinLandmarker, portrait: Frame, share: float
 ) -> None:
     """A guess squeezed as a head's in profile is: the crop stays upright, nothing is NaN."""
-    guess = module.mean_face().points[:68, :2] * [57 * share, 57] + [226, 131]
+    guess = mean_face().points[:68, :2] * [57 * share, 57] + [226, 131]
     [answer] = builtin.locate(portrait, [guess.astype(np.float32)])
     assert np.isfinite(answer.points).all()
     assert 0 <= answer.presence <= 1
@@ -263,7 +264,7 @@ def test_narrow_profiles_give_finite_points(
 
 
 def test_fan_s_answer_is_read_right(monkeypatch: pytest.MonkeyPatch, portrait: Frame) -> None:
-    mean = module.mean_face()
+    mean = mean_face()
     truth = (mean.points[:68, :2] * 57 + [226, 131]).astype(np.float32)
     boxes: list[NDArray[np.float64]] = []
 
@@ -292,27 +293,21 @@ def test_fan_that_cannot_be_loaded_says_what_to_do(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(face_alignment, "FaceAlignment", broken)
     monkeypatch.setattr(module, "weights_paths", lambda name: [])
-    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarks builtin"):
+    with pytest.raises(AssetError, match=r"a size is wrong.*--landmarker builtin"):
         make_landmarker("fan", "cpu")
     with pytest.raises(OptionsError, match="builtin, fan"):
         make_landmarker("dlib")
 
 
 def finished(options: LandmarksOptions) -> LandmarksSummary:
-    job = run(options)
-    while True:
-        try:
-            next(job)
-        except StopIteration as stop:
-            summary = stop.value
-            assert isinstance(summary, LandmarksSummary)
-            return summary
+    return run(landmarks(options))
 
 
 def write_portrait_clip(path: Path, portrait: Frame, pixel_format: str = "yuv420p") -> Path:
     codec = "libx264" if pixel_format != "gray" else "ffv1"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, 25)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 256, 256, pixel_format
         for number in range(6):
             view = np.ascontiguousarray(portrait[:256, 90 + 4 * number : 346 + 4 * number])

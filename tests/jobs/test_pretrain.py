@@ -90,7 +90,7 @@ def test_a_batch_that_was_found_stays(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(batch_size_finder, "fastest_batch_size", search)
     for steps in (1, 2):
-        finish(faces, output=output, batch="auto", optimiser="lion", overwrite=True, steps=steps)
+        finish(faces, output=output, batch="auto", optimizer="lion", overwrite=True, steps=steps)
     assert len(searched) == 1
     checkpoint = read_checkpoint(newest_checkpoint(tmp_path / "people.pretrain"))
     assert checkpoint.metadata["notes"]["found"] == {"batch": 3}

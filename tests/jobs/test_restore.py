@@ -8,13 +8,15 @@ import torch
 from driving import finished
 from made_clips import MakeClip
 from PIL import Image
+from torch import nn
 
 from faceswap.errors import CheckpointError, OptionsError, OutputError
 from faceswap.events import Notice
-from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance, restored, save_picture
+from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance, save_picture
 from faceswap.jobs.restore import RestoreOptions, RestoreSummary, restore
 from faceswap.lab.framework.models import RepairConfig, build
 from faceswap.lab.restorer import Restorer, blend_weights, tile_starts
+from faceswap.lab.task_registry import TASKS
 from faceswap.training.checkpoint import named_weights, write_checkpoint
 from faceswap.video.probe import probe
 from faceswap.video.provenance import provenance_of
@@ -69,16 +71,22 @@ def test_tiled_is_as_whole_where_the_net_sees_little(picture: Path) -> None:
     assert apart.mean() < 0.25
 
 
-@pytest.mark.parametrize("use", ["denoise", "superres", "colourise"])
+@pytest.mark.parametrize("use", ["denoise", "superres", "colorize"])
 def test_pictures(use: str, picture: Path, tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"use": use, "inputs": 1 if use == "colourise" else 3}
+    changes: dict[str, Any] = {"use": use, "inputs": 1 if use == "colorize" else 3}
     model = saved(tmp_path, strength=2.0, **changes)
     out = tmp_path / "out.png"
-    given = {"input": picture, "model": model, "output": out, "tile": 64, "overlap": 16}
+    given: dict[str, Any] = {
+        "input": picture,
+        "model": model,
+        "output": out,
+        "tile": 64,
+        "overlap": 16,
+    }
     assert finish(RestoreOptions(**given)).frames == 1
     with Image.open(out) as made:
         assert made.size == ((260, 180) if use == "superres" else (130, 90))
-    assert picture_provenance(out) == restored(use)
+    assert picture_provenance(out) == TASKS[use].provenance
     with pytest.raises(OutputError, match="exists already"):
         finish(RestoreOptions(**given))
 
@@ -118,7 +126,7 @@ def test_holes_are_filled_and_nothing_else_changes(picture: Path, tmp_path: Path
     Image.fromarray(mask).save(tmp_path / "mask.png")
     model = saved(tmp_path, use="inpaint", inputs=4, masked=True, size=48)
     out = tmp_path / "out.png"
-    given = {"input": picture, "model": model, "output": out}
+    given: dict[str, Any] = {"input": picture, "model": model, "output": out}
     finish(RestoreOptions(**given, mask=tmp_path / "mask.png"))
     before, after = (np.asarray(Image.open(p)) for p in (picture, out))
     assert np.array_equal(before[mask == 0], after[mask == 0])
@@ -158,6 +166,7 @@ def test_holes_are_filled_at_the_size_that_was_learnt_and_in_the_light_around(si
     spoilt[mask > 0] = 255  # what is in the hole is not looked at
     model = net(use="inpaint", inputs=4, masked=True, standardised=True, size=size)
     with torch.no_grad():  # a net that leaves the smooth filling as it is
+        assert isinstance(model.last, nn.Module)
         for values in model.last.parameters():
             values.zero_()
     made = Restorer(model, CPU, mask=mask).restore(spoilt)
@@ -176,7 +185,7 @@ def test_videos_keep_their_times_and_sound(use: str, make_clip: MakeClip, tmp_pa
     assert (b.width, b.height) == (a.width * factor, a.height * factor)
     assert b.frames == a.frames
     assert len(b.audio) == len(a.audio)
-    assert provenance_of(out) == restored(use)
+    assert provenance_of(out) == TASKS[use].provenance
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
@@ -195,7 +204,7 @@ def test_a_repaired_swap_still_says_that_it_is_one(suffix: str, tmp_path: Path) 
         assert notices == ["A BMP cannot say in itself how it was made; a PNG can."]
         assert told is None
     else:
-        assert told == restored("denoise").after(SWAPPED_PICTURE)
+        assert told == TASKS["denoise"].provenance.after(SWAPPED_PICTURE)
         assert told.code == SWAPPED_PICTURE.code
         assert not notices
 

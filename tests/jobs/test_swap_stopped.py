@@ -128,7 +128,11 @@ def test_stopped_while_training_it_trains_what_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swapped = Swapped(tmp_path, monkeypatch)
-    asked = {"output": tmp_path / "o.mp4", "project": swapped.project, "device": "cpu"}
+    asked: dict[str, Any] = {
+        "output": tmp_path / "o.mp4",
+        "project": swapped.project,
+        "device": "cpu",
+    }
     job = swap(SwapOptions(a=Path("a.mp4"), b=Path("b.mp4"), minutes=50, **asked))
     for event in job:
         if isinstance(event, Progress) and event.unit == "steps" and event.done > 1:

@@ -1,5 +1,4 @@
 import dataclasses
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,16 +13,16 @@ from pydantic import ValidationError
 from small_runs import contents, finish, notices, options
 
 from faceswap import cli
+from faceswap.devices import choose_precision
 from faceswap.errors import CheckpointError, NoFaceError, OptionsError, ProjectError
 from faceswap.events import Event, Metrics, Notice, Preview, Saved
 from faceswap.faces.crops import write_crop
 from faceswap.io.provenance import PREVIEWS, picture_provenance
 from faceswap.jobs.train import TrainSummary, train
 from faceswap.swap.model.loading import load_model
-from faceswap.swap.training import face_selection
 from faceswap.training import checkpoint as checkpoint_module
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
-from faceswap.training.precision import choose_precision
+from faceswap.training.checkpoint_verification import FORMAT
 
 CPU = torch.device("cpu")
 
@@ -218,7 +217,7 @@ def test_a_run_of_a_newer_version_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = draw_project(tmp_path).folder
-    monkeypatch.setattr(checkpoint_module, "FORMAT", checkpoint_module.FORMAT + 1)
+    monkeypatch.setattr(checkpoint_module, "FORMAT", FORMAT + 1)
     finish(options(folder))
     monkeypatch.undo()
     before = contents(folder / "model" / "main")
@@ -277,25 +276,3 @@ def test_the_command_line_knows_auto(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.run(["train", *where, "--batch", "4", "--compile", "off"]) == 1
     assert cli.run(["train", *where, "--batch", "some"]) == 2
     assert cli.run(["train", *where, "--batch", "0"]) == 2
-
-
-def test_faces_of_two_extractions_are_never_mixed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = draw_project(tmp_path / "p")
-    load, asked = face_selection.load_faces, []
-    (tmp_path / "a.mp4").touch()
-
-    def changing(folder: Path, side: Any, *given: Any) -> Any:
-        asked.append(folder)
-        if len(asked) == 1:
-            known = dataclasses.replace(project.extraction_record("a"), generation=2)
-            project.record_extraction("a", tmp_path / "a.mp4", known)
-            shutil.copytree(folder, project.staging_folder("a", 2))
-            raise NoFaceError("They were moved away meanwhile.")
-        return load(folder, side, *given)
-
-    monkeypatch.setattr(face_selection, "load_faces", changing)
-    _, summary = finish(options(project.folder, steps=2))
-    assert summary.step == 2
-    assert asked[1] == project.staging_folder("a", 2)

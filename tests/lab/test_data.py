@@ -174,7 +174,7 @@ def test_a_folder_of_classes_mixed_sizes_and_bad_files(tmp_path: Path) -> None:
     assert found.labels.tolist() == [0] * 6 + [1]
     said = " ".join(found.notices)
     assert "several sizes" in said
-    assert "grey and some in colour" in said
+    assert "gray and some in color" in said
     assert "1.png" in said
     assert load_pictures(tmp_path, 16, 1).shape == (1, 16, 16)
     assert not found.film
@@ -199,10 +199,10 @@ def test_more_classes_than_a_byte_counts(tmp_path: Path) -> None:
     ("sizes", "words"),
     [
         ([(16, 16)] * 3, None),
-        ([(60, 30)] * 3, "60 × 30 pixels; their centre square is scaled to 16 × 16"),
+        ([(60, 30)] * 3, "60 × 30 pixels; their center square is scaled to 16 × 16"),
         ([(32, 32)] * 3, "32 × 32 pixels; they are scaled to 16 × 16"),
         ([(32, 32), (20, 20)], "several sizes; all are scaled to 16 × 16."),
-        ([(60, 30), (20, 20)], "scaled to 16 × 16, cropped to the centre square where needed."),
+        ([(60, 30), (20, 20)], "scaled to 16 × 16, cropped to the center square where needed."),
     ],
 )
 def test_what_is_done_to_the_size_is_said(
@@ -219,7 +219,7 @@ def test_what_is_done_to_the_size_is_said(
 
 def test_frames_that_are_cut_are_said_to_be(make_clip: MakeClip) -> None:
     assert (
-        "128 × 96 pixels; their centre square" in load_pictures(make_clip(frames=5), 16).notices[0]
+        "128 × 96 pixels; their center square" in load_pictures(make_clip(frames=5), 16).notices[0]
     )
 
 

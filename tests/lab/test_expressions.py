@@ -15,11 +15,12 @@ from faceswap.lab.framework.expressions import (
     read_face_records,
     without_pose,
 )
+from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.characters import CHARACTERS
 from faceswap.synthetic.expression import EXPRESSIONS
 from faceswap.synthetic.head_mesh import Pose
 from faceswap.synthetic.pair import build_head
-from faceswap.synthetic.scene import LIGHTS, Camera, Scene
+from faceswap.synthetic.scene import LIGHTS, Scene
 
 STILL = (0.0, 0.0, 0.0)
 

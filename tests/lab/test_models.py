@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from faceswap.autoencoder.dense import DenseConfig
 from faceswap.autoencoder.shared_encoder import SharedAutoencoder
 from faceswap.autoencoder.variational import VariationalAutoencoder
+from faceswap.bf16_support import supports_bf16
+from faceswap.devices import autocast, choose_precision, model_autocast, usable_precision
 from faceswap.errors import OptionsError
 from faceswap.events import Notice
 from faceswap.lab.framework.data import PictureSet
@@ -21,10 +23,9 @@ from faceswap.lab.framework.models import (
 from faceswap.lab.framework.run import load_model
 from faceswap.lab.framework.training_task import PictureTask, ReconstructionLoss
 from faceswap.lab.tasks.comparison import architectures
-from faceswap.training.bf16_support import supports_bf16
 from faceswap.training.checkpoint import named_weights, write_checkpoint
 from faceswap.training.loop import TrainingLoop
-from faceswap.training.precision import autocast, choose_precision, model_autocast, usable_precision
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
@@ -87,7 +88,7 @@ def test_a_net_with_an_lstm_trains_in_what_this_machine_can_do(tmp_path: Path) -
         build(CONFIGS["lab-lstm"]),
     )
     loop = TrainingLoop(
-        task, model, LoopConfig(steps=2, batch_size=4), tmp_path, "lab-lstm", {}, CPU
+        task, model, LoopConfig(steps=2, batch_size=4), RunIdentity(tmp_path, "lab-lstm", {})
     )
     told = [event.message for event in loop.run() if isinstance(event, Notice)]
     assert loop.state.step == 2
@@ -99,7 +100,7 @@ def test_a_net_with_an_lstm_trains_in_what_this_machine_can_do(tmp_path: Path) -
         assert told == [choose_precision(model, CPU).reason]
         half = LoopConfig(steps=2, precision="bf16")
         with pytest.raises(OptionsError, match="LSTM layers can't be computed in bfloat16"):
-            TrainingLoop(task, model, half, tmp_path / "half", "lab-lstm", {}, CPU)
+            TrainingLoop(task, model, half, RunIdentity(tmp_path / "half", "lab-lstm", {}))
 
 
 def test_the_family_is_as_large_as_its_code() -> None:

@@ -18,12 +18,11 @@ from torch import nn
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.errors import InputError, OptionsError
 from faceswap.events import Event, Notice
-from faceswap.io.provenance import restored
 from faceswap.jobs.lab import LabOptions, LabSummary, lab
 from faceswap.lab.framework.data import PictureSet
 from faceswap.lab.framework.run import load_model
 from faceswap.lab.framework.training_task import LabBatch
-from faceswap.lab.task_registry import TaskName
+from faceswap.lab.task_registry import TASKS, TaskName
 from faceswap.lab.tasks.audio import read_wav, write_wav
 from faceswap.lab.tasks.captions import Captions
 from faceswap.lab.tasks.regularisation import measure_regularity, regularisers
@@ -34,7 +33,8 @@ CPU = torch.device("cpu")
 
 def run(**given: Any) -> tuple[list[Event], LabSummary]:
     """All events of a use, and what it found."""
-    return finished(lab(LabOptions(**({"steps": 1, "device": "cpu"} | given))))
+    settings: dict[str, Any] = {"steps": 1, "device": "cpu"} | given
+    return finished(lab(LabOptions(**settings)))
 
 
 def said(events: list[Event]) -> list[str]:
@@ -96,7 +96,7 @@ def test_how_far_a_code_moves_is_measured_in_the_input_s_own_unit(tmp_path: Path
         model.encoders[0].weight.copy_(0.5 * torch.eye(16))
     found = measure_regularity(model, torch.rand(40, 1, 4, 4), 0)
     assert found["slope"] == pytest.approx(2.0)  # √(16 · 0.5²)
-    _, summary = run(use="restraint", output=tmp_path, size=16)
+    _, summary = run(use="regularization", output=tmp_path, size=16)
     slope = {name: row["slope"] for name, row in summary.figures.items()}
     assert f"moves {slope['contractive'] / slope['none']:.2f} times" in summary.sentence
     deep = slope["deep, contractive"] / slope["deep"]
@@ -168,7 +168,7 @@ def test_sizes_that_cannot_be_halved_are_refused(size: int, tmp_path: Path) -> N
         run(use="translate", output=tmp_path, size=size)
 
 
-@pytest.mark.parametrize("use", ["vae", "interpolate", "generate", "caption"])
+@pytest.mark.parametrize("use", ["vae", "interpolate", "generate", "text-to-image"])
 def test_small_pictures_need_no_code_to_be_given(
     use: TaskName, classes: Path, tmp_path: Path
 ) -> None:
@@ -176,7 +176,7 @@ def test_small_pictures_need_no_code_to_be_given(
     assert all(math.isfinite(value) for value in numbers(summary.figures))
 
 
-@pytest.mark.parametrize("use", ["vae", "anomaly", "sequence", "transformer", "stacked"])
+@pytest.mark.parametrize("use", ["vae", "anomaly", "lstm", "transformer", "stacked"])
 def test_codes_longer_than_the_picture_are_refused(
     use: TaskName, classes: Path, tmp_path: Path
 ) -> None:
@@ -201,7 +201,7 @@ def test_rare_and_missing_classes_do_not_stop_the_others(tmp_path: Path) -> None
     assert all(math.isfinite(value) for value in numbers(summary.figures))
 
 
-@pytest.mark.parametrize("use", ["anomaly", "caption"])
+@pytest.mark.parametrize("use", ["anomaly", "text-to-image"])
 def test_labels_may_begin_at_one(use: TaskName, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (80, 16, 16), np.uint8)
@@ -217,14 +217,14 @@ def test_labels_may_begin_at_one(use: TaskName, tmp_path: Path) -> None:
         assert 0 <= summary.figures["right class"] <= 1
 
 
-@pytest.mark.parametrize("use", ["reconstruct", "codes", "rate", "scatter"])
+@pytest.mark.parametrize("use", ["reconstruct", "latent-sizes", "rate-distortion", "latent-map"])
 def test_pictures_that_are_all_alike_are_no_trouble(use: TaskName, tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / "d" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
         Image.new("L", (16, 16), 128).save(tmp_path / "d" / "ab"[number % 2] / f"{number}.png")
     _, summary = run(use=use, data=[tmp_path / "d"], output=tmp_path / "o", size=16)
     assert all(math.isfinite(value) for value in numbers(summary.figures))
-    if use == "codes":
+    if use == "latent-sizes":
         errors = [row["test MSE"] for row in summary.figures["codes"]]
         falls = all(b < a for a, b in itertools.pairwise(errors))
         assert ("the error falls" in summary.sentence) is falls
@@ -262,7 +262,7 @@ def test_sounds_are_written_whole(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(44100)
         file.writeframes((np.stack([tone, tone], 1) * 32767).astype("<i2").tobytes())
-    events, _ = run(use="sound", data=[loud], output=tmp_path / "o")
+    events, _ = run(use="audio-denoise", data=[loud], output=tmp_path / "o")
     assert any("44,100 Hz and 2 channels" in message for message in said(events))
     peaks = []
     for name in ("noisy", "cleaned", "true"):
@@ -272,15 +272,16 @@ def test_sounds_are_written_whole(tmp_path: Path) -> None:
         assert np.sum(np.abs(heard) > 0.9999) <= 1
         peaks.append(float(np.abs(heard).max()))
     assert max(peaks) > 0.9  # no quieter than need be
-    assert restored("sound").text.encode() in (tmp_path / "o" / "loud.cleaned.wav").read_bytes()
-    heard, _, _ = read_wav(tmp_path / "o" / "loud.cleaned.wav")
+    cleaned = tmp_path / "o" / "loud.cleaned.wav"
+    assert TASKS["audio-denoise"].provenance.text.encode() in cleaned.read_bytes()
+    heard, _, _ = read_wav(cleaned)
     assert np.sum(np.abs(heard) > 0.9999) <= 1
     write_wav(loud, heard, 8000)
-    events, _ = run(use="sound", data=[loud], output=tmp_path / "o")
+    events, _ = run(use="audio-denoise", data=[loud], output=tmp_path / "o")
     assert not said(events)
 
 
-@pytest.mark.parametrize("use", ["codes", "rate", "classify", "stacked"])
+@pytest.mark.parametrize("use", ["latent-sizes", "rate-distortion", "classify", "stacked"])
 def test_the_numbers_names_hold_no_values(use: TaskName, classes: Path, tmp_path: Path) -> None:
     _, summary = run(use=use, data=[classes], output=tmp_path, size=16)
 
@@ -295,9 +296,9 @@ def test_the_numbers_names_hold_no_values(use: TaskName, classes: Path, tmp_path
 
 
 def test_sentences_say_what_was_done(classes: Path, tmp_path: Path) -> None:
-    _, summary = run(use="caption", data=[classes], output=tmp_path / "c", size=16)
+    _, summary = run(use="text-to-image", data=[classes], output=tmp_path / "c", size=16)
     assert summary.sentence.endswith("of which there are 48.")
-    _, summary = run(use="rate", data=[classes], output=tmp_path / "r", size=16)
+    _, summary = run(use="rate-distortion", data=[classes], output=tmp_path / "r", size=16)
     assert "the autoencoder's error stays above" in summary.sentence
     _, summary = run(use="generate", data=[classes], output=tmp_path / "g", size=16)
     assert "Below" not in summary.sentence

@@ -23,7 +23,7 @@ def finish(**given: Any) -> LabSummary:
     return finished(lab(LabOptions(steps=2, device="cpu", **given)))[1]
 
 
-@pytest.mark.parametrize(("use", "first", "second"), [("restraint", 1, 5), ("shift", 2, 4)])
+@pytest.mark.parametrize(("use", "first", "second"), [("regularization", 1, 5), ("align", 2, 4)])
 def test_a_run_under_another_strength_is_not_gone_on_with(
     use: Any, first: float, second: float, tmp_path: Path
 ) -> None:
@@ -42,11 +42,11 @@ def test_corrected_labels_are_other_data() -> None:
 
 
 def test_what_cleans_sound_repairs_no_pictures(tmp_path: Path) -> None:
-    finish(use="sound", output=tmp_path / "lab")
+    finish(use="audio-denoise", output=tmp_path / "lab")
     Image.new("RGB", (40, 40)).save(tmp_path / "in.png")
     given: dict[str, Any] = {"input": tmp_path / "in.png", "output": tmp_path / "out.png"}
     with pytest.raises(OptionsError, match="cleans sound, not pictures"):
-        list(restore(RestoreOptions(**given, model=tmp_path / "lab" / "sound")))
+        list(restore(RestoreOptions(**given, model=tmp_path / "lab" / "audio-denoise")))
     with pytest.raises(CheckpointError, match="run 'faceswap lab' first"):
         list(restore(RestoreOptions(**given, model=tmp_path)))
 
@@ -57,9 +57,9 @@ def test_enlarging_takes_two_factors_only(tmp_path: Path) -> None:
 
 
 def test_a_text_says_what_to_draw(tmp_path: Path) -> None:
-    finish(use="caption", output=tmp_path, text="thick 7 left")
+    finish(use="text-to-image", output=tmp_path, text="thick 7 left")
     with pytest.raises(OptionsError, match="'four' is no class of these pictures; they have 0, 1"):
-        finish(use="caption", output=tmp_path, text="thin four")
+        finish(use="text-to-image", output=tmp_path, text="thin four")
     with pytest.raises(ValidationError, match="vae has no --text"):
         finish(use="vae", output=tmp_path, text="7")
 
@@ -78,8 +78,8 @@ def test_texts_are_understood_as_they_are_written() -> None:
 
 
 def test_a_damaged_note_of_what_was_learnt_from_is_told(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"use": "shift", "output": tmp_path, "size": 16}
+    given: dict[str, Any] = {"use": "align", "output": tmp_path, "size": 16}
     finish(**given)
-    (tmp_path / "shift" / "data.json").write_text("")
+    (tmp_path / "align" / "data.json").write_text("")
     with pytest.raises(CheckpointError, match="is damaged"):
         finish(**given)

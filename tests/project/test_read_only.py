@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asked_servers import real_server
 from driving import finished
 from looking import used
 from made_clips import MakeClip
@@ -19,6 +20,7 @@ from small_runs import notices
 from standing_faces import StandIn, untaught
 
 from faceswap.errors import OutputError, ProjectError
+from faceswap.events import Meter
 from faceswap.faces import index_recovery
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.manual_exclusion import exclude
@@ -26,6 +28,7 @@ from faceswap.jobs import extract as module
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
+from faceswap.preview.protocol import ProjectRequest, TimelineRequest
 from faceswap.preview.server import PreviewServer
 from faceswap.project.project import Project
 from faceswap.video.reader import VideoReader, read_image
@@ -207,8 +210,8 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
         finished(convert(turn.model_copy(update={"overwrite": True})))
     picture = tmp_path / "frame.png"
     look = PreviewOptions(project=project.folder, frame=4, output=picture, device="cpu")
-    events, summary = finished(preview(look))
-    assert summary.faces == 1
+    events, looked = finished(preview(look))
+    assert looked.faces == 1
     assert "lost faces of A" in notices(events)[0]
     finished(extract(options))
     events, summary = finished(convert(turn.model_copy(update={"overwrite": True})))
@@ -217,12 +220,16 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
     assert np.abs(decoded(out) - before).mean() < 0.2
 
 
+def faces_told(server: PreviewServer) -> int:
+    return server.project(ProjectRequest()).a.faces
+
+
 def test_what_is_not_all_extracted_is_converted_and_told(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_tracker", StandIn)
     monkeypatch.setattr(module, "_BATCH", 2)
-    monkeypatch.setattr(module.Meter, "add", lambda meter, amount=1: meter.progress())
+    monkeypatch.setattr(Meter, "add", lambda meter, amount=1: meter.progress())
     options = ExtractOptions(video=clip, project=tmp_path / "p", side="a", size=64)
     with closing(extract(options)) as job:
         for _ in range(6):
@@ -244,13 +251,13 @@ def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
     def refused(*_: object) -> None:
         raise OutputError("Cannot write here.")
 
-    with PreviewServer(project, "cpu") as answers:
+    with real_server(project, tmp_path / "exchange") as server:
         with monkeypatch.context() as patch:
             patch.setattr(index_recovery, "_rebuild", refused)
             for _ in range(2):
-                assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
-            assert answers.answer("spans", {"side": "a"})["tracks"]
-            assert len(answers.session.notices) == 1  # and not at every refresh
+                assert faces_told(server) == FRAMES
+            assert server.timeline(TimelineRequest(side="a")).tracks
+            assert len(server.take_notices()) == 1  # and not at every refresh
         assert not (project / INDEX).exists()
-        assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
+        assert faces_told(server) == FRAMES
         assert (project / INDEX).exists()

@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asked_servers import real_server
 from driving import finished
 from killed import look
 from made_clips import MakeClip
 from standing_faces import StandIn
 
 from faceswap.errors import NoFaceError, ProjectError
-from faceswap.events import Event, Notice, Progress
+from faceswap.events import Event, Meter, Notice, Progress
 from faceswap.faces.crops import crop_files
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.faces.tracking import TrackedFrame
 from faceswap.jobs import extract as module
 from faceswap.jobs.extract import ExtractOptions, ExtractSummary, extract
-from faceswap.preview.server import PreviewServer
+from faceswap.preview.protocol import MeasureFacesRequest, NewestCropRequest, ProjectRequest
 from faceswap.project.project import Project
 
 FRAMES = 12
@@ -33,10 +34,10 @@ FRAMES = 12
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_tracker", StandIn)
     monkeypatch.setattr(module, "_BATCH", 4)
-    monkeypatch.setattr(module.Meter, "add", _speaking)  # every frame is a place to stop at
+    monkeypatch.setattr(Meter, "add", _speaking)  # every frame is a place to stop at
 
 
-def _speaking(meter: module.Meter, amount: float = 1) -> Progress:
+def _speaking(meter: Meter, amount: float = 1) -> Progress:
     meter.done += amount
     return meter.progress()
 
@@ -253,6 +254,7 @@ def test_a_side_is_not_extracted_twice_at_once_and_all_else_goes_on(
 PROGRAM = """
 import sys
 from pathlib import Path
+from asked_servers import real_server
 from driving import finished
 from faceswap.jobs.extract import ExtractOptions, extract
 from standing_faces import stand_in
@@ -292,21 +294,27 @@ def test_two_processes_extract_two_sides_at_once(
 
 
 def test_the_window_sees_the_face_that_a_redo_wrote_last(
-    made: Project, options: ExtractOptions
+    made: Project, options: ExtractOptions, tmp_path: Path
 ) -> None:
-    with PreviewServer(made.folder, "cpu") as answers:
-        assert answers.answer("last", {"side": "a"})["frame"] == FRAMES - 1
-        question = {"side": "a", "names": names(made.crops_folder("a")), "seconds": 60}
-        assert answers.answer("measure", question)["count"] == FRAMES
+    newest = NewestCropRequest(side="a")
+    with real_server(made.folder, tmp_path / "exchange") as server:
+        crop = server.newest_crop(newest).crop
+        assert crop is not None
+        assert crop.frame == FRAMES - 1
+        crops = tuple(names(made.crops_folder("a")))
+        request = MeasureFacesRequest(side="a", names=crops, seconds=60)
+        assert len(server.measure_faces(request).blur) == FRAMES
         with closing(extract(changed(options, redo=True, every=2))) as job:
             frames_of(job, 9)
-            last = answers.answer("last", {"side": "a"})
-            assert last["frame"] == 6
-            assert Path(str(last["path"])).is_file()
-            assert answers.answer("project", {})["sides"]["a"]["faces"] == FRAMES
+            crop = server.newest_crop(newest).crop
+            assert crop is not None
+            assert crop.frame == 6
+            assert crop.path.is_file()
+            assert server.project(ProjectRequest()).a.faces == FRAMES
             frames_of(job, 100)
-        last = answers.answer("last", {"side": "a"})
-        assert Path(str(last["path"])) == made.folder / "faces" / "a" / "000010_1.png"
+        crop = server.newest_crop(newest).crop
+        assert crop is not None
+        assert crop.path == made.folder / "faces" / "a" / "000010_1.png"
         # What was measured of the crops before is not taken for what there is now.
         folder = made.crops_folder("a")
-        assert np.isnan(answers._measures.cached(made.index_key("a"), folder, names(folder))).all()
+        assert np.isnan(server.measures.cached(made.index_key("a"), folder, names(folder))).all()

@@ -76,7 +76,11 @@ def test_everything_declared_for_the_package_is_used() -> None:
             for path in (ROOT / folder).rglob("*.py")
         )
         for name in names(declared(*extra)):
-            modules = [m for m, owners in MODULES.items() if name in map(canonicalize_name, owners)]
+            modules = [
+                module
+                for module, owners in MODULES.items()
+                if name in {str(canonicalize_name(owner)) for owner in owners}
+            ]
             used = [m for m in modules if re.search(rf"\b{re.escape(m)}\b", text)]
             assert used, f"nothing uses {name}"
 

@@ -1,6 +1,7 @@
 """scripts/benchmark.py device: what it tells where things go wrong, and that it sees what is."""
 
 import argparse
+import importlib
 import json
 import signal
 import sys
@@ -84,7 +85,7 @@ def test_without_pydantic_it_is_told_where_it_comes_from(
     def absent(name: str) -> None:
         raise ImportError(f"cannot import name 'ArgsKwargs' from {name}")
 
-    monkeypatch.setattr(device.importlib, "import_module", absent)
+    monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(SystemExit, match=r"no pydantic here, and no .*device_kit --python 3.\d"):
         next(device.run(["--device", "cpu", "--kit", str(tmp_path)]))
     (tmp_path / "site").mkdir()
@@ -141,7 +142,11 @@ def test_the_others_go_on_after_a_part_that_fails(
     kit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def known(*_: object) -> Iterator[Found]:
-        row = {"device": "x", "trained in": "fp32", "float32 products, TFLOP/s": 1.0}
+        row: dict[str, str | int | float | None] = {
+            "device": "x",
+            "trained in": "fp32",
+            "float32 products, TFLOP/s": 1.0,
+        }
         yield Found(_device_run.MACHINE, [row])
 
     def measured(_: Plan, names: list[str], rate: float) -> Iterator[Found]:
@@ -185,7 +190,7 @@ def test_the_others_go_on_after_a_part_that_fails(
 
 
 def test_one_form_that_fails_leaves_the_others(kit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = _device_speed.prepared
+    real = _device_forms.prepared
 
     def prepared(name: str, stepper: Any) -> None:
         if name == "eager":
@@ -268,7 +273,7 @@ def test_the_file_holds_what_was_found_before_the_end(
     target = tmp_path / "out.json"
     module = ModuleType("benchmarks.device")
     module.run = Broken.run  # type: ignore[attr-defined]
-    monkeypatch.setattr(benchmark.importlib, "import_module", lambda _: module)
+    monkeypatch.setattr(importlib, "import_module", lambda _: module)
     with pytest.raises(KeyboardInterrupt):
         benchmark.main(["device", "--json", str(target)])
     assert json.loads(target.read_text())["First"][0]["value"] == 1.23456

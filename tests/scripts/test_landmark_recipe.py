@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,7 +41,7 @@ def heads(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> objec
 
 
 @pytest.fixture(scope="module")
-def batches(recipe: ModuleType, heads: object) -> object:
+def batches(recipe: ModuleType, heads: Any) -> object:
     """Mixed batches whose real faces are rendered too, with 478 points, 81 of them true."""
     from landmarker.augment import Augmenter
     from landmarker.data import KEPT, FaceSet
@@ -77,7 +78,7 @@ def test_made_up_faces_open_and_shut_mouth_and_eyes(recipe: ModuleType) -> None:
     assert min(f.blink_left for f in faces) < -0.3
 
 
-def test_heads_are_drawn_once(recipe: ModuleType, heads: object, tmp_path: Path) -> None:
+def test_heads_are_drawn_once(recipe: ModuleType, heads: Any, tmp_path: Path) -> None:
     from landmarker.heads import RenderedHeads
 
     assert heads.images.shape == (4, 224, 224)
@@ -91,7 +92,7 @@ def test_heads_are_drawn_once(recipe: ModuleType, heads: object, tmp_path: Path)
     assert path.stat().st_mtime_ns == written
 
 
-def test_a_mixed_batch_is_what_it_says(recipe: ModuleType, batches: object) -> None:
+def test_a_mixed_batch_is_what_it_says(recipe: ModuleType, batches: Any) -> None:
     one, same = batches[1], batches[1]
     assert np.array_equal(one.crops, same.crops)
     assert not np.array_equal(one.crops, batches[2].crops)
@@ -105,7 +106,7 @@ def test_a_mixed_batch_is_what_it_says(recipe: ModuleType, batches: object) -> N
     assert 0.2 < np.abs(again - first).mean() < 5
 
 
-def test_a_mirrored_head_keeps_its_left_on_the_left(recipe: ModuleType, batches: object) -> None:
+def test_a_mirrored_head_keeps_its_left_on_the_left(recipe: ModuleType, batches: Any) -> None:
     for step in range(3):
         exact = batches[step].exact
         assert (exact[:, 36, 0] < exact[:, 45, 0]).mean() > 0.9
@@ -135,7 +136,7 @@ def test_openings_are_the_lips_and_the_lids(recipe: ModuleType) -> None:
 
 
 def test_a_step_learns_and_a_checkpoint_goes_on(
-    recipe: ModuleType, batches: object, tmp_path: Path
+    recipe: ModuleType, batches: Any, tmp_path: Path
 ) -> None:
     from landmarker.run import Run
 

@@ -37,12 +37,8 @@ def test_the_code_is_formatted() -> None:
 
 @pytest.mark.slow
 def test_types_are_right() -> None:
-    """As pyproject.toml says: strict."""
+    """As pyproject.toml says: strict, over the tests and scripts too."""
     check("mypy")
-
-
-def test_scripts_have_types() -> None:
-    check("mypy", "--strict", "scripts/start.py", "scripts/smoke.py")
 
 
 def test_no_part_imports_what_lies_above_it() -> None:

@@ -492,14 +492,19 @@ def go(
 
     def run(here: Any, made: Any = None, other: Any = None) -> tuple[int, list[list[str]], str]:
         handed: list[list[str]] = []
+
+        def hand_on(command: list[str]) -> int:
+            handed.append(command)
+            return 0
+
         monkeypatch.setattr(start, "about_this", lambda: here)
         monkeypatch.setattr(start, "about", lambda command: made)
         monkeypatch.setattr(start, "search", lambda: other)
-        monkeypatch.setattr(start, "handed_on", lambda command: handed.append(command) or 0)
+        monkeypatch.setattr(start, "handed_on", hand_on)
         code = start.main(["fly"])
         return code, handed, capsys.readouterr().err
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 def test_an_old_python_hands_on(start: ModuleType, go: Any) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from av.video.stream import VideoStream
 from made_clips import picture, write_clip
 
@@ -58,7 +59,7 @@ def thumbnail_first(folder: Path) -> Path:
     with av.open(str(plain)) as source, av.open(str(path), "w") as made:
         still = made.add_stream("mjpeg", 25, options={"strict": "unofficial"})
         still.width, still.height, still.pix_fmt = 320, 320, "yuvj420p"
-        still.disposition = 0
+        still.disposition = Disposition(0)
         streams = {s.index: made.add_stream_from_template(s) for s in source.streams}
         frame = av.VideoFrame.from_ndarray(picture(0, 320, 320)).reformat(format="yuvj420p")
         frame.pts, frame.time_base = 0, Fraction(1, 25)
@@ -108,7 +109,7 @@ def all_tracks(folder: Path) -> Path:
             stream.metadata["language"] = language
         second = made.add_stream_from_template(source.streams.video[0])
         second.metadata["title"] = "behind the scenes"
-        second.disposition = 0
+        second.disposition = Disposition(0)
         text = made.add_mux_stream("subrip")
         text.time_base = Fraction(1, 1000)
         made.add_attachment("font.ttf", "application/x-truetype-font", b"not a font")

@@ -3,13 +3,10 @@
 import ctypes
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import PySide6
-
-_servers: list["subprocess.Popen[bytes]"] = []
 
 
 def choose() -> None:
@@ -37,19 +34,14 @@ def _start() -> str:
     """Start Xvfb on the first number that is free; the display's name, empty if it fails.
 
     It ends by itself (-terminate) when this process, its only lasting client, has gone: ended
-    any earlier, it would take Qt with it.
+    any earlier, it would take Qt with it. So nobody can wait for it, as subprocess expects.
     """
     read, write = os.pipe()
+    os.set_inheritable(write, True)
     screen = ("-screen", "0", "1600x1200x24", "-nolisten", "tcp", "-terminate")
-    _servers.append(
-        subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), *screen],
-            pass_fds=(write,),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-    )
+    silence = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    command = ("Xvfb", "-displayfd", str(write), *screen)
+    os.posix_spawnp(command[0], command, os.environ, file_actions=silence)
     os.close(write)
     with os.fdopen(read) as said:
         number = said.readline().strip()

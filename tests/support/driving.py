@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from typing import TypeVar
 
+from faceswap import run
+
 Y = TypeVar("Y")
 R = TypeVar("R")
 
@@ -10,9 +12,5 @@ R = TypeVar("R")
 def finished(job: Generator[Y, None, R]) -> tuple[list[Y], R]:
     """All that ``job`` yields, and what it returns."""
     events: list[Y] = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            result: R = end.value
-            return events, result
+    result = run(job, events.append)
+    return events, result

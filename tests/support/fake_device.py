@@ -16,8 +16,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from faceswap import device_support
-from faceswap.training import bf16_support
+from faceswap import bf16_support, device_support
 
 MPS, _META, _CPU = torch.device("mps"), torch.device("meta"), torch.device("cpu")
 LACKING = ("nanmedian", "poisson", "col2im")
@@ -29,7 +28,7 @@ class FarTensor(torch.Tensor):
     """``near`` holds the values."""
 
     near: torch.Tensor
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def __new__(cls, near: torch.Tensor) -> "FarTensor":
@@ -41,11 +40,11 @@ class FarTensor(torch.Tensor):
         made.near = near
         return made
 
-    device = property(lambda self: MPS)  # type: ignore[assignment]
-    is_meta = False  # type: ignore[assignment]
+    device = property(lambda self: MPS)
+    is_meta = False
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]  # typed as __torch_function__ by mistake
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> object:
         return _work(func, args, kwargs or {})
@@ -69,12 +68,14 @@ class FarTensor(torch.Tensor):
 class FarGenerator(torch.Generator):
     """Chance that says on which device it is."""
 
+    place: torch.device
+
     def __new__(cls, device: torch.device | str = "cpu") -> "FarGenerator":
-        made = super().__new__(cls, "cpu")
+        made = super().__new__(cls, "cpu")  # type: ignore[call-arg]  # its stub has no __new__
         made.place = torch.device(device)
         return made
 
-    device = property(lambda self: self.place)  # type: ignore[assignment]
+    device = property(lambda self: self.place)
 
 
 @contextmanager
@@ -132,6 +133,9 @@ class _Asked(TorchFunctionMode):
 
 class _Made(TorchDispatchMode):
     """What is made there without any tensor of the device."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -5,8 +5,6 @@ long (its result is a line of a MiB), cut (it dies while it writes that). FAKE_L
 bytes its log may have.
 """
 
-import base64
-import json
 import os
 import signal
 import struct
@@ -14,12 +12,12 @@ import sys
 import time
 import zlib
 from pathlib import Path
-from typing import Any
+
+from fake_server import FakeServer
 
 from faceswap import event_log
 from faceswap.event_log import EventLog
 from faceswap.events import (
-    Answer,
     Event,
     Failed,
     Finished,
@@ -29,11 +27,8 @@ from faceswap.events import (
     Progress,
     Stopped,
 )
-from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
-from faceswap.jobs.preview import FILE_REQUESTS
-
-FRAMES = 200
-
+from faceswap.preview.exchange import ExchangeFolder
+from faceswap.preview.serving import serve_lines
 
 LONG = 1 << 20
 
@@ -43,8 +38,8 @@ def say(line: Event | Finished | Failed | Stopped) -> None:
     if LOG:
         LOG[0].show(line)
         return
-    sys.stdout.write(line.model_dump_json() + "\n")
-    sys.stdout.flush()
+    sys.stdout.buffer.write(line.model_dump_json().encode() + b"\n")
+    sys.stdout.buffer.flush()
 
 
 LOG: list[EventLog] = []
@@ -63,157 +58,22 @@ def png(width: int, height: int, color: tuple[int, int, int]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def answer(project: Path, do: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The answers that the pages need, of a project that exists on paper."""
-    if do == "make":
-        project.mkdir(parents=True, exist_ok=True)
-        (project / "project.toml").write_text("format = 1\n")
-        do = "project"
-    if do == "project":
-        if not (project / "project.toml").is_file():
-            raise ValueError(f"There is no project in {project}.")
-        return {
-            "sides": {side: side_of(project, side) for side in "ab"},
-            "runs": runs(),
-            "outputs": [],
-        }
-    if do == "frame":
-        path = Path(given.get("path", "x.mp4"))
-        if path.suffix != ".mp4":
-            raise ValueError(f"{path.name} is not a video.")
-        picture = png(64, 48, (given.get("frame", 0) % 256, 90, 90))
-        return {
-            "frame": given.get("frame", 0),
-            "time": given.get("frame", 0) / 25,
-            "frames": FRAMES,
-            "rate": 25.0,
-            "size": [64, 48],
-            "image": base64.b64encode(picture).decode(),
-            "faces": [
-                {"track": 0, "presence": 0.9, "points": [[20.0 + i / 4, 20.0] for i in range(68)]}
-            ],
-        }
-    if do == "swap":
-        return {
-            "frame": given["frame"],
-            "faces": 1,
-            "seconds": 0.1,
-            "image": base64.b64encode(png(64, 48, (200, 0, 0))).decode(),
-        }
-    if do == "spans":
-        return {
-            "frames": FRAMES,
-            "tracks": {"0": [[0, 150]]},
-            "low": {"0": [[40, 50]]},
-            "gaps": [[151, 199]],
-            "cuts": [100],
-        }
-    if do == "faces":
-        return faces(project, given["side"])
-    if do == "measure":
-        values = struct.pack(f"<{2 * len(given['names'])}f", *([0.5] * 2 * len(given["names"])))
-        return {"count": len(given["names"]), "values": base64.b64encode(values).decode()}
-    if do in ("exclude", "restore"):
-        move = exclude if do == "exclude" else restore
-        return {"moved": move(project / "faces" / given["side"], given["names"])}
-    if do == "metrics":
-        series = {"loss": {"step": [1, 2, 3], "value": [3.0, 2.0, 1.0]}}
-        return {"series": series, "state": "still improving", "previews": [], "seconds": 60.0}
-    if do == "die":
-        os._exit(3)
-    if do == "stubborn":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if do == "wait":
-        time.sleep(given["seconds"])
-    return {"given": given}
+def serve(project: Path, exchange: Path) -> None:
+    with ExchangeFolder(exchange) as folder:
+        for line in serve_lines(FakeServer(project, folder), folder, sys.stdin.buffer):
+            say(line)
 
 
-def side_of(project: Path, side: str) -> dict[str, Any]:
-    folder = project / "faces" / side
-    return {
-        "video": f"/{side}.mp4",
-        "problem": "",
-        "size": [64, 48],
-        "frames": FRAMES,
-        "rate": 25.0,
-        "seconds": 8.0,
-        "complete": True,
-        "looked_at": FRAMES,
-        "faces": 10,
-        "tracks": 1,
-        "crops": len(list(folder.glob("*.png"))),
-        "excluded": len(list((folder / EXCLUDED).glob("*.png"))),
-    }
-
-
-def runs() -> list[dict[str, Any]]:
-    has = {"warp": 0.05}
-    return [{"name": "main", "step": 100, "saved": 1.0, "preset": "quick", "options": has}]
-
-
-def faces(project: Path, side: str) -> dict[str, Any]:
-    folder = project / "faces" / side
-    inside = {p.name: 0.0 for p in folder.glob("*.png")}
-    inside |= {p.name: 1.0 for p in (folder / EXCLUDED).glob("*.png")}
-    names = sorted(inside)
-    columns = [
-        "frame",
-        "track",
-        "time",
-        "yaw",
-        "pitch",
-        "presence",
-        "blur",
-        "brightness",
-        "excluded",
-    ]
-    nan = float("nan")
-    flat: list[float] = []
-    for number, name in enumerate(names):
-        flat += [
-            number,
-            0,
-            number / 25,
-            90 - number,
-            number % 7,
-            0.5 + number % 5 / 10,
-            nan,
-            nan,
-            inside[name],
-        ]
-    values = base64.b64encode(struct.pack(f"<{len(flat)}f", *flat)).decode()
-    return {
-        "folder": str(folder),
-        "excluded": EXCLUDED,
-        "columns": columns,
-        "names": "\n".join(names),
-        "values": values,
-    }
-
-
-def serve(project: Path) -> None:
-    for line in sys.stdin:
-        question = json.loads(line)
-        number, do, path = (question.pop(name) for name in ("id", "do", "into"))
-        try:
-            values = answer(project, do, question)
-        except ValueError as error:
-            say(Answer(id=number, error=str(error)))
-            continue
-        if do == "remark":
-            say(Notice(message="A save is damaged."))
-        if do in FILE_REQUESTS:
-            Path(path).write_text(json.dumps(values))
-            say(Answer(id=number, path=Path(path)))
-        else:
-            say(Answer(id=number, values=values))
+def stopped(*_: object) -> None:
+    say(Stopped())
+    os._exit(130)
 
 
 def job(behaviour: str) -> int:
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
-        signal.signal(signal.SIGTERM, lambda *_: (say(Stopped()), os._exit(130)))
+        signal.signal(signal.SIGTERM, stopped)
     steps = 1000 if behaviour in ("hang", "stubborn") else 20
     for step in range(1, steps):
         say(Progress(stage="fake", done=step, total=steps, rate=10.0, eta=1.0))
@@ -245,8 +105,8 @@ def job(behaviour: str) -> int:
 
 def main() -> int:
     arguments = sys.argv[1:]
-    if arguments[0] == "preview":
-        serve(Path(arguments[arguments.index("--project") + 1]))
+    if arguments[0] == "serve":
+        serve(*(Path(arguments[arguments.index(f"--{n}") + 1]) for n in ("project", "exchange")))
         return 0
     if "FAKE_LOG" in os.environ:
         size = int(os.environ["FAKE_LOG"])

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Generator
 from typing import TypeVar
 
+from faceswap import run
 from faceswap.events import Event
 
 T = TypeVar("T")
@@ -47,10 +48,10 @@ class Gate:
 def heard(job: Generator[Event, None, T], gate: Gate) -> tuple[list[Event], T]:
     """All events of ``job``, each of which ``gate`` hears of, and what it returns."""
     events: list[Event] = []
-    while True:
-        try:
-            events.append(next(job))
-        except StopIteration as end:
-            result: T = end.value
-            return events, result
+
+    def hear(event: Event) -> None:
+        events.append(event)
         gate.hear()
+
+    result = run(job, hear)
+    return events, result

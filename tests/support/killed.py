@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from driving import finished
 from made_clips import write_clip
@@ -100,7 +101,7 @@ def noted_commits() -> None:
             sys.audit("test.commit")
         sys.audit("test.commit")
 
-    FaceIndex._transaction = noted
+    mock.patch.object(FaceIndex, "_transaction", noted).start()
 
 
 def prepared(folder: Path) -> tuple[Path, Path]:
@@ -180,8 +181,8 @@ def _like(seen: list[Any], old: list[Any], new: list[Any]) -> str:
 
 def no_power_cuts() -> None:
     """Spare the waiting for the disk: what the system was given outlives a killed process."""
-    os.fsync = lambda handle: None
-    reextraction.fsync_files = lambda folder: None
+    mock.patch.object(os, "fsync").start()
+    mock.patch.object(reextraction, "fsync_files").start()
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from toy_task import CPU, Pairs
+from toy_task import Pairs
 
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.loop import TrainingLoop
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.state import LoopConfig
 
 Disturbance = Callable[[int, dict[str, Tensor]], dict[str, Tensor]]
@@ -58,7 +59,8 @@ def line_loop(
     }
     config = LoopConfig(**(settings | changes))
     model = nn.Linear(3, 4, bias=False)
-    return TrainingLoop(task or Line(), model, config, folder, "line", {}, CPU, losses=losses)
+    run = RunIdentity(folder, "line", {}, losses=losses or {})
+    return TrainingLoop(task or Line(), model, config, run)
 
 
 def resumed(folder: Path, task: Line | None = None, **changes: Any) -> TrainingLoop:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from asked_servers import real_server
 from driving import finished
 
 from faceswap.errors import FaceswapError
@@ -17,7 +18,12 @@ from faceswap.faces.manual_exclusion import exclude
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.preview.server import PreviewServer
+from faceswap.preview.protocol import (
+    FacesRequest,
+    FrameRequest,
+    MeasureFacesRequest,
+    ProjectRequest,
+)
 from faceswap.project.project import Project
 
 
@@ -35,15 +41,14 @@ def ran(job: Any) -> list[Any]:
     return [[e.message for e in events if isinstance(e, Notice)], summary.model_dump(mode="json")]
 
 
-def looked(folder: Path) -> list[Any]:
+def looked(folder: Path, exchange: Path) -> list[Any]:
     """What the window shows of A."""
-    with PreviewServer(folder, "cpu") as answers:
-        info: Any = answers.answer("project", {})["sides"]
-        faces = str(answers.answer("faces", {"side": "a"})["names"]).split()
-        answers.answer("measure", {"side": "a", "names": faces})
-        shown = answers.answer("frame", {"side": "a", "frame": 3})["faces"]
-        numbers = [info["a"][name] for name in ("faces", "complete", "excluded")]
-        return [*numbers, faces, shown]
+    with real_server(folder, exchange) as server:
+        side = server.project(ProjectRequest()).a
+        names = server.faces(FacesRequest(side="a")).names.read_text().split()
+        server.measure_faces(MeasureFacesRequest(side="a", names=tuple(names)))
+        shown = server.frame(FrameRequest(side="a", frame=3)).model_dump(mode="json")["faces"]
+        return [side.faces, side.complete, side.excluded, names, shown]
 
 
 def used(folder: Path, out: Path) -> dict[str, Any]:
@@ -57,7 +62,7 @@ def used(folder: Path, out: Path) -> dict[str, Any]:
         "quality": "lossless",
     }
     return {
-        "look": tried(lambda: looked(folder)),
+        "look": tried(lambda: looked(folder, out / "exchange")),
         "preview": tried(lambda: ran(preview(PreviewOptions(**look)))),
         "convert": tried(lambda: ran(convert(ConvertOptions(**turn)))[0]),
     }

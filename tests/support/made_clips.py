@@ -50,6 +50,7 @@ def write_clip(
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         chosen = options if options is not None else {"crf": "10"} if "264" in codec else {}
         video = container.add_stream(codec, rate, chosen)
+        assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = width, height, pixel_format
         video.codec_context.time_base = video.time_base = base
         context = video.codec_context
@@ -71,6 +72,7 @@ def write_clip(
         container.mux(video.encode(None))
         seconds = float((pts[-1] if pts is not None else frames) * base)
         for number, sound in enumerate(sounds):
+            assert isinstance(sound, av.AudioStream)
             for start in range(0, round(seconds * 16000), 1024):
                 wave = np.sin((start + np.arange(1024)) * (0.1 + 0.05 * number)) * 0.3
                 block = av.AudioFrame.from_ndarray(
@@ -80,4 +82,12 @@ def write_clip(
                 block.pts = start + offset * 16000
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
+    return path
+
+
+def write_cut_short(folder: Path) -> Path:
+    """Write a video that says that it has 1,400 frames and breaks off long before."""
+    whole = write_clip(folder / "whole.mkv", width=32, height=32, frames=1400, tracks=0)
+    path = folder / "short.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 8])
     return path

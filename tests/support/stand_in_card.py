@@ -24,7 +24,6 @@ from faceswap.swap.training.adversarial import (
 )
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.objective import ObjectiveConfig
-from faceswap.training import optimisers
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 
@@ -68,7 +67,7 @@ def stand_in() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "Generator", CardGenerator)
         patch.setattr(torch, "autocast", cast)
-        adam = sys.modules[optimisers.AdamW.__mro__[1].__module__]
+        adam = sys.modules[torch.optim.AdamW.__mro__[1].__module__]
         patch.setattr(adam, "_device_dtype_check_for_fused", lambda *_, **__: None)
         patch.setattr(nn.utils, "clip_grad_norm_", clipped)
         yield
@@ -107,7 +106,7 @@ def make_stepper(
     return TrainStepper(move(task), state, settings)
 
 
-class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Watch(TorchDispatchMode):
     """Writes down every operation.
 
     calls: their names and the shapes of what goes in. strays: those that work beside the card, or

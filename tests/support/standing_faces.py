@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from drawn_faces import landmarks
@@ -37,14 +38,14 @@ class StandIn:
 
 def _face(frame: int, place: int, track: int) -> Face:
     points, forehead = landmarks(np.sin(frame), 0.5)
-    shift = np.float32([40 * place + 0.37 * frame, 0.21 * frame])
+    shift = np.array([40 * place + 0.37 * frame, 0.21 * frame], np.float32)
     points, forehead = points * np.float32(0.4) + shift, forehead * np.float32(0.4) + shift
     return Face(points, forehead, 0.9 - frame / 1000, (frame, 1.5, -2.0), box_of(points), 1, track)
 
 
 def stand_in(batch: int = 4) -> None:
     """Let the extractions of this process see the stand-in's faces, in batches of so many."""
-    module._tracker = StandIn
+    mock.patch.object(module, "_tracker", StandIn).start()
     module._BATCH = batch
 
 

@@ -7,6 +7,8 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from faceswap.options import Side
+from faceswap.preview.protocol import SideState
 from gui.ipc.job_runner import Job
 from gui.window import Window
 
@@ -62,7 +64,7 @@ class Walker:
         assert self._turns > 2, "the event loop was held up while it ran"
         return job
 
-    def side(self, side: str) -> dict[str, object]:
+    def side(self, side: Side) -> SideState:
         """What the window knows of one side."""
         assert self.desk.session is not None
         return self.desk.session.side(side)

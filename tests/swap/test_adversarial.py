@@ -18,6 +18,7 @@ from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.task import SwapTask
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint
 from faceswap.training.loop import TrainingLoop
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.state import LoopConfig
 
 CPU = torch.device("cpu")
@@ -46,7 +47,11 @@ def make_loop(
         task = AdversarialTask(sides, net.input_size, ObjectiveConfig(), CPU, adversary)
     settings = LoopConfig(steps=steps, batch_size=2, precision="fp32", report_steps=1)
     return TrainingLoop(
-        task, net, settings, folder, "swap", net.config.model_dump(), CPU, auxiliary=adversary
+        task,
+        net,
+        settings,
+        RunIdentity(folder, "swap", net.config.model_dump()),
+        auxiliary=adversary,
     )
 
 

@@ -40,7 +40,7 @@ def test_pasting_what_was_cut_out_changes_next_to_nothing(matrix: NDArray[np.flo
     frame = smooth_frame()
     crop = warp_crop(frame, matrix, 64)
     result = frame.copy()
-    paste(result, crop.astype(np.float32) / 255, np.ones((64, 64), np.float32), matrix)
+    paste(result, np.asarray(crop / 255, np.float32), np.ones((64, 64), np.float32), matrix)
     assert np.abs(result.astype(int) - frame).max() <= 6
     assert np.abs(result.astype(int) - frame).mean() < 0.5
 

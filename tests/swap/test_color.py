@@ -20,7 +20,7 @@ def noise(mean: tuple[float, float, float], spread: float, seed: int) -> NDArray
 
 def disc() -> NDArray[np.float32]:
     y, x = np.mgrid[:64, :64] - 31.5
-    return (np.hypot(x, y) < 24).astype(np.float32)
+    return np.asarray(np.hypot(x, y) < 24, np.float32)
 
 
 def bearded(face: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -48,8 +48,8 @@ def test_pictures_come_at_the_size_asked_for(sides: dict[str, FaceSet], tmp_path
     assert small.training.pictures.shape == (4, 3, 32, 32)
     assert small.training.maps.shape == (4, 3, 16, 16)
     assert small.training.pictures.dtype == torch.uint8
-    means = [part.training.pictures.float().mean((2, 3)) for part in (large, small)]
-    assert torch.allclose(*means, atol=1.5)
+    one, other = (part.training.pictures.float().mean((2, 3)) for part in (large, small))
+    assert torch.allclose(one, other, atol=1.5)
     assert torch.equal(large.landmarks.points, small.landmarks.points)
 
 

@@ -12,7 +12,8 @@ from small_runs import contents, finish, notices, options
 
 from faceswap import cli
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.swap.training.options import PRESET_DEFAULTS, TrainOptions
+from faceswap.swap.model.presets import PRESETS
+from faceswap.swap.training.options import TrainOptions
 from faceswap.training import batch_size_finder
 from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint, write_checkpoint
 
@@ -21,8 +22,8 @@ from faceswap.training.checkpoint import newest_checkpoint, read_checkpoint, wri
     ("change", "words"),
     [
         (
-            {"optimiser": "lion"},
-            "started with --optimiser adamw, which can't be changed to --optimiser lion",
+            {"optimizer": "lion"},
+            "started with --optimizer adamw, which can't be changed to --optimizer lion",
         ),
         ({"seed": 8}, "started with --seed 7, which can't be changed to --seed 8"),
         (
@@ -65,9 +66,9 @@ def test_what_is_not_given_stays_as_the_run_has_it(tmp_path: Path) -> None:
         "learning_rate": 1e-4,
         "loss_weights": "mse=1",
         "warp": 0.05,
-        "optimiser": "lion",
+        "optimizer": "lion",
     }
-    first |= {"augmentation": "cells=4+8,rotation=10", "min_presence": 0.2}
+    first |= {"augmentation": "rotation=10", "warp_grid": "4+8", "min_presence": 0.2}
     late = {"adversarial_weight": 0.1, "adversarial_start": 0.2}
     _, one = finish(options(folder, name="long", steps=4, **first, **late))
     begun = read_checkpoint(one.model).metadata["notes"]["begun"]
@@ -101,7 +102,7 @@ def rewritten(path: Path, **changes: Any) -> None:
 
 def test_a_run_of_before_options_were_remembered_goes_on(tmp_path: Path) -> None:
     folder = draw_project(tmp_path).folder
-    _, summary = finish(options(folder, steps=2, optimiser="lion", seed=3))
+    _, summary = finish(options(folder, steps=2, optimizer="lion", seed=3))
     numbers = read_checkpoint(summary.model).metadata
     old = {"begun": {"seed": 3, "start_from": None, "fresh": False}}
     for notes in ({"notes": old}, {}):
@@ -112,8 +113,8 @@ def test_a_run_of_before_options_were_remembered_goes_on(tmp_path: Path) -> None
         numbers = read_checkpoint(summary.model).metadata
         assert numbers["optimiser"] == "Lion"
         assert numbers["notes"]["begun"]["resolution"] == 64
-    with pytest.raises(CheckpointError, match="started with --optimiser lion"):
-        finish(options(folder, steps=9, optimiser="adamw"))
+    with pytest.raises(CheckpointError, match="started with --optimizer lion"):
+        finish(options(folder, steps=9, optimizer="adamw"))
 
 
 def test_a_checkpoint_that_is_no_run_of_this_is_told_and_left_alone(tmp_path: Path) -> None:
@@ -215,7 +216,7 @@ def test_a_rate_that_was_found_stays_and_changes_nothing_else(tmp_path: Path) ->
     rate = found.metadata["notes"]["found"]["rate"]
     assert any(f"learning rate is {rate:.2g}" in n for n in notices(events))
     _, named = finish(options(folder, name="named", rate=rate, steps=3))
-    assert rate != PRESET_DEFAULTS["quick"][0]
+    assert rate != PRESETS["quick"].learning_rate
     tensors = read_checkpoint(named.model).tensors
     assert tensors.keys() == found.tensors.keys()
     assert [k for k, v in tensors.items() if not torch.equal(v, found.tensors[k])] == []

@@ -273,15 +273,8 @@ def test_each_loss_alone_has_a_gradient_in_the_face_and_nowhere_it_should_not(
 def test_strengths_are_read_from_a_text_within_their_bounds() -> None:
     assert parse_strengths("", LOSS_NAMES) == {}
     assert parse_strengths(" dssim=1, l1 = 0.5 ", LOSS_NAMES) == {"dssim": 1.0, "l1": 0.5}
-    given = "rotation=10,cells=4+8,warp_end=0.5,color_transfer=0,outside=1"
-    assert parse_strengths(given, AUGMENTATION_NAMES) == {
-        "rotation": 10.0,
-        "cells": (4, 8),
-        "warp_end": 0.5,
-        "color_transfer": 0.0,
-        "outside": 1.0,
-    }
-    assert parse_strengths("cells=2", AUGMENTATION_NAMES) == {"cells": (2,)}
+    given = "rotation=10,color_transfer=0"
+    assert parse_strengths(given, AUGMENTATION_NAMES) == {"rotation": 10.0, "color_transfer": 0.0}
     wrongs = (
         ("l1", LOSS_NAMES, "write it as l1=0.5"),
         ("l1=much", LOSS_NAMES, "l1: Input should be a valid number"),
@@ -290,9 +283,8 @@ def test_strengths_are_read_from_a_text_within_their_bounds() -> None:
         ("l1=inf", LOSS_NAMES, "l1: Input should be a finite number"),
         ("x=1", LOSS_NAMES, "there is no 'x'; there are l1, gradient"),
         ("rotation=10", LOSS_NAMES, "there is no 'rotation'"),
-        ("l1=0,gradient=0,ssim=0,mask=1", LOSS_NAMES, "nothing would be learnt"),
-        ("cells=", AUGMENTATION_NAMES, "has no value"),
-        ("cells=4+0", AUGMENTATION_NAMES, "cells: Input should be greater"),
+        ("l1=0,gradient=0,ssim=0,mask=1", LOSS_NAMES, "nothing would be learned"),
+        ("tint=", AUGMENTATION_NAMES, "has no value"),
         ("scale=2", AUGMENTATION_NAMES, "scale: Input should be less"),
         ("warp=0.1", AUGMENTATION_NAMES, "there is no 'warp'"),
     )
@@ -303,6 +295,7 @@ def test_strengths_are_read_from_a_text_within_their_bounds() -> None:
 
 def test_every_strength_is_reached_by_an_option() -> None:
     own = {"warp", "eye_mouth_priority", "pair_matching", "flip", "occlusion"}
+    own |= {"cells", "warp_end", "outside", "latent_swap"}
     assert own | set(AUGMENTATION_NAMES) | set(LOSS_NAMES) == set(ObjectiveConfig.model_fields)
 
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from faceswap.errors import OptionsError
 from faceswap.faces.align import face_similarity, invert, mean_face, transform
+from faceswap.synthetic.camera import Camera
 from faceswap.synthetic.characters import CHARACTERS, character
 from faceswap.synthetic.expression import EXPRESSIONS, Expression, Rig
 from faceswap.synthetic.face_shape import shape_head
@@ -13,8 +15,8 @@ from faceswap.synthetic.identity import Shape
 from faceswap.synthetic.landmarks import forehead_vertices, landmark_vertices
 from faceswap.synthetic.motion import talk
 from faceswap.synthetic.pair import build_head, composite_face, perfect_swap
-from faceswap.synthetic.rasteriser import rasterise, vertex_normals
-from faceswap.synthetic.scene import LIGHTS, Camera, Scene
+from faceswap.synthetic.rasteriser import blank_raster, rasterise, vertex_normals
+from faceswap.synthetic.scene import LIGHTS, Scene
 from faceswap.synthetic.template_mesh import template_mesh
 from faceswap.synthetic.uv import lid_margins, lip_borders, surface_point, uv_of
 from faceswap.synthetic.voice import hum
@@ -22,7 +24,7 @@ from faceswap.synthetic.voice import hum
 
 @pytest.fixture(scope="module")
 def figure() -> HeadMesh:
-    return build_head(CHARACTERS["yuki"])
+    return build_head(CHARACTERS["marcus"])
 
 
 @pytest.fixture(scope="module")
@@ -147,24 +149,13 @@ def test_turned_follows_the_documented_signs() -> None:
 
 
 def _filled(screen: list[list[float]], faces: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    depth = np.full((10, 10), np.inf, np.float32)
-    face = np.full((10, 10), -1, np.int32)
-    count = len(screen)
-    rasterise(
-        np.array(screen, np.float32),
-        np.array(faces, np.int32),
-        np.full(len(faces), -1, np.float32),
-        np.zeros((count, 2), np.float32),
-        np.zeros((2, 2), np.float32),
-        depth,
-        face,
-        np.zeros((10, 10, 2), np.float32),
-    )
-    return depth, face
+    raster = blank_raster(10, 10)
+    rasterise(np.array(screen, np.float32), np.array(faces, np.int32), raster)
+    return raster.depth, raster.face
 
 
 def test_rasteriser_covers_sorts_and_culls() -> None:
-    square = [[1.0, 1, 5], [7, 1, 5], [7, 7, 5], [1, 7, 5]]
+    square = [[1.0, 1.0, 5.0], [7.0, 1.0, 5.0], [7.0, 7.0, 5.0], [1.0, 7.0, 5.0]]
     depth, face = _filled(square, [[0, 3, 1], [1, 3, 2]])
     assert (face >= 0).sum() == 49
     assert depth[3, 3] == pytest.approx(5)
@@ -222,9 +213,9 @@ def test_same_frame_twice_and_other_noise(figure: HeadMesh, scene: Scene) -> Non
 
 
 def test_pose_and_expression_move_the_points(figure: HeadMesh, scene: Scene) -> None:
-    def nose_beside_eyes(pose: Pose) -> np.ndarray:
+    def nose_beside_eyes(pose: Pose) -> NDArray[np.float32]:
         points = scene.frame(figure, pose, Expression()).points
-        return points[30] - (points[36] + points[45]) / 2
+        return np.asarray(points[30] - (points[36] + points[45]) / 2)
 
     straight = nose_beside_eyes(Pose())
     assert nose_beside_eyes(Pose(yaw=20))[0] > straight[0] + 3

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,11 +12,12 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def test_the_same_seed_gives_the_same_changes() -> None:
-    for make in (
+    makes: list[Callable[[torch.Generator], torch.Tensor]] = [
         lambda g: augment.random_affine(4, 10, 0.1, 0.1, 0.5, g),
         lambda g: augment.random_warp(4, 16, 0.1, g, (2, 4)),
         lambda g: augment.random_color(4, 0.1, 0.1, 0.1, g),
-    ):
+    ]
+    for make in makes:
         assert torch.equal(make(generator(1)), make(generator(1)))
         assert not torch.equal(make(generator(1)), make(generator(2)))
 

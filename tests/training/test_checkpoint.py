@@ -23,6 +23,7 @@ from faceswap.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from faceswap.training.checkpoint_verification import FORMAT
 
 TENSORS = {
     "model/w": torch.arange(6.0).reshape(2, 3),
@@ -60,7 +61,7 @@ class Counted:
     bytes = 0
 
     def __init__(self, path: Path, framework: str) -> None:
-        self._opened = safe_open(path, framework=framework)
+        self._opened: Any = safe_open(path, framework=framework)
 
     def __enter__(self) -> "Counted":
         self._file = self._opened.__enter__()
@@ -70,13 +71,13 @@ class Counted:
         self._opened.__exit__(*error)
 
     def metadata(self) -> dict[str, str]:
-        return self._file.metadata()
+        return dict(self._file.metadata())
 
     def keys(self) -> list[str]:
-        return self._file.keys()
+        return list(self._file.keys())
 
     def get_tensor(self, name: str) -> torch.Tensor:
-        tensor = self._file.get_tensor(name)
+        tensor: torch.Tensor = self._file.get_tensor(name)
         Counted.bytes += tensor.nbytes
         return tensor
 
@@ -115,7 +116,7 @@ def test_of_the_weights_nothing_else_is_read(
     monkeypatch.setattr(Counted, "bytes", 0)
     got, problems = newest_weights(tmp_path)
     assert Counted.bytes == 4000
-    assert (got.path, got.tensors.keys(), problems) == (path, {"ema/w"}, [])
+    assert (got.path, set(got.tensors), problems) == (path, {"ema/w"}, [])
     whole = read_checkpoint(path)
     assert Counted.bytes > 4_000_000
     assert torch.equal(got.tensors["ema/w"], whole.tensors["ema/w"])
@@ -159,7 +160,7 @@ def of_format_1(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """As it was written before each tensor had a checksum of its own."""
     total = 0
     for name, tensor in sorted(tensors.items()):
-        data = tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b""
+        data = tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b""
         total = zlib.crc32(data, zlib.crc32(name.encode(), total))
     header = {"format": 1, "kind": "toy", "config": {}, "numbers": {"step": 1}, "checksum": total}
     save_file(tensors, path, metadata={"faceswap": json.dumps(header)})
@@ -301,7 +302,7 @@ def test_a_newer_version_is_refused_not_skipped(
 ) -> None:
     folder = CheckpointFolder(tmp_path)
     save(folder, 1)
-    monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
+    monkeypatch.setattr(checkpoint, "FORMAT", FORMAT + 1)
     save(folder, 2)
     monkeypatch.undo()
     with pytest.raises(NewerCheckpointError, match="newer version"):

@@ -1,6 +1,7 @@
 """What a graphics card asks of the training step, found out without one; see stand_in_card.py."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,8 @@ def sides_of(project: Path) -> dict[str, FaceSet]:
 
 
 def watched(stepper: TrainStepper, progress: float) -> Watch:
-    with Watch() as watch:
+    watch = Watch()
+    with watch:
         stepper.step(progress)
     return watch
 
@@ -64,6 +66,7 @@ def some_batch(stepper: TrainStepper) -> SwapBatch:
     config = stepper.state.model.config
     assert isinstance(config, SwapConfig)
     side, seen = config.resolution, stepper.state.model.input_size
+    assert isinstance(seen, int)
     inputs = torch.empty(2, 2, 3, seen, seen, device=CARD)
     return SwapBatch(
         dict(zip("ab", inputs, strict=True)),
@@ -97,9 +100,9 @@ def test_no_draw_is_of_one_face_alone(monkeypatch: pytest.MonkeyPatch, project: 
     asked: list[int] = []
     draw = torch.multinomial
 
-    def counted(weights: torch.Tensor, count: int, **others: object) -> torch.Tensor:
+    def counted(weights: torch.Tensor, count: int, **others: Any) -> torch.Tensor:
         asked.append(count)
-        return draw(weights, count, **others)  # type: ignore[call-overload, no-any-return]
+        return draw(weights, count, **others)
 
     monkeypatch.setattr(torch, "multinomial", counted)
     sizes = [len(faces.sample_indices(count, torch.Generator())) for count in (1, 2, 5)]

@@ -61,6 +61,8 @@ def test_everything_is_as_before_and_the_rate_is_a_good_one() -> None:
     assert after.tensors.keys() == before.tensors.keys()
     assert all(torch.equal(after.tensors[k], v) for k, v in before.tensors.items())
 
+    assert rate is not None
+
     def left(used: float) -> float:
         found = make_stepper(Product(), learning_rate=used, warmup=1)
         losses = [float(found.train_step(1.0, None)["loss"]) for _ in range(100)]

@@ -10,14 +10,16 @@ from line_task import Line, line_loop, resumed
 from torch import Tensor, nn
 from toy_task import CPU
 
+from faceswap import bf16_support
 from faceswap.errors import CheckpointError, OutputError, TrainingError
 from faceswap.events import Event, Metrics, Notice, Preview, Progress, Saved
-from faceswap.training import bf16_support, model_evaluation
 from faceswap.training import checkpoint as checkpoint_module
+from faceswap.training import model_evaluation
 from faceswap.training.checkpoint import CheckpointFolder, newest_checkpoint, read_checkpoint
-from faceswap.training.distributed import ProcessGroup
+from faceswap.training.distributed import Placement, ProcessGroup
 from faceswap.training.loop import TrainingLoop
 from faceswap.training.optimisers import OptimiserName
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.state import LoopConfig
 
 
@@ -256,7 +258,7 @@ def test_another_optimiser_or_architecture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="trained with AdamW, not Lion"):
         resumed(tmp_path, optimiser="lion")
     other = TrainingLoop(
-        Line(), nn.Linear(5, 5), LoopConfig(precision="fp32"), tmp_path, "line", {}, CPU
+        Line(), nn.Linear(5, 5), LoopConfig(precision="fp32"), RunIdentity(tmp_path, "line", {})
     )
     with pytest.raises(CheckpointError, match="another architecture"):
         other.resume(read_checkpoint(newest_checkpoint(tmp_path)))
@@ -301,9 +303,15 @@ class Twins(ProcessGroup):
         return values
 
 
-def test_a_run_that_learns_by_heart_is_told_so_once(tmp_path: Path) -> None:
+def test_a_run_that_learns_by_heart_is_told_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = Line()
-    task.evaluate = lambda _: {"likeness": 1.0 - 0.001 * abs(loop.state.step - 100)}  # best at 100
+
+    def evaluate(_: nn.Module) -> dict[str, float]:
+        return {"likeness": 1.0 - 0.001 * abs(loop.state.step - 100)}  # best at 100
+
+    monkeypatch.setattr(task, "evaluate", evaluate)
     now = itertools.count()
     loop = line_loop(tmp_path, task, steps=400, measure="likeness", preview_seconds=15.0)
     loop.clock = lambda: float(next(now))
@@ -323,7 +331,11 @@ def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Pa
         config = LoopConfig(batch_size=8, precision="fp32", report_steps=20, **changes)
         model = nn.Linear(3, 4, bias=False)
         loop = TrainingLoop(
-            Line(), model, config, tmp_path / str(changes), "line", {}, CPU, Twins(0, 2)
+            Line(),
+            model,
+            config,
+            RunIdentity(tmp_path / str(changes), "line", {}),
+            Placement(CPU, Twins(0, 2)),
         )
         run = loop.run()
         for _ in run:
@@ -333,23 +345,6 @@ def test_several_processes_agree_on_the_clock_but_not_at_every_step(tmp_path: Pa
         asked.append(len(Twins.asked))
     assert asked[0] == 0
     assert asked[1] == loop.state.step // 20 + (1 if loop.state.step % 20 else 0)
-
-
-def test_batch_and_rate_that_were_found_are_gone_on_with(tmp_path: Path) -> None:
-    loop = line_loop(tmp_path, learning_rate=1e-6)
-    before = loop.state.snapshot().tensors
-    events = list(loop.tune(batch=True, rate=True))
-    assert len(of_kind(events, Notice)) == 2
-    after = loop.state.snapshot().tensors
-    assert all(torch.equal(after[name], value) for name, value in before.items())
-    found = loop.state.notes["found"]
-    assert found == {"batch": loop.config.batch_size, "rate": loop.config.learning_rate}
-    assert loop.stepper.config is loop.config
-    metrics = of_kind(list(loop.run()), Metrics)[0].values
-    assert metrics["rate"] == pytest.approx(found["rate"] * 20 / 50, rel=0.9)
-    assert metrics["rate"] > 1e-5
-    saved = read_checkpoint(newest_checkpoint(tmp_path))
-    assert saved.metadata["notes"]["found"] == found
 
 
 class _Over(nn.Module):
@@ -374,11 +369,11 @@ def test_a_run_begun_in_bfloat16_goes_on_where_its_layers_are_not_possible_in_it
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bf16_support, "supports_bf16", lambda name, device: True)
-    monkeypatch.setattr("faceswap.training.precision.fastest_precision", lambda device: "bf16")
+    monkeypatch.setattr("faceswap.devices.fastest_precision", lambda device: "bf16")
 
     def run(steps: int) -> tuple[TrainingLoop, list[Event]]:
         config = LoopConfig(steps=steps, batch_size=8)
-        loop = TrainingLoop(_Lines(), _Over(), config, tmp_path, "line", {}, CPU)
+        loop = TrainingLoop(_Lines(), _Over(), config, RunIdentity(tmp_path, "line", {}))
         checkpoint, _ = CheckpointFolder(tmp_path).load_for_resume()
         if checkpoint is not None:
             loop.resume(checkpoint)
@@ -408,12 +403,16 @@ class _Apart(Twins):
 def test_bfloat16_is_taken_only_where_all_processes_take_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("faceswap.training.precision.fastest_precision", lambda device: "bf16")
+    monkeypatch.setattr("faceswap.devices.fastest_precision", lambda device: "bf16")
     found = []
     for kind in (Twins, _Apart):
         model = nn.Linear(3, 4)
         loop = TrainingLoop(
-            Line(), model, LoopConfig(batch_size=8), tmp_path, "line", {}, CPU, kind(0, 2)
+            Line(),
+            model,
+            LoopConfig(batch_size=8),
+            RunIdentity(tmp_path, "line", {}),
+            Placement(CPU, kind(0, 2)),
         )
         found.append((loop.state.precision, [n.message for n in loop.stepper.notices]))
     told = "Not all processes can compute in bfloat16, so all compute in float32."

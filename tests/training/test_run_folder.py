@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from faceswap.errors import CheckpointError, OptionsError, OutputError, ProjectE
 from faceswap.events import Event, Metrics, Notice, Saved
 from faceswap.jobs.runs import RunsOptions, RunsSummary, runs
 from faceswap.project.project import Project
-from faceswap.training import checkpoint_saver, run_folder, snapshots
+from faceswap.training import checkpoint_saver, run_folder
 from faceswap.training.checkpoint import read_checkpoint
 from faceswap.training.run_folder import RunFolder
 from faceswap.training.run_lock import lock_run
@@ -51,17 +52,17 @@ class Clocked(Line):
 
 
 def test_snapshots_come_by_hours_of_training_and_by_steps_and_stay(tmp_path: Path) -> None:
-    kept = []
+    kept: list[Path] = []
     for steps in (10, 24):  # stopped after two hours and a half
         task = Clocked()
-        changes = {
+        changes: dict[str, Any] = {
             "steps": steps,
             "snapshot_hours": 1.0,
             "snapshot_steps": 11,
             "keep_checkpoints": 1,
         }
         loop = (resumed if kept else line_loop)(tmp_path, task, save_seconds=1e9, **changes)
-        loop.clock = lambda task=task: task.now  # type: ignore[method-assign]
+        loop.clock = partial(getattr, task, "now")
         kept += [e.path for e in loop.run() if isinstance(e, Saved) and e.what == "snapshot"]
     assert steps_in(tmp_path / "snapshots") == [4, 8, 11, 12, 16, 20, 22, 24]
     assert [p.name for p in kept] == sorted(p.name for p in (tmp_path / "snapshots").iterdir())
@@ -135,14 +136,14 @@ def test_a_disk_that_will_not_hold_a_day_is_told_once_there_is_a_save_to_go_by(
     previews = 100_000_000
     assert bytes_per_day(config, 10**9, speed=1.0) == 30 * 10**9 + previews
     assert bytes_per_day(LoopConfig(snapshot_steps=8640), 10**9, speed=1.0) == 16 * 10**9 + previews
-    monkeypatch.setattr(snapshots.shutil, "disk_usage", lambda _: Disk(1, 0, 10**9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(1, 0, 10**9))
     assert disk_space_warning(tmp_path, LoopConfig(), 10**6, 1.0) == ""
     said = disk_space_warning(tmp_path, config, 10**9, 1.0)
     assert said.startswith("A day of this training takes 30.1 GB of the disk, and 1.0 GB are free")
     assert [format_bytes(n) for n in (999, 1234, 10**7, 2.5e9, 3e12)] == [
         *("999 bytes", "1.2 kB", "10.0 MB", "2.5 GB", "3.0 TB")
     ]
-    monkeypatch.setattr(snapshots.shutil, "disk_usage", lambda _: Disk(1, 0, 10**6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(1, 0, 10**6))
     for steps in (20, 40):  # told after the first save, and at the start of a run that goes on
         loop = (line_loop if steps == 20 else resumed)(tmp_path, steps=steps, save_steps=10)
         told = [e.message for e in loop.run() if isinstance(e, Notice)]
@@ -151,7 +152,7 @@ def test_a_disk_that_will_not_hold_a_day_is_told_once_there_is_a_save_to_go_by(
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of 60 steps in a project, saved and shown every 10, measured best at 30."""
     folder = draw_project(tmp_path / "p", 1).runs_folder / "main"
     task = Line()
@@ -166,7 +167,7 @@ def run(tmp_path: Path) -> Path:
         report_steps=10,
         preview_seconds=1e-9,
     )
-    task.evaluate = lambda _: {"likeness": scores.get(loop.state.step, 0.1)}  # type: ignore[method-assign]
+    monkeypatch.setattr(task, "evaluate", lambda _: {"likeness": scores.get(loop.state.step, 0.1)})
     list(loop.run())
     assert steps_in(folder) == [30, 50, 60]
     assert steps_in(folder / "snapshots") == [20, 40, 60]

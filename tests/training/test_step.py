@@ -35,7 +35,7 @@ WAITING = {
 }
 
 
-class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Watch(TorchDispatchMode):
     """Writes down what would wait for the device."""
 
     def __init__(self) -> None:

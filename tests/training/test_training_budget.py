@@ -197,7 +197,7 @@ def timed(folder: Path, **changes: Any) -> tuple[Timed, TrainingLoop]:
     task = Timed()
     settings = {"steps": None, "preview_seconds": 1e9, "save_seconds": 1e9} | changes
     loop = (resumed if any(folder.glob("step-*")) else line_loop)(folder, task, **settings)
-    loop.clock = lambda: task.now  # type: ignore[method-assign]
+    loop.clock = lambda: task.now
     task.loop = loop
     return task, loop
 

@@ -26,7 +26,7 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("not a picture")
     assert [path.name for path in numbered_pictures(folder)] == names
     video = VideoReader(folder, picture_rate=Fraction(24))
-    assert (video.info.frames, video.info.rate, video.info.still) == (5, 24, False)
+    assert (video.info.frames, video.info.rate, video.info.still) == (5, Fraction(24), False)
     frames = list(video)
     assert [frame.pts for frame in frames] == list(range(5))
     assert frames[2].time == pytest.approx(2 / 24)

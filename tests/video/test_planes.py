@@ -25,11 +25,11 @@ PLACE = 21, 17  # odd: not aligned to blocks of chroma
 def oval() -> Weights:
     """Weights of an oval with a soft edge, 0 along its border."""
     y, x = np.mgrid[:SIDE, :SIDE] - SIDE // 2
-    return np.clip((15 - np.hypot(x, y)) / 5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((15 - np.hypot(x, y)) / 5, 0, 1), np.float32)
 
 
 def patch(colour: tuple[float, float, float], place: tuple[int, int] = PLACE) -> Patch:
-    face = np.ones((SIDE, SIDE, 3), np.float32) * np.float32(colour)
+    face = np.full((SIDE, SIDE, 3), colour, np.float32)
     return Patch(place[0], place[1], face, oval(), np.eye(2, 3))
 
 
@@ -125,7 +125,9 @@ def test_a_patch_that_equals_the_frame_changes_nothing(make_clip: MakeClip, tmp_
         known = ((part > 0.03) & (part < 0.97)).all(2)
         assert known.mean() > 0.1
         made = converted(
-            path, tmp_path / f"{colour[2]}.mkv", Patch(21, 17, part, oval() * known, np.eye(2, 3))
+            path,
+            tmp_path / f"{colour[2]}.mkv",
+            Patch(21, 17, part, np.asarray(oval() * known, np.float32), np.eye(2, 3)),
         )
         after = next(made.footage())
         errors = [

@@ -23,7 +23,7 @@ def content(frames: Iterable[Frame]) -> list[tuple[int, int, int, bytes]]:
 def test_info_says_what_the_file_is(make_clip: MakeClip) -> None:
     path = make_clip(tracks=2)
     info = VideoReader(path).info
-    assert (info.width, info.height, info.frames, info.rate) == (128, 96, 40, 25)
+    assert (info.width, info.height, info.frames, info.rate) == (128, 96, 40, Fraction(25))
     assert info.duration == pytest.approx(1.6)
     assert (info.codec, info.pixel_format, info.still) == ("h264", "yuv420p", False)
     assert [sound.codec for sound in info.audio] == ["aac", "aac"]
@@ -163,7 +163,7 @@ def with_exif(path: Path, image: UInt8Image, orientation: int | None) -> Path:
     exif[0x0110] = "A camera"
     if orientation is not None:
         exif[0x0112] = orientation
-    page.save(path, exif=exif, **({"lossless": True} if path.suffix == ".webp" else {}))
+    page.save(path, exif=exif, lossless=path.suffix == ".webp")
     return path
 
 
@@ -229,7 +229,7 @@ def test_a_truncated_file_gives_its_frames_and_then_says_so(
                 b.mux(packet)
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(first.read_bytes()[: first.stat().st_size // 2])
-    seen = []
+    seen: list[Frame] = []
     with pytest.raises(InputError, match=r"cut\.mp4 is (truncated|damaged)"):
         seen.extend(VideoReader(cut))
     complete = content(VideoReader(whole).frames())

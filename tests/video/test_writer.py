@@ -13,7 +13,8 @@ import pytest
 from made_clips import MakeClip, write_clip
 
 from faceswap.errors import OutputError
-from faceswap.io.provenance import DRAWN, SWAPPED, Provenance, restored
+from faceswap.io.provenance import DRAWN, SWAPPED, Provenance
+from faceswap.lab.task_registry import TASKS
 from faceswap.video import provenance
 from faceswap.video.encoding import Encoding, OutputLabel
 from faceswap.video.info import VideoInfo
@@ -148,7 +149,7 @@ def test_the_result_says_that_it_is_synthetic(make_clip: MakeClip, tmp_path: Pat
 
 
 def test_what_was_done_before_is_told_too(make_clip: MakeClip, tmp_path: Path) -> None:
-    path, quiet = make_clip(), restored("denoise")
+    path, quiet = make_clip(), TASKS["denoise"].provenance
     clean = copy(path, tmp_path / "clean.mp4", label=OutputLabel(quiet)).path
     assert provenance.provenance_of(clean) == quiet
     assert not provenance.is_marked_synthetic(clean)

@@ -216,7 +216,7 @@ def _mnist(folder: Path, files: Mapping[Path, Path | None]) -> PictureSet:
     _, height, width = every.shape
     if height != width:
         every = center_crop(every.transpose(1, 2, 0)).transpose(2, 0, 1)
-        notices.append(f"The pictures have {width} × {height} pixels; their centre is cropped.")
+        notices.append(f"The pictures have {width} × {height} pixels; their center is cropped.")
     pictures = PictureSet(torch.from_numpy(every[:, None].copy()), notices=tuple(notices))
     if len(labels) < len(images):
         return replace(pictures, notices=(*notices, *_without_labels(folder, files)))
@@ -330,15 +330,15 @@ class _Pile:
         """Notices of how the pictures were converted."""
         notices = []
         if len(self._kinds) > 1 and self._channels is None:
-            notices.append("Some pictures are grey and some in colour; all are loaded as RGB.")
+            notices.append("Some pictures are gray and some in color; all are loaded as RGB.")
         size = f"{self._size} × {self._size}"
         whole = all(height == width for height, width in self._shapes)
         if len(self._shapes) > 1:
-            part = "" if whole else ", cropped to the centre square where needed"
+            part = "" if whole else ", cropped to the center square where needed"
             notices.append(f"The pictures have several sizes; all are scaled to {size}{part}.")
         elif self._shapes != {(self._size, self._size)}:
             height, width = next(iter(self._shapes))
-            part = "they are" if whole else "their centre square is"
+            part = "they are" if whole else "their center square is"
             notices.append(f"The pictures have {width} × {height} pixels; {part} scaled to {size}.")
         return tuple(notices)
 

@@ -1,9 +1,9 @@
 """Registry of the lab's models by checkpoint kind, to rebuild a model from its checkpoint."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from faceswap.autoencoder.blocks import to_channels_last
@@ -18,6 +18,7 @@ from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
 from faceswap.autoencoder.unet import UNet, UNetConfig
 from faceswap.autoencoder.variational import VariationalAutoencoder
 from faceswap.errors import OptionsError
+from faceswap.lab.task_registry import TASKS, TaskName, former_names
 
 
 class VariationalConfig(BaseModel):
@@ -60,14 +61,21 @@ class TranslatingConfig(BaseModel):
         return with_current_names(values)
 
 
+def _current_task(use: str) -> str:
+    name = former_names().get(use, use)
+    if name not in TASKS:
+        raise ValueError(f"there is no task {use!r}")
+    return name
+
+
 class RepairConfig(UNetConfig):
     """Restoration U-Net configuration.
 
-    use: the task; "sound" works on spectrograms. strength: of the corruption in training. size:
-    side of the training pictures, at which holes are filled.
+    use: the task; "audio-denoise" works on spectrograms. strength: of the corruption in training.
+    size: side of the training pictures, at which holes are filled.
     """
 
-    use: Literal["denoise", "occlusion", "inpaint", "superres", "colourise", "sound"] = "denoise"
+    use: Annotated[TaskName, AfterValidator(_current_task)] = "denoise"
     strength: float = 0.0
     size: int = Field(default=0, ge=0)
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from torch import nn
 from faceswap.autoencoder.interface import Autoencoder
 from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import to_device
+from faceswap.devices import Precision
 from faceswap.errors import CheckpointError, OutputError
 from faceswap.events import Event, Notice, Preview, Saved
 from faceswap.io.atomic import atomic_file, make_folder
@@ -21,16 +21,14 @@ from faceswap.lab.framework.data import PictureSet, load_pictures
 from faceswap.lab.framework.figure import page, write_png
 from faceswap.lab.framework.models import KINDS, build, model_name
 from faceswap.lab.framework.training_task import PictureTask
-from faceswap.lab.task_registry import TASKS, TaskName
+from faceswap.lab.task_registry import TASKS, TaskName, task_path
 from faceswap.training import job_mark
-from faceswap.training.checkpoint import (
-    Checkpoint,
-    CheckpointFolder,
-    newest_checkpoint,
-    read_checkpoint,
-)
-from faceswap.training.loop import TrainingLoop, TrainingTask
-from faceswap.training.precision import Precision
+from faceswap.training.checkpoint import Checkpoint, newest_checkpoint, read_checkpoint
+from faceswap.training.distributed import Placement
+from faceswap.training.fit import Session, fit
+from faceswap.training.loop import TrainingTask
+from faceswap.training.resume_point import find_resume_point
+from faceswap.training.run_identity import RunIdentity
 from faceswap.training.run_lock import lock_run
 from faceswap.training.state import LoopConfig
 from faceswap.types import UInt8Image
@@ -114,18 +112,16 @@ def train(
     Raises CheckpointError when the folder's run has another model, other data or another
     strength: it may have been trained on pictures that are now in the test set.
     """
-    folder = settings.folder / name
+    folder = task_path(settings.folder, name)
     kind = model_name(config)
     with lock_run(folder):
-        checkpoint, problems = CheckpointFolder(folder).load_for_resume()
-        for problem in problems:
-            yield Notice(message=problem)
-        if checkpoint is not None and not _is_of(checkpoint, kind, config):
+        start = find_resume_point(folder)
+        if start.checkpoint is not None and not _is_of(start.checkpoint, kind, config):
             raise CheckpointError(
                 f"{folder} holds another model than the one asked for; give the same options as "
                 "before, or another folder with --output."
             )
-        _check_data(folder, task.fingerprint, strength, resumed=checkpoint is not None)
+        _check_data(folder, task.fingerprint, strength, resumed=start.checkpoint is not None)
         if model is None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
@@ -133,7 +129,7 @@ def train(
             if isinstance(model, Autoencoder) and isinstance(task, PictureTask):
                 model.init_output_bias(task.mean)
         total = None if settings.minutes is not None else settings.steps or steps
-        loop = TrainingLoop(
+        result = yield from fit(
             task,
             model,
             LoopConfig(
@@ -147,19 +143,11 @@ def train(
                 preview_seconds=30,
                 keep_checkpoints=1,
             ),
-            folder,
-            kind,
-            config.model_dump(mode="json"),
-            settings.device,
+            RunIdentity(folder, kind, config.model_dump(mode="json")),
+            Placement(settings.device),
+            Session(start, begun_at=job_mark.mark_job_start(folder, start.step, start.seconds)),
         )
-        if checkpoint is not None:
-            loop.resume(checkpoint)
-        checkpoint = None  # it memory-maps a file that later saves delete
-        with closing(
-            loop.run(job_mark.mark_job_start(folder, loop.state.step, loop.state.seconds))
-        ) as events:
-            yield from events
-        return loop.state.ema_model
+        return result.model
 
 
 def _is_of(checkpoint: Checkpoint, kind: str, config: BaseModel) -> bool:

@@ -17,12 +17,12 @@ from faceswap.autoencoder.unet import UNet
 from faceswap.device_support import cpu_generator
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Notice
-from faceswap.io.provenance import restored
 from faceswap.lab.framework.data import fingerprint
 from faceswap.lab.framework.figure import curves, sheet, write_png
 from faceswap.lab.framework.models import RepairConfig
 from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
 from faceswap.lab.framework.training_task import Losses
+from faceswap.lab.task_registry import TASKS
 
 RATE = 8000  # Hz: telephone quality, enough for speech
 WINDOW, HOP = 256, 64  # samples: 32 and 8 ms
@@ -223,9 +223,9 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
                 message=f"The sound has {rate:,} Hz and {channels} channels; it is cleaned and "
                 f"written at {RATE:,} Hz with one channel."
             )
-    config = RepairConfig(use="sound", widths=(12, 24, 48, 64))
+    config = RepairConfig(use="audio-denoise", widths=(12, 24, 48, 64))
     task = AudioTask(sounds[48:], sounds[:24], None)
-    model = yield from train(task, config, settings, "sound", 1200, batch=8, precision=None)
+    model = yield from train(task, config, settings, "audio-denoise", 1200, batch=8, precision=None)
     assert isinstance(model, UNet)
     clean = sounds[24:48]
     noisy = with_noise(clean, ratio, generator)
@@ -245,7 +245,11 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         )
     # Scaled by the same factor, to compare them by ear.
     heard = normalised_peak(*(one[:4].flatten().numpy() for one in (noisy, made, clean)))
-    told = {"noisy": _NOISY, "cleaned": f"{_NOISY} {restored('sound').text}", "true": _TRUE}
+    told = {
+        "noisy": _NOISY,
+        "cleaned": f"{_NOISY} {TASKS['audio-denoise'].provenance.text}",
+        "true": _TRUE,
+    }
     for (name, words), one in zip(told.items(), heard, strict=True):
         write_wav(settings.folder / f"{name}.wav", one, RATE, words)
     sentence = (
@@ -257,7 +261,9 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         with torch.no_grad():
             own = cleaned(model, torch.from_numpy(given)[None])[0]
         target = settings.folder / f"{settings.data[0].stem}.cleaned.wav"
-        write_wav(target, normalised_peak(own.numpy())[0], RATE, restored("sound").text)
+        write_wav(
+            target, normalised_peak(own.numpy())[0], RATE, TASKS["audio-denoise"].provenance.text
+        )
         sentence += f" The cleaned sound is {target}."
     # The loudest 40 ms of one sound: waves of a longer plot would be too fine to see.
     first = int(clean[1].unfold(0, 320, 80).square().sum(1).argmax()) * 80
@@ -267,7 +273,7 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
         for name, one in (("noisy", noisy), ("true", clean), ("cleaned", made))
     }
     blocks = [sheet(rows, 150), curves("40 ms of sound", line, "seconds", "level", 1150)]
-    return (yield from finish(settings, "sound", blocks, figures, sentence))
+    return (yield from finish(settings, "audio-denoise", blocks, figures, sentence))
 
 
 def read_wav(path: Path) -> tuple[Wave, int, int]:

@@ -119,7 +119,9 @@ def compare_codes(settings: TaskSettings) -> TaskFunction:
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     rows, ours, theirs = [("pictures", x[:12])], [], []
     for numbers in LENGTHS:
-        model = yield from train_autoencoder(settings, parts, numbers, f"codes-{numbers}", 1500)
+        model = yield from train_autoencoder(
+            settings, parts, numbers, f"latent-sizes-{numbers}", 1500
+        )
         made = decoded(model, encoded(model, x))
         linear = reconstruct_by_pca(fit_pca(training, numbers), x)
         ours.append((float(numbers), float(mse(made, x))))
@@ -147,7 +149,7 @@ def compare_codes(settings: TaskSettings) -> TaskFunction:
         f"From 2 to 32 numbers the error {goes} from {ours[0][1]:.4f} to {ours[-1][1]:.4f} (PCA: "
         f"{theirs[0][1]:.4f} to {theirs[-1][1]:.4f}); {meaning}."
     )
-    return (yield from finish(settings, "codes", [sheet(rows), plot], figures, sentence))
+    return (yield from finish(settings, "latent-sizes", [sheet(rows), plot], figures, sentence))
 
 
 def rate(settings: TaskSettings) -> TaskFunction:
@@ -158,7 +160,7 @@ def rate(settings: TaskSettings) -> TaskFunction:
         raise OptionsError("Give a --size that is a multiple of 4, for JPEG's blocks.")
     parts = split_data(pictures, settings.seed)
     numbers = settings.code or 32
-    model = yield from train_autoencoder(settings, parts, numbers, "rate", 2500)
+    model = yield from train_autoencoder(settings, parts, numbers, "rate-distortion", 2500)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     known = encoded(model, training)
     # Quantisation steps are in standard deviations; a constant number of the code has none.
@@ -200,7 +202,7 @@ def rate(settings: TaskSettings) -> TaskFunction:
     ]
     lines = {"autoencoder": mine, "JPEG": theirs}
     plot = curves("Rate-distortion curve", lines, "bytes per picture", "test MSE", log_x=True)
-    return (yield from finish(settings, "rate", [sheet(rows), plot], figures, sentence))
+    return (yield from finish(settings, "rate-distortion", [sheet(rows), plot], figures, sentence))
 
 
 def entropy_coded(whole: NDArray[np.float32]) -> int:
@@ -246,7 +248,7 @@ def scatter(settings: TaskSettings) -> TaskFunction:
     pictures = settings.pictures()
     yield from notices(pictures)
     parts = split_data(pictures, settings.seed)
-    model = yield from train_autoencoder(settings, parts, 2, "scatter", 4000)
+    model = yield from train_autoencoder(settings, parts, 2, "latent-map", 4000)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     pca = fit_pca(training, 2)
     planes = {
@@ -264,16 +266,16 @@ def scatter(settings: TaskSettings) -> TaskFunction:
                 known, parts.training.labels.numpy()
             )
             right = float(near.score(points, labels))
-            figures[f"neighbours of {name} tell the class"] = right
-            title = f"{name}: {right:.0%} classified by neighbours"
+            figures[f"neighbors of {name} tell the class"] = right
+            title = f"{name}: {right:.0%} classified by neighbors"
             said.append(f"{right:.0%} by {name}")
         blocks.append(plane(title, points.astype(np.float64), labels, parts.test.classes, x))
     sentence = (
         f"With a code of two numbers the error is {figures['test MSE']:.4f}, that of PCA "
         f"{figures['test MSE of PCA']:.4f}"
-        + (f"; the ten nearest neighbours classify {' and '.join(said)}." if said else ".")
+        + (f"; the ten nearest neighbors classify {' and '.join(said)}." if said else ".")
     )
-    return (yield from finish(settings, "scatter", [side_by_side(*blocks)], figures, sentence))
+    return (yield from finish(settings, "latent-map", [side_by_side(*blocks)], figures, sentence))
 
 
 def sequence(settings: TaskSettings) -> TaskFunction:
@@ -284,7 +286,7 @@ def sequence(settings: TaskSettings) -> TaskFunction:
     config = LstmConfig(
         channels=channels, height=height, size=width, hidden=160, latent_dim=numbers
     )
-    return (yield from _compared_with_pca(settings, pictures, config, "sequence", 3000))
+    return (yield from _compared_with_pca(settings, pictures, config, "lstm", 3000))
 
 
 def transformer(settings: TaskSettings) -> TaskFunction:
@@ -317,7 +319,7 @@ def _compared_with_pca(
         "test MSE": float(mse(made, x)),
         "test MSE of PCA": float(mse(linear, x)),
     }
-    how = "row by row" if use == "sequence" else "as a sequence of patches"
+    how = "row by row" if use == "lstm" else "as a sequence of patches"
     sentence = (
         f"Encoded {how} into {model.code} numbers, test pictures are reconstructed with an error "
         f"of {figures['test MSE']:.4f} (PCA: {figures['test MSE of PCA']:.4f})."

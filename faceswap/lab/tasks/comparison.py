@@ -85,7 +85,7 @@ def compare_architectures(settings: TaskSettings) -> TaskFunction:
         f"{ranked[-1][0]:.4f}; PCA has {figures['PCA']['test MSE']:.4f}. The linear autoencoder "
         f"shares {figures[LINEAR]['subspace shared with PCA']:.0%} of PCA's subspace."
     )
-    return (yield from finish(settings, "family", [sheet(rows)], figures, sentence))
+    return (yield from finish(settings, "architectures", [sheet(rows)], figures, sentence))
 
 
 def _weights(model: nn.Module) -> int:

@@ -226,7 +226,7 @@ def caption(settings: TaskSettings) -> TaskFunction:
     """Generate pictures from a caption of class, stroke width and slant by a conditional VAE."""
     pictures = settings.pictures(channels=1)
     yield from notices(pictures)
-    labels = pictures.known_labels("caption")
+    labels = pictures.known_labels("text-to-image")
     if len(pictures.classes) > 200:
         raise OptionsError("Captions need pictures of at most 200 classes; give fewer classes.")
     parts = split_data(pictures, settings.seed)
@@ -247,7 +247,9 @@ def caption(settings: TaskSettings) -> TaskFunction:
         jitter=jitter_for(pictures),
         dice=latents,
     )
-    model = yield from train(task, config, settings, "caption", scaled_steps(3000, pictures.shape))
+    model = yield from train(
+        task, config, settings, "text-to-image", scaled_steps(3000, pictures.shape)
+    )
     assert isinstance(model, VariationalAutoencoder)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)
     # Only classes that have pictures were trained.
@@ -270,7 +272,7 @@ def caption(settings: TaskSettings) -> TaskFunction:
         f"{figures['right minus left in degrees']:.0f}° more to the right than 'left'. Captions "
         f"are measured from the training pictures, of which there are {len(parts.training):,}."
     )
-    return (yield from finish(settings, "caption", [sheet(rows)], figures, sentence))
+    return (yield from finish(settings, "text-to-image", [sheet(rows)], figures, sentence))
 
 
 @torch.no_grad()

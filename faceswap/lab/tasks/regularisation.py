@@ -101,7 +101,7 @@ def compare_regularisers(settings: TaskSettings) -> TaskFunction:
             kind.spoil,
             dice=kind.dice,
         )
-        folder = f"restraint-{name.replace(', ', '-').lower()}"
+        folder = f"regularization-{name.replace(', ', '-').lower()}"
         config = deep if kind.deep else one
         model = yield from train(task, config, settings, folder, 2500, strength=strength)
         assert isinstance(model, DenseAutoencoder)
@@ -117,14 +117,14 @@ def compare_regularisers(settings: TaskSettings) -> TaskFunction:
         for held, free in (("contractive", "none"), ("deep, contractive", "deep"))
     )
     sentence = (
-        f"Without regularisation {plain['active units']:.0%} of the units are active in a picture; "
+        f"Without regularization {plain['active units']:.0%} of the units are active in a picture; "
         f"with KL {figures['sparse, KL']['active units']:.0%}. The contractive code moves "
         f"{slope:.2f} times as much with its input as without the penalty, that of a deep encoder "
         f"{deep_slope:.2f} times, and the denoising autoencoder reconstructs noisy pictures with "
         f"an error of {figures['denoising']['MSE from noise']:.4f} instead of "
         f"{plain['MSE from noise']:.4f}."
     )
-    return (yield from finish(settings, "restraint", [sheet(rows, 52)], figures, sentence))
+    return (yield from finish(settings, "regularization", [sheet(rows, 52)], figures, sentence))
 
 
 def measure_regularity(model: DenseAutoencoder, x: Tensor, seed: int) -> dict[str, float]:

@@ -30,8 +30,8 @@ from faceswap.lab.framework.training_task import (
     random_relighting,
     visible_channels,
 )
+from faceswap.lab.task_registry import TaskName
 
-Use = Literal["denoise", "occlusion", "inpaint", "superres", "colourise"]
 PALETTE = (
     (0.95, 0.25, 0.2),
     (0.2, 0.6, 1.0),
@@ -85,15 +85,15 @@ def random_photo_augmentation(x: Tensor, generator: torch.Generator) -> Tensor:
 _SIZES = GeometricAugmentation(rotation=10, scale=0.5, shift=0.1, flip=0.5, sharp=True)
 _PLACES = GeometricAugmentation(rotation=5, scale=0.1, shift=0.05, flip=0.5, sharp=True)
 
-RECIPES: dict[Use, TaskRecipe] = {
+RECIPES: dict[TaskName, TaskRecipe] = {
     # Not standardised: the noise level is estimated relative to black and white.
     "denoise": TaskRecipe(random_photo_augmentation, steps=4500),
-    "occlusion": TaskRecipe(random_photo_augmentation, steps=2000),
+    "blind-inpaint": TaskRecipe(random_photo_augmentation, steps=2000),
     # Holes are filled from their context, so position and scale are kept: mild augmentation.
     "inpaint": TaskRecipe(_PLACES, 8000, "mae", standardised=True, blocks=4, last_width=128),
     "superres": TaskRecipe(random_photo_augmentation, 7000, "mae"),
     # No relighting: the true colours are what is learnt.
-    "colourise": TaskRecipe(GeometricAugmentation(flip=0.5)),
+    "colorize": TaskRecipe(GeometricAugmentation(flip=0.5)),
 }
 
 
@@ -134,7 +134,7 @@ def occlusion(settings: TaskSettings) -> TaskFunction:
         return torch.where(where > 0, torch.ones_like(x), x)
 
     kinds = [Corruption("two white rows", hide)]
-    return (yield from _repair(settings, "occlusion", hide, kinds))
+    return (yield from _repair(settings, "blind-inpaint", hide, kinds))
 
 
 def inpaint(settings: TaskSettings) -> TaskFunction:
@@ -169,19 +169,19 @@ def colourise(settings: TaskSettings) -> TaskFunction:
     def faded(x: Tensor, g: torch.Generator) -> Tensor:
         return luma(x)
 
-    return (yield from _repair(settings, "colourise", faded, [Corruption("grey", faded)]))
+    return (yield from _repair(settings, "colorize", faded, [Corruption("gray", faded)]))
 
 
 def _repair(
     settings: TaskSettings,
-    use: Use,
+    use: TaskName,
     spoil: Corrupt,
     kinds: list[Corruption],
     strength: float = 0.0,
 ) -> TaskFunction:
     pictures = settings.pictures()
     yield from notices(pictures)
-    if use == "colourise" and pictures.shape[0] == 1:
+    if use == "colorize" and pictures.shape[0] == 1:
         pictures = _inked(pictures)
     if use == "superres" and pictures.shape[1] % int(strength):
         raise OptionsError(
@@ -191,7 +191,7 @@ def _repair(
     channels, way = pictures.shape[0], RECIPES[use]
     config = RepairConfig(
         use=use,
-        inputs=1 if use == "colourise" else channels + (use == "inpaint"),
+        inputs=1 if use == "colorize" else channels + (use == "inpaint"),
         channels=channels,
         widths=(16, 32, 64) if pictures.shape[1] <= 32 else (16, 32, 64, way.last_width),
         blocks=way.blocks,
@@ -210,7 +210,7 @@ def _repair(
 
 
 def _inked(pictures: PictureSet) -> PictureSet:
-    labels = pictures.known_labels("colourise")
+    labels = pictures.known_labels("colorize")
     ink = torch.tensor(PALETTE)[labels % len(PALETTE)].view(-1, 3, 1, 1)
     images = (pictures.images * ink).round().to(torch.uint8)
     return replace(pictures, images=images)
@@ -223,7 +223,7 @@ def restore_batch(model: nn.Module, seen: Tensor) -> Tensor:
 
 
 def _measured(
-    settings: TaskSettings, use: Use, model: nn.Module, parts: Split, kinds: list[Corruption]
+    settings: TaskSettings, use: TaskName, model: nn.Module, parts: Split, kinds: list[Corruption]
 ) -> TaskFunction:
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)
@@ -255,11 +255,11 @@ def _measured(
     return (yield from finish(settings, use, [sheet(rows)], figures, sentence))
 
 
-def _hidden(use: Use, seen: Tensor, x: Tensor) -> Tensor | None:
+def _hidden(use: TaskName, seen: Tensor, x: Tensor) -> Tensor | None:
     """Mask of hidden pixels, (N, 1, H, W), or None where the whole picture is corrupted."""
     if use == "inpaint":
         return seen[:, -1:]
-    if use == "occlusion":
+    if use == "blind-inpaint":
         full = (seen == 1).all(1, keepdim=True).all(3, keepdim=True)
         return full.float().expand(-1, 1, -1, x.shape[3])
     return None
@@ -284,7 +284,7 @@ def shift(settings: TaskSettings) -> TaskFunction:
         parts.training, parts.validation, ReconstructionLoss(), settings.device, moved
     )
     model = yield from train(
-        task, config, settings, "shift", scaled_steps(3000, pictures.shape), strength=most
+        task, config, settings, "align", scaled_steps(3000, pictures.shape), strength=most
     )
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)
@@ -297,4 +297,4 @@ def shift(settings: TaskSettings) -> TaskFunction:
         f"unshifted ones, the autoencoder's output {after:.1f} dB."
     )
     rows = [("target", x[:10]), ("shifted", seen[:10]), ("restored", made[:10])]
-    return (yield from finish(settings, "shift", [sheet(rows)], figures, sentence))
+    return (yield from finish(settings, "align", [sheet(rows)], figures, sentence))

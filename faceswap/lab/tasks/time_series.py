@@ -64,7 +64,7 @@ def time_series(settings: TaskSettings) -> TaskFunction:
         height=length, size=readings.shape[1], hidden=64, latent_dim=settings.code or 8
     )
     task = PictureTask(parts.training, parts.validation, ReconstructionLoss(), settings.device)
-    model = yield from train(task, config, settings, "series", 2500)
+    model = yield from train(task, config, settings, "time-series", 2500)
     assert isinstance(model, Autoencoder)
     x = torch.from_numpy(np.ascontiguousarray(windows)).float()[:, None].to(settings.device)
     error = (x - decoded(model, encoded(model, x))).square().mean((1, 3)).cpu().numpy()
@@ -92,7 +92,7 @@ def time_series(settings: TaskSettings) -> TaskFunction:
             f"of {figures['AUROC']:.3f}: {figures['found']:.0%} of the faulty times are above the "
             f"threshold and {figures['false alarms']:.1%} of the others."
         )
-    return (yield from finish(settings, "series", blocks, figures, sentence))
+    return (yield from finish(settings, "time-series", blocks, figures, sentence))
 
 
 def _bytes(windows: NDArray[np.float64]) -> Tensor:

@@ -168,7 +168,7 @@ def translate(settings: TaskSettings) -> TaskFunction:
         sentence = (
             f"Against the ground truth, which is not trained on, the translation has a PSNR of "
             f"{figures['PSNR']:.1f} dB, A unchanged {figures['PSNR of A as it is']:.1f} dB, A with "
-            f"B's mean colours {figures['PSNR of colours matched']:.1f} dB, and B's mean picture "
+            f"B's mean colors {figures['PSNR of colors matched']:.1f} dB, and B's mean picture "
             f"{figures['PSNR of the mean of B']:.1f} dB."
         )
     return (yield from finish(settings, "translate", [sheet(rows)], figures, sentence))
@@ -219,7 +219,7 @@ def scores(made: Tensor, a: Tensor, truth: Tensor, b: PictureSet) -> dict[str, f
     return {
         "PSNR": psnr(made),
         "PSNR of A as it is": psnr(a),
-        "PSNR of colours matched": psnr(matched.clamp(0, 1)),
+        "PSNR of colors matched": psnr(matched.clamp(0, 1)),
         "PSNR of the mean of B": psnr(mean_b.expand_as(truth)),
     }
 

@@ -14,11 +14,16 @@ class BlendOptions(Options):
     renamed: ClassVar[Mapping[str, str]] = {
         "color": "color_transfer",
         "light": "shading_transfer",
-        "outline": "mask_outline",
+        "outline": "mask_type",
+        "mask_outline": "mask_type",
         "grow": "mask_dilate",
         "feather": "mask_blur",
         "steady": "color_smoothing",
         "smooth": "alignment_smoothing",
+    }
+
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "mask_type": {"a": "landmarks", "b": "learned"}
     }
 
     color_transfer: Annotated[
@@ -27,7 +32,7 @@ class BlendOptions(Options):
         Field(
             ge=0,
             le=1,
-            description="Colour transfer: shift of the face's skin tone to A's; 0 keeps B's.",
+            description="Color transfer: shift of the face's skin tone to A's; 0 keeps B's.",
         ),
     ] = 1.0
     shading_transfer: Annotated[
@@ -38,14 +43,15 @@ class BlendOptions(Options):
             description="Shading transfer: how much of A's smooth light and shadow the face takes.",
         ),
     ] = 1.0
-    mask_outline: Annotated[
-        Literal["a", "b"],
+    mask_type: Annotated[
+        Literal["learned", "landmarks"],
         Presentation(common=True),
         Field(
-            description="Outline of the mask: b is the mask that the model learned, with the shape "
-            "of B's jaw; a stays within A's landmarks. Models without a mask always use a."
+            description="Mask type: learned is the mask that the model learned, with the shape of "
+            "B's jaw; landmarks is the outline of A's landmarks, which is used too where a model "
+            "learned none."
         ),
-    ] = "b"
+    ] = "learned"
     mask_dilate: Annotated[
         float,
         Presentation(common=True),
@@ -93,8 +99,8 @@ class BlendOptions(Options):
         Field(
             ge=0,
             le=0.99,
-            description="Temporal colour smoothing: weight of earlier frames in the average of the "
-            "colour transfer, against flicker; 0 is off.",
+            description="Temporal color smoothing: weight of earlier frames in the average of the "
+            "color transfer, against flicker; 0 is off.",
         ),
     ] = 0.9
     alignment_smoothing: Annotated[

@@ -212,7 +212,7 @@ class Swapper:
         points = (face.points @ linear.T + shift).astype(np.float32)
         forehead = (face.forehead @ linear.T + shift).astype(np.float32)
         region = landmark_region(points, forehead, self._model.resolution)
-        if self._options.mask_outline == "b" and learned is not None:
+        if self._options.mask_type == "learned" and learned is not None:
             # Where B's mask is smaller, A's own features and chin must still be covered.
             features = feature_region(points, self._model.resolution)
             region = learned_mask_region(learned, region, _MASK_REACH) | features

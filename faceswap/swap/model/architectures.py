@@ -1,13 +1,10 @@
-"""Swap model: a shared encoder, with a decoder path for each of A and B.
+"""Swap model: a shared encoder, with a decoder path for each of A and B, and its networks.
 
-Presets
-    quick    160 px output, 80 px encoder input; trains on two CPU cores
-    classic  the original 64 px model of 2017 (faceswap's ``original``)
-    df       shared encoder and bottleneck, two decoders (DeepFaceLab's SAEHD)
-    liae     two bottlenecks, one decoder (SAEHD): keeps A's light and face shape
+A network is a function from a ``SwapConfig``; a preset names it in ``presets.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +24,8 @@ from faceswap.autoencoder.networks import (
 )
 from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 from faceswap.device_support import memory_format
-from faceswap.swap.model.presets import Preset, SwapConfig
-from faceswap.training.precision import model_autocast
+from faceswap.devices import model_autocast
+from faceswap.swap.model.presets import PRESETS, SwapConfig
 
 
 class SwapModel(nn.Module):
@@ -41,7 +38,9 @@ class SwapModel(nn.Module):
     def __init__(self, config: SwapConfig) -> None:
         super().__init__()
         self.config = config
-        self.network = _NETWORKS[config.preset](config)
+        network: Callable[[SwapConfig], SharedAutoencoder]
+        network = resolve_name(PRESETS[config.preset].network)
+        self.network = network(config)
         to_channels_last(self)
 
     @property
@@ -50,7 +49,7 @@ class SwapModel(nn.Module):
         return self.config.resolution
 
     @property
-    def preset(self) -> Preset:
+    def preset(self) -> str:
         """Preset of the architecture."""
         return self.config.preset
 
@@ -99,7 +98,8 @@ def _resize(mask: Tensor, side: int) -> Tensor:
     return nn.functional.interpolate(mask, (side, side), mode="bilinear", align_corners=False)
 
 
-def _quick(config: SwapConfig) -> SharedAutoencoder:
+def quick(config: SwapConfig) -> SharedAutoencoder:
+    """One bottleneck, two decoders; the encoder sees the faces at half their size."""
     size = config.resolution // 2
     encoder = ConvEncoder(size, (32, 64, 128, 192), (5, 3, 3, 3))
     inter = DenseBottleneck(192 * encoder.lowest**2, 256, encoder.lowest, 192, upscale=False)
@@ -112,7 +112,8 @@ def _quick(config: SwapConfig) -> SharedAutoencoder:
     return _two_decoders(encoder, inter, decoder(), decoder())
 
 
-def _classic(_: SwapConfig) -> SharedAutoencoder:
+def classic(_: SwapConfig) -> SharedAutoencoder:
+    """The ``original`` model of deepfakes/faceswap: 64 px, no mask."""
     encoder = ConvEncoder(64, (128, 256, 512, 1024), (5, 5, 5, 5))
     inter = DenseBottleneck(1024 * 16, 1024, 4, 512, middle=1024)
     a, b = (ConvDecoder(512, (256, 128, 64), image_kernel=5) for _ in "ab")
@@ -169,14 +170,16 @@ def _saehd_decoder(config: SwapConfig, inputs: int) -> ConvDecoder:
     return ConvDecoder(inputs, widths, masks, residual=1, active=active)
 
 
-def _df(config: SwapConfig) -> SharedAutoencoder:
+def df(config: SwapConfig) -> SharedAutoencoder:
+    """DeepFaceLab's SAEHD df: shared encoder and bottleneck, two decoders."""
     encoder = _saehd_encoder(config)
     inter = _saehd_inter(config, encoder, config.code)
     a, b = (_saehd_decoder(config, inter.features) for _ in "ab")
     return _two_decoders(encoder, inter, a, b)
 
 
-def _liae(config: SwapConfig) -> SharedAutoencoder:
+def liae(config: SwapConfig) -> SharedAutoencoder:
+    """DeepFaceLab's SAEHD liae: two bottlenecks, one decoder."""
     encoder = _saehd_encoder(config)
     # Both sides use the bottleneck "ab", and only A has one of its own, so that A's face through
     # "ab" alone is decoded as B.
@@ -184,6 +187,3 @@ def _liae(config: SwapConfig) -> SharedAutoencoder:
     decoder = _saehd_decoder(config, 4 * config.code)
     routes = {"a": DecoderPath(("a", "ab"), "both"), "b": DecoderPath(("ab", "ab"), "both")}
     return SharedAutoencoder(encoder, inters, {"both": decoder}, routes)
-
-
-_NETWORKS = {"quick": _quick, "classic": _classic, "df": _df, "liae": _liae}

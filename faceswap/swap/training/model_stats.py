@@ -9,21 +9,13 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from faceswap.devices import Precision, autocast
 from faceswap.errors import OptionsError
 from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import PRESETS, Preset, SwapConfig, config_of
+from faceswap.swap.model.presets import PRESETS, SwapConfig, config_of
 from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.task import SwapBatch, SwapTask
 from faceswap.training.memory_estimate import estimate_memory
-from faceswap.training.precision import Precision, autocast
-
-TEXTS: dict[Preset, str] = {
-    "quick": "trains in minutes, even on a CPU",
-    "classic": "the original 64 px model of 2017",
-    "df": "keeps B's face shape; best on a GPU",
-    "liae": "keeps A's light and face shape; best on a GPU",
-}
-
 
 _CPU = torch.device("cpu")
 _DIRECT = 32
@@ -105,7 +97,7 @@ def preset_stats(
     return rows
 
 
-def model_stats(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
+def model_stats(name: str, config: SwapConfig, batch: int) -> dict[str, Any]:
     """Statistics of one model, as in ``preset_stats``."""
     with torch.device("meta"):
         model = SwapModel(config)
@@ -134,5 +126,5 @@ def model_stats(name: Preset, config: SwapConfig, batch: int) -> dict[str, Any]:
         "train_memory": step_memory(config, batch).peak / 2**20,
         "swap_memory": (swapping * 4 + outputs * 2) / 2**20,
         "cost": counter.get_total_flops() / 1e9,
-        "text": TEXTS[name],
+        "text": PRESETS[name].text(),
     }

@@ -21,10 +21,6 @@ AUGMENTATION_NAMES = (
     "contrast",
     "tint",
     "color_transfer",
-    "cells",
-    "warp_end",
-    "outside",
-    "latent_swap",
     "blur",
     "noise",
     "compression",
@@ -97,7 +93,9 @@ class ObjectiveConfig(BaseModel):
     @model_validator(mode="after")
     def _check_losses(self) -> "ObjectiveConfig":
         if not any(getattr(self, name) for name in LOSS_NAMES if name != "mask"):
-            raise ValueError("all image losses are 0, so nothing would be learnt; set at least one")
+            raise ValueError(
+                "all image losses are 0, so nothing would be learned; set at least one"
+            )
         return self
 
 

@@ -9,8 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from faceswap.errors import CheckpointError, OptionsError
-from faceswap.options import Device, Notify, Options, Presentation, ProjectFolder, Steps, flag_of
-from faceswap.swap.training.objective import AUGMENTATION_NAMES, LOSS_NAMES, parse_strengths
+from faceswap.options import (
+    Device,
+    Notify,
+    Options,
+    Presentation,
+    ProjectFolder,
+    Steps,
+    flag_of,
+    help_list,
+)
+from faceswap.swap.model.presets import DEFAULT_PRESET, PRESETS, canonical_variant
+from faceswap.swap.training.objective import (
+    AUGMENTATION_NAMES,
+    LOSS_NAMES,
+    ObjectiveConfig,
+    parse_strengths,
+)
 
 if TYPE_CHECKING:
     from faceswap.swap.model.presets import SwapConfig
@@ -24,24 +39,51 @@ def check_run_name(name: str) -> str:
     return name
 
 
+def check_warp_grid(text: str) -> str:
+    """Return ``text`` if it gives numbers of cells, as 4 or 4+8; raises ValueError otherwise."""
+    try:
+        ObjectiveConfig.model_validate({"cells": text})
+    except ValidationError:
+        raise ValueError(
+            "give a number of cells from 1 to 32, such as 4, or several as 4+8"
+        ) from None
+    return text
+
+
 def check_strengths(text: str, names: Collection[str]) -> str:
     """Return ``text`` if it gives values to some of ``names``; raises ValueError otherwise."""
     parse_strengths(text, names)
     return text
 
 
+if TYPE_CHECKING:
+    PresetChoice = str
+else:
+    PresetChoice = Literal[tuple(PRESETS)]
+
 PresetName = Annotated[
-    Literal["quick", "classic", "df", "liae"],
-    Presentation(common=True),
+    PresetChoice,
+    Presentation(common=True, choices_in_help=True),
     Field(
-        description="Model preset: architecture, resolution and defaults. quick trains in minutes "
-        "on a CPU, classic is deepfakes/faceswap's 'original' of 2017, df and liae are "
-        "DeepFaceLab's; compare them with 'faceswap models'."
+        description=help_list(
+            "Model preset: architecture, resolution and defaults; compare them with "
+            "'faceswap models'",
+            {name: preset.text() for name, preset in PRESETS.items()},
+        )
     ),
 ]
 
-OptimiserName = Annotated[
-    Literal["adamw", "adabelief", "lion"], Field(description="Optimiser: AdamW, AdaBelief or Lion.")
+VARIED = " and ".join(name for name, preset in PRESETS.items() if preset.has_variants)
+"""The presets that have variants."""
+
+_PRETRAINED = [
+    f"{name} at {preset.architecture.resolution} px"
+    for name, preset in PRESETS.items()
+    if preset.initial_weights
+]
+
+OptimizerName = Annotated[
+    Literal["adamw", "adabelief", "lion"], Field(description="Optimizer: AdamW, AdaBelief or Lion.")
 ]
 
 Minutes = Annotated[
@@ -81,24 +123,62 @@ Changes = Annotated[
     str,
     AfterValidator(partial(check_strengths, names=AUGMENTATION_NAMES)),
     Field(
-        description="Augmentation strengths to change, such as 'rotation=10,cells=4+8'. Names and "
+        description="Augmentation strengths to change, such as 'rotation=10,tint=0'. Names and "
         "defaults: rotation (5 degrees), scale (0.05), shift (0.03), brightness (0.05), contrast "
-        "(0.1), tint (0.03), color_transfer (1; B's skin tone towards A's), cells (4; grid cells "
-        "per side of the random warp, 4+8 for two scales), warp_end (0.9; share of the training "
-        "budget after which the random warp is off), outside (0.1; loss weight of the background), "
-        "latent_swap (0.5; share of matched pairs that swap latent codes), blur, noise and "
+        "(0.1), tint (0.03), color_transfer (1; B's skin tone towards A's), blur, noise and "
         "compression (set by --degradation)."
     ),
 ]
+
+WarpGrid = Annotated[
+    str,
+    AfterValidator(check_warp_grid),
+    Field(
+        description="Warp grid: cells per side of the random warp's grid, such as 4, or 4+8 for "
+        "two scales at once."
+    ),
+]
+
+WarpEnd = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Share of the training budget after which the random warp is off; it fades "
+        "towards it.",
+    ),
+]
+
+BackgroundWeight = Annotated[
+    float,
+    Field(ge=0, le=1, description="Weight of the background in the loss, beside 1 for skin."),
+]
+
+LatentSwap = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Latent swap: share of the matched pairs of A and B that swap latent codes.",
+    ),
+]
+
+MOVED = {
+    "augmentation": {
+        "cells": "warp_grid",
+        "warp_end": "warp_end",
+        "outside": "background_weight",
+        "latent_swap": "latent_swap",
+        "exchange": "latent_swap",
+    }
+}
+"""Former entries of --augmentation that are options now."""
 
 RunName = Annotated[
     str,
     AfterValidator(check_run_name),
     Field(description="Name of the run. A new name starts a new run beside the others."),
 ]
-
-PRESET_DEFAULTS = {"quick": (1e-3, 8), "classic": (3e-4, 16), "df": (1e-4, 8), "liae": (1e-4, 8)}
-"""Learning rate and batch size. Small batches learn more from the same number of faces."""
 
 
 class TrainOptions(Options):
@@ -121,10 +201,12 @@ class TrainOptions(Options):
         "from": "init",
         "start_from": "init",
         "fresh": "random_init",
+        "optimiser": "optimizer",
     }
+    moved_entries: ClassVar[Mapping[str, Mapping[str, str]]] = MOVED
 
     project: ProjectFolder
-    preset: PresetName = "quick"
+    preset: PresetName = DEFAULT_PRESET
     run: RunName = "main"
     minutes: Minutes = None
     steps: Steps = None
@@ -139,12 +221,12 @@ class TrainOptions(Options):
     variant: Annotated[
         str | None,
         Field(
-            description="DeepFaceLab's letters for df and liae: u (normalised latent code), d "
+            description=f"DeepFaceLab's letters for {VARIED}: u (normalized latent code), d "
             "(doubled output resolution), t (one level deeper), c (x·cos x activation); by default "
-            "ud."
+            "the preset's own."
         ),
     ] = None
-    optimiser: OptimiserName = "adamw"
+    optimizer: OptimizerName = "adamw"
     learning_rate: Rate = None
     find_learning_rate: Annotated[
         bool,
@@ -158,10 +240,13 @@ class TrainOptions(Options):
         Field(
             ge=0,
             le=0.2,
-            description="Random warp: strength of the distortion of the encoder's input, which the "
-            "model learns to undo. 0 for none.",
+            description="Random warp: distortion of the encoder's input, which the model learns to "
+            "undo, as the standard deviation of the warp grid's points in widths of a grid cell. 0 "
+            "for none.",
         ),
     ] = 0.1
+    warp_grid: WarpGrid = "4"
+    warp_end: WarpEnd = 0.9
     eye_mouth_priority: Annotated[
         float,
         Field(
@@ -171,6 +256,7 @@ class TrainOptions(Options):
             "skin; the mouth gets half of it.",
         ),
     ] = 6.0
+    background_weight: BackgroundWeight = 0.1
     occlusion: Annotated[
         float,
         Field(
@@ -239,11 +325,12 @@ class TrainOptions(Options):
             "expression, so that B learns expressions of A that B's footage lacks."
         ),
     ] = True
+    latent_swap: LatentSwap = 0.5
     init: Annotated[
         Path | None,
         Presentation(flag="--init"),
         Field(
-            description="Start a new run from these weights: a model file (.safetensors), such as "
+            description="Initial weights of a new run: a model file (.safetensors), such as "
             "one that 'pretrain' wrote, or the folder of another run."
         ),
     ] = None
@@ -251,8 +338,8 @@ class TrainOptions(Options):
         bool,
         Presentation(negatable=True),
         Field(
-            description="Start a new run from random weights; otherwise quick at 160 px starts "
-            "from weights pretrained on many people."
+            description="Start a new run from random initial weights; otherwise "
+            f"{' or '.join(_PRETRAINED)} starts from weights pretrained on many people."
         ),
     ] = False
     freeze: Annotated[
@@ -319,7 +406,7 @@ _NOT_STORED = (
     "notify",  # security: a downloaded checkpoint must not bring a command to execute
 )
 """Options that are not stored with a run but given each time it is resumed."""
-_FIXED = ("preset", "resolution", "variant", "optimiser", "seed", "init", "random_init")
+_FIXED = ("preset", "resolution", "variant", "optimizer", "seed", "init", "random_init")
 """Options that can't change when a run is resumed."""
 
 
@@ -331,12 +418,10 @@ def resume_options(
     numbers, config: the checkpoint's metadata and model. Raises CheckpointError when a given option
     can't change in a resumed run.
     """
-    from faceswap.swap.model.presets import canonical_variant
-
     shape = {name: getattr(config, name) for name in ("preset", "resolution", "variant")}
     known = TrainOptions.current_names(numbers.notes.begun)
     stored = {name: value for name, value in known.items() if name in TrainOptions.model_fields}
-    stored |= shape | {"optimiser": numbers.optimiser.lower()}
+    stored |= shape | {"optimizer": numbers.optimiser.lower()}
     given, current = options.explicitly_set(), options.run_options()
     if current["variant"] is not None:
         current["variant"] = canonical_variant(current["variant"])
@@ -358,7 +443,10 @@ def resume_options(
         ) from error
 
 
-TUNABLE = ("learning_rate", "batch", "loss_weights", "augmentation", "minutes", "steps")
+TUNABLE = (
+    *("learning_rate", "batch", "loss_weights", "augmentation", "warp_grid", "warp_end"),
+    *("background_weight", "latent_swap", "minutes", "steps"),
+)
 """Options that can be changed while a run trains."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from faceswap.swap.model.presets import PRESETS
 from faceswap.swap.training.objective import (
     AUGMENTATION_NAMES,
     LOSS_NAMES,
@@ -10,24 +11,17 @@ from faceswap.swap.training.objective import (
     ObjectiveConfig,
     parse_strengths,
 )
-from faceswap.swap.training.options import (
-    PRESET_DEFAULTS,
-    TrainOptions,
-)
+from faceswap.swap.training.options import TrainOptions
 
 if TYPE_CHECKING:
-    import torch
-
     from faceswap.swap.training.adversarial import AdversarialTrainer
     from faceswap.swap.training.face_set import FaceSet
     from faceswap.training.checkpoint import Checkpoint
-    from faceswap.training.distributed import ProcessGroup
+    from faceswap.training.distributed import Placement
     from faceswap.training.state import LoopConfig
 
 
-def adversarial_trainer(
-    options: TrainOptions, device: "torch.device", group: "ProcessGroup"
-) -> "AdversarialTrainer | None":
+def adversarial_trainer(options: TrainOptions, place: "Placement") -> "AdversarialTrainer | None":
     """The discriminator's trainer; None where its weight is 0."""
     from faceswap.swap.training.adversarial import AdversarialConfig, AdversarialTrainer
 
@@ -36,13 +30,17 @@ def adversarial_trainer(
     config = AdversarialConfig(
         options.adversarial_weight, options.adversarial_start, seed=options.seed
     )
-    return AdversarialTrainer(config, device, group)
+    return AdversarialTrainer(config, place.device, place.group)
 
 
 def objective_config(options: TrainOptions) -> ObjectiveConfig:
     """Loss weights and augmentation strengths; values in --loss-weights and --augmentation win."""
     plain = {
         "warp": options.warp,
+        "cells": options.warp_grid,
+        "warp_end": options.warp_end,
+        "outside": options.background_weight,
+        "latent_swap": options.latent_swap,
         "eye_mouth_priority": options.eye_mouth_priority,
         "flip": 0.5 * options.random_flip,
         "pair_matching": options.pair_matching,
@@ -68,19 +66,19 @@ def comparable_loss_config(
     }
 
 
-def loop_config(options: TrainOptions, found: Mapping[str, float]) -> "LoopConfig":
-    """Configuration of the training loop. found: batch size and rate from earlier searches."""
+def loop_config(options: TrainOptions) -> "LoopConfig":
+    """Configuration of the training loop; batch size and rate are those given or the preset's."""
     from faceswap.training.state import LoopConfig
 
-    rate, faces = PRESET_DEFAULTS[options.preset]
-    batch = faces if options.batch in (None, "auto") else options.batch
+    preset = PRESETS[options.preset]
+    batch = options.batch if isinstance(options.batch, int) else preset.batch
     return LoopConfig(
         steps=options.steps,
         minutes=options.minutes,
         endless=options.endless,
-        batch_size=int(found.get("batch", batch)),
-        optimiser=options.optimiser,
-        learning_rate=found.get("rate", options.learning_rate or rate),
+        batch_size=batch,
+        optimiser=options.optimizer,
+        learning_rate=options.learning_rate or preset.learning_rate,
         seed=options.seed,
         precision=None if options.precision == "auto" else options.precision,
         compile=options.compile,

@@ -4,20 +4,22 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.errors import OptionsError
-from faceswap.training import bf16_support, precision
-from faceswap.training.bf16_support import supports_bf16
-from faceswap.training.precision import (
+from faceswap import bf16_support, device_support, devices, run
+from faceswap.bf16_support import supports_bf16
+from faceswap.device_support import EDGES, MEDIANS, Capability
+from faceswap.devices import (
     Precision,
     PrecisionChoice,
     autocast,
     choose_precision,
-    configure_device,
     fastest_precision,
     model_autocast,
     pick_device,
+    resolve_device,
     usable_precision,
 )
+from faceswap.errors import OptionsError
+from faceswap.events import Notice
 
 pytestmark = pytest.mark.avx2
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
@@ -35,7 +37,7 @@ def measured_anew() -> Iterator[None]:
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that is fast in bfloat16, but has no LSTM in it."""
     monkeypatch.setattr(bf16_support, "supports_bf16", lambda name, device: name != "LSTM")
-    monkeypatch.setattr(precision, "_seconds", lambda name: 1.0 if name == "bf16" else 2.0)
+    monkeypatch.setattr(devices, "_seconds", lambda name: 1.0 if name == "bf16" else 2.0)
 
 
 @pytest.mark.usefixtures("old")
@@ -78,8 +80,8 @@ def test_this_machine_is_judged_by_what_it_does() -> None:
 
 
 def test_a_processor_without_bfloat16_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "supports_bf16", lambda name, device: False)
-    monkeypatch.setattr(precision, "_seconds", lambda name: pytest.fail(name))
+    monkeypatch.setattr(devices, "supports_bf16", lambda name, device: False)
+    monkeypatch.setattr(devices, "_seconds", lambda name: pytest.fail(name))
     assert fastest_precision(CPU) == "fp32"
 
 
@@ -99,7 +101,7 @@ def test_a_processor_takes_what_is_measured_to_be_clearly_faster(
         measured.append(name)
         return times[name]
 
-    monkeypatch.setattr(precision, "_seconds", seconds)
+    monkeypatch.setattr(devices, "_seconds", seconds)
     assert fastest_precision(CPU) == taken
     # Where it is hopeless, it is not measured for seconds.
     assert len(measured) == (4 if bf16 > 2 * fp32 else 16)
@@ -138,16 +140,24 @@ def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch)
     assert pick_device("auto") == pick_device("cuda") == CUDA
 
 
-def test_a_card_multiplies_in_tf32_and_looks_for_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = torch.get_float32_matmul_precision()
-    asked: list[str] = []
-    monkeypatch.setattr(torch, "set_float32_matmul_precision", asked.append)
-    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    configure_device(CPU)
-    assert asked == []
-    assert not torch.backends.cudnn.benchmark
-    configure_device(CUDA)
-    assert asked == ["high"]
-    assert torch.backends.cudnn.benchmark
-    assert torch.backends.cudnn.allow_tf32
-    assert torch.get_float32_matmul_precision() == before
+def test_apple_is_picked_unasked_only_where_it_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert (pick_device("auto"), pick_device("auto", apple=False)) == (MPS, CPU)
+    assert pick_device("mps", apple=False) == MPS
+
+
+def test_what_a_device_lacks_is_told_once_and_only_if_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(device_support, "supports", lambda ability, device: ability is EDGES)
+
+    def told(*needed: Capability) -> list[str]:
+        notices: list[Notice] = []
+        assert run(resolve_device("cpu", needed), notices.append) == CPU
+        return [notice.message for notice in notices]
+
+    assert told(EDGES) == []
+    assert told(EDGES, MEDIANS) == [
+        "The device cpu lacks some operators: nanmedian runs on the CPU."
+    ]

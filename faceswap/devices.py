@@ -1,8 +1,11 @@
-"""Device, precision (bfloat16 or float32) and performance settings."""
+"""The device that options ask for, with its fallbacks, and the precision of a model on it.
 
-import ctypes
-import sys
+What a device can't do is found out in ``device_support.py``, and for layers in bfloat16 in
+``bf16_support.py``.
+"""
+
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -10,45 +13,38 @@ from typing import Literal
 import torch
 from torch import nn
 
+from faceswap.bf16_support import supports_bf16, unsupported_layers
+from faceswap.device_support import Capability, fallback_notice
 from faceswap.errors import OptionsError
-from faceswap.training.bf16_support import supports_bf16, unsupported_layers
-from faceswap.training.distributed import ProcessGroup
-from faceswap.training.threads import use_physical_cores
+from faceswap.events import Notice
 
 Precision = Literal["bf16", "fp32"]
 
 _ROUNDS = 8
 _HOPELESS = 2.0  # times as long as float32, beyond what other load on the machine explains
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of glibc
 
-
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str, *, apple: bool = True) -> torch.device:
     """The device called auto, cpu, cuda or mps; auto is the fastest available.
 
-    Raises OptionsError when the device is not available.
+    apple: whether auto may be mps. Raises OptionsError when the device is not available.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return torch.device(next((n for n, present in there.items() if present), "cpu"))
+        fastest = (n for n, present in there.items() if present and (apple or n != "mps"))
+        return torch.device(next(fastest, "cpu"))
     if not there.get(name, True):
         raise OptionsError(f"There is no device {name} here; use --device auto.")
     return torch.device(name)
 
 
-def configure_device(device: torch.device) -> None:
-    """Set PyTorch's performance options for ``device``.
-
-    On a GPU: TF32 for float32 products, and cuDNN's benchmark mode, as shapes never change. On a
-    CPU: keep freed memory, and one thread per physical core.
-    """
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.allow_tf32 = True
-        torch.backends.cudnn.benchmark = True
-    else:
-        keep_freed_memory()
-        use_physical_cores()
+def resolve_device(
+    name: str, needed: tuple[Capability, ...]
+) -> Generator[Notice, None, torch.device]:
+    """``pick_device``, with a notice of the fallbacks that it needs for what it lacks."""
+    device = pick_device(name)
+    yield from fallback_notice(device, needed)
+    return device
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
@@ -139,32 +135,3 @@ def _seconds(precision: Precision) -> float:
         y = layer(x)
     torch.autograd.backward(y.float().mean())
     return time.perf_counter() - start
-
-
-def keep_freed_memory() -> None:
-    """Make glibc keep freed large blocks, instead of returning them to the system.
-
-    A returned block costs page faults when it is allocated again, hundreds of times in a training
-    step: convolutions on two cores were measured 1.2 to 2 times faster with this. Does nothing
-    where the C library is not glibc.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_MMAP_THRESHOLD, 2**31 - 1)
-    mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def agree_on_precision(
-    choice: PrecisionChoice, group: ProcessGroup, device: torch.device
-) -> PrecisionChoice:
-    """``choice``, or float32 where not all processes chose bfloat16."""
-    half = choice.precision == "bf16"
-    if group.all_agree(half, device) == half:
-        return choice
-    return PrecisionChoice(
-        "fp32", "Not all processes can compute in bfloat16, so all compute in float32."
-    )

@@ -8,13 +8,9 @@ import torch
 from lab_configs import CONFIGS
 from torch import Tensor, nn
 
+from faceswap import bf16_support
 from faceswap.autoencoder.discriminator import PatchDiscriminator
-from faceswap.faces.landmark_net import LandmarkNet
-from faceswap.lab.framework.models import build
-from faceswap.swap.model.architectures import SwapModel
-from faceswap.swap.model.presets import PRESETS
-from faceswap.training import bf16_support
-from faceswap.training.bf16_support import (
+from faceswap.bf16_support import (
     ALWAYS,
     KINDS,
     LayerKind,
@@ -22,6 +18,10 @@ from faceswap.training.bf16_support import (
     supports_bf16,
     unsupported_layers,
 )
+from faceswap.faces.landmark_net import LandmarkNet
+from faceswap.lab.framework.models import build
+from faceswap.swap.model.architectures import SwapModel
+from faceswap.swap.model.presets import PRESETS, config_of
 
 pytestmark = pytest.mark.avx2
 CPU = torch.device("cpu")
@@ -135,7 +135,7 @@ def test_a_models_kinds_are_those_of_its_layers_and_what_all_do() -> None:
 def test_no_model_has_layers_that_nobody_tries() -> None:
     models = [build(config) for config in CONFIGS.values()]
     with torch.device("meta"):
-        models += [*map(SwapModel, PRESETS.values()), PatchDiscriminator(), LandmarkNet()]
+        models += [*map(SwapModel, map(config_of, PRESETS)), PatchDiscriminator(), LandmarkNet()]
     own = {type(module) for model in models for module in model.modules()}
     used = {next(c for c in cls.__mro__ if c.__module__.startswith("torch.nn")) for cls in own}
     tried = {c for kind in KINDS.values() for c in kind.classes}

@@ -1,0 +1,102 @@
+"""What answers the requests: one method for each, whose types mypy checks."""
+
+from collections.abc import Sequence
+from typing import Protocol, assert_never
+
+from faceswap.preview.protocol import (
+    AnyAnswer,
+    AnyRequest,
+    CloseVideoRequest,
+    CreateProjectRequest,
+    DoneAnswer,
+    ExcludeFacesRequest,
+    FacesAnswer,
+    FacesRequest,
+    FileFrameRequest,
+    FrameAnswer,
+    FrameRequest,
+    KeepSnapshotRequest,
+    MeasuredFacesAnswer,
+    MeasureFacesRequest,
+    MetricsAnswer,
+    MetricsRequest,
+    MovedFacesAnswer,
+    NewestCropAnswer,
+    NewestCropRequest,
+    ProjectAnswer,
+    ProjectRequest,
+    RelocateFootageRequest,
+    RestoreFacesRequest,
+    SnapshotAnswer,
+    StepCostAnswer,
+    StepCostRequest,
+    SwapAnswer,
+    SwapRequest,
+    TimelineAnswer,
+    TimelineRequest,
+)
+
+
+class RequestHandler(Protocol):
+    """Answers every request, or raises FaceswapError with a sentence for the user.
+
+    The preview server is one; the tests' stand-in for it is another.
+    """
+
+    def take_notices(self) -> Sequence[str]:
+        """Warnings for the user since the last call."""
+
+    def frame(self, request: FrameRequest) -> FrameAnswer: ...
+    def file_frame(self, request: FileFrameRequest) -> FrameAnswer: ...
+    def swap(self, request: SwapRequest) -> SwapAnswer: ...
+    def close_video(self, request: CloseVideoRequest) -> DoneAnswer: ...
+    def faces(self, request: FacesRequest) -> FacesAnswer: ...
+    def measure_faces(self, request: MeasureFacesRequest) -> MeasuredFacesAnswer: ...
+    def exclude_faces(self, request: ExcludeFacesRequest) -> MovedFacesAnswer: ...
+    def restore_faces(self, request: RestoreFacesRequest) -> MovedFacesAnswer: ...
+    def timeline(self, request: TimelineRequest) -> TimelineAnswer: ...
+    def newest_crop(self, request: NewestCropRequest) -> NewestCropAnswer: ...
+    def project(self, request: ProjectRequest) -> ProjectAnswer: ...
+    def create_project(self, request: CreateProjectRequest) -> ProjectAnswer: ...
+    def relocate_footage(self, request: RelocateFootageRequest) -> DoneAnswer: ...
+    def metrics(self, request: MetricsRequest) -> MetricsAnswer: ...
+    def step_cost(self, request: StepCostRequest) -> StepCostAnswer: ...
+    def keep_snapshot(self, request: KeepSnapshotRequest) -> SnapshotAnswer: ...
+
+
+def dispatch(handler: RequestHandler, request: AnyRequest) -> AnyAnswer:
+    """Answer ``request`` by the handler's method for it."""
+    match request:
+        case FrameRequest():
+            return handler.frame(request)
+        case FileFrameRequest():
+            return handler.file_frame(request)
+        case SwapRequest():
+            return handler.swap(request)
+        case CloseVideoRequest():
+            return handler.close_video(request)
+        case FacesRequest():
+            return handler.faces(request)
+        case MeasureFacesRequest():
+            return handler.measure_faces(request)
+        case ExcludeFacesRequest():
+            return handler.exclude_faces(request)
+        case RestoreFacesRequest():
+            return handler.restore_faces(request)
+        case TimelineRequest():
+            return handler.timeline(request)
+        case NewestCropRequest():
+            return handler.newest_crop(request)
+        case ProjectRequest():
+            return handler.project(request)
+        case CreateProjectRequest():
+            return handler.create_project(request)
+        case RelocateFootageRequest():
+            return handler.relocate_footage(request)
+        case MetricsRequest():
+            return handler.metrics(request)
+        case StepCostRequest():
+            return handler.step_cost(request)
+        case KeepSnapshotRequest():
+            return handler.keep_snapshot(request)
+    assert_never(request)
