@@ -18,16 +18,21 @@ from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.model.presets import DEFAULT_PRESET
 from faceswap.swap.training.option_fields import PresetName
 from faceswap.swap.training.options import TrainOptions
+from faceswap.video.output_options import OutputOptions
 
 SHEET_FRAMES = 8
 RUN = "main"
 """The training run of a swap."""
 
 
-class SwapOptions(BlendOptions):
+class SwapOptions(OutputOptions, BlendOptions):
     """Put the face of B on the footage of A: extract, train and convert in one."""
 
-    renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "landmarks": "landmarker"}
+    renamed: ClassVar[Mapping[str, str]] = {
+        **BlendOptions.renamed,
+        **OutputOptions.renamed,
+        "landmarks": "landmarker",
+    }
 
     a: Annotated[
         Path,
@@ -106,9 +111,11 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     yield Progress(stage="extract A", done=0)
     yield from import_in_background("extract A", "faceswap.video.writer", "faceswap.training.loop")
     sheet = options.output.with_name(f"{options.output.stem}_sheet.png")
-    yield from in_background(
+    told = yield from in_background(
         "extract A", lambda _: _check(options, sheet, job_mark.job_output(project))
     )
+    for message in told:
+        yield Notice(message=message)
     sides: tuple[tuple[Side, Path], ...] = (("a", options.a), ("b", options.b))
     for side, video in sides:
         yield from as_stage(
@@ -125,7 +132,8 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
             ),
         )
     yield from as_stage("train", _train(options, project))
-    blend = options.model_dump(include=set(BlendOptions.model_fields))
+    shared = {*BlendOptions.model_fields, *OutputOptions.model_fields}
+    blend = options.model_dump(include=shared)
     converted = yield from as_stage(
         "convert",
         convert(
@@ -158,21 +166,26 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     )
 
 
-def _check(options: SwapOptions, sheet: Path, made: Path | None) -> None:
-    """Raise early for unusable inputs or outputs. made: output of this job before it stopped."""
+def _check(options: SwapOptions, sheet: Path, made: Path | None) -> tuple[str, ...]:
+    """Raise early for unusable inputs or outputs; returns what the output will lose.
+
+    made: output of this job before it stopped.
+    """
     from faceswap.project.project import fingerprint
+    from faceswap.video.output_file import check_output
+    from faceswap.video.output_plan import plan_output
     from faceswap.video.reader import VideoReader
-    from faceswap.video.writer import check_output
 
     if fingerprint(options.a) == fingerprint(options.b):
         raise InputError("A and B are the same footage; choose two different videos.")
     # B is needed late: if it is not a video, fail before A is extracted.
-    for video in (options.a, options.b):
-        VideoReader(video).close()
+    VideoReader(options.b).close()
+    info = VideoReader(options.a).info
     overwrite = options.overwrite or made == options.output.absolute()
     check_output(options.output, overwrite=overwrite, source=options.a)
     if sheet.exists() and not overwrite:
         raise OutputError(f"{sheet} exists already; use --overwrite or choose another output.")
+    return plan_output(options.output.absolute(), info, options.encoding()).notices
 
 
 def _train(options: SwapOptions, project: Path) -> Generator[Event, None, None]:

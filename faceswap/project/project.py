@@ -265,10 +265,15 @@ class Project:
 def fingerprint(path: Path) -> str:
     """Hash of a file's content: SHA-256 of its size and its first and last MiB, shortened.
 
+    Of a folder: of the names and sizes of its files.
+
     Raises InputError when the file cannot be read.
     """
     part = 1 << 20
     try:
+        if path.is_dir():
+            names = [f"{p.name} {p.stat().st_size}" for p in sorted(path.iterdir()) if p.is_file()]
+            return hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
         size = path.stat().st_size
         with open(path, "rb") as file:
             digest = hashlib.sha256(str(size).encode() + file.read(part))
