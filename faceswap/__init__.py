@@ -5,7 +5,12 @@ Conventions of the whole package:
 A and B
     A is always the footage to change, B the face to put on it.
 frame
-    uint8 RGB array (H, W, 3). BGR exists only inside a cv2 call.
+    uint8 RGB array (H, W, 3), upright, pixels square, tone-mapped where the footage is HDR: what
+    detection, landmarks and the network see. BGR exists only inside a cv2 call.
+patch
+    what compositing puts into a frame: float32 RGB (h, w, 3), weights (h, w) and their place. The
+    writer blends it into the footage's stored picture, at its own depth and in its own space, and
+    converts nothing else.
 crop
     uint8 RGB array (S, S, 3): an aligned face cut out of a frame.
 tensor

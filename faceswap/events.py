@@ -62,6 +62,20 @@ class Saved(_Frozen):
     path: Path
 
 
+class Estimate(_Frozen):
+    """What a video will be, found before the work.
+
+    size: of its pictures in bytes. crf: their quality on x264's scale. fidelity: PSNR in dB of what
+    is not changed.
+    """
+
+    kind: Literal["estimate"] = "estimate"
+    path: Path
+    size: int
+    crf: float
+    fidelity: float
+
+
 class Notice(_Frozen):
     """A warning; the job continues.
 
@@ -107,7 +121,7 @@ class Stopped(_Frozen):
     kind: Literal["stopped"] = "stopped"
 
 
-Event = Progress | Metrics | Preview | Saved | Notice | Answer
+Event = Progress | Metrics | Preview | Saved | Estimate | Notice | Answer
 """Events that a job yields."""
 
 Line = Event | Finished | Failed | Stopped

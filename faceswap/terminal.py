@@ -8,6 +8,7 @@ from rich.table import Column
 
 from faceswap.events import (
     Answer,
+    Estimate,
     Failed,
     Finished,
     Line,
@@ -52,6 +53,11 @@ class TerminalDisplay:
                 self._above(f"preview  {line.path}")
             case Saved():
                 self._above(f"{line.what}  {line.path}")
+            case Estimate():
+                self._above(
+                    f"{line.path.name}  about {line.size / 1e6:.3g} MB of pictures (CRF "
+                    f"{line.crf:g}, {line.fidelity:.1f} dB where nothing is swapped)"
+                )
             case Notice():
                 where = "" if line.frame is None else f"frame {line.frame}: "
                 self._above(f"[yellow]{escape(where + line.message)}[/yellow]", markup=True)

@@ -266,7 +266,7 @@ class FaceIndex:
                 (self.key(source),),
             )
             for row in rows:
-                yield face_row(self._path, *row)
+                yield face_row(self._path, row)
 
     def tracks(self, source: str) -> list[TrackRow]:
         """All tracks of a source, by number."""
@@ -276,7 +276,7 @@ class FaceIndex:
                 " WHERE source = ? ORDER BY track",
                 (self.key(source),),
             ).fetchall()
-        return [track_row(self._path, *row) for row in rows]
+        return [track_row(self._path, row) for row in rows]
 
     def replace_tracks(self, source: str, tracks: Iterable[TrackRow]) -> None:
         """Write tracks of a source in place of those of the same numbers."""

@@ -152,17 +152,13 @@ class TrackRow:
         return (source, *known, data, self.person)
 
 
-def track_row(
-    path: Path,
-    track: int,
-    first: int,
-    last: int,
-    faces: int,
-    seconds: float,
-    embeddings: bytes,
-    person: int | None,
-) -> TrackRow:
+TrackColumns = tuple[int, int, int, int, float, bytes, int | None]
+"""track, first, last, faces, seconds, embeddings, person, as they are stored."""
+
+
+def track_row(path: Path, columns: TrackColumns) -> TrackRow:
     """Build a TrackRow from its columns; raises DamagedIndexError when they are invalid."""
+    track, first, last, faces, seconds, embeddings, person = columns
     try:
         vectors = np.frombuffer(embeddings, np.float16).reshape(-1, EMBEDDING_DIM)
     except ValueError as error:
@@ -170,19 +166,13 @@ def track_row(
     return TrackRow(track, first, last, faces, seconds, vectors, person)
 
 
-def face_row(
-    path: Path,
-    frame: int,
-    track: int,
-    points: bytes,
-    forehead: bytes,
-    presence: float,
-    yaw: float,
-    pitch: float,
-    roll: float,
-    crop: str | None,
-) -> FaceRow:
+FaceColumns = tuple[int, int, bytes, bytes, float, float, float, float, str | None]
+"""frame, track, points, forehead, presence, yaw, pitch, roll, crop, as they are stored."""
+
+
+def face_row(path: Path, columns: FaceColumns) -> FaceRow:
     """Build a FaceRow from its columns; raises DamagedIndexError when they are invalid."""
+    frame, track, points, forehead, presence, yaw, pitch, roll, crop = columns
     try:
         return FaceRow(
             frame,

@@ -14,7 +14,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.errors import ProjectError
 from faceswap.faces.align import upright_matrix
@@ -25,6 +24,7 @@ from faceswap.faces.appearance import (
     has_jumped,
     small_patch,
 )
+from faceswap.faces.cuts import BlockCutDetector, CutDetector
 from faceswap.faces.face import Detector, Face, Landmarker, Landmarks, as_frame
 from faceswap.faces.finder import (
     PRESENCE_THRESHOLD,
@@ -38,10 +38,8 @@ from faceswap.types import Points, UInt8Image
 
 __all__ = ["TrackedFrame", "Tracker"]
 
-_CUT_SHARE = 0.35  # a cut changes at least this share of the sampled pixels
-_CUT_LEVEL = 18.0  # by more than this, of 255 levels, as well as their mean
-_FLAT = 3.0  # standard deviation of the sampled pixels of a frame that shows nothing
-_THUMB = 32  # pixels sampled along each side for cut detection
+_FLAT = 3.0  # standard deviation of the pixels of a frame that shows nothing
+_SAMPLES = 32  # along each side, by which that is judged
 _RETRY = 5  # frames between two detections while a face is lost
 _REMEMBER = 150  # frames for which a lost track can come back
 _RETRIED = 150  # frames for which the detector runs more often because of it
@@ -96,19 +94,20 @@ class Tracker:
         self._next = 0
         self._frames = 0
         self._dropped = 0
-        self._thumb: NDArray[np.uint8] | None = None
         self._gap = 0
+        self._plain = False
+        self._cuts: CutDetector = BlockCutDetector()
 
     def update(self, image: UInt8Image) -> TrackedFrame:
         """Track the faces into the clip's next frame (H, W, 3)."""
         frame = as_frame(image)
-        thumb = _thumbnail(frame)
-        cut = _has_cut(self._thumb, thumb)
-        if cut and self._is_gap(frame, thumb):
+        plain = _shows_nothing(frame)
+        if self._is_gap(frame, plain):
             self._frames += 1
             self._gap += 1
             return TrackedFrame((), False, self._dropped)
-        self._thumb, self._gap = thumb, 0
+        self._plain, self._gap = plain, 0
+        cut = self._cuts.update(frame)
         if cut:
             self._tracks.clear()
         vectors: dict[int, Vector] = {}
@@ -131,7 +130,8 @@ class Tracker:
             "next": self._next,
             "dropped": self._dropped,
             "gap": self._gap,
-            "thumb": None if self._thumb is None else self._thumb.tolist(),
+            "plain": self._plain,
+            "cuts": self._cuts.state(),
             "tracks": [track.to_json() for track in self._tracks],
         }
 
@@ -140,8 +140,9 @@ class Tracker:
         try:
             self._frames, self._next = int(state["frames"]), int(state["next"])
             self._dropped, self._gap = int(state["dropped"]), int(state.get("gap", 0))
-            thumb = state["thumb"]
-            self._thumb = None if thumb is None else np.atleast_2d(np.asarray(thumb, np.uint8))
+            self._plain = bool(state.get("plain", False))
+            if "cuts" in state:  # not in those of earlier versions: then the next frame is no cut
+                self._cuts.restore(state["cuts"])
             self._tracks = [Track.from_json(track) for track in state["tracks"]]
         except (KeyError, TypeError, ValueError) as error:
             raise ProjectError("The stored state of the face tracker is damaged.") from error
@@ -295,19 +296,11 @@ class Tracker:
         self._next += 1
         return self._next - 1
 
-    def _is_gap(self, frame: UInt8Image, thumb: NDArray[np.uint8]) -> bool:
-        """Whether a frame that differs from the last one shows nothing, as a grey one does."""
-        if not self._tracks or self._gap >= _REMEMBER or thumb.size == 0 or thumb.std() >= _FLAT:
+    def _is_gap(self, frame: UInt8Image, plain: bool) -> bool:
+        """Whether the frame shows nothing, as a grey one does, though the one before it did."""
+        if not plain or self._plain or not self._tracks or self._gap >= _REMEMBER:
             return False
         return not detect_and_refine(frame, self._landmarker, self._detector)
-
-
-def _has_cut(before: NDArray[np.uint8] | None, thumb: NDArray[np.uint8]) -> bool:
-    """Cut detection on up to 32 x 32 pixels (green) spread over the frame."""
-    if before is None or before.shape != thumb.shape or thumb.size == 0:
-        return before is not None and before.shape != thumb.shape
-    change = np.abs(thumb.astype(np.int16) - before)
-    return bool(change.mean() > _CUT_LEVEL and (change > _CUT_LEVEL).mean() > _CUT_SHARE)
 
 
 def _overlapping(faces: Sequence[Face]) -> set[int]:
@@ -321,13 +314,12 @@ def _overlapping(faces: Sequence[Face]) -> set[int]:
     }
 
 
-def _thumbnail(frame: UInt8Image) -> NDArray[np.uint8]:
-    height, width = frame.shape[:2]
+def _shows_nothing(frame: UInt8Image) -> bool:
+    """Whether a frame has one colour, judged by up to 32 x 32 pixels spread over it."""
     if frame.size == 0:
-        return np.zeros((1, 0), np.uint8)
-    rows = np.linspace(0, height - 1, min(_THUMB, height)).astype(np.intp)
-    columns = np.linspace(0, width - 1, min(_THUMB, width)).astype(np.intp)
-    return np.asarray(frame[rows[:, None], columns, 1], np.uint8)
+        return False
+    rows, columns = (max(1, size // _SAMPLES) for size in frame.shape[:2])
+    return bool(frame[::rows, ::columns].std((0, 1)).max() < _FLAT)
 
 
 def _moved_far(before: Points, answer: Landmarks) -> bool:

@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -27,13 +28,16 @@ _ORIENTATIONS: dict[int, Orientation] = {
 _FLIPS = {(True, False): 1, (False, True): 0, (True, True): -1}
 
 
-def apply_orientation(image: NDArray[np.uint8], turn: Orientation) -> NDArray[np.uint8]:
+Pixels = TypeVar("Pixels", bound=np.integer[Any])
+
+
+def apply_orientation(image: NDArray[Pixels], turn: Orientation) -> NDArray[Pixels]:
     """Apply ``turn`` to a picture (H, W[, C]); the same array if there is nothing to do."""
     transpose, *flips = turn
     if transpose:
-        image = np.asarray(cv2.transpose(image), dtype=np.uint8)
+        image = np.asarray(cv2.transpose(image), dtype=image.dtype)
     if any(flips):
-        image = np.asarray(cv2.flip(image, _FLIPS[flips[0], flips[1]]), dtype=np.uint8)
+        image = np.asarray(cv2.flip(image, _FLIPS[flips[0], flips[1]]), dtype=image.dtype)
     return image
 
 
@@ -58,3 +62,15 @@ def display_matrix_orientation(data: bytes) -> Orientation:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return True, c < 0, b < 0
     return False, a < 0, d < 0
+
+
+def display_matrix(turn: Orientation) -> list[int]:
+    """The display matrix of an orientation, nine integers as libav stores them.
+
+    The inverse of ``display_matrix_orientation``.
+    """
+    transpose, flip_x, flip_y = turn
+    one = 1 << 16
+    across, down = (-one if flip_x else one), (-one if flip_y else one)
+    linear = [0, down, 0, across, 0] if transpose else [across, 0, 0, 0, down]
+    return [*linear, 0, 0, 0, 1 << 30]

@@ -117,6 +117,11 @@ def save_picture(
         page.save(part, format=format, **_save_options(format, made), **options)
 
 
+def animation_options(made: Provenance) -> dict[str, Any]:
+    """Pillow's save options that store ``made`` in an animated WebP."""
+    return _save_options("WEBP", made)
+
+
 def encoded_picture(
     image: NDArray[np.uint8], format: str, made: Provenance, **options: Any
 ) -> bytes:
@@ -138,12 +143,17 @@ def check_picture_name(path: Path) -> None:
         )
 
 
+def xmp_packet(made: Provenance) -> str:
+    """The XMP packet that stores ``made``."""
+    code = f'\n Iptc4xmpExt:DigitalSourceType="{html.escape(made.code)}"' if made.code else ""
+    return _XMP_TEMPLATE.format(text=html.escape(made.text), code=code)
+
+
 def _save_options(format: str, made: Provenance) -> dict[str, Any]:
     """Pillow's save options that store ``made`` in a file of ``format``."""
     from PIL import Image, PngImagePlugin
 
-    code = f'\n Iptc4xmpExt:DigitalSourceType="{html.escape(made.code)}"' if made.code else ""
-    packet = _XMP_TEMPLATE.format(text=html.escape(made.text), code=code)
+    packet = xmp_packet(made)
     if format == "PNG":
         info = PngImagePlugin.PngInfo()
         info.add_itxt("Comment", made.text)

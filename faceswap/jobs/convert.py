@@ -1,7 +1,9 @@
 """Convert footage: swap the faces of A's video with a trained model."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -14,33 +16,44 @@ from faceswap.background import (
     import_in_background,
     in_background,
 )
-from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.events import Estimate, Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
 from faceswap.swap.compositing.options import BlendOptions
+from faceswap.video.output_options import OutputOptions
 
 if TYPE_CHECKING:
     import torch
 
     from faceswap.project.project import Project
-    from faceswap.swap.compositing.several import Cast
-    from faceswap.video.picture_reader import FootageReader
-    from faceswap.video.reader import Frame
+    from faceswap.swap.compositing.several import Cast, SeveralSwappers
+    from faceswap.video.info import VideoInfo
+    from faceswap.video.passes import CompositingPasses
+    from faceswap.video.picture_output import PictureOutput
+    from faceswap.video.reader import Footage, VideoReader
+    from faceswap.video.span import Span
+    from faceswap.video.writer import VideoWriter
+
+_MEMORY = 200 * 2**20
+"""Bytes of frames that are held at a time."""
 
 
-class ConvertOptions(BlendOptions):
+class ConvertOptions(OutputOptions, BlendOptions):
     """Swap B's face onto A's footage with a trained model."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         **BlendOptions.renamed,
+        **OutputOptions.renamed,
         "name": "run",
-        "quality": "crf",
     }
 
     project: ProjectFolder
     output: Annotated[
         Path | None,
         Presentation(short="-o", common=True),
-        Field(description="The video to write; by default out/RUN.mp4 in the project."),
+        Field(
+            description="The video to write; by default out/RUN.mp4 in the project. Also pictures, "
+            "with a number in the name (out_%06d.png, .tif, .exr), or a GIF or WebP."
+        ),
     ] = None
     run: Annotated[str, Field(description="The training run whose model to use.")] = "main"
     input: Annotated[
@@ -63,16 +76,35 @@ class ConvertOptions(BlendOptions):
         Presentation(several=True),
         Field(description="Several people, each by a run of its own: --map 1=main 2=other."),
     ] = ()
-    crf: Annotated[
-        int,
+    begin: Annotated[
+        str | None,
+        Presentation(flag="--from"),
         Field(
-            ge=0,
-            le=40,
-            description="Quality as x264's CRF, lower is better: 0 is lossless, 18 looks lossless, "
-            "higher gives smaller files.",
+            description="In point: where the part to convert begins, in seconds (12.5), h:mm:ss, "
+            "as a timecode (00:01:30:12) or a frame (300f)."
         ),
-    ] = 14
-    batch: Annotated[int, Field(ge=1, le=256, description="Frames per batch.")] = 8
+    ] = None
+    end: Annotated[
+        str | None,
+        Presentation(flag="--to"),
+        Field(description="Out point: the part ends before it."),
+    ] = None
+    passes: Annotated[
+        Path | None,
+        Field(
+            description="A folder to write face and mask of each frame to as 16-bit PNG, and their "
+            "matrices as JSON, for compositing programs."
+        ),
+    ] = None
+    picture_rate: Annotated[
+        float,
+        Field(
+            gt=0, le=1000, description="Frames per second of A where it is a folder of pictures."
+        ),
+    ] = 25.0
+    batch: Annotated[
+        int, Field(ge=1, le=256, description="Frames per batch; fewer where frames are large.")
+    ] = 8
     device: Device = "auto"
     overwrite: Overwrite = False
 
@@ -112,52 +144,60 @@ def convert(
         "convert", "faceswap.swap.compositing.swapper", "faceswap.swap.compositing.face_placement"
     )
     from faceswap.devices import pick_device
-    from faceswap.io.provenance import SWAPPED
+    from faceswap.project.new_source import source_to_convert
     from faceswap.swap.compositing.several import SeveralSwappers
     from faceswap.training import job_mark
-    from faceswap.video.picture_reader import open_footage
     from faceswap.video.prefetch import prefetch
-    from faceswap.video.writer import VideoWriter
 
     output = options.output or project.output_folder / f"{options.run}.mp4"
     if options.output is None:
         _make_folder(project.output_folder)
-    source = yield from _source(options, project, output)
-    footage = open_footage(project.video(source))
+    footage = _footage(options, project)
+    found = yield from in_background(
+        "convert", lambda report: _plan(options, output, footage, report), "trials"
+    )
+    for told in found.notices:
+        yield Notice(message=told)
+    if found.estimate is not None:
+        yield found.estimate
+    source = yield from source_to_convert(project, options.input, options.device)
     device = pick_device(options.device)
     casts, problems = yield from in_background(
         "load", lambda report: _load(options, project, source, device, report), "faces"
     )
     for problem in problems:
         yield Notice(message=problem)
-    meter = Meter("convert", total=footage.info.frames or None)
+    size, ahead = _batch_sizes(footage.info, options.batch)
+    passes = _passes(options, footage)
+    meter = Meter("convert", total=_frames_in(footage.info, found.span))
     swapped = 0
     with (
         footage,
-        VideoWriter(
-            output,
-            footage.info,
-            crf=options.crf,
-            overwrite=options.overwrite,
-            made=SWAPPED,
-        ) as out,
+        found.writer() as out,
         SeveralSwappers(casts, device, options) as swapper,
-        closing(prefetch(footage.frames(), 2 * options.batch)) as frames,
+        closing(prefetch(_with_images(footage, found.span, swapper), ahead)) as frames,
         BackgroundWorker(meter.progress) as paced,
     ):
-        for batch in _batches(frames, options.batch):
-            numbers, pictures = [f.index for f in batch], [f.image for f in batch]
-            images = yield from paced(partial(swapper.swap, numbers, pictures))
-            for frame, image in zip(batch, images, strict=True):
-                out.write(image, frame.pts, frame.duration)
-            swapped += sum(map(swapper.has_faces, numbers))
+        if found.span.start is not None:
+            first = footage.first_index(found.span.start)
+            yield from paced(partial(swapper.measure_before, footage, first))
+        for batch in _batches(frames, size):
+            made = yield from paced(partial(swapper.patches, batch))
+            for frame, patches in zip(batch, made, strict=True):
+                if passes is not None and patches:
+                    yield from paced(partial(passes.write, frame.index, frame.pts, patches))
+                out.write_footage(frame, patches)
+            swapped += sum(swapper.has_faces(frame.index) for frame in batch)
             progress = meter.add(len(batch))
             if progress:
                 yield progress
         yield from in_background("convert", lambda _: out.finish(), heartbeat=meter.progress)
+    if passes is not None:
+        yield Saved(what="compositing passes", path=passes.finish())
     yield meter.finished()
-    if footage.damage:
-        yield Notice(message=footage.damage)
+    for trouble in (footage.damage, footage.resized, out.damage):
+        if trouble:
+            yield Notice(message=trouble)
     yield Saved(what="swapped video", path=output)
     if not part:
         with suppress(OSError):  # the project may be read-only
@@ -177,62 +217,19 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _source(
-    options: ConvertOptions, project: "Project", output: Path
-) -> Generator[Event, None, str]:
-    """Id of the source to convert; a new file is added and its faces are extracted."""
+def _footage(options: ConvertOptions, project: "Project") -> "VideoReader":
     from faceswap.errors import InputError
-    from faceswap.project.source_list import add_source, find_source
-    from faceswap.video.picture_reader import open_footage
+    from faceswap.video.picture_source import is_photographs
+    from faceswap.video.reader import VideoReader
 
-    if options.input is None:
-        return project.main_source("a")
-    with open_footage(options.input) as footage:
-        if footage.info.still and footage.info.codec == "pictures":
-            raise InputError(
-                f"{options.input} holds photographs, and 'faceswap convert' writes videos; give a "
-                "video, or numbered pictures of one film."
-            )
-        _check_output(options, footage.info.audio != (), output)
-        source = find_source(project, options.input) or add_source(project, options.input, None)
-        with project.open_index_read_only() as index:
-            clip = index.clip(source.id)
-        if clip is None or not clip.complete:
-            yield from _extract(options, project, source.id, footage)
-    return source.id
-
-
-def _check_output(options: ConvertOptions, sound: bool, output: Path) -> None:
-    """Raise OutputError for what can't be written, before faces are extracted."""
-    from faceswap.video.audio import check_sound
-    from faceswap.video.writer import check_output
-
-    check_output(output, overwrite=options.overwrite, source=options.input)
-    if sound and options.input is not None:
-        check_sound(options.input, output.suffix)
-
-
-def _extract(
-    options: ConvertOptions, project: "Project", source: str, footage: "FootageReader"
-) -> Generator[Event, None, None]:
-    """Extract the faces of a new source; a few crops are enough, as it is not trained on."""
-    from faceswap.faces.extract_options import ExtractOptions
-    from faceswap.project.grouping import group_people
-    from faceswap.project.source_extraction import SourceExtraction, extract_source
-
-    extraction = ExtractOptions(
-        inputs=(footage.path,),
-        project=project.folder,
-        side="a",
-        every=_CROPS_EVERY,
-        size=256,
-        device=options.device,
-    )
-    yield from extract_source(SourceExtraction(project, source, footage.path, footage, extraction))
-    yield from in_background("group", lambda report: group_people(project, report), "sources")
-
-
-_CROPS_EVERY = 25
+    path = options.input or project.video(project.main_source("a"))
+    if is_photographs(path) and path.is_dir():
+        raise InputError(
+            f"{path} holds photographs, and 'faceswap convert' changes films; give a video, or "
+            "numbered pictures of one film."
+        )
+    rate = Fraction(options.picture_rate).limit_denominator(1001)
+    return VideoReader(path, tolerate_damage=True, picture_rate=rate)
 
 
 def _load(
@@ -262,9 +259,93 @@ def _load(
     return casts, problems
 
 
-def _batches(frames: Iterable["Frame"], size: int) -> Iterator[list["Frame"]]:
+@dataclass(frozen=True)
+class _Prepared:
+    """What was found and decided before the work: the writer to make, and what to tell."""
+
+    writer: "Callable[[], VideoWriter | PictureOutput]"
+    span: "Span"
+    notices: tuple[str, ...]
+    estimate: Estimate | None = None
+
+
+def _plan(
+    options: ConvertOptions, output: Path, footage: "VideoReader", report: ProgressReporter
+) -> _Prepared:
+    """How the output is written; finds all that it would lose, and its size, before."""
+    from faceswap.video.output_file import check_output
+    from faceswap.video.output_plan import plan_output
+    from faceswap.video.picture_output import PictureOutput, is_picture_output
+    from faceswap.video.quality import estimate_quality
+    from faceswap.video.span import parse_span
+    from faceswap.video.writer import VideoWriter
+
+    info = footage.info
+    span = parse_span(options.begin, options.end, info)
+    if is_picture_output(output):
+        deep = options.pixel_format.startswith("rgb48")
+        pictures = PictureOutput(output, info, deep=deep, overwrite=options.overwrite)
+        return _Prepared(lambda: pictures, span, pictures.notices)
+    check_output(output, overwrite=options.overwrite, source=info.path)
+    plan = plan_output(output, info, options.encoding(), span)
+    footage.deinterlace = plan.deinterlaced
+    found = estimate_quality(plan, footage, fixed=options.quality != "auto", report=report)
+    plan = plan.with_crf(found.crf)
+    told = Estimate(path=output, size=found.size, crf=found.crf, fidelity=found.fidelity)
+    return _Prepared(
+        lambda: VideoWriter.of_footage(plan, overwrite=options.overwrite),
+        span,
+        plan.notices,
+        told,
+    )
+
+
+def _passes(options: ConvertOptions, footage: "VideoReader") -> "CompositingPasses | None":
+    from faceswap.video.passes import CompositingPasses
+
+    if options.passes is None:
+        return None
+    return CompositingPasses(options.passes, footage.info, overwrite=options.overwrite)
+
+
+def _frames_in(info: "VideoInfo", span: "Span") -> int | None:
+    """Estimated number of frames to convert; None where unknown."""
+    if not info.frames:
+        return None
+    first = info.start * info.time_base
+    begin = 0 if span.start is None else round((span.start - first) * info.rate)
+    end = info.frames if span.stop is None else round((span.stop - first) * info.rate)
+    return max(1, min(end, info.frames) - begin)
+
+
+def _with_images(
+    footage: "VideoReader", span: "Span", swapper: "SeveralSwappers"
+) -> "Generator[Footage, None, None]":
+    """The footage within ``span``; frames with faces are converted to RGB in this thread."""
+    first = 0 if span.start is None else footage.first_index(span.start)
+    with closing(footage.footage(first)) as pictures:
+        for one in pictures:
+            time = one.pts * footage.info.time_base
+            if span.stop is not None and time >= span.stop:
+                return
+            if not span.contains(time):
+                continue
+            if swapper.has_faces(one.index):
+                _ = one.image
+            yield one
+
+
+def _batch_sizes(info: "VideoInfo", wanted: int) -> tuple[int, int]:
+    """Frames per batch, and how many are decoded ahead: fewer where they are large."""
+    stored = info.stored[0] * info.stored[1] * (2 if "p1" in info.pixel_format else 1)
+    frame = 2 * stored + 3 * info.width * info.height
+    most = max(1, _MEMORY // (2 * frame))
+    return min(wanted, most), max(2, min(2 * wanted, most))
+
+
+def _batches(frames: Iterable["Footage"], size: int) -> Iterator[list["Footage"]]:
     """Yield lists of ``size`` frames; the last may be shorter."""
-    batch: list[Frame] = []
+    batch: list[Footage] = []
     for frame in frames:
         batch.append(frame)
         if len(batch) == size:

@@ -51,12 +51,10 @@ def extract(options: ExtractOptions) -> Generator[Event, None, ExtractSummary]:
 
         faceswap extract A.mp4 --project P --side a
     """
-    yield from import_in_background(
-        "extract", "faceswap.video.picture_reader", "faceswap.project.project"
-    )
+    yield from import_in_background("extract", "faceswap.video.reader", "faceswap.project.project")
     from faceswap.faces.downloads import download_weights
     from faceswap.project.project import Project
-    from faceswap.video.picture_reader import open_footage
+    from faceswap.video.reader import open_footage
 
     with ExitStack() as stack:
         inputs = [stack.enter_context(open_footage(path)) for path in options.inputs]

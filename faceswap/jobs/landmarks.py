@@ -140,6 +140,7 @@ def _frames(
 ) -> Generator[Event, None, None]:
     """Process the footage frame by frame; appends to times and seen."""
     from faceswap.io.provenance import DRAWN
+    from faceswap.video.encoding import OutputLabel
     from faceswap.video.writer import VideoWriter
 
     still = video.info.still
@@ -150,8 +151,15 @@ def _frames(
         writer = None
         if options.draw is not None and not still:
             writer = stack.enter_context(
-                VideoWriter(options.draw, video.info, overwrite=options.overwrite, made=DRAWN)
+                VideoWriter(
+                    options.draw,
+                    video.info,
+                    label=OutputLabel(DRAWN),
+                    overwrite=options.overwrite,
+                )
             )
+            for told in writer.notices:
+                yield Notice(message=told)
         for frame in video.frames():
             faces = yield from paced(partial(find, frame))
             times.append(frame.time)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from faceswap.background import BackgroundWorker, import_in_background, in_background
 from faceswap.errors import InputError, OutputError
-from faceswap.events import Event, Meter, Progress, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.io.file_types import PICTURE_SUFFIXES
 from faceswap.lab.task_registry import TASKS
 from faceswap.options import Device, Options, Overwrite, Presentation
@@ -92,7 +92,7 @@ def restore(options: RestoreOptions) -> Generator[Event, None, RestoreSummary]:
     )
     from faceswap.device_support import RESTORATION
     from faceswap.devices import resolve_device
-    from faceswap.video.info import probe
+    from faceswap.video.probe import probe
 
     needed = () if options.mask is None else RESTORATION
     device = yield from resolve_device(options.device, needed)
@@ -161,6 +161,7 @@ def _picture(
 def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, None, RestoreSummary]:
     from dataclasses import replace
 
+    from faceswap.video.encoding import OutputLabel
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
@@ -171,11 +172,13 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
             height=video.info.height * restorer.scale,
         )
         meter = Meter("restore", video.info.frames or None)
-        made = TASKS[restorer.config.use].provenance
+        label = OutputLabel(TASKS[restorer.config.use].provenance)
         with (
-            VideoWriter(options.output, like, overwrite=options.overwrite, made=made) as writer,
+            VideoWriter(options.output, like, label=label, overwrite=options.overwrite) as writer,
             BackgroundWorker(meter.progress) as paced,
         ):
+            for told in writer.notices:
+                yield Notice(message=told)
             for frame in video.frames():
                 image = yield from paced(partial(restorer.restore, frame.image))
                 writer.write(image, frame.pts, frame.duration)

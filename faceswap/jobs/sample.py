@@ -174,6 +174,7 @@ def _film(
     from faceswap.io.provenance import rendered
     from faceswap.synthetic.pair import shot_record
     from faceswap.synthetic.voice import hum
+    from faceswap.video.encoding import Encoding, OutputLabel
     from faceswap.video.generated_audio import SOUND_RATE, generated_video_info, write_audio
     from faceswap.video.writer import VideoWriter
 
@@ -189,8 +190,8 @@ def _film(
                 VideoWriter(
                     place / name,
                     like,
-                    made=rendered(clip.person.name),
-                    deterministic=True,
+                    Encoding(deterministic=True),
+                    OutputLabel(rendered(clip.person.name)),
                 )
             )
             for name in names

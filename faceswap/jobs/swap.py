@@ -16,17 +16,23 @@ from faceswap.notifications import with_notifications
 from faceswap.options import Device, Notify, Presentation, ResumeAndOverwrite, Side, Steps
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.model.presets import DEFAULT_PRESET
-from faceswap.swap.training.options import PresetName, TrainOptions
+from faceswap.swap.training.option_fields import PresetName
+from faceswap.swap.training.options import TrainOptions
+from faceswap.video.output_options import OutputOptions
 
 SHEET_FRAMES = 8
 RUN = "main"
 """The training run of a swap."""
 
 
-class SwapOptions(BlendOptions):
+class SwapOptions(OutputOptions, BlendOptions):
     """Put the face of B on the footage of A: extract, train and convert in one."""
 
-    renamed: ClassVar[Mapping[str, str]] = {**BlendOptions.renamed, "landmarks": "landmarker"}
+    renamed: ClassVar[Mapping[str, str]] = {
+        **BlendOptions.renamed,
+        **OutputOptions.renamed,
+        "landmarks": "landmarker",
+    }
 
     a: Annotated[
         Path,
@@ -126,7 +132,8 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
             ),
         )
     yield from as_stage("train", _train(options, project))
-    blend = options.model_dump(include=set(BlendOptions.model_fields))
+    shared = {*BlendOptions.model_fields, *OutputOptions.model_fields}
+    blend = options.model_dump(include=shared)
     converted = yield from as_stage(
         "convert",
         convert(
@@ -160,15 +167,15 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
 
 
 def _check(options: SwapOptions, folder: Path, sheet: Path, made: Path | None) -> list[str]:
-    """Raise early for unusable inputs or outputs; returns what to tell about them.
+    """Raise early for unusable inputs or outputs; returns what to tell, as what the output loses.
 
     made: output of this job before it stopped.
     """
     from faceswap.project.early_checks import check_count, first_faces, no_face_notice
     from faceswap.project.source import fingerprint
-    from faceswap.video.audio import check_sound
-    from faceswap.video.picture_reader import open_footage
-    from faceswap.video.writer import check_output
+    from faceswap.video.output_file import check_output
+    from faceswap.video.output_plan import plan_output
+    from faceswap.video.reader import open_footage
 
     if fingerprint(options.a) == fingerprint(options.b):
         raise InputError("A and B are the same footage; choose two different videos.")
@@ -183,8 +190,7 @@ def _check(options: SwapOptions, folder: Path, sheet: Path, made: Path | None) -
             check_count([b], 0)
             if not b.info.still and not any(first_faces(b, options.detector)):
                 told.append(no_face_notice(options.b))
-        if a.info.audio:
-            check_sound(options.a, options.output.suffix)
+        told += plan_output(options.output.absolute(), a.info, options.encoding()).notices
     _check_project(options, folder)
     overwrite = options.overwrite or made == options.output.absolute()
     check_output(options.output, overwrite=overwrite, source=options.a)

@@ -54,6 +54,7 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
 
     from faceswap.io.provenance import PREVIEWS
     from faceswap.project.project import Project
+    from faceswap.video.encoding import OutputLabel
     from faceswap.video.generated_audio import generated_video_info
     from faceswap.video.writer import VideoWriter
 
@@ -68,7 +69,8 @@ def timelapse(options: TimelapseOptions) -> Generator[Event, None, TimelapseSumm
     sound = generated_video_info(folder, width, height, len(files), options.fps)
     silent = dataclasses.replace(sound, audio=())
     meter = Meter("timelapse", total=len(files), unit="previews")
-    with VideoWriter(options.output, silent, overwrite=options.overwrite, made=PREVIEWS) as writer:
+    label = OutputLabel(PREVIEWS)
+    with VideoWriter(options.output, silent, label=label, overwrite=options.overwrite) as writer:
         for number, path in enumerate(files):
             with Image.open(path) as picture:
                 # Sizes differ only if the run's resolution changed.

@@ -202,7 +202,7 @@ class PreviewSession:
         project = Project.open(self.folder)
         footage = self.footage(project.video("a"))
         loaded = self._load(project.runs_folder / run)
-        self._place(project, loaded.model.resolution, options.alignment_smoothing)
+        self._place(project, run, loaded.model.resolution, options.alignment_smoothing)
         key = (loaded.path, loaded.stamps, self._places_key, options.mask_type)
         if self._colors is None or key != self._colors_key:
             self._colors, self._colors_key = ColorHistory(), key
@@ -259,19 +259,28 @@ class PreviewSession:
             self.notices += problems
         return self._loaded
 
-    def _place(self, project: Project, resolution: int, smooth: float) -> None:
+    def _place(self, project: Project, run: str, resolution: int, smooth: float) -> None:
+        """Place the faces that a conversion by ``run`` would swap."""
+        from faceswap.project.swap_plan import plan_swap
         from faceswap.swap.compositing.face_placement import place_faces
 
-        key = (resolution, smooth, project.index_key("a"), self._index_state())
+        key = (run, resolution, smooth, project.index_key("a"), self._project_state())
         if key != self._places_key:
             with project.open_index_read_only() as opened, opened.snapshot():
                 self.notices += project.extraction_warnings(opened, "a")
-                self._places, _ = place_faces(opened, "a", resolution, smooth)
-            self._places_key = (*key[:3], self._index_state())
+                plan = plan_swap(project, opened, "a", run)
+                self.notices += plan.notices
+                keep = plan.keeps(plan.parts[0])  # the only one, as no map is given
+                self._places, _ = place_faces(opened, "a", resolution, smooth, keep=keep)
+            self._places_key = (*key[:4], self._project_state())
 
-    def _index_state(self) -> tuple[int, ...]:
-        """Modification times of the index, which changes during extraction."""
-        return tuple(_file_stamp(path)[2] for path in sorted(self.folder.glob("index.sqlite*")))
+    def _project_state(self) -> tuple[int, ...]:
+        """Modification times of the index, which changes during extraction, and the settings.
+
+        These say who is ignored or left unswapped.
+        """
+        files = [*sorted(self.folder.glob("index.sqlite*")), self.folder / "project.toml"]
+        return tuple(_file_stamp(path)[2] for path in files)
 
 
 def _file_stamp(path: Path) -> _FileStamp:

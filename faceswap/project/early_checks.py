@@ -10,7 +10,7 @@ from faceswap.faces.extract_options import ExtractOptions
 from faceswap.project.project import Project
 from faceswap.project.source_list import find_source
 from faceswap.types import UInt8Image
-from faceswap.video.picture_reader import FootageReader
+from faceswap.video.reader import VideoReader
 
 FEWEST_FACES = 12
 """Fewest faces that training accepts, see ``swap/training/face_selection.py``."""
@@ -22,7 +22,7 @@ _CROP_BYTES = 150_000
 """Of a crop at 256 px, as PNG."""
 
 
-def check_inputs(options: ExtractOptions, inputs: Sequence[FootageReader]) -> list[str]:
+def check_inputs(options: ExtractOptions, inputs: Sequence[VideoReader]) -> list[str]:
     """Warnings about files before they are extracted; looks at new ones only.
 
     Raises NoFaceError when B would have less than 12 faces even with all that the project has.
@@ -45,7 +45,7 @@ def _faces_of(project: Project, side: str) -> int:
 
 
 def check_count(
-    inputs: Sequence[FootageReader], known: int, options: ExtractOptions | None = None
+    inputs: Sequence[VideoReader], known: int, options: ExtractOptions | None = None
 ) -> None:
     """Raise NoFaceError when B's files can't give 12 faces; known: faces that there are already.
 
@@ -68,7 +68,7 @@ def check_count(
         )
 
 
-def space_notice(options: ExtractOptions, inputs: Sequence[FootageReader]) -> str | None:
+def space_notice(options: ExtractOptions, inputs: Sequence[VideoReader]) -> str | None:
     """What to tell when the crops may not fit on the disk; None when they should."""
     folder = next(p for p in (options.project, *options.project.absolute().parents) if p.exists())
     crops = sum(one.info.frames for one in inputs) // options.every
@@ -82,13 +82,13 @@ def space_notice(options: ExtractOptions, inputs: Sequence[FootageReader]) -> st
     )
 
 
-def first_faces(footage: FootageReader, detector: str = "centerface") -> list[int]:
+def first_faces(footage: VideoReader, detector: str = "centerface") -> list[int]:
     """Number of faces in frames of the first seconds of a video."""
     finder = make_detector(detector)
     return [len(finder.detect(image)) for image in _first_frames(footage)]
 
 
-def _first_frames(footage: FootageReader) -> list[UInt8Image]:
+def _first_frames(footage: VideoReader) -> list[UInt8Image]:
     rate, total = footage.info.rate, footage.info.frames
     places = [round(seconds * rate) for seconds in _LOOKED_AT]
     images = []

@@ -18,9 +18,8 @@ from faceswap.faces.track_rows import TrackRows
 from faceswap.faces.tracking import TrackedFrame, Tracker
 from faceswap.project.early_checks import no_face_notice, several_faces_notice
 from faceswap.project.extraction import ExtractionTarget
-from faceswap.video.picture_reader import FootageReader
 from faceswap.video.prefetch import prefetch
-from faceswap.video.reader import Frame
+from faceswap.video.reader import Frame, VideoReader
 
 BATCH = 50
 """Frames whose rows are written at once; the crops of so many may be there without rows."""
@@ -30,7 +29,7 @@ _FIRST_SECONDS = 3.0
 def process_frames(
     index: FaceIndex,
     options: ExtractOptions,
-    footage: FootageReader,
+    footage: VideoReader,
     work: ExtractionTarget,
     source: str,
 ) -> Generator[Event, None, None]:
@@ -89,7 +88,7 @@ def process_frames(
 class _FirstSeconds:
     """Tells what the first seconds of footage show that may not be meant. known: told before."""
 
-    def __init__(self, footage: FootageReader, known: bool) -> None:
+    def __init__(self, footage: VideoReader, known: bool) -> None:
         self._footage, self._still = footage, footage.info.still
         self._waiting, self._alone = not known and not self._still, not known and not self._still
 

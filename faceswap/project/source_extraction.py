@@ -29,7 +29,7 @@ from faceswap.project.reextraction import (
     carry_over_exclusions,
     finish_reextraction,
 )
-from faceswap.video.picture_reader import FootageReader
+from faceswap.video.reader import VideoReader
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class SourceExtraction:
     project: Project
     source: str
     path: Path
-    footage: FootageReader
+    footage: VideoReader
     options: ExtractOptions
 
     def settings(self) -> dict[str, Any]:

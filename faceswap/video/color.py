@@ -1,19 +1,20 @@
 """YUV ↔ RGB conversion between decoder, frames and encoder, with matching colours."""
 
 import os
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from av.video.frame import VideoFrame
 from av.video.reformatter import (
-    ColorPrimaries,
     ColorRange,
-    ColorTrc,
     Interpolation,
     VideoReformatter,
 )
 
 from faceswap.io.orientation import apply_orientation
 from faceswap.types import UInt8Image
+from faceswap.video.hdr import to_standard
 from faceswap.video.info import Colour, VideoInfo
 
 # Without the last two flags swscale uses a faster path that makes pixels up to one level darker:
@@ -27,37 +28,61 @@ def _threads(width: int, height: int) -> int:
     return 1 if width * height < 500_000 else min(4, os.cpu_count() or 1)
 
 
-class YuvToRgb:
-    """Converts decoded pictures of one video to upright RGB frames."""
+class YuvToRgb16:
+    """Converts decoded pictures of one video to upright RGB of 16 bits, with square pixels.
+
+    Values are code values of the footage's own transfer function and primaries.
+    """
 
     def __init__(self, info: VideoInfo) -> None:
         self._turn = info.turn
-        self._colour = info.colour
-        self._size = (info.width, info.height)
-        if info.turn[0]:
-            self._size = (info.height, info.width)
-        self._reformatter = VideoReformatter()
+        self._to_rgb = _StoredToRgb(info, "gbrp16le")
+
+    def __call__(self, picture: VideoFrame) -> npt.NDArray[np.uint16]:
+        """Convert to uint16 RGB (H, W, 3) over the full range, of the size in the info."""
+        codes: npt.NDArray[np.uint16] = self._to_rgb(picture).astype(np.uint16, copy=False)
+        return apply_orientation(codes, self._turn)
+
+
+class YuvToRgb:
+    """Converts decoded pictures of one video to upright RGB frames with square pixels."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self._turn, self._colour = info.turn, info.colour
+        # Not rgb48 for HDR: swscale mixes up its channels with these flags.
+        self._to_rgb = _StoredToRgb(info, "gbrp16le" if info.colour.hdr else "rgb24")
 
     def __call__(self, picture: VideoFrame) -> UInt8Image:
-        """Convert to uint8 RGB (H, W, 3), of the size in the info."""
-        colour = self._colour
+        """Convert to uint8 RGB (H, W, 3), of the size in the info; HDR is tone-mapped."""
+        values = self._to_rgb(picture)
+        if self._colour.hdr:
+            values = to_standard(values.astype(np.uint16, copy=False), self._colour)
+        return apply_orientation(np.ascontiguousarray(values, dtype=np.uint8), self._turn)
+
+
+class _StoredToRgb:
+    """RGB with square pixels, but as it is stored, not upright."""
+
+    def __init__(self, info: VideoInfo, pixel_format: str) -> None:
+        self._colour, self._format = info.colour, pixel_format
+        self._size = (info.height, info.width) if info.turn[0] else (info.width, info.height)
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, picture: VideoFrame) -> npt.NDArray[Any]:
         width, height = self._size
-        is_yuv = not picture.format.is_rgb and not picture.format.name.startswith("gray")
+        is_yuv = picture.format.name.startswith("yuv")
         rgb = self._reformatter.reformat(
             picture,
-            width=width,  # a stream may change its size; all frames get the first one's
+            width=width,
             height=height,
-            format="rgb24",
-            src_colorspace=colour.conversion(width, height) if is_yuv else None,
-            src_color_range=colour.range if is_yuv else None,
+            format=self._format,
+            src_colorspace=self._colour.conversion(width, height) if is_yuv else None,
+            src_color_range=self._colour.range if is_yuv else None,
             dst_color_range=ColorRange.JPEG,
-            dst_color_trc=ColorTrc.BT709 if colour.hdr else None,
-            dst_color_primaries=ColorPrimaries.BT709 if colour.hdr else None,
             interpolation=_TO_RGB,
             threads=_threads(width, height),
         )
-        image: UInt8Image = np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
-        return apply_orientation(image, self._turn)
+        return rgb.to_ndarray()
 
 
 class RgbToYuv:

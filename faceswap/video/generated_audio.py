@@ -62,4 +62,5 @@ def generated_video_info(sound: Path, width: int, height: int, frames: int, rate
         still=False,
         audio=(audio,),
         metadata={},
+        stored=(width, height),
     )

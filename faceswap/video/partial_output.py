@@ -1,43 +1,59 @@
 """Partial output videos: locked while written, removed when abandoned.
 
 A writer locks its partial file (flock) until it ends. Unlocked ones were left by killed processes;
-the next writer of a video of that name removes them.
+the next output to the same folder removes them.
 """
 
-import glob
+import re
 import sys
-import time
 import uuid
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-_MINIMUM_AGE = 60.0
-"""Seconds for which a file counts as in use: it is locked just after it is created."""
+_NAME = re.compile(r"\..*\.[0-9a-f]{8}\.part\.[0-9A-Za-z]+", re.DOTALL)
+_LONGEST = 255
+"""Bytes that file systems allow for a name (ext4, APFS, NTFS count no more strictly)."""
+_TRIES = 10
 
 
 def partial_path(path: Path) -> Path:
-    """Hidden name next to ``path`` with the same suffix, to write to until it is finished."""
-    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
+    """Hidden name next to ``path`` with the same suffix, to write to until it is finished.
 
-
-def create_locked(path: Path) -> FileIO | None:
-    """Create ``path`` and lock it until the returned file is closed or the process ends.
-
-    None on Windows, where open files cannot be removed anyway, or where the file system has no
-    locks. Raises OSError when it cannot be created.
+    As much of the stem as a file's name can hold.
     """
-    return None if sys.platform == "win32" else _open_locked(path, "x")
+    end = f".{uuid.uuid4().hex[:8]}.part{path.suffix}"
+    room = _LONGEST - len(end.encode()) - 1
+    stem = path.stem.encode()[:room].decode("utf-8", "ignore")
+    return path.with_name(f".{stem}{end}")
 
 
-def remove_abandoned(path: Path) -> None:
-    """Remove partial files of ``path`` that killed processes left."""
-    cutoff = time.time() - _MINIMUM_AGE
-    pattern = f".{glob.escape(path.stem)}.{'[0-9a-f]' * 8}.part{path.suffix}"
-    for part in path.parent.glob(pattern):
+def create_locked(path: Path) -> tuple[Path, FileIO | None]:
+    """Create a partial file of ``path``, locked until the process ends or its lock is closed.
+
+    Without a lock on Windows, where open files cannot be removed anyway, or where the file system
+    has no locks. Raises OSError when it cannot be created.
+    """
+    for _ in range(_TRIES):
+        part = partial_path(path)
+        if sys.platform == "win32":
+            part.touch(exist_ok=False)
+            return part, None
+        file = _open_locked(part, "x")
+        # Another process may have taken it for abandoned just before it was locked.
+        if part.exists():
+            return part, file
+        if file is not None:
+            file.close()
+    raise FileNotFoundError(f"{part} was removed while it was created")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the partial videos in ``folder`` that killed processes left."""
+    for part in folder.glob(".*.part.*"):
+        if not _NAME.fullmatch(part.name):
+            continue
         with suppress(OSError):  # not ours, or just removed by another process
-            if part.stat().st_mtime > cutoff:
-                continue
             if sys.platform == "win32":
                 part.unlink()
             elif (file := _open_locked(part, "r")) is not None:

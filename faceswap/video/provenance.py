@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from faceswap.io.provenance import SYNTHETIC, Provenance
-from faceswap.video.info import opened
+from faceswap.video.probe import opened
 from faceswap.video.pyav import printable_metadata
 
 COMMENT_KEY = "comment"

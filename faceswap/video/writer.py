@@ -5,77 +5,51 @@
     with VideoReader(a) as video, VideoWriter(out, video.info) as writer:
         for frame in video.frames():
             writer.write(process(frame.image), frame.pts, frame.duration)
+
+A swap changes the stored pictures only where patches are (``VideoWriter.of_footage``)::
+
+    with VideoWriter.of_footage(plan_output(out, video.info, Encoding())) as writer:
+        for one in video.footage():
+            writer.write_footage(one, patches(one.image))
 """
 
 import contextlib
-import errno
 import math
-import os
-import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import av
 import av.error
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from faceswap.background import uninterruptible
 from faceswap.errors import OutputError
-from faceswap.io.atomic import free_name, replace_file
-from faceswap.io.provenance import SWAPPED, Provenance
+from faceswap.io.orientation import UPRIGHT, display_matrix
 from faceswap.types import UInt8Image
-from faceswap.video.audio import AudioCopy
 from faceswap.video.color import RgbToYuv
-from faceswap.video.info import Colour, VideoInfo
-from faceswap.video.partial_output import create_locked, partial_path, remove_abandoned
+from faceswap.video.encoded_pictures import EncodedPictures, encoded_colour
+from faceswap.video.encoding import Encoding, OutputLabel
+from faceswap.video.info import VideoInfo
+from faceswap.video.output_file import OutputFile, check_output, output_error
+from faceswap.video.output_plan import OutputPlan, plan_output
+from faceswap.video.patch import Patch
 from faceswap.video.provenance import with_provenance
 from faceswap.video.pyav import fraction
+from faceswap.video.reader import Footage
+from faceswap.video.tracks import TrackCopy
 
-SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
+_DEFAULT_ENCODING, _DEFAULT_LABEL = Encoding(), OutputLabel()
+_FIELD_ORDERS = {"tff": 2, "bff": 3}  # libav's AVFieldOrder
 
-_SPACE_TO_BEGIN = 8 * 2**20  # bytes
-_FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC, errno.EFBIG)
 # Written by the muxer itself for every file.
 _NOT_COPIED = ("encoder", "major_brand", "minor_version", "compatible_brands")
-
-
-def check_output(path: Path | str, *, overwrite: bool = False, source: Path | None = None) -> Path:
-    """Check that a video can be written to ``path``, before long work; returns it absolute.
-
-    Raises OutputError when it exists (without ``overwrite``), is the ``source`` itself, has an
-    unknown suffix, or its folder is missing, not writable or full.
-    """
-    path = Path(path).absolute()
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise OutputError(f"{path.name} does not have the suffix of a video; use one of {known}.")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; give the name of a file to write.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}; create it first.")
-    if path.exists():
-        if source is not None and path.samefile(source):
-            raise OutputError(f"{path} is the video being read; give the output another name.")
-        if not overwrite:
-            raise OutputError(f"{path} exists already; use --overwrite or another name.")
-    free = shutil.disk_usage(path.parent).free
-    if free < _SPACE_TO_BEGIN:
-        raise OutputError(
-            f"The disk of {path.parent} is full ({free / 2**20:.1f} MB left); free some space."
-        )
-    trial = partial_path(path)
-    try:
-        trial.touch(exist_ok=False)
-        trial.unlink()
-    except OSError as error:
-        raise _output_error(path, error) from error
-    return path
 
 
 def expected_size(info: VideoInfo) -> int:
@@ -84,62 +58,69 @@ def expected_size(info: VideoInfo) -> int:
 
 
 class VideoWriter:
-    """Writes H.264 with the size, timestamps, rate, colours, sound and metadata of ``like``.
+    """Writes a video with timestamps, rate, colours, other streams and metadata of ``template``.
 
-    ``write`` takes upright frames of the size of ``like``; their timestamps, in ticks of its
-    time base, are kept (Matroska rounds them to milliseconds, and shifts video and audio
-    together where audio starts before zero). Audio packets are copied unchanged. The file gets
-    its name only when ``finish`` has written and synced all of it; until then it has a hidden
-    partial name beside it, which ``close`` removes. As a context manager it finishes on success
-    and closes on an exception.
+    ``write`` takes upright RGB frames of the size of ``template``; their timestamps, in ticks of
+    its time base, are kept (Matroska rounds them to milliseconds, and shifts video and audio
+    together where audio starts before zero). The file gets its name only when ``finish`` has
+    written and synced all of it; until then it has a hidden partial name beside it, which ``close``
+    removes. As a context manager it finishes on success and closes on an exception.
 
-    crf: constant rate factor of x264; lower is better and larger. 14 keeps unchanged parts of
-        the picture at 42 dB or more, even in noisy footage.
-    made: provenance to add to that of ``like`` in the metadata (see ``provenance``). The default
-        is the strongest, that of a swap.
-    metadata: entries to add to those of ``like``.
-    repeatable: bit-identical output for the same frames, which makes the encoder slower.
+    damage: what of the sound was lost, in one sentence, once it is finished; else None.
 
-    Raises OutputError when the file cannot be written or the container cannot hold the sound.
+    Raises OutputError when the file cannot be written or the container cannot hold the codec.
     """
 
     def __init__(
         self,
         path: Path | str,
         template: VideoInfo,
+        encoding: Encoding = _DEFAULT_ENCODING,
+        label: OutputLabel = _DEFAULT_LABEL,
         *,
-        crf: float = 14,
-        preset: Preset = "veryfast",
         overwrite: bool = False,
-        audio: bool = True,
-        made: Provenance = SWAPPED,
-        metadata: Mapping[str, str] | None = None,
-        deterministic: bool = False,
     ) -> None:
-        self.path = check_output(path, overwrite=overwrite, source=template.path)
-        self._like, self._overwrite = template, overwrite
-        remove_abandoned(self.path)
-        self._partial = partial_path(self.path)
+        path = check_output(path, overwrite=overwrite, source=template.path)
+        self._begin(plan_output(path, template.as_frames(), encoding), label, overwrite)
+
+    @classmethod
+    def of_footage(
+        cls, plan: OutputPlan, label: OutputLabel = _DEFAULT_LABEL, *, overwrite: bool = False
+    ) -> Self:
+        """A writer of stored pictures, by ``write_footage``; see ``plan_output``."""
+        check_output(plan.path, overwrite=overwrite, source=plan.info.path)
+        writer = cls.__new__(cls)
+        writer._begin(plan, label, overwrite)
+        return writer
+
+    def _begin(self, plan: OutputPlan, label: OutputLabel, overwrite: bool) -> None:
+        self.path = plan.path.absolute()
+        self.damage: str | None = None
+        self._plan, self._info = plan, plan.info
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
+        self._end = 0.0
         self._done = False
-        self._sound: AudioCopy | None = None
-        try:
-            self._held = create_locked(self._partial)
-        except OSError as error:
-            raise _output_error(self.path, error) from error
-        entries = {k: v for k, v in template.metadata.items() if k.lower() not in _NOT_COPIED}
-        entries |= dict(metadata or {})
+        self._tracks: TrackCopy | None = None
+        self._file = OutputFile(self.path, overwrite=overwrite)
+        entries = {k: v for k, v in self._info.metadata.items() if k.lower() not in _NOT_COPIED}
+        entries |= label.metadata
         with self._errors():
-            self._container = self._open(with_provenance(entries, made))
             try:
-                self._stream = self._add_video(crf, preset, deterministic)
-                if audio and template.audio:
-                    self._sound = AudioCopy(template.path, self._container)
+                self._container = self._open(with_provenance(entries, label.made))
+                self._stream = self._add_video()
+                if plan.tracks or self._info.chapters:
+                    self._tracks = TrackCopy(plan, self._container)
             except BaseException:
                 self.close()
                 raise
-        self._picture = RgbToYuv(self._stream.codec_context.pix_fmt or "", self._colour)
+        self._pictures = EncodedPictures(plan)
+        self._from_rgb = RgbToYuv(plan.pixel_format, encoded_colour(plan))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the output loses or changes besides the frames, in sentences."""
+        return self._plan.notices
 
     def __enter__(self) -> Self:
         return self
@@ -162,21 +143,38 @@ class VideoWriter:
         Raises ValueError when its size differs or ``pts`` does not increase, OutputError when
         the disk is full.
         """
-        if image.shape != (self._like.height, self._like.width, 3):
-            raise ValueError(f"frame {image.shape} in a video of {self._like}")
+        if image.shape != (self._info.height, self._info.width, 3):
+            raise ValueError(f"frame {image.shape} in a video of {self._info}")
+        self._check(pts)
+        self._encode(self._pictures.padded(self._from_rgb(image)), pts, duration)
+
+    def write_footage(self, footage: Footage, patches: Sequence[Patch] = ()) -> None:
+        """Add a stored picture with ``patches`` blended in; the rest of it is not touched.
+
+        The picture may be changed. Raises as ``write``.
+        """
+        self._check(footage.pts)
+        self._encode(
+            self._pictures.of_footage(footage.picture, patches), footage.pts, footage.duration
+        )
+
+    def _check(self, pts: int) -> None:
         if self._last_pts is not None and pts <= self._last_pts:
             raise ValueError(f"timestamp {pts} after {self._last_pts}; they must increase")
         self._last_pts = pts
-        picture = self._picture(image)
-        picture.pts = pts
-        picture.time_base = self._like.time_base
+
+    def _encode(self, picture: VideoFrame, pts: int, duration: int) -> None:
+        base = self._info.time_base
+        self._end = float((pts + duration) * base)
+        pts -= round(self._plan.span.origin / base)
+        picture.pts, picture.time_base = pts, base
         if duration:
             self._durations[pts] = duration
         with self._errors():
             self._mux(self._stream.encode(picture))
 
     def finish(self) -> Path:
-        """Flush encoder and audio, sync to disk and rename; returns the path.
+        """Flush encoder and other streams, sync to disk and rename; returns the path.
 
         Not interruptible. Raises OutputError when there is no space, or nothing was
         written.
@@ -192,77 +190,54 @@ class VideoWriter:
             raise OutputError(f"{self.path.name} would have no frames, so it was not written.")
         with self._errors():
             self._mux(self._stream.encode(None))
-            if self._sound is not None:
-                self._sound.copy_until(None)
+            if self._tracks is not None:
+                self._tracks.copy_until(None)
+                self._tracks.check_end(self._end)
+                self.damage = self._tracks.damage
             self._container.close()
-            with open(self._partial, "rb+") as file:
-                os.fsync(file.fileno())
-            if self.path.exists() and not self._overwrite:
-                raise FileExistsError(errno.EEXIST, "exists already", str(self.path))
-            self._rename()
-        self._done = True
+            self._done = True  # also where the file must be kept under another name
+            self._file.complete()
         self.close()
         return self.path
 
-    def _rename(self) -> None:
-        """Rename the finished video; use another name if its own is locked (Windows)."""
-        try:
-            replace_file(self._partial, self.path)
-        except PermissionError as error:
-            if not self.path.exists():
-                raise
-            kept = free_name(self.path)
-            os.replace(self._partial, kept)
-            self._done = True
-            raise OutputError(
-                f"{self.path.name} is open in another program and can't be replaced; the finished "
-                f"video is {kept}."
-            ) from error
-
     def close(self) -> None:
         """Close all files; removes an unfinished video. May be called twice."""
-        if self._sound is not None:
-            self._sound.close()
+        if self._tracks is not None:
+            self._tracks.close()
         # On a full disk, closing the container fails again as it writes its trailer.
         with contextlib.suppress(av.error.FFmpegError, OSError):
             if hasattr(self, "_container"):  # opening it may have failed
                 self._container.close()
-        if self._held is not None:
-            self._held.close()
-        with contextlib.suppress(OSError):
-            self._partial.unlink(missing_ok=True)
+        self._file.discard()
 
     def _open(self, metadata: Mapping[str, str]) -> OutputContainer:
-        options = {} if self.path.suffix.lower() == ".mkv" else _mov_options(self._like)
-        container = av.open(str(self._partial), "w", container_options=options)
+        muxer = self._plan.container.format
+        options = {} if muxer in ("matroska", "webm") else _mov_options(self._plan)
+        container = av.open(str(self._file.partial), "w", format=muxer, container_options=options)
         container.metadata.update(metadata)
         return container
 
-    def _add_video(self, crf: float, preset: Preset, repeatable: bool) -> VideoStream:
-        like = self._like
-        # 4:2:0 needs even sizes: use 4:4:4 for odd ones.
-        odd = like.width % 2 or like.height % 2
-        # Fidelity rather than perceived quality: 1.5 dB more than x264's default tuning.
-        options = {"crf": str(crf), "preset": preset, "tune": "psnr"}
-        if repeatable:
-            options["threads"] = "1"
-            # x264's SIMD code reads past rows that are no multiple of its widest register, and
-            # the bytes there affect decisions for the last macroblocks.
-            if like.width % 128:
-                options["x264-params"] = "asm=0"
-        stream = self._container.add_stream("libx264", like.rate, options)
+    def _add_video(self) -> VideoStream:
+        info, plan = self._info, self._plan
+        stream = self._container.add_stream(plan.encoder.name, info.rate, plan.options)
+        assert isinstance(stream, VideoStream)
+        stream.disposition = Disposition.default
         context: VideoCodecContext = stream.codec_context
-        context.width, context.height = like.width, like.height
-        context.pix_fmt = "yuv444p" if odd else "yuv420p"
-        context.time_base = stream.time_base = like.time_base
-        context.sample_aspect_ratio = like.sample_aspect
-        self._colour = like.colour.standard()
-        if like.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "pal", "gray")):
-            self._colour = Colour(1, 1, 1)
-        context.color_range = self._colour.range
-        context.colorspace = self._colour.matrix
-        context.color_primaries = self._colour.primaries
-        context.color_trc = self._colour.transfer
+        context.width, context.height = plan.size
+        context.pix_fmt = plan.pixel_format
+        context.time_base = stream.time_base = info.time_base
+        context.sample_aspect_ratio = info.sample_aspect
+        colour = encoded_colour(plan)
+        context.color_range = colour.range
+        context.colorspace = colour.matrix
+        context.color_primaries = colour.primaries
+        context.color_trc = colour.transfer
+        if info.fields:
+            context.field_order = _FIELD_ORDERS[info.fields]
+        if plan.encoder.codec == "h265" and plan.container.played:
+            context.codec_tag = "hvc1"  # QuickTime and phones play no hev1
+        if info.turn != UPRIGHT:
+            stream.set_display_matrix(display_matrix(info.turn))
         return stream
 
     def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
@@ -270,8 +245,8 @@ class VideoWriter:
             if packet.pts is not None and packet.pts in self._durations:
                 packet.duration = self._durations.pop(packet.pts)
             base = fraction(packet.time_base)
-            if self._sound is not None and packet.dts is not None and base is not None:
-                self._sound.copy_until(float(packet.dts * base))
+            if self._tracks is not None and packet.dts is not None and base is not None:
+                self._tracks.copy_until(float(packet.dts * base))
             self._container.mux(packet)
 
     @contextlib.contextmanager
@@ -280,28 +255,17 @@ class VideoWriter:
             yield
         except (av.error.FFmpegError, OSError) as error:
             self.close()
-            raise _output_error(self.path, error) from error
+            raise output_error(self.path, error) from error
 
 
-def _mov_options(like: VideoInfo) -> dict[str, str]:
+def _mov_options(plan: OutputPlan) -> dict[str, str]:
     options = {"movflags": "use_metadata_tags+faststart"}
-    base = like.time_base
+    info = plan.info
+    base = info.time_base
     if base.numerator == 1 and base.denominator < 2**31:
         options["video_track_timescale"] = str(base.denominator)
-    if like.start or any(sound.start for sound in like.audio):
+    if info.start or any(sound.start for sound in info.audio) or plan.span.start:
         # Start offsets are stored in the movie's time scale, by default milliseconds.
-        scale = math.lcm(base.denominator, *(sound.time_base.denominator for sound in like.audio))
+        scale = math.lcm(base.denominator, *(sound.time_base.denominator for sound in info.audio))
         options["movie_timescale"] = str(scale if scale < 2**31 else base.denominator)
     return options
-
-
-def _output_error(path: Path, error: Exception) -> OutputError:
-    number = getattr(error, "errno", None)
-    if number in _FULL:
-        return OutputError(f"The disk of {path.parent} is full; free some space and start again.")
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"The folder {path.parent} is not writable; choose another output.")
-    if number == errno.EEXIST:
-        return OutputError(f"{path} exists already; use --overwrite or another name.")
-    reason = getattr(error, "strerror", None) or error
-    return OutputError(f"{path} cannot be written ({reason}); choose another output.")

@@ -1,6 +1,7 @@
 """Conversion: what changes, what must not, and what goes wrong."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from torch import Tensor
 
 from faceswap.devices import choose_precision
 from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
-from faceswap.events import Event, Notice
+from faceswap.events import Estimate, Event, Notice
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
+from faceswap.io.pictures import read_picture
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
@@ -31,8 +33,9 @@ from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
 from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
+from faceswap.video.patch import Patch
 from faceswap.video.provenance import is_marked_synthetic
-from faceswap.video.reader import VideoReader
+from faceswap.video.reader import Footage, VideoReader
 from faceswap.video.writer import VideoWriter
 
 
@@ -88,7 +91,7 @@ def test_only_the_face_changes_and_all_else_is_kept(
 
 def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.mkv"
-    run(ConvertOptions(project=trained, output=out, opacity=0, crf=0))
+    run(ConvertOptions(project=trained, output=out, opacity=0, quality="lossless"))
     with VideoReader(sample / "a.mp4") as before, VideoReader(out) as after:
         for a, b in zip(before, after, strict=True):
             assert np.abs(a.image.astype(int) - b.image).mean() < 1.5
@@ -97,11 +100,42 @@ def test_an_opacity_of_zero_leaves_every_frame(trained: Path, sample: Path, tmp_
 def test_the_batch_size_does_not_show(trained: Path, tmp_path: Path) -> None:
     outs = [tmp_path / f"{batch}.mkv" for batch in (1, 7)]
     for out, batch in zip(outs, (1, 7), strict=True):
-        run(ConvertOptions(project=trained, output=out, batch=batch, crf=0))
+        run(ConvertOptions(project=trained, output=out, batch=batch, quality="lossless"))
     with VideoReader(outs[0]) as one, VideoReader(outs[1]) as seven:
         for a, b in zip(one, seven, strict=True):
             # bfloat16 sums in another order for another batch.
             assert np.abs(a.image.astype(int) - b.image).mean() < 0.1
+
+
+def test_a_part_is_the_same_as_in_the_whole(trained: Path, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.mkv", tmp_path / "part.mkv"
+    run(ConvertOptions(project=trained, output=whole, codec="ffv1"))
+    events, summary = run(
+        ConvertOptions(project=trained, output=part, codec="ffv1", begin="8f", end="0:00:01")
+    )
+    assert summary.frames == 17
+    assert any(isinstance(event, Estimate) and event.size > 0 for event in events)
+    with VideoReader(whole) as one, VideoReader(part) as other:
+        frames = list(other)
+        assert frames[0].pts == 0
+        for a, b in zip(one.frames(8, 25), frames, strict=True):
+            # Colours depend on a few frames before, also on those before the in point.
+            assert np.abs(a.image.astype(int) - b.image).mean() < 0.1
+    with pytest.raises(InputError, match="no point in a video"):
+        run(ConvertOptions(project=trained, output=part, begin="soon", overwrite=True))
+
+
+def test_pictures_and_passes_are_written(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shots" / "%04d.png"
+    options = ConvertOptions(project=trained, output=out, end="5f", passes=tmp_path / "passes")
+    events, summary = run(options)
+    assert summary.frames == 5
+    assert any("1 sound track" in e.message for e in events if isinstance(e, Notice))
+    assert len(list(out.parent.glob("*.png"))) == 5
+    mask = read_picture(tmp_path / "passes" / "mask" / "000003.png")
+    assert mask is not None
+    assert mask.max() > 200
+    assert len(list((tmp_path / "passes" / "face").glob("*.png"))) == summary.swapped
 
 
 def test_without_a_name_it_goes_into_the_project(trained: Path) -> None:
@@ -208,13 +242,16 @@ def test_a_preview_shows_what_is_written(
     two_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: BlendOptions
 ) -> None:
     written: list[NDArray[np.uint8]] = []
-    write = VideoWriter.write
+    write = VideoWriter.write_footage
 
-    def seen(self: VideoWriter, image: NDArray[np.uint8], *when: int) -> None:
-        written.append(image.copy())
-        write(self, image, *when)
+    def seen(self: VideoWriter, footage: Footage, patches: Sequence[Patch] = ()) -> None:
+        image = footage.image.copy()
+        for patch in patches:
+            patch.apply(image)
+        written.append(image)
+        write(self, footage, patches)
 
-    monkeypatch.setattr(VideoWriter, "write", seen)
+    monkeypatch.setattr(VideoWriter, "write_footage", seen)
     run(ConvertOptions(project=two_shots, output=tmp_path / "o.mkv", **look.model_dump()))
     assert len(written) == 60
     # After the cut, in the gap of one of two faces, just after it, in changing light, at the ends.

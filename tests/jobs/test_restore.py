@@ -18,7 +18,7 @@ from faceswap.lab.framework.models import RepairConfig, build
 from faceswap.lab.restorer import Restorer, blend_weights, tile_starts
 from faceswap.lab.task_registry import TASKS
 from faceswap.training.checkpoint import named_weights, write_checkpoint
-from faceswap.video.info import probe
+from faceswap.video.probe import probe
 from faceswap.video.provenance import provenance_of
 
 CPU = torch.device("cpu")

@@ -202,7 +202,7 @@ def test_what_was_lost_is_looked_for_before_it_is_converted(
     finished(extract(options))
     project, out = Project.open(tmp_path / "p"), tmp_path / "out.mkv"
     untaught(project.runs_folder / "main")
-    turn = ConvertOptions(project=project.folder, output=out, device="cpu", crf=0)
+    turn = ConvertOptions(project=project.folder, output=out, device="cpu", quality="lossless")
     finished(convert(turn))
     before = decoded(out)
     (project.folder / INDEX).unlink()

@@ -55,7 +55,12 @@ def used(folder: Path, out: Path) -> dict[str, Any]:
     """What looking at, previewing and converting a project gives; its pictures are in ``out``."""
     picture, video = out / f"{folder.name}.png", out / f"{folder.name}.mkv"
     look: dict[str, Any] = {"project": folder, "device": "cpu", "output": picture, "frame": 3}
-    turn: dict[str, Any] = {"project": folder, "device": "cpu", "output": video, "quality": 0}
+    turn: dict[str, Any] = {
+        "project": folder,
+        "device": "cpu",
+        "output": video,
+        "quality": "lossless",
+    }
     return {
         "look": tried(lambda: looked(folder, out / "exchange")),
         "preview": tried(lambda: ran(preview(PreviewOptions(**look)))),

@@ -38,10 +38,16 @@ def write_clip(
     rotation: int = 0,
     colour: tuple[int, int, int, int] = (2, 2, 2, 0),
     options: dict[str, str] | None = None,
+    aspect: Fraction = Fraction(1),
+    offset: int = 0,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a test video; ``colour`` is matrix, primaries, transfer and range (1 limited)."""
+    """Write a test video; ``colour`` is matrix, primaries, transfer and range (1 limited).
+
+    aspect: of a pixel. offset: seconds at which all streams begin.
+    """
     base = time_base or Fraction(1, rate)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", container_options=container_options or {}) as container:
         chosen = options if options is not None else {"crf": "10"} if "264" in codec else {}
         video = container.add_stream(codec, rate, chosen)
         assert isinstance(video, av.VideoStream)
@@ -49,6 +55,7 @@ def write_clip(
         video.codec_context.time_base = video.time_base = base
         context = video.codec_context
         context.colorspace, context.color_primaries, context.color_trc, context.color_range = colour
+        context.sample_aspect_ratio = aspect
         if rotation:
             video.set_display_rotation(rotation)
         sounds = [container.add_stream(audio_codec, 16000) for _ in range(tracks)]
@@ -59,7 +66,7 @@ def write_clip(
                 dst_colorspace=1 if colour[0] == 1 else None,
                 dst_color_range=2 if colour[3] == 2 else None,
             )
-            frame.pts = pts[number] if pts is not None else number
+            frame.pts = (pts[number] if pts is not None else number) + int(offset / base)
             frame.time_base = base
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
@@ -71,7 +78,8 @@ def write_clip(
                 block = av.AudioFrame.from_ndarray(
                     wave.astype(np.float32)[None], format="fltp", layout="mono"
                 )
-                block.sample_rate, block.pts, block.time_base = 16000, start, Fraction(1, 16000)
+                block.sample_rate, block.time_base = 16000, Fraction(1, 16000)
+                block.pts = start + offset * 16000
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
     return path

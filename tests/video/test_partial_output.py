@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from made_clips import MakeClip
 
-from faceswap.video.partial_output import partial_path, remove_abandoned
+from faceswap.video.partial_output import create_locked, partial_path, remove_abandoned
 from faceswap.video.reader import VideoReader
 from faceswap.video.writer import VideoWriter
 
@@ -23,10 +23,6 @@ with VideoReader(sys.argv[1]) as video, VideoWriter(sys.argv[2], video.info) as 
 """
 
 
-def aged(path: Path) -> None:
-    os.utime(path, (1e9, 1e9))
-
-
 def parts(folder: Path) -> list[Path]:
     return sorted(folder.glob(".*.part.*"))
 
@@ -39,16 +35,12 @@ def test_what_a_killed_process_left_goes_with_the_next_try(
     done = subprocess.run([sys.executable, "-c", KILLED, str(clip), str(out)], check=False)
     assert done.returncode == -9
     (left,) = parts(tmp_path)
-    with VideoReader(clip) as video:
-        with VideoWriter(out, video.info) as writer:
-            assert left.exists()  # so young that its process might just have made it
-            frame = next(video.frames())
-            writer.write(frame.image, frame.pts, frame.duration)
-        aged(left)
-        with VideoWriter(out, video.info, overwrite=True) as writer:
-            assert left not in parts(tmp_path)
-            writer.write(frame.image, frame.pts, frame.duration)
-    assert os.listdir(tmp_path) == [out.name]
+    video = VideoReader(clip)
+    with VideoWriter(tmp_path / "another.mkv", video.info) as writer:
+        assert left not in parts(tmp_path)
+        frame = next(video.frames())
+        writer.write(frame.image, frame.pts, frame.duration)
+    assert os.listdir(tmp_path) == ["another.mkv"]
 
 
 def test_what_another_writes_stays(make_clip: MakeClip, tmp_path: Path) -> None:
@@ -58,7 +50,8 @@ def test_what_another_writes_stays(make_clip: MakeClip, tmp_path: Path) -> None:
         with VideoWriter(out, video.info) as one:
             one.write(frame.image, frame.pts, frame.duration)
             (mine,) = parts(tmp_path)
-            aged(mine)
+            remove_abandoned(tmp_path)
+            assert mine.exists()
             with VideoWriter(out, video.info) as other:
                 other.write(frame.image, frame.pts, frame.duration)
                 assert len(parts(tmp_path)) == 2
@@ -66,11 +59,23 @@ def test_what_another_writes_stays(make_clip: MakeClip, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.mkv"]
 
 
-def test_only_unfinished_videos_of_that_name_are_removed(tmp_path: Path) -> None:
-    path = tmp_path / "a*.mp4"
-    names = ("ab.mp4", ".ab.0123abcd.part.mp4", ".a*.0123abcd.part.mkv", ".a*.mine.part.mp4")
-    for part in (*(tmp_path / name for name in names), partial_path(path)):
+def test_only_unfinished_videos_are_removed(tmp_path: Path) -> None:
+    names = ("ab.mp4", "ab.0123abcd.part.mp4", ".a*.mine.part.mp4", ".ab.0123abcd.part")
+    ours = (partial_path(tmp_path / "a*.mp4"), partial_path(tmp_path / "ab.mkv"))
+    for part in (*(tmp_path / name for name in names), *ours):
         part.touch()
-        aged(part)
-    remove_abandoned(path)
+    remove_abandoned(tmp_path)
     assert sorted(os.listdir(tmp_path)) == sorted(names)
+
+
+@pytest.mark.parametrize("stem", ["a" * 240, "東" * 83, "a" + "東京" * 41])
+def test_a_partial_name_is_no_longer_than_a_name_can_be(tmp_path: Path, stem: str) -> None:
+    path = tmp_path / f"{stem}.mp4"
+    assert 240 <= len(path.name.encode()) <= 255
+    part, lock = create_locked(path)
+    assert part.exists()
+    assert part.name != partial_path(path).name
+    if lock is not None:
+        lock.close()
+    remove_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Paste a swapped face into its frame, with anti-aliasing."""
+"""Patches: swapped faces in the pixels of their frames, with anti-aliasing."""
 
 import cv2
 import numpy as np
@@ -6,6 +6,7 @@ import numpy as np
 from faceswap.faces.crops import crop_bounds
 from faceswap.swap.compositing.sharpness import match_sharpness
 from faceswap.types import FloatImage, Matrix, UInt8Image, Weights
+from faceswap.video.patch import Patch
 
 _PREFILTER = 1 / 3
 """Deviation of the anti-aliasing blur, in pixels of the result: it keeps 0.6 of the finest detail
@@ -25,15 +26,15 @@ def antialias(picture: FloatImage, shrink: float) -> FloatImage:
     return np.asarray(blurred, np.float32)
 
 
-def paste(
+def make_patch(
     frame: UInt8Image,
     face: FloatImage,
     mask: Weights,
     matrix: Matrix,
     sharpen: float = 0.0,
     grain: float = 0.0,
-) -> None:
-    """Blend ``face`` into ``frame`` in place.
+) -> Patch | None:
+    """The patch that puts ``face`` into ``frame``; None where it is outside of it.
 
     face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) are in crop coordinates; matrix:
     frame → crop. Only pixels with a mask above zero change. ``sharpen``, ``grain``: see
@@ -43,7 +44,7 @@ def paste(
     height, width = frame.shape[:2]
     x0, y0, x1, y1 = crop_bounds(matrix, side, width, height, margin=1)
     if x0 >= x1 or y0 >= y1:
-        return
+        return None
     local = matrix.copy()
     local[:, 2] += matrix[:, :2] @ (x0, y0)
     size = (x1 - x0, y1 - y0)
@@ -59,9 +60,21 @@ def paste(
     weight = np.asarray(
         cv2.warpAffine(mask, local, size, flags=cv2.INTER_LINEAR | inverse), np.float32
     )
-    region = frame[y0:y1, x0:x1]
-    before = region.astype(np.float32) / np.float32(255)
     if sharpen > 0 or grain > 0:
+        before = frame[y0:y1, x0:x1].astype(np.float32) / np.float32(255)
         warped = match_sharpness(warped, before, weight, 1 / max(1e-6, shrink), sharpen, grain)
-    mixed = before + weight[..., None] * (warped - before)
-    region[:] = np.clip(mixed * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+    return Patch(x0, y0, warped, weight, matrix)
+
+
+def paste(
+    frame: UInt8Image,
+    face: FloatImage,
+    mask: Weights,
+    matrix: Matrix,
+    sharpen: float = 0.0,
+    grain: float = 0.0,
+) -> None:
+    """Blend ``face`` into ``frame`` in place; arguments as of ``make_patch``."""
+    patch = make_patch(frame, face, mask, matrix, sharpen, grain)
+    if patch is not None:
+        patch.apply(frame)

@@ -7,9 +7,11 @@ from typing import Self
 
 import torch
 
+from faceswap.swap.compositing.color_smoothing import anchors_before
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, FaceModel, Swapper
-from faceswap.types import UInt8Image
+from faceswap.video.patch import Patch
+from faceswap.video.reader import Footage, VideoReader
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,15 @@ class Cast:
 
 
 class SeveralSwappers:
-    """Swaps the faces of several casts in the same frames, one cast after the other."""
+    """Swaps the faces of several casts in the same frames."""
 
     def __init__(self, casts: Sequence[Cast], device: torch.device, options: BlendOptions) -> None:
-        self._casts = casts
-        self._swappers = [Swapper(cast.model, device, options) for cast in casts]
+        self._smoothing = options.color_smoothing
+        self._pairs = [(cast, Swapper(cast.model, device, options)) for cast in casts]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        for swapper in self._swappers:
+        for _, swapper in self._pairs:
             self._stack.enter_context(swapper)
         return self
 
@@ -38,12 +40,26 @@ class SeveralSwappers:
 
     def has_faces(self, number: int) -> bool:
         """Whether any face of a frame is swapped."""
-        return any(cast.places.get(number) for cast in self._casts)
+        return any(cast.places.get(number) for cast, _ in self._pairs)
 
-    def swap(self, numbers: Sequence[int], frames: Sequence[UInt8Image]) -> list[UInt8Image]:
-        """Swap the faces of consecutive frames (H, W, 3); others are returned as they are."""
-        images = list(frames)
-        for cast, swapper in zip(self._casts, self._swappers, strict=True):
-            swapper.drop_history(before=numbers[0])
-            images = swapper.swap(images, [cast.places.get(number, []) for number in numbers])
-        return images
+    def measure_before(self, footage: VideoReader, first: int) -> None:
+        """Measure the colours before frame ``first`` that those of it depend on."""
+        for cast, swapper in self._pairs:
+            for number, faces in anchors_before(cast.places, first, self._smoothing).items():
+                images = [frame.image for frame in footage.frames(number, number + 1)]
+                swapper.measure_colors(images, [faces])
+
+    def patches(self, batch: Sequence[Footage]) -> list[list[Patch]]:
+        """The patches of consecutive frames, of one cast after the other.
+
+        Only frames with faces are converted to RGB.
+        """
+        patches: list[list[Patch]] = [[] for _ in batch]
+        for cast, swapper in self._pairs:
+            swapper.drop_history(before=batch[0].index)
+            faces = [cast.places.get(frame.index, ()) for frame in batch]
+            some = [n for n, found in enumerate(faces) if found]
+            made = swapper.patches([batch[n].image for n in some], [faces[n] for n in some])
+            for n, found in zip(some, made, strict=True):
+                patches[n] += found
+        return patches

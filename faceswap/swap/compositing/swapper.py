@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.faces.crops import warp_crop
-from faceswap.swap.compositing.blend import paste
+from faceswap.swap.compositing.blend import make_patch
 from faceswap.swap.compositing.color import (
     ColorShift,
     apply_color_transfer,
@@ -28,6 +28,7 @@ from faceswap.swap.compositing.mask import (
 )
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.types import Mask, UInt8Image
+from faceswap.video.patch import Patch
 
 _MASK_REACH = 0.15  # how far B's mask may extend beyond A's face, in widths of that face
 # Colours are always measured under the default mask, which is well inside the outline.
@@ -110,13 +111,25 @@ class Swapper:
 
         frames: uint8 RGB (H, W, 3); faces: the faces to swap, per frame.
         """
+        result = []
+        for frame, patches in zip(frames, self.patches(frames, faces), strict=True):
+            image = frame.copy() if patches else frame
+            for patch in patches:
+                patch.apply(image)
+            result.append(image)
+        return result
+
+    def patches(
+        self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]
+    ) -> list[list[Patch]]:
+        """The patches of each frame, to be applied in this order; the frames are not changed.
+
+        frames: uint8 RGB (H, W, 3); faces: the faces to swap, per frame.
+        """
         work = [(i, face) for i, found in enumerate(faces) for face in found]
         if not work:
-            return list(frames)
+            return [[] for _ in frames]
         swapped = self._swap_crops(frames, work)
-        result = [
-            frame.copy() if found else frame for frame, found in zip(frames, faces, strict=False)
-        ]
         look = self._options
         shifts = [
             self._color_history.smoothed_shift(face, own, look.color_smoothing)
@@ -130,24 +143,24 @@ class Swapper:
                 )
             )
 
-        def finish(frame: int) -> None:
-            # One thread per frame: faces of one frame may overlap.
-            for n, (i, face) in enumerate(work):
-                if i == frame:
-                    matched = self._match_colors(
-                        swapped.faces[n], swapped.originals[n], weights[n], shifts[n]
-                    )
-                    paste(
-                        result[i],
-                        matched,
-                        weights[n] * look.opacity,
-                        face.matrix,
-                        look.sharpen,
-                        look.grain,
-                    )
+        def finish(frame: int) -> list[Patch]:
+            """One thread per frame: a face is matched to those that it overlaps."""
+            mine = [n for n, (i, _) in enumerate(work) if i == frame]
+            image = frames[frame].copy() if len(mine) > 1 else frames[frame]
+            patches = []
+            for n in mine:
+                matched = self._match_colors(
+                    swapped.faces[n], swapped.originals[n], weights[n], shifts[n]
+                )
+                alpha, matrix = weights[n] * look.opacity, work[n][1].matrix
+                patch = make_patch(image, matched, alpha, matrix, look.sharpen, look.grain)
+                if patch is not None:
+                    patches.append(patch)
+                    if n != mine[-1]:
+                        patch.apply(image)
+            return patches
 
-        list(self._pool.map(finish, sorted({i for i, _ in work})))
-        return result
+        return list(self._pool.map(finish, range(len(frames))))
 
     def measure_colors(
         self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]

@@ -1,0 +1,99 @@
+"""A patch: what compositing puts into a frame, and where."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from faceswap.io.orientation import Orientation
+from faceswap.types import FloatImage, Matrix, UInt8Image, Weights
+from faceswap.video.info import VideoInfo
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A face to blend into a frame.
+
+    x, y: top left in pixels of the frame. face: RGB (h, w, 3) in [0, 1], as the frame's RGB
+    (tone-mapped where the footage is HDR). alpha: its weights (h, w); where 0, the frame stays.
+    matrix: frame → the model's crop.
+    """
+
+    x: int
+    y: int
+    face: FloatImage
+    alpha: Weights
+    matrix: Matrix
+
+    def apply(self, frame: UInt8Image) -> None:
+        """Blend into ``frame``, uint8 RGB (H, W, 3), in place."""
+        height, width = self.alpha.shape
+        region = frame[self.y : self.y + height, self.x : self.x + width]
+        before = region.astype(np.float32) / np.float32(255)
+        mixed = before + self.alpha[..., None] * (self.face - before)
+        region[:] = np.clip(mixed * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+
+    def in_stored_pixels(self, info: VideoInfo) -> "Patch":
+        """The same patch in the footage's stored pictures, neither turned nor stretched."""
+        patch = self._unturned(info.turn, info.width, info.height)
+        size = (info.height, info.width) if info.turn[0] else (info.width, info.height)
+        if size == info.stored:
+            return patch
+        return patch._scaled(info.stored[0] / size[0], info.stored[1] / size[1], info.stored)
+
+    def _unturned(self, turn: Orientation, width: int, height: int) -> "Patch":
+        transpose, flip_x, flip_y = turn
+        if not any(turn):
+            return self
+        face, alpha, x, y = self.face, self.alpha, self.x, self.y
+        rows, columns = alpha.shape
+        if flip_x:
+            face, alpha, x = face[:, ::-1], alpha[:, ::-1], width - x - columns
+        if flip_y:
+            face, alpha, y = face[::-1], alpha[::-1], height - y - rows
+        if transpose:
+            face, alpha, x, y = face.transpose(1, 0, 2), alpha.T, y, x
+        return Patch(x, y, np.ascontiguousarray(face), np.ascontiguousarray(alpha), self.matrix)
+
+    def _scaled(self, across: float, down: float, limits: tuple[int, int]) -> "Patch":
+        """Resampled to pixels of another shape, in a picture of ``limits`` (width, height)."""
+        rows, columns = self.alpha.shape
+        left, top = int(self.x * across), int(self.y * down)
+        right = min(limits[0], int(np.ceil((self.x + columns) * across)))
+        bottom = min(limits[1], int(np.ceil((self.y + rows) * down)))
+        # Pixel centres are at integers: stored (u + 0.5) / across = frame x + 0.5.
+        to_patch = np.array(
+            [
+                [1 / across, 0, (left + 0.5) / across - 0.5 - self.x],
+                [0, 1 / down, (top + 0.5) / down - 0.5 - self.y],
+            ]
+        )
+        size = (right - left, bottom - top)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        face = cv2.warpAffine(
+            self.face, to_patch, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        alpha = cv2.warpAffine(self.alpha, to_patch, size, flags=flags)
+        return Patch(
+            left, top, np.asarray(face, np.float32), np.asarray(alpha, np.float32), self.matrix
+        )
+
+    def aligned(self, across: int, down: int, limits: tuple[int, int]) -> "Patch":
+        """Grown, with weights of 0, to multiples of ``across`` and ``down`` pixels.
+
+        limits: width and height of the picture, which it does not leave.
+        """
+        rows, columns = self.alpha.shape
+        left, top = self.x % across, self.y % down
+        right = min(-(self.x + columns) % across, max(0, limits[0] - self.x - columns))
+        bottom = min(-(self.y + rows) % down, max(0, limits[1] - self.y - rows))
+        if not (left or top or right or bottom):
+            return self
+        pad = ((top, bottom), (left, right))
+        return Patch(
+            self.x - left,
+            self.y - top,
+            np.pad(self.face, (*pad, (0, 0)), "edge"),
+            np.pad(self.alpha, pad),
+            self.matrix,
+        )
