@@ -17,6 +17,7 @@ from faceswap.events import Notice
 from faceswap.jobs.preview import PreviewOptions, preview
 from faceswap.preview.session import FrameReader, PreviewSession
 from faceswap.project.project import Project
+from faceswap.project.unswapped import leave_unswapped
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import KIND, config_of
@@ -125,3 +126,15 @@ def test_of_a_model_the_weights_are_read_once(
         notices.append(sum(isinstance(event, Notice) for event in events))
         damaged.write_bytes(b"")
     assert notices == [0, 2]
+
+
+def test_only_who_a_conversion_swaps_is_swapped(made: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(made, tmp_path / "p")
+    with PreviewSession(folder, "cpu") as session:
+        assert session.swapped(5, "main", BlendOptions()).faces == 1
+        leave_unswapped(Project.open(folder), "a", frames=(4, 6))
+        left = session.swapped(5, "main", BlendOptions())
+        plain = session.footage(Project.open(folder).video("a")).frame(5).image
+        assert session.swapped(7, "main", BlendOptions()).faces == 1
+    assert left.faces == 0
+    assert np.array_equal(left.image, plain)

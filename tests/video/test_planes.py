@@ -120,7 +120,7 @@ def test_a_patch_that_equals_the_frame_changes_nothing(make_clip: MakeClip, tmp_
             tracks=0,
         )  # fmt: skip
         seen = next(VideoReader(path).footage())
-        part = seen.image[17:50, 21:54].astype(np.float32) / 255
+        part = seen.image[17:50, 21:54].astype(np.float32) / np.float32(255)
         # Brighter than the brightest that the network sees can't come back.
         known = ((part > 0.03) & (part < 0.97)).all(2)
         assert known.mean() > 0.1
