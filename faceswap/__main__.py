@@ -33,7 +33,7 @@ def _window(arguments: list[str]) -> int:
     try:
         from gui.__main__ import main as window
     except ModuleNotFoundError as error:
-        if error.name not in ("PySide6", "pyqtgraph", "psutil"):
+        if error.name not in ("PySide6", "pyqtgraph"):
             raise
         sys.stderr.write("The window is not installed; run: pip install 'faceswap[gui]'\n")
         return 1

@@ -1,4 +1,4 @@
-"""Image losses and quality metrics: MSE, PSNR, SSIM, MS-SSIM, L1 + gradient, Laplacian, frequency.
+"""Image losses: MSE, block SSIM, L1 + gradient, Laplacian, frequency.
 
 x and y are (N, C, H, W) with values in [0, 1]. Functions that end in ``_map`` return a map
 (N, 1, h, w) for weighting, the others a mean.
@@ -21,21 +21,11 @@ def mse(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).square().mean()
 
 
-def psnr_from_mse(error: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, at most 100, of mean squared errors of any shape."""
-    return -10 * error.clamp(min=1e-10).log10()
-
-
-def psnr(x: Tensor, y: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, mean over the pictures; of the whole batch as one
-    picture it is ``psnr_from_mse(mse(x, y))``."""
-    return psnr_from_mse((x - y).square().flatten(1).mean(1)).mean()
-
-
 def ssim_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:
     """SSIM of square windows: (N, 1, h, w), 1 where they are equal.
 
-    Uniform weights inside the window and only every ``stride``-th window: a sixteenth of the cost.
+    Uniform weights inside the window and only every ``stride``-th window: a sixteenth of the cost
+    of ``similarity.ssim``, too dear for every step.
     Source: Wang et al., "Image quality assessment: from error visibility to structural
     similarity", 2004.
     """
@@ -48,58 +38,6 @@ def ssim_map(x: Tensor, y: Tensor, window: int = 8, stride: int = 4) -> Tensor:
     ratio = (2 * centre + _C1) * (2 * covariance + _C2) / ((energy + _C1) * (spread + _C2))
     means: Tensor = ratio.mean(1, keepdim=True)
     return means
-
-
-def gaussian_window(size: int, sigma: float, like: Tensor) -> Tensor:
-    """Gaussian weights (size,) with sum 1."""
-    places = torch.arange(size, dtype=like.dtype, device=like.device) - (size - 1) / 2
-    weights = torch.exp(-places.square() / (2 * sigma**2))
-    normalised: Tensor = weights / weights.sum()
-    return normalised
-
-
-def _blur(x: Tensor, window: Tensor) -> Tensor:
-    n, c, h, w = x.shape
-    planes = x.reshape(n * c, 1, h, w)
-    planes = functional.conv2d(planes, window.view(1, 1, -1, 1))
-    planes = functional.conv2d(planes, window.view(1, 1, 1, -1))
-    return planes.view(n, c, *planes.shape[2:])
-
-
-def ssim(x: Tensor, y: Tensor, size: int = 11, sigma: float = 1.5) -> Tensor:
-    """Mean SSIM with the paper's Gaussian window, over windows fully inside the picture."""
-    similarity, _ = _gaussian_ssim(x, y, gaussian_window(size, sigma, x))
-    return similarity.mean()
-
-
-def _gaussian_ssim(x: Tensor, y: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
-    blurred = _blur(torch.cat([x, y, x * x, y * y, x * y], 1), window)
-    mx, my, xx, yy, xy = torch.chunk(blurred, 5, 1)
-    structure = (2 * (xy - mx * my) + _C2) / (xx - mx * mx + yy - my * my + _C2)
-    return (2 * mx * my + _C1) / (mx * mx + my * my + _C1) * structure, structure
-
-
-def dssim(x: Tensor, y: Tensor) -> Tensor:
-    """Structural dissimilarity (DSSIM), (1 − SSIM) / 2."""
-    return (1 - ssim(x, y)) / 2
-
-
-def ms_ssim(x: Tensor, y: Tensor, scales: int = 3, size: int = 11) -> Tensor:
-    """Multi-scale SSIM over ``scales`` scales, each half the resolution of the one before.
-
-    Uses the paper's first ``scales`` exponents, scaled to a sum of 1. Source: Wang et al.,
-    "Multi-scale structural similarity for image quality assessment", 2003.
-    """
-    exponents = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)[:scales]
-    window = gaussian_window(size, 1.5, x)
-    result = torch.ones(len(x), x.shape[1], device=x.device, dtype=x.dtype)
-    for number, exponent in enumerate(exponents):
-        similarity, structure = _gaussian_ssim(x, y, window)
-        part = similarity if number == scales - 1 else structure
-        # A negative similarity has no real power; it counts as 0.
-        result = result * part.mean((2, 3)).clamp(min=1e-6) ** (exponent / sum(exponents))
-        x, y = functional.avg_pool2d(x, 2), functional.avg_pool2d(y, 2)
-    return result.mean()
 
 
 class _Detail(torch.autograd.Function):

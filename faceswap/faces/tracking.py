@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.errors import ProjectError
 from faceswap.faces.align import upright_matrix
+from faceswap.faces.cuts import BlockCutDetector, CutDetector
 from faceswap.faces.face import Detector, Face, Landmarker, Landmarks, as_frame
 from faceswap.faces.finder import (
     PRESENCE_THRESHOLD,
@@ -24,9 +24,6 @@ from faceswap.types import Points, UInt8Image
 
 __all__ = ["TrackedFrame", "Tracker"]
 
-_CUT_SHARE = 0.35  # a cut changes at least this share of the sampled pixels
-_CUT_LEVEL = 18.0  # by more than this, of 255 levels, as well as their mean
-_THUMB = 32  # pixels sampled along each side for cut detection
 _RETRY = 5  # frames between two detections while a face is lost
 _REMEMBER = 50  # frames for which a lost track can come back
 _SAME_OVERLAP = 0.6  # two tracks whose boxes overlap by more follow the same face
@@ -81,12 +78,12 @@ class Tracker:
         self._next = 0
         self._frames = 0
         self._dropped = 0
-        self._thumb: NDArray[np.uint8] | None = None
+        self._cuts: CutDetector = BlockCutDetector()
 
     def update(self, image: UInt8Image) -> TrackedFrame:
         """Track the faces into the clip's next frame (H, W, 3)."""
         frame = as_frame(image)
-        cut = self._cut(frame)
+        cut = self._cuts.update(frame)
         if cut:
             self._tracks.clear()
         active = [track for track in self._tracks if track.missing == 0]
@@ -114,7 +111,7 @@ class Tracker:
             "frames": self._frames,
             "next": self._next,
             "dropped": self._dropped,
-            "thumb": None if self._thumb is None else self._thumb.tolist(),
+            "cuts": self._cuts.state(),
             "tracks": [
                 {
                     "number": track.number,
@@ -131,8 +128,8 @@ class Tracker:
         try:
             self._frames, self._next = int(state["frames"]), int(state["next"])
             self._dropped = int(state["dropped"])
-            thumb = state["thumb"]
-            self._thumb = None if thumb is None else np.atleast_2d(np.asarray(thumb, np.uint8))
+            if "cuts" in state:  # not in those of earlier versions: then the next frame is no cut
+                self._cuts.restore(state["cuts"])
             self._tracks = [
                 _Track(
                     int(track["number"]),
@@ -206,24 +203,6 @@ class Tracker:
         }
         near = [track for track in lost if distance[track.number] < width]
         return min(near, key=lambda track: distance[track.number], default=None)
-
-    def _cut(self, frame: UInt8Image) -> bool:
-        """Cut detection on up to 32 x 32 pixels (green) spread over the frame."""
-        thumb = _thumbnail(frame)
-        before, self._thumb = self._thumb, thumb
-        if before is None or before.shape != thumb.shape or thumb.size == 0:
-            return before is not None and before.shape != thumb.shape
-        change = np.abs(thumb.astype(np.int16) - before)
-        return bool(change.mean() > _CUT_LEVEL and (change > _CUT_LEVEL).mean() > _CUT_SHARE)
-
-
-def _thumbnail(frame: UInt8Image) -> NDArray[np.uint8]:
-    height, width = frame.shape[:2]
-    if frame.size == 0:
-        return np.zeros((1, 0), np.uint8)
-    rows = np.linspace(0, height - 1, min(_THUMB, height)).astype(np.intp)
-    columns = np.linspace(0, width - 1, min(_THUMB, width)).astype(np.intp)
-    return np.asarray(frame[rows[:, None], columns, 1], np.uint8)
 
 
 def _moved_far(before: Points, answer: Landmarks) -> bool:

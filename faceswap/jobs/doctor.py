@@ -136,12 +136,12 @@ def _optional(title: str, value: str, advice: str) -> Finding:
 
 
 def _machine(folder: Path) -> Iterator[Finding]:
+    import psutil
+
     yield _fine("system", f"{platform.platform()}, Python {platform.python_version()}")
     usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     yield _fine("cores", f"{usable} usable of {os.cpu_count()}")
-    memory = _memory()
-    if memory is not None:
-        yield _fine("memory", f"{memory / _GIGABYTE:.1f} GB")
+    yield _fine("memory", f"{psutil.virtual_memory().total / _GIGABYTE:.1f} GB")
     place = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.is_dir())
     free = shutil.disk_usage(place).free
     value = f"{free / _GIGABYTE:.1f} GB at {place}"
@@ -153,14 +153,6 @@ def _machine(folder: Path) -> Iterator[Finding]:
         yield _fine("free space", value)
     if not os.access(place, os.W_OK):
         yield _wrong("folder", f"{place} is not writable", "use another folder.")
-
-
-def _memory() -> int | None:
-    """Bytes of memory; None on systems where os.sysconf does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _packages() -> Iterator[Finding]:

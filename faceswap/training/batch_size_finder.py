@@ -97,15 +97,13 @@ def saved_bytes_per_sample(stepper: TrainStepper) -> tuple[int, int]:
     return 2 * one - two, two - one
 
 
-def estimated_batch_size(
-    fixed: int, per_sample: int, free: int | None, most: int = MAX_BATCH
-) -> int:
-    """Power of two that should fit into ``free`` bytes; 1 where that is unknown.
+def estimated_batch_size(fixed: int, per_sample: int, free: int, most: int = MAX_BATCH) -> int:
+    """Power of two that should fit into ``free`` bytes.
 
     Gradients and library buffers of the backward pass are estimated as half as much as the saved
     activations.
     """
-    if free is None or per_sample <= 0:
+    if per_sample <= 0:
         return 1
     room = (free * 2 // 3 - fixed) // per_sample
     return int(2 ** (min(most, max(1, room)).bit_length() - 1))
@@ -140,20 +138,19 @@ def largest_batch_size(
 def fastest_batch_size(
     trial: Trial,
     used: Callable[[], int],
-    room: Callable[[], int | None],
+    room: Callable[[], int],
     most: int = MAX_BATCH,
 ) -> Generator[int, None, int]:
     """Smallest batch size whose throughput is within 5 % of the best measured.
 
-    used: bytes that the process takes. room: bytes still free, None where unknown; memory growth
-    is extrapolated from the last doubling. Yields each size tried. Raises TrainingError when not
+    used: bytes that the process takes. room: bytes still free; memory growth is
+    extrapolated from the last doubling. Yields each size tried. Raises TrainingError when not
     even 1 fits.
     """
     speeds: dict[int, float] = {}
     size, grown = 1, 0
     while size <= most:
-        free = room()
-        if free is not None and 2 * grown > free:
+        if 2 * grown > room():
             break
         already = used()
         try:
@@ -207,6 +204,5 @@ def _seconds(stepper: TrainStepper, size: int, steps: int = 2) -> float:
     return best
 
 
-def _usable_memory() -> int | None:
-    free = free_memory()
-    return None if free is None else free * 3 // 4
+def _usable_memory() -> int:
+    return free_memory() * 3 // 4

@@ -1,6 +1,5 @@
 """Used and free memory, out-of-memory detection, and retrying in smaller micro-batches."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -9,8 +8,6 @@ import torch
 
 T = TypeVar("T")
 
-_STATM = Path("/proc/self/statm")
-_MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -18,37 +15,28 @@ def used_memory(device: torch.device) -> int:
     """Bytes used: peak allocation on a GPU, otherwise the resident set size."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if _STATM.is_file():
-        import resource
+    # Imported here: a machine that only trains on its graphics card may not have it.
+    import psutil
 
-        return int(_STATM.read_text().split()[1]) * resource.getpagesize()
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return psutil.Process().memory_info().rss
 
 
-def free_memory(meminfo: Path = _MEMINFO, container: Path = _CGROUP) -> int | None:
-    """Bytes free on this machine, or in its container; None where unknown.
+def free_memory(container: Path = _CGROUP) -> int:
+    """Bytes free on this machine, or in its container.
 
-    meminfo, container: Linux's files with these numbers.
+    container: Linux's folder of the container's limits, which psutil does not know.
     """
-    found = []
-    if meminfo.is_file():
-        for line in meminfo.read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == "MemAvailable":
-                found.append(1024 * int(value.split()[0]))
+    import psutil
+
+    free = psutil.virtual_memory().available
     limit, current = container / "memory.max", container / "memory.current"
     if limit.is_file() and current.is_file() and limit.read_text().strip() != "max":
-        found.append(max(0, int(limit.read_text()) - int(current.read_text())))
-    return min(found, default=None)
+        free = min(free, max(0, int(limit.read_text()) - int(current.read_text())))
+    return free
 
 
-def free_device_memory(device: torch.device) -> int | None:
-    """Bytes free for tensors on ``device``; None where unknown."""
+def free_device_memory(device: torch.device) -> int:
+    """Bytes free for tensors on ``device``."""
     if device.type != "cuda":
         return free_memory()
     free, _ = torch.cuda.mem_get_info(device)

@@ -41,6 +41,8 @@ def physical_core_count(
 ) -> int | None:
     """Number of physical cores that this process may use; None where unknown.
 
+    psutil counts those of the machine, whatever the process's affinity and its container's quota.
+
     topology, container: Linux's folders of CPU topology and cgroup limits. allowed: CPUs that the
     process may run on, by default from its affinity.
     """

@@ -86,11 +86,13 @@ class Player(QObject):
             self.play()
 
     def _advance(self) -> None:
+        if self._pending:
+            return  # the last frame too is shown before playback ends
         began, first = self._started
         due = first + int((time.monotonic() - began) * self.rate)
         if due > self.frames - 1 and self.frame >= self.frames - 1:
             self.pause()
-        elif due > self.frame and not self._pending:
+        elif due > self.frame:
             self.go(due)
 
     def _on_frame(self, answer: FrameAnswer) -> None:

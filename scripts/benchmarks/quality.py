@@ -10,12 +10,13 @@ import tempfile
 from pathlib import Path
 
 from faceswap import run as run_job
+from faceswap.io.charts import line_chart
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.evaluate import EvaluateOptions, EvaluateSummary, evaluate
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.sample import SampleOptions, sample
 from faceswap.jobs.train import train
-from faceswap.lab.framework.figure import curves, page, side_by_side, write_png
+from faceswap.lab.framework.figure import page, side_by_side, write_png
 from faceswap.swap.model.presets import PRESETS
 from faceswap.swap.training.options import TrainOptions
 from faceswap.types import UInt8Image
@@ -93,5 +94,7 @@ def plot(rows: list[Row]) -> UInt8Image:
         for row in rows:
             point = (float(row["minutes"] or 1), float(row[metric] or 0))
             lines.setdefault(str(row["answer"]), []).append(point)
-        panels.append(curves(f"{metric} inside the face", lines, "minutes", unit, 620, log_x=True))
+        panels.append(
+            line_chart(f"{metric} inside the face", lines, "minutes", unit, (620, 300), log_x=True)
+        )
     return page("Swap against the truth", [side_by_side(*panels)])

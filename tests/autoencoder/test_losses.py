@@ -1,10 +1,6 @@
-import math
-
 import kornia
-import numpy as np
 import pytest
 import torch
-from skimage.metrics import structural_similarity
 
 from faceswap.autoencoder import losses
 
@@ -21,37 +17,10 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
 def test_plain_losses_of_a_known_difference() -> None:
     x, y = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.1)
     assert losses.mse(x, y) == pytest.approx(0.01)
-    assert losses.psnr(x, y) == pytest.approx(20.0, abs=1e-4)
     assert losses.laplacian_pyramid(x, y) == pytest.approx(0.1 / 8, abs=1e-6)
 
 
 Pair = tuple[torch.Tensor, torch.Tensor]
-
-
-def test_ssim_equals_scikit_image(pair: Pair) -> None:
-    x, y = pair
-    expected = [
-        structural_similarity(
-            a.numpy(),
-            b.numpy(),
-            channel_axis=0,
-            data_range=1.0,
-            gaussian_weights=True,
-            use_sample_covariance=False,
-            full=True,
-        )[1][:, 5:-5, 5:-5].mean()
-        for a, b in zip(x, y, strict=True)
-    ]
-    assert losses.ssim(x, y) == pytest.approx(np.mean(expected), abs=2e-4)
-    assert losses.dssim(x, y) == pytest.approx((1 - np.mean(expected)) / 2, abs=1e-4)
-
-
-def test_ms_ssim_of_one_scale_is_ssim_and_of_equal_pictures_is_one(pair: Pair) -> None:
-    x, y = pair
-    per_channel = losses.ms_ssim(x, y, scales=1)
-    assert per_channel == pytest.approx(float(losses.ssim(x, y)), abs=1e-4)
-    assert losses.ms_ssim(x, x, scales=2) == pytest.approx(1.0, abs=1e-5)
-    assert losses.ms_ssim(x, y, scales=2) < 0.99
 
 
 def test_block_ssim_equals_its_formula_on_one_block() -> None:
@@ -111,14 +80,7 @@ def test_luma_is_that_of_kornia() -> None:
     assert torch.allclose(losses.luma(x), kornia.color.rgb_to_grayscale(x), atol=1e-5)
 
 
-def test_gaussian_window_sums_to_one_and_is_even() -> None:
-    window = losses.gaussian_window(11, 1.5, torch.zeros(1))
-    assert window.sum() == pytest.approx(1.0)
-    assert torch.equal(window, window.flip(0))
-    assert window[4] / window[5] == pytest.approx(math.exp(-1 / 4.5))
-
-
-def test_similarity_is_exact_under_autocast_too() -> None:
+def test_block_ssim_is_exact_under_autocast_too() -> None:
     generator = torch.Generator().manual_seed(0)
     x = 0.6 + 0.02 * torch.rand(1, 3, 32, 32, generator=generator)  # nearly flat, as skin is
     y = 0.6 + 0.02 * torch.rand(1, 3, 32, 32, generator=generator)

@@ -17,9 +17,10 @@ Frame = NDArray[np.uint8]
 SIZE = (240, 320)
 
 
-def frame_with(*places: tuple[int, int], ground: int = 60) -> Frame:
+def frame_with(*places: tuple[int, int], shot: int = 0) -> Frame:
     """A frame whose faces are marked by one pixel each: red 255 and the number in green."""
-    frame = np.full((*SIZE, 3), ground, np.uint8)
+    patches = np.random.default_rng(shot).integers(20, 200, (6, 8, 3), np.uint8)
+    frame = patches.repeat(40, 0).repeat(40, 1)
     for number, (x, y) in enumerate(places):
         frame[y, x] = (255, number, 0)
     return frame
@@ -121,9 +122,9 @@ def test_a_jump_is_found_again_in_the_same_frame() -> None:
 
 def test_a_cut_ends_every_track() -> None:
     one, _ = tracker(detect_every=1000)
-    first = one.update(frame_with((100, 100), ground=30))
-    steady = one.update(frame_with((100, 100), ground=33))
-    cut = one.update(frame_with((100, 100), ground=150))
+    first = one.update(frame_with((100, 100)))
+    steady = one.update(frame_with((100, 100)))
+    cut = one.update(frame_with((100, 100), shot=1))
     assert (first.cut, steady.cut, cut.cut) == (False, False, True)
     assert steady.faces[0].track == 0
     assert cut.faces[0].track == 1
@@ -167,7 +168,7 @@ def test_restored_it_goes_on_as_if_never_stopped(killed_at: int) -> None:
             places = []
         if step > 15:
             places.append((250, 180))
-        frames.append(frame_with(*places, ground=60 if step < 20 else 160))
+        frames.append(frame_with(*places, shot=step // 20))
     whole, _ = tracker(max_faces=2, detect_every=6)
     expected = [whole.update(frame) for frame in frames]
     first, _ = tracker(max_faces=2, detect_every=6)

@@ -82,7 +82,7 @@ window.show()
 app.processEvents()
 while len(window.pages) < 7:
     window._preload_page()
-heavy = {"torch", "cv2", "av", "kornia", "numba"} & set(sys.modules)
+heavy = {"torch", "cv2", "av", "kornia", "matplotlib", "numba"} & set(sys.modules)
 window.close()
 print(sorted(heavy))
 """

@@ -58,8 +58,9 @@ def stand_in() -> Iterator[None]:
     """Let the training step take the stand-in for a card."""
     autocast, clip = torch.autocast, nn.utils.clip_grad_norm_
 
-    def cast(device: str, *args: Any, **kwargs: Any) -> Any:
-        return nullcontext() if device == CARD.type else autocast(device, *args, **kwargs)
+    def cast(device_type: str, *args: Any, **kwargs: Any) -> Any:
+        here = device_type == CARD.type
+        return nullcontext() if here else autocast(device_type, *args, **kwargs)
 
     def clipped(*args: Any, foreach: bool | None = None, **kwargs: Any) -> Any:
         return clip(*args, **kwargs)  # which PyTorch does one by one where it knows no better

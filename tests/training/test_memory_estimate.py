@@ -102,7 +102,6 @@ def test_a_steppers_batch_is_foretold_from_one_and_two() -> None:
 @pytest.mark.parametrize(
     ("once", "each", "free", "batch"),
     [
-        (0, 100, None, 1),  # nobody knows
         (0, 0, 10_000, 1),  # nothing is kept
         (0, 100, 150, 1),
         (0, 100, 1500, 8),  # a third is left for what is not kept
@@ -112,7 +111,7 @@ def test_a_steppers_batch_is_foretold_from_one_and_two() -> None:
     ],
 )
 def test_the_search_begins_with_what_should_fit(
-    once: int, each: int, free: int | None, batch: int
+    once: int, each: int, free: int, batch: int
 ) -> None:
     assert estimated_batch_size(once, each, free) == batch
 

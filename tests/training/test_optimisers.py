@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -58,8 +59,34 @@ def test_adabelief_takes_the_steps_that_follow_from_its_paper() -> None:
         assert p.item() == pytest.approx(weight, rel=1e-6)
 
 
+def step_as_on_a_card(optimiser: torch.optim.Optimizer, bad: torch.Tensor) -> None:
+    optimiser.found_inf = bad  # type: ignore[attr-defined]
+    optimiser.step()
+
+
+@pytest.mark.parametrize("take", [optimiser_step, step_as_on_a_card])
+@pytest.mark.parametrize("name", ["adabelief", "lion"])
+def test_a_first_step_found_bad_changes_nothing(
+    name: OptimiserName, take: Callable[[torch.optim.Optimizer, torch.Tensor], None]
+) -> None:
+    p = nn.Parameter(torch.ones(3))
+    optimiser = make_optimiser(name, [p], 0.1)
+    p.grad = torch.full((3,), float("nan"))
+    take(optimiser, torch.ones(()))
+    assert torch.equal(p, torch.ones(3))
+    p.grad = torch.ones(3)
+    take(optimiser, torch.zeros(()))
+    fresh = nn.Parameter(torch.ones(3))
+    fresh.grad = torch.ones(3)
+    make_optimiser(name, [fresh], 0.1).step()
+    assert torch.equal(p, fresh)
+
+
+@pytest.mark.parametrize("take", [optimiser_step, step_as_on_a_card])
 @pytest.mark.parametrize("name", ["adamw", "adabelief", "lion"])
-def test_a_step_found_bad_changes_nothing(name: OptimiserName) -> None:
+def test_a_step_found_bad_changes_nothing(
+    name: OptimiserName, take: Callable[[torch.optim.Optimizer, torch.Tensor], None]
+) -> None:
     p = nn.Parameter(torch.ones(3))
     optimiser = make_optimiser(name, [p], 0.1)
     p.grad = torch.ones(3)
@@ -67,11 +94,11 @@ def test_a_step_found_bad_changes_nothing(name: OptimiserName) -> None:
     before = p.detach().clone()
     state = {k: v.clone() for k, v in optimiser.state[p].items()}
     p.grad = torch.tensor([1.0, float("nan"), 1.0])
-    optimiser_step(optimiser, torch.ones(()))
+    take(optimiser, torch.ones(()))
     assert torch.equal(p, before)
     assert all(torch.equal(optimiser.state[p][k], v) for k, v in state.items())
     p.grad = torch.ones(3)
-    optimiser_step(optimiser, torch.zeros(()))
+    take(optimiser, torch.zeros(()))
     assert (p < before).all()
 
 

@@ -16,6 +16,7 @@ from faceswap.swap.training.adversarial import (
 )
 from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
 from faceswap.swap.training.objective import ObjectiveConfig
+from faceswap.training import optimisers
 from faceswap.training.state import LoopConfig, TrainingState
 from faceswap.training.step import TrainStepper
 
@@ -77,7 +78,10 @@ def test_the_watch_sees_what_waits() -> None:
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "adabelief", "lion"])
-def test_no_step_waits_for_the_device(optimiser: Any, tmp_path: Path) -> None:
+def test_no_step_waits_for_the_device(
+    optimiser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optimisers, "_is_free_to_read", lambda _: False)  # as on a card
     project = draw_project(tmp_path, 16)
     sides = {s: load_faces(project.crops_folder(s), s, FaceLoadConfig(64)) for s in ("a", "b")}
     torch.manual_seed(0)

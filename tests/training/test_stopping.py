@@ -37,10 +37,12 @@ folder = Path(sys.argv[1])
 begun = any(folder.glob("step-*"))
 loop = (resumed if begun else line_loop)(folder, steps=int(sys.argv[2]), compile="off")
 run = loop.run()
-print("begun", flush=True)
+first = loop.state.step
 try:
     for _ in run:
-        pass
+        if first < loop.state.step:  # there is something to lose
+            print("begun", flush=True)
+            first = loop.state.step + 10**9
 except KeyboardInterrupt:
     sys.exit(130)
 finally:
@@ -65,8 +67,8 @@ def test_ctrl_c_at_any_moment_changes_nothing_of_what_is_learnt(tmp_path: Path) 
     for _ in range(4):
         process = start(parts)
         assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        time.sleep(chance.uniform(0.2, 0.5))
+        process.stdout.readline()  # that it has begun, or nothing where no step was left
+        time.sleep(chance.uniform(0.0, 0.3))
         process.send_signal(signal.SIGINT)
         process.stdout.close()
         stopped += process.wait(timeout=60) == 130

@@ -18,12 +18,14 @@ from faceswap.autoencoder.variational import (
 )
 from faceswap.errors import InputError
 from faceswap.events import Event, Notice
+from faceswap.io.charts import line_chart
 from faceswap.lab.framework.data import PictureSet, Split, load_pictures, split_data
-from faceswap.lab.framework.figure import curves, sheet
+from faceswap.lab.framework.figure import sheet
 from faceswap.lab.framework.models import VariationalConfig, body_for, fitting
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -83,7 +85,7 @@ def normal_model(
         dice=config.latents,
     )
     steps = scaled_steps(steps, parts.training.shape)
-    model = yield from train(task, config, settings, name, steps, rate=1e-3)
+    model = yield from train(task, config, settings, TrainingPlan(name, steps, rate=1e-3))
     assert isinstance(model, VariationalAutoencoder)
     return model
 
@@ -207,7 +209,7 @@ def _watch(settings: TaskSettings) -> TaskFunction:
     }
     names: Sequence[str | int] = [str(file) for file in looked.files] or range(1, len(x) + 1)
     blocks = [
-        curves("Anomaly score of each picture", line, "number", "squared error"),
+        line_chart("Anomaly score of each picture", line, "number", "squared error"),
         sheet(
             [
                 ("highest scores", x[places]),

@@ -19,12 +19,14 @@ from faceswap.autoencoder.lstm import LstmConfig
 from faceswap.autoencoder.transformer import PatchConfig
 from faceswap.errors import OptionsError
 from faceswap.events import Event
+from faceswap.io.charts import line_chart, scatter_chart
 from faceswap.lab.framework.data import PictureSet, Split, split_data
-from faceswap.lab.framework.figure import curves, plane, rgb, sheet, side_by_side
+from faceswap.lab.framework.figure import rgb, sheet, side_by_side
 from faceswap.lab.framework.models import body_for, fitting, patches_for
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -60,7 +62,7 @@ def train_autoencoder(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
     )
     steps = scaled_steps(steps, parts.training.shape)
-    model = yield from train(task, config, settings, name, steps)
+    model = yield from train(task, config, settings, TrainingPlan(name, steps))
     assert isinstance(model, Autoencoder)
     return model
 
@@ -133,7 +135,7 @@ def compare_codes(settings: TaskSettings) -> TaskFunction:
             for (n, a), (_, b) in zip(ours, theirs, strict=True)
         ]
     }
-    plot = curves(
+    plot = line_chart(
         "Error against the length of the code",
         {"autoencoder": ours, "PCA": theirs},
         "numbers",
@@ -201,7 +203,7 @@ def rate(settings: TaskSettings) -> TaskFunction:
         (f"JPEG, {nearest:.0f} bytes", shown[nearest][:12]),
     ]
     lines = {"autoencoder": mine, "JPEG": theirs}
-    plot = curves("Rate-distortion curve", lines, "bytes per picture", "test MSE", log_x=True)
+    plot = line_chart("Rate-distortion curve", lines, "bytes per picture", "test MSE", log_x=True)
     return (yield from finish(settings, "rate-distortion", [sheet(rows), plot], figures, sentence))
 
 
@@ -269,7 +271,9 @@ def scatter(settings: TaskSettings) -> TaskFunction:
             figures[f"neighbors of {name} tell the class"] = right
             title = f"{name}: {right:.0%} classified by neighbors"
             said.append(f"{right:.0%} by {name}")
-        blocks.append(plane(title, points.astype(np.float64), labels, parts.test.classes, x))
+        blocks.append(
+            scatter_chart(title, points.astype(np.float64), labels, parts.test.classes, rgb(x))
+        )
     sentence = (
         f"With a code of two numbers the error is {figures['test MSE']:.4f}, that of PCA "
         f"{figures['test MSE of PCA']:.4f}"
@@ -309,7 +313,8 @@ def _compared_with_pca(
     task = PictureTask(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
     )
-    model = yield from train(task, config, settings, use, scaled_steps(steps, pictures.shape))
+    plan = TrainingPlan(use, scaled_steps(steps, pictures.shape))
+    model = yield from train(task, config, settings, plan)
     assert isinstance(model, Autoencoder)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))

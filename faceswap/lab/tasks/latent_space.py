@@ -14,6 +14,7 @@ from faceswap.autoencoder.interface import Autoencoder
 from faceswap.errors import InputError
 from faceswap.events import Notice
 from faceswap.faces.crops import FaceRecord
+from faceswap.io.charts import line_chart
 from faceswap.lab.framework.data import split_data
 from faceswap.lab.framework.expressions import (
     ATTRIBUTES,
@@ -22,7 +23,7 @@ from faceswap.lab.framework.expressions import (
     read_face_records,
     without_pose,
 )
-from faceswap.lab.framework.figure import curves, sheet
+from faceswap.lab.framework.figure import sheet
 from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices
 from faceswap.lab.tasks.bottleneck import encoded
 from faceswap.lab.tasks.captions import Captions
@@ -94,7 +95,7 @@ def interpolate(settings: TaskSettings) -> TaskFunction:
             rows.append((name, made.view(STEPS, half, *a.shape[1:])[:, pair]))
     rows = rows[::2] + rows[1::2] if half > 1 else rows
     title = "Confidence of a classifier" if yard.more else "Distance to the nearest true picture"
-    plot = curves(title, lines, "position", yard.name)
+    plot = line_chart(title, lines, "position", yard.name)
     straight, round_about, faded = (yard.text(figures[f"{yard.name} half way, {w}"]) for w in ways)
     sentence = (
         f"Half way between two pictures a classifier's confidence is {straight} for linear "

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.autoencoder import corruption
-from faceswap.autoencoder.losses import luma, mse, psnr_from_mse
+from faceswap.autoencoder.losses import luma
+from faceswap.autoencoder.similarity import psnr
 from faceswap.autoencoder.unet import masked_input
 from faceswap.errors import OptionsError
 from faceswap.lab.framework.data import PictureSet, Split, split_data
@@ -16,6 +17,7 @@ from faceswap.lab.framework.models import RepairConfig, body_for
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -95,11 +97,6 @@ RECIPES: dict[TaskName, TaskRecipe] = {
     # No relighting: the true colours are what is learnt.
     "colorize": TaskRecipe(GeometricAugmentation(flip=0.5)),
 }
-
-
-def psnr(x: Tensor, y: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB, of all pictures taken as one."""
-    return float(psnr_from_mse(mse(x, y)))
 
 
 def denoise(settings: TaskSettings) -> TaskFunction:
@@ -205,7 +202,9 @@ def _repair(
     aim = ReconstructionLoss(way.loss)
     task = PictureTask(parts.training, parts.validation, aim, settings.device, spoil, jitter)
     steps = scaled_steps(way.steps, pictures.shape)
-    model = yield from train(task, config, settings, use, steps, batch=32, precision=None)
+    model = yield from train(
+        task, config, settings, TrainingPlan(use, steps, batch=32, precision=None)
+    )
     return (yield from _measured(settings, use, model, parts, kinds))
 
 
@@ -237,7 +236,7 @@ def _measured(
         seen = kind.spoil(x, generator)
         corrupted = visible_channels(seen, x.shape[1]).expand_as(x)
         made = restore_batch(model, seen)
-        before, after = psnr(corrupted, x), psnr(made, x)
+        before, after = (float(psnr(shown, x)) for shown in (corrupted, made))
         numbers = {f"PSNR {plain}": before, "PSNR after": after, "gain in dB": after - before}
         where = _hidden(use, seen, x)
         if where is not None:
@@ -284,13 +283,16 @@ def shift(settings: TaskSettings) -> TaskFunction:
         parts.training, parts.validation, ReconstructionLoss(), settings.device, moved
     )
     model = yield from train(
-        task, config, settings, "align", scaled_steps(3000, pictures.shape), strength=most
+        task,
+        config,
+        settings,
+        TrainingPlan("align", scaled_steps(3000, pictures.shape), strength=most),
     )
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)
     seen = moved(x, generator)
     made = restore_batch(model, seen)
-    before, after = psnr(seen, x), psnr(made, x)
+    before, after = (float(psnr(shown, x)) for shown in (seen, made))
     figures = {"PSNR before": before, "PSNR after": after, "gain in dB": after - before}
     sentence = (
         f"Pictures shifted by up to {most} pixels have a PSNR of {before:.1f} dB against the "

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from faceswap.autoencoder.losses import mse, psnr_from_mse
 from faceswap.autoencoder.shared_encoder import SharedAutoencoder
+from faceswap.autoencoder.similarity import psnr
 from faceswap.errors import InputError, OptionsError
 from faceswap.events import Notice
 from faceswap.lab.framework.data import (
@@ -25,6 +25,7 @@ from faceswap.lab.framework.models import TranslatingConfig, fitting
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -152,7 +153,9 @@ def translate(settings: TaskSettings) -> TaskFunction:
     jitter = jitter_for(PictureSet(a.images[:1, :1])) if not settings.data else _MILD
     task = TranslationTask(parts.training, b, parts.validation, jitter, settings.device)
     steps = scaled_steps(3000, a.shape)
-    model = yield from train(task, config, settings, "translate", steps, batch=32, precision=None)
+    model = yield from train(
+        task, config, settings, TrainingPlan("translate", steps, batch=32, precision=None)
+    )
     assert isinstance(model, SharedAutoencoder)
     x = parts.test.floats().to(settings.device)
     with torch.no_grad():
@@ -209,19 +212,16 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 def scores(made: Tensor, a: Tensor, truth: Tensor, b: PictureSet) -> dict[str, float]:
     """PSNR in dB of the translation and of baselines without one; pictures (N, 3, S, S) each."""
-
-    def psnr(x: Tensor) -> float:
-        return float(psnr_from_mse(mse(x, truth)))
-
     mean_b, colour, spread_b = (t.to(a) for t in moments(b))
     centre, spread = a.mean((0, 2, 3), keepdim=True), a.std((0, 2, 3), keepdim=True)
     matched = (a - centre) / spread.clamp(min=1e-6) * spread_b + colour
-    return {
-        "PSNR": psnr(made),
-        "PSNR of A as it is": psnr(a),
-        "PSNR of colors matched": psnr(matched.clamp(0, 1)),
-        "PSNR of the mean of B": psnr(mean_b.expand_as(truth)),
+    compared = {
+        "PSNR": made,
+        "PSNR of A as it is": a,
+        "PSNR of colors matched": matched.clamp(0, 1),
+        "PSNR of the mean of B": mean_b.expand_as(truth),
     }
+    return {name: float(psnr(pictures, truth)) for name, pictures in compared.items()}
 
 
 def moments(pictures: PictureSet) -> tuple[Tensor, Tensor, Tensor]:

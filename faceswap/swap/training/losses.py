@@ -6,13 +6,13 @@ from functools import partial
 from torch import Tensor
 from torch.nn import functional
 
-from faceswap.autoencoder import losses
+from faceswap.autoencoder import losses, similarity
 from faceswap.swap.training.objective import ObjectiveConfig
 
 _FACE_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": losses.mse,
-    "dssim": losses.dssim,
-    "ms_ssim": lambda x, y: 1 - losses.ms_ssim(x, y),
+    "dssim": similarity.dssim,
+    "ms_ssim": lambda x, y: 1 - similarity.ms_ssim(x, y),
     "laplacian": losses.laplacian_pyramid,
     "frequency": losses.focal_frequency,
 }

@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from faceswap.autoencoder.losses import psnr, ssim
+from faceswap.autoencoder.similarity import mean_psnr, ssim
 from faceswap.background import ReportProgress, no_report
 from faceswap.device_support import memory_format
 from faceswap.swap.model.architectures import SwapModel
@@ -263,7 +263,7 @@ def _reconstruction_quality(model: SwapModel, side: str, faces: ImageDataset, si
         made, _ = model.reconstruct(pictures, side)
         inside = functional.interpolate(maps[:, :1], pictures.shape[-2:])
         made = made * inside + pictures * (1 - inside)
-        means = torch.stack([psnr(made, pictures), ssim(made, pictures)])
+        means = torch.stack([mean_psnr(made, pictures), ssim(made, pictures)])
         total += means.cpu() * len(places)
     return total / len(faces)
 
