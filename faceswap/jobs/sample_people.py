@@ -1,4 +1,4 @@
-"""Render a labelled data set of people who do not exist."""
+"""Render a labeled data set of people who do not exist."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SamplePeopleOptions(Options):
-    """Render a labelled data set of people who do not exist."""
+    """Render a labeled data set of people who do not exist."""
 
     folder: Annotated[
         Path,
@@ -91,7 +91,7 @@ class SamplePeopleSummary(Summary):
 
 
 def sample_people(options: SamplePeopleOptions) -> Generator[Event, None, SamplePeopleSummary]:
-    """Render a labelled data set of people who do not exist.
+    """Render a labeled data set of people who do not exist.
 
     Writes pictures with exact masks (skin, hair, brows, beard, eyes, lips, mouth, glasses, cloth,
     things in front), 81 exact points and about 50 attributes of each, free for every use. The same

@@ -241,7 +241,7 @@ def card(settings: DatasetSettings, items: int) -> str:
 {settings.seed}. They show nobody: no photograph of a person and no measurement of one went into
 them. Backgrounds are made up, or parts of free pictures that come with scikit-image.
 
-Licence: CC0 1.0, free for every use.
+License: CC0 1.0, free for every use.
 
 Again, the same bytes: `faceswap sample people FOLDER --count {items} {again}`
 

@@ -33,7 +33,7 @@ HAIR_COLOURS: dict[str, Colour] = {
     "blond": (0.36, 0.24, 0.12),
     "light blond": (0.55, 0.43, 0.27),
     "red": (0.24, 0.075, 0.025),
-    "grey": (0.28, 0.27, 0.26),
+    "gray": (0.28, 0.27, 0.26),
     "white": (0.58, 0.56, 0.54),
     "dyed": (0.20, 0.05, 0.12),
 }
@@ -122,7 +122,7 @@ def _hair_colour(rng: np.random.Generator, depth: float, old: float) -> tuple[st
     if rng.random() < 0.25:
         grey = 0.0  # dyed over, or late
     if grey > 0.75:
-        name = "white" if rng.random() < 0.4 else "grey"
+        name = "white" if rng.random() < 0.4 else "gray"
     elif rng.random() < 0.03:
         name = "dyed"
     else:
@@ -137,7 +137,7 @@ def _hair_colour(rng: np.random.Generator, depth: float, old: float) -> tuple[st
     )
     if name == "dyed":
         base = np.exp(rng.normal(-2.4, 0.9, 3))
-    return name, _colour(base), grey if name not in ("grey", "white") else 0.2
+    return name, _colour(base), grey if name not in ("gray", "white") else 0.2
 
 
 def _colour(values: np.ndarray) -> Colour:

@@ -22,6 +22,9 @@ from faceswap.synthetic.uv import Array
 WHORL = np.array([0.9, 10.6, -12.0])
 """The point from which the hair of the head turns outward."""
 
+_TEMPLE = 5.5
+"""UV coordinate s in cm beyond which hair is rooted at the side of the head."""
+
 KNOT = np.array([0.0, 2.5, -17.2])
 """The point behind the head where tied hair is knotted."""
 KNOT_X, KNOT_Y, KNOT_Z = 0.0, 2.5, -17.2
@@ -108,8 +111,9 @@ def head_hair(
     points = np.empty((count, steps, 3))
     widen = 1 + 0.055 * person.shape.face_width
     hold = 0.3 if cut.wave < 0.3 else 0.0
-    # Most hair is kept out of the face; some strands hang where they fall.
-    aside = np.where(forward, 0.0, np.where(rng.random(count) < 0.012, 0.3, 1.0))
+    # Most hair is kept out of the face; some strands hang where they fall, over the temples.
+    loose = (rng.random(count) < 0.012) & (np.abs(roots.chart[:, 0]) > _TEMPLE)
+    aside = np.where(forward, 0.0, np.where(loose, 0.3, 1.0))
     grow(
         roots.points, comb, length, clearance, aside, head_distance(),
         Growth(cut.weight, hold, widen, cut.tied != "no"), points,

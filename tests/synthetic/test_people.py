@@ -73,7 +73,7 @@ def test_variations_show_the_same_person_differently() -> None:
     one, two, other = rendered_people(seed=4, size=64, count=3, variations=2)
     assert (one.number, two.number, other.number) == (0, 0, 1)
     assert (one.variation, two.variation) == (0, 1)
-    for name in ("age", "skin_r", "wrinkles", "face_shape", "hair_colour", "beard"):
+    for name in ("age", "skin_r", "wrinkles", "face_shape", "hair_color", "beard"):
         assert one.attributes[name] == two.attributes[name]
     assert one.attributes["yaw"] != two.attributes["yaw"]
     assert one.attributes["light_side"] != two.attributes["light_side"]
