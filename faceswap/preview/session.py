@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faceswap.swap.compositing.color_smoothing import ColorHistory
     from faceswap.swap.compositing.swapper import AlignedFace, Swapper
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.video.reader import Frame
+    from faceswap.video.reader import Frame, VideoReader
 
 
 _MAX_SKIP = 48
@@ -38,9 +38,9 @@ class FrameReader:
     """Frames of one video by number, with a cache; consecutive frames need no seeking."""
 
     def __init__(self, path: Path) -> None:
-        from faceswap.video.reader import VideoReader
+        from faceswap.video.reader import open_footage
 
-        self.reader: VideoReader = VideoReader(path, tolerate_damage=True)
+        self.reader: VideoReader = open_footage(path)
         self._pass: Generator[Frame, None, None] | None = None
         self._next = 0
         self._end: int | None = None  # number of the last frame, once it was decoded

@@ -229,9 +229,13 @@ def test_a_gap_of_grey_frames_interrupts_no_track() -> None:
     for _ in range(3):
         gap = one.update(np.full((*SIZE, 3), 150, np.uint8))
         assert (gap.faces, gap.cut) == ((), False)
-    again = one.update(frame_with((104, 100)))
-    assert not again.cut
-    assert [face.track for face in again.faces] == [0]
+    restored, _ = tracker()
+    restored.restore(json.loads(json.dumps(one.state())))
+    for tracked in (one, restored):
+        again = tracked.update(frame_with((104, 100)))
+        assert not again.cut
+        assert [face.track for face in again.faces] == [0]
+    assert restored.update(frame_with((104, 100), shot=1)).cut
 
 
 def test_people_who_cross_keep_their_tracks() -> None:
