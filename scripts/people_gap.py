@@ -3,14 +3,14 @@
 It is trained on nothing but rendered crops, aligned as faceswap aligns faces, and tried on the
 labelled frontal photographs in ../shared/segmentation, which serve for measuring only.
 
-python scripts/people_gap.py [--pictures 3000] [--minutes 8] [--cache FILE.npz] [--sheet OUT.png]
+python scripts/people_gap.py [--pictures 3000] [--steps 1000] [--cache FILE.npz] [--sheet OUT.png]
 """
 
 import argparse
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -150,27 +150,22 @@ def batches(
         yield torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
 
 
-def train(images: Bytes, masks: Bytes, minutes: float, seed: int) -> SmallNet:
-    """Train a network on the crops for ``minutes``."""
+def train(images: Bytes, masks: Bytes, steps: int, seed: int) -> SmallNet:
+    """Train a network on the crops for ``steps`` batches of 24."""
     torch.manual_seed(seed)
     net = SmallNet().train()
     optimiser = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=1e-4)
-    start = time.monotonic()
     drawn = batches(images, masks, 24, np.random.default_rng(seed))
-    for step, (pictures, labels) in enumerate(drawn, 1):
-        share = (time.monotonic() - start) / (60 * minutes)
-        if share >= 1:
-            print(f"{step} steps.")
-            return net.eval()
+    for step, (pictures, labels) in enumerate(islice(drawn, steps), 1):
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * min(1.0, step / 50) * 0.5 * (1 + np.cos(np.pi * share))
+            group["lr"] = 3e-3 * min(1.0, step / 50) * 0.5 * (1 + np.cos(np.pi * step / steps))
         loss = functional.cross_entropy(net(pictures), labels, ignore_index=IGNORED)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()
         if step % 100 == 0:
             print(f"step {step}, loss {loss.item():.3f}", flush=True)
-    return net
+    return net.eval()
 
 
 def predicted(net: SmallNet, images: Bytes) -> Bytes:
@@ -198,7 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
     parser.add_argument("--pictures", type=int, default=3000)
-    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--steps", type=int, default=1000, help="of training")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cache", type=Path, help="where the rendered crops are kept")
@@ -215,7 +210,7 @@ def main() -> None:
         if options.cache:
             np.savez(options.cache, images=images, masks=masks)
     held = max(50, len(images) // 20)
-    net = train(images[held:], masks[held:], options.minutes, options.seed)
+    net = train(images[held:], masks[held:], options.steps, options.seed)
     cut = slice(12, 12 + SIDE)
     inside = (np.ascontiguousarray(images[:held, cut, cut]), masks[:held, cut, cut])
     for name, (pictures, truth) in (

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gui.models.app_context import AppContext, ProjectSession
+    from gui.window import Window
 
 PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
 SIZES = {1: (1280, 800), 2: (1280, 720)}
@@ -101,8 +102,6 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
     from gui.app import make_app
     from gui.models.app_context import AppContext
     from gui.models.settings import Settings
-    from gui.pages.footage import FootagePage
-    from gui.pages.lab import LabPage
     from gui.pages.start import StartPage
     from gui.widgets import theme
     from gui.window import Window
@@ -144,21 +143,29 @@ def take(project: Path, folder: Path, data: Path, size: tuple[int, int]) -> None
         theme.apply(app)
         window.apply_theme()
         for page in PAGES:
-            window.go(page)
-            wait(1)
-            shown = window.page
-            while not shown.is_ready:
-                wait(0.1)
-            if isinstance(shown, FootagePage):
-                shown.timeline.go(shown.timeline.frames // 3)
-            if isinstance(shown, LabPage):
-                shown.form.set_values({"output": digits})
-            wait(0.3)
+            show(window, page, digits, wait)
             path = folder / f"{page}-{name}.png"
             window.grab().save(str(path))
             print(path)
     window.close()
     theme.force(None)
+
+
+def show(window: "Window", name: str, digits: Path, wait: Callable[[float], None]) -> None:
+    """Go to a page, and to what is worth a look there."""
+    from gui.pages.footage import FootagePage
+    from gui.pages.lab import LabPage
+
+    window.go(name)
+    wait(1)
+    page = window.page
+    while not page.is_ready:
+        wait(0.1)
+    if isinstance(page, FootagePage):
+        page.timeline.go(page.timeline.frames // 3)
+    if isinstance(page, LabPage):
+        page.form.set_values({"output": digits})
+    wait(0.3)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Constructors check sizes and raise ValueError, naming the one that does not fit 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -120,38 +121,59 @@ class DenseBottleneck(nn.Module):
         return self.decode(self.encode(x))
 
 
+@dataclass(frozen=True)
+class Upscaling:
+    """The blocks by which a decoder doubles the side of its features, as often as it has widths.
+
+    widths: channels after each upscale; the last feature map has the side s·2^len(widths).
+    residual: residual blocks after each upscale, one number for all or one each. doubling: the
+    upscale block, pixel shuffle or bilinear (``BilinearUpscale``). Raises ValueError.
+    """
+
+    widths: Sequence[int]
+    residual: int | Sequence[int] = 0
+    active: ActivationName = "leaky"
+    doubling: type[Upscale] | type[BilinearUpscale] = Upscale
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.residual, int) and len(self.residual) != len(self.widths):
+            raise ValueError("a decoder needs as many residual counts as widths")
+
+    def layers(self, inputs: int) -> nn.Sequential:
+        """New layers, with new weights, for features of ``inputs`` channels."""
+        blocks = self.residual
+        if isinstance(blocks, int):
+            blocks = [blocks] * len(self.widths)
+        layers: list[nn.Module] = []
+        for width, count in zip(self.widths, blocks, strict=True):
+            layers.append(self.doubling(inputs, width, active=self.active))
+            layers.extend(Residual(width, self.active) for _ in range(count))
+            inputs = width
+        return nn.Sequential(*layers)
+
+
 class ConvDecoder(nn.Module):
     """Convolutional decoder: features (N, C, s, s) → image and, optionally, mask.
 
-    widths: channels after each upscale; the last feature map has the side s·2^len(widths).
-    residual: residual blocks after each upscale, one number for all or one each. factor: image
-    side over that of the last feature map. mask_widths: channels of the mask's own narrow branch;
-    None for no mask. image: output layer that replaces the convolution with ``image_kernel`` and
-    ``factor``. doubling: the upscale block, pixel shuffle or bilinear (``BilinearUpscale``).
+    mask_widths: channels of the mask's own narrow branch, without residual blocks; None for no
+    mask. image: output layer; by default one convolution of ``image_kernel`` to ``channels``.
     """
 
     def __init__(
         self,
         inputs: int,
-        widths: Sequence[int],
+        upscaling: Upscaling,
         mask_widths: Sequence[int] | None = None,
         channels: int = 3,
-        residual: int | Sequence[int] = 0,
-        active: ActivationName = "leaky",
         image_kernel: int = 1,
-        factor: int = 1,
         image: nn.Module | None = None,
-        doubling: type[Upscale] | type[BilinearUpscale] = Upscale,
     ) -> None:
         super().__init__()
-        blocks = [residual] * len(widths) if isinstance(residual, int) else list(residual)
-        if len(blocks) != len(widths):
-            raise ValueError("a decoder needs as many residual counts as widths")
-        self.layers = _upscales(inputs, widths, blocks, active, doubling)
-        self.image = image or SubPixelImage(widths[-1], channels, image_kernel, factor)
+        self.layers = upscaling.layers(inputs)
+        self.image = image or SubPixelImage(upscaling.widths[-1], channels, image_kernel)
         self.mask: nn.Module | None = None
         if mask_widths is not None:
-            branch = _upscales(inputs, mask_widths, [0] * len(mask_widths), active, doubling)
+            branch = replace(upscaling, widths=mask_widths, residual=0).layers(inputs)
             self.mask = nn.Sequential(branch, nn.Conv2d(mask_widths[-1], 1, 1))
 
     def forward(self, x: Tensor) -> Decoded:
@@ -170,14 +192,12 @@ class QuadDecoder(ConvDecoder):
     def __init__(
         self,
         inputs: int,
-        widths: Sequence[int],
+        upscaling: Upscaling,
         mask_widths: Sequence[int] | None = None,
         channels: int = 3,
-        residual: int = 0,
-        active: ActivationName = "leaky",
     ) -> None:
-        super().__init__(inputs, widths, mask_widths, channels, residual, active)
-        self.image = Interleaved(widths[-1], channels)
+        super().__init__(inputs, upscaling, mask_widths, channels)
+        self.image = Interleaved(upscaling.widths[-1], channels)
 
 
 class Interleaved(nn.Module):
@@ -193,18 +213,3 @@ class Interleaved(nn.Module):
         """(N, I, H, W) → (N, C, 2H, 2W)."""
         quarters = torch.stack([q(x) for q in self.quarters], dim=2)
         return functional.pixel_shuffle(quarters.flatten(1, 2), 2)
-
-
-def _upscales(
-    inputs: int,
-    widths: Sequence[int],
-    residual: Sequence[int],
-    active: ActivationName,
-    doubling: type[Upscale] | type[BilinearUpscale],
-) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width, blocks in zip(widths, residual, strict=True):
-        layers.append(doubling(inputs, width, active=active))
-        layers.extend(Residual(width, active) for _ in range(blocks))
-        inputs = width
-    return nn.Sequential(*layers)

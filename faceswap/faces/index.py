@@ -242,7 +242,7 @@ class FaceIndex:
                 (self.key(side),),
             )
             for row in rows:
-                yield face_row(self._path, *row)
+                yield face_row(self._path, row)
 
     def crop_names(self, rows: str) -> set[str]:
         """Names of all crops in the rows of exactly this name, staged or not."""

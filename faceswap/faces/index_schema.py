@@ -106,19 +106,13 @@ class FaceRow:
     crop: str | None
 
 
-def face_row(
-    path: Path,
-    frame: int,
-    track: int,
-    points: bytes,
-    forehead: bytes,
-    presence: float,
-    yaw: float,
-    pitch: float,
-    roll: float,
-    crop: str | None,
-) -> FaceRow:
+FaceColumns = tuple[int, int, bytes, bytes, float, float, float, float, str | None]
+"""frame, track, points, forehead, presence, yaw, pitch, roll, crop, as they are stored."""
+
+
+def face_row(path: Path, columns: FaceColumns) -> FaceRow:
     """Build a FaceRow from its columns; raises DamagedIndexError when they are invalid."""
+    frame, track, points, forehead, presence, yaw, pitch, roll, crop = columns
     try:
         return FaceRow(
             frame,

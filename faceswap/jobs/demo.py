@@ -14,7 +14,7 @@ from faceswap.jobs.sample import NAMES, SampleOptions, sample
 from faceswap.jobs.swap import RUN, SwapOptions, swap
 from faceswap.options import Device, Options, Presentation, ResumeAndOverwrite
 from faceswap.swap.model.presets import DEFAULT_PRESET
-from faceswap.swap.training.options import PresetName
+from faceswap.swap.training.option_fields import PresetName
 
 
 class DemoOptions(Options):

@@ -98,7 +98,7 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     )
     from contextlib import ExitStack
 
-    from faceswap.swap.evaluation.evaluator import SwapEvaluator, read_ground_truth
+    from faceswap.swap.evaluation.evaluator import SwapEvaluator
     from faceswap.swap.evaluation.report import metrics_table
     from faceswap.video.reader import VideoReader
 
@@ -114,12 +114,8 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
         counts = yield from in_background("load", lambda _: _counts(readers), "packets")
         yield from _mismatches(readers, counts)
         evaluator = yield from in_background("load", lambda _: SwapEvaluator(), "models")
-        truth = options.truth
-        if truth is not None:
-            evaluator.known = yield from in_background(
-                "load", lambda _: read_ground_truth(truth), "frames"
-            )
-            evaluator.average = yield from _average(options.b)
+        if options.truth is not None:
+            yield from _tell_truth(evaluator, options.truth, options.b)
         yield from _measure(evaluator, readers, min(counts.values()))
         checks = yield from in_background(
             "compare", lambda report: _checks(options, readers, report), "packets"
@@ -141,13 +137,19 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
         report=options.report,
         json_file=options.json_file,
     )
-    if options.json_file is not None:
-        path = options.json_file
+    if (path := options.json_file) is not None:
         yield from in_background(
             "write", lambda _: _write_json(path, summary, evaluator), "figures"
         )
-        yield Saved(what="figures", path=options.json_file)
+        yield Saved(what="figures", path=path)
     return summary
+
+
+def _tell_truth(evaluator: "SwapEvaluator", truth: Path, b: Path) -> Generator[Event, None, None]:
+    from faceswap.swap.evaluation.evaluator import read_ground_truth
+
+    evaluator.known = yield from in_background("load", lambda _: read_ground_truth(truth), "frames")
+    evaluator.average = yield from _average(b)
 
 
 def _check_output(path: Path | None, suffix: str, overwrite: bool) -> None:

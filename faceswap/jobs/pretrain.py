@@ -19,7 +19,7 @@ from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.notifications import with_notifications
 from faceswap.options import Device, Notify, Options, Overwrite, Presentation, Steps
 from faceswap.swap.model.presets import DEFAULT_PRESET, PRESETS
-from faceswap.swap.training.options import VARIED, OptimizerName, PresetName
+from faceswap.swap.training.option_fields import VARIED, OptimizerName, PresetName
 
 if TYPE_CHECKING:
     import numpy as np

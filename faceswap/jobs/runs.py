@@ -11,7 +11,7 @@ from faceswap.background import import_in_background, in_background
 from faceswap.errors import CheckpointError, OptionsError, ProjectError
 from faceswap.events import Event, Notice, Summary
 from faceswap.options import Options, Presentation, ProjectFolder
-from faceswap.swap.training.options import RunName
+from faceswap.swap.training.option_fields import RunName
 
 if TYPE_CHECKING:
     from faceswap.training.run_folder import RunFolder

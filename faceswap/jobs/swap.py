@@ -16,7 +16,8 @@ from faceswap.notifications import with_notifications
 from faceswap.options import Device, Notify, Presentation, ResumeAndOverwrite, Side, Steps
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.model.presets import DEFAULT_PRESET
-from faceswap.swap.training.options import PresetName, TrainOptions
+from faceswap.swap.training.option_fields import PresetName
+from faceswap.swap.training.options import TrainOptions
 
 SHEET_FRAMES = 8
 RUN = "main"

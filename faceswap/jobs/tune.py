@@ -8,9 +8,8 @@ from pydantic import Field, JsonValue
 from faceswap.errors import CheckpointError, OptionsError
 from faceswap.events import Event, Saved, Summary
 from faceswap.options import Options, ProjectFolder, Steps, flag_of
-from faceswap.swap.training.options import (
+from faceswap.swap.training.option_fields import (
     MOVED,
-    TUNABLE,
     BackgroundWeight,
     Changes,
     LatentSwap,
@@ -18,11 +17,10 @@ from faceswap.swap.training.options import (
     Minutes,
     Rate,
     RunName,
-    TrainOptions,
     WarpEnd,
     WarpGrid,
-    describe_options,
 )
+from faceswap.swap.training.options import TUNABLE, TrainOptions, describe_options
 
 
 class TuneOptions(Options):

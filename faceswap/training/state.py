@@ -162,7 +162,7 @@ class TrainingState:
         own_name = type(self.optimiser).__name__
         if numbers["optimiser"] != own_name:
             raise CheckpointError(
-                f"The run was trained with {numbers['optimizer']}, not {own_name}; the optimizer "
+                f"The run was trained with {numbers['optimiser']}, not {own_name}; the optimizer "
                 "of a run can't be changed: start a new run with --run."
             )
         try:

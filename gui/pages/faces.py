@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoCommand, QUndoStack
-from PySide6.QtWidgets import QComboBox, QPushButton, QSlider
+from PySide6.QtWidgets import QComboBox, QLayout, QPushButton, QSlider
 
 from faceswap.options import Side
 from faceswap.preview.protocol import (
@@ -125,30 +125,35 @@ class FacesPage(Page):
             segment = button(text, partial(self.set_side, side), "segment", f"Alt+{side}")
             segment.setCheckable(True)
             self.segments[side] = segment
-        self.sort = QComboBox()
-        for key, text in (
-            ("time", self.tr("By time")),
-            ("blur", self.tr("By sharpness, most blurred first")),
-            ("yaw", self.tr("By yaw, left to right")),
-            ("pitch", self.tr("By pitch, down to up")),
-            ("presence", self.tr("By landmark confidence, lowest first")),
-            ("brightness", self.tr("By brightness, darkest first")),
-        ):
-            self.sort.addItem(text, key)
-        self.sort.setAccessibleName(self.tr("Sort"))
-        self.sort.currentIndexChanged.connect(lambda: self._arrange())
-        self.filter = QComboBox()
-        for key, text in (
-            ("all", self.tr("All faces")),
-            ("in", self.tr("Included")),
-            ("out", self.tr("Excluded")),
-            ("low presence", self.tr("Low confidence")),
-            ("side", self.tr("Side views (yaw over 35°)")),
-            ("frontal", self.tr("Frontal")),
-        ):
-            self.filter.addItem(text, key)
-        self.filter.setAccessibleName(self.tr("Filter"))
-        self.filter.currentIndexChanged.connect(lambda: self._arrange())
+        bar, actions = self._make_bar(), self._make_actions()
+        self.body.addLayout(row(label(self.tr("Faces"), "title"), None, *self.segments.values()))
+        self.body.addLayout(bar)
+        self.body.addWidget(self.grid, 1)
+        self.body.addLayout(actions)
+
+    def _make_bar(self) -> QLayout:
+        self.sort = self._chooser(
+            self.tr("Sort"),
+            [
+                ("time", self.tr("By time")),
+                ("blur", self.tr("By sharpness, most blurred first")),
+                ("yaw", self.tr("By yaw, left to right")),
+                ("pitch", self.tr("By pitch, down to up")),
+                ("presence", self.tr("By landmark confidence, lowest first")),
+                ("brightness", self.tr("By brightness, darkest first")),
+            ],
+        )
+        self.filter = self._chooser(
+            self.tr("Filter"),
+            [
+                ("all", self.tr("All faces")),
+                ("in", self.tr("Included")),
+                ("out", self.tr("Excluded")),
+                ("low presence", self.tr("Low confidence")),
+                ("side", self.tr("Side views (yaw over 35°)")),
+                ("frontal", self.tr("Frontal")),
+            ],
+        )
         self.size_slider = QSlider(Qt.Orientation.Horizontal)
         self.size_slider.setRange(48, 192)
         self.size_slider.setValue(96)
@@ -158,9 +163,20 @@ class FacesPage(Page):
         self.size_slider.valueChanged.connect(self.grid.set_cell)
         self.counts = label("", "muted")
         self.progress = label("", "small")
-        bar = row(
+        return row(
             self.sort, self.filter, self.size_slider, None, self.progress, self.counts, gap=2 * GAP
         )
+
+    def _chooser(self, name: str, entries: list[tuple[str, str]]) -> QComboBox:
+        """A list of what to show, as (key, text); a choice arranges the faces anew."""
+        chooser = QComboBox()
+        for key, text in entries:
+            chooser.addItem(text, key)
+        chooser.setAccessibleName(name)
+        chooser.currentIndexChanged.connect(lambda: self._arrange())
+        return chooser
+
+    def _make_actions(self) -> QLayout:
         self.out = button(self.tr("Exclude"), self.exclude, "primary", "Del")
         self.back = button(self.tr("Include"), self.restore, "", "Ins")
         self.undo_button = button(self.tr("Undo"), self.undo.undo, "", "Ctrl+Z")
@@ -173,19 +189,14 @@ class FacesPage(Page):
             "Ctrl+Return",
             self.tr("Go to the frame that the crop was cut from"),
         )
-        self.body.addLayout(row(label(self.tr("Faces"), "title"), None, *self.segments.values()))
-        self.body.addLayout(bar)
-        self.body.addWidget(self.grid, 1)
-        self.body.addLayout(
-            row(
-                self.out,
-                self.back,
-                self.undo_button,
-                self.redo_button,
-                None,
-                everything,
-                self.open_frame,
-            )
+        return row(
+            self.out,
+            self.back,
+            self.undo_button,
+            self.redo_button,
+            None,
+            everything,
+            self.open_frame,
         )
 
     def _load(self) -> None:

@@ -260,46 +260,49 @@ def loss_of(heads: HeadOutputs, batch: Mixed, calm: Calm, quiet: float) -> dict[
     }
 
 
-def refine(
-    net: LandmarkNet,
-    faces: FaceSet,
-    heads: RenderedHeads,
-    path: Path,
-    *,
-    steps: int,
-    rate: float,
-    batch: int,
-    seed: int,
-    quiet: float,
-    keep: float,
-    report: int,
-    check: int,
-) -> tuple[LandmarkNet, float]:
-    """Fine-tune the folded network; returns it and the seconds spent. path: of the checkpoint.
+@dataclass(frozen=True)
+class Refinement:
+    """Settings of the second stage.
 
-    keep: share of the first stage's weights in the result. Interpolated weights are nearly as good
-    on real faces as the first stage's, and on rendered heads as the second stage's (Wortsman et
-    al. 2022, "Robust fine-tuning of zero-shot models").
+    quiet: weight of the consistency loss. keep: share of the first stage's weights in the result.
+    Interpolated weights are nearly as good on real faces as the first stage's, and on rendered
+    heads as the second stage's (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    report, check: steps from one line, and from one checkpoint, to the next.
     """
+
+    steps: int
+    rate: float
+    batch: int
+    seed: int
+    quiet: float
+    keep: float
+    report: int
+    check: int
+
+
+def refine(
+    net: LandmarkNet, faces: FaceSet, heads: RenderedHeads, path: Path, plan: Refinement
+) -> tuple[LandmarkNet, float]:
+    """Fine-tune the folded network; returns it and the seconds spent. path: of the checkpoint."""
     heads = as_labelled(net, heads)
     first = {name: value.clone() for name, value in net.state_dict().items()}
     net.train().requires_grad_(True)
-    run = Run(net, path, steps, rate, warm=100, decay=0.998)
+    run = Run(net, path, plan.steps, plan.rate, warm=100, decay=0.998)
     run.load()
-    batches = MixedBatches(faces, heads, seed, steps, batch)
-    order = range(run.step, steps)
+    batches = MixedBatches(faces, heads, plan.seed, plan.steps, plan.batch)
+    order = range(run.step, plan.steps)
     loader = DataLoader(batches, batch_size=None, sampler=order, num_workers=1, prefetch_factor=6)
-    calm, shown, spent = Calm(), Report(report), run.seconds
+    calm, shown, spent = Calm(), Report(plan.report), run.seconds
     started = time.monotonic()
     for mixed in loader:
         crops = torch.as_tensor(mixed.crops)[:, None].float() / 255
         with torch.autocast("cpu", torch.bfloat16):
             answer = net.heads(crops)
-        parts = loss_of(answer, mixed, calm, quiet)
+        parts = loss_of(answer, mixed, calm, plan.quiet)
         run.learn(parts)
         run.seconds = spent + time.monotonic() - started
         shown.add(run.step, run.seconds, parts)
-        if run.step % check == 0 or run.step == steps:
+        if run.step % plan.check == 0 or run.step == plan.steps:
             run.save()
-    net.load_state_dict({n: v.lerp(first[n], keep) for n, v in run.average.state.items()})
+    net.load_state_dict({n: v.lerp(first[n], plan.keep) for n, v in run.average.state.items()})
     return net.eval().requires_grad_(False), run.seconds

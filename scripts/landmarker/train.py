@@ -27,7 +27,7 @@ from landmarker.data import KEPT, FaceSet, mirror_order
 from landmarker.export import write_net
 from landmarker.heads import RenderedHeads
 from landmarker.mean_face import write_mean_face
-from landmarker.refine import refine
+from landmarker.refine import Refinement, refine
 from landmarker.report import choose_blend, validate
 from landmarker.run import Report, Run, distance, wing
 
@@ -158,11 +158,7 @@ def main() -> None:
         net, spent = first_stage(options, training, validation)
         write_net(net, first, threshold=0.0)
     drawn = options.work / f"heads-{options.people}-{options.seed}.npz"
-    net, more = refine(
-        load_net(first),
-        training,
-        RenderedHeads.load(drawn, options.people, 24, options.seed, options.threads),
-        options.work / "refined.ckpt",
+    plan = Refinement(
         steps=options.refine_steps,
         rate=options.refine_rate,
         batch=options.batch,
@@ -171,6 +167,13 @@ def main() -> None:
         keep=options.keep,
         report=options.report,
         check=options.check,
+    )
+    net, more = refine(
+        load_net(first),
+        training,
+        RenderedHeads.load(drawn, options.people, 24, options.seed, options.threads),
+        options.work / "refined.ckpt",
+        plan,
     )
     finish(options, net, (spent, more), training, validation)
 

@@ -2,12 +2,14 @@ import pytest
 import torch
 from torch.nn import functional
 
+from faceswap.autoencoder.blocks import SubPixelImage
 from faceswap.autoencoder.networks import (
     ConvDecoder,
     ConvEncoder,
     DenseBottleneck,
     Interleaved,
     QuadDecoder,
+    Upscaling,
 )
 
 
@@ -43,7 +45,8 @@ def test_bottleneck_is_encode_then_decode() -> None:
 
 
 def test_decoder_makes_pictures_and_masks_in_range() -> None:
-    decoder = ConvDecoder(12, (8, 8), (4, 4), residual=(0, 1), factor=2)
+    upscaling = Upscaling((8, 8), residual=(0, 1))
+    decoder = ConvDecoder(12, upscaling, (4, 4), image=SubPixelImage(8, 3, factor=2))
     picture, mask = decoder(torch.randn(2, 12, 4, 4) * 10)
     assert picture.shape == (2, 3, 32, 32)
     assert mask is not None
@@ -53,7 +56,7 @@ def test_decoder_makes_pictures_and_masks_in_range() -> None:
 
 
 def test_quad_decoder_doubles_the_size() -> None:
-    picture, mask = QuadDecoder(12, (8, 8), (4, 4, 4))(torch.randn(2, 12, 4, 4))
+    picture, mask = QuadDecoder(12, Upscaling((8, 8)), (4, 4, 4))(torch.randn(2, 12, 4, 4))
     assert picture.shape == (2, 3, 32, 32)
     assert mask is not None
     assert mask.shape == (2, 1, 32, 32)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
+from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck, Upscaling
 from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 
 
@@ -10,7 +10,7 @@ def two_domains() -> SharedAutoencoder:
     torch.manual_seed(0)
     encoder = ConvEncoder(16, (8, 16), (3, 3))
     inter = DenseBottleneck(16 * 16, 8, 4, 16, upscale=False)
-    decoders = {d: ConvDecoder(16, (8, 8)) for d in ("day", "night")}
+    decoders = {d: ConvDecoder(16, Upscaling((8, 8))) for d in ("day", "night")}
     routes = {d: DecoderPath(("both",), d) for d in decoders}
     return SharedAutoencoder(encoder, {"both": inter}, decoders, routes)
 

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from faceswap.graphics_cards import NEWEST
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
@@ -96,3 +99,15 @@ def test_the_oldest_versions_are_those_of_the_project() -> None:
         floors[requirement.name] = lower[0]
     del floors["torch"]  # its builds differ from machine to machine
     assert pinned == floors
+
+
+def test_every_ceiling_is_what_is_tried() -> None:
+    """The tests run with the newest version that is allowed, which start.py asks for too."""
+    ceilings = {
+        requirement.name: part.version
+        for requirement in declared("gui", "dev")
+        for part in requirement.specifier
+        if part.operator in ("<", "<=", "~=", "==")
+    }
+    assert ceilings == {"torch": NEWEST}
+    assert Version(importlib.metadata.version("torch")).base_version == NEWEST

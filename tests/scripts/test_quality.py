@@ -4,11 +4,14 @@ import importlib
 import inspect
 import json
 import pkgutil
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
+import yaml
 
 import faceswap
 from faceswap import errors
@@ -18,36 +21,41 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "cv2", "av", "kornia", "matplotlib", "sklearn", "skimage", "PySide6"}
 
 
-def check(*command: str) -> None:
-    """Run a tool of this environment in the root; its output is the failure's text."""
-    result = subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        pytest.fail(f"{' '.join(command)}\n{result.stdout}{result.stderr}", pytrace=False)
-
-
-def test_ruff_finds_nothing() -> None:
-    check("ruff", "check", ".")
-
-
-def test_the_code_is_formatted() -> None:
-    check("ruff", "format", "--check", ".")
+CHECKS = ("ruff check .", "ruff format --check .", "mypy", "lint-imports")
 
 
 @pytest.mark.slow
-def test_types_are_right() -> None:
-    """As pyproject.toml says: strict, over the tests and scripts too."""
-    check("mypy")
-
-
-def test_no_part_imports_what_lies_above_it() -> None:
-    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+@pytest.mark.parametrize("command", CHECKS)
+def test_a_check_finds_nothing(command: str) -> None:
+    """What each looks at is in pyproject.toml: mypy, say, at the tests and scripts too."""
+    tool, *arguments = command.split()
+    program = shutil.which(tool, path=sysconfig.get_path("scripts"))
+    assert program, f"{tool} is not installed beside this Python"
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+        [program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if result.returncode:
-        pytest.fail(result.stdout + result.stderr, pytrace=False)
+        pytest.fail(f"{command}\n{result.stdout}{result.stderr}", pytrace=False)
+
+
+def test_a_commit_is_checked_by_the_same_commands() -> None:
+    """By the tools that are installed, too: a hook with its own would drift from them."""
+    path = ROOT / ".pre-commit-config.yaml"
+    subprocess.run(
+        [sys.executable, "-m", "pre_commit", "validate-config", str(path)], check=True, cwd=ROOT
+    )
+    told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    hooks = [hook for part in told["repos"] for hook in part["hooks"]]
+    assert [part["repo"] for part in told["repos"]] == ["local"]
+    assert tuple(hook["entry"] for hook in hooks) == CHECKS
+    assert {hook["language"] for hook in hooks} == {"system"}
+    assert not any(hook["pass_filenames"] for hook in hooks)
+
+
+def test_contributors_are_told_of_the_same_commands() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for command in CHECKS:
+        assert f"\n{command} " in text, command
 
 
 def modules_after(imports: str) -> set[str]:

@@ -11,7 +11,7 @@ from faceswap.autoencoder.convolutional import ConvAutoencoder, ConvConfig
 from faceswap.autoencoder.dense import DenseAutoencoder, DenseConfig
 from faceswap.autoencoder.interface import with_current_names
 from faceswap.autoencoder.lstm import LstmAutoencoder, LstmConfig
-from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck
+from faceswap.autoencoder.networks import ConvDecoder, ConvEncoder, DenseBottleneck, Upscaling
 from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 from faceswap.autoencoder.stacked import Classifier
 from faceswap.autoencoder.transformer import PatchAutoencoder, PatchConfig
@@ -92,8 +92,8 @@ def translator(config: TranslatingConfig) -> SharedAutoencoder:
     inner = config.widths[-1]
     inputs = inner * encoder.lowest**2
     code = DenseBottleneck(inputs, config.latent_dim, encoder.lowest, inner, upscale=False)
-    widths = config.widths[::-1]
-    decoders = {d: ConvDecoder(inner, widths, channels=config.channels) for d in "ab"}
+    upscaling = Upscaling(config.widths[::-1])
+    decoders = {d: ConvDecoder(inner, upscaling, channels=config.channels) for d in "ab"}
     routes = {d: DecoderPath(("both",), d) for d in "ab"}
     model = SharedAutoencoder(encoder, {"both": code}, decoders, routes)
     to_channels_last(model)

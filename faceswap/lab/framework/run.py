@@ -91,28 +91,53 @@ class DataTask(TrainingTask, Protocol):
     fingerprint: int
 
 
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How a task trains a model where the user does not say otherwise.
+
+    name: of the run, a folder inside the settings' folder. steps: default number of steps; batch:
+    examples per step; rate: learning rate. precision: None for the fastest; fp32 by default, as
+    small nets gain little and likelihoods in nats need the accuracy. strength: of corruption or
+    penalty, where the model's configuration does not hold it.
+    """
+
+    name: str
+    steps: int
+    batch: int = 64
+    rate: float = 2e-3
+    precision: Precision | None = "fp32"
+    strength: float | None = None
+
+    def loop_config(self, settings: TaskSettings) -> LoopConfig:
+        """The training loop's configuration, with what the user asked for."""
+        steps = None if settings.minutes is not None else settings.steps or self.steps
+        return LoopConfig(
+            steps=steps,
+            minutes=settings.minutes,
+            batch_size=self.batch,
+            learning_rate=self.rate,
+            seed=settings.seed,
+            precision=self.precision,
+            ema_decay=0.999,
+            preview_seconds=30,
+            keep_checkpoints=1,
+        )
+
+
 def train(
     task: DataTask,
     config: BaseModel,
     settings: TaskSettings,
-    name: str,
-    steps: int,
-    batch: int = 64,
-    rate: float = 2e-3,
+    plan: TrainingPlan,
     model: nn.Module | None = None,
-    precision: Precision | None = "fp32",
-    strength: float | None = None,
 ) -> Generator[Event, None, nn.Module]:
     """Train a model on ``task``, or resume its run; returns the model with averaged weights (EMA).
 
-    config: rebuilds the model; a new one is built unless ``model`` is given. name: of the run, a
-    folder inside the settings' folder. steps: default number of steps. precision: None for the
-    fastest; fp32 by default, as small nets gain little and likelihoods in nats need the accuracy.
-    strength: of corruption or penalty, where ``config`` does not hold it.
+    config: rebuilds the model; a new one is built unless ``model`` is given.
     Raises CheckpointError when the folder's run has another model, other data or another
     strength: it may have been trained on pictures that are now in the test set.
     """
-    folder = task_path(settings.folder, name)
+    folder = task_path(settings.folder, plan.name)
     kind = model_name(config)
     with lock_run(folder):
         start = find_resume_point(folder)
@@ -121,28 +146,17 @@ def train(
                 f"{folder} holds another model than the one asked for; give the same options as "
                 "before, or another folder with --output."
             )
-        _check_data(folder, task.fingerprint, strength, resumed=start.checkpoint is not None)
+        _check_data(folder, task.fingerprint, plan.strength, resumed=start.checkpoint is not None)
         if model is None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
                 model = build(config)
             if isinstance(model, Autoencoder) and isinstance(task, PictureTask):
                 model.init_output_bias(task.mean)
-        total = None if settings.minutes is not None else settings.steps or steps
         result = yield from fit(
             task,
             model,
-            LoopConfig(
-                steps=total,
-                minutes=settings.minutes,
-                batch_size=batch,
-                learning_rate=rate,
-                seed=settings.seed,
-                precision=precision,
-                ema_decay=0.999,
-                preview_seconds=30,
-                keep_checkpoints=1,
-            ),
+            plan.loop_config(settings),
             RunIdentity(folder, kind, config.model_dump(mode="json")),
             Placement(settings.device),
             Session(start, begun_at=job_mark.mark_job_start(folder, start.step, start.seconds)),

@@ -25,6 +25,7 @@ from faceswap.lab.framework.models import VariationalConfig, body_for, fitting
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -84,7 +85,7 @@ def normal_model(
         dice=config.latents,
     )
     steps = scaled_steps(steps, parts.training.shape)
-    model = yield from train(task, config, settings, name, steps, rate=1e-3)
+    model = yield from train(task, config, settings, TrainingPlan(name, steps, rate=1e-3))
     assert isinstance(model, VariationalAutoencoder)
     return model
 

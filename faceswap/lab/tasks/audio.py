@@ -21,7 +21,7 @@ from faceswap.io.charts import line_chart
 from faceswap.lab.framework.data import fingerprint
 from faceswap.lab.framework.figure import sheet, write_png
 from faceswap.lab.framework.models import RepairConfig
-from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, TrainingPlan, finish, train
 from faceswap.lab.framework.training_task import Losses
 from faceswap.lab.task_registry import TASKS
 
@@ -226,7 +226,8 @@ def denoise_audio(settings: TaskSettings) -> TaskFunction:
             )
     config = RepairConfig(use="audio-denoise", widths=(12, 24, 48, 64))
     task = AudioTask(sounds[48:], sounds[:24], None)
-    model = yield from train(task, config, settings, "audio-denoise", 1200, batch=8, precision=None)
+    plan = TrainingPlan("audio-denoise", 1200, batch=8, precision=None)
+    model = yield from train(task, config, settings, plan)
     assert isinstance(model, UNet)
     clean = sounds[24:48]
     noisy = with_noise(clean, ratio, generator)

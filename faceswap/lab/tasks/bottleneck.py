@@ -26,6 +26,7 @@ from faceswap.lab.framework.models import body_for, fitting, patches_for
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -61,7 +62,7 @@ def train_autoencoder(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
     )
     steps = scaled_steps(steps, parts.training.shape)
-    model = yield from train(task, config, settings, name, steps)
+    model = yield from train(task, config, settings, TrainingPlan(name, steps))
     assert isinstance(model, Autoencoder)
     return model
 
@@ -312,7 +313,8 @@ def _compared_with_pca(
     task = PictureTask(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
     )
-    model = yield from train(task, config, settings, use, scaled_steps(steps, pictures.shape))
+    plan = TrainingPlan(use, scaled_steps(steps, pictures.shape))
+    model = yield from train(task, config, settings, plan)
     assert isinstance(model, Autoencoder)
     x, training = (p.floats().to(settings.device) for p in (parts.test, parts.training))
     made = decoded(model, encoded(model, x))

@@ -1,6 +1,7 @@
 """Classification with few labels by encoders pre-trained without labels."""
 
 from collections.abc import Generator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,7 +16,14 @@ from faceswap.io.charts import line_chart
 from faceswap.lab.framework.data import PictureSet, Split, split_data
 from faceswap.lab.framework.figure import sheet
 from faceswap.lab.framework.models import ClassifierConfig, build, fitting
-from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices, train
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    TrainingPlan,
+    finish,
+    notices,
+    train,
+)
 from faceswap.lab.framework.training_task import (
     ClassificationLoss,
     GeometricAugmentation,
@@ -50,30 +58,39 @@ def accuracy(model: nn.Module, pictures: PictureSet, settings: TaskSettings) -> 
     return float((told == labels).float().mean())
 
 
+@dataclass(frozen=True)
+class Start:
+    """The encoder that a classifier begins with: as it was pre-trained, or from scratch."""
+
+    body: Autoencoder
+    pretrained: bool
+
+    @property
+    def rate(self) -> float:
+        """Learning rate: a lower one, which does not destroy pre-trained weights."""
+        return 3e-4 if self.pretrained else 1e-3
+
+
 def train_classifier(
     settings: TaskSettings,
     labelled: PictureSet,
-    parts: Split,
-    body: Autoencoder,
-    pretrained: bool,
-    name: str,
-    steps: int,
+    validation: PictureSet,
+    start: Start,
+    plan: TrainingPlan,
     jitter: GeometricAugmentation | None = None,
 ) -> Generator[Event, None, nn.Module]:
-    """Train a classifier on ``labelled``, from ``body``'s weights or the same net from scratch."""
+    """Train a classifier on ``labelled``, at the learning rate of its start."""
+    body = start.body
     config = ClassifierConfig(body=_config_of(body), classes=len(labelled.classes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = build(config)
     assert isinstance(model, Classifier)
-    if pretrained:
+    if start.pretrained:
         model.body.load_state_dict(body.state_dict())
-    task = PictureTask(
-        labelled, parts.validation, ClassificationLoss(), settings.device, jitter=jitter
-    )
-    # A lower learning rate, which does not destroy pre-trained weights.
-    rate = 3e-4 if pretrained else 1e-3
-    return (yield from train(task, config, settings, name, steps, rate=rate, model=model))
+    task = PictureTask(labelled, validation, ClassificationLoss(), settings.device, jitter=jitter)
+    plan = replace(plan, rate=start.rate)
+    return (yield from train(task, config, settings, plan, model=model))
 
 
 def _config_of(body: Autoencoder) -> Any:
@@ -97,18 +114,17 @@ def classify(settings: TaskSettings) -> TaskFunction:
         row: dict[str, Any] = {"labels": count}
         for kind in lines:
             name = f"{kind.replace(' ', '-')}-{count}"
-            model = yield from train_classifier(
-                settings, labelled, parts, body, kind == "pre-trained", name, steps
-            )
+            start, plan = Start(body, kind == "pre-trained"), TrainingPlan(name, steps)
+            model = yield from train_classifier(settings, labelled, parts.validation, start, plan)
             row[kind] = accuracy(model, parts.test, settings)
             lines[kind].append((float(count), row[kind]))
         if count == counts[0]:
             # For comparison: the gain of augmentation alone.
             for kind in lines:
-                jitter = jitter_for(labelled)
-                name, known = f"{kind.replace(' ', '-')}-bent", kind == "pre-trained"
+                plan = TrainingPlan(f"{kind.replace(' ', '-')}-bent", steps)
+                start, jitter = Start(body, kind == "pre-trained"), jitter_for(labelled)
                 model = yield from train_classifier(
-                    settings, labelled, parts, body, known, name, steps, jitter
+                    settings, labelled, parts.validation, start, plan, jitter
                 )
                 row[f"{kind}, pictures bent"] = accuracy(model, parts.test, settings)
         told.append(row)
@@ -122,6 +138,23 @@ def classify(settings: TaskSettings) -> TaskFunction:
         f"{last['pre-trained']:.1%} and {last['from scratch']:.1%}."
     )
     return (yield from finish(settings, "classify", [plot], {"accuracy": told}, sentence))
+
+
+def _trained_by_layers(
+    settings: TaskSettings,
+    parts: Split,
+    whole: DenseAutoencoder,
+    jitter: GeometricAugmentation | None,
+) -> Generator[Event, None, DenseAutoencoder]:
+    for number in range(whole.depth):
+        task = PictureTask(
+            parts.training, parts.validation, LayerwiseLoss(), settings.device, jitter=jitter
+        )
+        plan, layer = TrainingPlan(f"layer-{number + 1}", 1500), LayerAutoencoder(whole, number)
+        stage = yield from train(task, whole.config, settings, plan, model=layer)
+        assert isinstance(stage, LayerAutoencoder)
+        whole = stage.whole
+    return whole
 
 
 def stacked(settings: TaskSettings) -> TaskFunction:
@@ -145,20 +178,7 @@ def stacked(settings: TaskSettings) -> TaskFunction:
     x = parts.test.floats().to(settings.device)
     jitter = jitter_for(pictures)
     figures: dict[str, Any] = {}
-    for number in range(whole.depth):
-        task = PictureTask(
-            parts.training, parts.validation, LayerwiseLoss(), settings.device, jitter=jitter
-        )
-        stage = yield from train(
-            task,
-            config,
-            settings,
-            f"layer-{number + 1}",
-            1500,
-            model=LayerAutoencoder(whole, number),
-        )
-        assert isinstance(stage, LayerAutoencoder)
-        whole = stage.whole
+    whole = yield from _trained_by_layers(settings, parts, whole, jitter)
     with torch.no_grad():
         made = whole(x)
     figures["test MSE, layers one by one"] = float(mse(made, x))
@@ -167,7 +187,7 @@ def stacked(settings: TaskSettings) -> TaskFunction:
     task = PictureTask(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, jitter=jitter
     )
-    tuned = yield from train(task, config, settings, "fine-tuned", 4000, model=whole)
+    tuned = yield from train(task, config, settings, TrainingPlan("fine-tuned", 4000), model=whole)
     assert isinstance(tuned, DenseAutoencoder)
     with torch.no_grad():
         made = tuned(x)
@@ -176,9 +196,8 @@ def stacked(settings: TaskSettings) -> TaskFunction:
     labelled = few_labelled(parts.training, 1000, settings.seed)
     figures["labels"] = len(labelled)
     for kind in STARTS:
-        model = yield from train_classifier(
-            settings, labelled, parts, tuned, kind == "stacked", f"{kind}-1000", 1500
-        )
+        start, plan = Start(tuned, kind == "stacked"), TrainingPlan(f"{kind}-1000", 1500)
+        model = yield from train_classifier(settings, labelled, parts.validation, start, plan)
         figures[f"accuracy, {kind}"] = accuracy(model, parts.test, settings)
     told, scratch = (figures[f"accuracy, {kind}"] for kind in STARTS)
     sentence = (

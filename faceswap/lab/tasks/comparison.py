@@ -17,6 +17,7 @@ from faceswap.lab.framework.models import body_for, patches_for
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -65,7 +66,7 @@ def compare_architectures(settings: TaskSettings) -> TaskFunction:
         )
         folder = "-".join(word.strip(",") for word in name.lower().split())
         steps = scaled_steps(2000, pictures.shape)
-        model = yield from train(task, config, settings, folder, steps)
+        model = yield from train(task, config, settings, TrainingPlan(folder, steps))
         assert isinstance(model, Autoencoder)
         made = decoded(model, encoded(model, x))
         figures[name] = {

@@ -19,6 +19,7 @@ from faceswap.lab.framework.models import ClassifierConfig, VariationalConfig, b
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -45,7 +46,7 @@ def train_vae(
         parts.training, parts.validation, aim, settings.device, jitter=jitter, dice=latents
     )
     steps = scaled_steps(steps, parts.training.shape)
-    model = yield from train(task, config, settings, name, steps, rate=2e-3)
+    model = yield from train(task, config, settings, TrainingPlan(name, steps, rate=2e-3))
     assert isinstance(model, VariationalAutoencoder)
     return model
 
@@ -88,7 +89,7 @@ def train_classifier_metric(
         jitter=jitter_for(parts.training),
     )
     steps = scaled_steps(1000, parts.training.shape)
-    model = yield from train(task, config, settings, "judge", steps, rate=1e-3)
+    model = yield from train(task, config, settings, TrainingPlan("judge", steps, rate=1e-3))
     assert isinstance(model, Classifier)
     return model
 
@@ -248,7 +249,7 @@ def caption(settings: TaskSettings) -> TaskFunction:
         dice=latents,
     )
     model = yield from train(
-        task, config, settings, "text-to-image", scaled_steps(3000, pictures.shape)
+        task, config, settings, TrainingPlan("text-to-image", scaled_steps(3000, pictures.shape))
     )
     assert isinstance(model, VariationalAutoencoder)
     generator = torch.Generator(settings.device).manual_seed(settings.seed)

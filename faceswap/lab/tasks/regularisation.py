@@ -21,7 +21,14 @@ from faceswap.autoencoder.regularisation import (
 )
 from faceswap.lab.framework.data import split_data
 from faceswap.lab.framework.figure import sheet
-from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, notices, train
+from faceswap.lab.framework.run import (
+    TaskFunction,
+    TaskSettings,
+    TrainingPlan,
+    finish,
+    notices,
+    train,
+)
 from faceswap.lab.framework.training_task import (
     Corrupt,
     LabBatch,
@@ -103,7 +110,9 @@ def compare_regularisers(settings: TaskSettings) -> TaskFunction:
         )
         folder = f"regularization-{name.replace(', ', '-').lower()}"
         config = deep if kind.deep else one
-        model = yield from train(task, config, settings, folder, 2500, strength=strength)
+        model = yield from train(
+            task, config, settings, TrainingPlan(folder, 2500, strength=strength)
+        )
         assert isinstance(model, DenseAutoencoder)
         figures[name] = measure_regularity(model, x, settings.seed)
         with torch.no_grad():

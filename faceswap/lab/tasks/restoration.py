@@ -17,6 +17,7 @@ from faceswap.lab.framework.models import RepairConfig, body_for
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -201,7 +202,9 @@ def _repair(
     aim = ReconstructionLoss(way.loss)
     task = PictureTask(parts.training, parts.validation, aim, settings.device, spoil, jitter)
     steps = scaled_steps(way.steps, pictures.shape)
-    model = yield from train(task, config, settings, use, steps, batch=32, precision=None)
+    model = yield from train(
+        task, config, settings, TrainingPlan(use, steps, batch=32, precision=None)
+    )
     return (yield from _measured(settings, use, model, parts, kinds))
 
 
@@ -280,7 +283,10 @@ def shift(settings: TaskSettings) -> TaskFunction:
         parts.training, parts.validation, ReconstructionLoss(), settings.device, moved
     )
     model = yield from train(
-        task, config, settings, "align", scaled_steps(3000, pictures.shape), strength=most
+        task,
+        config,
+        settings,
+        TrainingPlan("align", scaled_steps(3000, pictures.shape), strength=most),
     )
     generator = torch.Generator(settings.device).manual_seed(settings.seed + 1)
     x = parts.test.floats().to(settings.device)

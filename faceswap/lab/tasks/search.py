@@ -17,6 +17,7 @@ from faceswap.lab.framework.models import body_for
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -70,7 +71,7 @@ def train_search_encoder(
         parts.training, parts.validation, ReconstructionLoss(), settings.device, bent
     )
     steps = scaled_steps(steps, parts.training.shape)
-    model = yield from train(task, config, settings, name, steps)
+    model = yield from train(task, config, settings, TrainingPlan(name, steps))
     assert isinstance(model, Autoencoder)
     return model
 

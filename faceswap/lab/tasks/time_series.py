@@ -19,7 +19,7 @@ from faceswap.errors import InputError
 from faceswap.events import Notice
 from faceswap.io.charts import line_chart
 from faceswap.lab.framework.data import PictureSet, split_data
-from faceswap.lab.framework.run import TaskFunction, TaskSettings, finish, train
+from faceswap.lab.framework.run import TaskFunction, TaskSettings, TrainingPlan, finish, train
 from faceswap.lab.framework.training_task import PictureTask, ReconstructionLoss
 from faceswap.lab.tasks.anomaly import threshold
 from faceswap.lab.tasks.bottleneck import decoded, encoded
@@ -64,7 +64,7 @@ def time_series(settings: TaskSettings) -> TaskFunction:
         height=length, size=readings.shape[1], hidden=64, latent_dim=settings.code or 8
     )
     task = PictureTask(parts.training, parts.validation, ReconstructionLoss(), settings.device)
-    model = yield from train(task, config, settings, "time-series", 2500)
+    model = yield from train(task, config, settings, TrainingPlan("time-series", 2500))
     assert isinstance(model, Autoencoder)
     x = torch.from_numpy(np.ascontiguousarray(windows)).float()[:, None].to(settings.device)
     error = (x - decoded(model, encoded(model, x))).square().mean((1, 3)).cpu().numpy()

@@ -25,6 +25,7 @@ from faceswap.lab.framework.models import TranslatingConfig, fitting
 from faceswap.lab.framework.run import (
     TaskFunction,
     TaskSettings,
+    TrainingPlan,
     finish,
     notices,
     scaled_steps,
@@ -152,7 +153,9 @@ def translate(settings: TaskSettings) -> TaskFunction:
     jitter = jitter_for(PictureSet(a.images[:1, :1])) if not settings.data else _MILD
     task = TranslationTask(parts.training, b, parts.validation, jitter, settings.device)
     steps = scaled_steps(3000, a.shape)
-    model = yield from train(task, config, settings, "translate", steps, batch=32, precision=None)
+    model = yield from train(
+        task, config, settings, TrainingPlan("translate", steps, batch=32, precision=None)
+    )
     assert isinstance(model, SharedAutoencoder)
     x = parts.test.floats().to(settings.device)
     with torch.no_grad():

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from faceswap.preview.protocol.message import Answer, Message, Request, RunName
-from faceswap.swap.training.options import PresetChoice
+from faceswap.swap.training.option_fields import PresetChoice
 
 
 class MetricCurve(Message):

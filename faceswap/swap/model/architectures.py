@@ -21,6 +21,7 @@ from faceswap.autoencoder.networks import (
     Decoded,
     DenseBottleneck,
     QuadDecoder,
+    Upscaling,
 )
 from faceswap.autoencoder.shared_encoder import DecoderPath, SharedAutoencoder
 from faceswap.device_support import memory_format
@@ -105,9 +106,8 @@ def quick(config: SwapConfig) -> SharedAutoencoder:
     inter = DenseBottleneck(192 * encoder.lowest**2, 256, encoder.lowest, 192, upscale=False)
 
     def decoder() -> ConvDecoder:
-        return ConvDecoder(
-            192, (160, 96, 56, 24), (32, 16, 8), image=LumaChromaImage(24), doubling=BilinearUpscale
-        )
+        upscaling = Upscaling((160, 96, 56, 24), doubling=BilinearUpscale)
+        return ConvDecoder(192, upscaling, (32, 16, 8), image=LumaChromaImage(24))
 
     return _two_decoders(encoder, inter, decoder(), decoder())
 
@@ -116,7 +116,7 @@ def classic(_: SwapConfig) -> SharedAutoencoder:
     """The ``original`` model of deepfakes/faceswap: 64 px, no mask."""
     encoder = ConvEncoder(64, (128, 256, 512, 1024), (5, 5, 5, 5))
     inter = DenseBottleneck(1024 * 16, 1024, 4, 512, middle=1024)
-    a, b = (ConvDecoder(512, (256, 128, 64), image_kernel=5) for _ in "ab")
+    a, b = (ConvDecoder(512, Upscaling((256, 128, 64)), image_kernel=5) for _ in "ab")
     return _two_decoders(encoder, inter, a, b)
 
 
@@ -164,10 +164,10 @@ def _saehd_decoder(config: SwapConfig, inputs: int) -> ConvDecoder:
     deep, double = "t" in config.variant, "d" in config.variant
     widths = (8 * d, 8 * d, 4 * d, 2 * d) if deep else (8 * d, 4 * d, 2 * d)
     masks = (8 * m, 8 * m, 4 * m, 2 * m) if deep else (8 * m, 4 * m, 2 * m)
-    active = _saehd_activation(config)
+    upscaling = Upscaling(widths, residual=1, active=_saehd_activation(config))
     if double:
-        return QuadDecoder(inputs, widths, (*masks, m), residual=1, active=active)
-    return ConvDecoder(inputs, widths, masks, residual=1, active=active)
+        return QuadDecoder(inputs, upscaling, (*masks, m))
+    return ConvDecoder(inputs, upscaling, masks)
 
 
 def df(config: SwapConfig) -> SharedAutoencoder:
