@@ -125,7 +125,9 @@ def _axes(
 ) -> tuple[Figure, Axes]:
     """A figure of ``size`` pixels with one plot, which has a margin on each side in pixels."""
     width, height = size
-    figure = Figure((width / _DPI, height / _DPI), dpi=_DPI, facecolor=_colour(PAPER))
+    # A little more: some versions of Matplotlib cut 229.99 pixels off to 229.
+    inches = ((width + 0.01) / _DPI, (height + 0.01) / _DPI)
+    figure = Figure(inches, dpi=_DPI, facecolor=_colour(PAPER))
     FigureCanvasAgg(figure)
     above = 29 if below == 1 else 40
     place = (

@@ -1,7 +1,7 @@
 """Optimisers (AdamW, AdaBelief, Lion), skipping of bad steps, and EMA of the weights.
 
-Lion and AdaBelief are own code: those of pytorch-optimizer and optimi are no faster, cannot skip a
-step without synchronising, and count steps in Python, which a CUDA graph would not.
+Lion and AdaBelief are own code: those of pytorch-optimizer and optimi (0.7 to 1.4 times the time)
+cannot skip a step without synchronizing, and count steps in Python, which a CUDA graph would not.
 
 All accept a ``found_inf`` attribute (one float tensor, 1 = skip this step), as PyTorch's fused
 optimisers do, so that a bad step is skipped without synchronising. On devices where PyTorch has no

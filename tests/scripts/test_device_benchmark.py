@@ -76,7 +76,7 @@ def test_a_missing_card_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -
 def test_a_missing_kit_and_a_wrong_model_are_told_too(kit: Path, tmp_path: Path) -> None:
     assert "benchmark.py device_kit" in refused(options(tmp_path))
     assert refused(options(kit, preset=["df:100"])).startswith("--preset: ")
-    assert "there is no preset huge" in refused(options(kit, preset=["huge"]))
+    assert "there is no preset 'huge'" in refused(options(kit, preset=["huge"]))
 
 
 def test_without_pydantic_it_is_told_where_it_comes_from(
