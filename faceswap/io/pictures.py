@@ -7,16 +7,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from faceswap.io.file_types import PICTURE_SUFFIXES
 from faceswap.io.orientation import UPRIGHT, apply_orientation, exif_orientation
 from faceswap.types import UInt8Image
 
 _WHITE = 255
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """Picture files in ``folder`` (by suffix), sorted; empty if there is no such folder."""
-    return sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
 
 
 def read_picture(path: Path, behind: int = _WHITE) -> UInt8Image | None:

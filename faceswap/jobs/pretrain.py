@@ -253,7 +253,7 @@ def _cropped(folders: Sequence[Path], into: Path) -> Generator[Event, None, list
     from faceswap.faces.detect import make_detector
     from faceswap.faces.finder import find_faces
     from faceswap.faces.landmarks import make_landmarker
-    from faceswap.io.pictures import picture_files
+    from faceswap.io.file_types import picture_files
 
     found: list[Path] = []
     pictures: list[Path] = []

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from faceswap.errors import InputError
-from faceswap.io.file_types import PICTURE_SUFFIXES
-from faceswap.io.pictures import picture_files
+from faceswap.io.file_types import PICTURE_SUFFIXES, picture_files
 
 SourceKind = Literal["video", "picture", "pictures"]
 """``pictures``: a folder of them."""

@@ -17,7 +17,8 @@ from torch import Tensor
 from faceswap.background import ReportProgress, no_report
 from faceswap.errors import InputError
 from faceswap.faces.crops import is_face_crop
-from faceswap.io.pictures import center_crop, center_square, picture_files, read_picture
+from faceswap.io.file_types import picture_files
+from faceswap.io.pictures import center_crop, center_square, read_picture
 from faceswap.lab.framework.idx import idx_files, read_idx
 from faceswap.training.dataset import ImageDataset
 
