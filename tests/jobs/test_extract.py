@@ -111,8 +111,6 @@ def test_done_is_done_and_other_settings_are_refused(whole: Path, sample: Path) 
     assert any(isinstance(e, Notice) and "already" in e.message for e in events)
     with pytest.raises(ProjectError, match=r"--size 128.*--redo"):
         run(options.model_copy(update={"size": 64}))
-    with pytest.raises(ProjectError, match="different footage"):
-        run(options.model_copy(update={"video": sample / "b.mp4"}))
     assert dump(whole) == before
 
 
