@@ -269,7 +269,7 @@ def test_what_is_not_a_video_is_said_in_a_sentence(make_clip: MakeClip, tmp_path
         "headless.mp4": "cannot be read",
         "sound.m4a": "only sound",
         "missing.mp4": "There is no file",
-        ".": "is a folder",
+        ".": "has no pictures",
     }
     for name, message in expected.items():
         with pytest.raises(InputError, match=message) as caught:
