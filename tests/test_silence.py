@@ -42,7 +42,7 @@ from faceswap.jobs.restore import RestoreOptions
 from faceswap.lab.framework import data as lab_data
 from faceswap.lab.tasks import regularisation
 from faceswap.preview import session
-from faceswap.project import extraction, frame_pass, reextraction
+from faceswap.project import frame_pass, source_extraction
 from faceswap.swap.compositing import face_placement
 from faceswap.swap.evaluation import evaluator
 from faceswap.swap.model import loading
@@ -130,8 +130,8 @@ def pictures(folder: Path, count: int = 12) -> list[Path]:
         (pretraining, face_selection, "_prepare"),
         (pretraining, pretrain_job, "_model"),
         (extracting, frame_pass, "make_tracker"),
-        (extracting, reextraction, "finish_reextraction"),
-        (extracting, extraction, "begin_extraction"),
+        (extracting, source_extraction, "finish_reextraction"),
+        (extracting, source_extraction, "begin_extraction"),
         (converting, loading, "newest_weights"),
         (evaluating, evaluator, "new_tracker"),
         (finding, landmarks_job, "_finder"),

@@ -204,7 +204,7 @@ def _bit_rate(container: InputContainer, stream: VideoStream, duration: float) -
     known = stream.codec_context.bit_rate
     if known:
         return int(known)
-    if duration <= 0:
+    if duration <= 0 or not container.size:  # None for one picture
         return 0
     rates = [s.codec_context.bit_rate for s in container.streams.audio if s.codec_context]
     sound = sum(rate or 0 for rate in rates)

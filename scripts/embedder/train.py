@@ -43,7 +43,8 @@ def features_of(
 
 def scatter(groups: Iterator[NDArray[np.floating]]) -> Floats:
     """Covariance (F, F) of features about the mean of their group (N, F)."""
-    total, count = 0.0, 0
+    total: float | NDArray[np.float64] = 0.0
+    count = 0
     for group in groups:
         apart = group - group.mean(0)
         total = total + apart.T.astype(np.float64) @ apart

@@ -70,8 +70,9 @@ def crops(project: Project) -> dict[str, tuple[bytes, int]]:
 def without_notes(project: Project) -> None:
     """Leave in the settings what an older version wrote."""
     settings = project._file.read()
-    entry = {name: settings["a"][name] for name in ("video", "fingerprint")}
-    (project.folder / "project.toml").write_text(tomli_w.dumps(settings | {"a": entry}))
+    source = settings["sources"]["a"]
+    entry = {"video": source["path"], "fingerprint": source["fingerprint"]}
+    (project.folder / "project.toml").write_text(tomli_w.dumps({"format": 1, "a": entry}))
 
 
 def said(events: list[Event]) -> str:
@@ -306,9 +307,12 @@ def test_crops_that_tell_nothing_stand_in_no_way(
     """Damaged ones, ones of the other side, ones of other footage."""
     folder, before = made.crops_folder("a"), look(made.folder)
     if content is None:
-        finished(extract(options.model_copy(update={"side": "b"})))
+        side_b = {"side": "b", "inputs": (make_clip(frames=FRAMES + 1),)}
+        finished(extract(options.model_copy(update=side_b)))
         shutil.copyfile(made.crops_folder("b") / "000020_4.png", folder / "000020_4.png")
-        other = options.model_copy(update={"video": make_clip(frames=30), "project": folder / "q"})
+        other = options.model_copy(
+            update={"inputs": (make_clip(frames=30),), "project": folder / "q"}
+        )
         finished(extract(other))
         shutil.copyfile(folder / "q" / "faces" / "a" / "000029_4.png", folder / "000029_4.png")
         shutil.rmtree(folder / "q")

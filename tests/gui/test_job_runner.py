@@ -32,7 +32,7 @@ def test_only_options_that_were_set_become_arguments(tmp_path: Path) -> None:
     plain = options.model_copy(update={"redo": False})
     assert "redo" not in " ".join(job_runner.arguments_of(plain))
     assert job_runner.arguments_of(options) == [
-        *("--video", "a b.mp4", "--project", str(tmp_path)),
+        *("--inputs", "a b.mp4", "--project", str(tmp_path)),
         *("--side", "b", "--every", "3", "--redo"),
     ]
     off = TrainOptions(project=tmp_path, balanced_sampling=False)

@@ -141,7 +141,7 @@ def test_a_video_that_comes_back_otherwise_is_wrong(monkeypatch: pytest.MonkeyPa
         trials.try_video()
     monkeypatch.undo()
     monkeypatch.setattr(
-        "faceswap.video.writer.AudioCopy.copy_until", lambda self, time: None, raising=True
+        "faceswap.video.tracks.TrackCopy.copy_until", lambda self, time: None, raising=True
     )
     with pytest.raises(InputError, match="sound read differs"):
         trials.try_video()

@@ -3,6 +3,7 @@
 import io
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -113,18 +114,17 @@ def all_tracks(folder: Path) -> Path:
         text = made.add_mux_stream("subrip")
         text.time_base = Fraction(1, 1000)
         made.add_attachment("font.ttf", "application/x-truetype-font", b"not a font")
-        made.set_chapters(
-            [
-                {
-                    "id": number,
-                    "start": 500 * number,
-                    "end": 500 * number + 500,
-                    "time_base": Fraction(1, 1000),
-                    "metadata": {"title": title},
-                }
-                for number, title in enumerate(("one", "two"))
-            ]
-        )
+        chapters: list[Any] = [  # versions of PyAV differ in the type of a time base
+            {
+                "id": number,
+                "start": 500 * number,
+                "end": 500 * number + 500,
+                "time_base": Fraction(1, 1000),
+                "metadata": {"title": title},
+            }
+            for number, title in enumerate(("one", "two"))
+        ]
+        made.set_chapters(chapters)
         line = av.Packet(b"hello")
         line.stream, line.pts, line.dts, line.duration = text, 100, 100, 500
         line.time_base = Fraction(1, 1000)

@@ -127,10 +127,10 @@ def test_crops_that_come_while_it_loads_are_for_the_next_run(
 ) -> None:
     image, record = draw("a", 0, 0, 99)
 
-    def more(place: Path) -> Any:
+    def more(place: Path, left_out: Any) -> Any:
         for number in (100, 101):
             write_crop(folder / f"{number:06d}.png", image, record)
-        return read_crops(place)
+        return read_crops(place, left_out)
 
     monkeypatch.setattr(face_selection, "read_crops", more)
     faces = load_faces(folder, "a", FaceLoadConfig(48))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from small_runs import finish, options
 from faceswap.background import ProgressReporter
 from faceswap.errors import NoFaceError, OptionsError
 from faceswap.project.project import Project
-from faceswap.swap.training import face_selection, swap_run
+from faceswap.swap.training import face_selection, person_faces
 from faceswap.swap.training.adversarial import AdversarialTask
 from faceswap.swap.training.swap_run import SwapRun, prepare_swap_run
 from faceswap.training.distributed import Placement, ProcessGroup
@@ -81,18 +82,19 @@ def test_faces_of_two_extractions_are_never_mixed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = draw_project(tmp_path / "p")
-    load, asked = face_selection.load_faces, []
+    load, asked = face_selection.load_face_folders, []
     (tmp_path / "a.mp4").touch()
 
-    def changing(folder: Path, side: Any, *given: Any) -> Any:
+    def changing(folders: Sequence[Path], side: Any, *given: Any) -> Any:
+        (folder,) = folders
         asked.append(folder)
         if len(asked) == 1:
             known = dataclasses.replace(project.extraction_record("a"), generation=2)
             project.record_extraction("a", tmp_path / "a.mp4", known)
             shutil.copytree(folder, project.staging_folder("a", 2))
             raise NoFaceError("They were moved away meanwhile.")
-        return load(folder, side, *given)
+        return load(folders, side, *given)
 
-    monkeypatch.setattr(swap_run, "load_faces", changing)
+    monkeypatch.setattr(person_faces, "load_face_folders", changing)
     assert "A has" in prepared(project.folder).notices[0]
     assert asked[1] == project.staging_folder("a", 2)
