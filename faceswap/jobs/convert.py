@@ -1,8 +1,7 @@
 """Convert footage: swap the faces of A's video with a trained model."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from faceswap.background import (
     import_in_background,
     in_background,
 )
-from faceswap.events import Estimate, Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
 from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.video.output_options import OutputOptions
@@ -28,10 +27,9 @@ if TYPE_CHECKING:
     from faceswap.swap.compositing.several import Cast, SeveralSwappers
     from faceswap.video.info import VideoInfo
     from faceswap.video.passes import CompositingPasses
-    from faceswap.video.picture_output import PictureOutput
+    from faceswap.video.planned_output import PlannedOutput
     from faceswap.video.reader import Footage, VideoReader
     from faceswap.video.span import Span
-    from faceswap.video.writer import VideoWriter
 
 _MEMORY = 200 * 2**20
 """Bytes of frames that are held at a time."""
@@ -147,19 +145,20 @@ def convert(
     from faceswap.project.new_source import source_to_convert
     from faceswap.swap.compositing.several import SeveralSwappers
     from faceswap.training import job_mark
-    from faceswap.video.prefetch import prefetch
+    from faceswap.video.planned_output import plan_conversion
+    from faceswap.video.span import parse_span
 
     output = options.output or project.output_folder / f"{options.run}.mp4"
     if options.output is None:
         _make_folder(project.output_folder)
     footage = _footage(options, project)
-    found = yield from in_background(
-        "convert", lambda report: _plan(options, output, footage, report), "trials"
+    span = parse_span(options.begin, options.end, footage.info)
+    planned = yield from in_background(
+        "convert",
+        lambda _: plan_conversion(options, output, footage, span, overwrite=options.overwrite),
     )
-    for told in found.notices:
+    for told in planned.notices:
         yield Notice(message=told)
-    if found.estimate is not None:
-        yield found.estimate
     source = yield from source_to_convert(project, options.input, options.device)
     device = pick_device(options.device)
     casts, problems = yield from in_background(
@@ -167,19 +166,42 @@ def convert(
     )
     for problem in problems:
         yield Notice(message=problem)
+    made = planned
+    if planned.has_quality:
+        made, estimate = yield from in_background(
+            "convert", lambda report: planned.with_quality(options, footage, report), "trials"
+        )
+        yield estimate
+    with SeveralSwappers(casts, device, options) as swapper:
+        summary = yield from _write(options, footage, made, swapper)
+    if not part:
+        with suppress(OSError):  # the project may be read-only
+            # This also finishes a swap job that was stopped before its conversion.
+            job_mark.clear_job_mark(project.folder)
+    return summary
+
+
+def _write(
+    options: ConvertOptions,
+    footage: "VideoReader",
+    plan: "PlannedOutput",
+    swapper: "SeveralSwappers",
+) -> Generator[Event, None, ConvertSummary]:
+    """Decode, swap and encode, each in a thread; closes ``footage``."""
+    from faceswap.video.prefetch import prefetch
+
     size, ahead = _batch_sizes(footage.info, options.batch)
     passes = _passes(options, footage)
-    meter = Meter("convert", total=_frames_in(footage.info, found.span))
+    meter = Meter("convert", total=_frames_in(footage.info, plan.span))
     swapped = 0
     with (
         footage,
-        found.writer() as out,
-        SeveralSwappers(casts, device, options) as swapper,
-        closing(prefetch(_with_images(footage, found.span, swapper), ahead)) as frames,
+        plan.writer() as out,
+        closing(prefetch(_with_images(footage, plan.span, swapper), ahead)) as frames,
         BackgroundWorker(meter.progress) as paced,
     ):
-        if found.span.start is not None:
-            first = footage.first_index(found.span.start)
+        if plan.span.start is not None:
+            first = footage.first_index(plan.span.start)
             yield from paced(partial(swapper.measure_before, footage, first))
         for batch in _batches(frames, size):
             made = yield from paced(partial(swapper.patches, batch))
@@ -198,12 +220,8 @@ def convert(
     for trouble in (footage.damage, footage.resized, out.damage):
         if trouble:
             yield Notice(message=trouble)
-    yield Saved(what="swapped video", path=output)
-    if not part:
-        with suppress(OSError):  # the project may be read-only
-            # This also finishes a swap job that was stopped before its conversion.
-            job_mark.clear_job_mark(project.folder)
-    return ConvertSummary(output=output, frames=int(meter.done), swapped=swapped)
+    yield Saved(what="swapped video", path=plan.path)
+    return ConvertSummary(output=plan.path, frames=int(meter.done), swapped=swapped)
 
 
 def _make_folder(folder: Path) -> None:
@@ -257,47 +275,6 @@ def _load(
             casts.append(Cast(model, places))
         problems += project.extraction_warnings(index, source, require_complete=True)
     return casts, problems
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """What was found and decided before the work: the writer to make, and what to tell."""
-
-    writer: "Callable[[], VideoWriter | PictureOutput]"
-    span: "Span"
-    notices: tuple[str, ...]
-    estimate: Estimate | None = None
-
-
-def _plan(
-    options: ConvertOptions, output: Path, footage: "VideoReader", report: ProgressReporter
-) -> _Prepared:
-    """How the output is written; finds all that it would lose, and its size, before."""
-    from faceswap.video.output_file import check_output
-    from faceswap.video.output_plan import plan_output
-    from faceswap.video.picture_output import PictureOutput, is_picture_output
-    from faceswap.video.quality import estimate_quality
-    from faceswap.video.span import parse_span
-    from faceswap.video.writer import VideoWriter
-
-    info = footage.info
-    span = parse_span(options.begin, options.end, info)
-    if is_picture_output(output):
-        deep = options.pixel_format.startswith("rgb48")
-        pictures = PictureOutput(output, info, deep=deep, overwrite=options.overwrite)
-        return _Prepared(lambda: pictures, span, pictures.notices)
-    check_output(output, overwrite=options.overwrite, source=info.path)
-    plan = plan_output(output, info, options.encoding(), span)
-    footage.deinterlace = plan.deinterlaced
-    found = estimate_quality(plan, footage, fixed=options.quality != "auto", report=report)
-    plan = plan.with_crf(found.crf)
-    told = Estimate(path=output, size=found.size, crf=found.crf, fidelity=found.fidelity)
-    return _Prepared(
-        lambda: VideoWriter.of_footage(plan, overwrite=options.overwrite),
-        span,
-        plan.notices,
-        told,
-    )
 
 
 def _passes(options: ConvertOptions, footage: "VideoReader") -> "CompositingPasses | None":
