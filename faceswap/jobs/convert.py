@@ -79,13 +79,13 @@ class ConvertOptions(OutputOptions, BlendOptions):
         Presentation(flag="--from"),
         Field(
             description="In point: where the part to convert begins, in seconds (12.5), h:mm:ss, "
-            "as a timecode (00:01:30:12) or a frame (300f)."
+            "as a timecode (00:01:30:12) or a frame (300f); by default that of 'faceswap sources'."
         ),
     ] = None
     end: Annotated[
         str | None,
         Presentation(flag="--to"),
-        Field(description="Out point: the part ends before it."),
+        Field(description="Out point: the part ends before it; by default as the in point."),
     ] = None
     passes: Annotated[
         Path | None,
@@ -152,7 +152,7 @@ def convert(
     if options.output is None:
         _make_folder(project.output_folder)
     footage = _footage(options, project)
-    span = parse_span(options.begin, options.end, footage.info)
+    span = parse_span(*_points(options, project), footage.info)
     planned = yield from in_background(
         "convert",
         lambda _: plan_conversion(options, output, footage, span, overwrite=options.overwrite),
@@ -233,6 +233,17 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(
             f"Cannot create {folder}: {error.strerror}; choose another place with --output."
         ) from error
+
+
+def _points(options: ConvertOptions, project: "Project") -> tuple[str | None, str | None]:
+    """In and out point: those given, or else those of the source."""
+    from faceswap.project.source_list import find_source
+
+    path = options.input or project.video(project.main_source("a"))
+    source = find_source(project, path)
+    known = (None, None) if source is None else (source.in_point, source.out_point)
+    begin, end = (None if point is None else f"{point}s" for point in known)
+    return options.begin or begin, options.end or end
 
 
 def _footage(options: ConvertOptions, project: "Project") -> "VideoReader":

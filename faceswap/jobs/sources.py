@@ -30,13 +30,20 @@ class SourcesOptions(Options):
     ] = None
     trim: Annotated[
         str | None,
-        Field(description="Set in and out point of this source, with --begin and --end."),
+        Field(
+            description="Set in and out point of this source, with --from and --to: the part that "
+            "'faceswap convert' converts by default."
+        ),
     ] = None
     begin: Annotated[
-        float | None, Field(ge=0, description="In point in seconds; by default the beginning.")
+        float | None,
+        Presentation(flag="--from"),
+        Field(ge=0, description="In point in seconds; by default the beginning."),
     ] = None
     end: Annotated[
-        float | None, Field(gt=0, description="Out point in seconds; by default the end.")
+        float | None,
+        Presentation(flag="--to"),
+        Field(gt=0, description="Out point in seconds; by default the end."),
     ] = None
 
     @model_validator(mode="after")
@@ -44,7 +51,7 @@ class SourcesOptions(Options):
         if self.relink and len(self.relink) != 2:
             raise ValueError("--relink takes a source and a path, such as --relink a2 clip.mp4")
         if (self.begin, self.end) != (None, None) and self.trim is None:
-            raise ValueError("--begin and --end need --trim with the source they are for")
+            raise ValueError("--from and --to need --trim with the source they are for")
         return self
 
 

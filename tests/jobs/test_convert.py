@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.devices import choose_precision
-from faceswap.errors import CheckpointError, InputError, OutputError, ProjectError
-from faceswap.events import Estimate, Event, Notice
+from faceswap.driver import run as run_job
+from faceswap.errors import CheckpointError, FaceswapError, InputError, OutputError, ProjectError
+from faceswap.events import Estimate, Event, Notice, Progress
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.io.pictures import read_picture
@@ -26,6 +27,7 @@ from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.jobs.train import train
 from faceswap.preview.session import PreviewSession
 from faceswap.project.project import Project
+from faceswap.project.source_list import set_points
 from faceswap.swap.compositing.face_placement import place_faces
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, Swapper
@@ -123,6 +125,25 @@ def test_a_part_is_the_same_as_in_the_whole(trained: Path, tmp_path: Path) -> No
             assert np.abs(a.image.astype(int) - b.image).mean() < 0.1
     with pytest.raises(InputError, match="no point in a video"):
         run(ConvertOptions(project=trained, output=part, begin="soon", overwrite=True))
+
+
+def test_the_points_of_the_source_hold_where_none_are_given(trained: Path, tmp_path: Path) -> None:
+    project = Project.open(trained)
+    set_points(project, "a", 0.2, 0.6)
+    try:
+        _, kept = run(ConvertOptions(project=trained, output=tmp_path / "kept.mkv"))
+        _, longer = run(ConvertOptions(project=trained, output=tmp_path / "l.mkv", end="0.8"))
+    finally:
+        set_points(project, "a", None, None)
+    assert (kept.frames, longer.frames) == (10, 15)
+
+
+def test_a_missing_run_is_told_before_qualities_are_tried(trained: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    options = ConvertOptions(project=trained, output=tmp_path / "o.mp4", map=("1=none",))
+    with pytest.raises(FaceswapError, match="none"):
+        run_job(convert(options), events.append)
+    assert not any(isinstance(event, Progress) and event.unit == "trials" for event in events)
 
 
 def test_pictures_and_passes_are_written(trained: Path, tmp_path: Path) -> None:
