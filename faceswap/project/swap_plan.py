@@ -67,13 +67,14 @@ def plan_swap(
         parts = [_part(project, source, found, name) for found, name in pairs]
         notices = [note for found, name in pairs for note in _trained_on(project, found, name)]
         return SwapPlan(tuple(parts), left, tuple(notices + _absent(parts, pairs, source)))
-    shown = [known for known in people if source in known.tracks and not known.ignored]
+    everyone = [known for known in people if source in known.tracks]
+    shown = [known for known in everyone if not known.ignored]
     if person is not None:
         chosen = find_person(people, person)
         part = _part(project, source, chosen, run)
         notices = _trained_on(project, chosen, run) + _absent([part], [(chosen, run)], source)
         return SwapPlan((part,), left, tuple(notices))
-    if len([known for known in people if source in known.tracks]) < 2:
+    if len(everyone) < 2 and shown == everyone:
         return SwapPlan((Part(run, None),), left)
     known_a = trained_people(project, run)["a"]
     trained = [known for known in shown if str(known.id) == known_a]

@@ -8,6 +8,7 @@ from made_people import fill, made_project
 from faceswap.errors import CheckpointError, OptionsError, ProjectError
 from faceswap.faces.index import staged_key
 from faceswap.project import people_corrections as corrections
+from faceswap.project import swap_plan
 from faceswap.project.people import Person, chosen_person, find_person
 from faceswap.project.people_carry_over import carry_over_people
 from faceswap.project.project import Project
@@ -184,6 +185,24 @@ def test_a_map_that_is_none_is_told(
     (project.runs_folder / "one").mkdir(parents=True)
     with pytest.raises(error, match=told):
         plan(project, "a", mapping=mapping)
+
+
+def test_who_is_ignored_is_not_swapped_even_if_alone(tmp_path: Path) -> None:
+    project = made_project(tmp_path, ("a", [1]), ("b", [4]))
+    (alone,) = (person for person in known(project) if "a" in person.tracks)
+    corrections.ignore(project, known(project), [str(alone.id)], True)
+    made = plan(project, "a")
+    assert [part.tracks for part in made.parts] == [frozenset()]
+    assert made.notices == ("Everyone in it is ignored.",)
+
+
+def test_nobody_gets_their_own_face(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project.runs_folder / "one").mkdir(parents=True)
+    begun = {"person_a": "9", "person_b": "1"}
+    header = {"numbers": {"notes": {"begun": begun}}}
+    monkeypatch.setattr(swap_plan, "read_newest_header", lambda _: header)
+    with pytest.raises(CheckpointError, match="puts the face of person 1 on others"):
+        plan(project, "a", run="one", person="1")
 
 
 def test_faces_are_left_unswapped_by_face_track_and_range(project: Project) -> None:
