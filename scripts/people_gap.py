@@ -25,8 +25,8 @@ from torch.nn import functional
 from faceswap.faces.align import FRAMINGS, crop_matrix, face_similarity
 from faceswap.faces.detect import make_detector
 from faceswap.faces.finder import find_faces
+from faceswap.faces.labels import Label
 from faceswap.faces.landmarks import make_landmarker
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.people import render_person
 
 SIDE = 96

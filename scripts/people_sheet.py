@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceswap.synthetic.labels import PALETTE
+from faceswap.faces.labels import PALETTE
 from faceswap.synthetic.people import rendered_people
 
 

@@ -203,7 +203,8 @@ class PreviewSession:
         footage = self.footage(project.video("a"))
         loaded = self._load(project.runs_folder / run)
         self._place(project, run, loaded.model.resolution, options.alignment_smoothing)
-        key = (loaded.path, loaded.stamps, self._places_key, options.mask_type)
+        measured = options.mask_type, options.keep_glasses  # colours are measured where that shows
+        key = (loaded.path, loaded.stamps, self._places_key, measured)
         if self._colors is None or key != self._colors_key:
             self._colors, self._colors_key = ColorHistory(), key
         with Swapper(loaded.model, loaded.device, options, self._colors) as swapper:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.face_shape import NeutralHead
 from faceswap.synthetic.hair import beard
 from faceswap.synthetic.identity import Hairs, Identity
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.rasteriser import F32
 from faceswap.synthetic.strands import Strands, grown_roots, nearest, strand_colours
 from faceswap.synthetic.template_mesh import template_mesh

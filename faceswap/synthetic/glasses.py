@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.head_parts import Part, Piece, tube
 from faceswap.synthetic.identity import Shape, Wear
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.shading import GLOSSY
 from faceswap.synthetic.uv import Array
 

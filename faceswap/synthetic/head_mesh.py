@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.faces.align import face_similarity
+from faceswap.faces.labels import Label
 from faceswap.synthetic import head_parts
 from faceswap.synthetic.expression import JAW_PIVOT, JAW_RANGE, Expression, Rig, rotate_x
 from faceswap.synthetic.face_shape import shape_head, smooth_step
@@ -18,7 +19,6 @@ from faceswap.synthetic.hair import scalp
 from faceswap.synthetic.head_parts import Part, Piece
 from faceswap.synthetic.headwear import headwear
 from faceswap.synthetic.identity import Identity
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.landmarks import forehead_vertices, landmark_vertices
 from faceswap.synthetic.rasteriser import F32, I32, compiled, vertex_normals
 from faceswap.synthetic.shading import EYE, SKIN, WET, Surface

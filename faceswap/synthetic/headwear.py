@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.hair import ramp
 from faceswap.synthetic.head_parts import Part, Piece, grid_faces
 from faceswap.synthetic.identity import Shape, Wear
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.shading import PLAIN
 from faceswap.synthetic.uv import Array, surface_point
 

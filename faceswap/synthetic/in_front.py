@@ -4,9 +4,9 @@ from typing import Literal
 
 import numpy as np
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.head_parts import Part, Piece, ellipsoid, grid_faces, tube
 from faceswap.synthetic.identity import Colour
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.shading import GLOSSY, PLAIN, SKIN
 from faceswap.synthetic.uv import Array
 

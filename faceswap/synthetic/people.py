@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.backgrounds import background
 from faceswap.synthetic.camera import compressed
 from faceswap.synthetic.head_mesh import HeadMesh
 from faceswap.synthetic.in_front import thing_pieces
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.motion import MotionFrame, talk
 from faceswap.synthetic.people_attributes import Value, attributes_of
 from faceswap.synthetic.random_people import Person, random_person

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.head_mesh import Pose
 from faceswap.synthetic.identity import Hairdo, Shape
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.random_people import Person
 from faceswap.synthetic.random_pictures import Shot
 from faceswap.synthetic.scene import Frame

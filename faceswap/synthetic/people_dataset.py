@@ -21,9 +21,9 @@ import numpy as np
 
 from faceswap import __version__
 from faceswap.errors import OutputError
+from faceswap.faces.labels import DEFINITIONS, PALETTE
 from faceswap.io.atomic import make_folder, replace_file, write_atomically
 from faceswap.io.provenance import RENDERED, Provenance, encoded_picture
-from faceswap.synthetic.labels import DEFINITIONS, PALETTE
 from faceswap.synthetic.people import RenderedPerson, render_clip, render_person
 from faceswap.synthetic.people_attributes import ATTRIBUTES, Value
 from faceswap.types import UInt8Image

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.backgrounds import backdrop
 from faceswap.synthetic.camera import Camera, developed, labels_of
 from faceswap.synthetic.expression import Expression
 from faceswap.synthetic.head_mesh import HeadMesh, Mesh, Pose
 from faceswap.synthetic.identity import Hairs, Identity, Shape, Skin
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.rasteriser import (
     F32,
     Raster,

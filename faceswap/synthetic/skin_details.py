@@ -6,11 +6,11 @@ Positions and sizes are in centimetres on the base head; ``tint`` factors are li
 import cv2
 import numpy as np
 
+from faceswap.faces.labels import Label
 from faceswap.synthetic.canvas import Canvas, beard_ground, ramp
 from faceswap.synthetic.facial_hair import brow_course
 from faceswap.synthetic.hair import scalp
 from faceswap.synthetic.identity import Identity
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.noise import noise_window
 from faceswap.synthetic.uv import MOUTH_CORNER, STOMION, Array
 from faceswap.types import FloatImage

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from faceswap.errors import OutputError
 from faceswap.events import Progress, Saved
+from faceswap.faces.labels import Label
 from faceswap.io.provenance import picture_provenance
 from faceswap.jobs.sample_people import (
     SamplePeopleOptions,
@@ -19,7 +20,6 @@ from faceswap.jobs.sample_people import (
     sample_people,
 )
 from faceswap.synthetic import people_dataset
-from faceswap.synthetic.labels import Label
 from faceswap.synthetic.people_dataset import COLUMNS
 
 

@@ -9,6 +9,7 @@ from faceswap.faces.align import crop_matrix, mean_face, transform
 from faceswap.faces.crops import warp_crop
 from faceswap.swap.compositing.blend import antialias, paste
 from faceswap.swap.compositing.mask import (
+    Growth,
     chin_region,
     feature_region,
     landmark_region,
@@ -117,13 +118,13 @@ def test_cutting_from_far_away_lands_on_the_same_place() -> None:
 
 def test_the_mask_fades_inwards_and_ends_before_the_crop_does() -> None:
     points, forehead = oval(63.5, 40)
-    mask = soft_mask(landmark_region(points, forehead, 128), 0.0, 0.2)
+    mask = soft_mask(landmark_region(points, forehead, 128), Growth(), 0.2)
     y, x = np.mgrid[:128, :128] - 63.5
     radius = np.hypot(x, y)
     assert mask[radius > 44].max() < 0.03
     assert mask[radius < 22].min() > 0.97
     assert 0.35 < mask[np.abs(radius - 32) < 0.7].mean() < 0.65
-    beyond = soft_mask(landmark_region(*oval(63.5, 90), 128), 0.0, 0.1)
+    beyond = soft_mask(landmark_region(*oval(63.5, 90), 128), Growth(), 0.1)
     assert max(beyond[0].max(), beyond[:, -1].max()) < 0.01
     assert beyond[64, 64] == pytest.approx(1)
 
@@ -164,7 +165,7 @@ def test_a_chin_is_covered_and_no_hair_beside_it() -> None:
 def test_growing_and_shrinking_move_the_edge() -> None:
     points, forehead = oval(63.5, 30)
     areas = [
-        soft_mask(landmark_region(points, forehead, 128), grow, 0.05).sum()
+        soft_mask(landmark_region(points, forehead, 128), Growth(grow), 0.05).sum()
         for grow in (-0.1, 0, 0.1)
     ]
     assert_allclose(np.sqrt(np.array(areas) / np.pi), [22.5, 28.5, 34.5], atol=0.5)

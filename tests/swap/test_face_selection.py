@@ -27,8 +27,8 @@ def test_faces_come_scaled_with_their_maps(folder: Path) -> None:
     assert len(faces.training) + len(faces.held_out) == 44 - 8  # which are too near in time
     assert len(faces.held_out) == 4
     assert faces.training.pictures.shape[1:] == (3, 64, 64)
-    assert faces.training.maps.shape[1:] == (3, 32, 32)
-    face, features, mouth = faces.training.maps[0].float() / 255
+    assert faces.training.maps.shape[1:] == (4, 32, 32)
+    face, features, _, mouth = faces.training.maps[0].float() / 255
     assert 0.25 < face.mean() < 0.45  # the ellipse fills 36 %
     assert face[16, 16] == 1
     assert face[0, 0] == 0

@@ -46,7 +46,7 @@ def test_pictures_come_at_the_size_asked_for(sides: dict[str, FaceSet], tmp_path
     write_face_sets(path, sides, 4)
     large, small = read_face_sets(path, 64)["a"], read_face_sets(path, 32)["a"]
     assert small.training.pictures.shape == (4, 3, 32, 32)
-    assert small.training.maps.shape == (4, 3, 16, 16)
+    assert small.training.maps.shape == (4, 4, 16, 16)
     assert small.training.pictures.dtype == torch.uint8
     one, other = (part.training.pictures.float().mean((2, 3)) for part in (large, small))
     assert torch.allclose(one, other, atol=1.5)

@@ -62,7 +62,7 @@ def test_a_batch_is_distorted_in_and_undistorted_out(sides: dict[str, FaceSet]) 
     batch = task.batch(3, generator(), 0.0)
     assert batch.inputs["a"].shape == batch.inputs["b"].shape == (3, 3, 32, 32)
     assert batch.targets.shape == (6, 3, 64, 64)
-    assert batch.maps.shape == (6, 2, 32, 32)
+    assert batch.maps.shape == (6, 3, 32, 32)
     plain = functional.avg_pool2d(batch.targets, 2)
     assert (torch.cat([*batch.inputs.values()]) - plain).abs().mean() > 0.01
     again = task.batch(3, generator(), 0.0)
@@ -171,7 +171,7 @@ def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, F
 
     losses = task.losses(Answer(batch.targets), batch)
     assert losses["loss"].item() == pytest.approx(0, abs=1e-5)
-    features = functional.interpolate(batch.maps[:, 1:], (64, 64))
+    features = functional.interpolate(batch.maps[:, 1:2], (64, 64))
     face = functional.interpolate(batch.maps[:, :1], (64, 64))
     cheek = face * (1 - features)
     errors = []

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from faceswap.faces.labels import DEFINITIONS, PALETTE, Label
 from faceswap.synthetic.camera import Camera, developed, labels_of
 from faceswap.synthetic.expression import EXPRESSIONS, Expression
 from faceswap.synthetic.hair import hairline, scalp
@@ -13,7 +14,6 @@ from faceswap.synthetic.head_mesh import HeadMesh, Pose
 from faceswap.synthetic.head_parts import ellipsoid, tube
 from faceswap.synthetic.identity import HAIRDOS, Hairs, Identity, Shape, Skin, Wear
 from faceswap.synthetic.in_front import thing_pieces
-from faceswap.synthetic.labels import DEFINITIONS, PALETTE, Label
 from faceswap.synthetic.people import RenderedPerson, render_clip, render_person, rendered_people
 from faceswap.synthetic.people_attributes import ATTRIBUTES, face_shape, hair_length
 from faceswap.synthetic.random_people import STYLES, random_person

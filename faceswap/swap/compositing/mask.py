@@ -1,12 +1,35 @@
-"""Masks of a swapped face: regions from landmarks or the model, and their soft edges."""
+"""Masks of a swapped face: regions from landmarks or the model, their soft edges, and what is cut
+out of them because A's hair or a hand is before the face, or because B's hair came along."""
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from faceswap.faces.face_regions import chin_mask, face_mask, inner_face_mask
+from faceswap.faces.labels import Label
+from faceswap.faces.segmenter import HIDING, Segmentation
 from faceswap.types import Mask, Points, Weights
 
 _SUPERSAMPLE = 2  # regions are drawn at twice the size: distances to a quarter of a pixel
+_NOT_B = (Label.BACKGROUND, Label.HAIR, Label.CLOTH, Label.IN_FRONT)
+"""What a swapped crop shows besides B's face. Glasses of B belong to the face."""
+_EDGE = 0.015
+_HAIR_EDGE = 0.04
+"""Blur of the edge of what is before A's face, and of where B's face ends, as shares of the crop's
+side. The first must be narrow, or A's own face shows around a finger; the second passes from B's
+skin to A's and may be wide."""
+
+
+class Growth(NamedTuple):
+    """Mask erode/dilate, as shares of the face's width: all around, and more of it on each side
+    of the crop."""
+
+    around: float = 0.0
+    top: float = 0.0
+    bottom: float = 0.0
+    left: float = 0.0
+    right: float = 0.0
 
 
 def landmark_region(points: Points, forehead: Points, side: int) -> Mask:
@@ -51,10 +74,10 @@ def region_width(region: Mask) -> float:
     return float(columns[-1] - columns[0] + 1) if len(columns) else 1.0
 
 
-def soft_mask(region: Mask, dilate: float, blur: float) -> Weights:
+def soft_mask(region: Mask, growth: Growth, blur: float) -> Weights:
     """Blend weights of the swapped face: float32 (side, side) in [0, 1].
 
-    ``dilate`` (dilation, negative erodes) and ``blur`` (mask blur) are shares of the region's
+    ``growth`` (dilation, negative erodes) and ``blur`` (mask blur) are shares of the region's
     width. The mask fades inwards from the dilated outline and never exceeds it. It is 0 along the
     crop's border, outside of which there is nothing to blend.
     """
@@ -63,7 +86,48 @@ def soft_mask(region: Mask, dilate: float, blur: float) -> Weights:
     beyond = np.asarray(cv2.distanceTransform(1 - region, cv2.DIST_L2, 5), np.float32)
     ramp = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
     border = np.minimum(ramp[:, None], ramp[None, :])
-    depth = np.minimum(within - beyond + dilate * width, border) / max(1.0, blur * width)
+    grown = _growth_field(region, growth) * width
+    depth = np.minimum(within - beyond + grown, border) / max(1.0, blur * width)
     side = size // _SUPERSAMPLE
     t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _growth_field(region: Mask, growth: Growth) -> Weights | np.float32:
+    """Growth at each pixel: that of the side it lies on, seen from the region's middle."""
+    if not any(growth[1:]) or not region.any():
+        return np.float32(growth.around)
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    y = np.arange(region.shape[0], dtype=np.float32)[:, None] - (rows[0] + rows[-1]) / 2
+    x = np.arange(region.shape[1], dtype=np.float32)[None, :] - (columns[0] + columns[-1]) / 2
+    # Squares of sine and cosine: they sum to 1, so that equal sides grow as one.
+    length = np.maximum(x * x + y * y, 1)
+    down, across = y * y / length, x * x / length
+    sides = down * np.where(y < 0, growth.top, growth.bottom)
+    sides = sides + across * np.where(x < 0, growth.left, growth.right)
+    return np.asarray(growth.around + sides, np.float32)
+
+
+def unhidden(original: Segmentation, row: int, side: int, keep_glasses: bool) -> Weights:
+    """Weights (side, side) in [0, 1]: 0 where A's hair, a hand or clothes are before A's face.
+
+    keep_glasses: whether A's glasses, their frames and dark lenses, are kept too.
+    """
+    hiding = (*HIDING, Label.GLASSES) if keep_glasses else HIDING
+    return _faded(1 - original.of(row, hiding), side, _EDGE)
+
+
+def swapped_face(swapped: Segmentation, row: int, side: int) -> Weights:
+    """Weights (side, side) in [0, 1]: 0 where a swapped crop shows B's hair or background."""
+    return _faded(1 - swapped.of(row, _NOT_B), side, _HAIR_EDGE)
+
+
+def _faded(shown: Weights, side: int, blur: float) -> Weights:
+    """Weights that fade inwards from where ``shown``, a probability, is one half."""
+    sigma = blur * shown.shape[0]
+    soft = cv2.GaussianBlur(shown, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    if soft.shape[0] != side:
+        soft = cv2.resize(soft, (side, side), interpolation=cv2.INTER_LINEAR)
+    # Rough or smooth, a half is the edge; at three quarters of the way the face is all there.
+    t = np.clip((soft - 0.5) / 0.35, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -44,14 +44,22 @@ class BlendOptions(Options):
         ),
     ] = 1.0
     mask_type: Annotated[
-        Literal["learned", "landmarks"],
+        Literal["all", "segmented", "learned", "landmarks"],
         Presentation(common=True),
         Field(
-            description="Mask type: learned is the mask that the model learned, with the shape of "
-            "B's jaw; landmarks is the outline of A's landmarks, which is used too where a model "
-            "learned none."
+            description="Mask type: landmarks is the outline of A's landmarks; segmented is that "
+            "without A's hair, hands and other things in front, and without B's hair; learned is "
+            "the mask that the model learned, with the shape of B's jaw (landmarks where it "
+            "learned none); all is learned and segmented together."
         ),
-    ] = "learned"
+    ] = "all"
+    keep_glasses: Annotated[
+        bool,
+        Field(
+            description="Keep A's glasses in front of the swapped face, with the mask types "
+            "segmented and all."
+        ),
+    ] = True
     mask_dilate: Annotated[
         float,
         Presentation(common=True),
@@ -59,6 +67,38 @@ class BlendOptions(Options):
             ge=-0.3,
             le=0.3,
             description="Mask erode/dilate, as a share of the face's width; negative erodes.",
+        ),
+    ] = 0.0
+    mask_top: Annotated[
+        float,
+        Field(
+            ge=-0.3,
+            le=0.3,
+            description="Mask erode/dilate at the forehead, added to that all around.",
+        ),
+    ] = 0.0
+    mask_bottom: Annotated[
+        float,
+        Field(
+            ge=-0.3,
+            le=0.3,
+            description="Mask erode/dilate at the chin, added to that all around.",
+        ),
+    ] = 0.0
+    mask_left: Annotated[
+        float,
+        Field(
+            ge=-0.3,
+            le=0.3,
+            description="Mask erode/dilate at the left of the picture, added to that all around.",
+        ),
+    ] = 0.0
+    mask_right: Annotated[
+        float,
+        Field(
+            ge=-0.3,
+            le=0.3,
+            description="Mask erode/dilate at the right of the picture, added to that all around.",
         ),
     ] = 0.0
     mask_blur: Annotated[

@@ -5,12 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.faces.crops import warp_crop
+from faceswap.faces.labels import Label
+from faceswap.faces.segmenter import SEGMENT_SIZE, shared_segmenter
 from faceswap.swap.compositing.blend import make_patch
 from faceswap.swap.compositing.color import (
     ColorShift,
@@ -20,19 +23,23 @@ from faceswap.swap.compositing.color import (
 )
 from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
+    Growth,
     chin_region,
     feature_region,
     landmark_region,
     learned_mask_region,
     soft_mask,
+    swapped_face,
+    unhidden,
 )
 from faceswap.swap.compositing.options import BlendOptions
-from faceswap.types import Mask, UInt8Image
+from faceswap.types import FloatImage, Mask, UInt8Image, Weights
 from faceswap.video.patch import Patch
 
 _MASK_REACH = 0.15  # how far B's mask may extend beyond A's face, in widths of that face
 # Colours are always measured under the default mask, which is well inside the outline.
-_COLOR_MASK = (BlendOptions().mask_dilate, BlendOptions().mask_blur)
+_COLOR_MASK = (Growth(), BlendOptions().mask_blur)
+_LEAST_SKIN = 0.1  # share of a mask that must be skin, or colours are measured under all of it
 
 
 class FaceModel(Protocol):
@@ -68,14 +75,17 @@ class AlignedFace:
 class SwappedFaces:
     """Network output for a batch of faces.
 
-    faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: binary face regions. masks: blend
-    weights with the default mask options. shifts: colour shifts from face to original.
+    faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: binary face regions. shown: weights
+    of what is neither hidden in A nor B's hair. masks: blend weights with the default mask options.
+    skins: where both are skin, for colours. shifts: colour shifts from face to original.
     """
 
     faces: NDArray[np.float32]
     originals: NDArray[np.float32]
     regions: list[Mask]
-    masks: list[NDArray[np.float32]]
+    shown: list[Weights]
+    masks: list[Weights]
+    skins: list[Weights]
     shifts: list[ColorShift]
 
 
@@ -96,6 +106,8 @@ class Swapper:
     ) -> None:
         self._model, self._device, self._options = model, device, options
         self._color_history = ColorHistory() if color_history is None else color_history
+        segmented = options.mask_type in ("all", "segmented")
+        self._segmenter = shared_segmenter(device) if segmented else None
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
 
     def __enter__(self) -> "Swapper":
@@ -136,12 +148,10 @@ class Swapper:
             for (_, face), own in zip(work, swapped.shifts, strict=True)
         ]
         weights = swapped.masks
-        if (look.mask_dilate, look.mask_blur) != _COLOR_MASK:
-            weights = list(
-                self._pool.map(
-                    lambda r: soft_mask(r, look.mask_dilate, look.mask_blur), swapped.regions
-                )
-            )
+        shape = (growth_of(look), look.mask_blur)
+        if shape != _COLOR_MASK:
+            soft = self._pool.map(lambda r: soft_mask(r, *shape), swapped.regions)
+            weights = [mask * shown for mask, shown in zip(soft, swapped.shown, strict=True)]
 
         def finish(frame: int) -> list[Patch]:
             """One thread per frame: a face is matched to those that it overlaps."""
@@ -186,12 +196,45 @@ class Swapper:
             return self._region(work[n][1], None if learned is None else learned[n])
 
         regions = list(self._pool.map(region, range(len(work))))
+        shown, skins = self._segment(frames, work, originals, faces)
         # The same pixels are measured whatever the mask options.
-        masks = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
-        shifts = list(self._pool.map(measure_color_transfer, faces, originals, masks))
+        soft = self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions)
+        masks = [mask * part for mask, part in zip(soft, shown, strict=True)]
+        skins = [_enough_skin(mask, skin) for mask, skin in zip(masks, skins, strict=True)]
+        shifts = list(self._pool.map(measure_color_transfer, faces, originals, skins))
         for (_, face), shift in zip(work, shifts, strict=True):
             self._color_history.add(face, shift)
-        return SwappedFaces(faces, originals, regions, masks, shifts)
+        return SwappedFaces(faces, originals, regions, shown, masks, skins, shifts)
+
+    def _segment(
+        self,
+        frames: Sequence[UInt8Image],
+        work: Sequence[tuple[int, AlignedFace]],
+        originals: NDArray[np.float32],
+        faces: NDArray[np.float32],
+    ) -> tuple[list[Weights], list[Weights]]:
+        """What is shown of each face, and where both are skin: weights (R, R) each."""
+        side = self._model.resolution
+        if self._segmenter is None:
+            everything = [np.ones((side, side), np.float32)] * len(work)
+            return everything, everything
+        large: Sequence[FloatImage] | Sequence[UInt8Image] = list(originals)
+        if side < SEGMENT_SIZE:  # the frame knows more than a small model's crop
+            larger = [(i, _scaled(face.matrix, SEGMENT_SIZE / side)) for i, face in work]
+            large = [warp_crop(frames[i], m, SEGMENT_SIZE) for i, m in larger]
+        original = self._segmenter.segment(large)
+        swapped = self._segmenter.segment(list(faces))
+        glasses = self._options.keep_glasses
+
+        def shown(n: int) -> Weights:
+            return unhidden(original, n, side, glasses) * swapped_face(swapped, n, side)
+
+        def skin(n: int) -> Weights:
+            both = original.of(n, (Label.SKIN,)) * swapped.of(n, (Label.SKIN,))
+            return np.asarray(cv2.resize(both, (side, side)), np.float32)
+
+        rows = range(len(work))
+        return list(self._pool.map(shown, rows)), list(self._pool.map(skin, rows))
 
     @torch.inference_mode()
     def _infer(
@@ -212,7 +255,7 @@ class Swapper:
         points = (face.points @ linear.T + shift).astype(np.float32)
         forehead = (face.forehead @ linear.T + shift).astype(np.float32)
         region = landmark_region(points, forehead, self._model.resolution)
-        if self._options.mask_type == "learned" and learned is not None:
+        if self._options.mask_type in ("learned", "all") and learned is not None:
             # Where B's mask is smaller, A's own features and chin must still be covered.
             features = feature_region(points, self._model.resolution)
             region = learned_mask_region(learned, region, _MASK_REACH) | features
@@ -233,3 +276,22 @@ class Swapper:
             field = shading_difference(face, reference, mask, scale=0.15)
             face = np.clip(face + np.float32(look.shading_transfer) * field, 0, 1)
         return face
+
+
+def growth_of(options: BlendOptions) -> Growth:
+    """The erode/dilate options of a mask."""
+    o = options
+    return Growth(o.mask_dilate, o.mask_top, o.mask_bottom, o.mask_left, o.mask_right)
+
+
+def _enough_skin(mask: Weights, skin: Weights) -> Weights:
+    """The skin under a mask, or all of the mask where hardly any is skin."""
+    under = np.asarray(mask * skin, np.float32)
+    return under if under.sum() > _LEAST_SKIN * mask.sum() else mask
+
+
+def _scaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """Frame → crop matrix of the same crop, larger by ``factor``."""
+    scaled = matrix * factor
+    scaled[:, 2] += (factor - 1) / 2
+    return scaled

@@ -20,7 +20,7 @@ from faceswap.faces.landmarks import make_landmarker
 from faceswap.faces.tracking import Tracker
 from faceswap.swap.compositing.blend import paste
 from faceswap.swap.compositing.color import apply_color_transfer, measure_color_transfer
-from faceswap.swap.compositing.mask import landmark_region, soft_mask
+from faceswap.swap.compositing.mask import Growth, landmark_region, soft_mask
 from faceswap.swap.evaluation.metrics import (
     correlation,
     detail_energy,
@@ -97,7 +97,7 @@ def average_face(video: Path) -> Iterator[AverageFace | None]:
             yield None
     if outlines:
         mean = np.mean(outlines, 0).astype(np.float32)
-        mask = soft_mask(landmark_region(mean[:68], mean[68:], _MEAN_SIZE), 0.03, 0.06)
+        mask = soft_mask(landmark_region(mean[:68], mean[68:], _MEAN_SIZE), Growth(0.03), 0.06)
         yield AverageFace((total / len(outlines) / 255).astype(np.float32), mask)
 
 

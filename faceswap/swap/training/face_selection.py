@@ -1,6 +1,6 @@
 """Load folders of aligned crops as a training set."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +17,8 @@ from faceswap.faces.crops import FaceCrop, crop_files, read_crops
 from faceswap.faces.expression import SIGNALS, expression_signals
 from faceswap.faces.face_regions import eyes_mask, face_mask, mouth_interior_mask, mouth_mask
 from faceswap.faces.gaze import iris_offsets
+from faceswap.faces.labels import Label
+from faceswap.faces.segmenter import FACE, HIDING, Segmentation, shared_segmenter
 from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.pair_matching import LandmarkSet
 from faceswap.training.dataset import ImageDataset, allocate_pictures, balanced_weights
@@ -26,7 +28,11 @@ MIN_FACES = 12
 """Fewest faces that training accepts."""
 RECOMMENDED_FACES = 200
 """Number of faces that usually makes a good swap."""
-
+_MAPS = 4
+_LEAST_SEEN = 0.4
+"""Faces of which less is seen, as hair, hands or the like hide the rest, are left out."""
+_SEGMENTED = 16
+"""Crops that are segmented at a time."""
 
 _NOBODY: Mapping[Path, Collection[int]] = MappingProxyType({})
 
@@ -37,13 +43,15 @@ class FaceLoadConfig:
 
     resolution: side they are scaled to, in pixels. min_presence: faces with a lower presence are
     left out. min_sharpness: so are those with less than this share of the median sharpness.
-    balanced: sample rare poses and openings of mouth and eyes more often.
+    balanced: sample rare poses and openings of mouth and eyes more often. device: where faces are
+    segmented.
     """
 
     resolution: int
     min_presence: float = 0.5
     min_sharpness: float = 0.15
     balanced: bool = True
+    device: torch.device | str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class _Loaded:
     eyes: float
     presence: float
     blur: float
+    seen: float
 
 
 def load_faces(
@@ -86,18 +95,17 @@ def load_face_folders(
     loaded: list[_Loaded] = []
     unreadable: list[str] = []
     store = allocate_pictures((count, 3, config.resolution, config.resolution))
-    maps = allocate_pictures((count, 3, config.resolution // 2, config.resolution // 2))
+    maps = allocate_pictures((count, _MAPS, config.resolution // 2, config.resolution // 2))
     crops = chain.from_iterable(read_crops(place, left_out.get(place, ())) for place in folders)
-    for number, crop in enumerate(islice(crops, count)):  # extraction may add more meanwhile
-        report(number, count)
-        if isinstance(crop, InputError):
-            unreadable.append(str(crop))
-            continue
-        face = _prepare(crop, config.resolution)
+    usable = _readable(islice(crops, count), count, unreadable, report)  # more may be added
+    for crop, segmentation, row in _segmented(usable, config):
+        face = _prepare(crop, config.resolution, segmentation, row)
         store[len(loaded)], maps[len(loaded)] = face.picture, face.maps
         # The pictures are in the store; keeping them here too would double the memory.
         loaded.append(replace(face, picture=_EMPTY, maps=_EMPTY))
-    keep, problems = select_faces(loaded, config, side)
+    problems = _trust_segmentation(loaded, maps, side)
+    keep, left = select_faces(loaded, config, side)
+    problems += left
     if unreadable:
         crops_out = "1 crop" if len(unreadable) == 1 else f"{len(unreadable)} crops"
         problems.insert(0, f"{side.upper()}: {crops_out} left out: {unreadable[0]}")
@@ -129,7 +137,33 @@ def _check_count(count: int, side: str, folders: Sequence[Path]) -> None:
         )
 
 
-def _prepare(crop: FaceCrop, side: int) -> _Loaded:
+def _readable(
+    crops: Iterator[FaceCrop | InputError],
+    count: int,
+    unreadable: list[str],
+    report: ReportProgress,
+) -> Iterator[FaceCrop]:
+    """The crops that could be read; what is wrong with the others is added to ``unreadable``."""
+    for number, crop in enumerate(crops):
+        report(number, count)
+        if isinstance(crop, InputError):
+            unreadable.append(str(crop))
+        else:
+            yield crop
+
+
+def _segmented(
+    crops: Iterator[FaceCrop], config: FaceLoadConfig
+) -> Iterator[tuple[FaceCrop, Segmentation, int]]:
+    """Each crop with the segmentation that holds it, and its row there."""
+    segmenter = shared_segmenter(torch.device(config.device))
+    while part := list(islice(crops, _SEGMENTED)):
+        found = segmenter.segment([crop.image for crop in part])
+        for row, crop in enumerate(part):
+            yield crop, found, row
+
+
+def _prepare(crop: FaceCrop, side: int, segmentation: Segmentation, row: int) -> _Loaded:
     scale = side / crop.image.shape[0]
     shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     picture = cv2.resize(crop.image, (side, side), interpolation=shrink)
@@ -140,9 +174,11 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
     size = (half, half)
     # Eyes are small; with half their weight per pixel the mouth still has more in total.
     features = np.maximum(eyes_mask(points, size), mouth_mask(points, size) // 2)
-    maps = np.stack(
-        [face_mask(points, forehead, size), features, mouth_interior_mask(points, size)]
-    )
+    whole = face_mask(points, forehead, size)
+    face = cv2.resize(segmentation.of(row, (*FACE, Label.GLASSES)), size) * whole
+    hidden = cv2.resize(segmentation.of(row, HIDING), size) * 255
+    planes = face, features, hidden, mouth_interior_mask(points, size)
+    maps = np.stack([np.asarray(plane, np.float32) for plane in planes]).round().astype(np.uint8)
     signals = expression_signals(crop.record.points)
     return _Loaded(
         picture.transpose(2, 0, 1).astype(np.uint8),
@@ -157,7 +193,27 @@ def _prepare(crop: FaceCrop, side: int) -> _Loaded:
         float(signals[[SIGNALS.index("left eye"), SIGNALS.index("right eye")]].mean()),
         crop.record.presence,
         crop.record.blur,
+        float(face.sum() / max(1.0, whole.sum(dtype=np.float64))),
     )
+
+
+def _trust_segmentation(faces: list[_Loaded], maps: NDArray[np.uint8], side: str) -> list[str]:
+    """Do without the segmentation where it sees hardly any face: drawn, painted or masked ones.
+
+    Sets the faces' ``seen`` to 1 and their maps to the whole face then, and says so.
+    """
+    if not faces or np.median([face.seen for face in faces]) >= _LEAST_SEEN:
+        return []
+    half = maps.shape[-1]
+    for number, face in enumerate(faces):
+        points = np.asarray((face.points + 1) * (half / 2) - 0.5, np.float32)
+        maps[number, 0] = face_mask(points[:68], points[68:], (half, half))
+        maps[number, 2] = 0
+        faces[number] = replace(face, seen=1.0)
+    return [
+        f"{side.upper()}: skin is hardly recognized in its faces (drawings, masks, paint?), so all "
+        "inside their outlines counts as face."
+    ]
 
 
 def select_faces(
@@ -165,11 +221,18 @@ def select_faces(
 ) -> tuple[NDArray[np.bool_], list[str]]:
     presence = np.array([f.presence for f in faces])
     blur = np.array([f.blur for f in faces])
+    seen = np.array([f.seen for f in faces])
     unsure = presence < config.min_presence
+    hidden = ~unsure & (seen < _LEAST_SEEN)
+    unsure |= hidden
     soft = ~unsure & (blur < config.min_sharpness * np.median(blur)) if len(faces) else unsure
     problems = [
         f"{side.upper()}: {int(count.sum())} of {len(faces)} faces left out as {reason}."
-        for count, reason in ((unsure, "uncertain"), (soft, "blurred"))
+        for count, reason in (
+            (unsure & ~hidden, "uncertain"),
+            (hidden, "mostly hidden by hair, hands or other things"),
+            (soft, "blurred"),
+        )
         if count.any()
     ]
     return ~(unsure | soft), problems
@@ -187,6 +250,7 @@ def _split(
     chosen = [loaded[row] for row in kept]
     attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in chosen])
     weights = balanced_weights(attributes) if config.balanced else np.ones(len(kept), np.float32)
+    weights = weights * np.array([f.seen for f in chosen], np.float32)
     role = split_roles(*_times_and_sources(chosen))
     training, held = role == Role.TRAINING, role == Role.HELD_OUT
     count, end = int(training.sum()), int(training.sum() + held.sum())

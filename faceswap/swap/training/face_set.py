@@ -18,14 +18,17 @@ from faceswap.errors import InputError, OutputError
 from faceswap.swap.training.pair_matching import LandmarkSet
 from faceswap.training.dataset import ImageDataset
 
+_EARLIER_MAPS = 3
+
 
 @dataclass
 class FaceSet:
     """Training and held-out faces of one side.
 
-    training, held_out: pictures (N, 3, R, R) and maps (N, 3, R/2, R/2) of the face region, of the
-    eyes and, at half strength, the mouth, and of the mouth interior. landmarks: of the training
-    faces. problems: sentences on what was left out and why.
+    training, held_out: pictures (N, 3, R, R) and maps (N, 4, R/2, R/2): the face as far as it is
+    seen; the eyes and, at half strength, the mouth; what hides it, such as hair and hands; and the
+    mouth interior. landmarks: of the training faces. problems: sentences on what was left out and
+    why.
     """
 
     training: ImageDataset
@@ -72,6 +75,8 @@ def _face_set(tensors: Mapping[str, Tensor], name: str, resolution: int) -> Face
         tensors[f"{name}/{part}"]
         for part in ("pictures", "maps", "weights", "points", "poses", "gazes")
     )
+    if maps.shape[1] == _EARLIER_MAPS:  # nothing was known of what hides a face
+        maps = torch.cat([maps[:, :2], torch.zeros_like(maps[:, :1]), maps[:, 2:]], 1)
     images = ImageDataset(_resize(pictures, resolution), _resize(maps, resolution // 2), weights)
     return FaceSet(images, None, LandmarkSet(points, poses, gazes))
 

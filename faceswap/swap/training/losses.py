@@ -19,7 +19,10 @@ _FACE_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def pixel_weights(objective: ObjectiveConfig, maps: Tensor) -> Tensor:
-    """Pixel weights (N, 1, h, w) with a mean of 1, from maps (N, 2, h, w) of face and features."""
+    """Pixel weights (N, 1, h, w) with a mean of 1, from maps (N, 3, h, w): face, features, hidden.
+
+    What hides a face, such as hair and hands, weighs nothing.
+    """
     rim, soft = maps.shape[-1] // 26, maps.shape[-1] // 20
     # Dilated by some 4 % of the crop: there the swapped face blends into the frame.
     face = _separable_pool(functional.max_pool2d, maps[:, :1], rim)
@@ -27,7 +30,7 @@ def pixel_weights(objective: ObjectiveConfig, maps: Tensor) -> Tensor:
     # Blurred: early in training a jump of the weights would show as an edge in the skin.
     softer = partial(functional.avg_pool2d, count_include_pad=False)
     features = _separable_pool(softer, maps[:, 1:2], soft)
-    weights = inside + objective.eye_mouth_priority * features
+    weights = (inside + objective.eye_mouth_priority * features) * (1 - maps[:, 2:3])
     return weights / weights.mean((2, 3), keepdim=True).clamp(min=1e-6)
 
 

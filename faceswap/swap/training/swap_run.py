@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
+
 from faceswap.background import ProgressReporter
 from faceswap.devices import choose_precision
 from faceswap.options import Side
@@ -77,7 +79,7 @@ def prepare_swap_run(
         rename_loss_weights(start.checkpoint)
     config = loop_config(options)
     choose_precision(model, place.device, config.precision)  # raises early if not supported
-    faces = _load_sides(options, project, model.resolution, report)
+    faces = _load_sides(options, project, model.resolution, place.device, report)
     objective = objective_config(options)
     adversary = adversarial_trainer(options, place)
     report.begin("pair faces", "faces")
@@ -129,10 +131,14 @@ def _nothing_left(options: TrainOptions, step: int) -> list[str]:
 
 
 def _load_sides(
-    options: TrainOptions, project: Project, resolution: int, report: ProgressReporter
+    options: TrainOptions,
+    project: Project,
+    resolution: int,
+    device: torch.device,
+    report: ProgressReporter,
 ) -> Mapping[str, FaceSet]:
     config = FaceLoadConfig(
-        resolution, options.min_presence, options.min_sharpness, options.balanced_sampling
+        resolution, options.min_presence, options.min_sharpness, options.balanced_sampling, device
     )
     faces: dict[str, FaceSet] = {}
     people: Mapping[Side, str | None] = {"a": options.person_a, "b": options.person_b}

@@ -33,7 +33,7 @@ _LATTICE = 32
 @dataclass(frozen=True)
 class SwapBatch:
     """Batch of n faces per side. inputs: (n, 3, r, r) by side. Concatenated over sides: targets
-    (sides·n, 3, R, R), maps (sides·n, 2, R/2, R/2) and is_real (sides·n,): 1 for faces as filmed,
+    (sides·n, 3, R, R), maps (sides·n, 3, R/2, R/2) and is_real (sides·n,): 1 for faces as filmed,
     0 for retargeted ones. latent_swapped: bool (n,), the pairs that swap their latent codes; None
     without pair matching."""
 
@@ -137,7 +137,7 @@ class SwapTask:
         return matrices
 
     def _targets(self, side: str, sampled: _SampledFaces) -> tuple[Tensor, Tensor]:
-        """Target images (n, 3, R, R) of one side and their maps (n, 2, R/2, R/2)."""
+        """Target images (n, 3, R, R) of one side and their maps (n, 3, R/2, R/2)."""
         pictures, maps = sampled.faces[side]
         grids = [augment.affine_grid(sampled.theta, x.shape[-1]) for x in (pictures, maps)]
         driven = sampled.driven.get(side)
@@ -152,7 +152,7 @@ class SwapTask:
             mouths, inside = self._driving_mouths(driven, sampled)
             there = (rows, slice(None), *_mouth_window(pictures.shape[-1]))
             pictures[there] = pictures[there].lerp(mouths, inside)
-        return pictures, maps[:, :2]
+        return pictures, maps[:, :3]
 
     def _driving_mouths(
         self, driven: RetargetedFaces, sampled: _SampledFaces
@@ -166,7 +166,7 @@ class SwapTask:
         displacement = _displacement(driven.driving_points, moved.end, theta)
         grid = augment.affine_grid(theta, size) + augment.resize_field(displacement, size)
         grid = grid[:, *_mouth_window(size)]
-        inside = augment.sample(maps[:, 2:], grid) * moved.opened[:, None, None, None]
+        inside = augment.sample(maps[:, 3:], grid) * moved.opened[:, None, None, None]
         mouths = augment.apply_color(augment.sample(pictures, grid), sampled.colors[driving][rows])
         return mouths, inside
 

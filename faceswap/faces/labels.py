@@ -1,4 +1,4 @@
-"""Labels of a rendered picture's pixels."""
+"""Labels of the pixels of a face's picture, rendered or segmented."""
 
 from enum import IntEnum
 

@@ -1,0 +1,211 @@
+"""Show what of A's faces may be swapped: what hides them, by track, and drawn on the footage."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from faceswap.background import BackgroundWorker, import_in_background, in_background
+from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
+from faceswap.options import Device, Options, Overwrite, Presentation, ProjectFolder
+
+if TYPE_CHECKING:
+    from faceswap.faces.index import FaceRow
+    from faceswap.faces.segmenter import Segmenter
+    from faceswap.project.project import Project
+    from faceswap.swap.compositing.original_mask import OriginalMask
+    from faceswap.video.reader import Frame, VideoReader
+
+_HIDDEN = 0.4
+"""A face is called hidden where less of it is seen; training leaves such faces out."""
+
+
+class MasksOptions(Options):
+    """Show what of a source's faces may be swapped, and what hides the rest."""
+
+    project: ProjectFolder
+    source: Annotated[
+        str,
+        Presentation(common=True),
+        Field(description="The source, as 'faceswap sources' lists it."),
+    ] = "a"
+    draw: Annotated[
+        Path | None,
+        Presentation(common=True),
+        Field(description="Write the footage as a video, faces tinted by what they show."),
+    ] = None
+    keep_glasses: Annotated[bool, Field(description="Keep glasses in front of the face.")] = True
+    device: Device = "auto"
+    overwrite: Overwrite = False
+
+
+class TrackMasks(BaseModel):
+    """What is seen of the face of one track. hidden: ranges of frames in which most is hidden."""
+
+    model_config = ConfigDict(frozen=True)
+
+    track: int
+    faces: int
+    seen: float
+    least: float
+    least_frame: int
+    hidden: list[tuple[int, int]]
+
+
+class MasksSummary(Summary):
+    """What is seen of each track's face."""
+
+    tracks: list[TrackMasks]
+
+    def text(self) -> str:
+        """A table."""
+        lines = [f"{'track':>5}{'faces':>9}{'seen':>7}{'least':>7}  hidden in frames"]
+        for track in self.tracks:
+            spans = ", ".join(f"{a}-{b}" if a < b else f"{a}" for a, b in track.hidden)
+            lines.append(
+                f"{track.track:>5}{track.faces:>9,}{track.seen:>7.0%}{track.least:>7.0%}"
+                f"  {spans or '-'}"
+            )
+        return "\n".join(lines)
+
+
+def masks(options: MasksOptions) -> Generator[Event, None, MasksSummary]:
+    """Show what of a source's faces may be swapped, and what hides the rest.
+
+    Prints, for each track, how much of the face is seen and the frames in which hair, hands or
+    other things hide most of it. With --draw, writes the footage with skin, hair, brows, eyes,
+    mouth, glasses and things in front in colors of their own and a line around what is swapped.
+
+        faceswap masks --project P --draw masks.mp4
+    """
+    from faceswap.project.project import Project
+
+    project = Project.open(options.project)
+    _check(options)
+    yield Progress(stage="masks", done=0)
+    yield from import_in_background(
+        "masks", "faceswap.video.writer", "faceswap.swap.compositing.original_mask"
+    )
+    from faceswap.devices import pick_device
+    from faceswap.faces.segmenter import Segmenter
+    from faceswap.video.reader import open_footage
+
+    segmenter = Segmenter(pick_device(options.device))
+    faces = yield from in_background("masks", lambda _: _faces(project, options.source))
+    seen: dict[int, list[tuple[int, float]]] = {}
+    with open_footage(project.video(options.source)) as video:
+        yield from _frames(options, video, faces, segmenter, seen)
+        if video.damage:
+            yield Notice(message=video.damage)
+    return MasksSummary(tracks=[_track(number, found) for number, found in sorted(seen.items())])
+
+
+def _check(options: MasksOptions) -> None:
+    from faceswap.errors import OutputError
+
+    path = options.draw
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"There is no folder {path.absolute().parent}; create it first.")
+    if path.exists() and not options.overwrite:
+        raise OutputError(f"{path} exists already; use --overwrite or another name.")
+
+
+def _faces(project: "Project", source: str) -> "Mapping[int, list[FaceRow]]":
+    from faceswap.errors import NoFaceError
+
+    with project.open_index_read_only() as index:
+        rows = list(index.faces(source))
+    if not rows:
+        raise NoFaceError(
+            f"There are no faces of a source {source!r} in {project.folder}; see 'faceswap "
+            "sources' for those it has, or extract it first."
+        )
+    return {frame: list(group) for frame, group in groupby(rows, key=lambda row: row.frame)}
+
+
+def _frames(
+    options: MasksOptions,
+    video: "VideoReader",
+    faces: "Mapping[int, Sequence[FaceRow]]",
+    segmenter: "Segmenter",
+    seen: dict[int, list[tuple[int, float]]],
+) -> Generator[Event, None, None]:
+    """Segment the faces of all frames; adds to ``seen``, by track: frame and share."""
+    from faceswap.io.provenance import DRAWN
+    from faceswap.video.encoding import OutputLabel
+    from faceswap.video.writer import VideoWriter
+
+    meter = Meter("masks", total=video.info.frames or None)
+    with ExitStack() as stack:
+        paced = stack.enter_context(BackgroundWorker(meter.progress))
+        writer = None
+        if options.draw is not None:
+            writer = stack.enter_context(
+                VideoWriter(
+                    options.draw, video.info, label=OutputLabel(DRAWN), overwrite=options.overwrite
+                )
+            )
+            for told in writer.notices:
+                yield Notice(message=told)
+        for frame in video.frames():
+            rows = faces.get(frame.index, ())
+            made = yield from paced(partial(_segmented, options, frame, rows, segmenter))
+            for row, mask in zip(rows, made, strict=True):
+                seen.setdefault(row.track, []).append((frame.index, mask.seen))
+            if writer is not None:
+                writer.write(frame.image, frame.pts, frame.duration)
+            progress = meter.add()
+            if progress:
+                yield progress
+        if writer is not None:
+            drawn = writer
+            yield from in_background("masks", lambda _: drawn.finish(), heartbeat=meter.progress)
+    yield meter.progress()
+    if options.draw is not None:
+        yield Saved(what="masks", path=options.draw)
+
+
+def _segmented(
+    options: MasksOptions, frame: "Frame", rows: "Sequence[FaceRow]", segmenter: "Segmenter"
+) -> "list[OriginalMask]":
+    """Masks of the faces of a frame, drawn on it where that is asked for."""
+    from faceswap.swap.compositing.original_mask import draw_mask, original_masks
+
+    faces = [(row.points, row.forehead) for row in rows]
+    made = original_masks(frame.image, faces, segmenter, keep_glasses=options.keep_glasses)
+    if options.draw is not None:
+        for mask in made:
+            draw_mask(frame.image, mask)
+    return made
+
+
+def _track(number: int, found: Sequence[tuple[int, float]]) -> TrackMasks:
+    least_frame, least = min(found, key=lambda one: one[1])
+    return TrackMasks(
+        track=number,
+        faces=len(found),
+        seen=sum(share for _, share in found) / len(found),
+        least=least,
+        least_frame=least_frame,
+        hidden=list(_spans(frame for frame, share in found if share < _HIDDEN)),
+    )
+
+
+def _spans(frames: Iterator[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of consecutive numbers."""
+    first = last = None
+    for frame in frames:
+        if last is not None and frame == last + 1:
+            last = frame
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = frame
+    if first is not None and last is not None:
+        yield first, last

@@ -1,0 +1,90 @@
+"""Masks of a swapped face: soft edges, sides, and what is cut out of them."""
+
+import numpy as np
+import pytest
+
+from faceswap.faces.labels import Label
+from faceswap.faces.segmenter import SEGMENT_SIZE, Segmentation
+from faceswap.swap.compositing.mask import (
+    Growth,
+    region_width,
+    soft_mask,
+    swapped_face,
+    unhidden,
+)
+from faceswap.types import Mask
+
+_SIDE = 64
+
+
+def _square() -> Mask:
+    region = np.zeros((2 * _SIDE, 2 * _SIDE), np.uint8)
+    region[40:88, 40:88] = 1
+    return region
+
+
+def _segmented(label: Label, rows: slice, columns: slice) -> Segmentation:
+    """Skin everywhere, ``label`` in a rectangle."""
+    scores = np.zeros((1, len(Label), SEGMENT_SIZE, SEGMENT_SIZE), np.float32)
+    scores[0, Label.SKIN] = 1
+    scores[0, Label.SKIN, rows, columns] = 0
+    scores[0, label, rows, columns] = 1
+    return Segmentation(scores)
+
+
+def test_a_mask_fades_inwards_and_never_exceeds_its_outline() -> None:
+    mask = soft_mask(_square(), Growth(), 0.25)
+    assert mask.shape == (_SIDE, _SIDE)
+    assert mask[32, 32] == pytest.approx(1)
+    assert not mask[:20].any()
+    assert not mask[:, 44:].any()
+    rising = mask[32, 20:33]
+    assert (np.diff(rising) >= -1e-6).all()
+    assert rising[0] < 0.2
+
+
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
+def test_one_side_grows_alone(side: str) -> None:
+    before = soft_mask(_square(), Growth(), 0.0) > 0.5
+    after = soft_mask(_square(), Growth(**{side: 0.25}), 0.0) > 0.5
+
+    def reach(mask: np.ndarray) -> dict[str, int]:
+        rows, columns = np.flatnonzero(mask[:, 32]), np.flatnonzero(mask[32])
+        return {"top": -rows[0], "bottom": rows[-1], "left": -columns[0], "right": columns[-1]}
+
+    grown = {name: reach(after)[name] - reach(before)[name] for name in reach(before)}
+    assert grown.pop(side) == pytest.approx(0.25 * region_width(_square()) / 2, abs=1)
+    assert set(grown.values()) == {0}
+
+
+def test_all_sides_alike_are_the_same_as_all_around() -> None:
+    around = soft_mask(_square(), Growth(0.1), 0.1)
+    sides = soft_mask(_square(), Growth(0, 0.1, 0.1, 0.1, 0.1), 0.1)
+    np.testing.assert_allclose(sides, around, atol=1e-5)
+
+
+@pytest.mark.parametrize("label", [Label.HAIR, Label.IN_FRONT, Label.CLOTH])
+def test_what_is_in_front_of_a_stays(label: Label) -> None:
+    shown = unhidden(_segmented(label, slice(0, 64), slice(None)), 0, _SIDE, keep_glasses=True)
+    assert not shown[:32].any()  # to the very edge
+    assert (shown[38:] > 0.99).all()
+
+
+def test_glasses_stay_or_go_as_asked() -> None:
+    found = _segmented(Label.GLASSES, slice(40, 80), slice(None))
+    assert not unhidden(found, 0, _SIDE, keep_glasses=True)[24:36].any()
+    assert (unhidden(found, 0, _SIDE, keep_glasses=False) > 0.99).all()
+
+
+@pytest.mark.parametrize("label", [Label.BROWS, Label.BEARD, Label.EYES, Label.MOUTH])
+def test_parts_of_a_face_are_swapped(label: Label) -> None:
+    found = _segmented(label, slice(40, 80), slice(40, 80))
+    assert (unhidden(found, 0, _SIDE, keep_glasses=True) > 0.99).all()
+    assert (swapped_face(found, 0, _SIDE) > 0.99).all()
+
+
+def test_hair_of_b_never_comes_in() -> None:
+    found = _segmented(Label.HAIR, slice(None), slice(0, 40))
+    kept = swapped_face(found, 0, _SIDE)
+    assert not kept[:, :20].any()
+    assert (kept[:, 34:] > 0.99).all()
