@@ -38,9 +38,13 @@ HIDING = (Label.HAIR, Label.IN_FRONT, Label.CLOTH)
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Probabilities of the labels of a batch of crops: float32 (N, 11, 128, 128), sums of 1."""
+    """Probabilities of the labels of a batch of crops: float32 (N, 11, 128, 128), sums of 1.
+
+    pictures: the crops as they were looked at, float32 (N, 128, 128, 3) in [0, 1].
+    """
 
     probabilities: NDArray[np.float32]
+    pictures: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -69,10 +73,12 @@ class Segmenter:
 
         They are resized to 128 px. A crop's answer does not depend on the others of its batch.
         """
+        side = SEGMENT_SIZE
         if not len(crops):
-            return Segmentation(np.zeros((0, len(Label), SEGMENT_SIZE, SEGMENT_SIZE), np.float32))
+            nothing = np.zeros((0, len(Label), side, side), np.float32)
+            return Segmentation(nothing, np.zeros((0, side, side, 3), np.float32))
         small = np.stack([_resized(crop) for crop in crops])
-        return Segmentation(self._probabilities(small).cpu().numpy())
+        return Segmentation(self._probabilities(small).cpu().numpy(), small)
 
     @torch.inference_mode()
     def _probabilities(self, crops: NDArray[np.float32]) -> Tensor:

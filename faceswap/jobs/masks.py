@@ -3,28 +3,32 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from faceswap.background import BackgroundWorker, import_in_background, in_background
+from faceswap.background import (
+    BackgroundWorker,
+    ProgressReporter,
+    import_in_background,
+    in_background,
+)
 from faceswap.events import Event, Meter, Notice, Progress, Saved, Summary
-from faceswap.options import Device, Options, Overwrite, Presentation, ProjectFolder
+from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
+from faceswap.swap.compositing.options import MaskOptions
 
 if TYPE_CHECKING:
-    from faceswap.faces.index import FaceRow
-    from faceswap.faces.segmenter import Segmenter
     from faceswap.project.project import Project
-    from faceswap.swap.compositing.original_mask import OriginalMask
+    from faceswap.swap.compositing.original_mask import OriginalMask, OriginalMasks
+    from faceswap.swap.compositing.swapper import AlignedFace
     from faceswap.video.reader import Frame, VideoReader
 
 _HIDDEN = 0.4
 """A face is called hidden where less of it is seen; training leaves such faces out."""
 
 
-class MasksOptions(Options):
+class MasksOptions(MaskOptions):
     """Show what of a source's faces may be swapped, and what hides the rest."""
 
     project: ProjectFolder
@@ -38,7 +42,6 @@ class MasksOptions(Options):
         Presentation(common=True),
         Field(description="Write the footage as a video, faces tinted by what they show."),
     ] = None
-    keep_glasses: Annotated[bool, Field(description="Keep glasses in front of the face.")] = True
     device: Device = "auto"
     overwrite: Overwrite = False
 
@@ -88,17 +91,23 @@ def masks(options: MasksOptions) -> Generator[Event, None, MasksSummary]:
     _check(options)
     yield Progress(stage="masks", done=0)
     yield from import_in_background(
-        "masks", "faceswap.video.writer", "faceswap.swap.compositing.original_mask"
+        "masks",
+        "faceswap.video.writer",
+        "faceswap.swap.compositing.original_mask",
+        "faceswap.swap.compositing.face_placement",
     )
     from faceswap.devices import pick_device
     from faceswap.faces.segmenter import Segmenter
+    from faceswap.swap.compositing.original_mask import OriginalMasks
     from faceswap.video.reader import open_footage
 
-    segmenter = Segmenter(pick_device(options.device))
-    faces = yield from in_background("masks", lambda _: _faces(project, options.source))
+    made = OriginalMasks(Segmenter(pick_device(options.device)), options)
+    faces = yield from in_background(
+        "masks", lambda report: _faces(options, project, report), "faces"
+    )
     seen: dict[int, list[tuple[int, float]]] = {}
     with open_footage(project.video(options.source)) as video:
-        yield from _frames(options, video, faces, segmenter, seen)
+        yield from _frames(options, video, faces, made, seen)
         if video.damage:
             yield Notice(message=video.damage)
     return MasksSummary(tracks=[_track(number, found) for number, found in sorted(seen.items())])
@@ -116,24 +125,30 @@ def _check(options: MasksOptions) -> None:
         raise OutputError(f"{path} exists already; use --overwrite or another name.")
 
 
-def _faces(project: "Project", source: str) -> "Mapping[int, list[FaceRow]]":
+def _faces(
+    options: MasksOptions, project: "Project", report: ProgressReporter
+) -> "Mapping[int, Sequence[AlignedFace]]":
+    """Aligned faces by frame."""
     from faceswap.errors import NoFaceError
+    from faceswap.faces.segmenter import SEGMENT_SIZE
+    from faceswap.swap.compositing.face_placement import place_faces
 
-    with project.open_index_read_only() as index:
-        rows = list(index.faces(source))
-    if not rows:
+    with project.open_index_read_only() as index, index.snapshot():
+        strength = options.alignment_smoothing
+        places, _ = place_faces(index, options.source, SEGMENT_SIZE, strength, report)
+    if not places:
         raise NoFaceError(
-            f"There are no faces of a source {source!r} in {project.folder}; see 'faceswap "
+            f"There are no faces of a source {options.source!r} in {project.folder}; see 'faceswap "
             "sources' for those it has, or extract it first."
         )
-    return {frame: list(group) for frame, group in groupby(rows, key=lambda row: row.frame)}
+    return places
 
 
 def _frames(
     options: MasksOptions,
     video: "VideoReader",
-    faces: "Mapping[int, Sequence[FaceRow]]",
-    segmenter: "Segmenter",
+    faces: "Mapping[int, Sequence[AlignedFace]]",
+    masks: "OriginalMasks",
     seen: dict[int, list[tuple[int, float]]],
 ) -> Generator[Event, None, None]:
     """Segment the faces of all frames; adds to ``seen``, by track: frame and share."""
@@ -154,10 +169,10 @@ def _frames(
             for told in writer.notices:
                 yield Notice(message=told)
         for frame in video.frames():
-            rows = faces.get(frame.index, ())
-            made = yield from paced(partial(_segmented, options, frame, rows, segmenter))
-            for row, mask in zip(rows, made, strict=True):
-                seen.setdefault(row.track, []).append((frame.index, mask.seen))
+            there = faces.get(frame.index, ())
+            made = yield from paced(partial(_segmented, options, frame, there, masks))
+            for face, mask in zip(there, made, strict=True):
+                seen.setdefault(face.track, []).append((frame.index, mask.seen))
             if writer is not None:
                 writer.write(frame.image, frame.pts, frame.duration)
             progress = meter.add()
@@ -172,13 +187,12 @@ def _frames(
 
 
 def _segmented(
-    options: MasksOptions, frame: "Frame", rows: "Sequence[FaceRow]", segmenter: "Segmenter"
+    options: MasksOptions, frame: "Frame", faces: "Sequence[AlignedFace]", masks: "OriginalMasks"
 ) -> "list[OriginalMask]":
     """Masks of the faces of a frame, drawn on it where that is asked for."""
-    from faceswap.swap.compositing.original_mask import draw_mask, original_masks
+    from faceswap.swap.compositing.original_mask import draw_mask
 
-    faces = [(row.points, row.forehead) for row in rows]
-    made = original_masks(frame.image, faces, segmenter, keep_glasses=options.keep_glasses)
+    made = masks.of(frame.image, faces)
     if options.draw is not None:
         for mask in made:
             draw_mask(frame.image, mask)

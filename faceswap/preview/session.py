@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from faceswap.swap.compositing.color_smoothing import ColorHistory
+    from faceswap.swap.compositing.mask_smoothing import MaskHistory
     from faceswap.swap.compositing.swapper import AlignedFace, Swapper
     from faceswap.swap.model.architectures import SwapModel
     from faceswap.video.reader import Frame, VideoReader
@@ -151,6 +152,10 @@ class _Loaded:
     device: "torch.device"
 
 
+_MASKS = 128
+"""Masks of faces that are kept, 0.3 MB each; a frame needs a few for each of its faces."""
+
+
 class PreviewSession:
     """Frames and swapped frames of a project; keeps the videos and the model open.
 
@@ -165,6 +170,7 @@ class PreviewSession:
         self._places_key: tuple[object, ...] = ()
         self.notices: list[str] = []
         self._colors: ColorHistory | None = None
+        self._masks: MaskHistory | None = None
         self._colors_key: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
@@ -197,6 +203,7 @@ class PreviewSession:
         or model are missing.
         """
         from faceswap.swap.compositing.color_smoothing import ColorHistory
+        from faceswap.swap.compositing.mask_smoothing import MaskHistory
         from faceswap.swap.compositing.swapper import Swapper
 
         project = Project.open(self.folder)
@@ -205,33 +212,42 @@ class PreviewSession:
         self._place(project, run, loaded.model.resolution, options.alignment_smoothing)
         measured = options.mask_type, options.keep_glasses  # colours are measured where that shows
         key = (loaded.path, loaded.stamps, self._places_key, measured)
-        if self._colors is None or key != self._colors_key:
-            self._colors, self._colors_key = ColorHistory(), key
-        with Swapper(loaded.model, loaded.device, options, self._colors) as swapper:
+        if self._colors is None or self._masks is None or key != self._colors_key:
+            self._colors, self._masks, self._colors_key = ColorHistory(), MaskHistory(), key
+        history = self._colors, self._masks
+        with Swapper(loaded.model, loaded.device, options, *history) as swapper:
             # Earlier frames first, so that the video is decoded in order.
-            self._measure_colors(swapper, footage, number, options)
+            self._measure_before(swapper, footage, number, options)
             frame = footage.frame(number)
             if frame.index != number:
-                self._measure_colors(swapper, footage, frame.index, options)
+                self._measure_before(swapper, footage, frame.index, options)
             faces = self._places.get(frame.index, [])
             image = swapper.swap([frame.image], [faces])[0]
+            self._masks.trim(_MASKS)
         return PreviewFrame(frame.index, image, len(faces))
 
     def nearest_face(self, number: int) -> int | None:
         """The frame with a face nearest to ``number``; valid after ``swapped``."""
         return min(self._places, key=lambda frame: abs(frame - number), default=None)
 
-    def _measure_colors(
+    def _measure_before(
         self, swapper: "Swapper", footage: FrameReader, number: int, look: BlendOptions
     ) -> None:
-        """Measure the colour shifts of earlier frames that the average for ``number`` needs."""
+        """Measure colour shifts and masks of the earlier frames that ``number`` depends on."""
         from faceswap.swap.compositing.color_smoothing import anchors_before
+        from faceswap.swap.compositing.mask_smoothing import frames_before
 
         assert self._colors is not None
+        assert self._masks is not None
         work = {
             before: [face for face in faces if not self._colors.has_shift(face)]
             for before, faces in anchors_before(self._places, number, look.color_smoothing).items()
         }
+        if look.mask_type in ("all", "segmented"):
+            for before, faces in frames_before(self._places, number).items():
+                if not all(self._masks.has(face) for face in faces):
+                    work[before] = faces
+        work = {before: work[before] for before in sorted(work)}  # the film is decoded in order
         work = {before: faces for before, faces in work.items() if faces}
         if work:
             work[number] = self._places[number]
@@ -239,7 +255,7 @@ class PreviewSession:
         for start in range(0, len(numbers), _BATCH):
             batch = numbers[start : start + _BATCH]
             images = [footage.frame(n).image for n in batch]
-            swapper.measure_colors(images, [work[n] for n in batch])
+            swapper.measure(images, [work[n] for n in batch])
 
     def _load(self, run: Path) -> _Loaded:
         """The newest model of ``run``; cached until its files change."""

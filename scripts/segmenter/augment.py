@@ -22,6 +22,8 @@ from segmenter.data import ANYTHING, CANVAS, CANVAS_FRAMING, Canvases, Labels, b
 
 _FACE, _HEAD = FRAMINGS["face"], FRAMINGS["head"]
 _IN_FRONT = bits(Label.IN_FRONT)
+_LEAST_GLASSES, _LEAST_HAIR = 120, 500
+_GLASSES_PUT_ON, _HAIR_PUT_ON = 0.3, 0.25
 _BEFORE_PHOTOGRAPHS = 0.35
 """Probability of a cut-out before a photograph, which shows nothing in front of its own."""
 
@@ -46,6 +48,49 @@ def cut_outs(canvases: Canvases, fewest: int = 300) -> list[CutOut]:
         alpha = cv2.erode(mask[place], np.ones((2, 2), np.uint8)).astype(np.float32)
         found.append(CutOut(image[place], alpha))
     return found
+
+
+@dataclass(frozen=True)
+class Worn:
+    """Rendered canvases whose glasses, or whose hair before the face, may be put on others.
+
+    All canvases are aligned, so what one wears sits right on another.
+    """
+
+    canvases: Canvases
+    glasses: NDArray[np.intp]
+    hair: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, canvases: Canvases) -> Worn:
+        """Those of ``canvases`` with enough of either."""
+        pixels = CANVAS / CANVAS_FRAMING.side
+        grid = (np.arange(CANVAS) - (CANVAS - 1) / 2) / pixels
+        x, y = grid[None, :] + CANVAS_FRAMING.x, grid[:, None] + CANVAS_FRAMING.y
+        face = (x / 0.75) ** 2 + ((y + 0.05) / 0.95) ** 2 < 1
+        glasses = (canvases.labels == bits(Label.GLASSES)).sum((1, 2)) > _LEAST_GLASSES
+        hair = ((canvases.labels == bits(Label.HAIR)) & face).sum((1, 2)) > _LEAST_HAIR
+        return cls(canvases, np.flatnonzero(glasses), np.flatnonzero(hair))
+
+    def put_on(
+        self, image: UInt8Image, labels: Labels, rng: np.random.Generator
+    ) -> tuple[UInt8Image, Labels]:
+        """A canvas with the glasses or the hair of another, at random."""
+        for kind, label, chance in (
+            (self.hair, Label.HAIR, _HAIR_PUT_ON),
+            (self.glasses, Label.GLASSES, _GLASSES_PUT_ON),
+        ):
+            if not len(kind) or rng.random() > chance:
+                continue
+            number = int(kind[rng.integers(len(kind))])
+            mask = self.canvases.labels[number] == bits(label)
+            alpha = np.asarray(cv2.blur(mask.astype(np.float32), (2, 2)), np.float32)[..., None]
+            tint = np.exp(rng.normal(0, 0.3) + rng.normal(0, 0.05, 3)).astype(np.float32)
+            own = self.canvases.images[number].astype(np.float32) * tint
+            image = np.clip(image + alpha * (own - image), 0, 255).astype(np.uint8)
+            labels = labels.copy()
+            labels[mask] = bits(label)
+        return image, labels
 
 
 def view_matrix(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -149,11 +194,12 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         self,
         sources: list[tuple[Canvases, float, bool]],
         things: list[CutOut],
+        worn: Worn,
         batch: int,
         steps: int,
         seed: int,
     ) -> None:
-        self._sources, self._things = sources, things
+        self._sources, self._things, self._worn = sources, things, worn
         self._batch, self._steps, self._seed = batch, steps, seed
 
     def __len__(self) -> int:
@@ -171,7 +217,10 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
     def _one(self, source: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], Labels]:
         canvases, _, photographs = self._sources[source]
         number = int(rng.integers(len(canvases)))
-        image, labels = view(canvases.images[number], canvases.labels[number], view_matrix(rng))
+        image, labels = canvases.images[number], canvases.labels[number]
+        if photographs:
+            image, labels = self._worn.put_on(image, labels, rng)
+        image, labels = view(image, labels, view_matrix(rng))
         if self._things and rng.random() < (_BEFORE_PHOTOGRAPHS if photographs else 0.15):
             thing = self._things[int(rng.integers(len(self._things)))]
             image, labels = put_in_front(image, labels, thing, rng)

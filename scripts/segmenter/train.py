@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from faceswap.autoencoder.blocks import to_channels_last
 from faceswap.faces.labels import Label
 from faceswap.faces.segment_net import SegmentNet
-from segmenter.augment import Batches, cut_outs
+from segmenter.augment import Batches, Worn, cut_outs
 from segmenter.data import Canvases, kept, photographs, rendered
 from segmenter.press import press_photographs
 from segmenter.report import measure, print_table
@@ -30,17 +30,26 @@ ASSET = Path(__file__).parents[2] / "assets" / "segmenter.safetensors"
 _FULL_SEED = 11
 
 
+_RARE = {
+    Label.EYES: 4.0, Label.GLASSES: 4.0, Label.MOUTH: 3.0, Label.LIPS: 2.0, Label.BROWS: 2.0,
+    Label.BEARD: 2.0, Label.IN_FRONT: 2.0, Label.HAIR: 1.5,
+}  # fmt: skip
+"""Weights of pixels that are certainly of a label that is rare or matters."""
+
+
 def set_loss(scores: Tensor, sets: Tensor) -> Tensor:
     """Mean negative log probability (scalar) that a pixel is one of its set.
 
     scores (N, 11, H, W), sets (N, H, W) with a bit for each label. A pixel that may be anything
-    costs nothing.
+    costs nothing; one that is of a rare label for certain counts more.
     """
     numbers = torch.arange(len(Label), device=sets.device)[None, :, None, None]
     allowed = ((sets[:, None] >> numbers) & 1).bool()
     possible = scores.masked_fill(~allowed, -torch.inf).logsumexp(1) - scores.logsumexp(1)
-    known = ~allowed.all(1)
-    return -(possible * known).sum() / known.sum().clamp(min=1)
+    weights = (~allowed.all(1)).float()
+    for label, weight in _RARE.items():
+        weights = weights.masked_fill(sets == 1 << label, weight)
+    return -(possible * weights).sum() / weights.sum().clamp(min=1)
 
 
 def train(options: argparse.Namespace, sources: list[tuple[Canvases, float, bool]]) -> SegmentNet:
@@ -57,7 +66,9 @@ def train(options: argparse.Namespace, sources: list[tuple[Canvases, float, bool
     )
     things = cut_outs(sources[0][0])
     print(f"{len(things)} cut-outs", flush=True)
-    batches = Batches(sources, things, options.batch, options.steps, options.seed)
+    worn = Worn.of(sources[0][0])
+    print(f"{len(worn.glasses)} glasses, {len(worn.hair)} with hair before the face", flush=True)
+    batches = Batches(sources, things, worn, options.batch, options.steps, options.seed)
     started = time.monotonic()
     loader = DataLoader(batches, batch_size=None, num_workers=options.workers, prefetch_factor=4)
     for step, (crops, sets) in enumerate(loader, 1):

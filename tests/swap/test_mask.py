@@ -8,6 +8,8 @@ from faceswap.faces.segmenter import SEGMENT_SIZE, Segmentation
 from faceswap.swap.compositing.mask import (
     Growth,
     region_width,
+    seen_of_a,
+    seen_of_b,
     soft_mask,
     swapped_face,
     unhidden,
@@ -29,7 +31,7 @@ def _segmented(label: Label, rows: slice, columns: slice) -> Segmentation:
     scores[0, Label.SKIN] = 1
     scores[0, Label.SKIN, rows, columns] = 0
     scores[0, label, rows, columns] = 1
-    return Segmentation(scores)
+    return Segmentation(scores, np.zeros((1, SEGMENT_SIZE, SEGMENT_SIZE, 3), np.float32))
 
 
 def test_a_mask_fades_inwards_and_never_exceeds_its_outline() -> None:
@@ -65,26 +67,27 @@ def test_all_sides_alike_are_the_same_as_all_around() -> None:
 
 @pytest.mark.parametrize("label", [Label.HAIR, Label.IN_FRONT, Label.CLOTH])
 def test_what_is_in_front_of_a_stays(label: Label) -> None:
-    shown = unhidden(_segmented(label, slice(0, 64), slice(None)), 0, _SIDE, keep_glasses=True)
+    found = _segmented(label, slice(0, 64), slice(None))
+    shown = unhidden(seen_of_a(found, 0, keep_glasses=True), _SIDE)
     assert not shown[:32].any()  # to the very edge
     assert (shown[38:] > 0.99).all()
 
 
 def test_glasses_stay_or_go_as_asked() -> None:
     found = _segmented(Label.GLASSES, slice(40, 80), slice(None))
-    assert not unhidden(found, 0, _SIDE, keep_glasses=True)[24:36].any()
-    assert (unhidden(found, 0, _SIDE, keep_glasses=False) > 0.99).all()
+    assert not unhidden(seen_of_a(found, 0, keep_glasses=True), _SIDE)[24:36].any()
+    assert (unhidden(seen_of_a(found, 0, keep_glasses=False), _SIDE) > 0.99).all()
 
 
 @pytest.mark.parametrize("label", [Label.BROWS, Label.BEARD, Label.EYES, Label.MOUTH])
 def test_parts_of_a_face_are_swapped(label: Label) -> None:
     found = _segmented(label, slice(40, 80), slice(40, 80))
-    assert (unhidden(found, 0, _SIDE, keep_glasses=True) > 0.99).all()
-    assert (swapped_face(found, 0, _SIDE) > 0.99).all()
+    assert (unhidden(seen_of_a(found, 0, keep_glasses=True), _SIDE) > 0.99).all()
+    assert (swapped_face(seen_of_b(found, 0), _SIDE) > 0.99).all()
 
 
 def test_hair_of_b_never_comes_in() -> None:
     found = _segmented(Label.HAIR, slice(None), slice(0, 40))
-    kept = swapped_face(found, 0, _SIDE)
+    kept = swapped_face(seen_of_b(found, 0), _SIDE)
     assert not kept[:, :20].any()
     assert (kept[:, 34:] > 0.99).all()

@@ -9,6 +9,7 @@ import numpy as np
 from faceswap.faces.face_regions import chin_mask, face_mask, inner_face_mask
 from faceswap.faces.labels import Label
 from faceswap.faces.segmenter import HIDING, Segmentation
+from faceswap.swap.compositing.options import MaskOptions
 from faceswap.types import Mask, Points, Weights
 
 _SUPERSAMPLE = 2  # regions are drawn at twice the size: distances to a quarter of a pixel
@@ -30,6 +31,12 @@ class Growth(NamedTuple):
     bottom: float = 0.0
     left: float = 0.0
     right: float = 0.0
+
+
+def growth_of(options: MaskOptions) -> Growth:
+    """The erode/dilate options of a mask."""
+    o = options
+    return Growth(o.mask_dilate, o.mask_top, o.mask_bottom, o.mask_left, o.mask_right)
 
 
 def landmark_region(points: Points, forehead: Points, side: int) -> Mask:
@@ -108,18 +115,28 @@ def _growth_field(region: Mask, growth: Growth) -> Weights | np.float32:
     return np.asarray(growth.around + sides, np.float32)
 
 
-def unhidden(original: Segmentation, row: int, side: int, keep_glasses: bool) -> Weights:
-    """Weights (side, side) in [0, 1]: 0 where A's hair, a hand or clothes are before A's face.
+def seen_of_a(original: Segmentation, row: int, keep_glasses: bool) -> Weights:
+    """Probability (128, 128) that no hair, hand or clothes are before A's face.
 
-    keep_glasses: whether A's glasses, their frames and dark lenses, are kept too.
+    keep_glasses: whether A's glasses, their frames and dark lenses, are kept in front too.
     """
     hiding = (*HIDING, Label.GLASSES) if keep_glasses else HIDING
-    return _faded(1 - original.of(row, hiding), side, _EDGE)
+    return 1 - original.of(row, hiding)
 
 
-def swapped_face(swapped: Segmentation, row: int, side: int) -> Weights:
-    """Weights (side, side) in [0, 1]: 0 where a swapped crop shows B's hair or background."""
-    return _faded(1 - swapped.of(row, _NOT_B), side, _HAIR_EDGE)
+def seen_of_b(swapped: Segmentation, row: int) -> Weights:
+    """Probability (128, 128) that a swapped crop shows B's face rather than hair or background."""
+    return 1 - swapped.of(row, _NOT_B)
+
+
+def unhidden(seen: Weights, side: int) -> Weights:
+    """Weights (side, side) in [0, 1] of a probability that A's face is seen: 0 where it is not."""
+    return _faded(seen, side, _EDGE)
+
+
+def swapped_face(seen: Weights, side: int) -> Weights:
+    """Weights (side, side) in [0, 1] of a probability that B's face is seen: 0 where it is not."""
+    return _faded(seen, side, _HAIR_EDGE)
 
 
 def _faded(shown: Weights, side: int, blur: float) -> Weights:

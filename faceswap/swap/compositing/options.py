@@ -8,56 +8,14 @@ from pydantic import Field
 from faceswap.options import Options, Presentation
 
 
-class BlendOptions(Options):
-    """Options of compositing: mask, colour transfer, sharpening and smoothing over time."""
+class MaskOptions(Options):
+    """Options of the mask of a swapped face, before any model is asked."""
 
-    renamed: ClassVar[Mapping[str, str]] = {
-        "color": "color_transfer",
-        "light": "shading_transfer",
-        "outline": "mask_type",
-        "mask_outline": "mask_type",
-        "grow": "mask_dilate",
-        "feather": "mask_blur",
-        "steady": "color_smoothing",
-        "smooth": "alignment_smoothing",
-    }
-
-    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        "mask_type": {"a": "landmarks", "b": "learned"}
-    }
-
-    color_transfer: Annotated[
-        float,
-        Presentation(common=True),
-        Field(
-            ge=0,
-            le=1,
-            description="Color transfer: shift of the face's skin tone to A's; 0 keeps B's.",
-        ),
-    ] = 1.0
-    shading_transfer: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Shading transfer: how much of A's smooth light and shadow the face takes.",
-        ),
-    ] = 1.0
-    mask_type: Annotated[
-        Literal["all", "segmented", "learned", "landmarks"],
-        Presentation(common=True),
-        Field(
-            description="Mask type: landmarks is the outline of A's landmarks; segmented is that "
-            "without A's hair, hands and other things in front, and without B's hair; learned is "
-            "the mask that the model learned, with the shape of B's jaw (landmarks where it "
-            "learned none); all is learned and segmented together."
-        ),
-    ] = "all"
     keep_glasses: Annotated[
         bool,
         Field(
-            description="Keep A's glasses in front of the swapped face, with the mask types "
-            "segmented and all."
+            description="Keep A's glasses in front of the swapped face, where A's faces are "
+            "segmented."
         ),
     ] = True
     mask_dilate: Annotated[
@@ -110,6 +68,71 @@ class BlendOptions(Options):
             description="Mask blur: width of the mask's soft edge, as a share of the face's width.",
         ),
     ] = 0.1
+    mask_smoothing: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Temporal mask smoothing: weight of each earlier frame relative to the "
+            "next in what is seen of a face, where the picture has not changed; 0 is off.",
+        ),
+    ] = 0.9
+    alignment_smoothing: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Alignment smoothing: smooths position, size and angle of the face over "
+            "time, against jitter; 0 is off.",
+        ),
+    ] = 0.5
+
+
+class BlendOptions(MaskOptions):
+    """Options of compositing: mask, colour transfer, sharpening and smoothing over time."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "color": "color_transfer",
+        "light": "shading_transfer",
+        "outline": "mask_type",
+        "mask_outline": "mask_type",
+        "grow": "mask_dilate",
+        "feather": "mask_blur",
+        "steady": "color_smoothing",
+        "smooth": "alignment_smoothing",
+    }
+
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "mask_type": {"a": "landmarks", "b": "learned"}
+    }
+
+    color_transfer: Annotated[
+        float,
+        Presentation(common=True),
+        Field(
+            ge=0,
+            le=1,
+            description="Color transfer: shift of the face's skin tone to A's; 0 keeps B's.",
+        ),
+    ] = 1.0
+    shading_transfer: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Shading transfer: how much of A's smooth light and shadow the face takes.",
+        ),
+    ] = 1.0
+    mask_type: Annotated[
+        Literal["all", "segmented", "learned", "landmarks"],
+        Presentation(common=True),
+        Field(
+            description="Mask type: landmarks is the outline of A's landmarks; segmented is that "
+            "without A's hair, hands and other things in front, and without B's hair; learned is "
+            "the mask that the model learned, with the shape of B's jaw (landmarks where it "
+            "learned none); all is learned and segmented together."
+        ),
+    ] = "all"
     sharpen: Annotated[
         float,
         Presentation(common=True),
@@ -143,12 +166,3 @@ class BlendOptions(Options):
             "color transfer, against flicker; 0 is off.",
         ),
     ] = 0.9
-    alignment_smoothing: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Alignment smoothing: smooths position, size and angle of the face over "
-            "time, against jitter; 0 is off.",
-        ),
-    ] = 0.5

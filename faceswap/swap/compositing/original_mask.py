@@ -7,49 +7,69 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.faces.align import crop_matrix, face_similarity, transform
+from faceswap.faces.align import transform
 from faceswap.faces.crops import crop_bounds, warp_crop
 from faceswap.faces.labels import PALETTE, Label
 from faceswap.faces.segmenter import SEGMENT_SIZE, Segmenter
-from faceswap.swap.compositing.mask import Growth, landmark_region, soft_mask, unhidden
-from faceswap.types import Matrix, Points, UInt8Image, Weights
+from faceswap.swap.compositing.mask import (
+    growth_of,
+    landmark_region,
+    seen_of_a,
+    soft_mask,
+    unhidden,
+)
+from faceswap.swap.compositing.mask_smoothing import WINDOW, MaskHistory, SeenFace
+from faceswap.swap.compositing.options import MaskOptions
+from faceswap.swap.compositing.swapper import AlignedFace
+from faceswap.types import Matrix, UInt8Image, Weights
 
 _TINT = 0.45
-_BLUR = 0.1  # of conversion's default
 _OUTLINE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class OriginalMask:
-    """Mask of a face of A. weights (128, 128): where it may be swapped; labels (128, 128), see
-    ``Label``; seen: share of the face's outline that nothing hides; matrix: frame → mask."""
+    """Mask of a face of A. weights (128, 128): where it may be swapped; shown (128, 128): where
+    nothing hides it; labels (128, 128), see ``Label``; seen: share of the face's outline that
+    nothing hides; matrix: frame → mask."""
 
     weights: Weights
+    shown: Weights
     labels: NDArray[np.uint8]
     seen: float
     matrix: Matrix
 
 
-def original_masks(
-    frame: UInt8Image,
-    faces: Sequence[tuple[Points, Points]],
-    segmenter: Segmenter,
-    *,
-    keep_glasses: bool = True,
-) -> list[OriginalMask]:
-    """Masks of the faces, points (68, 2) and forehead (13, 2) each, in a frame (H, W, 3)."""
-    matrices = [crop_matrix(face_similarity(points), SEGMENT_SIZE) for points, _ in faces]
-    found = segmenter.segment([warp_crop(frame, matrix, SEGMENT_SIZE) for matrix in matrices])
-    masks = []
-    for row, ((points, forehead), matrix) in enumerate(zip(faces, matrices, strict=True)):
-        placed = transform(matrix, points), transform(matrix, forehead)
-        region = landmark_region(*placed, SEGMENT_SIZE)
-        inside = cv2.resize(region, (SEGMENT_SIZE, SEGMENT_SIZE), interpolation=cv2.INTER_AREA)
-        shown = unhidden(found, row, SEGMENT_SIZE, keep_glasses)
-        seen = float((inside * shown).sum() / max(1.0, float(inside.sum())))
-        weights = soft_mask(region, Growth(), _BLUR) * shown
-        masks.append(OriginalMask(weights, found.labels(row), seen, matrix))
-    return masks
+class OriginalMasks:
+    """Masks of the faces of consecutive frames, smoothed as a conversion's."""
+
+    def __init__(self, segmenter: Segmenter, options: MaskOptions) -> None:
+        self._segmenter, self._options = segmenter, options
+        self._history = MaskHistory()
+
+    def of(self, frame: UInt8Image, faces: Sequence[AlignedFace]) -> list[OriginalMask]:
+        """Masks of the faces of the next frame (H, W, 3), aligned to 128 px."""
+        crops = [warp_crop(frame, face.matrix, SEGMENT_SIZE) for face in faces]
+        found = self._segmenter.segment(crops)
+        masks = []
+        for row, face in enumerate(faces):
+            seen = seen_of_a(found, row, self._options.keep_glasses)
+            self._history.add(face, SeenFace(found.pictures[row], seen[None]))
+            masks.append(self._mask(face, found.labels(row)))
+        for face in faces[:1]:
+            self._history.drop_before(face.frame - WINDOW)
+        return masks
+
+    def _mask(self, face: AlignedFace, labels: NDArray[np.uint8]) -> OriginalMask:
+        options, side = self._options, SEGMENT_SIZE
+        (seen,) = self._history.smoothed(face, options.mask_smoothing)
+        shown = unhidden(seen, side)
+        placed = transform(face.matrix, face.points), transform(face.matrix, face.forehead)
+        region = landmark_region(*placed, side)
+        inside = cv2.resize(region, (side, side), interpolation=cv2.INTER_AREA)
+        share = float((inside * shown).sum() / max(1.0, float(inside.sum())))
+        weights = soft_mask(region, growth_of(options), options.mask_blur) * shown
+        return OriginalMask(weights, shown, labels, share, face.matrix)
 
 
 def draw_mask(frame: UInt8Image, mask: OriginalMask) -> None:

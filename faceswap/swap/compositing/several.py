@@ -8,6 +8,7 @@ from typing import Self
 import torch
 
 from faceswap.swap.compositing.color_smoothing import anchors_before
+from faceswap.swap.compositing.mask_smoothing import frames_before
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, FaceModel, Swapper
 from faceswap.video.patch import Patch
@@ -43,11 +44,12 @@ class SeveralSwappers:
         return any(cast.places.get(number) for cast, _ in self._pairs)
 
     def measure_before(self, footage: VideoReader, first: int) -> None:
-        """Measure the colours before frame ``first`` that those of it depend on."""
+        """Measure the colours and masks before frame ``first`` that those of it depend on."""
         for cast, swapper in self._pairs:
-            for number, faces in anchors_before(cast.places, first, self._smoothing).items():
+            needed = anchors_before(cast.places, first, self._smoothing)
+            for number, faces in (needed | frames_before(cast.places, first)).items():
                 images = [frame.image for frame in footage.frames(number, number + 1)]
-                swapper.measure_colors(images, [faces])
+                swapper.measure(images, [faces])
 
     def patches(self, batch: Sequence[Footage]) -> list[list[Patch]]:
         """The patches of consecutive frames, of one cast after the other.

@@ -26,12 +26,16 @@ from faceswap.swap.compositing.mask import (
     Growth,
     chin_region,
     feature_region,
+    growth_of,
     landmark_region,
     learned_mask_region,
+    seen_of_a,
+    seen_of_b,
     soft_mask,
     swapped_face,
     unhidden,
 )
+from faceswap.swap.compositing.mask_smoothing import WINDOW, MaskHistory, SeenFace
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.types import FloatImage, Mask, UInt8Image, Weights
 from faceswap.video.patch import Patch
@@ -92,9 +96,9 @@ class SwappedFaces:
 class Swapper:
     """Swaps the faces of frames in batches.
 
-    color_history: colour shifts of earlier frames, for temporal smoothing; swaps add to it. For
-    consecutive frames that suffices; before a single frame, ``measure_colors`` must have been
-    called with its ``anchors_before``.
+    color_history, mask_history: colour shifts and masks of earlier frames, for temporal smoothing;
+    swaps add to them. For consecutive frames that suffices; before a single frame, ``measure`` must
+    have been called with its ``anchors_before`` and ``frames_before``.
     """
 
     def __init__(
@@ -103,9 +107,11 @@ class Swapper:
         device: torch.device,
         options: BlendOptions,
         color_history: ColorHistory | None = None,
+        mask_history: MaskHistory | None = None,
     ) -> None:
         self._model, self._device, self._options = model, device, options
         self._color_history = ColorHistory() if color_history is None else color_history
+        self._masks = MaskHistory() if mask_history is None else mask_history
         segmented = options.mask_type in ("all", "segmented")
         self._segmenter = shared_segmenter(device) if segmented else None
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
@@ -172,16 +178,15 @@ class Swapper:
 
         return list(self._pool.map(finish, range(len(frames))))
 
-    def measure_colors(
-        self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]
-    ) -> None:
-        """Measure and store the colour shifts of faces, without swapping them in the frames."""
+    def measure(self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]) -> None:
+        """Measure and store colour shifts and masks of faces, without swapping them."""
         work = [(i, face) for i, found in enumerate(faces) for face in found]
         if work:
             self._swap_crops(frames, work)
 
     def drop_history(self, before: int) -> None:
-        """Delete colour shifts that frames from ``before`` on do not depend on."""
+        """Delete colour shifts and masks that frames from ``before`` on do not depend on."""
+        self._masks.drop_before(before - WINDOW)
         self._color_history.drop_before(before - window_frames(self._options.color_smoothing))
 
     def _swap_crops(
@@ -224,10 +229,14 @@ class Swapper:
             large = [warp_crop(frames[i], m, SEGMENT_SIZE) for i, m in larger]
         original = self._segmenter.segment(large)
         swapped = self._segmenter.segment(list(faces))
-        glasses = self._options.keep_glasses
+        options = self._options
+        for n, (_, face) in enumerate(work):
+            planes = seen_of_a(original, n, options.keep_glasses), seen_of_b(swapped, n)
+            self._masks.add(face, SeenFace(original.pictures[n], np.stack(planes)))
 
         def shown(n: int) -> Weights:
-            return unhidden(original, n, side, glasses) * swapped_face(swapped, n, side)
+            of_a, of_b = self._masks.smoothed(work[n][1], options.mask_smoothing)
+            return unhidden(of_a, side) * swapped_face(of_b, side)
 
         def skin(n: int) -> Weights:
             both = original.of(n, (Label.SKIN,)) * swapped.of(n, (Label.SKIN,))
@@ -276,12 +285,6 @@ class Swapper:
             field = shading_difference(face, reference, mask, scale=0.15)
             face = np.clip(face + np.float32(look.shading_transfer) * field, 0, 1)
         return face
-
-
-def growth_of(options: BlendOptions) -> Growth:
-    """The erode/dilate options of a mask."""
-    o = options
-    return Growth(o.mask_dilate, o.mask_top, o.mask_bottom, o.mask_left, o.mask_right)
 
 
 def _enough_skin(mask: Weights, skin: Weights) -> Weights:
