@@ -55,7 +55,7 @@ class Segmentation:
 
     def labels(self, row: int) -> NDArray[np.uint8]:
         """The likeliest label (128, 128) of each pixel of crop ``row``."""
-        return self.probabilities[row].argmax(0).astype(np.uint8)
+        return np.asarray(self.probabilities[row].argmax(0), np.uint8)
 
 
 class Segmenter:
@@ -85,7 +85,8 @@ class Segmenter:
         # A batch of one may use other kernels with other rounding, so there is none.
         padded = crops if len(crops) > 1 else np.repeat(crops, 2, 0)
         batch = torch.from_numpy(padded).to(self._device).permute(0, 3, 1, 2)
-        return self._net(batch)[: len(crops)].float().softmax(1)
+        scores: Tensor = self._net(batch)[: len(crops)]
+        return scores.float().softmax(1)
 
 
 @cache

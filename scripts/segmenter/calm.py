@@ -40,7 +40,7 @@ def _both(project: Project, source: str, options: MaskOptions) -> list[tuple[Pla
                 hull = face_mask(face.points, face.forehead, (height, width))
                 inverse = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
                 shown = cv2.warpAffine(mask.shown, mask.matrix, (width, height), flags=inverse)
-                whole = hull.astype(np.float32) / 255
+                whole = np.asarray(hull, np.float32) / np.float32(255)
                 found.append((whole, np.asarray(shown * whole, np.float32)))
     return found
 

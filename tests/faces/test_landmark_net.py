@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from faceswap.assets import asset_path
 from faceswap.errors import AssetError
-from faceswap.faces.landmark_net import CROP_SIZE, NET_POINTS, ConvUnit, LandmarkNet
+from faceswap.faces.folded_conv import ConvUnit
+from faceswap.faces.landmark_net import CROP_SIZE, NET_POINTS, LandmarkNet
 from faceswap.faces.landmarks import checksum, load_net
 
 ASSET = "landmarker.safetensors"

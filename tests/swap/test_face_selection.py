@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 import torch
 from drawn_faces import SIDE, draw, draw_project, landmarks
+from driving import finished
 
 from faceswap.errors import NoFaceError
 from faceswap.faces.crops import read_crop, read_crops, write_crop
+from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.swap.training import face_selection
 from faceswap.swap.training.face_selection import FaceLoadConfig, load_faces
+from faceswap.swap.training.losses import pixel_weights
+from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.training import dataset
 from faceswap.training.held_out_split import Role, split_roles
 
@@ -28,9 +32,10 @@ def test_faces_come_scaled_with_their_maps(folder: Path) -> None:
     assert len(faces.held_out) == 4
     assert faces.training.pictures.shape[1:] == (3, 64, 64)
     assert faces.training.maps.shape[1:] == (4, 32, 32)
-    face, features, _, mouth = faces.training.maps[0].float() / 255
+    face, features, hidden, mouth = faces.training.maps[0].float() / 255
     assert 0.25 < face.mean() < 0.45  # the ellipse fills 36 %
-    assert face[16, 16] == 1
+    assert face[16, 16] > 0.9
+    assert hidden[16, 16] < 0.1
     assert face[0, 0] == 0
     eye = ((SIDE / 2 - 13) / 3, (SIDE * 0.52 - 9) / 3)
     assert features[round(eye[1]), round(eye[0])] == 1
@@ -165,3 +170,36 @@ def test_balance_can_be_turned_off(folder: Path) -> None:
     even = load_faces(folder, "a", FaceLoadConfig(48, balanced=False)).training.weights
     assert torch.equal(even, torch.ones_like(even))
     assert load_faces(folder, "a", FaceLoadConfig(48)).training.weights.std() > 0
+
+
+def test_faces_behind_a_hand_are_left_out_and_hidden_pixels_weigh_nothing(
+    sample: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "p"
+    finished(extract(ExtractOptions(inputs=(sample / "a.mp4",), project=project, side="a")))
+    folder = project / "faces" / "a"
+    paths = sorted(folder.glob("*.png"))
+    for number, path in enumerate(paths):
+        crop = read_crop(path)
+        image, side = crop.image.copy(), crop.image.shape[0]
+        covered = side if number < 3 else side // 4
+        image[side - covered :] = (40, 60, 150)
+        write_crop(path, image, crop.record)
+    faces = load_faces(folder, "a", FaceLoadConfig(64))
+    assert any("3 of 50 faces left out as mostly hidden" in told for told in faces.problems)
+    face, _, hidden, _ = faces.training.maps.float().mean(0) / 255
+    assert hidden[29:, 10:22].mean() > 0.7
+    assert face[29:, 10:22].mean() < 0.1
+    weights = pixel_weights(ObjectiveConfig(), faces.training.maps[:8, :3].float() / 255)
+    assert weights[:, :, 30:, 12:20].mean() < 0.3 * weights[:, :, 14:18, 12:20].mean()
+
+
+def test_drawn_faces_without_skin_are_trained_whole(tmp_path: Path) -> None:
+    folder = draw_project(tmp_path / "p", 44).crops_folder("a")
+    for path in sorted(folder.glob("*.png")):
+        crop = read_crop(path)
+        write_crop(path, np.full_like(crop.image, 30), crop.record)
+    faces = load_faces(folder, "a", FaceLoadConfig(64))
+    assert any("skin is hardly recognized" in told for told in faces.problems)
+    assert faces.training.maps[:, 2].max() == 0
+    assert faces.training.maps[:, 0].float().mean() > 0.25 * 255

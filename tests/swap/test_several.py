@@ -14,7 +14,9 @@ from faceswap.swap.compositing.several import Cast, SeveralSwappers
 from faceswap.swap.compositing.swapper import AlignedFace
 from faceswap.video.reader import VideoReader
 
-PLAIN = BlendOptions(color_transfer=0, shading_transfer=0, sharpen=0, mask_blur=0)
+PLAIN = BlendOptions(
+    color_transfer=0, shading_transfer=0, sharpen=0, mask_blur=0, mask_type="learned"
+)
 
 
 class Painter:

@@ -156,6 +156,7 @@ def test_b_takes_on_the_colours_of_a(sides: dict[str, FaceSet]) -> None:
 def test_perfect_pictures_cost_nothing_and_features_cost_more(sides: dict[str, FaceSet]) -> None:
     task = make_task(sides, **STILL)
     batch = task.batch(2, generator(), 0.0)
+    batch.maps[:, 2] = 0  # nothing is hidden
 
     class Answer(torch.nn.Module):
         def __init__(self, pictures: torch.Tensor) -> None:

@@ -31,6 +31,8 @@ RECOMMENDED_FACES = 200
 _MAPS = 4
 _LEAST_SEEN = 0.4
 """Faces of which less is seen, as hair, hands or the like hide the rest, are left out."""
+_USUAL = 0.8
+"""Share of the median of what is seen from which a face counts in full."""
 _SEGMENTED = 16
 """Crops that are segmented at a time."""
 
@@ -250,7 +252,9 @@ def _split(
     chosen = [loaded[row] for row in kept]
     attributes = np.array([[f.pose[0], f.pose[1], f.mouth, f.eyes] for f in chosen])
     weights = balanced_weights(attributes) if config.balanced else np.ones(len(kept), np.float32)
-    weights = weights * np.array([f.seen for f in chosen], np.float32)
+    seen = np.array([f.seen for f in chosen], np.float32)
+    # A fringe in all of them is no reason: what counts is what is hidden beyond the usual.
+    weights = weights * np.minimum(1, seen / np.float32(_USUAL * np.median(seen)))
     role = split_roles(*_times_and_sources(chosen))
     training, held = role == Role.TRAINING, role == Role.HELD_OUT
     count, end = int(training.sum()), int(training.sum() + held.sum())

@@ -70,7 +70,7 @@ def _empty_batch(model: SwapModel, count: int) -> SwapBatch:
     return SwapBatch(
         dict(zip("ab", inputs.chunk(2), strict=True)),
         torch.empty(2 * count, 3, side, side),
-        torch.empty(2 * count, 2, side // 2, side // 2),
+        torch.empty(2 * count, 3, side // 2, side // 2),
         torch.empty(2 * count),
         torch.empty(count, dtype=torch.bool),
     )
