@@ -203,7 +203,8 @@ class PreviewSession:
         footage = self.footage(project.video("a"))
         loaded = self._load(project.runs_folder / run)
         self._place(project, run, loaded.model.resolution, options.alignment_smoothing)
-        key = (loaded.path, loaded.stamps, self._places_key, options.mask_type)
+        measured_by = options.mask_type, options.color_mode
+        key = (loaded.path, loaded.stamps, self._places_key, measured_by)
         if self._colors is None or key != self._colors_key:
             self._colors, self._colors_key = ColorHistory(), key
         with Swapper(loaded.model, loaded.device, options, self._colors) as swapper:
@@ -223,12 +224,12 @@ class PreviewSession:
     def _measure_colors(
         self, swapper: "Swapper", footage: FrameReader, number: int, look: BlendOptions
     ) -> None:
-        """Measure the colour shifts of earlier frames that the average for ``number`` needs."""
+        """Measure the colour transfers of earlier frames that the average for ``number`` needs."""
         from faceswap.swap.compositing.color_smoothing import anchors_before
 
         assert self._colors is not None
         work = {
-            before: [face for face in faces if not self._colors.has_shift(face)]
+            before: [face for face in faces if not self._colors.has_transfer(face)]
             for before, faces in anchors_before(self._places, number, look.color_smoothing).items()
         }
         work = {before: faces for before, faces in work.items() if faces}

@@ -5,7 +5,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from faceswap.options import Options, Presentation
+from faceswap.options import Options, Presentation, help_list
+
+ColorMode = Literal["gains", "reinhard", "mkl", "histogram", "transport", "off"]
+"""How colours are moved; see ``color.py`` and ``color_modes.py``."""
 
 
 class BlendOptions(Options):
@@ -35,6 +38,24 @@ class BlendOptions(Options):
             description="Color transfer: shift of the face's skin tone to A's; 0 keeps B's.",
         ),
     ] = 1.0
+    color_mode: Annotated[
+        ColorMode,
+        Presentation(choices_in_help=True),
+        Field(
+            description=help_list(
+                "Color mode, how the face's colors are moved to those of A's skin",
+                {
+                    "gains": "a gain for each channel of light: black stays black, and a beard or "
+                    "make-up on either face does no harm",
+                    "reinhard": "mean and deviation in CIE Lab",
+                    "mkl": "mean and covariance of RGB (Monge-Kantorovitch, linear)",
+                    "histogram": "the histogram of each channel",
+                    "transport": "the whole distribution of colors (sliced optimal transport)",
+                    "off": "colors as the model makes them",
+                },
+            )
+        ),
+    ] = "gains"
     shading_transfer: Annotated[
         float,
         Field(

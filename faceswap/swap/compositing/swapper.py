@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -13,10 +14,10 @@ from torch import Tensor
 from faceswap.faces.crops import warp_crop
 from faceswap.swap.compositing.blend import make_patch
 from faceswap.swap.compositing.color import (
-    ColorShift,
+    ColorTransfer,
     apply_color_transfer,
     measure_color_transfer,
-    shading_difference,
+    shading_gain,
 )
 from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
@@ -52,7 +53,7 @@ class AlignedFace:
 
     track: number of its track. points (68, 2), forehead (13, 2): landmarks in frame pixels.
     matrix: float64 (2, 3), frame → the model's crop. frame: its number. shot: first frame of its
-    shot. anchor: whether its colour shift is used for later frames (see ``color_smoothing``).
+    shot. anchor: whether its colour transfer is used for later frames (see ``color_smoothing``).
     """
 
     track: int
@@ -69,20 +70,20 @@ class SwappedFaces:
     """Network output for a batch of faces.
 
     faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: binary face regions. masks: blend
-    weights with the default mask options. shifts: colour shifts from face to original.
+    weights with the default mask options. transfers: colour transfers from face to original.
     """
 
     faces: NDArray[np.float32]
     originals: NDArray[np.float32]
     regions: list[Mask]
     masks: list[NDArray[np.float32]]
-    shifts: list[ColorShift]
+    transfers: list[ColorTransfer]
 
 
 class Swapper:
     """Swaps the faces of frames in batches.
 
-    color_history: colour shifts of earlier frames, for temporal smoothing; swaps add to it. For
+    color_history: colour transfers of earlier frames, for temporal smoothing; swaps add to it. For
     consecutive frames that suffices; before a single frame, ``measure_colors`` must have been
     called with its ``anchors_before``.
     """
@@ -131,9 +132,9 @@ class Swapper:
             return [[] for _ in frames]
         swapped = self._swap_crops(frames, work)
         look = self._options
-        shifts = [
-            self._color_history.smoothed_shift(face, own, look.color_smoothing)
-            for (_, face), own in zip(work, swapped.shifts, strict=True)
+        transfers = [
+            self._color_history.smoothed(face, own, look.color_smoothing)
+            for (_, face), own in zip(work, swapped.transfers, strict=True)
         ]
         weights = swapped.masks
         if (look.mask_dilate, look.mask_blur) != _COLOR_MASK:
@@ -150,7 +151,7 @@ class Swapper:
             patches = []
             for n in mine:
                 matched = self._match_colors(
-                    swapped.faces[n], swapped.originals[n], weights[n], shifts[n]
+                    swapped.faces[n], swapped.originals[n], weights[n], transfers[n]
                 )
                 alpha, matrix = weights[n] * look.opacity, work[n][1].matrix
                 patch = make_patch(image, matched, alpha, matrix, look.sharpen, look.grain)
@@ -165,13 +166,13 @@ class Swapper:
     def measure_colors(
         self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]
     ) -> None:
-        """Measure and store the colour shifts of faces, without swapping them in the frames."""
+        """Measure and store the colour transfers of faces, without swapping them in the frames."""
         work = [(i, face) for i, found in enumerate(faces) for face in found]
         if work:
             self._swap_crops(frames, work)
 
     def drop_history(self, before: int) -> None:
-        """Delete colour shifts that frames from ``before`` on do not depend on."""
+        """Delete colour transfers that frames from ``before`` on do not depend on."""
         self._color_history.drop_before(before - window_frames(self._options.color_smoothing))
 
     def _swap_crops(
@@ -188,10 +189,11 @@ class Swapper:
         regions = list(self._pool.map(region, range(len(work))))
         # The same pixels are measured whatever the mask options.
         masks = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
-        shifts = list(self._pool.map(measure_color_transfer, faces, originals, masks))
-        for (_, face), shift in zip(work, shifts, strict=True):
-            self._color_history.add(face, shift)
-        return SwappedFaces(faces, originals, regions, masks, shifts)
+        measure = partial(measure_color_transfer, mode=self._options.color_mode)
+        transfers = list(self._pool.map(measure, faces, originals, masks))
+        for (_, face), transfer in zip(work, transfers, strict=True):
+            self._color_history.add(face, transfer)
+        return SwappedFaces(faces, originals, regions, masks, transfers)
 
     @torch.inference_mode()
     def _infer(
@@ -224,12 +226,12 @@ class Swapper:
         face: NDArray[np.float32],
         reference: NDArray[np.float32],
         mask: NDArray[np.float32],
-        shift: ColorShift,
+        transfer: ColorTransfer,
     ) -> NDArray[np.float32]:
         look = self._options
         if look.color_transfer > 0:
-            face = apply_color_transfer(face, shift, look.color_transfer)
+            face = apply_color_transfer(face, transfer, look.color_mode, look.color_transfer)
         if look.shading_transfer > 0:
-            field = shading_difference(face, reference, mask, scale=0.15)
-            face = np.clip(face + np.float32(look.shading_transfer) * field, 0, 1)
+            gain = shading_gain(face, reference, mask, scale=0.15)
+            face = np.clip(face * (1 + np.float32(look.shading_transfer) * (gain - 1)), 0, 1)
         return face
