@@ -104,7 +104,7 @@ def test_what_is_no_skin_has_no_say(mode: ColorMode) -> None:
         mode,
     )
     moved = [apply_color_transfer(face, one, mode) for one in (transfer, other)]
-    assert_allclose(*moved, atol=1e-4)
+    assert_allclose(moved[0], moved[1], atol=1e-4)
 
 
 @pytest.mark.parametrize("mode", MODES)

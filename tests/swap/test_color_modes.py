@@ -81,8 +81,8 @@ def test_transport_between_normal_distributions_is_the_linear_one() -> None:
 def test_transport_reaches_a_distribution_that_no_linear_map_does() -> None:
     rng = np.random.default_rng(5)
     own = np.asarray(rng.normal(0.5, 0.05, (COUNT, 3)), np.float32)
-    two = np.where(rng.random((COUNT, 1)) < 0.5, 0.35, 0.65) + rng.normal(0, 0.02, (COUNT, 3))
-    two = np.asarray(two, np.float32)
+    sides = np.where(rng.random((COUNT, 1)) < 0.5, 0.35, 0.65)
+    two = np.asarray(sides + rng.normal(0, 0.02, (COUNT, 3)), np.float32)
 
     def between(pixels: Pixels) -> float:
         grey = pixels.mean(1)

@@ -86,7 +86,8 @@ def measure_transport(face: Pixels, reference: Pixels) -> Values:
         columns = range(3)
         others = np.stack([_matched(own[:, c], wanted[:, c], others[:, c]) for c in columns], 1)
         own = np.stack([_matched(own[:, c], wanted[:, c], own[:, c]) for c in columns], 1)
-        moved, knots = own @ rotation.T, others @ rotation.T
+        moved = np.asarray(own @ rotation.T, np.float32)
+        knots = np.asarray(others @ rotation.T, np.float32)
     return np.asarray(knots.reshape(_LATTICE, _LATTICE, _LATTICE, 3), np.float32)
 
 
@@ -122,14 +123,17 @@ def _matched(own: Pixels, wanted: Pixels, at: Pixels) -> Pixels:
 
 def _covariance(pixels: Pixels) -> NDArray[np.float64]:
     away = pixels.astype(np.float64) - pixels.mean(0)
-    return away.T @ away / len(pixels) + _LEAST_SPREAD**2 * np.eye(3)
+    spread: NDArray[np.float64] = away.T @ away / len(pixels) + _LEAST_SPREAD**2 * np.eye(3)
+    return spread
 
 
 def _roots(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Square root and inverse square root of a symmetric, positive matrix (3, 3)."""
     values, vectors = np.linalg.eigh(matrix)
     root = np.sqrt(np.maximum(values, _LEAST_SPREAD**2))
-    return (vectors * root) @ vectors.T, (vectors / root) @ vectors.T
+    forth: NDArray[np.float64] = vectors * root @ vectors.T
+    back: NDArray[np.float64] = vectors / root @ vectors.T
+    return forth, back
 
 
 @cache

@@ -113,10 +113,10 @@ def exponential_average(points: Mapping[int, ColorTransfer], decay: float) -> Co
     before the first. Frames under another light, as their gain tells, hardly count.
     """
     known = {n: one for n, one in points.items() if one.values is not None}
-    now = next(reversed(points.values()))
+    now = points[next(reversed(list(points)))]
     if now.values is None or len(known) == 1:
         return now
-    frames = np.arange(next(iter(known)), next(reversed(known)) + 1)
+    frames = np.arange(next(iter(known)), next(reversed(list(known))) + 1)
     age = (frames[-1] - frames).astype(np.float64)
     weights = (1 - decay) * decay**age
     weights[0] = decay ** age[0]
