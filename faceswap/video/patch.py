@@ -8,11 +8,12 @@ import numpy as np
 from faceswap.io.orientation import Orientation
 from faceswap.types import FloatImage, Matrix, UInt8Image, Weights
 from faceswap.video.info import VideoInfo
+from faceswap.video.light import mix
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A face to blend into a frame.
+    """A face to blend into a frame, in light: see ``light.py``.
 
     x, y: top left in pixels of the frame. face: RGB (h, w, 3) in [0, 1], as the frame's RGB
     (tone-mapped where the footage is HDR). alpha: its weights (h, w); where 0, the frame stays.
@@ -29,9 +30,10 @@ class Patch:
         """Blend into ``frame``, uint8 RGB (H, W, 3), in place."""
         height, width = self.alpha.shape
         region = frame[self.y : self.y + height, self.x : self.x + width]
-        before = region.astype(np.float32) / np.float32(255)
-        mixed = before + self.alpha[..., None] * (self.face - before)
-        region[:] = np.clip(mixed * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+        whole, rim = self.alpha >= 1, (self.alpha > 0) & (self.alpha < 1)
+        before = region[rim].astype(np.float32) / np.float32(255)
+        region[whole] = _rounded(self.face[whole])
+        region[rim] = _rounded(mix(before, self.face[rim], self.alpha[rim]))
 
     def in_stored_pixels(self, info: VideoInfo) -> "Patch":
         """The same patch in the footage's stored pictures, neither turned nor stretched."""
@@ -97,3 +99,8 @@ class Patch:
             np.pad(self.alpha, pad),
             self.matrix,
         )
+
+
+def _rounded(values: FloatImage) -> UInt8Image:
+    levels = np.clip(values * np.float32(255) + np.float32(0.5), 0, 255)
+    return np.asarray(levels, np.uint8)

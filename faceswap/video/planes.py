@@ -11,6 +11,7 @@ from av.video.frame import VideoFrame
 from faceswap.types import FloatImage, Weights
 from faceswap.video.hdr import from_standard
 from faceswap.video.info import VideoInfo
+from faceswap.video.light import mix
 from faceswap.video.patch import Patch
 from faceswap.video.pixel_formats import PixelFormat, planar_format
 
@@ -46,7 +47,21 @@ class PatchBlender:
         self._format = PixelFormat.named(planar_format(info.pixel_format))
         matrix = int(info.colour.conversion(info.width, info.height))
         red, blue = _LUMA_WEIGHTS.get(matrix, _LUMA_WEIGHTS[5])
-        self._to_ycc = _rgb_to_ycc(red, blue)
+        self._from_rgb, self._black = self._code_map(_rgb_to_ycc(red, blue))
+        self._to_rgb = np.linalg.inv(self._from_rgb).astype(np.float32)
+
+    def _code_map(self, to_ycc: npt.NDArray[np.float32]) -> tuple[FloatImage, FloatImage]:
+        """Matrix (3, 3) and offset (3, 1) from RGB in [0, 1] to the planes' code values."""
+        top = np.float32((1 << self._format.bits) - 1)
+        if self._format.rgb:  # its planes are green, blue and red
+            return top * np.eye(3, dtype=np.float32)[[1, 2, 0]], np.zeros((3, 1), np.float32)
+        step = np.float32(1 << (self._format.bits - 8))
+        if self._info.colour.full_range:
+            luma, chroma, black = top, top, np.float32(0)
+        else:
+            luma, chroma, black = 219 * step, 224 * step, 16 * step
+        scale = np.array([[luma], [chroma], [chroma]], np.float32)
+        return scale * to_ycc, np.array([[black], [128 * step], [128 * step]], np.float32)
 
     def __call__(self, picture: VideoFrame, patches: list[Patch]) -> VideoFrame:
         """``picture`` with the patches; it is changed in place where nothing else holds it."""
@@ -65,40 +80,67 @@ class PatchBlender:
         height, width = picture.height, picture.width
         patch = patch.aligned(across, down * fields, (width, height))
         face = from_standard(patch.face, self._info.colour) if self._info.colour.hdr else patch.face
-        components = self._components(face)
+        values = self._components(face)
         for field in range(fields):
             rows = slice(field, None, fields)
-            top = patch.y // fields
-            for number, values in enumerate(components):
-                samples = plane(picture, number)[rows]
-                alpha, colour = patch.alpha[rows], values[rows]
-                if number and not self._format.rgb and (across > 1 or down > 1):
-                    alpha, colour = _subsampled(alpha, colour, across, down)
-                    place = top // down, patch.x // across
-                else:
-                    place = top, patch.x
-                _mix(samples, colour, alpha, place, self._format.bits)
+            place = patch.y // fields, patch.x
+            self._blend_field(picture, rows, values[:, rows], patch.alpha[rows], place)
         if self._format.alpha:
-            opaque = np.full_like(patch.alpha, (1 << self._format.bits) - 1)
-            _mix(plane(picture, 3), opaque, patch.alpha, (patch.y, patch.x), self._format.bits)
+            _fade_in(plane(picture, 3), patch, self._format.bits)
 
-    def _components(self, face: FloatImage) -> list[Weights]:
-        """The three planes of RGB (h, w, 3) in [0, 1], as float32 code values."""
-        top = np.float32((1 << self._format.bits) - 1)
-        if self._format.rgb:
-            return [face[..., channel] * top for channel in (1, 2, 0)]
-        ycc = cv2.transform(face, self._to_ycc)
-        step = np.float32(1 << (self._format.bits - 8))
-        if self._info.colour.full_range:
-            luma, chroma, black = top, top, np.float32(0)
-        else:
-            luma, chroma, black = 219 * step, 224 * step, 16 * step
-        grey = 128 * step
-        return [
-            ycc[..., 0] * luma + black,
-            ycc[..., 1] * chroma + grey,
-            ycc[..., 2] * chroma + grey,
-        ]
+    def _blend_field(
+        self,
+        picture: VideoFrame,
+        rows: slice,
+        values: FloatImage,
+        alpha: Weights,
+        place: tuple[int, int],
+    ) -> None:
+        """Blend code values (3, h, w) of a face into every or every other row, at (row, column)."""
+        regions, before = [], []
+        for number in range(3):
+            across, down = self._blocks(number)
+            size = -(-alpha.shape[0] // down), -(-alpha.shape[1] // across)
+            top, left = place[0] // down, place[1] // across
+            region = plane(picture, number)[rows][top : top + size[0], left : left + size[1]]
+            regions.append(region)
+            before.append(_repeated(region.astype(np.float32), alpha.shape, across, down))
+        mixed = self._mixed(np.stack(before), values, alpha)
+        for number, region in enumerate(regions):
+            across, down = self._blocks(number)
+            shown, wanted = _block_means(alpha, across, down), mixed[number]
+            wanted = _block_means(wanted, across, down)
+            inside = shown[: region.shape[0], : region.shape[1]] > 0
+            found = wanted[: region.shape[0], : region.shape[1]][inside] + np.float32(0.5)
+            region[inside] = np.clip(found, 0, (1 << self._format.bits) - 1).astype(region.dtype)
+
+    def _blocks(self, number: int) -> tuple[int, int]:
+        """Columns and rows of pixels that share one sample of a plane."""
+        return self._format.chroma if number and not self._format.rgb else (1, 1)
+
+    def _mixed(self, before: FloatImage, values: FloatImage, alpha: Weights) -> FloatImage:
+        """Code values (3, h, w) of ``before`` with ``values`` by ``alpha`` (h, w), in light."""
+        mixed = np.where(alpha >= 1, values, before)
+        rim = (alpha > 0) & (alpha < 1)
+        own, weights = before[:, rim], alpha[rim]
+        seen = self._rgb(own)
+        result = mix(seen, self._rgb(values[:, rim]), weights, self._info.colour.transfer)
+        # What RGB can't express of the footage comes back: a weight of almost 0 changes nothing.
+        lost = own - self._codes(seen)
+        mixed[:, rim] = self._codes(result) + (1 - weights) * lost
+        return mixed
+
+    def _components(self, face: FloatImage) -> FloatImage:
+        """The three planes of RGB (h, w, 3) in [0, 1], as code values (3, h, w)."""
+        return self._codes(face.reshape(-1, 3)).reshape(3, *face.shape[:2])
+
+    def _codes(self, colours: FloatImage) -> FloatImage:
+        """Code values (3, N) of RGB (N, 3) in [0, 1]."""
+        return self._from_rgb @ colours.T + self._black
+
+    def _rgb(self, codes: FloatImage) -> FloatImage:
+        """RGB (N, 3), in [0, 1], of code values (3, N)."""
+        return np.clip((self._to_rgb @ (codes - self._black)).T, 0, 1)
 
 
 def _rgb_to_ycc(red: float, blue: float) -> npt.NDArray[np.float32]:
@@ -109,26 +151,30 @@ def _rgb_to_ycc(red: float, blue: float) -> npt.NDArray[np.float32]:
     return np.stack([luma, cb, cr]).astype(np.float32)
 
 
-def _subsampled(alpha: Weights, values: Weights, across: int, down: int) -> tuple[Weights, Weights]:
-    """Mean weight and weighted mean value of each block of across × down pixels."""
-    size = (-(-alpha.shape[1] // across), -(-alpha.shape[0] // down))
-    pad = ((0, size[1] * down - alpha.shape[0]), (0, size[0] * across - alpha.shape[1]))
+def _repeated(samples: Weights, size: tuple[int, ...], across: int, down: int) -> Weights:
+    """Each sample for all pixels of its block; what the picture lacks is repeated: (h, w)."""
+    if (across, down) == (1, 1):
+        return samples
+    every = samples.repeat(down, 0).repeat(across, 1)[: size[0], : size[1]]
+    missing = [(0, wanted - there) for wanted, there in zip(size, every.shape, strict=True)]
+    return np.pad(every, missing, "edge") if any(after for _, after in missing) else every
+
+
+def _block_means(values: Weights, across: int, down: int) -> Weights:
+    """Mean of each block of across × down pixels."""
+    if (across, down) == (1, 1):
+        return values
+    size = (-(-values.shape[1] // across), -(-values.shape[0] // down))
+    pad = ((0, size[1] * down - values.shape[0]), (0, size[0] * across - values.shape[1]))
     if any(after for _, after in pad):
-        alpha, values = np.pad(alpha, pad, "edge"), np.pad(values, pad, "edge")
-    small = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    weighted = np.asarray(
-        cv2.resize(alpha * values, size, interpolation=cv2.INTER_AREA), np.float32
-    )
-    return small, np.asarray(weighted / np.maximum(small, np.float32(1e-6)), np.float32)
+        values = np.pad(values, pad, "edge")
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _mix(
-    samples: Samples, values: Weights, alpha: Weights, place: tuple[int, int], bits: int
-) -> None:
-    """Blend ``values`` (h, w) into ``samples`` at ``place`` (row, column), in place."""
-    top, left = place
-    region = samples[top : top + alpha.shape[0], left : left + alpha.shape[1]]
-    before = region.astype(np.float32)
-    alpha, values = alpha[: region.shape[0], : region.shape[1]], values[: region.shape[0]]
-    mixed = before + alpha * (values[:, : region.shape[1]] - before)
-    region[:] = np.clip(mixed + np.float32(0.5), 0, (1 << bits) - 1).astype(samples.dtype)
+def _fade_in(samples: Samples, patch: Patch, bits: int) -> None:
+    """Make the picture as opaque as the patch is, in place."""
+    height, width = patch.alpha.shape
+    region = samples[patch.y : patch.y + height, patch.x : patch.x + width]
+    alpha = patch.alpha[: region.shape[0], : region.shape[1]]
+    before, top = region.astype(np.float32), (1 << bits) - 1
+    region[:] = (before + alpha * (top - before) + np.float32(0.5)).astype(samples.dtype)
