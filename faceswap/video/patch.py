@@ -30,10 +30,12 @@ class Patch:
         """Blend into ``frame``, uint8 RGB (H, W, 3), in place."""
         height, width = self.alpha.shape
         region = frame[self.y : self.y + height, self.x : self.x + width]
-        whole, rim = self.alpha >= 1, (self.alpha > 0) & (self.alpha < 1)
-        before = region[rim].astype(np.float32) / np.float32(255)
-        region[whole] = _rounded(self.face[whole])
-        region[rim] = _rounded(mix(before, self.face[rim], self.alpha[rim]))
+        weights = self.alpha.ravel()
+        rim = np.flatnonzero((weights > 0) & (weights < 1))
+        before = region[rim // width, rim % width].astype(np.float32) / np.float32(255)
+        mixed = mix(before, self.face.reshape(-1, 3).take(rim, 0), weights.take(rim))
+        np.copyto(region, _rounded(self.face), where=(self.alpha >= 1)[..., None])
+        region[rim // width, rim % width] = _rounded(mixed)
 
     def in_stored_pixels(self, info: VideoInfo) -> "Patch":
         """The same patch in the footage's stored pictures, neither turned nor stretched."""
@@ -102,5 +104,5 @@ class Patch:
 
 
 def _rounded(values: FloatImage) -> UInt8Image:
-    levels = np.clip(values * np.float32(255) + np.float32(0.5), 0, 255)
-    return np.asarray(levels, np.uint8)
+    levels = np.asarray(values * np.float32(255) + np.float32(0.5), np.float32)
+    return np.asarray(np.clip(levels, 0, 255, out=levels), np.uint8)

@@ -47,21 +47,21 @@ class PatchBlender:
         self._format = PixelFormat.named(planar_format(info.pixel_format))
         matrix = int(info.colour.conversion(info.width, info.height))
         red, blue = _LUMA_WEIGHTS.get(matrix, _LUMA_WEIGHTS[5])
-        self._from_rgb, self._black = self._code_map(_rgb_to_ycc(red, blue))
-        self._to_rgb = np.linalg.inv(self._from_rgb).astype(np.float32)
+        self._from_rgb = self._code_map(_rgb_to_ycc(red, blue))
+        self._to_rgb = cv2.invert(np.vstack([self._from_rgb, [0, 0, 0, 1]]))[1][:3]
 
-    def _code_map(self, to_ycc: npt.NDArray[np.float32]) -> tuple[FloatImage, FloatImage]:
-        """Matrix (3, 3) and offset (3, 1) from RGB in [0, 1] to the planes' code values."""
-        top = np.float32((1 << self._format.bits) - 1)
+    def _code_map(self, to_ycc: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Affine map (3, 4) from RGB in [0, 1] to code values of the three planes."""
+        top = (1 << self._format.bits) - 1
         if self._format.rgb:  # its planes are green, blue and red
-            return top * np.eye(3, dtype=np.float32)[[1, 2, 0]], np.zeros((3, 1), np.float32)
-        step = np.float32(1 << (self._format.bits - 8))
+            return np.hstack([top * np.eye(3)[[1, 2, 0]], np.zeros((3, 1))])
+        step = 1 << (self._format.bits - 8)
+        luma, chroma, black = (219 * step, 224 * step, 16 * step)
         if self._info.colour.full_range:
-            luma, chroma, black = top, top, np.float32(0)
-        else:
-            luma, chroma, black = 219 * step, 224 * step, 16 * step
-        scale = np.array([[luma], [chroma], [chroma]], np.float32)
-        return scale * to_ycc, np.array([[black], [128 * step], [128 * step]], np.float32)
+            luma, chroma, black = top, top, 0
+        grey = 128 * step
+        scaled = np.array([[luma], [chroma], [chroma]]) * to_ycc
+        return np.hstack([scaled, [[black], [grey], [grey]]])
 
     def __call__(self, picture: VideoFrame, patches: list[Patch]) -> VideoFrame:
         """``picture`` with the patches; it is changed in place where nothing else holds it."""
@@ -80,11 +80,12 @@ class PatchBlender:
         height, width = picture.height, picture.width
         patch = patch.aligned(across, down * fields, (width, height))
         face = from_standard(patch.face, self._info.colour) if self._info.colour.hdr else patch.face
-        values = self._components(face)
+        values = [cv2.transform(face, row[None]) for row in self._from_rgb]
         for field in range(fields):
             rows = slice(field, None, fields)
+            codes = [np.asarray(one[rows], np.float32) for one in values]
             place = patch.y // fields, patch.x
-            self._blend_field(picture, rows, values[:, rows], patch.alpha[rows], place)
+            self._blend_field(picture, rows, codes, patch.alpha[rows], place)
         if self._format.alpha:
             _fade_in(plane(picture, 3), patch, self._format.bits)
 
@@ -92,11 +93,14 @@ class PatchBlender:
         self,
         picture: VideoFrame,
         rows: slice,
-        values: FloatImage,
+        values: list[Weights],
         alpha: Weights,
         place: tuple[int, int],
     ) -> None:
-        """Blend code values (3, h, w) of a face into every or every other row, at (row, column)."""
+        """Blend a face's code values, (h, w) of each plane, into every or every other row.
+
+        place: row and column.
+        """
         regions, before = [], []
         for number in range(3):
             across, down = self._blocks(number)
@@ -105,57 +109,61 @@ class PatchBlender:
             region = plane(picture, number)[rows][top : top + size[0], left : left + size[1]]
             regions.append(region)
             before.append(_repeated(region.astype(np.float32), alpha.shape, across, down))
-        mixed = self._mixed(np.stack(before), values, alpha)
-        for number, region in enumerate(regions):
-            across, down = self._blocks(number)
-            shown, wanted = _block_means(alpha, across, down), mixed[number]
-            wanted = _block_means(wanted, across, down)
-            inside = shown[: region.shape[0], : region.shape[1]] > 0
-            found = wanted[: region.shape[0], : region.shape[1]][inside] + np.float32(0.5)
-            region[inside] = np.clip(found, 0, (1 << self._format.bits) - 1).astype(region.dtype)
+        self._mix(before, values, alpha)
+        most = (1 << self._format.bits) - 1
+        for number, (region, wanted) in enumerate(zip(regions, before, strict=True)):
+            # Means of blocks that no weight touches are the samples themselves.
+            means = _block_means(wanted, *self._blocks(number))
+            means = means[: region.shape[0], : region.shape[1]] + np.float32(0.5)
+            region[:] = np.clip(means, 0, most, out=means)
 
     def _blocks(self, number: int) -> tuple[int, int]:
         """Columns and rows of pixels that share one sample of a plane."""
         return self._format.chroma if number and not self._format.rgb else (1, 1)
 
-    def _mixed(self, before: FloatImage, values: FloatImage, alpha: Weights) -> FloatImage:
-        """Code values (3, h, w) of ``before`` with ``values`` by ``alpha`` (h, w), in light."""
-        mixed = np.where(alpha >= 1, values, before)
-        rim = (alpha > 0) & (alpha < 1)
-        own, weights = before[:, rim], alpha[rim]
+    def _mix(self, before: list[Weights], values: list[Weights], alpha: Weights) -> None:
+        """Put ``values`` into ``before`` by ``alpha``, all (h, w), in light."""
+        weights = np.ascontiguousarray(alpha).ravel()
+        rim = np.flatnonzero((weights > 0) & (weights < 1))
+        own, face = (np.stack([p.take(rim) for p in planes], 1) for planes in (before, values))
+        weights = weights.take(rim)
+        mixed = self._mixed(own, face, weights) if len(rim) else own
+        for number, samples in enumerate(before):
+            np.copyto(samples, values[number], where=alpha >= 1)
+            samples.reshape(-1)[rim] = mixed[:, number]
+
+    def _mixed(self, own: FloatImage, face: FloatImage, weights: Weights) -> FloatImage:
+        """Code values (N, 3) of ``own`` and ``face`` mixed in light by ``weights`` (N,)."""
         seen = self._rgb(own)
-        result = mix(seen, self._rgb(values[:, rim]), weights, self._info.colour.transfer)
+        mixed = mix(seen, self._rgb(face), weights, self._info.colour.transfer)
         # What RGB can't express of the footage comes back: a weight of almost 0 changes nothing.
         lost = own - self._codes(seen)
-        mixed[:, rim] = self._codes(result) + (1 - weights) * lost
-        return mixed
-
-    def _components(self, face: FloatImage) -> FloatImage:
-        """The three planes of RGB (h, w, 3) in [0, 1], as code values (3, h, w)."""
-        return self._codes(face.reshape(-1, 3)).reshape(3, *face.shape[:2])
+        return self._codes(mixed) + (1 - weights[:, None]) * lost
 
     def _codes(self, colours: FloatImage) -> FloatImage:
-        """Code values (3, N) of RGB (N, 3) in [0, 1]."""
-        return self._from_rgb @ colours.T + self._black
+        """Code values (N, 3) of the planes of RGB (N, 3) in [0, 1]."""
+        return np.asarray(cv2.transform(colours[None], self._from_rgb)[0], np.float32)
 
     def _rgb(self, codes: FloatImage) -> FloatImage:
-        """RGB (N, 3), in [0, 1], of code values (3, N)."""
-        return np.clip((self._to_rgb @ (codes - self._black)).T, 0, 1)
+        """RGB (N, 3), in [0, 1], of code values (N, 3)."""
+        return np.clip(np.asarray(cv2.transform(codes[None], self._to_rgb)[0], np.float32), 0, 1)
 
 
-def _rgb_to_ycc(red: float, blue: float) -> npt.NDArray[np.float32]:
+def _rgb_to_ycc(red: float, blue: float) -> npt.NDArray[np.float64]:
     """Matrix (3, 3) from RGB in [0, 1] to luma in [0, 1] and chroma in [-0.5, 0.5]."""
     luma = np.array([red, 1 - red - blue, blue])
     cb = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
     cr = (np.array([1, 0, 0]) - luma) / (2 * (1 - red))
-    return np.stack([luma, cb, cr]).astype(np.float32)
+    return np.stack([luma, cb, cr])
 
 
 def _repeated(samples: Weights, size: tuple[int, ...], across: int, down: int) -> Weights:
     """Each sample for all pixels of its block; what the picture lacks is repeated: (h, w)."""
     if (across, down) == (1, 1):
         return samples
-    every = samples.repeat(down, 0).repeat(across, 1)[: size[0], : size[1]]
+    whole = samples.shape[1] * across, samples.shape[0] * down
+    every = np.asarray(cv2.resize(samples, whole, interpolation=cv2.INTER_NEAREST), np.float32)
+    every = np.ascontiguousarray(every[: size[0], : size[1]])
     missing = [(0, wanted - there) for wanted, there in zip(size, every.shape, strict=True)]
     return np.pad(every, missing, "edge") if any(after for _, after in missing) else every
 
