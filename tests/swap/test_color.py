@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from faceswap.swap.compositing.color import (
     apply_color_transfer,
     measure_color_transfer,
-    shading_gain,
 )
 from faceswap.swap.compositing.options import ColorMode
 
@@ -57,8 +56,6 @@ def test_black_hair_and_pupils_stay_black() -> None:
     warm[20:30, 20:30] = 0
     moved = apply_color_transfer(warm, measure_color_transfer(warm, cool, disc()))
     assert_array_equal(moved[20:30, 20:30], 0)
-    lit = moved * shading_gain(moved, cool, disc(), 0.15)
-    assert_array_equal(lit[20:30, 20:30], 0)
     assert_allclose(np.median(moved[40:50, 30:40], (0, 1)), (0.45, 0.55, 0.75), atol=0.02)
 
 
@@ -77,10 +74,8 @@ def test_every_mode_but_off_reaches_the_skin_and_strength_halves_it(mode: ColorM
 def test_a_beard_on_either_face_does_not_tint_the_skin() -> None:
     face, reference = face_of((0.6, 0.5, 0.4), 0.03, 1), face_of((0.5, 0.45, 0.4), 0.03, 2)
     plain = measure_color_transfer(face, reference, disc()).gain
-    light = shading_gain(face, reference, disc(), 0.15)[20, 32]
     for one, other in ((bearded(face), reference), (face, bearded(reference))):
         assert_allclose(measure_color_transfer(one, other, disc()).gain, plain, atol=0.05)
-        assert_allclose(shading_gain(one, other, disc(), 0.15)[20, 32], light, rtol=0.05)
 
 
 def test_make_up_on_lids_and_cheeks_does_not_tint_the_skin() -> None:
@@ -120,22 +115,3 @@ def test_a_face_fades_to_black_and_flashes_to_white_with_the_footage() -> None:
         faded = np.clip(face * np.float32(light), 0, 1)
         moved = apply_color_transfer(face, measure_color_transfer(face, faded, disc()))
         assert_allclose(moved, faded, atol=0.01)
-
-
-def test_the_light_carries_a_ramp_but_no_detail() -> None:
-    ramp = np.broadcast_to(np.linspace(0.7, 1.4, 64, dtype=np.float32)[None, :, None], (64, 64, 3))
-    face = np.full((64, 64, 3), 0.5, np.float32)
-    field = shading_gain(face, face * ramp, np.ones((64, 64), np.float32), 0.1)
-    assert_allclose(field[20:44, 20:44], ramp[20:44, 20:44], atol=0.04)
-    speckle = face_of((0.5, 0.5, 0.5), 0.1, 3)
-    field = shading_gain(face, speckle, np.ones((64, 64), np.float32), 0.15)
-    assert np.abs(field - 1).max() < 0.08
-
-
-def test_colored_light_from_one_side_is_taken_over() -> None:
-    across = np.linspace(0, 1, 64, dtype=np.float32)[None, :, None]
-    light = (1 - across) * np.array([1.2, 0.8, 0.6]) + across * np.array([0.6, 0.8, 1.2])
-    face = np.full((64, 64, 3), 0.5, np.float32)
-    lit = np.asarray(face * light, np.float32)
-    moved = face * shading_gain(face, lit, np.ones((64, 64), np.float32), 0.15)
-    assert_allclose(moved[20:44, 16:48], lit[20:44, 16:48], atol=0.04)

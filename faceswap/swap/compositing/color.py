@@ -1,4 +1,4 @@
-"""Colour and shading transfer from A's face to the swapped face.
+"""Colour transfer from A's face to the swapped face.
 
 Pictures are float32 RGB (S, S, 3), code values in [0, 1]; skin weights are float32 (S, S), how
 certainly a pixel is skin. Both faces are aligned, so where both are skin a pixel differs in light
@@ -21,8 +21,9 @@ from faceswap.swap.compositing.color_modes import Values
 from faceswap.swap.compositing.options import ColorMode
 from faceswap.types import FloatImage, Weights
 
-_SIZE = 64  # pixels; statistics and shading are smooth, so a small picture gives the same
-_FEATURE = 0.25  # a ratio of e to this away from the smooth field is a feature, not light
+STATISTICS_SIDE = 64
+"""Pixels of the pictures that colours and shading are measured on: these are smooth."""
+
 _BLACK = 2 / 255  # darker code values count as this in ratios: they are noise
 _MOST_GAIN = 4.0  # of code values; there is no least one, as footage may fade to black
 
@@ -51,11 +52,11 @@ def measure_color_transfer(
     skin: where both are skin. Features that are missing from it (a beard, make-up) do no harm to
     the gains as long as they cover less than half: they are medians of the pixels' ratios.
     """
-    inside = _small(skin) > 0.5
+    inside = shrunk(skin) > 0.5
     if not inside.any():
         return ColorTransfer(None, np.zeros(3, np.float32))
-    own, wanted = _small(face)[inside], _small(reference)[inside]
-    gain = np.median(_log(wanted) - _log(own), axis=0).astype(np.float32)
+    own, wanted = shrunk(face)[inside], shrunk(reference)[inside]
+    gain = np.median(logarithm(wanted) - logarithm(own), axis=0).astype(np.float32)
     if mode == "gains":
         return ColorTransfer(gain, gain)
     if mode == "off":
@@ -70,33 +71,9 @@ def apply_color_transfer(
     if transfer.values is None or mode == "off" or strength == 0:
         return face
     if mode == "gains":
-        return np.clip(face * (1 + np.float32(strength) * (_gain(transfer.values) - 1)), 0, 1)
+        return np.clip(face * (1 + np.float32(strength) * (gain_of(transfer.values) - 1)), 0, 1)
     moved = _MODES[mode][1](face, transfer.values)
     return np.clip(face + np.float32(strength) * (moved - face), 0, 1)
-
-
-def shading_gain(
-    face: FloatImage, reference: FloatImage, skin: Weights, scale: float
-) -> FloatImage:
-    """Smooth gain of code values, reference over face, measured on the skin: (S, S, 3).
-
-    A Gaussian blur of ``scale`` times the picture's side, normalised by the blurred weights so that
-    nothing leaks in from outside. Outliers are down-weighted, so that B's beard is not lit like A's
-    chin. Multiplied with the face, it transfers A's light and shadows and matches the face's edge
-    to the frame.
-    """
-    ratio, weight = _log(_small(reference)) - _log(_small(face)), _small(skin)
-    sigma = scale * _SIZE
-    field = np.zeros_like(ratio)
-    if weight.max() > 0:
-        field += np.median(ratio[weight > 0.5 * weight.max()], axis=0)
-    for _ in range(2):
-        outlier = np.abs(ratio - field).mean(2) / _FEATURE
-        weights = weight * np.exp(-(outlier**2)).astype(np.float32)
-        total, spread = _blurred(weights, sigma), _blurred(ratio * weights[..., None], sigma)
-        field = spread / np.maximum(total, np.float32(1e-2))[..., None]
-    size = face.shape[1], face.shape[0]
-    return np.asarray(cv2.resize(_gain(field), size, interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 _MODES: dict[str, tuple[_Measure, _Apply]] = {
@@ -107,18 +84,17 @@ _MODES: dict[str, tuple[_Measure, _Apply]] = {
 }
 
 
-def _gain(logarithm: NDArray[np.float32]) -> NDArray[np.float32]:
+def gain_of(logarithm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gain of code values of any shape, with an upper limit."""
     return np.minimum(np.exp(logarithm), np.float32(_MOST_GAIN))
 
 
-def _log(picture: FloatImage) -> NDArray[np.float32]:
+def logarithm(picture: FloatImage) -> NDArray[np.float32]:
+    """Logarithm of code values of any shape, with a lower limit."""
     return np.log(np.maximum(picture, np.float32(_BLACK)))
 
 
-def _blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    blurred = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(blurred, np.float32)
-
-
-def _small(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(picture, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA))
+def shrunk(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``picture`` (S, S) or (S, S, C) at the size that colours are measured at."""
+    size = STATISTICS_SIDE, STATISTICS_SIDE
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)

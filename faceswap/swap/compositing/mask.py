@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from faceswap.faces.face_regions import chin_mask, face_mask, inner_face_mask
+from faceswap.faces.face_regions import chin_mask, face_mask, features_mask, inner_face_mask
 from faceswap.types import Mask, Points, Weights
 
 _SUPERSAMPLE = 2  # regions are drawn at twice the size: distances to a quarter of a pixel
@@ -67,3 +67,9 @@ def soft_mask(region: Mask, dilate: float, blur: float) -> Weights:
     side = size // _SUPERSAMPLE
     t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def skin_weights(mask: Weights, points: Points) -> Weights:
+    """Where a face of weights ``mask`` (S, S) is skin, by its points (68, 2) in crop pixels."""
+    features = features_mask(points, (mask.shape[0], mask.shape[1]))
+    return np.asarray(mask * (1 - features / np.float32(255)), np.float32)

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceswap.faces.align import transform
 from faceswap.faces.crops import warp_crop
 from faceswap.swap.compositing.blend import make_patch
 from faceswap.swap.compositing.color import (
     ColorTransfer,
     apply_color_transfer,
     measure_color_transfer,
-    shading_gain,
 )
 from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
@@ -25,9 +25,11 @@ from faceswap.swap.compositing.mask import (
     feature_region,
     landmark_region,
     learned_mask_region,
+    skin_weights,
     soft_mask,
 )
 from faceswap.swap.compositing.options import BlendOptions
+from faceswap.swap.compositing.shading import shading_gain
 from faceswap.types import Mask, UInt8Image
 from faceswap.video.patch import Patch
 
@@ -70,13 +72,15 @@ class SwappedFaces:
     """Network output for a batch of faces.
 
     faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: binary face regions. masks: blend
-    weights with the default mask options. transfers: colour transfers from face to original.
+    weights with the default mask options. skins: where a face is skin, and A. transfers: colour
+    transfers from face to original.
     """
 
     faces: NDArray[np.float32]
     originals: NDArray[np.float32]
     regions: list[Mask]
     masks: list[NDArray[np.float32]]
+    skins: list[NDArray[np.float32]]
     transfers: list[ColorTransfer]
 
 
@@ -151,7 +155,7 @@ class Swapper:
             patches = []
             for n in mine:
                 matched = self._match_colors(
-                    swapped.faces[n], swapped.originals[n], weights[n], transfers[n]
+                    swapped.faces[n], swapped.originals[n], swapped.skins[n], transfers[n]
                 )
                 alpha, matrix = weights[n] * look.opacity, work[n][1].matrix
                 patch = make_patch(image, matched, alpha, matrix, look.sharpen, look.grain)
@@ -190,10 +194,14 @@ class Swapper:
         # The same pixels are measured whatever the mask options.
         masks = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
         measure = partial(measure_color_transfer, mode=self._options.color_mode)
-        transfers = list(self._pool.map(measure, faces, originals, masks))
+        skins = [
+            skin_weights(mask, transform(face.matrix, face.points))
+            for mask, (_, face) in zip(masks, work, strict=True)
+        ]
+        transfers = list(self._pool.map(measure, faces, originals, skins))
         for (_, face), transfer in zip(work, transfers, strict=True):
             self._color_history.add(face, transfer)
-        return SwappedFaces(faces, originals, regions, masks, transfers)
+        return SwappedFaces(faces, originals, regions, masks, skins, transfers)
 
     @torch.inference_mode()
     def _infer(
@@ -225,13 +233,13 @@ class Swapper:
         self,
         face: NDArray[np.float32],
         reference: NDArray[np.float32],
-        mask: NDArray[np.float32],
+        skin: NDArray[np.float32],
         transfer: ColorTransfer,
     ) -> NDArray[np.float32]:
         look = self._options
         if look.color_transfer > 0:
             face = apply_color_transfer(face, transfer, look.color_mode, look.color_transfer)
         if look.shading_transfer > 0:
-            gain = shading_gain(face, reference, mask, scale=0.15)
+            gain = shading_gain(face, reference, skin, scale=0.15)
             face = np.clip(face * (1 + np.float32(look.shading_transfer) * (gain - 1)), 0, 1)
         return face
