@@ -203,7 +203,7 @@ class PreviewSession:
         footage = self.footage(project.video("a"))
         loaded = self._load(project.runs_folder / run)
         self._place(project, run, loaded.model.resolution, options.alignment_smoothing)
-        measured_by = options.mask_type, options.color_mode
+        measured_by = options.mask_type, options.color_mode, options.blend_mode == "poisson"
         key = (loaded.path, loaded.stamps, self._places_key, measured_by)
         if self._colors is None or key != self._colors_key:
             self._colors, self._colors_key = ColorHistory(), key

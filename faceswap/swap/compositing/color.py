@@ -37,11 +37,13 @@ class ColorTransfer:
 
     values: of any shape, what they mean is up to the mode; none if nothing could be measured. gain:
     float32 (3,), logarithm of the gain that A's skin has over the face's, of code values: it tells
-    over time whether the light has changed.
+    over time whether the light has changed. membrane: what is left to do at the face's edge, see
+    ``membrane.py``; None unless it is asked for.
     """
 
     values: Values | None
     gain: NDArray[np.float32]
+    membrane: Values | None = None
 
 
 def measure_color_transfer(

@@ -13,11 +13,10 @@ Conversion uses the same approximations, through the same ``ColorHistory``.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.swap.compositing.color import ColorTransfer
 from faceswap.swap.compositing.color_modes import Values
@@ -126,13 +125,12 @@ def exponential_average(points: Mapping[int, ColorTransfer], decay: float) -> Co
     apart = np.abs(gains - now.gain).max(1) / _LIGHT_CHANGE
     weights /= 1 + apart**4
     share = weights @ shares / weights.sum()
-    return ColorTransfer(
-        _weighted(share, [one.values for one in known.values()]),
-        _weighted(share, [one.gain for one in known.values()]),
-    )
 
+    def average(of: Callable[[ColorTransfer], Values | None]) -> Values | None:
+        every = [value for one in known.values() if (value := of(one)) is not None]
+        if len(every) < len(known):
+            return of(now)
+        return np.asarray(np.tensordot(share, np.stack(every), 1), np.float32)
 
-def _weighted(share: NDArray[np.float64], values: Sequence[Values | None]) -> Values:
-    return np.asarray(
-        np.tensordot(share, np.stack([v for v in values if v is not None]), 1), np.float32
-    )
+    gain = (share @ np.stack([one.gain for one in known.values()])).astype(np.float32)
+    return ColorTransfer(average(lambda x: x.values), gain, average(lambda x: x.membrane))

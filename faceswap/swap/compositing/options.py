@@ -10,6 +10,9 @@ from faceswap.options import Options, Presentation, help_list
 ColorMode = Literal["gains", "reinhard", "mkl", "histogram", "transport", "off"]
 """How colours are moved; see ``color.py`` and ``color_modes.py``."""
 
+BlendMode = Literal["alpha", "pyramid", "poisson"]
+"""How the face's edge is blended; see ``blend.py`` and ``membrane.py``."""
+
 
 class BlendOptions(Options):
     """Options of compositing: mask, colour transfer, sharpening and smoothing over time."""
@@ -91,6 +94,22 @@ class BlendOptions(Options):
             description="Mask blur: width of the mask's soft edge, as a share of the face's width.",
         ),
     ] = 0.1
+    blend_mode: Annotated[
+        BlendMode,
+        Presentation(choices_in_help=True),
+        Field(
+            description=help_list(
+                "Blend mode, how the face's edge is blended into the frame",
+                {
+                    "alpha": "face and frame are mixed by the mask, in light",
+                    "pyramid": "fine detail changes over within a few pixels, broad tones across "
+                    "the mask's whole edge (Laplacian pyramid)",
+                    "poisson": "the face's tones are bent to meet the frame's skin along the edge, "
+                    "smoothed over time",
+                },
+            )
+        ),
+    ] = "alpha"
     sharpen: Annotated[
         float,
         Presentation(common=True),

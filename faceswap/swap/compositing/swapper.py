@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +27,7 @@ from faceswap.swap.compositing.mask import (
     skin_weights,
     soft_mask,
 )
+from faceswap.swap.compositing.membrane import apply_membrane, measure_membrane
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.shading import shading_gain
 from faceswap.types import Mask, UInt8Image
@@ -157,8 +157,10 @@ class Swapper:
                 matched = self._match_colors(
                     swapped.faces[n], swapped.originals[n], swapped.skins[n], transfers[n]
                 )
+                if (membrane := transfers[n].membrane) is not None:
+                    matched = apply_membrane(matched, membrane)
                 alpha, matrix = weights[n] * look.opacity, work[n][1].matrix
-                patch = make_patch(image, matched, alpha, matrix, look.sharpen, look.grain)
+                patch = make_patch(image, matched, alpha, matrix, look)
                 if patch is not None:
                     patches.append(patch)
                     if n != mine[-1]:
@@ -193,12 +195,11 @@ class Swapper:
         regions = list(self._pool.map(region, range(len(work))))
         # The same pixels are measured whatever the mask options.
         masks = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
-        measure = partial(measure_color_transfer, mode=self._options.color_mode)
         skins = [
             skin_weights(mask, transform(face.matrix, face.points))
             for mask, (_, face) in zip(masks, work, strict=True)
         ]
-        transfers = list(self._pool.map(measure, faces, originals, skins))
+        transfers = list(self._pool.map(self._measure, faces, originals, masks, skins))
         for (_, face), transfer in zip(work, transfers, strict=True):
             self._color_history.add(face, transfer)
         return SwappedFaces(faces, originals, regions, masks, skins, transfers)
@@ -228,6 +229,19 @@ class Swapper:
             region = learned_mask_region(learned, region, _MASK_REACH) | features
             region |= chin_region(points, self._model.resolution)
         return region
+
+    def _measure(
+        self,
+        face: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        mask: NDArray[np.float32],
+        skin: NDArray[np.float32],
+    ) -> ColorTransfer:
+        transfer = measure_color_transfer(face, reference, skin, self._options.color_mode)
+        if self._options.blend_mode != "poisson":
+            return transfer
+        matched = self._match_colors(face, reference, skin, transfer)
+        return replace(transfer, membrane=measure_membrane(matched, reference, mask, skin))
 
     def _match_colors(
         self,
