@@ -34,6 +34,18 @@ def antialias(picture: FloatImage, shrink: float) -> FloatImage:
     return np.asarray(blurred, np.float32)
 
 
+def moved_matrix(matrix: Matrix, side: int, look: BlendOptions) -> Matrix:
+    """``matrix``, frame → crop of ``side`` pixels, for a face of another size or place.
+
+    The face grows about the crop's middle and moves by shares of its side, see ``look``.
+    """
+    scale, middle = 1 / look.face_scale, (side - 1) / 2
+    x, y = look.face_offset_x * side, look.face_offset_y * side
+    moved = np.asarray(matrix * scale, np.float64)
+    moved[:, 2] += middle - scale * (middle + np.array([x, y]))
+    return moved
+
+
 def make_patch(
     frame: UInt8Image, face: FloatImage, mask: Weights, matrix: Matrix, look: BlendOptions
 ) -> Patch | None:

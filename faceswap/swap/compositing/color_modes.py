@@ -19,7 +19,7 @@ Pixels = NDArray[np.float32]
 _LEVELS = 33  # knots of a curve, and quantiles that it is measured at
 _LATTICE = 17  # knots of a colour cube along each side
 _ROTATIONS = 12  # of the sliced transport; more change nothing visible
-_LEAST_SPREAD = 1e-4  # deviation in RGB below which a direction counts as having no spread
+_LEAST_SPREAD = 1e-3  # deviation in RGB below which a direction counts as having no spread
 
 
 def measure_reinhard(face: Pixels, reference: Pixels) -> Values:
@@ -118,6 +118,7 @@ def _matched(own: Pixels, wanted: Pixels, at: Pixels) -> Pixels:
     """
     shares = np.linspace(0.01, 0.99, _LEVELS)
     start, end = np.quantile(own, shares), np.quantile(wanted, shares)
+    start += np.linspace(-1e-4, 1e-4, _LEVELS)  # one colour goes to the middle of the wanted ones
     return np.asarray(at + np.interp(at, start, end - start), np.float32)
 
 
@@ -130,7 +131,7 @@ def _covariance(pixels: Pixels) -> NDArray[np.float64]:
 def _roots(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Square root and inverse square root of a symmetric, positive matrix (3, 3)."""
     values, vectors = np.linalg.eigh(matrix)
-    root = np.sqrt(np.maximum(values, _LEAST_SPREAD**2))
+    root = np.sqrt(np.maximum(values, 1e-15))
     forth: NDArray[np.float64] = vectors * root @ vectors.T
     back: NDArray[np.float64] = vectors / root @ vectors.T
     return forth, back

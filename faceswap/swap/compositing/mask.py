@@ -3,9 +3,16 @@
 import cv2
 import numpy as np
 
-from faceswap.faces.face_regions import chin_mask, face_mask, features_mask, inner_face_mask
+from faceswap.faces.face_regions import (
+    chin_mask,
+    face_mask,
+    features_mask,
+    inner_face_mask,
+    mouth_mask,
+)
 from faceswap.types import Mask, Points, Weights
 
+_MOUTH_EDGE = 0.06  # of the crop's side: as far as the skin beside the lips is alike
 _SUPERSAMPLE = 2  # regions are drawn at twice the size: distances to a quarter of a pixel
 
 
@@ -66,6 +73,18 @@ def soft_mask(region: Mask, dilate: float, blur: float) -> Weights:
     depth = np.minimum(within - beyond + dilate * width, border) / max(1.0, blur * width)
     side = size // _SUPERSAMPLE
     t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def mouth_weights(points: Points, side: int) -> Weights:
+    """Lips and what is between them, with a soft edge: float32 (side, side) in [0, 1].
+
+    points: (68, 2) in pixels of the crop.
+    """
+    beyond = cv2.distanceTransform(
+        (mouth_mask(points, (side, side)) < 128).astype(np.uint8), cv2.DIST_L2, 5
+    )
+    t = np.clip(1 - beyond / (_MOUTH_EDGE * side), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 

@@ -134,6 +134,37 @@ class BlendOptions(Options):
         float,
         Field(ge=0, le=1, description="Opacity of the swapped face; 0 leaves A unchanged."),
     ] = 1.0
+    keep_mouth: Annotated[
+        bool,
+        Field(description="Keep A's lips, teeth and tongue as they were filmed."),
+    ] = False
+    face_scale: Annotated[
+        float,
+        Field(
+            ge=0.5,
+            le=1.5,
+            description="Face scale: size of the swapped face relative to A's. Where it is "
+            "smaller, A's own face shows around it.",
+        ),
+    ] = 1.0
+    face_offset_x: Annotated[
+        float,
+        Field(
+            ge=-0.25,
+            le=0.25,
+            description="Face offset to the face's left (to the right in an upright picture), as a "
+            "share of its crop's side; negative moves it the other way.",
+        ),
+    ] = 0.0
+    face_offset_y: Annotated[
+        float,
+        Field(
+            ge=-0.25,
+            le=0.25,
+            description="Face offset downwards, as a share of its crop's side; negative moves it "
+            "up.",
+        ),
+    ] = 0.0
     color_smoothing: Annotated[
         float,
         Field(

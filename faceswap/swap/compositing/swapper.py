@@ -12,7 +12,7 @@ from torch import Tensor
 
 from faceswap.faces.align import transform
 from faceswap.faces.crops import warp_crop
-from faceswap.swap.compositing.blend import make_patch
+from faceswap.swap.compositing.blend import make_patch, moved_matrix
 from faceswap.swap.compositing.color import (
     ColorTransfer,
     apply_color_transfer,
@@ -24,13 +24,14 @@ from faceswap.swap.compositing.mask import (
     feature_region,
     landmark_region,
     learned_mask_region,
+    mouth_weights,
     skin_weights,
     soft_mask,
 )
 from faceswap.swap.compositing.membrane import apply_membrane, measure_membrane
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.shading import shading_gain
-from faceswap.types import Mask, UInt8Image
+from faceswap.types import Mask, Matrix, UInt8Image
 from faceswap.video.patch import Patch
 
 _MASK_REACH = 0.15  # how far B's mask may extend beyond A's face, in widths of that face
@@ -159,7 +160,7 @@ class Swapper:
                 )
                 if (membrane := transfers[n].membrane) is not None:
                     matched = apply_membrane(matched, membrane)
-                alpha, matrix = weights[n] * look.opacity, work[n][1].matrix
+                matrix, alpha = self._placed(work[n][1], weights[n])
                 patch = make_patch(image, matched, alpha, matrix, look)
                 if patch is not None:
                     patches.append(patch)
@@ -229,6 +230,16 @@ class Swapper:
             region = learned_mask_region(learned, region, _MASK_REACH) | features
             region |= chin_region(points, self._model.resolution)
         return region
+
+    def _placed(
+        self, face: AlignedFace, weights: NDArray[np.float32]
+    ) -> tuple[Matrix, NDArray[np.float32]]:
+        """Where the swapped face goes, frame → crop, and its blend weights there."""
+        look, side = self._options, self._model.resolution
+        matrix, alpha = moved_matrix(face.matrix, side, look), weights * np.float32(look.opacity)
+        if look.keep_mouth:
+            alpha *= 1 - mouth_weights(transform(matrix, face.points), side)
+        return matrix, alpha
 
     def _measure(
         self,
