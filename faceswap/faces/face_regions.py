@@ -11,6 +11,8 @@ from faceswap.types import Mask, Points
 
 _SHIFT = 4  # cv2 draws polygons at 1/16 of a pixel
 EYES = (slice(36, 42), slice(42, 48))
+_BROWS = (slice(17, 22), slice(22, 27))
+_NOSTRILS = slice(31, 36)
 _MOUTH = slice(48, 60)
 _MOUTH_INSIDE = slice(60, 68)
 
@@ -50,6 +52,14 @@ def chin_mask(points: Points, size: tuple[int, int]) -> Mask:
     nose = points[33]
     below = nose + (points[7:10] - nose) * 1.15
     return _hull(np.concatenate([points[_MOUTH], points[7:10], below]).astype(np.float32), size)
+
+
+def features_mask(points: Points, size: tuple[int, int]) -> Mask:
+    """What is not skin in a face: eyes with their lids, brows, nostrils and lips."""
+    mask = np.maximum(eyes_mask(points, size), mouth_mask(points, size))
+    for part in (*_BROWS, _NOSTRILS):
+        mask = np.maximum(mask, _hull(_expand(points[part], 1.3), size))
+    return mask
 
 
 def _expand(points: Points, factor: float) -> Points:

@@ -210,8 +210,11 @@ class PreviewSession:
         footage = self.footage(project.video("a"))
         loaded = self._load(project.runs_folder / run)
         self._place(project, run, loaded.model.resolution, options.alignment_smoothing)
-        measured = options.mask_type, options.keep_glasses  # colours are measured where that shows
-        key = (loaded.path, loaded.stamps, self._places_key, measured)
+        measured_by = (
+            *(options.mask_type, options.keep_glasses),
+            *(options.color_mode, options.blend_mode == "poisson"),
+        )
+        key = (loaded.path, loaded.stamps, self._places_key, measured_by)
         if self._colors is None or self._masks is None or key != self._colors_key:
             self._colors, self._masks, self._colors_key = ColorHistory(), MaskHistory(), key
         history = self._colors, self._masks
@@ -233,14 +236,14 @@ class PreviewSession:
     def _measure_before(
         self, swapper: "Swapper", footage: FrameReader, number: int, look: BlendOptions
     ) -> None:
-        """Measure colour shifts and masks of the earlier frames that ``number`` depends on."""
+        """Measure colour transfers and masks of the earlier frames that ``number`` depends on."""
         from faceswap.swap.compositing.color_smoothing import anchors_before
         from faceswap.swap.compositing.mask_smoothing import frames_before
 
         assert self._colors is not None
         assert self._masks is not None
         work = {
-            before: [face for face in faces if not self._colors.has_shift(face)]
+            before: [face for face in faces if not self._colors.has_transfer(face)]
             for before, faces in anchors_before(self._places, number, look.color_smoothing).items()
         }
         if look.mask_type in ("all", "segmented"):

@@ -14,24 +14,12 @@ from torch.nn import functional
 
 from faceswap.device_support import EDGES, MEDIANS, supports, with_cpu_fallback
 
-_YCBCR = torch.tensor(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
-)
-_RGB = torch.linalg.inv(_YCBCR)
-
 _MAX_GAIN = 2.0
-"""Largest factor by which skin tone transfer changes brightness and contrast, up or down."""
+"""Largest gain of a channel by skin tone transfer, up or down."""
 
 _CAP_DISTANCE = 0.03
 _HALF_DISTANCE = 0.5
 """Distances to a moved point at which its influence is capped, and at which it has halved."""
-
-
-@cache
-def _ycbcr(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Matrices (3, 3) RGB to YCbCr and back; cached, as a transfer synchronises the device."""
-    with torch.inference_mode(False):
-        return _YCBCR.to(device, dtype), _RGB.to(device, dtype)
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
@@ -128,33 +116,25 @@ def clamp_grid(grid: Tensor, pictures: Tensor) -> Tensor:
 
 
 def skin_tone(pictures: Tensor, mask: Tensor) -> Tensor:
-    """Skin tone: medians of YCbCr inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 3).
+    """Skin tone: medians of RGB inside a mask: (N, 3, H, W), (N, 1, H, W) → (N, 3).
 
     A median ignores a beard, which covers less than half of the mask.
     """
-    matrix, _ = _ycbcr(pictures.device, pictures.dtype)
-    channels = torch.einsum("dc,nchw->ndhw", matrix, pictures).flatten(2)
-    inside = channels.masked_fill(mask.flatten(2) < 0.5, torch.nan)
+    inside = pictures.flatten(2).masked_fill(mask.flatten(2) < 0.5, torch.nan)
     return with_cpu_fallback(MEDIANS, lambda x: x.nanmedian(2).values, inside).nan_to_num()
 
 
 def skin_tone_transfer(own: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
     """Colour matrices (N, 3, 4) that transfer the skin tone ``own`` to ``wanted`` (N, 3).
 
-    strength (N,): 0 no change, 1 full transfer. After Reinhard et al., "Color transfer between
-    images", 2001, with these changes: YCbCr instead of Lab, so that a transfer is one matrix per
-    picture; medians instead of means; and contrast scaled with the brightness instead of matched
-    to the other picture's, which depends on beard, brows and shadows: B would be learnt with
-    A's amount of them.
+    strength (N,): 0 no change, 1 full transfer. Gains, as light and complexion multiply what they
+    fall on: black hair stays black. A gain of light is one of code values, see
+    ``swap/compositing/color.py``. Contrast follows the brightness instead of the other picture's,
+    which depends on beard, brows and shadows: B would be learnt with A's amount of them.
     """
-    part = strength[:, None]
-    gain = (wanted[:, :1] / own[:, :1].clamp(min=1e-2)).clamp(1 / _MAX_GAIN, _MAX_GAIN)
-    gain = 1 + (gain - 1) * part
-    target = own + (wanted - own) * part
-    to, back = _ycbcr(own.device, own.dtype)
-    linear = back @ (gain[:, :, None] * to)
-    offset = back @ (target - gain * own)[:, :, None]
-    return torch.cat([linear, offset], 2)
+    gain = (wanted / own.clamp(min=1e-2)).clamp(1 / _MAX_GAIN, _MAX_GAIN)
+    gain = 1 + (gain - 1) * strength[:, None]
+    return torch.cat([torch.diag_embed(gain), torch.zeros_like(gain)[:, :, None]], 2)
 
 
 def random_color(
@@ -162,14 +142,14 @@ def random_color(
 ) -> Tensor:
     """Random colour matrices (count, 3, 4): brightness, contrast about mid-grey, colour tint.
 
-    brightness is added, tint is added to each channel independently, contrast multiplies; each is
-    the largest change either way.
+    brightness is added, contrast multiplies, tint multiplies each channel independently and is
+    told by what it does to mid-grey; each is the largest change either way.
     """
     gain = 1 + uniform((count, 1, 1), -contrast, contrast, generator)
-    offset = uniform((count, 1, 1), -brightness, brightness, generator)
-    offset = offset + uniform((count, 3, 1), -tint, tint, generator) + 0.5 * (1 - gain)
+    offset = uniform((count, 1, 1), -brightness, brightness, generator) + 0.5 * (1 - gain)
+    tints = 1 + 2 * uniform((count, 3, 1), -tint, tint, generator)
     eye = torch.eye(3, device=generator.device).expand(count, 3, 3)
-    return torch.cat([eye * gain, offset], 2)
+    return torch.cat([eye * gain, offset.expand(count, 3, 1)], 2) * tints
 
 
 def compose_color(first: Tensor, then: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ PEAK = 1000.0
 
 _KNEE = 0.7  # of white: darker is kept as it is
 _TOP = PEAK / WHITE
-_GAMMA = 2.4
+GAMMA = 2.4
+"""Exponent from code values of standard footage to light (BT.1886)."""
 _STEPS = 4096  # of the table from the root of light to 8 bits
 
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -54,8 +55,8 @@ def to_standard(codes: npt.NDArray[np.uint16], colour: Colour) -> UInt8Image:
 def to_linear(codes: npt.NDArray[np.uint16], colour: Colour) -> FloatImage:
     """Light on a display of RGB code values, uint16 (H, W, 3), in units of white; own primaries."""
     if not colour.hdr:
-        return np.asarray((codes / np.float32(65535)) ** np.float32(_GAMMA), np.float32)
-    light = _light_table(colour.transfer)[codes]
+        return np.asarray((codes / np.float32(65535)) ** np.float32(GAMMA), np.float32)
+    light = light_table(colour.transfer)[codes]
     if colour.transfer == ColorTrc.ARIB_STD_B67:
         light = light * _gain(light, _OOTF - 1)[..., None] * np.float32(_TOP)
     return np.asarray(light, np.float32)
@@ -63,13 +64,13 @@ def to_linear(codes: npt.NDArray[np.uint16], colour: Colour) -> FloatImage:
 
 def from_standard(face: FloatImage, colour: Colour) -> FloatImage:
     """The inverse of ``to_standard``: RGB (H, W, 3) in [0, 1] to code values in [0, 1]."""
-    light = _expanded(np.power(np.clip(face, 0, 1), np.float32(_GAMMA)))
+    light = _expanded(np.power(np.clip(face, 0, 1), np.float32(GAMMA)))
     light = np.maximum(cv2.transform(light.astype(np.float32), _TO_2020), 0)
     if colour.transfer == ColorTrc.ARIB_STD_B67:
         light = light / np.float32(_TOP)
         scene = light * _gain(light, 1 / _OOTF - 1)[..., None]
-        return np.asarray(_hlg_code(np.clip(scene, 0, 1)), np.float32)
-    return np.asarray(_pq_code(light * (WHITE / 10000)), np.float32)
+        return np.asarray(hlg_code(np.clip(scene, 0, 1)), np.float32)
+    return np.asarray(pq_code(light * (WHITE / 10000)), np.float32)
 
 
 def _gain(light: FloatImage, exponent: float) -> FloatImage:
@@ -78,7 +79,7 @@ def _gain(light: FloatImage, exponent: float) -> FloatImage:
 
 
 @lru_cache(maxsize=2)
-def _light_table(transfer: int) -> npt.NDArray[np.float32]:
+def light_table(transfer: int) -> npt.NDArray[np.float32]:
     """Light of each 16-bit code value; of PQ in units of white, of HLG the scene's, 0 to 1."""
     code = np.arange(65536) / 65535
     if transfer == ColorTrc.ARIB_STD_B67:
@@ -93,7 +94,7 @@ def _light_table(transfer: int) -> npt.NDArray[np.float32]:
 def _display_table() -> UInt8Image:
     """8-bit values by the root of light, from 0 to the root of the peak."""
     light = (np.arange(_STEPS) / (_STEPS - 1)) ** 2 * _TOP
-    return np.round(_compressed(light) ** (1 / _GAMMA) * 255).astype(np.uint8)
+    return np.round(_compressed(light) ** (1 / GAMMA) * 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=1)
@@ -124,12 +125,14 @@ def _expanded(shown: FloatImage) -> FloatImage:
     return np.asarray(np.where(shown <= _KNEE, shown, above), np.float32)
 
 
-def _hlg_code(scene: FloatImage) -> FloatImage:
+def hlg_code(scene: FloatImage) -> FloatImage:
+    """Code values of the scene's light (HLG), both 0 to 1."""
     low = np.sqrt(3 * scene)
     high = _A * np.log(np.maximum(12 * scene - _B, 1e-6)) + _C
     return np.asarray(np.where(scene <= 1 / 12, low, high), np.float32)
 
 
-def _pq_code(light: FloatImage) -> FloatImage:
+def pq_code(light: FloatImage) -> FloatImage:
+    """Code values of light on a display (PQ), in units of 10,000 cd/m²."""
     power = np.power(np.clip(light, 0, 1), np.float32(_M1))
     return np.asarray(np.power((_C1 + _C2 * power) / (1 + _C3 * power), np.float32(_M2)))

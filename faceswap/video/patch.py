@@ -8,11 +8,12 @@ import numpy as np
 from faceswap.io.orientation import Orientation
 from faceswap.types import FloatImage, Matrix, UInt8Image, Weights
 from faceswap.video.info import VideoInfo
+from faceswap.video.light import mix
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A face to blend into a frame.
+    """A face to blend into a frame, in light: see ``light.py``.
 
     x, y: top left in pixels of the frame. face: RGB (h, w, 3) in [0, 1], as the frame's RGB
     (tone-mapped where the footage is HDR). alpha: its weights (h, w); where 0, the frame stays.
@@ -29,9 +30,12 @@ class Patch:
         """Blend into ``frame``, uint8 RGB (H, W, 3), in place."""
         height, width = self.alpha.shape
         region = frame[self.y : self.y + height, self.x : self.x + width]
-        before = region.astype(np.float32) / np.float32(255)
-        mixed = before + self.alpha[..., None] * (self.face - before)
-        region[:] = np.clip(mixed * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+        weights = self.alpha.ravel()
+        rim = np.flatnonzero((weights > 0) & (weights < 1))
+        before = region[rim // width, rim % width].astype(np.float32) / np.float32(255)
+        mixed = mix(before, self.face.reshape(-1, 3).take(rim, 0), weights.take(rim))
+        np.copyto(region, _rounded(self.face), where=(self.alpha >= 1)[..., None])
+        region[rim // width, rim % width] = _rounded(mixed)
 
     def in_stored_pixels(self, info: VideoInfo) -> "Patch":
         """The same patch in the footage's stored pictures, neither turned nor stretched."""
@@ -97,3 +101,8 @@ class Patch:
             np.pad(self.alpha, pad),
             self.matrix,
         )
+
+
+def _rounded(values: FloatImage) -> UInt8Image:
+    levels = np.asarray(values * np.float32(255) + np.float32(0.5), np.float32)
+    return np.asarray(np.clip(levels, 0, 255, out=levels), np.uint8)

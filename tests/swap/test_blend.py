@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from faceswap.faces.align import crop_matrix, mean_face, transform
 from faceswap.faces.crops import warp_crop
-from faceswap.swap.compositing.blend import antialias, paste
+from faceswap.swap.compositing.blend import antialias, blend_bands, paste
 from faceswap.swap.compositing.mask import (
     Growth,
     chin_region,
@@ -169,3 +169,23 @@ def test_growing_and_shrinking_move_the_edge() -> None:
         for grow in (-0.1, 0, 0.1)
     ]
     assert_allclose(np.sqrt(np.array(areas) / np.pi), [22.5, 28.5, 34.5], atol=0.5)
+
+
+def test_fine_detail_changes_over_faster_than_tones() -> None:
+    y, x = np.mgrid[:120, :120].astype(np.float32)
+    weight = np.broadcast_to(np.clip((x - 30) / 60, 0, 1), (120, 120)).astype(np.float32)
+
+    def rgb(luma: NDArray[np.floating]) -> NDArray[np.float32]:
+        return np.repeat(luma[..., None], 3, 2).astype(np.float32)
+
+    def mixed(face: NDArray[np.float32], before: NDArray[np.float32]) -> NDArray[np.float32]:
+        changed = blend_bands(face, before, weight, 300.0)
+        return before + weight[..., None] * (changed - before)
+
+    tones = mixed(rgb(0 * x + 0.6), rgb(0 * x + 0.4))
+    assert_allclose(tones, rgb(0.4 + 0.2 * weight), atol=0.01)
+    stripes = 0.1 * np.cos(np.pi * y)
+    for column, share in ((40, 0.0), (60, 0.5), (80, 1.0)):
+        detail = mixed(rgb(0.5 + stripes), rgb(0 * x + 0.5))[40:80, column, 0] - 0.5
+        assert_allclose(detail, share * stripes[40:80, column], atol=0.01)
+    assert_allclose(mixed(rgb(0.5 + stripes), rgb(0 * x + 0.5))[:, :30], 0.5, atol=1e-6)

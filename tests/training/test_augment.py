@@ -90,7 +90,7 @@ def test_color_transfer_reaches_the_wanted_tone_and_contrast_follows_the_light()
     own, wanted = augment.skin_tone(b, mask), augment.skin_tone(a, mask)
     full = augment.apply_color(b, augment.skin_tone_transfer(own, wanted, torch.ones(3)))
     assert torch.allclose(augment.skin_tone(full, mask), wanted, atol=2e-3)
-    light = (wanted[:, 0] / own[:, 0])[:, None, None, None]
+    light = (wanted / own)[:, :, None, None]
     assert torch.allclose(
         full - full.mean((2, 3), keepdim=True),
         light * (b - b.mean((2, 3), keepdim=True)),
@@ -98,6 +98,17 @@ def test_color_transfer_reaches_the_wanted_tone_and_contrast_follows_the_light()
     )
     none = augment.apply_color(b, augment.skin_tone_transfer(own, wanted, torch.zeros(3)))
     assert torch.allclose(none, b, atol=1e-5)
+
+
+def test_black_stays_black_whatever_the_skin_becomes() -> None:
+    hair = torch.zeros(8, 3, 4, 4)
+    warm, cool = torch.tensor([[0.8, 0.6, 0.5]]), torch.tensor([[0.5, 0.55, 0.7]])
+    moved = augment.skin_tone_transfer(warm.expand(8, 3), cool.expand(8, 3), torch.ones(8))
+    assert torch.equal(augment.apply_color(hair, moved), hair)
+    tinted = augment.random_color(8, 0, 0, 0.1, generator())
+    assert torch.equal(augment.apply_color(hair, tinted), hair)
+    grey = augment.apply_color(hair + 0.5, augment.random_color(99, 0, 0, 0.1, generator())[:8])
+    assert 0.02 < float((grey - 0.5).abs().max()) <= 0.1
 
 
 def test_a_beard_says_nothing_about_the_skin() -> None:
@@ -114,7 +125,7 @@ def test_the_skin_tone_is_that_inside_the_mask() -> None:
     x[..., 2:] = 1
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., 2:] = 1
-    assert torch.allclose(augment.skin_tone(x, mask)[0], torch.tensor([1.0, 0, 0]), atol=1e-5)
+    assert torch.allclose(augment.skin_tone(x, mask)[0], torch.ones(3))
 
 
 def test_colors_compose_and_stay_in_range() -> None:

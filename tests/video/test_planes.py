@@ -112,6 +112,18 @@ def test_pixels_outside_a_patch_are_equal_and_those_inside_are_its(
         assert np.abs(shown.reshape(-1, 3).mean(0) - np.array(wanted) * 255).max() < 3
 
 
+def test_the_rim_is_mixed_in_light(make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(suffix=".mkv", codec="ffv1", pixel_format="gbrp12le", frames=1, tracks=0)
+    weights = np.full((SIDE, SIDE), 0.25, np.float32)
+    white = Patch(PLACE[0], PLACE[1], np.ones((SIDE, SIDE, 3), np.float32), weights, np.eye(2, 3))
+    made = converted(path, tmp_path / "o.mkv", white)
+    before, after = (next(VideoReader(p).footage()).picture for p in (path, made.path))
+    there = np.s_[PLACE[1] : PLACE[1] + SIDE, PLACE[0] : PLACE[0] + SIDE]
+    for number in range(3):
+        light, got = (plane(picture, number)[there] / 4095 for picture in (before, after))
+        assert np.abs(got - (0.75 * light**2.4 + 0.25) ** (1 / 2.4)).max() < 1e-3
+
+
 def test_a_patch_that_equals_the_frame_changes_nothing(make_clip: MakeClip, tmp_path: Path) -> None:
     """Whatever space and depth: what the network saw comes back where it was."""
     for colour in ((1, 1, 1, 1), (9, 9, 16, 1), (9, 9, 18, 1)):

@@ -4,9 +4,17 @@ import cv2
 import numpy as np
 
 from faceswap.faces.crops import crop_bounds
+from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.sharpness import match_sharpness
 from faceswap.types import FloatImage, Matrix, UInt8Image, Weights
 from faceswap.video.patch import Patch
+
+PLAIN = BlendOptions(sharpen=0, grain=0)
+"""A face is pasted as it is."""
+
+_BANDS = ((0.006, 0.4, 0.6), (0.018, 0.2, 0.8))
+"""Deviation of the blur that ends a band, as a share of the crop's side, and the weights between
+which it changes over."""
 
 _PREFILTER = 1 / 3
 """Deviation of the anti-aliasing blur, in pixels of the result: it keeps 0.6 of the finest detail
@@ -26,19 +34,26 @@ def antialias(picture: FloatImage, shrink: float) -> FloatImage:
     return np.asarray(blurred, np.float32)
 
 
+def moved_matrix(matrix: Matrix, side: int, look: BlendOptions) -> Matrix:
+    """``matrix``, frame → crop of ``side`` pixels, for a face of another size or place.
+
+    The face grows about the crop's middle and moves by shares of its side, see ``look``.
+    """
+    scale, middle = 1 / look.face_scale, (side - 1) / 2
+    x, y = look.face_offset_x * side, look.face_offset_y * side
+    moved = np.asarray(matrix * scale, np.float64)
+    moved[:, 2] += middle - scale * (middle + np.array([x, y]))
+    return moved
+
+
 def make_patch(
-    frame: UInt8Image,
-    face: FloatImage,
-    mask: Weights,
-    matrix: Matrix,
-    sharpen: float = 0.0,
-    grain: float = 0.0,
+    frame: UInt8Image, face: FloatImage, mask: Weights, matrix: Matrix, look: BlendOptions
 ) -> Patch | None:
     """The patch that puts ``face`` into ``frame``; None where it is outside of it.
 
     face float32 RGB (S, S, 3) in [0, 1] and mask float32 (S, S) are in crop coordinates; matrix:
-    frame → crop. Only pixels with a mask above zero change. ``sharpen``, ``grain``: see
-    ``match_sharpness``.
+    frame → crop. Only pixels with a mask above zero change. look: its sharpness, grain and blend
+    mode.
     """
     side = face.shape[0]
     height, width = frame.shape[:2]
@@ -60,21 +75,39 @@ def make_patch(
     weight = np.asarray(
         cv2.warpAffine(mask, local, size, flags=cv2.INTER_LINEAR | inverse), np.float32
     )
-    if sharpen > 0 or grain > 0:
+    if look.sharpen > 0 or look.grain > 0 or look.blend_mode == "pyramid":
         before = frame[y0:y1, x0:x1].astype(np.float32) / np.float32(255)
-        warped = match_sharpness(warped, before, weight, 1 / max(1e-6, shrink), sharpen, grain)
+        scale = 1 / max(1e-6, shrink)
+        warped = match_sharpness(warped, before, weight, scale, look.sharpen, look.grain)
+        if look.blend_mode == "pyramid":
+            warped = blend_bands(warped, before, weight, side * scale)
     return Patch(x0, y0, warped, weight, matrix)
 
 
+def blend_bands(face: FloatImage, before: FloatImage, weight: Weights, size: float) -> FloatImage:
+    """``face`` such that, mixed by ``weight``, each of its bands changes over as fast as it varies.
+
+    face, before: RGB (H, W, 3); weight (H, W); size: of the crop in their pixels. A mix of two
+    textures is softer than either, so that fine bands change over in the middle of the edge and
+    only broad tones all along it: the Laplacian pyramid of Burt and Adelson, "A multiresolution
+    spline with application to image mosaics", 1983, without its shrinking, so that nothing outside
+    of the weights changes.
+    """
+    rest = face - before
+    result = face.copy()
+    for blur, low, high in _BANDS:
+        blurred = np.asarray(cv2.GaussianBlur(rest, (0, 0), blur * size), np.float32)
+        steep = np.clip((weight - np.float32(low)) / np.float32(high - low), 0, 1)
+        more = steep / np.maximum(weight, np.float32(1e-3)) - (weight > 0)
+        result += more[..., None] * (rest - blurred)
+        rest = blurred
+    return result
+
+
 def paste(
-    frame: UInt8Image,
-    face: FloatImage,
-    mask: Weights,
-    matrix: Matrix,
-    sharpen: float = 0.0,
-    grain: float = 0.0,
+    frame: UInt8Image, face: FloatImage, mask: Weights, matrix: Matrix, look: BlendOptions = PLAIN
 ) -> None:
     """Blend ``face`` into ``frame`` in place; arguments as of ``make_patch``."""
-    patch = make_patch(frame, face, mask, matrix, sharpen, grain)
+    patch = make_patch(frame, face, mask, matrix, look)
     if patch is not None:
         patch.apply(frame)

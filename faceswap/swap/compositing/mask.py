@@ -6,12 +6,19 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from faceswap.faces.face_regions import chin_mask, face_mask, inner_face_mask
+from faceswap.faces.face_regions import (
+    chin_mask,
+    face_mask,
+    features_mask,
+    inner_face_mask,
+    mouth_mask,
+)
 from faceswap.faces.labels import Label
 from faceswap.faces.segmenter import HIDING, Segmentation
 from faceswap.swap.compositing.options import MaskOptions
 from faceswap.types import Mask, Points, Weights
 
+_MOUTH_EDGE = 0.06  # of the crop's side: as far as the skin beside the lips is alike
 _SUPERSAMPLE = 2  # regions are drawn at twice the size: distances to a quarter of a pixel
 _NOT_B = (Label.BACKGROUND, Label.HAIR, Label.CLOTH, Label.IN_FRONT)
 """What a swapped crop shows besides B's face. Glasses of B belong to the face."""
@@ -148,3 +155,21 @@ def _faded(shown: Weights, side: int, blur: float) -> Weights:
     # Rough or smooth, a half is the edge; at three quarters of the way the face is all there.
     t = np.clip((soft - 0.5) / 0.35, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def mouth_weights(points: Points, side: int) -> Weights:
+    """Lips and what is between them, with a soft edge: float32 (side, side) in [0, 1].
+
+    points: (68, 2) in pixels of the crop.
+    """
+    beyond = cv2.distanceTransform(
+        (mouth_mask(points, (side, side)) < 128).astype(np.uint8), cv2.DIST_L2, 5
+    )
+    t = np.clip(1 - beyond / (_MOUTH_EDGE * side), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def skin_weights(mask: Weights, points: Points) -> Weights:
+    """Where a face of weights ``mask`` (S, S) is skin, by its points (68, 2) in crop pixels."""
+    features = features_mask(points, (mask.shape[0], mask.shape[1]))
+    return np.asarray(mask * (1 - features / np.float32(255)), np.float32)

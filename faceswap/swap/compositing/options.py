@@ -5,7 +5,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from faceswap.options import Options, Presentation
+from faceswap.options import Options, Presentation, help_list
+
+ColorMode = Literal["gains", "reinhard", "mkl", "histogram", "transport", "off"]
+"""How colours are moved; see ``color.py`` and ``color_modes.py``."""
+
+BlendMode = Literal["alpha", "pyramid", "poisson"]
+"""How the face's edge is blended; see ``blend.py`` and ``membrane.py``."""
 
 
 class MaskOptions(Options):
@@ -115,6 +121,24 @@ class BlendOptions(MaskOptions):
             description="Color transfer: shift of the face's skin tone to A's; 0 keeps B's.",
         ),
     ] = 1.0
+    color_mode: Annotated[
+        ColorMode,
+        Presentation(choices_in_help=True),
+        Field(
+            description=help_list(
+                "Color mode, how the face's colors are moved to those of A's skin",
+                {
+                    "gains": "a gain for each channel of light: black stays black, and a beard or "
+                    "make-up on either face does no harm",
+                    "reinhard": "mean and deviation in CIE Lab",
+                    "mkl": "mean and covariance of RGB (Monge-Kantorovitch, linear)",
+                    "histogram": "the histogram of each channel",
+                    "transport": "the whole distribution of colors (sliced optimal transport)",
+                    "off": "colors as the model makes them",
+                },
+            )
+        ),
+    ] = "gains"
     shading_transfer: Annotated[
         float,
         Field(
@@ -133,6 +157,22 @@ class BlendOptions(MaskOptions):
             "learned none); all is learned and segmented together."
         ),
     ] = "all"
+    blend_mode: Annotated[
+        BlendMode,
+        Presentation(choices_in_help=True),
+        Field(
+            description=help_list(
+                "Blend mode, how the face's edge is blended into the frame",
+                {
+                    "alpha": "face and frame are mixed by the mask, in light",
+                    "pyramid": "fine detail changes over within a few pixels, broad tones across "
+                    "the mask's whole edge (Laplacian pyramid)",
+                    "poisson": "the face's tones are bent to meet the frame's skin along the edge, "
+                    "smoothed over time",
+                },
+            )
+        ),
+    ] = "alpha"
     sharpen: Annotated[
         float,
         Presentation(common=True),
@@ -157,6 +197,37 @@ class BlendOptions(MaskOptions):
         float,
         Field(ge=0, le=1, description="Opacity of the swapped face; 0 leaves A unchanged."),
     ] = 1.0
+    keep_mouth: Annotated[
+        bool,
+        Field(description="Keep A's lips, teeth and tongue as they were filmed."),
+    ] = False
+    face_scale: Annotated[
+        float,
+        Field(
+            ge=0.5,
+            le=1.5,
+            description="Face scale: size of the swapped face relative to A's. Where it is "
+            "smaller, A's own face shows around it.",
+        ),
+    ] = 1.0
+    face_offset_x: Annotated[
+        float,
+        Field(
+            ge=-0.25,
+            le=0.25,
+            description="Face offset to the face's left (to the right in an upright picture), as a "
+            "share of its crop's side; negative moves it the other way.",
+        ),
+    ] = 0.0
+    face_offset_y: Annotated[
+        float,
+        Field(
+            ge=-0.25,
+            le=0.25,
+            description="Face offset downwards, as a share of its crop's side; negative moves it "
+            "up.",
+        ),
+    ] = 0.0
     color_smoothing: Annotated[
         float,
         Field(

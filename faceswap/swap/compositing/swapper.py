@@ -2,24 +2,22 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceswap.faces.align import transform
 from faceswap.faces.crops import warp_crop
-from faceswap.faces.labels import Label
-from faceswap.faces.segmenter import SEGMENT_SIZE, shared_segmenter
-from faceswap.swap.compositing.blend import make_patch
+from faceswap.faces.segmenter import shared_segmenter
+from faceswap.swap.compositing.blend import make_patch, moved_matrix
 from faceswap.swap.compositing.color import (
-    ColorShift,
+    ColorTransfer,
     apply_color_transfer,
     measure_color_transfer,
-    shading_difference,
 )
 from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
@@ -29,21 +27,20 @@ from faceswap.swap.compositing.mask import (
     growth_of,
     landmark_region,
     learned_mask_region,
-    seen_of_a,
-    seen_of_b,
+    mouth_weights,
     soft_mask,
-    swapped_face,
-    unhidden,
 )
-from faceswap.swap.compositing.mask_smoothing import WINDOW, MaskHistory, SeenFace
+from faceswap.swap.compositing.mask_smoothing import WINDOW, MaskHistory
+from faceswap.swap.compositing.membrane import apply_membrane, measure_membrane
 from faceswap.swap.compositing.options import BlendOptions
-from faceswap.types import FloatImage, Mask, UInt8Image, Weights
+from faceswap.swap.compositing.seen_faces import SeenFaces, skin_under
+from faceswap.swap.compositing.shading import shading_gain
+from faceswap.types import Mask, Matrix, UInt8Image, Weights
 from faceswap.video.patch import Patch
 
 _MASK_REACH = 0.15  # how far B's mask may extend beyond A's face, in widths of that face
 # Colours are always measured under the default mask, which is well inside the outline.
 _COLOR_MASK = (Growth(), BlendOptions().mask_blur)
-_LEAST_SKIN = 0.1  # share of a mask that must be skin, or colours are measured under all of it
 
 
 class FaceModel(Protocol):
@@ -63,7 +60,7 @@ class AlignedFace:
 
     track: number of its track. points (68, 2), forehead (13, 2): landmarks in frame pixels.
     matrix: float64 (2, 3), frame → the model's crop. frame: its number. shot: first frame of its
-    shot. anchor: whether its colour shift is used for later frames (see ``color_smoothing``).
+    shot. anchor: whether its colour transfer is used for later frames (see ``color_smoothing``).
     """
 
     track: int
@@ -81,7 +78,7 @@ class SwappedFaces:
 
     faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: binary face regions. shown: weights
     of what is neither hidden in A nor B's hair. masks: blend weights with the default mask options.
-    skins: where both are skin, for colours. shifts: colour shifts from face to original.
+    skins: where both are skin, for colours. transfers: colour transfers from face to original.
     """
 
     faces: NDArray[np.float32]
@@ -90,15 +87,15 @@ class SwappedFaces:
     shown: list[Weights]
     masks: list[Weights]
     skins: list[Weights]
-    shifts: list[ColorShift]
+    transfers: list[ColorTransfer]
 
 
 class Swapper:
     """Swaps the faces of frames in batches.
 
-    color_history, mask_history: colour shifts and masks of earlier frames, for temporal smoothing;
-    swaps add to them. For consecutive frames that suffices; before a single frame, ``measure`` must
-    have been called with its ``anchors_before`` and ``frames_before``.
+    color_history, mask_history: colour transfers and masks of earlier frames, for smoothing over
+    time; swaps add to them. For consecutive frames that suffices; before a single frame,
+    ``measure`` must have been called with its ``anchors_before`` and ``frames_before``.
     """
 
     def __init__(
@@ -113,7 +110,8 @@ class Swapper:
         self._color_history = ColorHistory() if color_history is None else color_history
         self._masks = MaskHistory() if mask_history is None else mask_history
         segmented = options.mask_type in ("all", "segmented")
-        self._segmenter = shared_segmenter(device) if segmented else None
+        segmenter = shared_segmenter(device) if segmented else None
+        self._seen = SeenFaces(segmenter, options, self._masks)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="blend")
 
     def __enter__(self) -> "Swapper":
@@ -149,9 +147,9 @@ class Swapper:
             return [[] for _ in frames]
         swapped = self._swap_crops(frames, work)
         look = self._options
-        shifts = [
-            self._color_history.smoothed_shift(face, own, look.color_smoothing)
-            for (_, face), own in zip(work, swapped.shifts, strict=True)
+        transfers = [
+            self._color_history.smoothed(face, own, look.color_smoothing)
+            for (_, face), own in zip(work, swapped.transfers, strict=True)
         ]
         weights = swapped.masks
         shape = (growth_of(look), look.mask_blur)
@@ -166,10 +164,12 @@ class Swapper:
             patches = []
             for n in mine:
                 matched = self._match_colors(
-                    swapped.faces[n], swapped.originals[n], weights[n], shifts[n]
+                    swapped.faces[n], swapped.originals[n], swapped.skins[n], transfers[n]
                 )
-                alpha, matrix = weights[n] * look.opacity, work[n][1].matrix
-                patch = make_patch(image, matched, alpha, matrix, look.sharpen, look.grain)
+                if (membrane := transfers[n].membrane) is not None:
+                    matched = apply_membrane(matched, membrane)
+                matrix, alpha = self._placed(work[n][1], weights[n])
+                patch = make_patch(image, matched, alpha, matrix, look)
                 if patch is not None:
                     patches.append(patch)
                     if n != mine[-1]:
@@ -179,13 +179,13 @@ class Swapper:
         return list(self._pool.map(finish, range(len(frames))))
 
     def measure(self, frames: Sequence[UInt8Image], faces: Sequence[Sequence[AlignedFace]]) -> None:
-        """Measure and store colour shifts and masks of faces, without swapping them."""
+        """Measure and store colour transfers and masks of faces, without swapping them."""
         work = [(i, face) for i, found in enumerate(faces) for face in found]
         if work:
             self._swap_crops(frames, work)
 
     def drop_history(self, before: int) -> None:
-        """Delete colour shifts and masks that frames from ``before`` on do not depend on."""
+        """Delete colour transfers and masks that frames from ``before`` on do not depend on."""
         self._masks.drop_before(before - WINDOW)
         self._color_history.drop_before(before - window_frames(self._options.color_smoothing))
 
@@ -201,49 +201,16 @@ class Swapper:
             return self._region(work[n][1], None if learned is None else learned[n])
 
         regions = list(self._pool.map(region, range(len(work))))
-        shown, skins = self._segment(frames, work, originals, faces)
-        # The same pixels are measured whatever the mask options.
-        soft = self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions)
+        found = self._seen.segment(frames, work, originals, faces)
+        shown = list(self._pool.map(lambda w: self._seen.shown(w[1], side), work))
+        # The same pixels are measured whatever the mask options, and of this frame alone.
+        soft = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
+        skins = [skin_under(soft[n], found, n, face) for n, (_, face) in enumerate(work)]
+        transfers = list(self._pool.map(self._measure, faces, originals, soft, skins))
         masks = [mask * part for mask, part in zip(soft, shown, strict=True)]
-        skins = [_enough_skin(mask, skin) for mask, skin in zip(masks, skins, strict=True)]
-        shifts = list(self._pool.map(measure_color_transfer, faces, originals, skins))
-        for (_, face), shift in zip(work, shifts, strict=True):
-            self._color_history.add(face, shift)
-        return SwappedFaces(faces, originals, regions, shown, masks, skins, shifts)
-
-    def _segment(
-        self,
-        frames: Sequence[UInt8Image],
-        work: Sequence[tuple[int, AlignedFace]],
-        originals: NDArray[np.float32],
-        faces: NDArray[np.float32],
-    ) -> tuple[list[Weights], list[Weights]]:
-        """What is shown of each face, and where both are skin: weights (R, R) each."""
-        side = self._model.resolution
-        if self._segmenter is None:
-            everything = [np.ones((side, side), np.float32)] * len(work)
-            return everything, everything
-        large: Sequence[FloatImage] | Sequence[UInt8Image] = list(originals)
-        if side < SEGMENT_SIZE:  # the frame knows more than a small model's crop
-            larger = [(i, _scaled(face.matrix, SEGMENT_SIZE / side)) for i, face in work]
-            large = [warp_crop(frames[i], m, SEGMENT_SIZE) for i, m in larger]
-        original = self._segmenter.segment(large)
-        swapped = self._segmenter.segment(list(faces))
-        options = self._options
-        for n, (_, face) in enumerate(work):
-            planes = seen_of_a(original, n, options.keep_glasses), seen_of_b(swapped, n)
-            self._masks.add(face, SeenFace(original.pictures[n], np.stack(planes)))
-
-        def shown(n: int) -> Weights:
-            of_a, of_b = self._masks.smoothed(work[n][1], options.mask_smoothing)
-            return unhidden(of_a, side) * swapped_face(of_b, side)
-
-        def skin(n: int) -> Weights:
-            both = original.of(n, (Label.SKIN,)) * swapped.of(n, (Label.SKIN,))
-            return np.asarray(cv2.resize(both, (side, side)), np.float32)
-
-        rows = range(len(work))
-        return list(self._pool.map(shown, rows)), list(self._pool.map(skin, rows))
+        for (_, face), transfer in zip(work, transfers, strict=True):
+            self._color_history.add(face, transfer)
+        return SwappedFaces(faces, originals, regions, shown, masks, skins, transfers)
 
     @torch.inference_mode()
     def _infer(
@@ -271,30 +238,40 @@ class Swapper:
             region |= chin_region(points, self._model.resolution)
         return region
 
-    def _match_colors(
+    def _placed(
+        self, face: AlignedFace, weights: NDArray[np.float32]
+    ) -> tuple[Matrix, NDArray[np.float32]]:
+        """Where the swapped face goes, frame → crop, and its blend weights there."""
+        look, side = self._options, self._model.resolution
+        matrix, alpha = moved_matrix(face.matrix, side, look), weights * np.float32(look.opacity)
+        if look.keep_mouth:
+            alpha *= 1 - mouth_weights(transform(matrix, face.points), side)
+        return matrix, alpha
+
+    def _measure(
         self,
         face: NDArray[np.float32],
         reference: NDArray[np.float32],
         mask: NDArray[np.float32],
-        shift: ColorShift,
+        skin: NDArray[np.float32],
+    ) -> ColorTransfer:
+        transfer = measure_color_transfer(face, reference, skin, self._options.color_mode)
+        if self._options.blend_mode != "poisson":
+            return transfer
+        matched = self._match_colors(face, reference, skin, transfer)
+        return replace(transfer, membrane=measure_membrane(matched, reference, mask, skin))
+
+    def _match_colors(
+        self,
+        face: NDArray[np.float32],
+        reference: NDArray[np.float32],
+        skin: NDArray[np.float32],
+        transfer: ColorTransfer,
     ) -> NDArray[np.float32]:
         look = self._options
         if look.color_transfer > 0:
-            face = apply_color_transfer(face, shift, look.color_transfer)
+            face = apply_color_transfer(face, transfer, look.color_mode, look.color_transfer)
         if look.shading_transfer > 0:
-            field = shading_difference(face, reference, mask, scale=0.15)
-            face = np.clip(face + np.float32(look.shading_transfer) * field, 0, 1)
+            gain = shading_gain(face, reference, skin, scale=0.15)
+            face = np.clip(face * (1 + np.float32(look.shading_transfer) * (gain - 1)), 0, 1)
         return face
-
-
-def _enough_skin(mask: Weights, skin: Weights) -> Weights:
-    """The skin under a mask, or all of the mask where hardly any is skin."""
-    under = np.asarray(mask * skin, np.float32)
-    return under if under.sum() > _LEAST_SKIN * mask.sum() else mask
-
-
-def _scaled(matrix: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
-    """Frame → crop matrix of the same crop, larger by ``factor``."""
-    scaled = matrix * factor
-    scaled[:, 2] += (factor - 1) / 2
-    return scaled
