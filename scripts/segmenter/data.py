@@ -125,7 +125,7 @@ _PHOTOGRAPH = {
     0: bits(Label.BACKGROUND, Label.CLOTH),
     1: _SKIN,
     2: bits(Label.HAIR, Label.BROWS, Label.BEARD),
-    3: bits(Label.EYES, Label.GLASSES),
+    3: bits(Label.EYES),
     5: bits(Label.LIPS, Label.MOUTH),
 }
 _NOSE = 4
@@ -133,8 +133,12 @@ _ROUGH = 5
 """Pixels across the band around a label's edge that is not trusted; labels are off by 2 to 3."""
 
 
-def photograph_sets(labels: UInt8Image, points: Points) -> Labels:
-    """Label sets of a labelled photograph (see ../shared/README.md) with points (68, 2)."""
+def photograph_sets(labels: UInt8Image) -> Labels:
+    """Label sets of a labelled photograph (see ../shared/README.md).
+
+    Glasses are not labelled there. The few that are worn count as what is behind them: a set with
+    glasses in it teaches a network to see them on every eye.
+    """
     table = np.zeros(256, np.uint16)
     for number, allowed in _PHOTOGRAPH.items():
         table[number] = allowed
@@ -143,11 +147,6 @@ def photograph_sets(labels: UInt8Image, points: Points) -> Labels:
     kernel = np.ones((_ROUGH, _ROUGH), np.uint8)
     edges = cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)
     sets[edges] = ANYTHING
-    # Glasses are not labelled: around the eyes their frames may be.
-    eyes = points[17:48]
-    low, high = eyes.min(0), eyes.max(0)
-    rows = slice(max(0, int(low[1])), max(0, int(high[1] + 0.35 * (high[1] - low[1]))))
-    sets[rows] |= bits(Label.GLASSES)
     return sets
 
 
@@ -160,7 +159,7 @@ def photographs(folder: Path, pattern: str) -> Iterator[tuple[UInt8Image, Labels
         faces = find_faces(image, landmarker, detector, max_faces=1)
         if faces:
             points = faces[0].points
-            yield canvas(image, photograph_sets(labels, points), points)
+            yield canvas(image, photograph_sets(labels), points)
 
 
 def kept(path: Path, make: Callable[[], Iterator[tuple[UInt8Image, Labels]]]) -> Canvases:

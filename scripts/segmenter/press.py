@@ -71,7 +71,7 @@ def press_sets(
         (points[42:48], bits(Label.EYES, Label.SKIN)),
         (points[48:60], bits(Label.LIPS, Label.MOUTH)),
     ):
-        sets[(_filled(part) > 0) & inside] = allowed | _OVER_SKIN
+        sets[(_filled(part) > 0) & inside] = allowed | bits(Label.IN_FRONT)
     # LFWcrop repeats the edge of a tight crop: far from the face there is no picture.
     sets[cv2.dilate(oval, _disc(0.55 * eyes)) == 0] = ANYTHING
     return sets

@@ -23,10 +23,14 @@ _SUPERSAMPLE = 2  # regions are drawn at twice the size: distances to a quarter 
 _NOT_B = (Label.BACKGROUND, Label.HAIR, Label.CLOTH, Label.IN_FRONT)
 """What a swapped crop shows besides B's face. Glasses of B belong to the face."""
 _EDGE = 0.015
-_HAIR_EDGE = 0.04
+_HAIR_EDGE = 0.08
 """Blur of the edge of what is before A's face, and of where B's face ends, as shares of the crop's
 side. The first must be narrow, or A's own face shows around a finger; the second passes from B's
 skin to A's and may be wide."""
+_HAIR_BEGIN = 0.6
+"""Blurred probability at which B's face begins: skin beside B's hair is in its shadow."""
+_FADE = 0.35
+"""Blurred probability from the beginning of a mask to where it is 1."""
 
 
 class Growth(NamedTuple):
@@ -138,22 +142,21 @@ def seen_of_b(swapped: Segmentation, row: int) -> Weights:
 
 def unhidden(seen: Weights, side: int) -> Weights:
     """Weights (side, side) in [0, 1] of a probability that A's face is seen: 0 where it is not."""
-    return _faded(seen, side, _EDGE)
+    return _faded(seen, side, _EDGE, 0.5)
 
 
 def swapped_face(seen: Weights, side: int) -> Weights:
     """Weights (side, side) in [0, 1] of a probability that B's face is seen: 0 where it is not."""
-    return _faded(seen, side, _HAIR_EDGE)
+    return _faded(seen, side, _HAIR_EDGE, _HAIR_BEGIN)
 
 
-def _faded(shown: Weights, side: int, blur: float) -> Weights:
-    """Weights that fade inwards from where ``shown``, a probability, is one half."""
+def _faded(shown: Weights, side: int, blur: float, begin: float) -> Weights:
+    """Weights that fade inwards from where ``shown``, a probability, blurred, is ``begin``."""
     sigma = blur * shown.shape[0]
     soft = cv2.GaussianBlur(shown, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     if soft.shape[0] != side:
         soft = cv2.resize(soft, (side, side), interpolation=cv2.INTER_LINEAR)
-    # Rough or smooth, a half is the edge; at three quarters of the way the face is all there.
-    t = np.clip((soft - 0.5) / 0.35, 0, 1)
+    t = np.clip((soft - begin) / _FADE, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
