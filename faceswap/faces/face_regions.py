@@ -12,7 +12,7 @@ from faceswap.types import Mask, Points
 _SHIFT = 4  # cv2 draws polygons at 1/16 of a pixel
 EYES = (slice(36, 42), slice(42, 48))
 _BROWS = (slice(17, 22), slice(22, 27))
-_NOSTRILS = slice(31, 36)
+_NOSE, _NOSTRILS = slice(27, 36), slice(31, 36)
 _MOUTH = slice(48, 60)
 _MOUTH_INSIDE = slice(60, 68)
 
@@ -52,6 +52,11 @@ def chin_mask(points: Points, size: tuple[int, int]) -> Mask:
     nose = points[33]
     below = nose + (points[7:10] - nose) * 1.15
     return _hull(np.concatenate([points[_MOUTH], points[7:10], below]).astype(np.float32), size)
+
+
+def nose_mask(points: Points, size: tuple[int, int]) -> Mask:
+    """The nose from its root to its wings, of ``size`` (H, W)."""
+    return _hull(points[_NOSE], size)
 
 
 def features_mask(points: Points, size: tuple[int, int]) -> Mask:

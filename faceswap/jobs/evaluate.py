@@ -56,7 +56,10 @@ class EvaluateOptions(Options):
     report: Annotated[
         Path | None,
         Presentation(common=True),
-        Field(description="Also draw curves over time and the worst frames into this PNG."),
+        Field(
+            description="Also draw curves over time, the worst frames and the worst places into "
+            "this PNG."
+        ),
     ] = None
     overwrite: Overwrite = False
 
@@ -84,7 +87,8 @@ def evaluate(options: EvaluateOptions) -> Generator[Event, None, EvaluateSummary
     """Evaluate a swap against A and, where known, the ground truth.
 
     Reads the videos and prints a table: expression and pose of the swap compared with A, noise,
-    detail, flicker, the seam, and whether size, timestamps and sound are unchanged. With --truth
+    detail, flicker, what an eye sees at once (dark patches, odd colors, another tone or contrast,
+    an edge), and whether size, timestamps and sound are unchanged. With --truth
     also PSNR, SSIM and MS-SSIM inside the face.
 
         faceswap evaluate A.mp4 B.mp4 out.mp4 --report report.png
@@ -272,6 +276,7 @@ def _draw(
         rows.append(
             (f"frame {number}: {measure[number]:.1f} {unit}   ({', '.join(names)})", pictures)
         )
+    rows += _worst_places(options, evaluator, report)
     page = draw_report(f"{options.swapped.name}: evaluation", text, plots, rows)
     assert options.report is not None
     try:
@@ -280,6 +285,29 @@ def _draw(
         raise OutputError(
             f"{options.report} cannot be written ({error.strerror or error})."
         ) from error
+
+
+def _worst_places(
+    options: EvaluateOptions, evaluator: "SwapEvaluator", report: ProgressReporter
+) -> "list[tuple[str, list[UInt8Image]]]":
+    """The face where it has most of each fault: A, the swap, and where it is marked in the swap."""
+    from faceswap.swap.evaluation.report import worst_frames
+    from faceswap.swap.evaluation.visible_faults import marked, visible_faults
+
+    worst = {}
+    for name in ("dark patches", "odd colors", "edge"):
+        for number in worst_frames(evaluator.curve(name), 1, 1, lowest=False):
+            worst[name] = number
+    rows = []
+    frames = _frames(options, list(worst.values()), report)
+    for (name, number), (a, out, *_) in zip(worst.items(), frames, strict=True):
+        place = evaluator.places[number]
+        found = visible_faults(a, out, place)
+        if found is not None:
+            box = place.box(*a.shape[:2])
+            caption = f"frame {number}: {name} {found.values[name]:.3f}   (A, the swap, where)"
+            rows.append((caption, [a[box], out[box], marked(out[box], found.places[name])]))
+    return rows
 
 
 def _frames(

@@ -1,7 +1,7 @@
 """Evaluate a swap frame by frame: against A and, where known, the ground truth."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,21 @@ from faceswap.swap.evaluation.metrics import (
     seam,
     ssim,
 )
+from faceswap.swap.evaluation.visible_faults import FacePlace, visible_faults
 from faceswap.types import Curve, Mask, Points, UInt8Image
 from faceswap.video.reader import VideoReader
 
 SWAP, UNCHANGED, MEAN_FACE = "swap", "A unchanged", "mean face of B pasted in"
+FAULTS = (
+    "dark patches",
+    "odd colors",
+    "tone",
+    "edge",
+    "contrast",
+    "eye sharpness",
+    "kept in front",
+)
+"""Names of the faults that an eye sees; see ``visible_faults``."""
 _CROP = 128  # pixels of the aligned crops that flicker is measured on
 _MEAN_SIZE = 256
 
@@ -115,14 +126,18 @@ def paste_average_face(frame: UInt8Image, face: Face, average: AverageFace) -> U
 class SwapEvaluator:
     """Accumulates metrics of a swap: ``update`` with each frame in order, then ``compute``.
 
-    known: exact landmarks per frame. average: for the mean-face baseline. curves: one value per
-    frame by name, NaN where nothing could be measured.
+    known: exact landmarks per frame. average: for the mean-face baseline. front: finds what is in
+    front of a face of A, as a mask of the frame, (H, W); without it nothing is told of that.
+    curves: one value per frame by name, NaN where nothing could be measured. places: A's faces by
+    frame.
     """
 
     known: list[GroundTruthPoints] | None = None
     average: AverageFace | None = None
+    front: Callable[[UInt8Image, Face], Mask] | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
     frames: int = 0
+    places: dict[int, FacePlace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._trackers = {name: new_tracker() for name in ("a", "out", "truth")}
@@ -135,6 +150,7 @@ class SwapEvaluator:
         face_out = self._face("out", out)
         if face_a is not None:
             row |= self._against_a(a, out, face_a, face_out)
+            row |= self._faults(a, out, face_a)
         else:
             self._recent.clear()
         if truth is not None:
@@ -170,6 +186,7 @@ class SwapEvaluator:
             base = _mean(self.curve(f"A {name}"))
             values[f"{name} ratio"] = _mean(self.curve(f"swap {name}")) / max(base, 1e-9)
         for name in (
+            *FAULTS,
             "seam",
             "background PSNR",
             "landmark error",
@@ -214,6 +231,11 @@ class SwapEvaluator:
             row["A flicker"] = flicker(first[0], now[0], last[0], inside)
             row["swap flicker"] = flicker(first[1], now[1], last[1], inside)
         return row
+
+    def _faults(self, a: UInt8Image, out: UInt8Image, face: Face) -> dict[str, float]:
+        place = self.places[self.frames] = FacePlace(face.points, face.forehead)
+        found = visible_faults(a, out, place, self.front(a, face) if self.front else None)
+        return found.values if found else {}
 
     def _against_truth(
         self,

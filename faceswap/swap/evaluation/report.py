@@ -14,17 +14,25 @@ Rows = Mapping[str, Mapping[str, float]]
 
 _WIDTH, _MARGIN, _PLOT, _THUMB = 1200, 28, 190, 250  # pixels
 
-_GOALS = {
-    "expression correlation": (">", 0.75, ""),
-    "pose error": ("<", 4.0, "°"),
-    "detail ratio": (">", 0.5, ""),
-    "flicker ratio": ("<", 1.3, ""),
-    "seam": ("<", 2.0, " ΔE"),
-    "background PSNR": (">", 38.0, " dB"),
-    "landmark error": ("", 0.0, " %"),
-    "truth expression error": ("", 0.0, " %"),
-    "truth pose error": ("", 0.0, "°"),
+_GOALS: dict[str, tuple[float | None, float | None, str]] = {
+    "expression correlation": (0.75, None, ""),
+    "pose error": (None, 4.0, "°"),
+    "detail ratio": (0.5, None, ""),
+    "eye sharpness": (0.5, None, ""),
+    "flicker ratio": (None, 1.3, ""),
+    "dark patches": (None, 0.03, ""),
+    "odd colors": (None, 0.03, ""),
+    "tone": (None, 4.0, " ΔE"),
+    "contrast": (0.85, 1.15, ""),
+    "edge": (None, 0.15, " L*/px"),
+    "seam": (None, 2.0, " ΔE"),
+    "kept in front": (0.95, None, ""),
+    "background PSNR": (38.0, None, " dB"),
+    "landmark error": (None, None, " %"),
+    "truth expression error": (None, None, " %"),
+    "truth pose error": (None, None, "°"),
 }
+"""The least and the most that is good, and the unit."""
 
 
 def metrics_table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, bool]) -> str:
@@ -47,16 +55,26 @@ def metrics_table(values: Mapping[str, float], rows: Rows, checks: Mapping[str, 
     measured = Table(title="The swap beside A")
     for column in ("", "value", "goal", ""):
         measured.add_column(column, justify="left" if column == "" else "right")
-    for name, (sense, goal, unit) in _GOALS.items():
+    for name, (least, most, unit) in _GOALS.items():
         if name in values:
-            met = values[name] >= goal if sense == ">" else values[name] <= goal
-            mark = "" if not sense else "✓" if met else "✗"
-            wanted = f"{'≥' if sense == '>' else '≤'} {goal:g}{unit}" if sense else ""
-            measured.add_row(name, f"{values[name]:.3g}{unit}", wanted, mark)
+            wanted, met = _goal(values[name], least, most, unit)
+            measured.add_row(name, f"{values[name]:.3g}{unit}", wanted, met)
     for name, ok in checks.items():
         measured.add_row(name, "yes" if ok else "no", "yes", "✓" if ok else "✗")
     console.print(measured)
     return stream.getvalue().rstrip()
+
+
+def _goal(value: float, least: float | None, most: float | None, unit: str) -> tuple[str, str]:
+    """What is wanted, and whether ``value`` is that, both as text."""
+    if least is None and most is None:
+        return "", ""
+    if least is None:
+        wanted = f"≤ {most:g}{unit}"
+    else:
+        wanted = f"≥ {least:g}{unit}" if most is None else f"{least:g} to {most:g}{unit}"
+    met = (least is None or value >= least) and (most is None or value <= most)
+    return wanted, "✓" if met else "✗"
 
 
 def worst_frames(curve: Curve, count: int, apart: int, *, lowest: bool) -> list[int]:
