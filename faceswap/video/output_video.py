@@ -49,7 +49,8 @@ class OutputVideo:
         self._done = False
         self._file = OutputFile(self.path, overwrite=overwrite)
         known = plan.info.metadata.items()
-        entries = {k: v for k, v in known if k.lower() not in _NOT_COPIED} | label.metadata
+        entries = {k: v for k, v in known if k.lower() not in _NOT_COPIED}
+        entries |= label.metadata
         with self.errors():
             try:
                 self._container = self._open(with_provenance(entries, label.made))

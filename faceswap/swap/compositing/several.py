@@ -1,17 +1,22 @@
 """Swap several people of one film, each by a model of its own."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 
-from faceswap.swap.compositing.color_smoothing import anchors_before
+from faceswap.swap.compositing.color_smoothing import anchors_before, window_frames
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, FaceModel, Swapper
+from faceswap.types import UInt8Image
 from faceswap.video.patch import Patch
 from faceswap.video.reader import Footage, VideoReader
+
+_END = 1 << 62  # after any frame
+_MEMORY = 100 * 2**20
+"""Bytes of images that are held at a time to measure their colors."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,35 @@ class SeveralSwappers:
         return any(cast.places.get(number) for cast, _ in self._pairs)
 
     def measure_before(self, footage: VideoReader, first: int) -> None:
-        """Measure the colours before frame ``first`` that those of it depend on."""
+        """Measure anew the colors before frame ``first`` that those from it on depend on.
+
+        Afterwards they don't depend on which frames were swapped before.
+        """
         for cast, swapper in self._pairs:
-            for number, faces in anchors_before(cast.places, first, self._smoothing).items():
-                images = [frame.image for frame in footage.frames(number, number + 1)]
-                swapper.measure_colors(images, [faces])
+            swapper.drop_history(before=_END)
+            anchors = self._anchors(cast, first)
+            if not anchors:
+                continue
+            size = max(2, _MEMORY // (3 * footage.info.width * footage.info.height))
+            waiting: list[tuple[UInt8Image, Sequence[AlignedFace]]] = []
+            with closing(footage.footage(min(anchors), max(anchors) + 1)) as pictures:
+                for one in pictures:
+                    if one.index in anchors:
+                        waiting.append((one.image, anchors[one.index]))
+                    if len(waiting) == size or (waiting and one.index == max(anchors)):
+                        images, faces = zip(*waiting, strict=True)
+                        swapper.measure_colors(images, faces)
+                        waiting.clear()
+
+    def _anchors(self, cast: Cast, first: int) -> dict[int, list[AlignedFace]]:
+        """Anchors before ``first`` of all tracks that frames from it on may continue."""
+        found: dict[int, list[AlignedFace]] = {}
+        for number in range(first, first + window_frames(self._smoothing)):
+            for before, faces in anchors_before(cast.places, number, self._smoothing).items():
+                if before < first:
+                    known = found.setdefault(before, [])
+                    known += [face for face in faces if all(face is not one for one in known)]
+        return found
 
     def patches(self, batch: Sequence[Footage]) -> list[list[Patch]]:
         """The patches of consecutive frames, of one cast after the other.
