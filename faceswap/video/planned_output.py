@@ -51,7 +51,9 @@ class PlannedOutput:
         if isinstance(self.kind, OutputPlan):
             plan = self.kind.with_crf(0)
             words = (plan.encoder.name, plan.pixel_format, plan.size, plan.container.format)
-            return f"{words} {sorted(plan.options.items())}"
+            # These say which instructions the processor has; the packets fit together.
+            chosen = {name: v for name, v in plan.options.items() if name != "x264-params"}
+            return f"{words} {sorted(chosen.items())}"
         return f"{self.path} {self.kind.deep}"
 
     def with_quality(self, found: FoundQuality) -> "PlannedOutput":
