@@ -77,8 +77,9 @@ class TerminalDisplay:
                 self.close()
                 state = f" ({self._state})" if self._state else ""
                 self._above(
-                    f"Stopped{state}. Extracted faces and training progress are kept: run the same "
-                    "command again to resume. An unfinished video is written from the start."
+                    f"Stopped{state}. Extracted faces, training progress and what is converted are "
+                    "kept: run the same command again to resume. A video that is half converted is "
+                    "in OUTPUT.unfinished, to look at."
                 )
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ class SegmentJournal:
                 self._remove_leftovers()
                 yield
         finally:
-            if held and not any(self.segment_files()) and not self.partial.exists():
+            if held and not self.segment_files() and not self.partial.exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     @property

@@ -13,6 +13,7 @@ import torch
 from driving import finished
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from small_swaps import train_briefly
 from torch import Tensor
 
 from faceswap.devices import choose_precision
@@ -24,7 +25,6 @@ from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.io.pictures import read_picture
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
-from faceswap.jobs.train import train
 from faceswap.preview.session import PreviewSession
 from faceswap.project.project import Project
 from faceswap.project.source_list import set_points
@@ -33,28 +33,19 @@ from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, Swapper
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.video.patch import Patch
 from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import Footage, VideoReader
-from faceswap.video.writer import VideoWriter
+from faceswap.video.video_segments import VideoSegment
 
 
 @pytest.fixture(scope="module")
 def trained(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of the sample with a model of two steps."""
-    project = tmp_path_factory.mktemp("trained") / "p"
-    for side in ("a", "b"):
-        list(
-            extract(
-                ExtractOptions(
-                    inputs=(sample / f"{side}.mp4",), project=project, side=side, size=64, every=2
-                )
-            )
-        )
-    list(train(TrainOptions(project=project, preset="quick", resolution=64, steps=2, batch=2)))
-    return project
+    return train_briefly(
+        tmp_path_factory.mktemp("trained") / "p", sample / "a.mp4", sample / "b.mp4"
+    )
 
 
 def run(options: ConvertOptions) -> tuple[list[Event], ConvertSummary]:
@@ -263,16 +254,16 @@ def test_a_preview_shows_what_is_written(
     two_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: BlendOptions
 ) -> None:
     written: list[NDArray[np.uint8]] = []
-    write = VideoWriter.write_footage
+    write = VideoSegment.write_footage
 
-    def seen(self: VideoWriter, footage: Footage, patches: Sequence[Patch] = ()) -> None:
+    def seen(self: VideoSegment, footage: Footage, patches: Sequence[Patch] = ()) -> None:
         image = footage.image.copy()
         for patch in patches:
             patch.apply(image)
         written.append(image)
         write(self, footage, patches)
 
-    monkeypatch.setattr(VideoWriter, "write_footage", seen)
+    monkeypatch.setattr(VideoSegment, "write_footage", seen)
     run(ConvertOptions(project=two_shots, output=tmp_path / "o.mkv", **look.model_dump()))
     assert len(written) == 60
     # After the cut, in the gap of one of two faces, just after it, in changing light, at the ends.
