@@ -20,6 +20,7 @@ from faceswap.jobs import (
     people,
     pretrain,
     preview,
+    queue,
     restore,
     runs,
     sample,
@@ -59,6 +60,7 @@ JOBS: Mapping[str, JobFunction] = {
     "timelapse": timelapse.timelapse,
     "lab": lab.lab,
     "restore": restore.restore,
+    "queue": queue.queue,
     "doctor": doctor.doctor,
 }
 

@@ -19,6 +19,7 @@ from faceswap.events import (
     Saved,
     Stopped,
 )
+from faceswap.io.text_table import duration
 
 
 class TerminalDisplay:
@@ -111,10 +112,3 @@ def _numbers(line: Progress) -> str:
     if line.eta is not None and line.total and line.done < line.total:
         parts.append(f"{duration(line.eta)} left")
     return "  ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Format seconds as ``h:mm:ss`` or ``m:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

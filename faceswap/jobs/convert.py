@@ -3,13 +3,16 @@
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from faceswap.background import import_in_background
-from faceswap.errors import OutputError
-from faceswap.events import Event, Progress, Summary
+from faceswap.errors import FaceswapError, OptionsError, OutputError
+from faceswap.events import Event, Notice, Progress, Summary, as_stage
 from faceswap.swap.compositing.convert_options import ConvertOptions
 
-__all__ = ["ConvertOptions", "ConvertSummary", "convert"]
+__all__ = ["ConvertOptions", "ConvertSummary", "FilmsSummary", "convert", "convert_one"]
 
 
 class ConvertSummary(Summary):
@@ -27,35 +30,122 @@ class ConvertSummary(Summary):
         )
 
 
+class FilmRow(BaseModel):
+    """What became of one of several films. message: why it failed, or the output."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    film: Path
+    state: Literal["done", "done before", "failed"]
+    frames: int = 0
+    swapped: int = 0
+    message: str
+
+
+class FilmsSummary(Summary):
+    """Result of the conversion of several films."""
+
+    output: Path
+    rows: tuple[FilmRow, ...]
+
+    def failed(self) -> bool:
+        """Whether a film could not be converted."""
+        return any(row.state == "failed" for row in self.rows)
+
+    def text(self) -> str:
+        """A table of the films, and how many were converted."""
+        from faceswap.io.text_table import text_table
+
+        cells = [
+            (row.film.name, row.state, f"{row.frames or ''}", f"{row.swapped or ''}", row.message)
+            for row in self.rows
+        ]
+        count = dict.fromkeys(("done", "done before", "failed"), 0)
+        for row in self.rows:
+            count[row.state] += 1
+        counts = ", ".join(f"{number} {state}" for state, number in count.items())
+        return f"{text_table(('film', 'state', 'frames', 'swapped', ''), cells)}\n{counts}."
+
+
 def convert(
-    options: ConvertOptions, *, part: bool = False
-) -> Generator[Event, None, ConvertSummary]:
+    options: ConvertOptions,
+) -> Generator[Event, None, ConvertSummary | FilmsSummary]:
     """Swap B's face onto A's footage with a trained model.
 
     Reads A's video, the extracted faces of A and the newest checkpoint of --run; writes a video.
     People who are not named and frames without a face stay unchanged, and so do sound, timestamps
-    and size. The metadata of the output says that it is synthetic.
+    and size. The metadata of the output says that it is synthetic. Stopped or killed, the same
+    command goes on where it was; until then what is done is in OUTPUT.unfinished.
 
         faceswap convert --project P -o out.mp4
     """
-    # part: whether a larger job runs this one and clears its own job mark at its end.
+    from faceswap.training import job_mark
+
+    if options.out_dir is not None:
+        return (yield from _several(options, options.out_dir))
+    summary = yield from convert_one(options)
+    with suppress(OSError):  # the project may be read-only
+        # This also finishes a swap job that was stopped before its conversion.
+        job_mark.clear_job_mark(options.project)
+    return summary
+
+
+def convert_one(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
+    """Convert one film; a larger job that this is a part of clears its own job mark."""
+    from faceswap.project.film_list import named_films
     from faceswap.project.project import Project
 
     project = Project.open(options.project)
     yield Progress(stage="convert", done=0)
     yield from import_in_background("convert", "faceswap.swap.compositing.film")
     from faceswap.swap.compositing.film import convert_film
-    from faceswap.training import job_mark
 
+    films = [None] if options.input is None else named_films(options.input)
+    if len(films) > 1:
+        raise OptionsError("Several inputs need --out-dir, a folder for their outputs.")
     output = options.output or project.output_folder / f"{options.run}.mp4"
     if options.output is None:
         _make_folder(project.output_folder)
-    made = yield from convert_film(options, project, output)
-    if not part:
-        with suppress(OSError):  # the project may be read-only
-            # This also finishes a swap job that was stopped before its conversion.
-            job_mark.clear_job_mark(project.folder)
+    made = yield from convert_film(options, project, films[0], output)
     return ConvertSummary(output=output, frames=made.frames, swapped=made.swapped)
+
+
+def _several(options: ConvertOptions, folder: Path) -> Generator[Event, None, FilmsSummary]:
+    """Convert several films; one that fails does not keep the others from it."""
+    from faceswap.project.film_list import films_outputs, named_films
+    from faceswap.project.project import Project
+
+    project = Project.open(options.project)
+    yield Progress(stage="convert", done=0)
+    yield from import_in_background("convert", "faceswap.swap.compositing.film")
+    from faceswap.swap.compositing.film import convert_film
+    from faceswap.video.segment_journal import SegmentJournal
+
+    outputs = films_outputs(named_films(options.input or []), folder)
+    _make_folder(folder)
+    rows = []
+    for film, output in outputs.items():
+        unfinished = SegmentJournal(output).folder.exists()
+        if output.exists() and not options.overwrite and not unfinished:
+            rows.append(FilmRow(film=film, state="done before", message=str(output)))
+            continue
+        try:
+            job = convert_film(options, project, film, output)
+            made = yield from as_stage(film.name, job)
+        except FaceswapError as error:
+            yield Notice(message=f"{film.name} failed: {error}")
+            rows.append(FilmRow(film=film, state="failed", message=str(error)))
+            continue
+        rows.append(
+            FilmRow(
+                film=film,
+                state="done",
+                frames=made.frames,
+                swapped=made.swapped,
+                message=str(output),
+            )
+        )
+    return FilmsSummary(output=folder, rows=tuple(rows))
 
 
 def _make_folder(folder: Path) -> None:

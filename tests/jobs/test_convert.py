@@ -13,6 +13,7 @@ import torch
 from driving import finished
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from small_swaps import train_briefly
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from faceswap.events import Estimate, Event, Notice, Progress
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.io.pictures import read_picture
-from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
+from faceswap.jobs.convert import ConvertOptions, ConvertSummary, FilmsSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.preview.session import PreviewSession
 from faceswap.project.project import Project
@@ -49,7 +50,9 @@ def trained(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(options: ConvertOptions) -> tuple[list[Event], ConvertSummary]:
-    return finished(convert(options))
+    events, summary = finished(convert(options))
+    assert isinstance(summary, ConvertSummary)
+    return events, summary
 
 
 def sound(path: Path) -> list[bytes]:
@@ -191,6 +194,50 @@ def test_a_damaged_model_is_told(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         run(ConvertOptions(project=project, output=tmp_path / "o.mp4"))
     assert not (tmp_path / "o.mp4").exists()
+
+
+def test_several_films_are_converted_and_one_that_fails_does_not_stop_them(
+    trained: Path, sample: Path, tmp_path: Path
+) -> None:
+    project, films, out = tmp_path / "p", tmp_path / "films", tmp_path / "out"
+    shutil.copytree(trained, project)
+    films.mkdir()
+    for name in ("1.mp4", "3.mp4"):
+        shutil.copy(sample / "a.mp4", films / name)
+    (films / "2.mp4").write_text("no video")
+    given = ConvertOptions(project=project, input=[films / "*.mp4"], out_dir=out, end="5f")
+    events, summary = finished(convert(given))
+    assert isinstance(summary, FilmsSummary)
+    assert [(row.film.name, row.state) for row in summary.rows] == [
+        ("1.mp4", "done"),
+        ("2.mp4", "failed"),
+        ("3.mp4", "done"),
+    ]
+    assert summary.failed()
+    assert "2 done, 0 done before, 1 failed." in summary.text()
+    assert any("2.mp4 failed" in e.message for e in events if isinstance(e, Notice))
+    assert sorted(path.name for path in out.iterdir()) == ["1.mp4", "3.mp4"]
+    (films / "2.mp4").unlink()
+    (out / "3.mp4").unlink()
+    _, summary = finished(convert(given))
+    assert isinstance(summary, FilmsSummary)
+    assert [row.state for row in summary.rows] == ["done before", "done"]
+    assert not summary.failed()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"input": ["a", "b"]}, "--out-dir"),
+        ({"input": []}, "names no footage"),
+        ({"out_dir": "d"}, "--input"),
+        ({"out_dir": "d", "output": "o.mp4", "input": "a"}, "one of them"),
+        ({"out_dir": "d", "passes": "p", "input": "a"}, "--passes"),
+    ],
+)
+def test_inputs_and_outputs_that_do_not_fit_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ConvertOptions(project=Path("p"), **changes)
 
 
 CUT = 30

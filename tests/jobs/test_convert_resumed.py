@@ -66,15 +66,21 @@ def options(project: Path, output: Path, **changes: Any) -> ConvertOptions:
 def stopped(given: ConvertOptions, frames: int) -> list[Event]:
     """Convert until ``frames`` are done, then stop."""
     events: list[Event] = []
+    begun = segments(given)
     job = convert(given)
     for event in job:
         events.append(event)
-        if isinstance(event, Progress) and event.stage == "convert" and event.unit == "frames":
-            count = len(SegmentJournal(given.output or Path()).segment_files()) * LENGTH
-            if count + LENGTH > frames:
-                break
+        converting = isinstance(event, Progress) and event.stage == "convert"
+        if converting and (segments(given) - begun + 1) * LENGTH > frames:
+            break
     job.close()
     return events
+
+
+def segments(given: ConvertOptions) -> int:
+    """How many segments are finished, of any settings."""
+    assert given.output is not None
+    return sum(len(keys) for keys in SegmentJournal(given.output).segment_files().values())
 
 
 def told(events: list[Event]) -> str:

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.video.output_options import OutputOptions
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str | Path) else value
 
 
 class ConvertOptions(OutputOptions, BlendOptions):
@@ -31,11 +35,20 @@ class ConvertOptions(OutputOptions, BlendOptions):
     ] = None
     run: Annotated[str, Field(description="The training run whose model to use.")] = "main"
     input: Annotated[
-        Path | None,
-        Presentation(common=True),
+        list[Path] | None,
+        BeforeValidator(_several),
+        Presentation(common=True, several=True),
         Field(
             description="The footage to convert: a file of the project, or a new one, whose faces "
-            "are extracted first and not trained on. By default A's."
+            "are extracted first and not trained on. By default A's. Several, or a pattern such as "
+            "'films/*.mp4', with --out-dir.",
+        ),
+    ] = None
+    out_dir: Annotated[
+        Path | None,
+        Field(
+            description="A folder for the outputs of several inputs, each of the name of its "
+            "footage; those that are there already are left."
         ),
     ] = None
     person: Annotated[
@@ -89,3 +102,17 @@ class ConvertOptions(OutputOptions, BlendOptions):
     ] = 250
     device: Device = "auto"
     overwrite: Overwrite = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.input is not None and not self.input:
+            raise ValueError("--input names no footage")
+        if self.out_dir is not None and self.output is not None:
+            raise ValueError("--output names one video and --out-dir a folder; give one of them")
+        if self.out_dir is not None and self.input is None:
+            raise ValueError("--out-dir is for footage that --input names")
+        if self.out_dir is None and len(self.input or ()) > 1:
+            raise ValueError("several inputs need --out-dir, a folder for their outputs")
+        if self.out_dir is not None and self.passes is not None:
+            raise ValueError("--passes is for one output; convert that one apart")
+        return self

@@ -36,9 +36,11 @@ from faceswap.video.span import Span, parse_span
 
 
 def convert_film(
-    options: ConvertOptions, project: Project, output: Path
+    options: ConvertOptions, project: Project, path: Path | None, output: Path
 ) -> Generator[Event, None, Converted]:
-    """Write ``output``, or what is missing of it, as ``options`` say.
+    """Write ``output`` of the footage ``path``, or what is missing of it, as ``options`` say.
+
+    path: None for A's.
 
     Raises InputError, OutputError, ProjectError, CheckpointError and OptionsError.
     """
@@ -47,15 +49,15 @@ def convert_film(
     if done is not None:
         yield from in_background("convert", lambda _: journal.finish_removal())
         return Converted(done.frames, done.swapped, "")
-    footage = _footage(options, project)
-    span = parse_span(*_points(options, project), footage.info)
+    footage = _footage(options, project, path)
+    span = parse_span(*_points(options, project, footage.path), footage.info)
     overwrite = options.overwrite or journal.has_pictures()
     planned = yield from in_background(
         "convert", lambda _: plan_conversion(options, output, footage, span, overwrite=overwrite)
     )
     for told in planned.notices:
         yield Notice(message=told)
-    source = yield from source_to_convert(project, options.input, options.device)
+    source = yield from source_to_convert(project, path, options.device)
     loaded = yield from in_background(
         "load", lambda report: _load(options, project, source, report), "faces"
     )
@@ -189,19 +191,18 @@ def _place(keys: SegmentKeys, first: int, length: int, number: int) -> Place:
     return Place(number, begin, begin + length, keys.key(begin, begin + length))
 
 
-def _points(options: ConvertOptions, project: Project) -> tuple[str | None, str | None]:
+def _points(options: ConvertOptions, project: Project, path: Path) -> tuple[str | None, str | None]:
     """In and out point: those given, or else those of the source."""
 
-    path = options.input or project.video(project.main_source("a"))
     source = find_source(project, path)
     known = (None, None) if source is None else (source.in_point, source.out_point)
     begin, end = (None if point is None else f"{point}s" for point in known)
     return options.begin or begin, options.end or end
 
 
-def _footage(options: ConvertOptions, project: Project) -> VideoReader:
+def _footage(options: ConvertOptions, project: Project, path: Path | None) -> VideoReader:
 
-    path = options.input or project.video(project.main_source("a"))
+    path = path or project.video(project.main_source("a"))
     if is_photographs(path) and path.is_dir():
         raise InputError(
             f"{path} holds photographs, and 'faceswap convert' changes films; give a video, or "
