@@ -42,10 +42,9 @@ class FilmRow(BaseModel):
     message: str
 
 
-class FilmsSummary(Summary):
-    """Result of the conversion of several films."""
+class FilmsSummary(ConvertSummary):
+    """Result of the conversion of several films to the folder ``output``."""
 
-    output: Path
     rows: tuple[FilmRow, ...]
 
     def failed(self) -> bool:
@@ -67,9 +66,7 @@ class FilmsSummary(Summary):
         return f"{text_table(('film', 'state', 'frames', 'swapped', ''), cells)}\n{counts}."
 
 
-def convert(
-    options: ConvertOptions,
-) -> Generator[Event, None, ConvertSummary | FilmsSummary]:
+def convert(options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
     """Swap B's face onto A's footage with a trained model.
 
     Reads A's video, the extracted faces of A and the newest checkpoint of --run; writes a video.
@@ -145,7 +142,12 @@ def _several(options: ConvertOptions, folder: Path) -> Generator[Event, None, Fi
                 message=str(output),
             )
         )
-    return FilmsSummary(output=folder, rows=tuple(rows))
+    return FilmsSummary(
+        output=folder,
+        frames=sum(row.frames for row in rows),
+        swapped=sum(row.swapped for row in rows),
+        rows=tuple(rows),
+    )
 
 
 def _make_folder(folder: Path) -> None:

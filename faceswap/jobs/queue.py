@@ -126,6 +126,5 @@ def model_of(command: str) -> type[Options] | None:
     # One file = one job = one command, all of the same name.
     name = command.replace(" ", "_")
     job = getattr(importlib.import_module(f"faceswap.jobs.{name}"), name)
-    model = get_type_hints(job)["options"]
-    assert issubclass(model, Options)
+    model: type[Options] = get_type_hints(job)["options"]
     return model

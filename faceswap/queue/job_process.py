@@ -9,7 +9,7 @@ import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import IO
+from typing import IO, Any
 
 from pydantic import ValidationError
 
@@ -64,15 +64,16 @@ def run_in_process(
 
 def _started(words: list[str], folder: Path, errors: IO[bytes]) -> "subprocess.Popen[bytes]":
     # Ctrl-C in a terminal reaches all of a group: it is for the queue, which asks its job.
-    flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(
         words,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,
-        start_new_session=True,
-        creationflags=flags,
+        **apart,
     )
 
 

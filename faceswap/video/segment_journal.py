@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from faceswap.io.atomic import file_lock, make_folder, remove_partial_files, write_atomically
+from faceswap.video.partial_output import remove_abandoned
 from faceswap.video.segments import Segment
 
 _FACTS = "render.json"
@@ -171,6 +172,7 @@ class SegmentJournal:
 
     def _remove_leftovers(self) -> None:
         remove_partial_files(self.folder)
+        remove_abandoned(self.folder)
         for data in self.folder.glob("*.pictures"):
             if not data.with_suffix(".json").exists():
                 _remove(data)

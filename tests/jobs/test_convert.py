@@ -50,9 +50,7 @@ def trained(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(options: ConvertOptions) -> tuple[list[Event], ConvertSummary]:
-    events, summary = finished(convert(options))
-    assert isinstance(summary, ConvertSummary)
-    return events, summary
+    return finished(convert(options))
 
 
 def sound(path: Path) -> list[bytes]:

@@ -59,7 +59,12 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def options(project: Path, output: Path, **changes: Any) -> ConvertOptions:
-    given = {"project": project, "output": output, "segment": LENGTH, "batch": 4} | changes
+    given: dict[str, Any] = {
+        "project": project,
+        "output": output,
+        "segment": LENGTH,
+        "batch": 4,
+    } | changes
     return ConvertOptions(**given)
 
 

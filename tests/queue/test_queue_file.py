@@ -91,6 +91,14 @@ def test_a_mistake_is_told_with_its_line(
     assert said in str(told.value)
 
 
+def test_the_queue_of_the_page_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "queue.md").read_text("utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    jobs = read_queue(written(tmp_path, text), model_of)
+    assert [job.name for job in jobs][2:] == ["training", "convert 4"]
+    assert jobs[2].start_at is not None
+
+
 def test_two_jobs_of_one_name_and_none_at_all_are_refused(tmp_path: Path) -> None:
     twice = WHOLE.replace('command = "convert"', 'name = "faces"\ncommand = "convert"')
     with pytest.raises(QueueFileError, match="line 9: there are two jobs called 'faces'"):

@@ -33,7 +33,7 @@ def contents(path: Path) -> dict[str, list[Any]]:
         for packet in container.demux():
             if not packet.size:
                 continue
-            data = hashlib.sha256(bytes(packet)).hexdigest()[:16]
+            mark = hashlib.sha256(bytes(packet)).hexdigest()[:16]
             kind = "packets" if packet.stream.type == "video" else "sound"
-            found[kind].append([packet.pts, packet.dts, packet.duration, data])
+            found[kind].append([packet.pts, packet.dts, packet.duration, mark])
     return found
