@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 from driving import finished
 from PIL import Image
 from small_swaps import contents, train_briefly
+from torch import Tensor
 
 from faceswap.errors import InputError, OutputError, ProjectError
 from faceswap.events import Event, Notice, Progress
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.unswapped import UnswappedOptions, unswapped
+from faceswap.swap.model.architectures import SwapModel
 from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.video import planned_output
 from faceswap.video.output_file import OutputFile
@@ -65,7 +68,7 @@ def options(project: Path, output: Path, **changes: Any) -> ConvertOptions:
         "segment": LENGTH,
         "batch": 4,
     } | changes
-    return ConvertOptions(**given)
+    return ConvertOptions(**(given | changes))
 
 
 def stopped(given: ConvertOptions, frames: int) -> list[Event]:
@@ -317,3 +320,27 @@ def test_a_quality_is_found_once(
     monkeypatch.setattr(planned_output, "estimate_quality", never)
     finished(convert(given))
     assert os.path.exists(tmp_path / "o.mp4")
+
+
+def test_other_blend_options_do_not_run_the_model_again(
+    sample: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+    swap = SwapModel.swap
+
+    def counted(self: SwapModel, faces: Tensor) -> tuple[Tensor, Tensor | None]:
+        ran.append(len(faces))
+        return swap(self, faces)
+
+    monkeypatch.setattr(SwapModel, "swap", counted)
+    shutil.rmtree(project / "cache", ignore_errors=True)
+    finished(convert(options(project, tmp_path / "1.mkv", codec="ffv1")))
+    assert ran
+    ran.clear()
+    changes = {"codec": "ffv1", "color_transfer": 0.5, "mask_blur": 0.2}
+    finished(convert(options(project, tmp_path / "2.mkv", **changes)))
+    assert ran == []
+    finished(convert(options(project, tmp_path / "3.mkv", **changes, cache=0)))
+    assert ran
+    assert contents(tmp_path / "3.mkv") == contents(tmp_path / "2.mkv")
+    assert contents(tmp_path / "1.mkv") != contents(tmp_path / "2.mkv")

@@ -100,6 +100,15 @@ class ConvertOptions(OutputOptions, BlendOptions):
             description="Frames that are finished at a time: what a crash takes back at most.",
         ),
     ] = 250
+    cache: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=10_000,
+            description="Gigabytes of the model's results that the project may keep, so that other "
+            "blend options do not run it again; 0 keeps none.",
+        ),
+    ] = 2.0
     device: Device = "auto"
     overwrite: Overwrite = False
 

@@ -22,6 +22,7 @@ from faceswap.project.swap_plan import plan_swap
 from faceswap.swap.compositing.conversion import Converted, begin_conversion, convert_segments
 from faceswap.swap.compositing.convert_options import ConvertOptions
 from faceswap.swap.compositing.face_placement import place_faces
+from faceswap.swap.compositing.network_cache import CachedModel, NetworkCache
 from faceswap.swap.compositing.segment_key import SegmentKeys, aspects_of
 from faceswap.swap.compositing.segment_pass import Place, SegmentWork
 from faceswap.swap.compositing.several import Cast, SeveralSwappers
@@ -131,6 +132,8 @@ def _load(
     """Load the models, each with its faces by frame, and warnings about them."""
 
     device = pick_device(options.device)
+    limit = round(options.cache * 1e9)
+    cache = NetworkCache(project.folder / "cache", limit) if limit else None
     casts, models = [], {}
     with project.open_index_read_only() as index, index.snapshot():
         plan = plan_swap(project, index, source, options.run, options.person, options.map)
@@ -138,10 +141,10 @@ def _load(
         for part in plan.parts:
             model, file, told = newest_model(project.runs_folder / part.run, device)
             problems += told
-            models[part.run] = fingerprint(file)
+            mark = models[part.run] = fingerprint(file)
             smoothing, keep = options.alignment_smoothing, plan.keeps(part)
             places, _ = place_faces(index, source, model.resolution, smoothing, report, keep)
-            casts.append(Cast(model, places))
+            casts.append(Cast(CachedModel(model, mark, cache) if cache else model, places))
         problems += project.extraction_warnings(index, source, require_complete=True)
     return _Loaded(casts, device, models, problems)
 
