@@ -12,6 +12,7 @@ A segment has in its name the key of all that it depends on, so that segments of
 neither used nor lost: they are there again when the settings are.
 """
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,11 +21,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from faceswap.io.atomic import file_lock, make_folder, remove_partial_files, write_atomically
-from faceswap.video.partial_output import remove_abandoned
+from faceswap.video.partial_output import LONGEST, remove_abandoned
 from faceswap.video.segments import Segment
 
 _FACTS = "render.json"
 _LOCK = ".lock"
+_ENDING = ".unfinished"
 
 
 class FoundQuality(BaseModel):
@@ -67,7 +69,7 @@ class SegmentJournal:
 
     def __init__(self, output: Path) -> None:
         self._output = output.absolute()
-        self.folder = self._output.with_name(f"{self._output.name}.unfinished")
+        self.folder = self._output.with_name(_folder_name(self._output.name))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -121,10 +123,6 @@ class SegmentJournal:
         same = (state.st_size, state.st_mtime_ns) == (told.size, told.changed_ns)
         return told if same else None
 
-    def has_pictures(self) -> bool:
-        """Whether the output, being numbered pictures, was begun: those there are ours."""
-        return "%" in self._output.name and self.facts() is not None
-
     def finish_removal(self) -> None:
         """Remove the folder of an output that was finished before the process was killed.
 
@@ -176,6 +174,14 @@ class SegmentJournal:
         for data in self.folder.glob("*.pictures"):
             if not data.with_suffix(".json").exists():
                 _remove(data)
+
+
+def _folder_name(output: str) -> str:
+    """``output`` and an ending; a name that is too long for one is told by its hash."""
+    if len(f"{output}{_ENDING}".encode()) <= LONGEST:
+        return f"{output}{_ENDING}"
+    end = f".{hashlib.sha256(output.encode()).hexdigest()[:8]}{_ENDING}"
+    return output.encode()[: LONGEST - len(end)].decode("utf-8", "ignore") + end
 
 
 def _remove(path: Path) -> None:

@@ -88,3 +88,12 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ProjectError, match="already being written"), second.locked():
             pass
         assert first.segment(0, "k") is not None
+
+
+def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path) -> None:
+    names = ["ü" * 120 + f"{number}.mp4" for number in (1, 2)]
+    journals = [SegmentJournal(tmp_path / name) for name in names]
+    for journal in journals:
+        with journal.locked():
+            journal.add(segment(0))
+    assert len({journal.folder for journal in journals}) == 2

@@ -99,7 +99,7 @@ class ConvertOptions(OutputOptions, BlendOptions):
             le=100_000,
             description="Frames that are finished at a time: what a crash takes back at most.",
         ),
-    ] = 250
+    ] = 500
     cache: Annotated[
         float,
         Field(

@@ -29,6 +29,7 @@ from faceswap.swap.compositing.several import Cast, SeveralSwappers
 from faceswap.swap.model.loading import newest_model
 from faceswap.video.info import VideoInfo
 from faceswap.video.passes import CompositingPasses
+from faceswap.video.picture_output import SEQUENCES
 from faceswap.video.picture_source import is_photographs
 from faceswap.video.planned_output import PlannedOutput, plan_conversion
 from faceswap.video.reader import VideoReader
@@ -52,7 +53,9 @@ def convert_film(
         return Converted(done.frames, done.swapped, "")
     footage = _footage(options, project, path)
     span = parse_span(*_points(options, project, footage.path), footage.info)
-    overwrite = options.overwrite or journal.has_pictures()
+    # Of pictures that this output was begun with, those that are there are ours.
+    begun = output.suffix.lower() in SEQUENCES and journal.facts() is not None
+    overwrite = options.overwrite or begun
     planned = yield from in_background(
         "convert", lambda _: plan_conversion(options, output, footage, span, overwrite=overwrite)
     )
