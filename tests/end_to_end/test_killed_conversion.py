@@ -33,7 +33,9 @@ def told(program: str, *words: str) -> dict[str, Any]:
 
 def test_a_killed_conversion_does_not_show(sample: Path, tmp_path: Path) -> None:
     project = train_briefly(tmp_path / "p", sample / "a.mp4", sample / "b.mp4")
-    found = told("killed_conversion.py", str(tmp_path / "k"), str(project), "3", '{"segment": 8}')
+    found = told(
+        "killed_conversion.py", str(tmp_path / "k"), str(project), "3", '{"segment": 8, "cache": 0}'
+    )
     assert found["frames"] == 50
     assert found["rest"] == ["whole.mp4"]
 
@@ -43,7 +45,7 @@ def test_a_killed_conversion_does_not_show(sample: Path, tmp_path: Path) -> None
 def test_a_conversion_of_a_real_clip_may_be_killed_anywhere(clips: Path, tmp_path: Path) -> None:
     a, b = clips / "film_600x480.mp4", clips / "studio_b.mp4"
     project = train_briefly(tmp_path / "p", a, b)
-    options = json.dumps({"segment": 20, "end": "4"})
+    options = json.dumps({"segment": 20, "end": "4", "cache": 0})
     found = told("killed_conversion.py", str(tmp_path / "k"), str(project), "20", options)
     assert found["frames"] == 100
     assert found["rest"] == ["whole.mp4"]

@@ -53,7 +53,7 @@ def convert_film(
         return Converted(done.frames, done.swapped, "")
     footage = _footage(options, project, path)
     span = parse_span(*_points(options, project, footage.path), footage.info)
-    # Of pictures that this output was begun with, those that are there are ours.
+    # Numbered pictures that are there are ours once this output was begun.
     begun = output.suffix.lower() in SEQUENCES and journal.facts() is not None
     overwrite = options.overwrite or begun
     planned = yield from in_background(
@@ -79,7 +79,6 @@ def _convert(
     journal: SegmentJournal,
 ) -> Generator[Event, None, Converted]:
     """Find the quality, and make what is missing of the output."""
-
     path = planned.path
     mark = yield from in_background("convert", lambda _: fingerprint(footage.path))
     aspects = _aspects(options, planned, loaded, mark)

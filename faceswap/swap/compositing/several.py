@@ -58,15 +58,17 @@ class SeveralSwappers:
             if not anchors:
                 continue
             size = max(2, _MEMORY // (3 * footage.info.width * footage.info.height))
-            waiting: list[tuple[UInt8Image, Sequence[AlignedFace]]] = []
+            images: list[UInt8Image] = []
+            faces: list[Sequence[AlignedFace]] = []
             with closing(footage.footage(min(anchors), max(anchors) + 1)) as pictures:
                 for one in pictures:
                     if one.index in anchors:
-                        waiting.append((one.image, anchors[one.index]))
-                    if len(waiting) == size or (waiting and one.index == max(anchors)):
-                        images, faces = zip(*waiting, strict=True)
+                        images.append(one.image)
+                        faces.append(anchors[one.index])
+                    if len(images) == size:
                         swapper.measure_colors(images, faces)
-                        waiting.clear()
+                        images, faces = [], []
+            swapper.measure_colors(images, faces)
 
     def _anchors(self, cast: Cast, first: int) -> dict[int, list[AlignedFace]]:
         """Anchors before ``first`` of all tracks that frames from it on may continue."""
