@@ -273,7 +273,7 @@ def _run_job(job: JobFunction, options: Options, display: Display, debug: bool) 
     try:
         summary = run_job(job(options), display.show)
         display.show(Finished(summary=summary.model_dump(mode="json"), text=summary.text()))
-        return DONE
+        return FAILED if summary.failed() else DONE
     except KeyboardInterrupt:
         display.show(Stopped())
         return STOPPED

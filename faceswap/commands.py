@@ -21,6 +21,7 @@ from faceswap.jobs import (
     people,
     pretrain,
     preview,
+    queue,
     restore,
     runs,
     sample,
@@ -61,6 +62,7 @@ JOBS: Mapping[str, JobFunction] = {
     "timelapse": timelapse.timelapse,
     "lab": lab.lab,
     "restore": restore.restore,
+    "queue": queue.queue,
     "doctor": doctor.doctor,
 }
 

@@ -145,6 +145,10 @@ class Summary(_Frozen):
         """The summary for the user, in a few sentences."""
         raise TypeError(f"{type(self).__name__} does not implement text()")
 
+    def failed(self) -> bool:
+        """Whether a part of the job failed, although the rest was done: the exit code says so."""
+        return False
+
 
 class Meter:
     """Progress counter that emits Progress events, at most ten a second.

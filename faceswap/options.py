@@ -120,6 +120,26 @@ def flag_of(options: type[Options], name: str) -> str:
     return presentation_of(options, name).flag or f"--{name.replace('_', '-')}"
 
 
+def arguments_of(options: Options) -> list[str]:
+    """The options that were set explicitly, as command-line arguments."""
+    arguments: list[str] = []
+    for name, field in type(options).model_fields.items():
+        value, undone = getattr(options, name), presentation_of(type(options), name).negatable
+        if value is None or name not in options.model_fields_set:
+            continue
+        if value is False and field.default is False and not undone:
+            continue
+        flag = flag_of(type(options), name)
+        if isinstance(value, bool):
+            arguments.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, tuple | list):
+            for item in value:
+                arguments += [flag, str(item)]
+        else:
+            arguments += [flag, str(value)]
+    return arguments
+
+
 def split_command(command: str) -> list[str]:
     """Split ``command`` into words as a shell would; raises ValueError on unbalanced quotes."""
     if os.name != "nt":

@@ -19,6 +19,7 @@ from faceswap.events import (
     Saved,
     Stopped,
 )
+from faceswap.io.text_table import duration
 
 
 class TerminalDisplay:
@@ -77,8 +78,9 @@ class TerminalDisplay:
                 self.close()
                 state = f" ({self._state})" if self._state else ""
                 self._above(
-                    f"Stopped{state}. Extracted faces and training progress are kept: run the same "
-                    "command again to resume. An unfinished video is written from the start."
+                    f"Stopped{state}. Extracted faces, training progress and what is converted are "
+                    "kept: run the same command again to resume. A video that is half converted is "
+                    "in OUTPUT.unfinished, to look at."
                 )
 
     def close(self) -> None:
@@ -110,10 +112,3 @@ def _numbers(line: Progress) -> str:
     if line.eta is not None and line.total and line.done < line.total:
         parts.append(f"{duration(line.eta)} left")
     return "  ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Format seconds as ``h:mm:ss`` or ``m:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -25,7 +25,10 @@ def test_a_job_that_measures_nothing_stops_without_a_word_of_it(
 ) -> None:
     display = TerminalDisplay()
     display.show(Stopped())
-    assert "Stopped. Extracted faces and training progress are kept" in capsys.readouterr().err
+    assert (
+        "Stopped. Extracted faces, training progress and what is converted are kept"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

@@ -9,7 +9,7 @@ from pydantic import Field
 from faceswap.background import ReportProgress, import_in_background, in_background, no_report
 from faceswap.errors import InputError, OutputError
 from faceswap.events import Event, Notice, Preview, Progress, Summary, as_stage
-from faceswap.jobs.convert import ConvertOptions, convert
+from faceswap.jobs.convert import ConvertOptions, convert_one
 from faceswap.jobs.extract import DetectorName, ExtractOptions, LandmarkerName, extract
 from faceswap.jobs.train import train
 from faceswap.notifications import with_notifications
@@ -136,7 +136,7 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
     blend = options.model_dump(include=shared)
     converted = yield from as_stage(
         "convert",
-        convert(
+        convert_one(
             ConvertOptions(
                 project=project,
                 output=options.output,
@@ -145,7 +145,6 @@ def _swap(options: SwapOptions, project: Path) -> Generator[Event, None, SwapSum
                 or job_mark.job_output(project) == options.output.absolute(),
                 **blend,
             ),
-            part=True,
         ),
     )
     job_mark.set_job_output(project, options.output)

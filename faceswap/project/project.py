@@ -7,6 +7,7 @@
     faces/SOURCE        aligned crops, each with its face record (faces/crops.py)
     model/              one folder per training run
     out/                converted videos, by default
+    cache/              what models made of crops (swap/compositing/network_cache.py)
 
 Several processes may work on one project: writes to ``project.toml`` are locked, training locks
 its run, and extraction locks its source.

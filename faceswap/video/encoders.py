@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import av
 import av.error
+import cv2
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -22,6 +23,7 @@ os.environ.setdefault("SVT_LOG", "1")
 _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
 _AV1_PRESETS = (13, 12, 10, 9, 8, 6, 4)
 _VP9_SPEEDS = (8, 7, 6, 5, 4, 2, 1)
+_AVX512 = 256  # CV_CPU_AVX512_SKX, which OpenCV does not name in Python: F, CD, BW, DQ and VL
 _HARDWARE_CRF_OFFSET = 4  # their constant quality is worse at the same number
 
 
@@ -57,11 +59,15 @@ def _x264(encoding: Encoding, info: VideoInfo) -> dict[str, str]:
         options["flags"] = "+ilme+ildct"
     if encoding.deterministic:
         options["threads"] = "1"
-        # x264's SIMD code reads past rows that are no multiple of its widest register, and
-        # the bytes there affect decisions for the last macroblocks.
-        if info.stored[0] % 128:
-            options["x264-params"] = "asm=0"
+    # x264's SIMD code reads past rows that are no multiple of its widest register, and the bytes
+    # there affect decisions for the last macroblocks. With AVX2 they are always the same ones.
+    if info.stored[0] % 128 and (encoding.deterministic or _has_avx512()):
+        options["x264-params"] = "asm=0" if encoding.deterministic else "asm=AVX2"
     return options
+
+
+def _has_avx512() -> bool:
+    return cv2.checkHardwareSupport(_AVX512)
 
 
 def _x265(encoding: Encoding, info: VideoInfo) -> dict[str, str]:

@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 
 _NAME = re.compile(r"\..*\.[0-9a-f]{8}\.part\.[0-9A-Za-z]+", re.DOTALL)
-_LONGEST = 255
+LONGEST = 255
 """Bytes that file systems allow for a name (ext4, APFS, NTFS count no more strictly)."""
 _TRIES = 10
 
@@ -23,7 +23,7 @@ def partial_path(path: Path) -> Path:
     As much of the stem as a file's name can hold.
     """
     end = f".{uuid.uuid4().hex[:8]}.part{path.suffix}"
-    room = _LONGEST - len(end.encode()) - 1
+    room = LONGEST - len(end.encode()) - 1
     stem = path.stem.encode()[:room].decode("utf-8", "ignore")
     return path.with_name(f".{stem}{end}")
 

@@ -1,9 +1,11 @@
 """For compositing programs: face, mask and matrix of each frame, as 16-bit PNG and JSON."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
 from faceswap.errors import OutputError
 from faceswap.io.atomic import make_folder, write_atomically
@@ -32,10 +34,12 @@ class CompositingPasses:
             raise OutputError(f"{folder} has passes already; use --overwrite or another folder.")
         for name in ("face", "mask"):
             make_folder(folder / name)
-        self._frames: list[dict[str, object]] = []
 
-    def write(self, index: int, pts: int, patches: list[Patch]) -> None:
-        """Write the passes of frame ``index``. Raises OutputError."""
+    def write(self, index: int, pts: int, patches: list[Patch]) -> dict[str, JsonValue]:
+        """Write the passes of frame ``index``; returns its entry in faces.json.
+
+        Raises OutputError.
+        """
         size = self._info.height, self._info.width
         face = np.zeros((*size, 3), np.float32)
         mask = np.zeros(size, np.float32)
@@ -54,15 +58,15 @@ class CompositingPasses:
             write_atomically(path, encode_png(deep, SWAPPED_PICTURE))
         time = float(pts * self._info.time_base)
         matrices = [patch.matrix.tolist() for patch in patches]
-        self._frames.append({"frame": index, "time": time, "matrices": matrices})
+        return {"frame": index, "time": time, "matrices": matrices}
 
-    def finish(self) -> Path:
-        """Write faces.json; returns its path. Raises OutputError."""
+    def finish(self, frames: Sequence[Mapping[str, JsonValue]]) -> Path:
+        """Write faces.json with the entries of ``frames``; returns its path. Raises OutputError."""
         document = {
             "width": self._info.width,
             "height": self._info.height,
             "provenance": SWAPPED_PICTURE.text,
-            "frames": self._frames,
+            "frames": list(frames),
         }
         path = self._folder / "faces.json"
         write_atomically(path, json.dumps(document, indent=1).encode())

@@ -45,7 +45,7 @@ class ConvertPage(Page):
         self.player = Player("result", self)
         self.status_bar = JobStatusBar()
         self.blend_form = OptionsForm(BlendOptions)
-        rest = (*BlendOptions.model_fields, "project", "output", "run", "overwrite")
+        rest = (*BlendOptions.model_fields, "project", "output", "out_dir", "run", "overwrite")
         self.export_form = OptionsForm(ConvertOptions, without=rest)
         self._clip: Path | None = None
         self._model = ""

@@ -13,6 +13,8 @@ import torch
 from driving import finished
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from pydantic import ValidationError
+from small_swaps import train_briefly
 from torch import Tensor
 
 from faceswap.devices import choose_precision
@@ -22,9 +24,8 @@ from faceswap.events import Estimate, Event, Notice, Progress
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.io.pictures import read_picture
-from faceswap.jobs.convert import ConvertOptions, ConvertSummary, convert
+from faceswap.jobs.convert import ConvertOptions, ConvertSummary, FilmsSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
-from faceswap.jobs.train import train
 from faceswap.preview.session import PreviewSession
 from faceswap.project.project import Project
 from faceswap.project.source_list import set_points
@@ -33,28 +34,19 @@ from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, Swapper
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import SwapConfig
-from faceswap.swap.training.options import TrainOptions
 from faceswap.training.checkpoint import CheckpointFolder
 from faceswap.video.patch import Patch
 from faceswap.video.provenance import is_marked_synthetic
 from faceswap.video.reader import Footage, VideoReader
-from faceswap.video.writer import VideoWriter
+from faceswap.video.video_segments import VideoSegment
 
 
 @pytest.fixture(scope="module")
 def trained(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of the sample with a model of two steps."""
-    project = tmp_path_factory.mktemp("trained") / "p"
-    for side in ("a", "b"):
-        list(
-            extract(
-                ExtractOptions(
-                    inputs=(sample / f"{side}.mp4",), project=project, side=side, size=64, every=2
-                )
-            )
-        )
-    list(train(TrainOptions(project=project, preset="quick", resolution=64, steps=2, batch=2)))
-    return project
+    return train_briefly(
+        tmp_path_factory.mktemp("trained") / "p", sample / "a.mp4", sample / "b.mp4"
+    )
 
 
 def run(options: ConvertOptions) -> tuple[list[Event], ConvertSummary]:
@@ -202,6 +194,50 @@ def test_a_damaged_model_is_told(trained: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "o.mp4").exists()
 
 
+def test_several_films_are_converted_and_one_that_fails_does_not_stop_them(
+    trained: Path, sample: Path, tmp_path: Path
+) -> None:
+    project, films, out = tmp_path / "p", tmp_path / "films", tmp_path / "out"
+    shutil.copytree(trained, project)
+    films.mkdir()
+    for name in ("1.mp4", "3.mp4"):
+        shutil.copy(sample / "a.mp4", films / name)
+    (films / "2.mp4").write_text("no video")
+    given = ConvertOptions(project=project, input=[films / "*.mp4"], out_dir=out, end="5f")
+    events, summary = finished(convert(given))
+    assert isinstance(summary, FilmsSummary)
+    assert [(row.film.name, row.state) for row in summary.rows] == [
+        ("1.mp4", "done"),
+        ("2.mp4", "failed"),
+        ("3.mp4", "done"),
+    ]
+    assert summary.failed()
+    assert "2 done, 0 done before, 1 failed." in summary.text()
+    assert any("2.mp4 failed" in e.message for e in events if isinstance(e, Notice))
+    assert sorted(path.name for path in out.iterdir()) == ["1.mp4", "3.mp4"]
+    (films / "2.mp4").unlink()
+    (out / "3.mp4").unlink()
+    _, summary = finished(convert(given))
+    assert isinstance(summary, FilmsSummary)
+    assert [row.state for row in summary.rows] == ["done before", "done"]
+    assert not summary.failed()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"input": ["a", "b"]}, "--out-dir"),
+        ({"input": []}, "names no footage"),
+        ({"out_dir": "d"}, "--input"),
+        ({"out_dir": "d", "output": "o.mp4", "input": "a"}, "one of them"),
+        ({"out_dir": "d", "passes": "p", "input": "a"}, "--passes"),
+    ],
+)
+def test_inputs_and_outputs_that_do_not_fit_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ConvertOptions(project=Path("p"), **changes)
+
+
 CUT = 30
 
 
@@ -263,16 +299,16 @@ def test_a_preview_shows_what_is_written(
     two_shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: BlendOptions
 ) -> None:
     written: list[NDArray[np.uint8]] = []
-    write = VideoWriter.write_footage
+    write = VideoSegment.write_footage
 
-    def seen(self: VideoWriter, footage: Footage, patches: Sequence[Patch] = ()) -> None:
+    def seen(self: VideoSegment, footage: Footage, patches: Sequence[Patch] = ()) -> None:
         image = footage.image.copy()
         for patch in patches:
             patch.apply(image)
         written.append(image)
         write(self, footage, patches)
 
-    monkeypatch.setattr(VideoWriter, "write_footage", seen)
+    monkeypatch.setattr(VideoSegment, "write_footage", seen)
     run(ConvertOptions(project=two_shots, output=tmp_path / "o.mkv", **look.model_dump()))
     assert len(written) == 60
     # After the cut, in the gap of one of two faces, just after it, in changing light, at the ends.

@@ -72,7 +72,7 @@ def test_only_who_is_named_is_swapped(both: Path, project: Path, tmp_path: Path)
     untaught(project / "model" / "main")
     options = ConvertOptions(
         project=project,
-        input=both,
+        input=[both],
         person="2",
         output=tmp_path / "o.mkv",
         codec="ffv1",
@@ -122,4 +122,4 @@ def test_b_with_too_few_faces_is_refused_before_anything_is_extracted(
     _, found = finished(people(PeopleOptions(project=tmp_path / "p")))
     assert len(found.people) == 1
     with pytest.raises(InputError, match="holds photographs"):
-        finished(convert(ConvertOptions(project=tmp_path / "p", input=folder)))
+        finished(convert(ConvertOptions(project=tmp_path / "p", input=[folder])))

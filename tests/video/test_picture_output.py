@@ -15,17 +15,31 @@ from faceswap.io.provenance import SWAPPED, picture_provenance
 from faceswap.video.color import YuvToRgb16
 from faceswap.video.passes import CompositingPasses
 from faceswap.video.patch import Patch
-from faceswap.video.picture_output import PictureOutput, numbered
+from faceswap.video.picture_output import (
+    PictureOutput,
+    PictureSegment,
+    join_animation,
+    numbered,
+)
 from faceswap.video.reader import VideoReader
+from faceswap.video.segments import Segment
 
 
 def written(path: Path, out: Path, count: int = 3) -> list[Path]:
     out.parent.mkdir()
     video = VideoReader(path)
-    with PictureOutput(out, video.info) as output:
-        for one in video.footage(0, count):
-            output.write_footage(one)
-    return sorted(out.parent.iterdir())
+    output = PictureOutput(out, video.info)
+    segments = []
+    for number, first in enumerate(range(0, count, 4)):
+        made = PictureSegment(output, first, out.with_name(f"{number}"))
+        for one in video.footage(first, min(first + 4, count)):
+            made.write_footage(one)
+        segments.append(
+            Segment(number=number, key="", pictures=made.finish(), swapped=0, last=False)
+        )
+    if output.animated:
+        join_animation(output, segments, lambda one: out.with_name(f"{one.number}"))
+    return sorted(path for path in out.parent.iterdir() if path.is_file())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -99,8 +113,9 @@ def test_passes_hold_face_mask_and_matrix(make_clip: MakeClip, tmp_path: Path) -
     passes = CompositingPasses(tmp_path / "p", info)
     face = np.full((10, 12, 3), (0.25, 0.5, 1), np.float32)
     matrix = np.array([[2.0, 0, 1], [0, 2, 3]])
-    passes.write(7, 7 * 512, [Patch(20, 30, face, np.full((10, 12), 0.5, np.float32), matrix)])
-    document = json.loads(passes.finish().read_text())
+    patch = Patch(20, 30, face, np.full((10, 12), 0.5, np.float32), matrix)
+    entry = passes.write(7, 7 * 512, [patch])
+    document = json.loads(passes.finish([entry]).read_text())
     assert document["frames"][0]["frame"] == 7
     assert document["frames"][0]["time"] == pytest.approx(0.28)
     assert document["frames"][0]["matrices"] == [matrix.tolist()]

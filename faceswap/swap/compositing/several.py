@@ -1,18 +1,23 @@
 """Swap several people of one film, each by a model of its own."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 
-from faceswap.swap.compositing.color_smoothing import anchors_before
-from faceswap.swap.compositing.mask_smoothing import frames_before
+from faceswap.swap.compositing.color_smoothing import anchors_before, window_frames
+from faceswap.swap.compositing.mask_smoothing import WINDOW, frames_before
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, FaceModel, Swapper
+from faceswap.types import UInt8Image
 from faceswap.video.patch import Patch
 from faceswap.video.reader import Footage, VideoReader
+
+_END = 1 << 62  # after any frame
+_MEMORY = 100 * 2**20
+"""Bytes of images that are held at a time to measure their colors."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,40 @@ class SeveralSwappers:
         return any(cast.places.get(number) for cast, _ in self._pairs)
 
     def measure_before(self, footage: VideoReader, first: int) -> None:
-        """Measure the colours and masks before frame ``first`` that those of it depend on."""
+        """Measure anew the colors and masks before ``first`` that frames from it on depend on.
+
+        Afterwards they don't depend on which frames were swapped before.
+        """
         for cast, swapper in self._pairs:
-            needed = anchors_before(cast.places, first, self._smoothing)
-            for number, faces in (needed | frames_before(cast.places, first)).items():
-                images = [frame.image for frame in footage.frames(number, number + 1)]
-                swapper.measure(images, [faces])
+            swapper.drop_history(before=_END)
+            needed = self._needed(cast, first)
+            if not needed:
+                continue
+            size = max(2, _MEMORY // (3 * footage.info.width * footage.info.height))
+            images: list[UInt8Image] = []
+            faces: list[Sequence[AlignedFace]] = []
+            with closing(footage.footage(min(needed), max(needed) + 1)) as pictures:
+                for one in pictures:
+                    if one.index in needed:
+                        images.append(one.image)
+                        faces.append(needed[one.index])
+                    if len(images) == size:
+                        swapper.measure(images, faces)
+                        images, faces = [], []
+            swapper.measure(images, faces)
+
+    def _needed(self, cast: Cast, first: int) -> dict[int, list[AlignedFace]]:
+        """Faces before ``first`` of all tracks that frames from it on may continue, by frame."""
+        found: dict[int, list[AlignedFace]] = {}
+        colors = window_frames(self._smoothing)
+        for number in range(first, first + max(colors, WINDOW)):
+            before = [frames_before(cast.places, number)]
+            before.append(anchors_before(cast.places, number, self._smoothing))
+            for place, faces in (item for some in before for item in some.items()):
+                if place < first:
+                    known = found.setdefault(place, [])
+                    known += [face for face in faces if all(face is not one for one in known)]
+        return found
 
     def patches(self, batch: Sequence[Footage]) -> list[list[Patch]]:
         """The patches of consecutive frames, of one cast after the other.
