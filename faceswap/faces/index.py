@@ -331,6 +331,17 @@ class FaceIndex:
         steps = {track: -(-len(found) // most) for track, found in names.items()}
         return {track: found[:: steps[track]] for track, found in names.items()}
 
+    def middle_crops(self, source: str) -> dict[int, str]:
+        """The name of a crop from the middle of each track of a source."""
+        with sqlite_errors(self._path):
+            rows = self._db.execute(
+                "SELECT track, crop, MIN(ABS(2 * frame - first - last)) FROM faces"
+                " JOIN tracks USING (source, track) WHERE source = ? AND crop IS NOT NULL"
+                " GROUP BY track",
+                (self.key(source),),
+            )
+            return {track: crop for track, crop, _ in rows}
+
     def sum_up_tracks(self) -> None:
         """Make the rows of tracks that have none, as after a rebuild, from their faces."""
         with self._transaction() as db:

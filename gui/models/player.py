@@ -59,7 +59,7 @@ class Player(QObject):
         if isinstance(self._clip, Path):
             request = FileFrameRequest(path=self._clip, frame=self.frame, fit=fit)
         else:
-            request = FrameRequest(side=self._clip, frame=self.frame, fit=fit)
+            request = FrameRequest(source=self._clip, frame=self.frame, fit=fit)
         self._rpc.send(request, self._on_frame, on_error=self._on_error, channel=self._channel)
 
     def play(self) -> None:

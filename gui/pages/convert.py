@@ -141,7 +141,7 @@ class ConvertPage(Page):
         if self._clip != footage.path:
             self._clip = footage.path
             self.timeline.set_frame(self.timeline.frames // 3)
-            request = TimelineRequest(side="a")
+            request = TimelineRequest(source="a")
             session.rpc.send(request, self.timeline.set_spans, channel="timeline")
         model = f"{footage.path} {[(run.name, run.step) for run in session.runs()]}"
         if model != self._model and self.stack.currentWidget() is self.wipe:
@@ -226,7 +226,7 @@ class ConvertPage(Page):
         self.player.pause()
         self.stack.setCurrentWidget(self.wipe)
         session.rpc.send(
-            FrameRequest(side="a", frame=self.timeline.frame, fit=self.wipe.fit()),
+            FrameRequest(source="a", frame=self.timeline.frame, fit=self.wipe.fit()),
             self._show_before,
             on_error=self.wipe.show_text,
             channel="before",

@@ -88,7 +88,7 @@ class FacesPage(Page):
                 self._arrange(keep=True)
 
         request = ExcludeFacesRequest if out else RestoreFacesRequest
-        session.rpc.send(request(side=side, names=tuple(names)), moved)
+        session.rpc.send(request(source=side, names=tuple(names)), moved)
 
     def on_project_changed(self) -> None:
         self.grid.set_items([], np.zeros(0, np.bool_))
@@ -208,7 +208,7 @@ class FacesPage(Page):
         state = (self.side, info.crops + info.excluded, info.complete)
         if state != self._crops:
             self._crops = state
-            session.rpc.send(FacesRequest(side=self.side), self._show, channel="faces")
+            session.rpc.send(FacesRequest(source=self.side), self._show, channel="faces")
 
     def _show(self, answer: FacesAnswer) -> None:
         try:
@@ -247,7 +247,7 @@ class FacesPage(Page):
             self._measuring = False
             self.context.notice.emit(sentence, "warn")
 
-        request = MeasureFacesRequest(side=self.side, names=tuple(names))
+        request = MeasureFacesRequest(source=self.side, names=tuple(names))
         session.rpc.send(request, measured, on_error=failed)
 
     def _arrange(self, keep: bool = False) -> None:

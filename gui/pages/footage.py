@@ -203,7 +203,7 @@ class FootagePage(Page):
 
     def _request_timeline(self) -> None:
         if self.session is not None:
-            request = TimelineRequest(side=self.side)
+            request = TimelineRequest(source=self.side)
             self.session.rpc.send(request, self.timeline.set_spans, channel="timeline")
 
     def _update_state(self, info: SideState) -> None:
@@ -255,7 +255,7 @@ class FootagePage(Page):
             return
         words = job.record.arguments
         side: Side = "a" if words[words.index("--side") + 1] == "a" else "b"
-        session.rpc.send(NewestCropRequest(side=side), self._show_newest, channel="newest crop")
+        session.rpc.send(NewestCropRequest(source=side), self._show_newest, channel="newest crop")
         if side == self.side:
             self._request_timeline()
 
@@ -306,5 +306,5 @@ class FootagePage(Page):
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Locate the file"))
         session = self.session
         if name and session is not None:
-            request = RelocateFootageRequest(side=self.side, path=Path(name))
+            request = RelocateFootageRequest(source=self.side, path=Path(name))
             session.rpc.send(request, lambda _: session.refresh())

@@ -102,7 +102,7 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
     began = time.perf_counter()
     with ExchangeFolder(project / "exchange") as exchange:
         with PreviewServer(project, exchange) as server:
-            answer = server.faces(FacesRequest(side="a"))
+            answer = server.faces(FacesRequest(source="a"))
         requested = time.perf_counter() - began
         began = time.perf_counter()
         table = FaceTableModel(answer)

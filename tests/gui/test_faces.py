@@ -151,7 +151,7 @@ def test_of_50_000_faces_only_visible_ones_are_loaded(
     crowd: Path, qapp: QApplication, wait: Wait, tmp_path: Path
 ) -> None:
     with real_server(crowd, tmp_path / "exchange") as server:
-        table = FaceTableModel(server.faces(FacesRequest(side="a")))
+        table = FaceTableModel(server.faces(FacesRequest(source="a")))
     grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())
