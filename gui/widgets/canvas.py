@@ -1,9 +1,9 @@
 """Image views: a plain canvas, a frame with landmarks, a wipe comparison of two images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -132,18 +132,39 @@ class PictureView(Canvas):
 
 
 class FaceCanvas(Canvas):
-    """A frame with the landmarks of its faces."""
+    """A frame with the landmarks of its faces and the ``names`` of its people, by number.
+
+    face_pressed: a face was clicked, at a place on the screen.
+    """
+
+    face_pressed = Signal(object, QPoint)
 
     def __init__(self) -> None:
         super().__init__()
         self.faces: Sequence[FrameFace] = ()
         self.frame_size = QSize(1, 1)
         self.landmarks = True
+        self.names: Mapping[int, str] = {}
 
     def show_frame(self, image: QImage, size: QSize, faces: Sequence[FrameFace]) -> None:
         """Show a frame; the points of ``faces`` are in pixels of its full ``size``."""
         self.faces, self.frame_size = faces, size
         self.show_image(image)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        rect = self.picture_rect()
+        scale = max(1, self.frame_size.width()) / max(1.0, rect.width())
+        at = (event.position() - rect.topLeft()) * scale
+        for face in self.faces:
+            xs, ys = [x for x, _ in face.points], [y for _, y in face.points]
+            # Landmarks reach up to the brows only, and a face is larger than they are.
+            rim = max(4.0, (max(xs) - min(xs)) / 10)
+            above = rim + (max(ys) - min(ys)) / 3
+            inside = QRectF(QPointF(min(xs), min(ys)), QPointF(max(xs), max(ys)))
+            inside = inside.adjusted(-rim, -above, rim, rim)
+            if inside.contains(at):
+                self.face_pressed.emit(face, event.globalPosition().toPoint())
+                return
 
     def draw(self, painter: QPainter, rect: QRectF) -> None:
         super().draw(painter, rect)
@@ -155,7 +176,7 @@ class FaceCanvas(Canvas):
                 QPointF(rect.x() + (x + 0.5) * scale, rect.y() + (y + 0.5) * scale)
                 for x, y in face.points
             ]
-            color = QColor(theme.track_color(face.track))
+            color = QColor(theme.face_color(face.track, face.person))
             painter.setPen(QPen(color, 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             for first, last, closed in _LINES:
@@ -165,6 +186,19 @@ class FaceCanvas(Canvas):
             painter.setBrush(color)
             for point in points:
                 painter.drawEllipse(point, 1.6, 1.6)
+            self._write_name(painter, face, points)
+
+    def _write_name(self, painter: QPainter, face: FrameFace, points: list[QPointF]) -> None:
+        name = self.names.get(face.person or 0, "")
+        if not name:
+            return
+        metrics = painter.fontMetrics()
+        left, top = min(p.x() for p in points), min(p.y() for p in points)
+        chip = QRectF(left, top - 40, metrics.horizontalAdvance(name) + 12, metrics.height() + 4)
+        painter.drawRoundedRect(chip, 6, 6)
+        painter.setPen(QColor(_BACK))
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, name)
+        painter.setPen(Qt.PenStyle.NoPen)
 
 
 class WipeCompare(Canvas):
