@@ -66,7 +66,7 @@ class PeopleRequests(ProjectAccess):
                 PlannedPerson(person=one.id, seconds=one.seconds([source]), run=run_of(one))
                 for one in shown
             ),
-            notices=plan.notices,
+            notices=plan.warnings,
         )
 
     def _group(self, project: Project) -> None:

@@ -18,7 +18,7 @@ class ProjectAccess:
 
     def __init__(self, folder: Path, exchange: ExchangeFolder, device: str = "auto") -> None:
         self.folder, self.exchange = folder, exchange
-        self.session = PreviewSession(folder, device)
+        self.session = PreviewSession(folder, device, tells_choice=False)
         self.browser = IndexBrowser(folder / "index.sqlite", Project(folder).index_key)
 
     def opened(self, source: str) -> tuple[Project, str]:

@@ -107,11 +107,12 @@ class _Part:
 class PreviewSession:
     """Frames and swapped frames of a project; keeps the videos and the models open.
 
-    notices: warnings for the user, which the caller shows and clears.
+    notices: warnings for the user, which the caller shows and clears. tells_choice: they say who
+    is swapped where nobody was chosen.
     """
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
-        self.folder, self._device = folder, device
+    def __init__(self, folder: Path, device: str = "auto", tells_choice: bool = True) -> None:
+        self.folder, self._device, self._tells_choice = folder, device, tells_choice
         self._footage: dict[tuple[Path, int], FrameReader] = {}
         self._loaded: dict[str, _Loaded] = {}
         self._parts: list[_Part] = []
@@ -239,7 +240,7 @@ class PreviewSession:
         with project.open_index_read_only() as opened, opened.snapshot():
             self.notices += project.extraction_warnings(opened, source)
             plan = plan_swap(project, opened, source, casting.run, None, mapping)
-            self.notices += plan.notices
+            self.notices += plan.notices if self._tells_choice else plan.warnings
             self._parts = []
             for part in plan.parts:
                 size = self._loaded[part.run].model.resolution

@@ -90,6 +90,10 @@ class PeopleModel(QObject):
         """The people who are not ignored in the sources of a side, longest on screen first."""
         return [one for one in self.people if side in one.sides and not one.ignored]
 
+    def of_tracks(self) -> dict[tuple[str, int], int]:
+        """The person of each track, by source and number."""
+        return {(t.source, t.track): one.id for one in self.people for t in one.tracks}
+
     def refresh(self) -> None:
         """Read the people again."""
         self._rpc.send(PeopleRequest(), self._read, on_error=self._refused, channel="people")

@@ -31,6 +31,7 @@ from gui.widgets.cast_panel import CastPanel
 from gui.widgets.elements import button, card, column, label, row
 from gui.widgets.job_status_bar import JobStatusBar
 from gui.widgets.options_form import OptionsForm, error_text
+from gui.widgets.person_picker import SHORT
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
 
@@ -157,6 +158,8 @@ class ConvertPage(Page):
             self.timeline.set_frame(self.timeline.frames // 3)
             request = TimelineRequest(source=self.source)
             session.rpc.send(request, self.timeline.set_spans, channel="timeline")
+        people = session.people.people
+        self.timeline.set_names({one.id: session.people.label(one.id) for one in people})
         model = f"{footage.path} {[(run.name, run.step) for run in session.runs()]}"
         if model != self._model and self.stack.currentWidget() is self.wipe:
             self._model = model
@@ -208,13 +211,16 @@ class ConvertPage(Page):
         request = SwapPlanRequest(
             source=self.source,
             run=self.run.currentText() or "main",
-            casting=self.cast.casting(),
+            casting=self.cast.chosen(),
         )
 
         def planned(answer: SwapPlanAnswer) -> None:
+            before = self.cast.casting()
             self.cast.show_plan(answer, session.people, session.runs())
             self.cast.setVisible(bool(answer.people))
             self._update_buttons()
+            if self.cast.casting() != before:
+                self._request_swap()
 
         session.rpc.send(request, planned, on_error=self._not_planned, channel="plan")
 
@@ -225,9 +231,9 @@ class ConvertPage(Page):
 
     def _cast_changed(self) -> None:
         self._update_buttons()
+        self._request_swap()
         if not self.cast.nobody:
             self._request_plan()
-            self._request_swap()
 
     def on_leave(self) -> None:
         self.player.pause()
@@ -253,6 +259,8 @@ class ConvertPage(Page):
         self.run.setAccessibleName(self.tr("Training run"))
         self.run.currentTextChanged.connect(lambda _: self._run_chosen())
         self.source_box = QComboBox()
+        self.source_box.setSizeAdjustPolicy(SHORT)
+        self.source_box.setMinimumContentsLength(8)
         self.source_box.setAccessibleName(self.tr("Footage to convert"))
         self.source_box.activated.connect(lambda _: self.set_source(self.source_box.currentData()))
         self.cast = CastPanel()
@@ -324,7 +332,7 @@ class ConvertPage(Page):
 
     def _request_swap(self) -> None:
         session = self.session
-        if session is None or not session.runs() or self._clip is None:
+        if session is None or not session.runs() or self._clip is None or self.cast.nobody:
             self.wipe.show_second(QImage())
             return
         self.stack.setCurrentWidget(self.wipe)

@@ -164,6 +164,8 @@ class FootagePage(Page):
         self.faces.pause()
 
     def on_theme_changed(self) -> None:
+        for step, name in zip(self.doubtful, ("back", "forward"), strict=True):
+            step.setIcon(icons.icon(name))
         self._playback_changed(self.player.playing)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
@@ -216,8 +218,8 @@ class FootagePage(Page):
         self.play.setAccessibleName(self.tr("Play or pause"))
         self.clock = label("", "muted")
         self.doubtful = [
-            self._small("‹", partial(self.timeline.jump, -1), "Ctrl+[", self.tr("Gap before")),
-            self._small("›", partial(self.timeline.jump, 1), "Ctrl+]", self.tr("Next gap")),
+            self._small("back", partial(self.timeline.jump, -1), "Ctrl+[", self.tr("Gap before")),
+            self._small("forward", partial(self.timeline.jump, 1), "Ctrl+]", self.tr("Next gap")),
         ]
         for step in self.doubtful:
             step.setToolTip(
@@ -247,8 +249,9 @@ class FootagePage(Page):
             )
         )
 
-    def _small(self, text: str, pressed: partial[None], keys: str, name: str) -> QPushButton:
-        made = button(text, pressed, "", keys)
+    def _small(self, icon: str, pressed: partial[None], keys: str, name: str) -> QPushButton:
+        made = button("", pressed, "", keys)
+        made.setIcon(icons.icon(icon))
         made.setFixedWidth(4 * GAP)
         made.setAccessibleName(name)
         return made

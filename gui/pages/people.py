@@ -147,7 +147,7 @@ class PeoplePage(Page):
         tip = self.tr("The chosen faces are no faces: ignored, and so is what looks like them")
         self.no_face = button(self.tr("No face"), self.dismiss, "", "", tip)
         self.footage = button(self.tr("Show in footage"), self._show_in_footage, "", "Ctrl+Return")
-        self.tracks.setMinimumHeight(26 * GAP)
+        self.tracks.setMinimumHeight(22 * GAP)
         self.card = card(
             self.name_edit,
             self.about,

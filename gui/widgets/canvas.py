@@ -144,6 +144,7 @@ class FaceCanvas(Canvas):
         self.faces: Sequence[FrameFace] = ()
         self.frame_size = QSize(1, 1)
         self.landmarks = True
+        self.setToolTip(self.tr("Click a face to say who it is"))
         self.names: Mapping[int, str] = {}
 
     def show_frame(self, image: QImage, size: QSize, faces: Sequence[FrameFace]) -> None:

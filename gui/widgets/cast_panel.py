@@ -10,7 +10,7 @@ from gui.models.people import PeopleModel
 from gui.widgets import theme
 from gui.widgets.elements import column, label
 from gui.widgets.face_icons import FaceIcons, face_icon
-from gui.widgets.person_picker import crop_of
+from gui.widgets.person_picker import SHORT, crop_of
 from gui.widgets.theme import GAP
 
 _FACE = 40
@@ -43,9 +43,7 @@ class CastPanel(QFrame):
         self.setLayout(column(self.grid, self.summary, self.notices))
 
     def casting(self) -> tuple[str, ...]:
-        """PERSON=RUN of everyone who is changed; empty where nothing was chosen by hand."""
-        if not self.is_chosen:
-            return ()
+        """PERSON=RUN of everyone who is changed, as it is shown."""
         return tuple(
             f"{person}={choice.currentData()}"
             for person, choice in self.choices.items()
@@ -54,12 +52,17 @@ class CastPanel(QFrame):
 
     @property
     def nobody(self) -> bool:
-        """Whether everyone was chosen to stay as filmed."""
-        return self.is_chosen and not self.casting()
+        """Whether everyone stays as filmed."""
+        return bool(self.choices) and not self.casting()
+
+    def chosen(self) -> tuple[str, ...]:
+        """The casting where it was chosen by hand; empty otherwise."""
+        return self.casting() if self.is_chosen else ()
 
     def reset(self) -> None:
-        """Forget what was chosen by hand."""
+        """Forget all choices."""
         self.is_chosen = False
+        self._rebuild([])
 
     def show_plan(self, plan: SwapPlanAnswer, model: PeopleModel, runs: list[RunState]) -> None:
         """Show who is changed by what; choices made by hand stay."""
@@ -108,6 +111,8 @@ class CastPanel(QFrame):
             face, choice = label(), QComboBox()
             face.setFixedSize(_FACE, _FACE)
             choice.activated.connect(lambda _: self._choose())
+            choice.setSizeAdjustPolicy(SHORT)
+            choice.setMinimumContentsLength(8)
             self._faces[number], self.choices[number] = face, choice
             self.grid.addWidget(face, line, 0)
             self.grid.addWidget(choice, line, 1)
@@ -144,7 +149,9 @@ class CastPanel(QFrame):
         else:
             names = ", ".join(self._model.label(number) for number in changed)
             message = self.tr("Changed: %1.").replace("%1", names)
-            if others:
+            if others == 1:
+                message += " " + self.tr("Another one stays as filmed.")
+            elif others:
                 message += " " + self.tr("%1 others stay as filmed.").replace("%1", str(others))
         self.summary.setText(message)
 

@@ -79,7 +79,10 @@ def face_icon(
         _draw_badge(painter, place, badge)
     painter.end()
     whole.setDevicePixelRatio(2)
-    return QIcon(whole)
+    icon = QIcon(whole)
+    icon.addPixmap(whole, QIcon.Mode.Selected)  # without the tint that styles give it
+    icon.addPixmap(whole, QIcon.Mode.Disabled)
+    return icon
 
 
 def _draw_badge(painter: QPainter, place: QRectF, badge: str) -> None:

@@ -36,6 +36,7 @@ class _FaceGrid(QListWidget, Generic[KeyT]):
         self.setWordWrap(True)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setUniformItemSizes(True)
+        self.setObjectName("grid")
         self.setAccessibleName(name)
         self._keys: list[KeyT] = []
         self._crops: list[Path | None] = []

@@ -12,6 +12,8 @@ from gui.widgets import elements, theme
 from gui.widgets.face_icons import FaceIcons, face_icon
 
 _FACE = 32
+SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+"""Of a list whose entries may be longer than there is room for."""
 
 
 def crop_of(person: PersonState | None) -> Path | None:
@@ -32,6 +34,8 @@ class PersonPicker(QComboBox):
         super().__init__()
         self.setAccessibleName(name)
         self.setIconSize(elements.square(_FACE))
+        self.setSizeAdjustPolicy(SHORT)
+        self.setMinimumContentsLength(8)
         self._icons = FaceIcons(_FACE, self)
         self._icons.loaded.connect(lambda _: self._draw())
         self._people: Sequence[PersonState] = ()

@@ -88,6 +88,8 @@ QToolButton#face { border: 1px solid $line; border-radius: 12px; padding: 8px;
     background: $surface; color: $text; }
 QToolButton#face:hover, QToolButton#face:focus { border-color: $accent; }
 QToolButton#face:disabled { color: $muted; }
+#grid { padding: 8px; }
+#grid::item { border-radius: 8px; padding-top: 4px; }
 QListWidget::item:selected { background: $raised; color: $text; }
 #drop { background: $surface; border: 2px dashed $line; border-radius: 12px; }
 #drop[over="true"] { border-color: $accent; background: $raised; }

@@ -32,7 +32,7 @@ from faceswap.preview.server import PreviewServer
 from gui.app import make_app
 from gui.ipc.job_runner import Job, JobRecord
 from gui.models.app_context import AppContext
-from gui.models.face_table import FaceTableModel
+from gui.models.face_table import FacePart, FaceTableModel
 from gui.models.settings import Settings
 from gui.widgets.plots import Curves
 from gui.widgets.thumbnail_grid import ThumbnailGrid
@@ -105,7 +105,7 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
             answer = server.faces(FacesRequest(source="a"))
         requested = time.perf_counter() - began
         began = time.perf_counter()
-        table = FaceTableModel(answer)
+        table = FaceTableModel([FacePart.read("a", answer)])
     grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())

@@ -1,5 +1,6 @@
 """People page: merge, split, name, ignore, no face, pairs; all of it with undo."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def drop_on(page: PeoplePage, number: int, monkeypatch: pytest.MonkeyPatch) -> N
     page.grid.dropEvent(event)
 
 
+def _has_people(page: PeoplePage, count: int) -> bool:
+    return len(tracks(page)) == count
+
+
+def _is_chosen(page: PeoplePage, side: str, number: int) -> bool:
+    return bool(getattr(model(page).pair("main"), side) == number)
+
+
 def test_a_dragged_person_is_merged_and_split_again(
     page: PeoplePage, wait: Wait, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,8 +74,7 @@ def test_a_dragged_person_is_merged_and_split_again(
     wait(lambda: len(tracks(page)) == 3)
     for _ in range(2):
         qtbot.mouseClick(page.undo, Qt.MouseButton.LeftButton)
-        count = model(page).undo.index()
-        wait(lambda count=count: len(tracks(page)) == (2 if count else 3))
+        wait(partial(_has_people, page, 2 if model(page).undo.index() else 3))
     assert tracks(page) == before
     assert not page.undo.isEnabled()
     qtbot.mouseClick(page.redo, Qt.MouseButton.LeftButton)
@@ -97,7 +105,7 @@ def test_pairs_are_chosen_by_face_one_for_each_run(
     for number, side in ((1, "a"), (2, "b")):
         page.grid.choose([number])
         page.pairs.faces[side].click()  # type: ignore[index]
-        wait(lambda side=side, n=number: getattr(model(page).pair("main"), side) == n)
+        wait(partial(_is_chosen, page, side, number))
     page.grid.choose([1])
     page.pairs.faces["b"].click()  # they change places: nobody is both
     wait(lambda: model(page).pair("main").b == 1)

@@ -35,6 +35,7 @@ from gui.pages.footage import FootagePage
 from gui.pages.jobs import JobsPage
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
+from gui.widgets.drop_zone import DropZone
 from gui.widgets.plots import Curves
 from gui.window import Window
 
@@ -149,8 +150,12 @@ def test_a_file_that_is_no_video_is_rejected(window: Window, tmp_path: Path, wai
     zone = page.zones["a"]
     for path in (folder, notes):
         drop(zone, path)
-        wait(lambda path=path: f"{path.name} is not a video" in zone.message())
+        wait(partial(_says, zone, f"{path.name} is not a video"))
     assert not page.make_button.isEnabled()
+
+
+def _says(zone: DropZone, text: str) -> bool:
+    return text in zone.message()
 
 
 def test_a_second_window_is_read_only(
