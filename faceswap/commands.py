@@ -16,6 +16,7 @@ from faceswap.jobs import (
     extract,
     lab,
     landmarks,
+    mend,
     models,
     people,
     pretrain,
@@ -40,6 +41,7 @@ JobFunction = Callable[[Any], Generator[Event, None, Summary]]
 JOBS: Mapping[str, JobFunction] = {
     "swap": swap.swap,
     "extract": extract.extract,
+    "mend": mend.mend,
     "people": people.people,
     "sources": sources.sources,
     "train": train.train,

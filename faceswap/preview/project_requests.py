@@ -22,6 +22,7 @@ from faceswap.preview.protocol import (
     SideState,
     SourceState,
 )
+from faceswap.project.by_hand import mends_of
 from faceswap.project.project import Project
 from faceswap.project.source import Source
 
@@ -94,6 +95,7 @@ class ProjectRequests(ProjectAccess):
             sides=source.sides,
             in_point=source.in_point,
             out_point=source.out_point,
+            by_hand=len(mends_of(project.settings(), source.id)),
             footage=footage,
             problem=problem,
             complete=complete,

@@ -78,8 +78,8 @@ class FacesPage(Page):
         """Show the faces of ``side``."""
         self.side = side
         self._crops = None
-        self._show_segments()
         self.stack.setCurrentWidget(self.faces)
+        self._show_segments()
         self._load()
 
     def show_coverage(self) -> None:
