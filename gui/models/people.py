@@ -73,6 +73,10 @@ class PeopleModel(QObject):
             return known.name
         return self.tr("person %1").replace("%1", str(number))
 
+    def label_of(self, person: PersonState) -> str:
+        """The name of a person, or its number in words."""
+        return self.label(person.id)
+
     def pair(self, run: str) -> PairState:
         """Who is A and who is B in a run; nobody where it was not chosen."""
         found = (pair for pair in self.pairs if pair.run == run)

@@ -31,7 +31,7 @@ from gui.widgets.cast_panel import CastPanel
 from gui.widgets.elements import button, card, column, label, row
 from gui.widgets.job_status_bar import JobStatusBar
 from gui.widgets.options_form import OptionsForm, error_text
-from gui.widgets.person_picker import SHORT
+from gui.widgets.source_box import SourceBox
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
 
@@ -140,7 +140,9 @@ class ConvertPage(Page):
         if [self.run.itemText(i) for i in range(self.run.count())] != names:
             self.run.clear()
             self.run.addItems(names)
-        self._fill_sources()
+        source = self.source_box.show_sources(session.info.sources, self.source)
+        if source != self.source:
+            self.source, self._clip = source, None
         shown = session.source(self.source)
         footage = shown.footage if shown is not None else None
         processed = shown.processed_frames if shown is not None else 1
@@ -173,24 +175,6 @@ class ConvertPage(Page):
             self.source, self._clip, self._model = source, None, ""
             self.cast.reset()
             self._update()
-
-    def _fill_sources(self) -> None:
-        """List the sources, those of A first; only where there is a choice."""
-        session = self.session
-        assert session is not None
-        assert session.info is not None
-        sources = sorted(
-            (one for one in session.info.sources if one.source_kind != "picture"),
-            key=lambda one: "a" not in one.sides,
-        )
-        if sources and self.source not in [one.id for one in sources]:
-            self.source, self._clip = sources[0].id, None
-        self.source_box.blockSignals(True)
-        self.source_box.clear()
-        for one in sources:
-            self.source_box.addItem(one.path.name, one.id)
-        self.source_box.setCurrentIndex(self.source_box.findData(self.source))
-        self.source_box.blockSignals(False)
 
     def _people_changed(self) -> None:
         if self.isVisible():
@@ -258,10 +242,7 @@ class ConvertPage(Page):
         self.run = QComboBox()
         self.run.setAccessibleName(self.tr("Training run"))
         self.run.currentTextChanged.connect(lambda _: self._run_chosen())
-        self.source_box = QComboBox()
-        self.source_box.setSizeAdjustPolicy(SHORT)
-        self.source_box.setMinimumContentsLength(8)
-        self.source_box.setAccessibleName(self.tr("Footage to convert"))
+        self.source_box = SourceBox()
         self.source_box.activated.connect(lambda _: self.set_source(self.source_box.currentData()))
         self.cast = CastPanel()
         self.cast.changed.connect(self._cast_changed)

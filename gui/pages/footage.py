@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShortcut
-from PySide6.QtWidgets import QCheckBox, QPushButton, QWidget
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QPushButton
 
 from faceswap.errors import OutputError
 from faceswap.options import Side
@@ -25,14 +25,16 @@ from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.models.player import Player
 from gui.pages.page import Page
-from gui.widgets import elements, icons
+from gui.widgets import elements
 from gui.widgets.canvas import FaceCanvas
 from gui.widgets.elements import button, label, row
 from gui.widgets.extraction_panel import ExtractionPanel
 from gui.widgets.face_menu import FaceMenu
 from gui.widgets.file_drops import dropped_footage
+from gui.widgets.hand_panel import HandPanel
 from gui.widgets.job_status_bar import JobStatusBar
 from gui.widgets.options_form import error_text
+from gui.widgets.player_controls import PlayerControls
 from gui.widgets.sources_panel import SourcesPanel
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
@@ -57,6 +59,8 @@ class FootagePage(Page):
         self.faces = ExtractionPanel(context, self.extract)
         self.form, self.find_button = self.faces.form, self.faces.find_button
         self.menu = FaceMenu(context, self)
+        self.hand = HandPanel(context, self.canvas, self.timeline)
+        self.controls = PlayerControls(self.player, self.timeline, self.canvas, self.trim)
         self.setAcceptDrops(True)
         self._build()
         self._connect()
@@ -164,9 +168,7 @@ class FootagePage(Page):
         self.faces.pause()
 
     def on_theme_changed(self) -> None:
-        for step, name in zip(self.doubtful, ("back", "forward"), strict=True):
-            step.setIcon(icons.icon(name))
-        self._playback_changed(self.player.playing)
+        self.controls.draw_icons()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if event.mimeData().hasUrls() and self.writable:
@@ -176,10 +178,10 @@ class FootagePage(Page):
         self.add(dropped_footage(event.mimeData()))
 
     def _connect(self) -> None:
+        self.context.jobs.added.connect(lambda _: self._follow_job() if self.isVisible() else None)
         self.timeline.moved.connect(self._scrubbed)
         self.player.frame_ready.connect(self._show)
         self.player.failed.connect(self._unreadable)
-        self.player.playing_changed.connect(self._playback_changed)
         self.status_bar.finished.connect(lambda _: self.faces.pause())
         self.sources.list.chosen.connect(self.show_source)
         self.sources.added.connect(self.add)
@@ -204,57 +206,13 @@ class FootagePage(Page):
             row(label(self.tr("Footage"), "title"), None, *self.segments.values()),
             self.canvas,
             self.timeline,
-            self._controls(),
+            self.controls,
             gap=GAP * 3 // 2,
         )
         left.setStretch(1, 1)
-        panel = elements.side_panel(376, self.sources, self.faces)
+        panel = elements.side_panel(376, self.sources, self.faces, self.hand)
         self.body.addLayout(row(elements.widget_of(left), panel, gap=3 * GAP), 1)
         self.body.addWidget(self.status_bar)
-
-    def _controls(self) -> QWidget:
-        self.play = button("", self.player.toggle, "", "Ctrl+Space", self.tr("Play"))
-        self.play.setIcon(icons.icon("play"))
-        self.play.setAccessibleName(self.tr("Play or pause"))
-        self.clock = label("", "muted")
-        self.doubtful = [
-            self._small("back", partial(self.timeline.jump, -1), "Ctrl+[", self.tr("Gap before")),
-            self._small("forward", partial(self.timeline.jump, 1), "Ctrl+]", self.tr("Next gap")),
-        ]
-        for step in self.doubtful:
-            step.setToolTip(
-                self.tr("Go to the frames without a face (red) or with a doubtful one (yellow)")
-            )
-        self.points = [
-            button(self.tr("In"), partial(self.trim, True), "", "Ctrl+I"),
-            button(self.tr("Out"), partial(self.trim, False), "", "Ctrl+E"),
-        ]
-        self.points[0].setToolTip(self.tr("Convert from this frame on; once more: from the start"))
-        self.points[1].setToolTip(self.tr("Convert up to this frame; once more: to the end"))
-        self.landmarks_box = QCheckBox(self.tr("Landmarks"))
-        self.landmarks_box.setChecked(True)
-        self.landmarks_box.toggled.connect(self._landmarks)
-        QShortcut("Ctrl+L", self).activated.connect(self.landmarks_box.toggle)
-        self.landmarks_box.setToolTip(self.tr("Draw face landmarks over the frame (Ctrl+L)"))
-        return elements.widget_of(
-            row(
-                self.play,
-                self.clock,
-                None,
-                self.doubtful[0],
-                label(self.tr("gaps"), "muted"),
-                self.doubtful[1],
-                *self.points,
-                self.landmarks_box,
-            )
-        )
-
-    def _small(self, icon: str, pressed: partial[None], keys: str, name: str) -> QPushButton:
-        made = button("", pressed, "", keys)
-        made.setIcon(icons.icon(icon))
-        made.setFixedWidth(4 * GAP)
-        made.setAccessibleName(name)
-        return made
 
     def _info(self) -> SourceState | None:
         """The current source."""
@@ -294,7 +252,7 @@ class FootagePage(Page):
         title = self.tr("Footage of %1").replace("%1", self.side.upper())
         self.sources.title.setText(f"{title} ({len(sources)})")
         people = {
-            source.id: ", ".join(one.label for one in session.people.shown_in(source.id))
+            source.id: ", ".join(map(session.people.label_of, session.people.shown_in(source.id)))
             for source in sources
         }
         self.sources.list.show_sources(sources, self.source, people)
@@ -304,9 +262,10 @@ class FootagePage(Page):
             control.setEnabled(self.writable)
         self.sources.remove.setEnabled(free and info is not None)
         self.sources.locate.setVisible(self.writable and info is not None and bool(info.problem))
-        for point in self.points:
+        for point in self.controls.points:
             point.setEnabled(self.writable and info is not None and info.footage is not None)
         self.faces.show_state(sources, info, free)
+        self.hand.show_state(info, free)
         rate = info.footage.rate if info is not None and info.footage is not None else 25.0
         points = (info.in_point, info.out_point) if info is not None else (None, None)
         self.timeline.set_points(*(None if p is None else round(p * rate) for p in points))
@@ -323,19 +282,29 @@ class FootagePage(Page):
     def _request_timeline(self) -> None:
         if self.session is not None and self.source:
             request = TimelineRequest(source=self.source)
-            self.session.rpc.send(request, self.timeline.set_spans, channel="timeline")
+            self.session.rpc.send(request, self._show_spans, channel="timeline")
         else:
             self.timeline.set_spans(TimelineAnswer())
 
+    def _show_spans(self, answer: TimelineAnswer) -> None:
+        self.timeline.set_spans(answer)
+        self.hand.follow_playhead()
+
     def _job(self) -> Job | None:
+        """The running extraction, or the mending by hand."""
         folder = self.session.folder if self.session else None
-        running = self.context.jobs.running("extract", folder) if folder else []
+        jobs = self.context.jobs
+        running = (
+            [*jobs.running("extract", folder), *jobs.running("mend", folder)] if folder else []
+        )
         return running[0] if running else None
 
     def _follow_job(self) -> None:
         job = self._job()
         self.status_bar.follow(job)
         self.faces.follow(job, self.source)
+        if job is not None:
+            self.hand.show_state(self._info(), False)
 
     def _scrubbed(self, frame: int) -> None:
         self.player.pause()
@@ -347,8 +316,8 @@ class FootagePage(Page):
         image = elements.read_picture(answer.picture)
         self.canvas.show_frame(image, QSize(answer.width, answer.height), answer.faces)
         self.timeline.set_frame(answer.frame)
-        message = self.tr("frame %1, %2 s").replace("%1", f"{answer.frame:,}")
-        self.clock.setText(message.replace("%2", f"{answer.time:.2f}"))
+        self.hand.follow_playhead()
+        self.controls.show_time(answer.frame, answer.time)
         session = self.session
         if session is not None and self.side == "a":
             thumbnail = self.context.settings.thumbnail(session.folder)
@@ -361,13 +330,6 @@ class FootagePage(Page):
         self.canvas.show_text(sentence)
         if self.session is not None:
             self.session.refresh()
-
-    def _playback_changed(self, playing: bool) -> None:
-        self.play.setIcon(icons.icon("pause" if playing else "play"))
-
-    def _landmarks(self, shown: bool) -> None:
-        self.canvas.landmarks = shown
-        self.canvas.update()
 
     def _relink(self, path: Path) -> None:
         """Set the new path of a moved file; the project rejects a different one."""

@@ -20,6 +20,8 @@ from faceswap.preview.protocol import FrameFace, PictureSize
 from gui.widgets import elements, theme
 
 _BACK = "#0d0d10"
+_LEAST_BOX = 8
+"""Pixels of the frame; a smaller box was a click."""
 # First and last of the 68 landmarks (iBUG order) of each line; True closes it.
 _LINES = (
     (0, 16, False),
@@ -134,16 +136,19 @@ class PictureView(Canvas):
 class FaceCanvas(Canvas):
     """A frame with the landmarks of its faces and the ``names`` of its people, by number.
 
-    face_pressed: a face was clicked, at a place on the screen.
+    face_pressed: a face was clicked, at a place on the screen. box_drawn: a box was drawn, in
+    pixels of the frame, after ``set_drawing``.
     """
 
     face_pressed = Signal(object, QPoint)
+    box_drawn = Signal(QRectF)
 
     def __init__(self) -> None:
         super().__init__()
         self.faces: Sequence[FrameFace] = ()
         self.frame_size = QSize(1, 1)
         self.landmarks = True
+        self._drawing, self._box = False, QRectF()
         self.setToolTip(self.tr("Click a face to say who it is"))
         self.names: Mapping[int, str] = {}
 
@@ -152,10 +157,34 @@ class FaceCanvas(Canvas):
         self.faces, self.frame_size = faces, size
         self.show_image(image)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def set_drawing(self, drawing: bool) -> None:
+        """Let the user draw a box, or no longer."""
+        self._drawing, self._box = drawing, QRectF()
+        shape = Qt.CursorShape.CrossCursor if drawing else Qt.CursorShape.ArrowCursor
+        self.setCursor(shape)
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if self._drawing and not self.image.isNull():
+            self._box.setBottomRight(self._place(event))
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        box = self._box.normalized()
+        if self._drawing and min(box.width(), box.height()) >= _LEAST_BOX:
+            self.box_drawn.emit(box)
+
+    def _place(self, event: QMouseEvent) -> QPointF:
+        """Where in the frame the mouse is, in pixels."""
         rect = self.picture_rect()
         scale = max(1, self.frame_size.width()) / max(1.0, rect.width())
-        at = (event.position() - rect.topLeft()) * scale
+        return (event.position() - rect.topLeft()) * scale
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        at = self._place(event)
+        if self._drawing:
+            self._box = QRectF(at, at)
+            return
         for face in self.faces:
             xs, ys = [x for x, _ in face.points], [y for _, y in face.points]
             # Landmarks reach up to the brows only, and a face is larger than they are.
@@ -169,9 +198,13 @@ class FaceCanvas(Canvas):
 
     def draw(self, painter: QPainter, rect: QRectF) -> None:
         super().draw(painter, rect)
+        scale = rect.width() / max(1, self.frame_size.width())
+        if self._drawing:
+            painter.setPen(QPen(QColor(255, 255, 255), 2))
+            corner = rect.topLeft() + self._box.topLeft() * scale
+            painter.drawRect(QRectF(corner, self._box.size() * scale))
         if not self.landmarks:
             return
-        scale = rect.width() / max(1, self.frame_size.width())
         for face in self.faces:
             points = [
                 QPointF(rect.x() + (x + 0.5) * scale, rect.y() + (y + 0.5) * scale)

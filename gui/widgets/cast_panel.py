@@ -124,9 +124,9 @@ class CastPanel(QFrame):
         chosen = choice.currentData() if self.is_chosen else run
         choice.blockSignals(True)
         choice.clear()
-        choice.addItem(self.tr("%1 stays as filmed").replace("%1", name), "")
+        choice.addItem(self.tr("%1: stays as filmed").replace("%1", name), "")
         for known, face in self._runs.items():
-            text = self.tr("%1 gets the face of %2 (%3)").replace("%1", name)
+            text = self.tr("%1: face of %2 (%3)").replace("%1", name)
             choice.addItem(text.replace("%2", face).replace("%3", known), known)
         choice.setCurrentIndex(max(0, choice.findData(chosen or "")))
         choice.setAccessibleName(self.tr("What happens to %1").replace("%1", name))

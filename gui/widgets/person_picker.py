@@ -35,7 +35,7 @@ class PersonPicker(QComboBox):
         self.setAccessibleName(name)
         self.setIconSize(elements.square(_FACE))
         self.setSizeAdjustPolicy(SHORT)
-        self.setMinimumContentsLength(8)
+        self.setMinimumContentsLength(15)
         self._icons = FaceIcons(_FACE, self)
         self._icons.loaded.connect(lambda _: self._draw())
         self._people: Sequence[PersonState] = ()
@@ -49,10 +49,10 @@ class PersonPicker(QComboBox):
         self.blockSignals(True)
         self.clear()
         longest = model.label(people[0].id) if people else ""
-        default = self.tr("longest on screen: %1").replace("%1", longest)
+        default = self.tr("%1 (longest)").replace("%1", longest)
         self.addItem(default if people else self.tr("nobody yet"), None)
         for one in people:
-            self.addItem(f"{model.label(one.id)}  ({one.seconds:.0f} s)", one.id)
+            self.addItem(model.label(one.id), one.id)
         self.setCurrentIndex(max(0, self.findData(chosen)))
         self.blockSignals(False)
         self._draw()

@@ -71,6 +71,12 @@ class Timeline(QWidget):
         rest = [track for tracks in longest[_LANES - 1 :] for track in tracks]
         return longest if len(longest) <= _LANES else [*longest[: _LANES - 1], rest]
 
+    def stretch_at(self, frame: int) -> Span | None:
+        """The gap or doubtful stretch that a frame is in."""
+        low = [span for track in self._spans.tracks for span in track.low_presence]
+        found = (span for span in (*self._spans.gaps, *low) if span[0] <= frame <= span[1])
+        return next(found, None)
+
     def jump(self, direction: int) -> None:
         """Go to the next gap or doubtful stretch (1), or to the one before (-1)."""
         if direction > 0:

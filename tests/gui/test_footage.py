@@ -8,6 +8,7 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from pytestqt.qtbot import QtBot
 from stand_in import Wait
 
+from faceswap.jobs.mend import MendOptions
 from faceswap.preview.protocol import SourceState, TimelineAnswer, TrackSpans
 from gui.pages.footage import FootagePage
 from gui.widgets import elements
@@ -101,13 +102,13 @@ def _has_points(page: FootagePage, points: tuple[float | None, float | None]) ->
 
 def test_the_playhead_jumps_to_gaps_and_doubtful_stretches(page: FootagePage, wait: Wait) -> None:
     wait(lambda: page.timeline.low_presence_frames() == [40, 151])
-    page.doubtful[1].click()
+    page.controls.doubtful[1].click()
     assert page.timeline.frame == 40
-    page.doubtful[1].click()
+    page.controls.doubtful[1].click()
     assert page.timeline.frame == 151
-    page.doubtful[1].click()
+    page.controls.doubtful[1].click()
     assert page.timeline.frame == 151
-    page.doubtful[0].click()
+    page.controls.doubtful[0].click()
     assert page.timeline.frame == 40
 
 
@@ -170,3 +171,47 @@ def test_a_click_beside_a_face_asks_nothing(page: FootagePage, qtbot: QtBot, wai
     place = (rect.topLeft() + QPoint(round(x * scale), round(y * scale))).toPoint()
     qtbot.mouseClick(page.canvas, Qt.MouseButton.LeftButton, pos=place)
     assert pressed == [page.canvas.faces[0]]
+
+
+def test_a_face_is_drawn_and_taken_back(
+    page: FootagePage, window: Window, wait: Wait, qtbot: QtBot
+) -> None:
+    wait(page.hand.draw.isEnabled)
+    page.timeline.go(20)
+    page.hand.draw.click()
+    rect = page.canvas.picture_rect()
+    first, last = (rect.topLeft() + rect.bottomRight() * n / 10 for n in (1, 3))
+    qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, pos=first.toPoint())
+    qtbot.mouseMove(page.canvas, last.toPoint())
+    qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, pos=last.toPoint())
+    (job,) = window.context.jobs.jobs
+    assert not page.hand.draw.isChecked()
+    assert page.status_bar.job is job
+    options = MendOptions.model_validate(job.record.options)
+    assert (job.record.command, options.source, options.frames) == ("mend", "a", "20-199")
+    left, top, right, bottom = options.box
+    assert 0 < left < right < 64
+    assert 0 < top < bottom < 48
+    wait(lambda: not job.running)
+
+
+def test_a_gap_at_the_playhead_is_detected_anew(
+    page: FootagePage, window: Window, wait: Wait
+) -> None:
+    wait(lambda: page.timeline.stretch_at(160) == (151, 199))
+    assert not page.hand.anew.isEnabled()
+    page.timeline.go(160)
+    wait(page.hand.anew.isEnabled)
+    page.hand.detector.setCurrentText("sfd")
+    page.hand.detect()
+    (job,) = window.context.jobs.jobs
+    options = MendOptions.model_validate(job.record.options)
+    assert (options.frames, options.detector, options.box) == ("151-199", "sfd", ())
+    wait(lambda: not job.running)
+    source = known(page, "a")
+    assert source is not None
+    page.hand.show_state(source.model_copy(update={"by_hand": 1}), free=True)
+    assert page.hand.undo.isVisible()
+    page.hand.take_back()
+    assert MendOptions.model_validate(window.context.jobs.jobs[0].record.options).undo
+    wait(lambda: not window.context.jobs.running())
