@@ -17,6 +17,7 @@ from faceswap.jobs import (
     lab,
     landmarks,
     masks,
+    mend,
     models,
     people,
     pretrain,
@@ -42,6 +43,7 @@ JobFunction = Callable[[Any], Generator[Event, None, Summary]]
 JOBS: Mapping[str, JobFunction] = {
     "swap": swap.swap,
     "extract": extract.extract,
+    "mend": mend.mend,
     "people": people.people,
     "sources": sources.sources,
     "train": train.train,

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from faceswap.options import SIDES, Side
+from faceswap.options import SIDES
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.pages.convert import ConvertPage
@@ -24,6 +24,7 @@ from gui.pages.footage import FootagePage
 from gui.pages.jobs import JobsPage
 from gui.pages.lab import LabPage
 from gui.pages.page import Page
+from gui.pages.people import PeoplePage
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
 from gui.widgets import elements, icons
@@ -40,7 +41,7 @@ class Window(QMainWindow):
         super().__init__()
         self.context = context
         self.pages: dict[str, Page] = {}
-        project = StartPage, FootagePage, FacesPage, TrainPage, ConvertPage
+        project = StartPage, FootagePage, PeoplePage, FacesPage, TrainPage, ConvertPage
         self._kinds: dict[str, type[Page]] = {
             kind.name: kind for kind in (*project, LabPage, JobsPage)
         }
@@ -90,12 +91,12 @@ class Window(QMainWindow):
         self._page_buttons[name].setChecked(True)
         page.on_show()
 
-    def show_frame(self, side: Side, frame: int) -> None:
-        """Show one frame on the footage page."""
+    def show_frame(self, source: str, frame: int) -> None:
+        """Show one frame of a source on the footage page."""
         self.go("footage")
         page = self.page
         if isinstance(page, FootagePage):
-            page.set_side(side, frame)
+            page.show_source(source, frame)
 
     @property
     def page(self) -> Page:
@@ -167,6 +168,7 @@ class Window(QMainWindow):
         steps = {
             "start": self.tr("Start"),
             "footage": self.tr("Footage"),
+            "people": self.tr("People"),
             "faces": self.tr("Faces"),
             "train": self.tr("Train"),
             "convert": self.tr("Convert"),
@@ -217,7 +219,7 @@ class Window(QMainWindow):
 
     def _project_opened(self) -> None:
         session = self.context.session
-        for name in ("footage", "faces", "train", "convert"):
+        for name in ("footage", "people", "faces", "train", "convert"):
             self._page_buttons[name].setEnabled(session is not None)
         if session is not None:
             session.changed.connect(self._project_refreshed)

@@ -13,21 +13,36 @@ from pydantic import BaseModel
 from faceswap.preview.protocol import (
     ANSWERS,
     REQUESTS,
+    ChoosePair,
+    DropPair,
     FailureAnswer,
     Footage,
     FrameFace,
+    IgnorePeople,
+    MergePeople,
     MetricCurve,
+    MoveTracks,
+    NamePerson,
     NewestCrop,
+    PairState,
+    PersonState,
+    PersonTrack,
     PictureFile,
     PictureSize,
+    PlannedPerson,
     RunState,
     SideState,
+    SourceState,
+    SplitPerson,
+    TrackName,
     TrackSpans,
+    Undo,
 )
 
 PARTS: tuple[type[BaseModel], ...] = (
-    PictureFile, PictureSize, FrameFace, TrackSpans, NewestCrop, SideState, Footage, RunState,
-    MetricCurve,
+    PictureFile, PictureSize, FrameFace, TrackSpans, NewestCrop, SideState, SourceState, Footage,
+    PersonState, PersonTrack, TrackName, PairState, PlannedPerson, MergePeople, SplitPerson,
+    NamePerson, IgnorePeople, MoveTracks, ChoosePair, DropPair, Undo, RunState, MetricCurve,
 )  # fmt: skip
 
 INTRODUCTION = """# The protocol of `faceswap serve`
@@ -114,11 +129,15 @@ def _type(field: dict[str, Any]) -> str:
         )
     if "anyOf" in field:
         return " or ".join(map(_type, field["anyOf"]))
+    if "oneOf" in field:
+        return " or ".join(map(_type, field["oneOf"]))
     if "enum" in field:
         return ", ".join(f'"{value}"' for value in field["enum"])
     kind = str(field["type"])
     if kind == "array" and "prefixItems" in field:
         return "[" + ", ".join(map(_type, field["prefixItems"])) + "]"
+    if kind == "object":
+        return f"object of {_type(field['additionalProperties'])}"
     if kind == "array":
         return f"array of {_type(field['items'])}"
     return {"string": "path" if field.get("format") == "path" else "string"}.get(kind, kind)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gui.models.app_context import AppContext, ProjectSession
     from gui.window import Window
 
-PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
+PAGES = ("start", "footage", "people", "faces", "train", "convert", "lab", "jobs")
 SIZES = {1: (1280, 800), 2: (1280, 720)}
 """The window's width and height at each scale."""
 

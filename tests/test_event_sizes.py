@@ -140,10 +140,10 @@ def served(project: Path, folder: Path) -> dict[str, int]:
     with asked_server("real", project, folder / "exchange") as server:
         for request in (
             ProjectRequest(),
-            FrameRequest(side="a", frame=3, fit=PictureSize(width=16, height=16)),
-            NewestCropRequest(side="a"),
-            FacesRequest(side="a"),
-            MeasureFacesRequest(side="a", names=tuple(names[:SHORT])),
+            FrameRequest(source="a", frame=3, fit=PictureSize(width=16, height=16)),
+            NewestCropRequest(source="a"),
+            FacesRequest(source="a"),
+            MeasureFacesRequest(source="a", names=tuple(names[:SHORT])),
         ):
             line = server.line(request_line(1, request))
             assert isinstance(line.answer, request.answer_type())

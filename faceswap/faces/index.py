@@ -98,7 +98,7 @@ class FaceIndex:
             return
         if self._version():
             keep_format_1(self._db, self._path)
-        with self._transaction() as db:
+        with self.transaction() as db:
             version = self._version()
             if version == FORMAT:
                 return  # another process has just created the tables
@@ -193,19 +193,19 @@ class FaceIndex:
         self, source: str, settings: dict[str, Any], state: dict[str, Any] | None = None
     ) -> None:
         """Delete all rows of ``source`` and start again with ``settings``."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             self._delete(source)
             values = (source, json.dumps(settings), json.dumps(state or {}))
             db.execute("INSERT INTO clips VALUES (?, ?, ?, 0)", values)
 
     def delete_rows(self, source: str) -> None:
         """Delete all rows of ``source``."""
-        with self._transaction():
+        with self.transaction():
             self._delete(source)
 
     def promote_staged(self, source: str, other: str) -> None:
         """Replace the rows of ``source`` by the staged ones named ``other``."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             self._delete(source)
             for table in COLUMNS:
                 db.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (source, other))
@@ -228,7 +228,7 @@ class FaceIndex:
         if complete:
             with sqlite_errors(self._path):
                 self._db.execute("PRAGMA synchronous = FULL")
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "INSERT INTO frames VALUES (?, ?, ?, ?, ?)",
                 [(source, f.frame, f.pts, f.time, f.cut) for f in frames],
@@ -280,13 +280,13 @@ class FaceIndex:
 
     def replace_tracks(self, source: str, tracks: Iterable[TrackRow]) -> None:
         """Write tracks of a source in place of those of the same numbers."""
-        with self._transaction():
+        with self.transaction():
             self._replace_tracks(self.key(source), tracks)
 
     def set_people(self, source: str, people: Mapping[int, int]) -> None:
         """Set the person of tracks of a source, by their numbers."""
         rows = [(person, self.key(source), track) for track, person in people.items()]
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("UPDATE tracks SET person = ? WHERE source = ? AND track = ?", rows)
 
     def track_counts(self, source: str) -> tuple[int, int]:
@@ -331,9 +331,20 @@ class FaceIndex:
         steps = {track: -(-len(found) // most) for track, found in names.items()}
         return {track: found[:: steps[track]] for track, found in names.items()}
 
+    def middle_crops(self, source: str) -> dict[int, str]:
+        """The name of a crop from the middle of each track of a source."""
+        with sqlite_errors(self._path):
+            rows = self._db.execute(
+                "SELECT track, crop, MIN(ABS(2 * frame - first - last)) FROM faces"
+                " JOIN tracks USING (source, track) WHERE source = ? AND crop IS NOT NULL"
+                " GROUP BY track",
+                (self.key(source),),
+            )
+            return {track: crop for track, crop, _ in rows}
+
     def sum_up_tracks(self) -> None:
         """Make the rows of tracks that have none, as after a rebuild, from their faces."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(SUM_UP)
 
     def _replace_tracks(self, rows: str, tracks: Iterable[TrackRow]) -> None:
@@ -369,7 +380,8 @@ class FaceIndex:
             self._db.execute(f"DELETE FROM {table} WHERE source = ?", (source,))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction, taken back where its block raises."""
         with sqlite_errors(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:

@@ -1,22 +1,42 @@
 """Read-only queries on the index: faces of a frame, timeline spans, table of all crops."""
 
+import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from faceswap.faces.crops import CHUNK, FaceRecord, read_record
+from faceswap.faces.expression import openings
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.manual_exclusion import EXCLUDED
 from faceswap.io.database import open_to_read, sqlite_errors
 
-COLUMNS = ("frame", "track", "time", "yaw", "pitch", "presence", "blur", "brightness", "excluded")
-"""Columns of ``FaceTable.values``; blur and brightness are NaN until measured."""
+COLUMNS = (
+    "frame",
+    "track",
+    "time",
+    "yaw",
+    "pitch",
+    "presence",
+    "mouth",
+    "lids",
+    "person",
+    "blur",
+    "brightness",
+    "excluded",
+)
+"""Columns of ``FaceTable.values``; person, blur and brightness are NaN until they are known."""
+
+_EYES_AND_LIPS = slice(36, 67)
+_BYTES = 8
+"""Of a stored point."""
 
 Span = tuple[int, int]
 
@@ -135,21 +155,36 @@ class IndexBrowser:
         places = dict.fromkeys(_png_names(folder), 0.0)
         places |= dict.fromkeys(_png_names(folder / EXCLUDED), 1.0)
         rows = self._rows(
-            "SELECT crop, f.frame, track, time, yaw, pitch, presence FROM faces f JOIN frames g"
-            " ON f.source = g.source AND f.frame = g.frame WHERE f.source = ? AND crop IS NOT NULL",
+            "SELECT crop, frame, track, yaw, pitch, presence,"
+            f" substr(points, {1 + _BYTES * _EYES_AND_LIPS.start},"
+            f" {_BYTES * (_EYES_AND_LIPS.stop - _EYES_AND_LIPS.start)})"
+            " FROM faces WHERE source = ? AND crop IS NOT NULL",
             (side,),
         )
-        known = {row[0]: row[1:] for row in rows}
-        names, values = [], []
-        for name in sorted(places):
-            row = known.get(name)
-            if row is None:
-                row = _record_row(folder / (EXCLUDED if places[name] else "") / name)
-            if row is not None:
-                names.append(name)
-                values.append((*row, np.nan, np.nan, places[name]))
-        shape = (-1, len(COLUMNS))
-        return FaceTable(names, np.array(values, np.float32).reshape(shape))
+        times = self._rows("SELECT frame, time FROM frames WHERE source = ?", (side,))
+        found, values = _face_values(rows, dict(times))
+        row_of = dict(zip(found, range(len(found)), strict=True))
+        names = sorted(places)
+        missing = places.keys() - row_of.keys()
+        lost = {name: _record_row(_place(folder, name, places)) for name in missing}
+        names = [name for name in names if lost.get(name, _EMPTY) is not None]
+        table = np.full((len(names), len(COLUMNS)), np.nan, np.float32)
+        chosen = np.array([row_of.get(name, -1) for name in names], np.intp)
+        inside = chosen >= 0
+        table[inside, :_KNOWN] = values[chosen[inside]]
+        for number in np.flatnonzero(~inside):
+            table[number, :_KNOWN] = lost[names[number]]
+        table[:, -1] = [places[name] for name in names]
+        return FaceTable(names, table)
+
+    def people(self, source: str) -> dict[int, int]:
+        """The person of each track of a source, as it was grouped."""
+        if not self._rows(
+            "SELECT 1 FROM sqlite_master WHERE name = 'tracks' AND ? != ''", (source,)
+        ):
+            return {}  # an earlier version's index, which nothing has written to since
+        query = "SELECT track, person FROM tracks WHERE source = ? AND person IS NOT NULL"
+        return dict(self._rows(query, (source,)))
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
         side, *others = values
@@ -168,6 +203,31 @@ class IndexBrowser:
         rows = self._rows_of(side) if self._rows_of else side
         found = db.execute("SELECT 1 FROM clips WHERE source = ?", (rows,)).fetchone()
         return rows if found else side
+
+
+_KNOWN = COLUMNS.index("person")
+"""The columns before it are known without looking at crops."""
+
+
+_EMPTY = np.empty(0, np.float32)
+
+
+def _face_values(
+    rows: Sequence[tuple[Any, ...]], times: Mapping[int, float]
+) -> tuple[Sequence[str], NDArray[np.float32]]:
+    """Names of the crops of rows as ``table`` selects them, and their known columns."""
+    if not rows:
+        return (), np.zeros((0, _KNOWN), np.float32)
+    names, frames, *columns, blobs = zip(*rows, strict=True)
+    points = np.frombuffer(b"".join(blobs), np.float32).reshape(len(names), -1, 2)
+    tracks, *pose = (np.array(column, np.float32) for column in columns)
+    when = np.array([times.get(frame, np.nan) for frame in frames], np.float32)
+    known = (np.array(frames, np.float32), tracks, when, *pose)
+    return names, np.column_stack([*known, openings(points)])
+
+
+def _place(folder: Path, name: str, excluded: Mapping[str, float]) -> Path:
+    return folder / (EXCLUDED if excluded[name] else "") / name
 
 
 def measure_crop(path: Path) -> tuple[float, float]:
@@ -195,11 +255,12 @@ def to_spans(frames: Sequence[int]) -> list[Span]:
 def _png_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
-    return [entry.name for entry in folder.iterdir() if entry.suffix == ".png"]
+    return [name for name in os.listdir(folder) if name.endswith(".png")]
 
 
-def _record_row(path: Path) -> tuple[float, ...] | None:
+def _record_row(path: Path) -> NDArray[np.float32] | None:
     record = read_record(path)
     if record is None:
         return None
-    return (record.frame, record.track, record.time, *record.pose[:2], record.presence)
+    known = (record.frame, record.track, record.time, *record.pose[:2], record.presence)
+    return np.array([*known, *openings(record.points[None, _EYES_AND_LIPS])[0]], np.float32)

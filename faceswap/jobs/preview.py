@@ -90,11 +90,11 @@ class _Rendered(NamedTuple):
 
 def _render(options: PreviewOptions) -> _Rendered:
     """Swap the chosen frame and write it."""
-    from faceswap.preview.session import PreviewSession, write_picture
+    from faceswap.preview.session import Casting, PreviewSession, write_picture
 
     with PreviewSession(options.project, options.device) as session:
         _check_frame(options, session)
-        made = session.swapped(options.frame, options.run, options)
+        made = session.swapped(Casting(run=options.run), options.frame, options)
         write_picture(options.output, made.image)
         nearest = session.nearest_face(made.frame)
         return _Rendered(made.frame, made.faces, nearest, tuple(session.notices))

@@ -15,23 +15,25 @@ from faceswap.preview.protocol import (
     SwapAnswer,
     SwapRequest,
 )
-from faceswap.project.project import Project
+from faceswap.preview.session import Casting
 
 
 class FrameRequests(ProjectAccess):
     """Frames of the footage, of any file, and swapped ones."""
 
     def frame(self, request: FrameRequest) -> FrameAnswer:
-        """A frame of a side with its faces."""
-        video = Project.open(self.folder).video(request.side)
-        found = self._frame(video, request.frame, request.fit)
+        """A frame of a source with its faces."""
+        project, source = self.opened(request.source)
+        found = self._frame(project.video(source), request.frame, request.fit)
+        people = self.people_of_tracks(project, source)
         faces = tuple(
             FrameFace(
                 track=face.track,
+                person=people.get(face.track),
                 presence=face.presence,
                 points=tuple((x, y) for x, y in face.points.astype(float).round(1).tolist()),
             )
-            for face in self.browser.faces_at(request.side, found.frame)
+            for face in self.browser.faces_at(source, found.frame)
         )
         return found.model_copy(update={"faces": faces})
 
@@ -42,7 +44,9 @@ class FrameRequests(ProjectAccess):
     def swap(self, request: SwapRequest) -> SwapAnswer:
         """A frame of A with B's face."""
         began = time.perf_counter()
-        made = self.session.swapped(request.frame, request.run, request.blend)
+        _, source = self.opened(request.source)
+        wanted = Casting(source, request.run, request.casting)
+        made = self.session.swapped(wanted, request.frame, request.blend)
         picture = self.exchange.picture(made.image, request.fit)
         seconds = time.perf_counter() - began
         return SwapAnswer(frame=made.frame, faces=made.faces, seconds=seconds, picture=picture)

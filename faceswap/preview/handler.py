@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Protocol, assert_never
 
 from faceswap.preview.protocol import (
+    AddSourcesRequest,
     AnyAnswer,
     AnyRequest,
     CloseVideoRequest,
+    CorrectPeopleRequest,
     CreateProjectRequest,
     DoneAnswer,
     ExcludeFacesRequest,
@@ -16,6 +18,8 @@ from faceswap.preview.protocol import (
     FrameAnswer,
     FrameRequest,
     KeepSnapshotRequest,
+    LikenessAnswer,
+    LikenessRequest,
     MeasuredFacesAnswer,
     MeasureFacesRequest,
     MetricsAnswer,
@@ -23,17 +27,23 @@ from faceswap.preview.protocol import (
     MovedFacesAnswer,
     NewestCropAnswer,
     NewestCropRequest,
+    PeopleAnswer,
+    PeopleRequest,
     ProjectAnswer,
     ProjectRequest,
     RelocateFootageRequest,
+    RemoveSourceRequest,
     RestoreFacesRequest,
     SnapshotAnswer,
     StepCostAnswer,
     StepCostRequest,
     SwapAnswer,
+    SwapPlanAnswer,
+    SwapPlanRequest,
     SwapRequest,
     TimelineAnswer,
     TimelineRequest,
+    TrimSourceRequest,
 )
 
 
@@ -55,10 +65,17 @@ class RequestHandler(Protocol):
     def exclude_faces(self, request: ExcludeFacesRequest) -> MovedFacesAnswer: ...
     def restore_faces(self, request: RestoreFacesRequest) -> MovedFacesAnswer: ...
     def timeline(self, request: TimelineRequest) -> TimelineAnswer: ...
+    def likeness(self, request: LikenessRequest) -> LikenessAnswer: ...
     def newest_crop(self, request: NewestCropRequest) -> NewestCropAnswer: ...
     def project(self, request: ProjectRequest) -> ProjectAnswer: ...
     def create_project(self, request: CreateProjectRequest) -> ProjectAnswer: ...
     def relocate_footage(self, request: RelocateFootageRequest) -> DoneAnswer: ...
+    def add_sources(self, request: AddSourcesRequest) -> DoneAnswer: ...
+    def remove_source(self, request: RemoveSourceRequest) -> DoneAnswer: ...
+    def trim_source(self, request: TrimSourceRequest) -> DoneAnswer: ...
+    def people(self, request: PeopleRequest) -> PeopleAnswer: ...
+    def correct_people(self, request: CorrectPeopleRequest) -> PeopleAnswer: ...
+    def swap_plan(self, request: SwapPlanRequest) -> SwapPlanAnswer: ...
     def metrics(self, request: MetricsRequest) -> MetricsAnswer: ...
     def step_cost(self, request: StepCostRequest) -> StepCostAnswer: ...
     def keep_snapshot(self, request: KeepSnapshotRequest) -> SnapshotAnswer: ...
@@ -93,6 +110,20 @@ def dispatch(handler: RequestHandler, request: AnyRequest) -> AnyAnswer:
             return handler.create_project(request)
         case RelocateFootageRequest():
             return handler.relocate_footage(request)
+        case LikenessRequest():
+            return handler.likeness(request)
+        case AddSourcesRequest():
+            return handler.add_sources(request)
+        case RemoveSourceRequest():
+            return handler.remove_source(request)
+        case TrimSourceRequest():
+            return handler.trim_source(request)
+        case PeopleRequest():
+            return handler.people(request)
+        case CorrectPeopleRequest():
+            return handler.correct_people(request)
+        case SwapPlanRequest():
+            return handler.swap_plan(request)
         case MetricsRequest():
             return handler.metrics(request)
         case StepCostRequest():

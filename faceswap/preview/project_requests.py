@@ -1,11 +1,13 @@
 """Handlers of requests about the project as a whole."""
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from faceswap.errors import FaceswapError, InputError, OutputError
+from faceswap.errors import FaceswapError, OutputError
 from faceswap.faces.manual_exclusion import EXCLUDED
 from faceswap.io.file_types import VIDEO_SUFFIXES
 from faceswap.options import Side
@@ -13,32 +15,36 @@ from faceswap.preview.exchange import ExchangeFolder
 from faceswap.preview.project_access import ProjectAccess
 from faceswap.preview.protocol import (
     CreateProjectRequest,
-    DoneAnswer,
     Footage,
     ProjectAnswer,
     ProjectRequest,
-    RelocateFootageRequest,
     RunState,
     SideState,
+    SourceState,
 )
+from faceswap.project.by_hand import mends_of
 from faceswap.project.project import Project
+from faceswap.project.source import Source
 
 
 class ProjectRequests(ProjectAccess):
-    """What a project contains; creating it; where its footage is."""
+    """What a project contains; creating it."""
 
     def __init__(self, folder: Path, exchange: ExchangeFolder, device: str = "auto") -> None:
         super().__init__(folder, exchange, device)
         self._shown_repairs: tuple[str, ...] = ()
+        self._files: dict[Path, tuple[int, Footage]] = {}
 
     def project(self, request: ProjectRequest) -> ProjectAnswer:
         """State of the project: footage, faces, runs and converted videos."""
         project = Project.open(self.folder)
         self._repair_index(project)
+        sources = tuple(self._source(project, source) for source in project.sources())
         return ProjectAnswer(
             folder=self.folder,
-            a=self._side(project, "a"),
-            b=self._side(project, "b"),
+            a=_side(sources, "a", _missing(project, "a")),
+            b=_side(sources, "b", _missing(project, "b")),
+            sources=sources,
             runs=tuple(
                 _run(folder)
                 for folder in _folders(project.runs_folder)
@@ -55,17 +61,6 @@ class ProjectRequests(ProjectAccess):
         project.set_video("a", request.a)
         project.set_video("b", request.b)
         return self.project(ProjectRequest())
-
-    def relocate_footage(self, request: RelocateFootageRequest) -> DoneAnswer:
-        """Update the path of a side's footage, which must be the same file as before."""
-        project = Project.open(self.folder)
-        if not project.is_same_video(request.side, request.path):
-            raise InputError(
-                f"{request.path.name} is not {request.side.upper()}'s footage; make a new project "
-                "for it."
-            )
-        project.set_video(request.side, request.path)
-        return DoneAnswer()
 
     def _repair_index(self, project: Project) -> None:
         """Rebuild a lost index, in memory if the project is read-only."""
@@ -85,10 +80,37 @@ class ProjectRequests(ProjectAccess):
         else:
             index.close()
 
-    def _side(self, project: Project, side: Side) -> SideState:
+    def _source(self, project: Project, source: Source) -> SourceState:
         footage, problem = None, ""
         try:
-            path = project.video(side)
+            footage = self._footage(project.video(source.id))
+        except FaceswapError as error:
+            problem = str(error)
+        complete, frames, faces, tracks = self.browser.summary(source.id)
+        folder = project.crops_folder(source.id)
+        return SourceState(
+            id=source.id,
+            path=source.path,
+            source_kind=source.kind,
+            sides=source.sides,
+            in_point=source.in_point,
+            out_point=source.out_point,
+            by_hand=len(mends_of(project.settings(), source.id)),
+            footage=footage,
+            problem=problem,
+            complete=complete,
+            processed_frames=frames,
+            faces=faces,
+            tracks=tracks,
+            crops=_count_crops(folder),
+            excluded=_count_crops(folder / EXCLUDED),
+        )
+
+    def _footage(self, path: Path) -> Footage:
+        """What a file is; of an unchanged one it is known."""
+        known = self._files.get(path)
+        changed = path.stat().st_mtime_ns
+        if known is None or known[0] != changed:
             info = self.session.footage(path).reader.info
             footage = Footage(
                 path=path,
@@ -98,20 +120,42 @@ class ProjectRequests(ProjectAccess):
                 rate=float(info.rate),
                 seconds=info.duration,
             )
-        except FaceswapError as error:
-            problem = str(error)
-        complete, frames, faces, tracks = self.browser.summary(side)
-        folder = project.crops_folder(side)
-        return SideState(
-            footage=footage,
-            problem=problem,
-            complete=complete,
-            processed_frames=frames,
-            faces=faces,
-            tracks=tracks,
-            crops=len(list(folder.glob("*.png"))),
-            excluded=len(list((folder / EXCLUDED).glob("*.png"))),
-        )
+            known = self._files[path] = changed, footage
+        return known[1]
+
+
+def _side(sources: Sequence[SourceState], side: Side, missing: str) -> SideState:
+    """All sources of a side together; the footage is that of the first."""
+    own = [source for source in sources if side in source.sides]
+    if not own:
+        return SideState(problem=missing)
+    return SideState(
+        footage=own[0].footage,
+        problem=own[0].problem,
+        complete=all(source.complete for source in own),
+        processed_frames=sum(source.processed_frames for source in own),
+        faces=sum(source.faces for source in own),
+        tracks=sum(source.tracks for source in own),
+        crops=sum(source.crops for source in own),
+        excluded=sum(source.excluded for source in own),
+    )
+
+
+def _missing(project: Project, side: Side) -> str:
+    """Why a side without sources has no footage."""
+    try:
+        project.video(side)
+    except FaceswapError as error:
+        return str(error)
+    return ""
+
+
+def _count_crops(folder: Path) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            return sum(entry.name.endswith(".png") for entry in entries)
+    except OSError:
+        return 0
 
 
 def _run(folder: Path) -> RunState:

@@ -5,11 +5,15 @@ from typing import Self
 
 from faceswap.preview.face_requests import FaceRequests
 from faceswap.preview.frame_requests import FrameRequests
+from faceswap.preview.people_requests import PeopleRequests
 from faceswap.preview.project_requests import ProjectRequests
 from faceswap.preview.run_requests import RunRequests
+from faceswap.preview.source_requests import SourceRequests
 
 
-class PreviewServer(FrameRequests, FaceRequests, ProjectRequests, RunRequests):
+class PreviewServer(
+    FrameRequests, FaceRequests, ProjectRequests, SourceRequests, PeopleRequests, RunRequests
+):
     """The handler (``RequestHandler``) of all requests about the project in a folder.
 
     The folder need not exist at first. Keeps videos and the model open until it is closed.

@@ -1,12 +1,14 @@
 """Fast random access to a project's frames and swapped frames, with caches."""
 
-from collections import OrderedDict, deque
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from faceswap.errors import InputError, OutputError
+from faceswap.errors import OutputError
+from faceswap.preview.frame_reader import FrameReader
 from faceswap.project.project import Project
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.types import UInt8Image
@@ -19,81 +21,16 @@ if TYPE_CHECKING:
     from faceswap.swap.compositing.mask_smoothing import MaskHistory
     from faceswap.swap.compositing.swapper import AlignedFace, Swapper
     from faceswap.swap.model.architectures import SwapModel
-    from faceswap.video.reader import Frame, VideoReader
-
-
-_MAX_SKIP = 48
-"""Frames that are decoded and skipped rather than seeking."""
-
-_CACHED_FRAMES = 6
 
 _BATCH = 12
 """Frames per batch when colours are measured: all that the default color_smoothing needs."""
 
+_MASKS = 128
+"""Masks of faces that are kept, 0.3 MB each; a frame needs a few for each of its faces."""
+
 _CACHED_FACES = 16
 
 _FileStamp = tuple[str, int, int, int]
-
-
-class FrameReader:
-    """Frames of one video by number, with a cache; consecutive frames need no seeking."""
-
-    def __init__(self, path: Path) -> None:
-        from faceswap.video.reader import open_footage
-
-        self.reader: VideoReader = open_footage(path)
-        self._pass: Generator[Frame, None, None] | None = None
-        self._next = 0
-        self._end: int | None = None  # number of the last frame, once it was decoded
-        self._cache: OrderedDict[int, Frame] = OrderedDict()
-
-    def frame(self, number: int) -> "Frame":
-        """Frame ``number``, or the last frame if the video is shorter.
-
-        Raises InputError when no frame can be decoded.
-        """
-        number = max(0, number if self._end is None else min(number, self._end))
-        if number in self._cache:
-            self._cache.move_to_end(number)
-            return self._cache[number]
-        if self._pass is None or not self._next <= number <= self._next + _MAX_SKIP:
-            self._seek(number)
-        assert self._pass is not None
-        found: Frame | None = None
-        for found in self._pass:
-            self._next = found.index + 1
-            if found.index >= number:
-                break
-        if found is None or found.index < number:
-            found = found or self._last()
-            self._end = found.index
-        self._cache[found.index] = found
-        while len(self._cache) > _CACHED_FRAMES:
-            self._cache.popitem(last=False)
-        return found
-
-    def close(self) -> None:
-        """Close the file."""
-        self.reader.close()
-
-    def _seek(self, number: int) -> None:
-        if self._pass is not None:
-            self._pass.close()
-        self._pass, self._next = self.reader.frames(number), number
-
-    def _last(self) -> "Frame":
-        """The last frame that can be decoded; the container may announce more."""
-        packets, back = len(self.reader.timestamps()), _MAX_SKIP
-        while True:
-            start = max(0, packets - back)
-            last = deque(self.reader.frames(start), maxlen=1)
-            if last:
-                return last[0]
-            if start == 0:
-                raise InputError(
-                    f"No frame of {self.reader.path.name} can be decoded; choose another video."
-                )
-            back *= 2
 
 
 class CachedModel:
@@ -130,6 +67,15 @@ class CachedModel:
 
 
 @dataclass(frozen=True)
+class Casting:
+    """Who is swapped in a source: by ``run``, or as ``mapping`` says by PERSON=RUN, if given."""
+
+    source: str = "a"
+    run: str = "main"
+    mapping: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class PreviewFrame:
     """A frame of A with B's face.
 
@@ -152,26 +98,30 @@ class _Loaded:
     device: "torch.device"
 
 
-_MASKS = 128
-"""Masks of faces that are kept, 0.3 MB each; a frame needs a few for each of its faces."""
+@dataclass
+class _Part:
+    """The faces, by frame, that one run's model swaps, and what is known of their colours."""
+
+    run: str
+    places: "dict[int, list[AlignedFace]]" = field(default_factory=dict)
+    measured: "tuple[ColorHistory, MaskHistory] | None" = None
+    measured_key: tuple[object, ...] = ()
 
 
 class PreviewSession:
-    """Frames and swapped frames of a project; keeps the videos and the model open.
+    """Frames and swapped frames of a project; keeps the videos and the models open.
 
-    notices: warnings for the user, which the caller shows and clears.
+    notices: warnings for the user, which the caller shows and clears. tells_choice: they say who
+    is swapped where nobody was chosen.
     """
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
-        self.folder, self._device = folder, device
+    def __init__(self, folder: Path, device: str = "auto", tells_choice: bool = True) -> None:
+        self.folder, self._device, self._tells_choice = folder, device, tells_choice
         self._footage: dict[tuple[Path, int], FrameReader] = {}
-        self._loaded: _Loaded | None = None
-        self._places: dict[int, list[AlignedFace]] = {}
-        self._places_key: tuple[object, ...] = ()
+        self._loaded: dict[str, _Loaded] = {}
+        self._parts: list[_Part] = []
+        self._parts_key: tuple[object, ...] = ()
         self.notices: list[str] = []
-        self._colors: ColorHistory | None = None
-        self._masks: MaskHistory | None = None
-        self._colors_key: tuple[object, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -196,103 +146,125 @@ class PreviewSession:
         for key in [key for key in self._footage if key[0] == path]:
             self._footage.pop(key).close()
 
-    def swapped(self, number: int, run: str, options: BlendOptions) -> PreviewFrame:
-        """Frame ``number`` of A with B's face, the same as a conversion with ``options``.
+    def swapped(self, casting: Casting, number: int, options: BlendOptions) -> PreviewFrame:
+        """Frame ``number`` with the chosen faces, the same as a conversion with ``options``.
 
         Adds warnings to ``notices``. Raises ProjectError, InputError or CheckpointError if footage
-        or model are missing.
+        or a model are missing, OptionsError if a person is.
         """
+        project = Project.open(self.folder)
+        footage = self.footage(project.video(casting.source))
+        self._place(project, casting, options.alignment_smoothing)
+        # Earlier frames first, so that the video is decoded in order.
+        self._measure_before(footage, number, options)
+        frame = footage.frame(number)
+        if frame.index != number:
+            self._measure_before(footage, frame.index, options)
+        image, count = frame.image, 0
+        for part in self._parts:
+            faces = part.places.get(frame.index, [])
+            if faces:
+                with self._swapper(part, options) as swapper:
+                    image = swapper.swap([image], [faces])[0]
+            count += len(faces)
+        return PreviewFrame(frame.index, image, count)
+
+    def nearest_face(self, number: int) -> int | None:
+        """The frame with a face nearest to ``number``; valid after ``swapped``."""
+        frames = {frame for part in self._parts for frame in part.places}
+        return min(frames, key=lambda frame: abs(frame - number), default=None)
+
+    @contextmanager
+    def _swapper(self, part: _Part, options: BlendOptions) -> "Iterator[Swapper]":
+        """A swapper for the faces of a part, with the colours and masks measured so far."""
         from faceswap.swap.compositing.color_smoothing import ColorHistory
         from faceswap.swap.compositing.mask_smoothing import MaskHistory
         from faceswap.swap.compositing.swapper import Swapper
 
-        project = Project.open(self.folder)
-        footage = self.footage(project.video("a"))
-        loaded = self._load(project.runs_folder / run)
-        self._place(project, run, loaded.model.resolution, options.alignment_smoothing)
+        loaded = self._loaded[part.run]
         measured_by = (
             *(options.mask_type, options.keep_glasses),
             *(options.color_mode, options.blend_mode == "poisson"),
         )
-        key = (loaded.path, loaded.stamps, self._places_key, measured_by)
-        if self._colors is None or self._masks is None or key != self._colors_key:
-            self._colors, self._masks, self._colors_key = ColorHistory(), MaskHistory(), key
-        history = self._colors, self._masks
-        with Swapper(loaded.model, loaded.device, options, *history) as swapper:
-            # Earlier frames first, so that the video is decoded in order.
-            self._measure_before(swapper, footage, number, options)
-            frame = footage.frame(number)
-            if frame.index != number:
-                self._measure_before(swapper, footage, frame.index, options)
-            faces = self._places.get(frame.index, [])
-            image = swapper.swap([frame.image], [faces])[0]
-            self._masks.trim(_MASKS)
-        return PreviewFrame(frame.index, image, len(faces))
+        key = (loaded.path, loaded.stamps, self._parts_key, measured_by)
+        if part.measured is None or key != part.measured_key:
+            part.measured, part.measured_key = (ColorHistory(), MaskHistory()), key
+        with Swapper(loaded.model, loaded.device, options, *part.measured) as swapper:
+            yield swapper
+        part.measured[1].trim(_MASKS)
 
-    def nearest_face(self, number: int) -> int | None:
-        """The frame with a face nearest to ``number``; valid after ``swapped``."""
-        return min(self._places, key=lambda frame: abs(frame - number), default=None)
-
-    def _measure_before(
-        self, swapper: "Swapper", footage: FrameReader, number: int, look: BlendOptions
-    ) -> None:
-        """Measure colour transfers and masks of the earlier frames that ``number`` depends on."""
+    def _measure_before(self, footage: FrameReader, number: int, look: BlendOptions) -> None:
+        """Measure colours and masks of the earlier frames that ``number`` depends on."""
         from faceswap.swap.compositing.color_smoothing import anchors_before
         from faceswap.swap.compositing.mask_smoothing import frames_before
 
-        assert self._colors is not None
-        assert self._masks is not None
-        work = {
-            before: [face for face in faces if not self._colors.has_transfer(face)]
-            for before, faces in anchors_before(self._places, number, look.color_smoothing).items()
-        }
-        if look.mask_type in ("all", "segmented"):
-            for before, faces in frames_before(self._places, number).items():
-                if not all(self._masks.has(face) for face in faces):
-                    work[before] = faces
-        work = {before: work[before] for before in sorted(work)}  # the film is decoded in order
-        work = {before: faces for before, faces in work.items() if faces}
-        if work:
-            work[number] = self._places[number]
-        numbers = [*work]
-        for start in range(0, len(numbers), _BATCH):
-            batch = numbers[start : start + _BATCH]
-            images = [footage.frame(n).image for n in batch]
-            swapper.measure(images, [work[n] for n in batch])
+        for part in self._parts:
+            with self._swapper(part, look) as swapper:
+                assert part.measured is not None
+                colors, masks = part.measured
+                work = {
+                    n: [face for face in faces if not colors.has_transfer(face)]
+                    for n, faces in anchors_before(
+                        part.places, number, look.color_smoothing
+                    ).items()
+                }
+                if look.mask_type in ("all", "segmented"):
+                    for n, faces in frames_before(part.places, number).items():
+                        if not all(masks.has(face) for face in faces):
+                            work[n] = faces
+                work = {n: work[n] for n in sorted(work) if work[n]}  # decoded in order
+                if work:
+                    work[number] = part.places[number]
+                numbers = [*work]
+                for start in range(0, len(numbers), _BATCH):
+                    batch = numbers[start : start + _BATCH]
+                    images = [footage.frame(n).image for n in batch]
+                    swapper.measure(images, [work[n] for n in batch])
 
-    def _load(self, run: Path) -> _Loaded:
-        """The newest model of ``run``; cached until its files change."""
+    def _load(self, runs: Path, names: list[str]) -> None:
+        """Load the newest models of runs; cached until their files change."""
         from faceswap.devices import pick_device
         from faceswap.swap.model.loading import newest_model
         from faceswap.training.checkpoint import CheckpointFolder
 
-        stamps = {path: _file_stamp(path) for path in CheckpointFolder(run).files()}
-
-        def since(path: Path) -> tuple[_FileStamp, ...]:
-            return tuple(stamp for other, stamp in stamps.items() if other >= path)
-
-        if self._loaded is None or since(self._loaded.path) != self._loaded.stamps:
-            self._loaded = None  # frees the old model first: memory may not hold two
+        for name in [name for name in self._loaded if name not in names]:
+            del self._loaded[name]  # memory may not hold them all
+        for name in names:
+            stamps = {p: _file_stamp(p) for p in CheckpointFolder(runs / name).files()}
+            known = self._loaded.get(name)
+            if known is not None and _since(stamps, known.path) == known.stamps:
+                continue
+            known = None
+            self._loaded.pop(name, None)  # frees the old model first: memory may not hold two
             device = pick_device(self._device)
-            model, path, problems = newest_model(run, device)
-            self._loaded = _Loaded(path, since(path), CachedModel(model), device)
+            model, path, problems = newest_model(runs / name, device)
+            made = _Loaded(path, _since(stamps, path), CachedModel(model), device)
+            self._loaded[name] = made
             self.notices += problems
-        return self._loaded
 
-    def _place(self, project: Project, run: str, resolution: int, smooth: float) -> None:
-        """Place the faces that a conversion by ``run`` would swap."""
+    def _place(self, project: Project, casting: Casting, smooth: float) -> None:
+        """Load the models and place the faces that a conversion by them would swap."""
         from faceswap.project.swap_plan import plan_swap
         from faceswap.swap.compositing.face_placement import place_faces
 
-        key = (run, resolution, smooth, project.index_key("a"), self._project_state())
-        if key != self._places_key:
-            with project.open_index_read_only() as opened, opened.snapshot():
-                self.notices += project.extraction_warnings(opened, "a")
-                plan = plan_swap(project, opened, "a", run)
-                self.notices += plan.notices
-                keep = plan.keeps(plan.parts[0])  # the only one, as no map is given
-                self._places, _ = place_faces(opened, "a", resolution, smooth, keep=keep)
-            self._places_key = (*key[:4], self._project_state())
+        source, mapping = casting.source, casting.mapping
+        names = sorted({word.rpartition("=")[2] for word in mapping} or {casting.run})
+        self._load(project.runs_folder, names)
+        sizes = [self._loaded[name].model.resolution for name in names]
+        key = (casting, sizes, smooth, project.index_key(source), self._project_state())
+        if key == self._parts_key:
+            return
+        with project.open_index_read_only() as opened, opened.snapshot():
+            self.notices += project.extraction_warnings(opened, source)
+            plan = plan_swap(project, opened, source, casting.run, None, mapping)
+            self.notices += plan.notices if self._tells_choice else plan.warnings
+            self._parts = []
+            for part in plan.parts:
+                size = self._loaded[part.run].model.resolution
+                keep = plan.keeps(part)
+                places, _ = place_faces(opened, source, size, smooth, keep=keep)
+                self._parts.append(_Part(part.run, places))
+        self._parts_key = (*key[:4], self._project_state())
 
     def _project_state(self) -> tuple[int, ...]:
         """Modification times of the index, which changes during extraction, and the settings.
@@ -301,6 +273,11 @@ class PreviewSession:
         """
         files = [*sorted(self.folder.glob("index.sqlite*")), self.folder / "project.toml"]
         return tuple(_file_stamp(path)[2] for path in files)
+
+
+def _since(stamps: "Mapping[Path, _FileStamp]", path: Path) -> tuple[_FileStamp, ...]:
+    """Stamps of a checkpoint and of newer ones."""
+    return tuple(stamp for other, stamp in stamps.items() if other >= path)
 
 
 def _file_stamp(path: Path) -> _FileStamp:

@@ -9,6 +9,7 @@ says — a name, who is ignored, which tracks belong together — is in ``projec
     id = 2
     name = "lead"
     ignored = false
+    no_face = false                     # what was said to be no face at all
     tracks = { a = [0, 3], b = [1] }    # said to be this person's, whatever they look like
 """
 
@@ -34,7 +35,7 @@ _STILL = 0.04
 class Person:
     """A person. tracks: by source, those that show the person. seconds: on screen in all.
 
-    sides: of the sources that show the person.
+    sides: of the sources that show the person. no_face: whether these tracks show no face.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Person:
     ignored: bool = False
     tracks: Mapping[str, tuple[TrackRow, ...]] = field(default_factory=dict)
     sides: str = ""
+    no_face: bool = False
 
     @property
     def label(self) -> str:
@@ -112,6 +114,7 @@ def people_of(project: Project, index: FaceIndex) -> list[Person]:
             bool(entries.get(person, {}).get("ignored", False)),
             {source: tuple(rows) for source, rows in found.items()},
             "".join(sorted(sides[person])),
+            bool(entries.get(person, {}).get("no_face", False)),
         )
         for person, found in tracks.items()
     ]

@@ -1,5 +1,6 @@
-"""What the user says of people: merge, split, name, ignore. It stays over a new extraction."""
+"""What the user says of people: merge, split, name, ignore, move. A new extraction keeps it."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,16 +9,22 @@ import numpy as np
 from faceswap.errors import OptionsError
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.people_groups import gallery, group_tracks, likeness
-from faceswap.project.people import Person, entries_of, find_person, people_of
+from faceswap.project.pairs import replace_people
+from faceswap.project.people import Person, TrackKey, entries_of, find_person, people_of
 from faceswap.project.project import Project
 
 Tracks = Mapping[str, Iterable[int]]
+
+_DECIDED = ("people", "pairs")
+"""Parts of the settings that say what was decided of people."""
+_NO_FACE = "no face"
 
 
 def merge(project: Project, people: list[Person], words: Iterable[str]) -> None:
     """Make several people one, which keeps the number and, if it has one, the name of the first.
 
-    Raises OptionsError when there are less than two, or one of them does not exist.
+    Raises OptionsError when there are less than two, one of them does not exist, or they are A and
+    B of a run.
     """
     found = {person.id: person for person in (find_person(people, word) for word in words)}
     chosen = list(found.values())
@@ -29,6 +36,7 @@ def merge(project: Project, people: list[Person], words: Iterable[str]) -> None:
 
     def change(settings: dict[str, Any]) -> None:
         gone = {person.id for person in others}
+        replace_people(settings, first.id, gone)
         settings["people"] = [e for e in entries_of(settings) if e["id"] not in gone]
         _pin(settings, first.id, tracks)
         if name:
@@ -83,6 +91,65 @@ def ignore(project: Project, people: list[Person], words: Iterable[str], ignored
     def change(settings: dict[str, Any]) -> None:
         for number in numbers:
             _entry(settings, number)["ignored"] = ignored
+
+    project.change_settings(change)
+
+
+def move_tracks(
+    project: Project, people: list[Person], tracks: Iterable[TrackKey], person: int | None
+) -> None:
+    """Say that tracks show another person; None: that they show no face.
+
+    What shows no face is ignored, and so are tracks like it. Raises OptionsError when there is no
+    such person or track.
+    """
+    moved = list(tracks)
+    known = {
+        (source, number)
+        for one in people
+        for source, numbers in one.tracks_by_source().items()
+        for number in numbers
+    }
+    missing = [f"{source}:{number}" for source, number in moved if (source, number) not in known]
+    if missing:
+        raise OptionsError(f"There is no track {', '.join(missing)}; list the people again.")
+    if person is not None:
+        find_person(people, str(person))
+
+    def change(settings: dict[str, Any]) -> None:
+        goal = person
+        if goal is None:
+            known = [entry["id"] for entry in entries_of(settings) if entry.get("no_face")]
+            numbers = [one.id for one in people] + [entry["id"] for entry in entries_of(settings)]
+            goal = known[0] if known else 1 + max(numbers, default=0)
+            _entry(settings, goal).update({"name": _NO_FACE, "ignored": True, "no_face": True})
+        _pin(settings, goal, _by_source(moved))
+
+    project.change_settings(change)
+
+
+def decided(project: Project) -> str:
+    """All that was decided of people, as text that ``go_back`` takes."""
+    settings = project.settings()
+    return json.dumps({part: settings.get(part, []) for part in _DECIDED})
+
+
+def go_back(project: Project, earlier: str, expected: str) -> None:
+    """Go back to what was decided earlier.
+
+    expected: what the caller takes to be decided now. Raises OptionsError when something else is,
+    by another program or a new extraction, and nothing is changed then.
+    """
+
+    def change(settings: dict[str, Any]) -> None:
+        now = json.dumps({part: settings.get(part, []) for part in _DECIDED})
+        if now != expected:
+            raise OptionsError(
+                "The people were changed meanwhile, by another program or a new extraction, so "
+                "this can't be undone any more; correct them anew."
+            )
+        before = json.loads(earlier)
+        settings.update({part: before.get(part, []) for part in _DECIDED})
 
     project.change_settings(change)
 

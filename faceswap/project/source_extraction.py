@@ -22,6 +22,7 @@ from faceswap.project.extraction import (
     has_foreign_crops,
 )
 from faceswap.project.frame_pass import process_frames
+from faceswap.project.mending import Place, mend_again
 from faceswap.project.people_carry_over import carry_over_people
 from faceswap.project.project import Project
 from faceswap.project.reextraction import (
@@ -192,6 +193,7 @@ def _reextract(
             raise NoFaceError(f"{work.no_face_message()} {name}'s old faces stay in use.")
         excluded = 0
         if project.is_same_video(source, work.path):
+            yield from _mend_again(work, index, target)
             excluded = yield from _file_work(
                 lambda: carry_over_exclusions(project, index, source, generation)
             )
@@ -212,6 +214,21 @@ def _reextract(
         yield Notice(
             message=f"{excluded:,} faces are excluded; they were excluded or deleted before."
         )
+
+
+def _mend_again(
+    work: SourceExtraction, index: FaceIndex, target: ExtractionTarget
+) -> Generator[Event, None, None]:
+    """Add to the new faces what was added to the old ones by hand."""
+    assert target.generation is not None
+    place = Place(work.source, target.rows, target.generation, target.folder)
+    told = yield from in_background(
+        "mend",
+        lambda report: mend_again(work.project, index, work.footage, place, report),
+        "places",
+    )
+    for sentence in told:
+        yield Notice(message=sentence)
 
 
 def _file_work(work: Callable[[], T]) -> Generator[Event, None, T]:

@@ -115,8 +115,9 @@ def remove_source(project: Project, name: str) -> None:
         settings.get("sources", {}).pop(name, None)
         for person in settings.get("people", []):
             person.get("tracks", {}).pop(name, None)
-        spans = settings.get("unswapped", [])
-        settings["unswapped"] = [span for span in spans if span.get("source") != name]
+        for part in ("unswapped", "by_hand"):
+            entries = settings.get(part, [])
+            settings[part] = [entry for entry in entries if entry.get("source") != name]
 
     with project.lock_source(name):
         folder = project.crops_folder(name)

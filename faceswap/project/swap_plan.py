@@ -29,11 +29,21 @@ class Part:
 
 @dataclass(frozen=True)
 class SwapPlan:
-    """What a conversion swaps. left: whether a face, by track and frame, is left unswapped."""
+    """What a conversion swaps. left: whether a face, by track and frame, is left unswapped.
+
+    choice: who was chosen of several, in a sentence; empty where there was no choice. warnings:
+    what may not be meant.
+    """
 
     parts: tuple[Part, ...]
     left: Callable[[int, int], bool]
-    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    choice: str = ""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """All that is to be told."""
+        return (*self.warnings, *([self.choice] if self.choice else []))
 
     def keeps(self, part: Part) -> Callable[[int, int], bool]:
         """A function of track and frame: whether ``part`` swaps that face."""
@@ -81,8 +91,15 @@ def plan_swap(
     taken = trained[0] if trained else chosen_person(shown, [source])
     if taken is None:
         return SwapPlan((Part(run, frozenset()),), left, ("Everyone in it is ignored.",))
+    part = Part(run, frozenset(taken.numbers(source)))
+    if trained:
+        choice = (
+            f"Person {taken.label} is swapped, whom the run {run!r} was trained on; choose others "
+            "with --person or --map."
+        )
+        return SwapPlan((part,), left, choice=choice if len(shown) > 1 else "")
     note = choice_notice(shown, taken, "a", "--person", [source])
-    return SwapPlan((Part(run, frozenset(taken.numbers(source))),), left, (note,) if note else ())
+    return SwapPlan((part,), left, choice=note or "")
 
 
 def trained_people(project: Project, run: str) -> Mapping[Side, str | None]:

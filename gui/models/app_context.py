@@ -13,10 +13,12 @@ from faceswap.preview.protocol import (
     ProjectRequest,
     RunState,
     SideState,
+    SourceState,
 )
 from gui.ipc.job_runner import COMMAND
 from gui.ipc.rpc_client import OnError, RpcClient, wait_for_ending_processes
 from gui.models.job_list import JobListModel
+from gui.models.people import PeopleModel
 from gui.models.settings import Settings
 
 LOCK = "window.lock"
@@ -38,6 +40,7 @@ class ProjectSession(QObject):
         self.folder = folder
         self.rpc = RpcClient(folder, program, self)
         self.info: ProjectAnswer | None = None
+        self.people = PeopleModel(self.rpc, self)
         self.read_only = ""
         self._lock = QLockFile(str(folder / LOCK))
         self._lock.setStaleLockTime(0)
@@ -80,10 +83,22 @@ class ProjectSession(QObject):
         """The state of one side; that of an empty one until it was read."""
         return SideState() if self.info is None else self.info.side(side)
 
+    def sources(self, side: Side) -> list[SourceState]:
+        """The sources of a side."""
+        return [] if self.info is None else self.info.sources_of(side)
+
+    def source(self, name: str) -> SourceState | None:
+        """The source with this id."""
+        return None if self.info is None else self.info.source(name)
+
     def runs(self) -> list[RunState]:
         """The training runs, most recently saved first."""
         runs = () if self.info is None else self.info.runs
         return sorted(runs, key=lambda run: -run.saved)
+
+    def run(self, name: str) -> RunState | None:
+        """The training run of this name, if it has begun."""
+        return next((run for run in self.runs() if run.name == name), None)
 
     def close(self) -> None:
         """Unlock the project and stop its preview server."""
@@ -108,6 +123,7 @@ class ProjectSession(QObject):
     def _read(self, info: ProjectAnswer) -> None:
         self.info = info
         self.changed.emit()
+        self.people.refresh()
 
 
 class AppContext(QObject):
@@ -115,7 +131,7 @@ class AppContext(QObject):
 
     rpc: a preview server without a project. opened: the open project changed, maybe to none.
     notice: show a message of the kind "good", "warn" or "bad". show_page: go to the page of this
-    name. show_frame: show a frame of a side.
+    name. show_frame: show a frame of a source.
     """
 
     opened = Signal()
@@ -145,6 +161,7 @@ class AppContext(QObject):
         session.setParent(self)
         session.rpc.warning.connect(lambda text: self.notice.emit(text, "warn"))
         session.lost.connect(self._lost)
+        session.people.failed.connect(lambda text: self.notice.emit(text, "bad"))
         self.settings.add_recent(session.folder)
         self.opened.emit()
         if session.read_only:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QSize, QTimer, Signal
 
-from faceswap.options import Side
 from faceswap.preview.protocol import FileFrameRequest, FrameAnswer, FrameRequest, PictureSize
 from gui.ipc.rpc_client import RpcClient
 
@@ -25,7 +24,7 @@ class Player(QObject):
         super().__init__(parent)
         self._channel = channel
         self._rpc: RpcClient | None = None
-        self._clip: Side | Path = "a"
+        self._clip: str | Path = "a"
         self.size = QSize(960, 540)
         self.frame, self.frames, self.rate = 0, 1, 25.0
         self.playing = False
@@ -35,8 +34,8 @@ class Player(QObject):
         self._timer.timeout.connect(self._advance)
         self._pending = False
 
-    def open(self, rpc: RpcClient, clip: Side | Path, frames: int = 1, rate: float = 25.0) -> None:
-        """Open another clip: a side's footage, or any video."""
+    def open(self, rpc: RpcClient, clip: str | Path, frames: int = 1, rate: float = 25.0) -> None:
+        """Open another clip: a source, by its id, or any file."""
         self.pause()
         self._rpc, self._clip = rpc, clip
         self.frame, self.frames, self.rate = 0, max(1, frames), rate or 25.0
@@ -59,7 +58,7 @@ class Player(QObject):
         if isinstance(self._clip, Path):
             request = FileFrameRequest(path=self._clip, frame=self.frame, fit=fit)
         else:
-            request = FrameRequest(side=self._clip, frame=self.frame, fit=fit)
+            request = FrameRequest(source=self._clip, frame=self.frame, fit=fit)
         self._rpc.send(request, self._on_frame, on_error=self._on_error, channel=self._channel)
 
     def play(self) -> None:

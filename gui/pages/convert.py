@@ -15,6 +15,8 @@ from faceswap.preview.protocol import (
     FrameAnswer,
     FrameRequest,
     SwapAnswer,
+    SwapPlanAnswer,
+    SwapPlanRequest,
     SwapRequest,
     TimelineRequest,
 )
@@ -25,9 +27,11 @@ from gui.models.player import Player
 from gui.pages.page import Page
 from gui.widgets import elements, icons
 from gui.widgets.canvas import Canvas, WipeCompare
+from gui.widgets.cast_panel import CastPanel
 from gui.widgets.elements import button, card, column, label, row
 from gui.widgets.job_status_bar import JobStatusBar
 from gui.widgets.options_form import OptionsForm, error_text
+from gui.widgets.source_box import SourceBox
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
 
@@ -46,7 +50,9 @@ class ConvertPage(Page):
         self.status_bar = JobStatusBar()
         self.blend_form = OptionsForm(BlendOptions)
         rest = (*BlendOptions.model_fields, "project", "output", "out_dir", "run", "overwrite")
+        rest += ("input", "person", "map")
         self.export_form = OptionsForm(ConvertOptions, without=rest)
+        self.source = "a"
         self._clip: Path | None = None
         self._model = ""
         self._output: Path | None = None
@@ -76,6 +82,8 @@ class ConvertPage(Page):
                 output=output,
                 run=self.run.currentText() or "main",
                 overwrite=output.exists(),
+                input=None if self.source == "a" else self._clip,
+                map=self.cast.casting(),
                 **self.blend_form.values(),
             )
             self.context.jobs.start("convert", options, self.tr("Export"), session.folder)
@@ -95,7 +103,8 @@ class ConvertPage(Page):
         if not self.player.playing:
             self.stack.setCurrentWidget(self.result)
             self.player.size = self.result.pixels()
-            footage = session.side("a").footage
+            shown = session.source(self.source)
+            footage = shown.footage if shown is not None else None
             length = (footage.frames, footage.rate) if footage is not None else (1, 25.0)
             self.player.open(session.rpc, self._output, *length)
         self.player.toggle()
@@ -104,6 +113,10 @@ class ConvertPage(Page):
         self.player.close()
         self.status_bar.follow(None)
         self._clip, self._model, self._output = None, "", None
+        self.source = "a"
+        self.cast.reset()
+        if self.session is not None:
+            self.session.people.changed.connect(self._people_changed)
         self.wipe.show_second(QImage())
         self.wipe.show_text("")
         self.stack.setCurrentWidget(self.wipe)
@@ -127,30 +140,88 @@ class ConvertPage(Page):
         if [self.run.itemText(i) for i in range(self.run.count())] != names:
             self.run.clear()
             self.run.addItems(names)
-        side = session.side("a")
-        footage = side.footage
-        self.timeline.set_frames(max(footage.frames if footage else 1, side.processed_frames))
+        source = self.source_box.show_sources(session.info.sources, self.source)
+        if source != self.source:
+            self.source, self._clip = source, None
+        shown = session.source(self.source)
+        footage = shown.footage if shown is not None else None
+        processed = shown.processed_frames if shown is not None else 1
+        self.timeline.set_frames(max(footage.frames if footage else 1, processed))
         outputs = session.info.outputs
         self._output = outputs[-1] if outputs else None
         if not self.output_edit.text():
             self.output_edit.setText(str(session.folder / "out" / "swap.mp4"))
         self._update_buttons()
         if footage is None:
-            self.wipe.show_text(side.problem)
+            self.wipe.show_text(shown.problem if shown else session.side("a").problem)
             return
         if self._clip != footage.path:
             self._clip = footage.path
             self.timeline.set_frame(self.timeline.frames // 3)
-            request = TimelineRequest(side="a")
+            request = TimelineRequest(source=self.source)
             session.rpc.send(request, self.timeline.set_spans, channel="timeline")
+        people = session.people.people
+        self.timeline.set_names({one.id: session.people.label(one.id) for one in people})
         model = f"{footage.path} {[(run.name, run.step) for run in session.runs()]}"
         if model != self._model and self.stack.currentWidget() is self.wipe:
             self._model = model
+            self._request_plan()
             self._request_pictures()
         self._follow_job()
 
+    def set_source(self, source: str) -> None:
+        """Convert another source."""
+        if source and source != self.source:
+            self.source, self._clip, self._model = source, None, ""
+            self.cast.reset()
+            self._update()
+
+    def _people_changed(self) -> None:
+        if self.isVisible():
+            self._request_plan()
+            self._request_swap()
+
+    def _run_chosen(self) -> None:
+        self.cast.reset()
+        self._request_plan()
+        self._request_swap()
+
+    def _request_plan(self) -> None:
+        """Ask who would be changed by what, before anything starts."""
+        session = self.session
+        if session is None or not session.runs() or session.source(self.source) is None:
+            self.cast.hide()
+            return
+        request = SwapPlanRequest(
+            source=self.source,
+            run=self.run.currentText() or "main",
+            casting=self.cast.chosen(),
+        )
+
+        def planned(answer: SwapPlanAnswer) -> None:
+            before = self.cast.casting()
+            self.cast.show_plan(answer, session.people, session.runs())
+            self.cast.setVisible(bool(answer.people))
+            self._update_buttons()
+            if self.cast.casting() != before:
+                self._request_swap()
+
+        session.rpc.send(request, planned, on_error=self._not_planned, channel="plan")
+
+    def _not_planned(self, sentence: str) -> None:
+        self.cast.show_problem(sentence)
+        self.cast.show()
+        self.start.setEnabled(False)
+
+    def _cast_changed(self) -> None:
+        self._update_buttons()
+        self._request_swap()
+        if not self.cast.nobody:
+            self._request_plan()
+
     def on_leave(self) -> None:
         self.player.pause()
+        self.cast.stop_loading()
 
     def _build(self) -> None:
         self.body.addWidget(label(self.tr("Convert"), "title"))
@@ -170,15 +241,21 @@ class ConvertPage(Page):
     def _panel(self) -> QWidget:
         self.run = QComboBox()
         self.run.setAccessibleName(self.tr("Training run"))
-        self.run.currentTextChanged.connect(lambda _: self._request_swap())
+        self.run.currentTextChanged.connect(lambda _: self._run_chosen())
+        self.source_box = SourceBox()
+        self.source_box.activated.connect(lambda _: self.set_source(self.source_box.currentData()))
+        self.cast = CastPanel()
+        self.cast.changed.connect(self._cast_changed)
         reset = button(
             self.tr("Reset"), self._reset, "link", "Ctrl+R", self.tr("Reset the blending options")
         )
-        look = card(
-            row(label(self.tr("Blending"), "heading"), None, reset),
+        who = card(
+            label(self.tr("Who is changed"), "heading"),
+            self.blend_form.aligned_row(self.tr("Footage"), self.source_box),
             self.blend_form.aligned_row(self.tr("Training run"), self.run),
-            self.blend_form,
+            self.cast,
         )
+        look = card(row(label(self.tr("Blending"), "heading"), None, reset), self.blend_form)
         self.output_edit = QLineEdit()
         self.output_edit.setAccessibleName(self.tr("Output video"))
         self.start = button(self.tr("Export"), self.export, "primary", "Ctrl+Return")
@@ -203,14 +280,15 @@ class ConvertPage(Page):
             label(self.tr("The video's metadata marks it as synthetic."), "small", True),
             gap=GAP,
         )
-        return elements.side_panel(376, look, export)
+        return elements.side_panel(376, who, look, export)
 
     def _update_buttons(self) -> None:
         session = self.session
         assert session is not None
         trained = bool(session.runs())
         running = bool(self.context.jobs.running("convert", session.folder))
-        self.start.setEnabled(trained and self.writable and not running)
+        idle = self.writable and not running
+        self.start.setEnabled(trained and idle and not self.cast.nobody)
         self.run.setEnabled(trained)
         self.export_actions.setVisible(self._output is not None)
         if self._output is not None:
@@ -226,7 +304,7 @@ class ConvertPage(Page):
         self.player.pause()
         self.stack.setCurrentWidget(self.wipe)
         session.rpc.send(
-            FrameRequest(side="a", frame=self.timeline.frame, fit=self.wipe.fit()),
+            FrameRequest(source=self.source, frame=self.timeline.frame, fit=self.wipe.fit()),
             self._show_before,
             on_error=self.wipe.show_text,
             channel="before",
@@ -235,7 +313,7 @@ class ConvertPage(Page):
 
     def _request_swap(self) -> None:
         session = self.session
-        if session is None or not session.runs() or self._clip is None:
+        if session is None or not session.runs() or self._clip is None or self.cast.nobody:
             self.wipe.show_second(QImage())
             return
         self.stack.setCurrentWidget(self.wipe)
@@ -245,6 +323,8 @@ class ConvertPage(Page):
             self._no_swap(error_text(error))
             return
         request = SwapRequest(
+            source=self.source,
+            casting=self.cast.casting(),
             frame=self.timeline.frame,
             run=self.run.currentText() or "main",
             blend=blend,

@@ -1,107 +1,157 @@
-"""Footage page: both clips frame by frame, and face extraction."""
+"""Footage page: the sources of both sides frame by frame, and face extraction."""
 
 from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QImage, QPixmap, QShortcut
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QPushButton
 
 from faceswap.errors import OutputError
-from faceswap.jobs.extract import ExtractOptions
 from faceswap.options import Side
 from faceswap.preview.protocol import (
+    AddSourcesRequest,
+    DoneAnswer,
     FrameAnswer,
-    NewestCropAnswer,
-    NewestCropRequest,
     RelocateFootageRequest,
-    SideState,
+    RemoveSourceRequest,
+    SourceState,
     TimelineAnswer,
     TimelineRequest,
+    TrimSourceRequest,
 )
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
 from gui.models.player import Player
 from gui.pages.page import Page
-from gui.widgets import elements, icons
+from gui.widgets import elements
 from gui.widgets.canvas import FaceCanvas
-from gui.widgets.elements import button, card, column, label, row
+from gui.widgets.elements import button, label, row
+from gui.widgets.extraction_panel import ExtractionPanel
+from gui.widgets.face_menu import FaceMenu
+from gui.widgets.file_drops import dropped_footage
+from gui.widgets.hand_panel import HandPanel
 from gui.widgets.job_status_bar import JobStatusBar
-from gui.widgets.options_form import OptionsForm, error_text
+from gui.widgets.options_form import error_text
+from gui.widgets.player_controls import PlayerControls
+from gui.widgets.sources_panel import SourcesPanel
 from gui.widgets.theme import GAP
 from gui.widgets.timeline import Timeline
 
 
 class FootagePage(Page):
-    """Player and timeline of one side's clip, with the extraction options."""
+    """Player and timeline of one source, the sources of its side, and the extraction options."""
 
     name = "footage"
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
         self.side: Side = "a"
+        self.source = ""
         self._target: int | None = None
-        self._clip: tuple[Side, Path] | None = None
+        self._clip: tuple[str, Path] | None = None
         self.canvas = FaceCanvas()
         self.timeline = Timeline()
         self.player = Player("footage", self)
         self.status_bar = JobStatusBar()
-        self.form = OptionsForm(ExtractOptions, without=("inputs", "project", "side", "redo"))
-        self._last_face_timer = QTimer(self)
-        self._last_face_timer.setInterval(1000)
-        self._last_face_timer.timeout.connect(self._request_newest)
+        self.sources = SourcesPanel()
+        self.faces = ExtractionPanel(context, self.extract)
+        self.form, self.find_button = self.faces.form, self.faces.find_button
+        self.menu = FaceMenu(context, self)
+        self.hand = HandPanel(context, self.canvas, self.timeline)
+        self.controls = PlayerControls(self.player, self.timeline, self.canvas, self.trim)
+        self.setAcceptDrops(True)
         self._build()
-        self.timeline.moved.connect(self._scrubbed)
-        self.player.frame_ready.connect(self._show)
-        self.player.failed.connect(self.canvas.show_text)
-        self.player.playing_changed.connect(self._playback_changed)
-        self.status_bar.finished.connect(self._extracted)
+        self._connect()
 
-    def set_side(self, side: Side, frame: int = 0) -> None:
-        """Show the clip of ``side`` at ``frame``."""
-        self.side = side
-        self._target = frame
-        for name, segment in self.segments.items():
-            segment.setChecked(name == side)
+    def set_side(self, side: Side) -> None:
+        """Show the first source of ``side``."""
+        self.side, self.source = side, ""
+        self._target = 0
         self._open()
 
-    def extract(self) -> None:
-        """Start extraction of the current side; confirm before extracting again."""
+    def show_source(self, source: str, frame: int = 0) -> None:
+        """Show a source at ``frame``."""
+        known = self.session.source(source) if self.session is not None else None
+        if known is not None and self.side not in known.sides:
+            self.side = "b" if "b" in known.sides else "a"
+        self.source, self._target = source, frame
+        self._open()
+
+    def add(self, paths: list[Path]) -> None:
+        """Add files and folders to the current side."""
         session = self.session
         if session is None or not self.writable:
             return
-        info = session.side(self.side)
+        request = AddSourcesRequest(side=self.side, paths=tuple(paths))
+        session.rpc.send(request, self._sources_changed, on_error=self._refused)
+
+    def remove(self) -> None:
+        """Remove the current source, after a question."""
+        session, info = self.session, self._info()
+        if session is None or info is None or not self.writable:
+            return
+        question = self.tr("Remove %1 and its %2 faces from the project? The file itself stays.")
+        question = question.replace("%1", info.path.name).replace("%2", f"{info.faces:,}")
+        if not elements.confirm(self, question, self.tr("Remove")):
+            return
+        self.player.close()
+        self.source, self._clip = "", None
+        request = RemoveSourceRequest(source=info.id)
+        session.rpc.send(request, self._sources_changed, on_error=self._refused)
+
+    def extract(self) -> None:
+        """Extract what is missing of this side; without that, the current source again."""
+        session, info = self.session, self._info()
+        if session is None or info is None or not self.writable:
+            return
+        missing = self.faces.missing(session.sources(self.side))
+        again = not missing
         question = self.tr(
             "Extract the faces of %1 again? The old crops stay until the new extraction is "
             "complete, and excluded faces stay excluded."
         )
-        question = question.replace("%1", self.side.upper())
-        if info.complete and not elements.confirm(self, question, self.tr("Extract again")):
-            return
-        if info.footage is None:
+        question = question.replace("%1", info.path.name)
+        if again and not elements.confirm(self, question, self.tr("Extract again")):
             return
         try:
             options = self.form.options(
-                inputs=(info.footage.path,),
+                inputs=tuple(one.path for one in missing) or (info.path,),
                 project=session.folder,
                 side=self.side,
-                redo=info.complete,
+                redo=again,
             )
             title = self.tr("Extract faces of %1").replace("%1", self.side.upper())
             self.context.jobs.start("extract", options, title, session.folder)
         except (ValidationError, OutputError) as error:
-            self.context.notice.emit(error_text(error), "bad")
+            self._refused(error_text(error))
             return
         self._follow_job()
+
+    def trim(self, begins: bool) -> None:
+        """Set the in or the out point to the current frame; remove it where it is there already."""
+        session, info = self.session, self._info()
+        if session is None or info is None or info.footage is None or not self.writable:
+            return
+        rate = info.footage.rate or 25.0
+        point = round((self.timeline.frame + (0 if begins else 1)) / rate, 3)
+        before = info.in_point if begins else info.out_point
+        new = None if point == before or (begins and not point) else point
+        points = (new, info.out_point) if begins else (info.in_point, new)
+        request = TrimSourceRequest(source=info.id, in_point=points[0], out_point=points[1])
+        session.rpc.send(request, self._sources_changed, on_error=self._refused)
 
     def on_project_changed(self) -> None:
         self.player.close()
         self.status_bar.follow(None)
         self.canvas.show_text("")
         self.timeline.set_spans(TimelineAnswer())
-        self.last_face.hide()
-        self.side, self._clip, self._target = "a", None, None
+        self.sources.list.forget()
+        self.faces.follow(None, self.side)
+        self.side, self.source, self._clip, self._target = "a", "", None, None
+        if self.session is not None:
+            self.session.people.changed.connect(self._people_changed)
 
     def on_project_refreshed(self) -> None:
         if self.isVisible():
@@ -115,7 +165,32 @@ class FootagePage(Page):
 
     def on_leave(self) -> None:
         self.player.pause()
-        self._last_face_timer.stop()
+        self.faces.pause()
+
+    def on_theme_changed(self) -> None:
+        self.controls.draw_icons()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if event.mimeData().hasUrls() and self.writable:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        self.add(dropped_footage(event.mimeData()))
+
+    def _connect(self) -> None:
+        self.context.jobs.added.connect(lambda _: self._follow_job() if self.isVisible() else None)
+        self.timeline.moved.connect(self._scrubbed)
+        self.player.frame_ready.connect(self._show)
+        self.player.failed.connect(self._unreadable)
+        self.status_bar.finished.connect(lambda _: self.faces.pause())
+        self.sources.list.chosen.connect(self.show_source)
+        self.sources.added.connect(self.add)
+        self.sources.removed.connect(self.remove)
+        self.sources.located.connect(self._relink)
+        self.faces.extracted.connect(self._request_timeline)
+        self.canvas.face_pressed.connect(
+            lambda face, place: self.menu.open(self.source, face, place)
+        )
 
     def _build(self) -> None:
         self.segments: dict[Side, QPushButton] = {}
@@ -127,147 +202,109 @@ class FootagePage(Page):
             segment = button(text, partial(self.set_side, side), "segment", f"Alt+{side}")
             segment.setCheckable(True)
             self.segments[side] = segment
-        self.play = button("", self.player.toggle, "", "Ctrl+Space", self.tr("Play"))
-        self.play.setIcon(icons.icon("play"))
-        self.play.setAccessibleName(self.tr("Play or pause"))
-        self.clock = label("", "muted")
-        self.landmarks_box = QCheckBox(self.tr("Landmarks"))
-        self.landmarks_box.setChecked(True)
-        self.landmarks_box.toggled.connect(self._landmarks)
-        QShortcut("Ctrl+L", self).activated.connect(self.landmarks_box.toggle)
-        self.landmarks_box.setToolTip(self.tr("Draw face landmarks over the frame (Ctrl+L)"))
-        left = column(
+        left = elements.column(
             row(label(self.tr("Footage"), "title"), None, *self.segments.values()),
             self.canvas,
             self.timeline,
-            row(self.play, self.clock, None, self._legend(), self.landmarks_box, gap=2 * GAP),
+            self.controls,
             gap=GAP * 3 // 2,
         )
         left.setStretch(1, 1)
-        self.body.addLayout(row(elements.widget_of(left), self._panel(), gap=3 * GAP), 1)
+        panel = elements.side_panel(376, self.sources, self.faces, self.hand)
+        self.body.addLayout(row(elements.widget_of(left), panel, gap=3 * GAP), 1)
         self.body.addWidget(self.status_bar)
 
-    def _legend(self) -> QWidget:
-        legend = elements.widget_of(
-            row(
-                label(self.tr("● low confidence"), "warn"),
-                label(self.tr("● no face"), "bad"),
-            )
-        )
-        legend.setToolTip(
-            self.tr("Timeline colors: faces with low landmark confidence; frames without a face")
-        )
-        return legend
-
-    def _panel(self) -> QWidget:
-        self.facts = label("", "muted", wrap=True)
-        self.find_button = button("", self.extract, "primary", "Ctrl+Return")
-        self.relink = button(self.tr("Locate the file…"), self._relink, "link")
-        self.last_face = label()
-        self.last_face.hide()
-        self.last_face.setAccessibleName(self.tr("Latest face crop"))
-        self.last_face.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        inside = card(
-            label(self.tr("Faces"), "heading"),
-            self.facts,
-            self.last_face,
-            self.form,
-            row(self.find_button, None, self.relink),
-            gap=2 * GAP,
-        )
-        return elements.side_panel(376, inside)
+    def _info(self) -> SourceState | None:
+        """The current source."""
+        return self.session.source(self.source) if self.session is not None else None
 
     def _open(self) -> None:
         session = self.session
         if session is None:
             return
-        info = session.side(self.side)
-        self._update_state(info)
+        sources = session.sources(self.side)
+        if self.source not in [source.id for source in sources]:
+            self.source, self._clip = sources[0].id if sources else "", None
         for name, segment in self.segments.items():
             segment.setChecked(name == self.side)
-        footage = info.footage
-        frames = max(footage.frames if footage else 0, info.processed_frames, 1)
+        info = self._info()
+        self._update_panels(sources, info)
+        footage = info.footage if info is not None else None
+        frames = max(footage.frames if footage else 0, info.processed_frames if info else 0, 1)
         self.timeline.set_frames(frames)
-        if footage is None:
+        if info is None or footage is None:
             self.player.close()
-            self.canvas.show_text(info.problem)
-        elif self._clip != (self.side, footage.path) or self._target is not None:
-            self._clip = (self.side, footage.path)
+            self._clip = None
+            self.canvas.show_text(info.problem if info else session.side(self.side).problem)
+        elif self._clip != (info.id, info.path) or self._target is not None:
+            self._clip = (info.id, info.path)
             self.player.size = self.canvas.pixels()
-            self.player.open(session.rpc, self.side, frames, footage.rate)
+            self.player.open(session.rpc, info.id, frames, footage.rate)
             self.player.go(self._target or 0)
             self._target = None
         else:
             self.player.frames = frames
         self._request_timeline()
 
-    def _request_timeline(self) -> None:
-        if self.session is not None:
-            request = TimelineRequest(side=self.side)
-            self.session.rpc.send(request, self.timeline.set_spans, channel="timeline")
+    def _update_panels(self, sources: list[SourceState], info: SourceState | None) -> None:
+        session = self.session
+        assert session is not None
+        title = self.tr("Footage of %1").replace("%1", self.side.upper())
+        self.sources.title.setText(f"{title} ({len(sources)})")
+        people = {
+            source.id: ", ".join(map(session.people.label_of, session.people.shown_in(source.id)))
+            for source in sources
+        }
+        self.sources.list.show_sources(sources, self.source, people)
+        self.sources.list.request_pictures(session.rpc, sources)
+        free = self.writable and self._job() is None
+        for control in (self.sources.add, self.sources.add_folder):
+            control.setEnabled(self.writable)
+        self.sources.remove.setEnabled(free and info is not None)
+        self.sources.locate.setVisible(self.writable and info is not None and bool(info.problem))
+        for point in self.controls.points:
+            point.setEnabled(self.writable and info is not None and info.footage is not None)
+        self.faces.show_state(sources, info, free)
+        self.hand.show_state(info, free)
+        rate = info.footage.rate if info is not None and info.footage is not None else 25.0
+        points = (info.in_point, info.out_point) if info is not None else (None, None)
+        self.timeline.set_points(*(None if p is None else round(p * rate) for p in points))
+        names = {one.id: session.people.label(one.id) for one in session.people.people}
+        self.timeline.set_names(names)
+        self.canvas.names = names
 
-    def _update_state(self, info: SideState) -> None:
-        """Update the face counts, the button's label and what is enabled."""
-        if info.complete:
-            message = self.tr("Faces: %1, tracks: %2, frames: %3. Included: %4.")
-            numbers = (info.faces, info.tracks, info.processed_frames, info.crops)
-            for index, number in enumerate(numbers, 1):
-                message = message.replace(f"%{index}", f"{number:,}")
-            self.find_button.setText(self.tr("Extract again"))
-            elements.set_role(self.find_button, "")
-        elif info.processed_frames:
-            message = self.tr("%1 frames processed so far; extraction resumes from there.")
-            message = message.replace("%1", f"{info.processed_frames:,}")
-            self.find_button.setText(self.tr("Resume"))
-            elements.set_role(self.find_button, "primary")
+    def _people_changed(self) -> None:
+        if self.isVisible() and self.session is not None and self.session.info is not None:
+            self._update_panels(self.session.sources(self.side), self._info())
+            self._request_timeline()
+            self.player.go(self.player.frame)
+
+    def _request_timeline(self) -> None:
+        if self.session is not None and self.source:
+            request = TimelineRequest(source=self.source)
+            self.session.rpc.send(request, self._show_spans, channel="timeline")
         else:
-            message = self.tr("No faces yet. Extraction detects, tracks and crops them.")
-            self.find_button.setText(self.tr("Extract faces"))
-            elements.set_role(self.find_button, "primary")
-        if info.excluded:
-            message += " " + self.tr("Excluded: %1.").replace("%1", f"{info.excluded:,}")
-        self.facts.setText(message)
-        running = self._job() is not None
-        self.find_button.setEnabled(self.writable and not running and not info.problem)
-        self.form.setEnabled(self.writable and not running)
-        self.relink.setVisible(bool(info.problem) and self.writable)
+            self.timeline.set_spans(TimelineAnswer())
+
+    def _show_spans(self, answer: TimelineAnswer) -> None:
+        self.timeline.set_spans(answer)
+        self.hand.follow_playhead()
 
     def _job(self) -> Job | None:
+        """The running extraction, or the mending by hand."""
         folder = self.session.folder if self.session else None
-        running = self.context.jobs.running("extract", folder) if folder else []
+        jobs = self.context.jobs
+        running = (
+            [*jobs.running("extract", folder), *jobs.running("mend", folder)] if folder else []
+        )
         return running[0] if running else None
 
     def _follow_job(self) -> None:
         job = self._job()
         self.status_bar.follow(job)
+        self.faces.follow(job, self.source)
         if job is not None:
-            self._last_face_timer.start()
-            self.find_button.setEnabled(False)
-            self.form.setEnabled(False)
-
-    def _extracted(self, job: Job) -> None:
-        self._last_face_timer.stop()
-        self.last_face.hide()
-
-    def _request_newest(self) -> None:
-        job, session = self.status_bar.job, self.session
-        if job is None or session is None:
-            return
-        words = job.record.arguments
-        side: Side = "a" if words[words.index("--side") + 1] == "a" else "b"
-        session.rpc.send(NewestCropRequest(side=side), self._show_newest, channel="newest crop")
-        if side == self.side:
-            self._request_timeline()
-
-    def _show_newest(self, answer: NewestCropAnswer) -> None:
-        image = QImage() if answer.crop is None else QImage(str(answer.crop.path))
-        if not image.isNull():
-            ratio = self.devicePixelRatioF()
-            size = round(14 * GAP * ratio)
-            image = image.scaled(QSize(size, size), mode=Qt.TransformationMode.SmoothTransformation)
-            image.setDevicePixelRatio(ratio)
-            self.last_face.setPixmap(QPixmap.fromImage(image))
-            self.last_face.show()
+            self.hand.show_state(self._info(), False)
 
     def _scrubbed(self, frame: int) -> None:
         self.player.pause()
@@ -279,11 +316,8 @@ class FootagePage(Page):
         image = elements.read_picture(answer.picture)
         self.canvas.show_frame(image, QSize(answer.width, answer.height), answer.faces)
         self.timeline.set_frame(answer.frame)
-        message = self.tr("frame %1 of %2, %3 s")
-        message = message.replace("%1", f"{answer.frame:,}").replace(
-            "%2", f"{self.player.frames:,}"
-        )
-        self.clock.setText(message.replace("%3", f"{answer.time:.2f}"))
+        self.hand.follow_playhead()
+        self.controls.show_time(answer.frame, answer.time)
         session = self.session
         if session is not None and self.side == "a":
             thumbnail = self.context.settings.thumbnail(session.folder)
@@ -291,20 +325,22 @@ class FootagePage(Page):
                 small = image.scaledToHeight(108, Qt.TransformationMode.SmoothTransformation)
                 self.context.settings.save_thumbnail(session.folder, small)
 
-    def on_theme_changed(self) -> None:
-        self._playback_changed(self.player.playing)
+    def _unreadable(self, sentence: str) -> None:
+        """The file may have been moved or changed: the list shows it then."""
+        self.canvas.show_text(sentence)
+        if self.session is not None:
+            self.session.refresh()
 
-    def _playback_changed(self, playing: bool) -> None:
-        self.play.setIcon(icons.icon("pause" if playing else "play"))
-
-    def _landmarks(self, shown: bool) -> None:
-        self.canvas.landmarks = shown
-        self.canvas.update()
-
-    def _relink(self) -> None:
-        """Choose the new path of a moved clip; the project rejects a different clip."""
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Locate the file"))
+    def _relink(self, path: Path) -> None:
+        """Set the new path of a moved file; the project rejects a different one."""
         session = self.session
-        if name and session is not None:
-            request = RelocateFootageRequest(side=self.side, path=Path(name))
-            session.rpc.send(request, lambda _: session.refresh())
+        if session is not None and self.source:
+            request = RelocateFootageRequest(source=self.source, path=path)
+            session.rpc.send(request, self._sources_changed, on_error=self._refused)
+
+    def _sources_changed(self, _: DoneAnswer) -> None:
+        if self.session is not None:
+            self.session.refresh()
+
+    def _refused(self, sentence: str) -> None:
+        self.context.notice.emit(sentence, "bad")

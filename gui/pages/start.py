@@ -51,10 +51,6 @@ class StartPage(Page):
     def set_video(self, side: str, path: Path) -> None:
         """Use ``path`` as the video of ``side``, or show why it cannot be used."""
         zone = self.zones[side]
-        if path.is_dir():
-            zone.show_error(self.tr("%1 is a folder; drop a video file.").replace("%1", path.name))
-            self._check()
-            return
 
         def seen(answer: FrameAnswer) -> None:
             zone.show_video(path, answer)

@@ -6,8 +6,9 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QPushButton, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.events import Metrics, Preview, Saved
-from faceswap.options import SIDES
+from faceswap.options import SIDES, Side
 from faceswap.preview.protocol import (
+    ChoosePair,
     KeepSnapshotRequest,
     MetricsAnswer,
     MetricsRequest,
@@ -24,6 +25,7 @@ from gui.widgets import elements
 from gui.widgets.elements import button, card, column, label, row
 from gui.widgets.job_status_bar import JobStatusBar
 from gui.widgets.options_form import OptionsForm, error_text
+from gui.widgets.person_picker import PersonPicker
 from gui.widgets.plots import Curves
 from gui.widgets.theme import GAP
 from gui.widgets.training_previews import TrainingPreviews
@@ -49,7 +51,9 @@ class TrainPage(Page):
             }
         )
         self.status_bar = JobStatusBar()
-        self.form = OptionsForm(TrainOptions, without=("project", "preset", "run"))
+        self.form = OptionsForm(
+            TrainOptions, without=("project", "preset", "run", "person_a", "person_b")
+        )
         self._build()
         self.status_bar.finished.connect(self._ended)
         context.jobs.added.connect(lambda job: self._follow_job())
@@ -67,7 +71,9 @@ class TrainPage(Page):
             return
         name = self.run.currentText().strip() or "main"
         try:
-            options = self.form.options(project=session.folder, preset=self.preset, run=name)
+            options = self.form.options(
+                project=session.folder, preset=self.preset, run=name, **self._chosen_people()
+            )
             title = self.tr("Train %1").replace("%1", name)
             self.context.jobs.start("train", options, title, session.folder)
         except (ValidationError, OutputError) as error:
@@ -94,6 +100,9 @@ class TrainPage(Page):
         self._connect_job(None)
         self.previews.set_paths([])
         self.previews.show_grid()
+        if self.session is not None:
+            self.session.people.changed.connect(self._fill_people)
+            self.session.people.failed.connect(lambda _: self._fill_people())
         self.curves.set_all(())
         self.state.setText("")
 
@@ -107,6 +116,10 @@ class TrainPage(Page):
     def on_project_refreshed(self) -> None:
         if self.isVisible():
             self.on_show()
+
+    def on_leave(self) -> None:
+        for picker in self.people.values():
+            picker.stop_loading()
 
     def on_show(self) -> None:
         session = self.session
@@ -144,6 +157,10 @@ class TrainPage(Page):
         self.run.setAccessibleName(self.tr("Run name"))
         self.run.setToolTip(self.tr("Type a new name to start a new run; the others stay"))
         self.run.currentTextChanged.connect(lambda _: self._run_chosen())
+        titles: dict[Side, str] = {"a": self.tr("Who is changed"), "b": self.tr("Whose face")}
+        self.people = {side: PersonPicker(title) for side, title in titles.items()}
+        for picker in self.people.values():
+            picker.chosen.connect(self._pair_chosen)
         self.go = button(self.tr("Start"), self.start, "primary", "Ctrl+Return")
         self.keep = button(
             self.tr("Snapshot"),
@@ -158,6 +175,7 @@ class TrainPage(Page):
             self.cost,
             self.measure,
             self.form.aligned_row(self.tr("Training run"), self.run),
+            *(self.form.aligned_row(side.upper(), who) for side, who in self.people.items()),
             self.form,
             row(self.go, self.keep, None),
             gap=GAP,
@@ -171,6 +189,34 @@ class TrainPage(Page):
         choice.toggled.connect(lambda on: self._show_cost())
         self.presets.addButton(choice)
         return choice
+
+    def _chosen_people(self) -> dict[str, str]:
+        """Who was chosen for A and for B, as options of the training."""
+        chosen = {f"person_{side}": picker.person() for side, picker in self.people.items()}
+        return {name: str(number) for name, number in chosen.items() if number is not None}
+
+    def _fill_people(self) -> None:
+        """Show the people of both sides, and who is chosen for the run or was trained on."""
+        session = self.session
+        if session is None:
+            return
+        name = self.run.currentText().strip() or "main"
+        pair, run = session.people.pair(name), session.run(name)
+        for side, picker in self.people.items():
+            chosen = pair.a if side == "a" else pair.b
+            trained = run.options.get(f"person_{side}") if run is not None else None
+            if chosen is None and trained is not None:
+                chosen = int(str(trained))
+            picker.show_people(session.people, session.people.of_side(side), chosen)
+            picker.setEnabled(self.writable and self._job is None)
+
+    def _pair_chosen(self) -> None:
+        """Keep the choice with the run, as the People page does."""
+        if self.session is not None and self.writable:
+            name = self.run.currentText().strip() or "main"
+            a, b = (self.people[side].person() for side in SIDES)
+            text = self.tr("choose the people of %1").replace("%1", name)
+            self.session.people.correct(ChoosePair(run=name, a=a, b=b), text)
 
     def _measure(self) -> None:
         """Request the time and memory of a training step of the chosen preset on this machine."""
@@ -202,7 +248,8 @@ class TrainPage(Page):
 
     def _fill_runs(self) -> None:
         assert self.session is not None
-        names = [run.name for run in self.session.runs()] or ["main"]
+        pairs = [pair.run for pair in self.session.people.pairs]
+        names = list(dict.fromkeys([*(r.name for r in self.session.runs()), *pairs])) or ["main"]
         if not self._run:
             self._run = names[0]
         if [self.run.itemText(i) for i in range(self.run.count())] != names:
@@ -219,11 +266,12 @@ class TrainPage(Page):
         if session is None:
             return
         name = self.run.currentText().strip()
-        known = next((run for run in session.runs() if run.name == name), None)
+        known = session.run(name)
         for preset, choice in self._choices.items():
             if known is not None and known.preset == preset:
                 choice.setChecked(True)
             choice.setEnabled(known is None or known.preset in ("", preset))
+        self._fill_people()
         self._set_run_options(known.options if known is not None else {})
         self.go.setText(self.tr("Resume") if known is not None else self.tr("Start"))
         self.keep.setEnabled(known is not None and self.writable)

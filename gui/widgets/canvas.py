@@ -1,9 +1,9 @@
 """Image views: a plain canvas, a frame with landmarks, a wipe comparison of two images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -20,6 +20,8 @@ from faceswap.preview.protocol import FrameFace, PictureSize
 from gui.widgets import elements, theme
 
 _BACK = "#0d0d10"
+_LEAST_BOX = 8
+"""Pixels of the frame; a smaller box was a click."""
 # First and last of the 68 landmarks (iBUG order) of each line; True closes it.
 _LINES = (
     (0, 16, False),
@@ -132,30 +134,83 @@ class PictureView(Canvas):
 
 
 class FaceCanvas(Canvas):
-    """A frame with the landmarks of its faces."""
+    """A frame with the landmarks of its faces and the ``names`` of its people, by number.
+
+    face_pressed: a face was clicked, at a place on the screen. box_drawn: a box was drawn, in
+    pixels of the frame, after ``set_drawing``.
+    """
+
+    face_pressed = Signal(object, QPoint)
+    box_drawn = Signal(QRectF)
 
     def __init__(self) -> None:
         super().__init__()
         self.faces: Sequence[FrameFace] = ()
         self.frame_size = QSize(1, 1)
         self.landmarks = True
+        self._drawing, self._box = False, QRectF()
+        self.setToolTip(self.tr("Click a face to say who it is"))
+        self.names: Mapping[int, str] = {}
 
     def show_frame(self, image: QImage, size: QSize, faces: Sequence[FrameFace]) -> None:
         """Show a frame; the points of ``faces`` are in pixels of its full ``size``."""
         self.faces, self.frame_size = faces, size
         self.show_image(image)
 
+    def set_drawing(self, drawing: bool) -> None:
+        """Let the user draw a box, or no longer."""
+        self._drawing, self._box = drawing, QRectF()
+        shape = Qt.CursorShape.CrossCursor if drawing else Qt.CursorShape.ArrowCursor
+        self.setCursor(shape)
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if self._drawing and not self.image.isNull():
+            self._box.setBottomRight(self._place(event))
+            self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        box = self._box.normalized()
+        if self._drawing and min(box.width(), box.height()) >= _LEAST_BOX:
+            self.box_drawn.emit(box)
+
+    def _place(self, event: QMouseEvent) -> QPointF:
+        """Where in the frame the mouse is, in pixels."""
+        rect = self.picture_rect()
+        scale = max(1, self.frame_size.width()) / max(1.0, rect.width())
+        return (event.position() - rect.topLeft()) * scale
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        at = self._place(event)
+        if self._drawing:
+            self._box = QRectF(at, at)
+            return
+        for face in self.faces:
+            xs, ys = [x for x, _ in face.points], [y for _, y in face.points]
+            # Landmarks reach up to the brows only, and a face is larger than they are.
+            rim = max(4.0, (max(xs) - min(xs)) / 10)
+            above = rim + (max(ys) - min(ys)) / 3
+            inside = QRectF(QPointF(min(xs), min(ys)), QPointF(max(xs), max(ys)))
+            inside = inside.adjusted(-rim, -above, rim, rim)
+            if inside.contains(at):
+                self.face_pressed.emit(face, event.globalPosition().toPoint())
+                return
+
     def draw(self, painter: QPainter, rect: QRectF) -> None:
         super().draw(painter, rect)
+        scale = rect.width() / max(1, self.frame_size.width())
+        if self._drawing:
+            painter.setPen(QPen(QColor(255, 255, 255), 2))
+            corner = rect.topLeft() + self._box.topLeft() * scale
+            painter.drawRect(QRectF(corner, self._box.size() * scale))
         if not self.landmarks:
             return
-        scale = rect.width() / max(1, self.frame_size.width())
         for face in self.faces:
             points = [
                 QPointF(rect.x() + (x + 0.5) * scale, rect.y() + (y + 0.5) * scale)
                 for x, y in face.points
             ]
-            color = QColor(theme.track_color(face.track))
+            color = QColor(theme.face_color(face.track, face.person))
             painter.setPen(QPen(color, 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             for first, last, closed in _LINES:
@@ -165,6 +220,19 @@ class FaceCanvas(Canvas):
             painter.setBrush(color)
             for point in points:
                 painter.drawEllipse(point, 1.6, 1.6)
+            self._write_name(painter, face, points)
+
+    def _write_name(self, painter: QPainter, face: FrameFace, points: list[QPointF]) -> None:
+        name = self.names.get(face.person or 0, "")
+        if not name:
+            return
+        metrics = painter.fontMetrics()
+        left, top = min(p.x() for p in points), min(p.y() for p in points)
+        chip = QRectF(left, top - 40, metrics.horizontalAdvance(name) + 12, metrics.height() + 4)
+        painter.drawRoundedRect(chip, 6, 6)
+        painter.setPen(QColor(_BACK))
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, name)
+        painter.setPen(Qt.PenStyle.NoPen)
 
 
 class WipeCompare(Canvas):

@@ -1,4 +1,4 @@
-"""Drop target for a video file."""
+"""Drop target for footage."""
 
 from pathlib import Path
 
@@ -13,19 +13,18 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout
 
-from faceswap.io.file_types import VIDEO_SUFFIXES
+from faceswap.io.file_types import FOOTAGE_SUFFIXES
 from faceswap.preview.protocol import FrameAnswer
 from gui.widgets import elements
 from gui.widgets.elements import label
+from gui.widgets.file_drops import dropped_footage, patterns
 from gui.widgets.theme import GAP
-
-_VIDEOS = " ".join(f"*{ending}" for ending in VIDEO_SUFFIXES)
 
 
 class DropZone(QFrame):
-    """Drop target for one video; a click opens a file dialogue.
+    """Drop target for a video, picture or folder; a click opens a file dialogue.
 
-    chosen: a file was dropped or chosen. several: two files were dropped at once.
+    chosen: one was dropped or chosen. several: more than one at once.
     """
 
     chosen = Signal(object)
@@ -91,7 +90,7 @@ class DropZone(QFrame):
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         self._mark(False)
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        paths = dropped_footage(event.mimeData())
         if len(paths) == 1:
             self.chosen.emit(paths[0])
         elif paths:
@@ -113,7 +112,7 @@ class DropZone(QFrame):
             self,
             self._title.text(),
             "",
-            self.tr("Videos (%1);;All files (*)").replace("%1", _VIDEOS),
+            self.tr("Footage (%1);;All files (*)").replace("%1", patterns(FOOTAGE_SUFFIXES)),
         )
         if name:
             self.chosen.emit(Path(name))

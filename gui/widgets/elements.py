@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -23,6 +23,15 @@ from gui.widgets.theme import GAP
 
 _MAX_LENGTH = 300
 """Characters of a message that is shown; a longer one would enlarge the window."""
+
+
+TEXT_BELOW = Qt.ToolButtonStyle.ToolButtonTextUnderIcon
+"""Style of a button with its text below its icon."""
+
+
+def square(side: int) -> QSize:
+    """A square of ``side`` pixels."""
+    return QSize(side, side)
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:

@@ -8,6 +8,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QWidget
 
 from gui.widgets import elements
+from gui.widgets.file_drops import patterns
 from gui.widgets.theme import GAP
 
 
@@ -92,7 +93,7 @@ class PathPicker(QWidget):
             menu.popup(self.button.mapToGlobal(QPoint(0, self.button.height())))
 
     def _choose_file(self) -> None:
-        kinds = " ".join(f"*{ending}" for ending in self._files)
+        kinds = patterns(self._files)
         every = self.tr("All files (*)")
         shown = f"{self._name} ({kinds});;{every}" if kinds else every
         self._take(QFileDialog.getOpenFileName(self, self._name, self.line.text(), shown)[0])

@@ -84,6 +84,13 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 #rail QToolButton:disabled { color: $line; }
 #header { background: $surface; border: none; border-bottom: 1px solid $line; }
 #card { background: $surface; border: 1px solid $line; border-radius: 12px; }
+QToolButton#face { border: 1px solid $line; border-radius: 12px; padding: 8px;
+    background: $surface; color: $text; }
+QToolButton#face:hover, QToolButton#face:focus { border-color: $accent; }
+QToolButton#face:disabled { color: $muted; }
+#grid { padding: 8px; }
+#grid::item { border-radius: 8px; padding-top: 4px; }
+QListWidget::item:selected { background: $raised; color: $text; }
 #drop { background: $surface; border: 2px dashed $line; border-radius: 12px; }
 #drop[over="true"] { border-color: $accent; background: $raised; }
 #drop:focus { border-color: $accent; }
@@ -238,6 +245,6 @@ def _palette(theme: Theme) -> QPalette:
 _TRACKS = ("#6aa9f7", "#f2995a", "#57c78d", "#d98be0", "#e3c14b", "#5fc9cf")
 
 
-def track_color(track: int) -> str:
-    """The colour of a track."""
-    return _TRACKS[track % len(_TRACKS)]
+def face_color(track: int, person: int | None) -> str:
+    """The colour of a person's faces; of a track whose person is not known, its own."""
+    return _TRACKS[(track if person is None else person - 1) % len(_TRACKS)]

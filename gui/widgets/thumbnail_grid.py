@@ -55,6 +55,7 @@ class ThumbnailGrid(QAbstractScrollArea):
     """Square thumbnails in rows; selection by click, Ctrl, Shift, drag and keyboard.
 
     Items are numbers; ``order`` holds them in the order shown, a position is an index into it.
+    ``counts`` says how many faces each item stands for, None one each.
     selected: the selection changed. opened: an item was double-clicked or Enter pressed.
     """
 
@@ -68,6 +69,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         self.order: NDArray[np.int64] = np.zeros(0, np.int64)
         self.selection: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.dimmed: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.counts: NDArray[np.int64] | None = None
         self._paths: list[str] = []
         self._thumbnails: OrderedDict[int, QPixmap] = OrderedDict()
         self._cursor = self._anchor = 0
@@ -84,7 +86,7 @@ class ThumbnailGrid(QAbstractScrollArea):
     def set_items(self, paths: list[str], dimmed: NDArray[np.bool_]) -> None:
         """Replace all items; ``dimmed`` ones are drawn pale."""
         self.stop_loading()
-        self._paths, self.dimmed = paths, dimmed
+        self._paths, self.dimmed, self.counts = paths, dimmed, None
         self._thumbnails.clear()
         self.requested.clear()
         self.selection = np.zeros(len(paths), np.bool_)
@@ -156,7 +158,10 @@ class ThumbnailGrid(QAbstractScrollArea):
                 painter.setOpacity(0.3 if self.dimmed[item] else 1.0)
                 painter.drawPixmap(box, picture)
                 painter.setOpacity(1.0)
+            if self.counts is not None and self.counts[item] > 1:
+                self._draw_count(painter, box, int(self.counts[item]))
             if self.selection[item]:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.setPen(QPen(QColor(colors.accent), 3))
                 painter.drawRect(QRectF(box).adjusted(1, 1, -1, -1))
             if position == self._cursor and self.hasFocus():
@@ -169,6 +174,16 @@ class ThumbnailGrid(QAbstractScrollArea):
             )
         painter.end()
         self._load_missing(missing)
+
+    def _draw_count(self, painter: QPainter, box: QRect, count: int) -> None:
+        text = f"×{count}"
+        width = painter.fontMetrics().horizontalAdvance(text) + 8
+        chip = QRectF(box.right() - width - 2, box.bottom() - 20, width, 18)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 150))
+        painter.drawRoundedRect(chip, 5, 5)
+        painter.setPen(QColor(255, 255, 255))
+        painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, text)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         self._update_scroll_bar()

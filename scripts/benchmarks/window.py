@@ -32,7 +32,7 @@ from faceswap.preview.server import PreviewServer
 from gui.app import make_app
 from gui.ipc.job_runner import Job, JobRecord
 from gui.models.app_context import AppContext
-from gui.models.face_table import FaceTableModel
+from gui.models.face_table import FacePart, FaceTableModel
 from gui.models.settings import Settings
 from gui.widgets.plots import Curves
 from gui.widgets.thumbnail_grid import ThumbnailGrid
@@ -63,7 +63,7 @@ window.close()
 def run(arguments: list[str]) -> dict[str, list[Row]]:
     """Run all benchmarks."""
     parser = argparse.ArgumentParser(prog="benchmark.py window")
-    parser.add_argument("--faces", type=int, default=50_000)
+    parser.add_argument("--faces", type=int, default=200_000)
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--previews", type=int, default=3600)
     parser.add_argument("--repeat", type=int, default=5)
@@ -102,10 +102,10 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
     began = time.perf_counter()
     with ExchangeFolder(project / "exchange") as exchange:
         with PreviewServer(project, exchange) as server:
-            answer = server.faces(FacesRequest(side="a"))
+            answer = server.faces(FacesRequest(source="a"))
         requested = time.perf_counter() - began
         began = time.perf_counter()
-        table = FaceTableModel(answer)
+        table = FaceTableModel([FacePart.read("a", answer)])
     grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())
@@ -113,6 +113,13 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
     grid.show()
     app.processEvents()
     opened = time.perf_counter() - began
+    table.set_people({("a", 0): 1})
+    began = time.perf_counter()
+    grid.set_order(table.order("pitch", "frontal", person=1, source="a"))
+    app.processEvents()
+    filtered = time.perf_counter() - began
+    folded = seconds_of(table.folds)
+    grid.set_order(table.order("yaw", "all"))
     bar, frames = grid.verticalScrollBar(), []
     for step in range(600):
         bar.setValue(step * 40)
@@ -126,6 +133,8 @@ def faces(app: QApplication, project: Path, count: int) -> list[Row]:
         {
             "request, s": requested,
             "open, s": opened,
+            "filter, s": filtered,
+            "fold, s": folded,
             "a scrolled frame, ms": 1000 * statistics.median(frames),
             "95 % within, ms": 1000 * frames[int(0.95 * len(frames))],
             "longest, ms": 1000 * frames[-1],
@@ -251,7 +260,7 @@ def pages(app: QApplication, folder: Path) -> list[Row]:
     while context.session is not None and not context.session.info:
         app.processEvents()
     rows: list[Row] = []
-    for name in ("footage", "faces", "train", "convert", "jobs"):
+    for name in ("footage", "people", "faces", "train", "convert", "jobs"):
 
         def open_page(name: str = name) -> None:
             window.go(name)

@@ -1,6 +1,7 @@
 """Faces page: sort, filter, exclude, restore, undo; a grid of 50,000 faces."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from stand_in import Wait
 
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.faces.manual_exclusion import EXCLUDED
-from faceswap.preview.protocol import FacesAnswer, FacesRequest
-from gui.models.face_table import FaceTableModel
+from faceswap.preview.protocol import AddSourcesRequest, FacesAnswer, FacesRequest
+from gui.models.face_table import FacePart, FaceTableModel
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
 from gui.widgets.thumbnail_grid import ThumbnailGrid
@@ -101,6 +102,75 @@ def test_sorting_and_filtering(page: FacesPage, wait: Wait) -> None:
     assert page.grid.order.tolist() == [0, 5]
 
 
+def test_faces_are_sorted_by_likeness_to_the_chosen_one(
+    page: FacesPage, window: Window, wait: Wait
+) -> None:
+    page.sort.setCurrentIndex(page.sort.findData("likeness"))
+    assert "Choose a face first" in window.banner.text
+    page.sort.setCurrentIndex(0)
+    page.grid._anchor = 4
+    page.grid._select_span(4)
+    page.sort.setCurrentIndex(page.sort.findData("likeness"))
+    wait(lambda: page.grid.order.tolist()[0] == 4)
+    assert set(page.grid.order.tolist()[1:3]) == {3, 5}  # those in nearly the same pose
+
+
+def test_faces_are_filtered_by_person_source_and_track(
+    page: FacesPage, tmp_path: Path, wait: Wait
+) -> None:
+    session = page.session
+    assert session is not None
+    clip = tmp_path / "more.mp4"
+    clip.write_text("")
+    session.rpc.send(AddSourcesRequest(side="a", paths=(clip,)), lambda _: session.refresh())
+    shutil.copytree(session.folder / "faces" / "a", session.folder / "faces" / "a2")
+    wait(lambda: len(page.grid.order) == 20)
+    page.filters.source.setCurrentIndex(page.filters.source.findData("a2"))
+    assert page.grid.order.tolist() == list(range(10, 20))
+    page.grid.select_all()
+    page.exclude()
+    wait(lambda: len(names(session.folder / "faces" / "a2" / EXCLUDED)) == 10)
+    assert len(names(session.folder / "faces" / "a")) == 10
+    page.undo.undo()
+    wait(lambda: len(names(session.folder / "faces" / "a2")) == 10)
+    page.filters.source.setCurrentIndex(0)
+    page.grid._anchor = 3
+    page.grid._select_span(3)
+    page.filter.setCurrentIndex(page.filter.findData("track"))
+    assert page.grid.order.tolist() == list(range(10))
+
+
+def test_near_duplicates_are_folded_and_excluded_together(
+    page: FacesPage, project: Path, wait: Wait
+) -> None:
+    page.filters.fold.setChecked(True)
+    shown = page.grid.order.tolist()
+    assert page.grid.counts is not None
+    counts = [int(page.grid.counts[item]) for item in shown]
+    assert len(shown) < 10
+    assert sum(counts) == 10
+    page.grid._anchor = 0
+    page.grid._select_span(0)
+    page.exclude()
+    wait(lambda: len(names(project / "faces" / "a" / EXCLUDED)) == counts[0])
+    page.undo.undo()
+    wait(lambda: len(names(project / "faces" / "a")) == 10)
+    page.filters.fold.setChecked(False)
+    assert len(page.grid.order) == 10
+
+
+def test_what_b_lacks_is_said_in_words(page: FacesPage, wait: Wait) -> None:
+    page.show_coverage()
+    wait(lambda: page.coverage.view.pose.needed.sum() > 0)
+    assert page.lack.isChecked()
+    assert page.coverage.view.words.text()
+    cells = page.coverage.view.pose.cells()
+    assert len(cells) == 35
+    assert sum(cell.needed for cell in cells) == pytest.approx(0.4)
+    page.set_side("a")
+    assert page.segments["a"].isChecked()
+
+
 def test_enter_on_a_face_opens_its_frame(
     page: FacesPage, window: Window, wait: Wait, qtbot: QtBot
 ) -> None:
@@ -126,11 +196,12 @@ def test_a_table_that_cannot_be_read_is_told(
         folder=tmp_path,
         excluded_folder=tmp_path / EXCLUDED,
     )
-    page._show(answer)
+    assert page._crops is not None
+    page._take(page._crops, ["a"], "a", answer)
     assert "The table of faces cannot be read" in window.banner.text
     names.write_text("two\nlines.png")
     np.save(values, np.zeros((1, 1), np.float32))
-    page._show(answer)
+    page._take(page._crops, ["a"], "a", answer)
     assert "more than one line" in window.banner.text
     assert len(page.table.names) == 10
 
@@ -151,7 +222,7 @@ def test_of_50_000_faces_only_visible_ones_are_loaded(
     crowd: Path, qapp: QApplication, wait: Wait, tmp_path: Path
 ) -> None:
     with real_server(crowd, tmp_path / "exchange") as server:
-        table = FaceTableModel(server.faces(FacesRequest(side="a")))
+        table = FaceTableModel([FacePart.read("a", server.faces(FacesRequest(source="a")))])
     grid = ThumbnailGrid()
     grid.resize(1100, 560)
     grid.set_items(table.paths(), table.excluded.copy())

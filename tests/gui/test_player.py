@@ -89,7 +89,7 @@ def test_frames_are_requested_of_a_side_or_a_file_and_fit_the_canvas(qapp: QAppl
     player.go(3)
     fit = PictureSize(width=1, height=30)
     assert client.requests == [
-        FrameRequest(side="b", frame=8, fit=fit),
+        FrameRequest(source="b", frame=8, fit=fit),
         FileFrameRequest(path=Path("/x.mp4"), frame=0, fit=fit),
     ]
     player.deleteLater()

@@ -43,8 +43,8 @@ def test_each_request_gets_its_own_answer(client: RpcClient, wait: Wait) -> None
     frames: list[FrameAnswer] = []
     faces: list[FacesAnswer] = []
     client.send(file_frame(frame=7), frames.append)
-    client.send(FacesRequest(side="a"), faces.append)
-    client.send(FrameRequest(side="b", frame=8), frames.append)
+    client.send(FacesRequest(source="a"), faces.append)
+    client.send(FrameRequest(source="b", frame=8), frames.append)
     wait(lambda: len(frames) == 2)
     assert [frame.frame for frame in frames] == [7, 8]
     assert len(faces) == 1
@@ -59,7 +59,7 @@ def test_files_of_an_answer_exist_until_it_was_passed_on(
         image = elements.read_picture(answer.picture)
         seen.append((image.width(), image.height(), image.pixelColor(0, 0).red()))
 
-    client.send(FrameRequest(side="a", frame=77), look)
+    client.send(FrameRequest(source="a", frame=77), look)
     wait(lambda: seen)
     assert seen == [(64, 48, 77)]
     (folder,) = (tmp_path / "temporary files").iterdir()
@@ -78,14 +78,14 @@ def test_long_answers_come_in_files_that_are_deleted(
 ) -> None:
     names = tuple(f"{number}.png" for number in range(10_000))
     answers: list[MeasuredFacesAnswer] = []
-    client.send(MeasureFacesRequest(side="a", names=names), answers.append)
+    client.send(MeasureFacesRequest(source="a", names=names), answers.append)
     wait(lambda: answers)
     assert answers[0].blur == (None,) * 10_000
     (folder,) = (tmp_path / "temporary files").iterdir()
     assert not list(folder.iterdir())
     shutil.rmtree(folder)
     said: list[str] = []
-    client.send(FacesRequest(side="a"), ignore, on_error=said.append)
+    client.send(FacesRequest(source="a"), ignore, on_error=said.append)
     wait(lambda: said)
     assert "No such file" in said[0]
 

@@ -35,6 +35,7 @@ from gui.pages.footage import FootagePage
 from gui.pages.jobs import JobsPage
 from gui.pages.start import StartPage
 from gui.pages.train import TrainPage
+from gui.widgets.drop_zone import DropZone
 from gui.widgets.plots import Curves
 from gui.window import Window
 
@@ -45,7 +46,7 @@ OPTIONS: dict[str, Callable[[Path], Options]] = {
     "sample": lambda project: SampleOptions(folder=project / "sample"),
     "lab": lambda project: LabOptions(task="denoise", output=project / "lab"),
 }
-PAGES = ("start", "footage", "faces", "train", "convert", "lab", "jobs")
+PAGES = ("start", "footage", "people", "faces", "train", "convert", "lab", "jobs")
 
 
 def start_page(window: Window) -> StartPage:
@@ -80,7 +81,7 @@ context = AppContext(Settings(store, Path(sys.argv[1])))
 window = Window(context)
 window.show()
 app.processEvents()
-while len(window.pages) < 7:
+while len(window.pages) < 8:
     window._preload_page()
 heavy = {"torch", "cv2", "av", "kornia", "matplotlib", "numba"} & set(sys.modules)
 window.close()
@@ -147,11 +148,14 @@ def test_a_file_that_is_no_video_is_rejected(window: Window, tmp_path: Path, wai
     folder.mkdir()
     notes.write_text("no video")
     zone = page.zones["a"]
-    drop(zone, folder)
-    assert "is a folder" in zone.message()
-    drop(zone, notes)
-    wait(lambda: "not a video" in zone.message())
+    for path in (folder, notes):
+        drop(zone, path)
+        wait(partial(_says, zone, f"{path.name} is not a video"))
     assert not page.make_button.isEnabled()
+
+
+def _says(zone: DropZone, text: str) -> bool:
+    return text in zone.message()
 
 
 def test_a_second_window_is_read_only(

@@ -26,7 +26,7 @@ from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.io.pictures import read_picture
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, FilmsSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
-from faceswap.preview.session import PreviewSession
+from faceswap.preview.session import Casting, PreviewSession
 from faceswap.project.project import Project
 from faceswap.project.source_list import set_points
 from faceswap.swap.compositing.face_placement import place_faces
@@ -314,7 +314,7 @@ def test_a_preview_shows_what_is_written(
     # After the cut, in the gap of one of two faces, just after it, in changing light, at the ends.
     with PreviewSession(two_shots, "cpu") as studio:
         for number in (CUT, 43, 45, 50, 22, CUT - 1, 0, 59, CUT + 1, 3):
-            shown = studio.swapped(number, "main", look)
+            shown = studio.swapped(Casting(), number, look)
             assert shown.frame == number
             assert shown.faces == 1 + (number >= CUT and number != 43)
             off = np.abs(shown.image.astype(int) - written[number])
@@ -336,7 +336,7 @@ def test_a_preview_looks_at_each_frame_once(
 
     def asked(studio: PreviewSession, number: int, **look: Any) -> int:
         made.clear()
-        studio.swapped(number, "main", BlendOptions(**look))
+        studio.swapped(Casting(), number, BlendOptions(**look))
         return sum(made)
 
     monkeypatch.setattr(SwapModel, "swap", counted)

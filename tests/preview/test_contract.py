@@ -11,34 +11,53 @@ from typing import TypeVar
 import numpy as np
 import pytest
 from asked_servers import KINDS, AskedServer, Kind, asked_server, pixels
+from made_clips import MakeClip
 
 from faceswap.faces.index_browser import COLUMNS
 from faceswap.faces.manual_exclusion import EXCLUDED
 from faceswap.preview.exchange import LONGEST_LINE
 from faceswap.preview.protocol import (
     REQUESTS,
+    AddSourcesRequest,
     AnyRequest,
+    ChoosePair,
     CloseVideoRequest,
+    Correction,
+    CorrectPeopleRequest,
     CreateProjectRequest,
     DoneAnswer,
+    DropPair,
     ExcludeFacesRequest,
     FacesAnswer,
     FacesRequest,
     FailureAnswer,
     FileFrameRequest,
     FrameRequest,
+    IgnorePeople,
     KeepSnapshotRequest,
+    LikenessRequest,
     MeasureFacesRequest,
+    MergePeople,
     MetricsRequest,
+    MoveTracks,
+    NamePerson,
     NewestCropRequest,
+    PeopleAnswer,
+    PeopleRequest,
     PictureSize,
     ProjectRequest,
     RelocateFootageRequest,
+    RemoveSourceRequest,
     Request,
     RestoreFacesRequest,
+    SplitPerson,
     StepCostRequest,
+    SwapPlanRequest,
     SwapRequest,
     TimelineRequest,
+    TrackName,
+    TrimSourceRequest,
+    Undo,
     request_line,
 )
 
@@ -87,7 +106,7 @@ def no_project(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @covers(FrameRequest)
 def test_a_frame_has_a_picture_and_faces(server: AskedServer) -> None:
-    answer = server.ask(FrameRequest(side="a", frame=5))
+    answer = server.ask(FrameRequest(source="a", frame=5))
     assert answer.frame == 5
     assert answer.time == pytest.approx(5 / answer.rate)
     assert pixels(answer.picture).shape == (answer.height, answer.width, 3)
@@ -96,19 +115,19 @@ def test_a_frame_has_a_picture_and_faces(server: AskedServer) -> None:
     assert answer.picture.path.parent == server.exchange
     assert [len(face.points) for face in answer.faces] == [68]
     assert 0 <= answer.faces[0].presence <= 1
-    last = server.ask(FrameRequest(side="a", frame=10**6))
+    last = server.ask(FrameRequest(source="a", frame=10**6))
     assert last.frame == answer.frames - 1
-    assert server.ask(FrameRequest(side="a", frame=-1)).frame == 0
+    assert server.ask(FrameRequest(source="a", frame=-1)).frame == 0
 
 
 @covers(FrameRequest)
 def test_a_picture_is_scaled_down_to_fit_and_never_up(server: AskedServer) -> None:
-    whole = server.ask(FrameRequest(side="a"))
+    whole = server.ask(FrameRequest(source="a"))
     half = PictureSize(width=whole.width // 2, height=10_000)
-    small = server.ask(FrameRequest(side="a", fit=half))
+    small = server.ask(FrameRequest(source="a", fit=half))
     assert (small.picture.width, small.picture.height) == (whole.width // 2, whole.height // 2)
     assert (small.width, small.height) == (whole.width, whole.height)
-    large = server.ask(FrameRequest(side="a", fit=PictureSize(width=9000, height=9000)))
+    large = server.ask(FrameRequest(source="a", fit=PictureSize(width=9000, height=9000)))
     assert (large.picture.width, large.picture.height) == (whole.width, whole.height)
 
 
@@ -131,7 +150,7 @@ def test_a_swap_is_a_picture(server: AskedServer) -> None:
     assert answer.seconds > 0
     assert max(pixels(answer.picture).shape) == 32
     assert answer.files() == (answer.picture.path,)
-    frames = server.ask(FrameRequest(side="a")).frames
+    frames = server.ask(FrameRequest(source="a")).frames
     assert server.ask(SwapRequest(frame=10**6)).frame == frames - 1
 
 
@@ -163,7 +182,7 @@ def table(answer: FacesAnswer) -> dict[str, dict[str, float]]:
 
 @covers(FacesRequest)
 def test_all_faces_come_as_a_table(server: AskedServer) -> None:
-    answer = server.ask(FacesRequest(side="a"))
+    answer = server.ask(FacesRequest(source="a"))
     faces = table(answer)
     assert answer.columns == COLUMNS
     assert list(faces) == sorted(p.name for p in answer.folder.glob("*.png"))
@@ -173,38 +192,38 @@ def test_all_faces_come_as_a_table(server: AskedServer) -> None:
 
 @covers(ExcludeFacesRequest, RestoreFacesRequest)
 def test_faces_are_excluded_and_restored(server: AskedServer) -> None:
-    before = server.ask(FacesRequest(side="b"))
+    before = server.ask(FacesRequest(source="b"))
     names = tuple(table(before))[:2]
     count = server.ask(ProjectRequest()).b.crops
     unknown = ("../project.toml", "none.png")
-    moved = server.ask(ExcludeFacesRequest(side="b", names=(*names, *unknown)))
+    moved = server.ask(ExcludeFacesRequest(source="b", names=(*names, *unknown)))
     assert moved.names == names
     assert before.excluded_folder == before.folder / EXCLUDED
     assert all((before.excluded_folder / name).is_file() for name in names)
-    faces = table(server.ask(FacesRequest(side="b")))
+    faces = table(server.ask(FacesRequest(source="b")))
     assert [name for name in faces if faces[name]["excluded"]] == list(names)
     state = server.ask(ProjectRequest()).b
     assert (state.crops, state.excluded) == (count - 2, 2)
-    back = server.ask(RestoreFacesRequest(side="b", names=tuple(faces)))
+    back = server.ask(RestoreFacesRequest(source="b", names=tuple(faces)))
     assert back.names == names
     assert server.ask(ProjectRequest()).b.crops == count
 
 
 @covers(MeasureFacesRequest)
 def test_faces_are_measured_in_order(server: AskedServer) -> None:
-    names = tuple(table(server.ask(FacesRequest(side="a"))))[:5]
-    request = MeasureFacesRequest(side="a", names=(*names, "none.png"), seconds=60)
+    names = tuple(table(server.ask(FacesRequest(source="a"))))[:5]
+    request = MeasureFacesRequest(source="a", names=(*names, "none.png"), seconds=60)
     answer = server.ask(request)
     assert len(answer.blur) == len(answer.brightness) == 6
     assert all(value is not None for value in (*answer.blur[:5], *answer.brightness[:5]))
     assert (answer.blur[5], answer.brightness[5]) == (None, None)
-    some = server.ask(MeasureFacesRequest(side="a", names=names, seconds=0))
+    some = server.ask(MeasureFacesRequest(source="a", names=names, seconds=0))
     assert 1 <= len(some.blur) <= 5
 
 
 @covers(TimelineRequest)
 def test_a_timeline_has_ascending_spans(server: AskedServer) -> None:
-    answer = server.ask(TimelineRequest(side="a"))
+    answer = server.ask(TimelineRequest(source="a"))
     assert answer.tracks
     for spans in (answer.gaps, *(s for t in answer.tracks for s in (t.seen, t.low_presence))):
         numbers = [number for span in spans for number in span]
@@ -219,13 +238,13 @@ def test_a_timeline_has_ascending_spans(server: AskedServer) -> None:
 
 @covers(TimelineRequest)
 def test_of_no_project_the_timeline_is_empty(no_project: AskedServer) -> None:
-    answer = no_project.ask(TimelineRequest(side="a"))
+    answer = no_project.ask(TimelineRequest(source="a"))
     assert (answer.frames, answer.tracks, answer.gaps, answer.cuts) == (0, (), (), ())
 
 
 @covers(NewestCropRequest)
 def test_the_newest_crop_is_a_file(server: AskedServer) -> None:
-    crop = server.ask(NewestCropRequest(side="a")).crop
+    crop = server.ask(NewestCropRequest(source="a")).crop
     assert crop is not None
     assert crop.path.is_file()
 
@@ -234,7 +253,7 @@ def test_the_newest_crop_is_a_file(server: AskedServer) -> None:
 def test_a_project_is_told(server: AskedServer) -> None:
     answer = server.ask(ProjectRequest())
     assert answer.folder == server.folder
-    frame = server.ask(FrameRequest(side="a"))
+    frame = server.ask(FrameRequest(source="a"))
     for side in (answer.side("a"), answer.side("b")):
         assert side.complete
         assert side.problem == ""
@@ -248,22 +267,113 @@ def test_a_project_is_told(server: AskedServer) -> None:
     assert run.options["warp"] == 0.05
 
 
+@covers(AddSourcesRequest, RemoveSourceRequest, TrimSourceRequest)
+def test_sources_are_added_trimmed_and_removed(
+    server: AskedServer, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    clips = tuple(make_clip(width=64, height=48, frames=n) for n in (12, 13))
+    notes = tmp_path / "broken.mp4"
+    notes.write_text("no video")
+    before = [source.id for source in server.ask(ProjectRequest()).sources]
+    assert before == ["a", "b"]
+    assert "broken.mp4" in server.refusal(AddSourcesRequest(side="b", paths=(*clips, notes)))
+    assert [source.id for source in server.ask(ProjectRequest()).sources] == before
+    assert server.ask(AddSourcesRequest(side="b", paths=clips)) == DoneAnswer()
+    answer = server.ask(ProjectRequest())
+    assert [source.id for source in answer.sources] == ["a", "b", "b2", "b3"]
+    assert [source.path for source in answer.sources_of("b")[1:]] == list(clips)
+    trim = TrimSourceRequest(source="b2", in_point=0.1, out_point=0.2)
+    assert server.ask(trim) == DoneAnswer()
+    trimmed = server.ask(ProjectRequest()).source("b2")
+    assert trimmed is not None
+    assert (trimmed.in_point, trimmed.out_point) == (0.1, 0.2)
+    wrong = TrimSourceRequest(source="b2", in_point=2, out_point=1)
+    assert "must come after" in server.refusal(wrong)
+    for name in ("b2", "b3"):
+        assert server.ask(RemoveSourceRequest(source=name)) == DoneAnswer()
+    assert "no source 'b3'" in server.refusal(RemoveSourceRequest(source="b3"))
+    assert [source.id for source in server.ask(ProjectRequest()).sources] == before
+
+
+@covers(PeopleRequest, CorrectPeopleRequest)
+def test_people_are_corrected_and_it_is_undone(server: AskedServer) -> None:
+    before = server.ask(PeopleRequest())
+    one, two = before.people[:2]
+    assert {one.id, two.id} == {1, 2}
+    assert one.tracks[0].crop is not None
+    assert one.tracks[0].crop.is_file()
+
+    def corrected(change: Correction) -> PeopleAnswer:
+        return server.ask(CorrectPeopleRequest(correction=change))
+
+    named = corrected(NamePerson(person=1, name="lead"))
+    assert next(p for p in named.people if p.id == 1).label == "lead"
+    ignored = corrected(IgnorePeople(people=(2,), ignored=True))
+    assert [p.id for p in ignored.people if p.ignored] == [2]
+    chosen = corrected(ChoosePair(run="main", a=1, b=2))
+    assert [(pair.run, pair.a, pair.b) for pair in chosen.pairs] == [("main", 1, 2)]
+    both = CorrectPeopleRequest(correction=ChoosePair(run="main", a=1, b=1))
+    assert "both be person 1" in server.refusal(both)
+    assert not corrected(DropPair(run="main")).pairs
+    merged = corrected(MergePeople(people=(1, 2)))
+    assert 2 not in [p.id for p in merged.people]
+    tracks = tuple(TrackName(source=t.source, track=t.track) for t in two.tracks)
+    split = corrected(SplitPerson(person=1, tracks=tracks))
+    assert len(split.people) == len(merged.people) + 1
+    gone = corrected(MoveTracks(tracks=tracks, person=None))
+    assert [p.ignored for p in gone.people if p.no_face] == [True]
+    stale = Undo(decided=before.decided, expected=named.decided)
+    assert "changed meanwhile" in server.refusal(CorrectPeopleRequest(correction=stale))
+    after = corrected(Undo(decided=before.decided, expected=gone.decided))
+    assert after == before
+    unknown = CorrectPeopleRequest(correction=NamePerson(person=77, name="x"))
+    assert "no person '77'" in server.refusal(unknown)
+
+
+@covers(SwapPlanRequest)
+def test_a_plan_says_who_is_changed_by_what(server: AskedServer) -> None:
+    plan = server.ask(SwapPlanRequest(source="a"))
+    assert [(one.person, one.run) for one in plan.people] == [(1, "main")]
+    assert plan.people[0].seconds > 0
+    cast = server.ask(SwapPlanRequest(source="a", casting=("1=main",)))
+    assert [(one.person, one.run) for one in cast.people] == [(1, "main")]
+    assert server.refusal(SwapPlanRequest(source="a", casting=("1=other",)))
+
+
+@covers(LikenessRequest)
+def test_tracks_are_compared_with_a_face(server: AskedServer) -> None:
+    name = next(iter(table(server.ask(FacesRequest(source="b")))))
+    answer = server.ask(LikenessRequest(source="a", of="b", name=name))
+    assert list(answer.tracks) == [0]
+    assert -1 <= answer.tracks[0] <= 1
+    assert "none.png" in server.refusal(LikenessRequest(source="a", of="b", name="none.png"))
+
+
 @covers(
     FrameRequest, SwapRequest, FacesRequest, MeasureFacesRequest, ExcludeFacesRequest,
     RestoreFacesRequest, NewestCropRequest, ProjectRequest, RelocateFootageRequest,
+    AddSourcesRequest, RemoveSourceRequest, TrimSourceRequest, PeopleRequest,
+    CorrectPeopleRequest, SwapPlanRequest, LikenessRequest,
 )  # fmt: skip
 @pytest.mark.parametrize(
     "request_",
     [
-        FrameRequest(side="a"),
+        FrameRequest(source="a"),
         SwapRequest(frame=1),
-        FacesRequest(side="a"),
-        MeasureFacesRequest(side="a", names=("x.png",)),
-        ExcludeFacesRequest(side="a", names=("x.png",)),
-        RestoreFacesRequest(side="a", names=("x.png",)),
-        NewestCropRequest(side="a"),
+        FacesRequest(source="a"),
+        MeasureFacesRequest(source="a", names=("x.png",)),
+        ExcludeFacesRequest(source="a", names=("x.png",)),
+        RestoreFacesRequest(source="a", names=("x.png",)),
+        NewestCropRequest(source="a"),
         ProjectRequest(),
-        RelocateFootageRequest(side="a", path=Path("/x.mp4")),
+        RelocateFootageRequest(source="a", path=Path("/x.mp4")),
+        AddSourcesRequest(side="a", paths=(Path("/x.mp4"),)),
+        RemoveSourceRequest(source="a"),
+        TrimSourceRequest(source="a", in_point=None, out_point=None),
+        PeopleRequest(),
+        CorrectPeopleRequest(correction=DropPair(run="main")),
+        SwapPlanRequest(source="a"),
+        LikenessRequest(source="a", of="a", name="x.png"),
     ],
     ids=lambda request: request.kind,
 )
@@ -295,12 +405,12 @@ def test_footage_is_relocated_but_not_exchanged(
 ) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("no video")
-    sentence = server.refusal(RelocateFootageRequest(side="b", path=notes))
+    sentence = server.refusal(RelocateFootageRequest(source="b", path=notes))
     assert "notes.txt is not B's footage" in sentence
     moved = tmp_path / "moved.mp4"
     shutil.copyfile(clip, moved)
     for path in (moved, clip):
-        assert server.ask(RelocateFootageRequest(side="b", path=path)) == DoneAnswer()
+        assert server.ask(RelocateFootageRequest(source="b", path=path)) == DoneAnswer()
         footage = server.ask(ProjectRequest()).b.footage
         assert footage is not None
         assert footage.path == path
@@ -349,7 +459,7 @@ BAD_LINES = {
         5,
         "There is no request 'dance'; choose frame, ",
     ),
-    "missing field": ('{"id": 6, "request": {"kind": "frame"}}', 6, "lacks frame side; add it"),
+    "missing field": ('{"id": 6, "request": {"kind": "frame"}}', 6, "lacks frame source; add it"),
     "extra field": (
         '{"id": 7, "request": {"kind": "project", "into": "x"}}',
         7,
@@ -360,7 +470,11 @@ BAD_LINES = {
         8,
         "frame frame: Input should be a valid integer",
     ),
-    "wrong side": ('{"id": 9, "request": {"kind": "frame", "side": "c"}}', 9, "'a' or 'b'"),
+    "wrong source": (
+        '{"id": 9, "request": {"kind": "frame", "side": "../a"}}',
+        9,
+        "String should match pattern",
+    ),
     "out of range": (
         '{"id": 10, "request": {"kind": "swap", "frame": 1, "blend": {"opacity": 7}}}',
         10,
@@ -379,11 +493,11 @@ def test_a_bad_line_is_explained_in_a_sentence(name: str, server: AskedServer) -
     assert sentence in answer.message
     assert answer.message.endswith(".")
     assert "\n" not in answer.message
-    assert server.ask(TimelineRequest(side="a")).frames  # it lives on
+    assert server.ask(TimelineRequest(source="a")).frames  # it lives on
 
 
 def test_answers_have_the_ids_of_their_requests(server: AskedServer) -> None:
-    asked = [FrameRequest(side="a", frame=n) for n in (7, 3, 5)]
+    asked = [FrameRequest(source="a", frame=n) for n in (7, 3, 5)]
     lines = [server.line(request_line(id_, r)) for id_, r in zip((12, 7, 7), asked, strict=True)]
     assert [line.id for line in lines] == [12, 7, 7]
     frames = [line.read() for line in lines]
@@ -392,7 +506,7 @@ def test_answers_have_the_ids_of_their_requests(server: AskedServer) -> None:
 
 def test_a_long_answer_comes_in_a_file(server: AskedServer) -> None:
     many = tuple(f"none {number}.png" for number in range(LONGEST_LINE // 10))
-    request = MeasureFacesRequest(side="a", names=many, seconds=600)
+    request = MeasureFacesRequest(source="a", names=many, seconds=600)
     line = server.line(request_line(3, request))
     assert (line.id, line.answer) == (3, None)
     assert line.file is not None
@@ -409,12 +523,12 @@ def test_without_an_exchange_folder_the_server_lives_on(server: AskedServer) -> 
     away = server.exchange.with_name("away")
     server.exchange.rename(away)
     try:
-        sentence = server.refusal(FrameRequest(side="a"))
+        sentence = server.refusal(FrameRequest(source="a"))
         assert sentence.startswith(f"Cannot write the answer to {server.exchange}: ")
-        assert "Cannot write" in server.refusal(FacesRequest(side="a"))
+        assert "Cannot write" in server.refusal(FacesRequest(source="a"))
     finally:
         away.rename(server.exchange)
-    assert server.ask(FrameRequest(side="a")).picture.path.is_file()
+    assert server.ask(FrameRequest(source="a")).picture.path.is_file()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits another process's files")
@@ -429,11 +543,11 @@ def test_where_no_more_can_be_written_the_server_lives_on(server: AskedServer) -
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (100, before[1]))
     try:
         refusals = [
-            server.refusal(FrameRequest(side="a")),
-            server.refusal(FacesRequest(side="a")),
+            server.refusal(FrameRequest(source="a")),
+            server.refusal(FacesRequest(source="a")),
         ]
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
     assert [r.startswith("Cannot write the answer to") for r in refusals] == [True, True]
     assert not list(server.exchange.iterdir())
-    assert server.ask(FrameRequest(side="a")).picture.path.is_file()
+    assert server.ask(FrameRequest(source="a")).picture.path.is_file()

@@ -77,7 +77,7 @@ def test_an_answer_is_in_the_line_or_in_a_file(tmp_path: Path) -> None:
 
 def test_messages_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        FrameRequest(side="a").frame = 3
+        FrameRequest(source="a").frame = 3
 
 
 def test_importing_it_imports_nothing_heavy() -> None:

@@ -55,19 +55,19 @@ def test_a_vanished_video_is_told_and_all_else_still_works(made: Path, tmp_path:
         assert "gone.mp4" in side.problem
         assert side.faces == FACES
         with pytest.raises(InputError, match=r"gone\.mp4"):
-            server.frame(FrameRequest(side="a"))
-        assert server.frame(FrameRequest(side="b")).frame == 0
+            server.frame(FrameRequest(source="a"))
+        assert server.frame(FrameRequest(source="b")).frame == 0
 
 
 def test_a_picture_has_the_pixels_of_the_frame(made: Path, tmp_path: Path) -> None:
     with VideoReader(Project.open(made).video("a")) as video:
         (frame,) = video.frames(3, 4)
     with real_server(made, tmp_path / "x") as server:
-        answer = server.frame(FrameRequest(side="a", frame=3))
+        answer = server.frame(FrameRequest(source="a", frame=3))
         assert np.array_equal(pixels(answer.picture), frame.image)
         with Image.open(answer.picture.path) as picture:  # a stranger's reader takes it too
             assert np.array_equal(np.asarray(picture), frame.image)
-        assert server.frame(FrameRequest(side="a", frame=39)).faces == ()
+        assert server.frame(FrameRequest(source="a", frame=39)).faces == ()
 
 
 def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
@@ -88,31 +88,33 @@ def test_of_a_file_that_breaks_off_frame_and_swap_are_its_last(made: Path, tmp_p
     shutil.copytree(made, project)
     Project.open(project).set_video("a", write_cut_short(tmp_path))
     with real_server(project, tmp_path / "x") as server:
-        last = server.frame(FrameRequest(side="a", frame=1390)).frame
+        last = server.frame(FrameRequest(source="a", frame=1390)).frame
         assert last < 300
         assert server.swap(SwapRequest(frame=1390)).frame == last
 
 
 def test_a_timeline_is_told(made: Path, tmp_path: Path) -> None:
     with real_server(made, tmp_path / "x") as server:
-        answer = server.timeline(TimelineRequest(side="a"))
-    assert answer.tracks == (TrackSpans(track=0, seen=((0, 29),), low_presence=((10, 14),)),)
+        answer = server.timeline(TimelineRequest(source="a"))
+    assert answer.tracks == (
+        TrackSpans(track=0, person=1, seen=((0, 29),), low_presence=((10, 14),)),
+    )
     assert (answer.frames, answer.gaps, answer.cuts) == (FRAMES, ((30, 39),), (20,))
     assert to_spans([]) == []
 
 
 def test_faces_are_measured_once_and_marked_as_excluded(made: Path, tmp_path: Path) -> None:
     with real_server(made, tmp_path / "x") as server:
-        request = FacesRequest(side="b")
+        request = FacesRequest(source="b")
         names = tuple(server.faces(request).names.read_text().split("\n"))
         assert len(names) == FRAMES
-        server.measure_faces(MeasureFacesRequest(side="b", names=names, seconds=60))
-        server.exclude_faces(ExcludeFacesRequest(side="b", names=names[:2]))
+        server.measure_faces(MeasureFacesRequest(source="b", names=names, seconds=60))
+        server.exclude_faces(ExcludeFacesRequest(source="b", names=names[:2]))
         values = np.load(server.faces(request).values)
         assert not np.isnan(values).any()
         assert values[:, COLUMNS.index("excluded")].tolist() == [1, 1] + [0] * (FRAMES - 2)
         assert 0.1 < values[:, COLUMNS.index("brightness")].mean() < 0.9
-        server.restore_faces(RestoreFacesRequest(side="b", names=names))
+        server.restore_faces(RestoreFacesRequest(source="b", names=names))
 
 
 def test_curves_are_thinned(made: Path, tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_curves_are_thinned(made: Path, tmp_path: Path) -> None:
 def test_other_footage_is_not_taken_for_the_moved_one(
     made: Path, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    other = RelocateFootageRequest(side="a", path=make_clip(frames=10))
+    other = RelocateFootageRequest(source="a", path=make_clip(frames=10))
     with (
         real_server(made, tmp_path / "x") as server,
         pytest.raises(InputError, match=r"is not A's footage"),

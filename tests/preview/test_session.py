@@ -15,7 +15,8 @@ from safetensors import safe_open
 
 from faceswap.events import Notice
 from faceswap.jobs.preview import PreviewOptions, preview
-from faceswap.preview.session import FrameReader, PreviewSession
+from faceswap.preview.frame_reader import FrameReader
+from faceswap.preview.session import Casting, PreviewSession
 from faceswap.project.project import Project
 from faceswap.project.unswapped import leave_unswapped
 from faceswap.swap.compositing.options import BlendOptions
@@ -29,9 +30,9 @@ from faceswap.video.reader import VideoReader
 
 def test_the_swap_follows_the_blending_options(made: Path) -> None:
     with PreviewSession(made, "cpu") as session:
-        full = session.swapped(5, "main", BlendOptions())
-        none = session.swapped(5, "main", BlendOptions(opacity=0.0))
-        gap = session.swapped(35, "main", BlendOptions())
+        full = session.swapped(Casting(), 5, BlendOptions())
+        none = session.swapped(Casting(), 5, BlendOptions(opacity=0.0))
+        gap = session.swapped(Casting(), 35, BlendOptions())
         plain = session.footage(Project.open(made).video("a")).frame(5).image
     assert (full.faces, gap.faces) == (1, 0)
     assert np.abs(none.image.astype(int) - plain).max() <= 2
@@ -89,7 +90,7 @@ def test_of_a_model_the_weights_are_read_once(
 
     def asked(session: PreviewSession) -> tuple[list[str], str, UInt8Image]:
         read.clear()
-        made = session.swapped(5, "main", BlendOptions())
+        made = session.swapped(Casting(), 5, BlendOptions())
         said, session.notices = session.notices, []
         return [*read], " ".join(said), made.image
 
@@ -131,10 +132,10 @@ def test_of_a_model_the_weights_are_read_once(
 def test_only_who_a_conversion_swaps_is_swapped(made: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(made, tmp_path / "p")
     with PreviewSession(folder, "cpu") as session:
-        assert session.swapped(5, "main", BlendOptions()).faces == 1
+        assert session.swapped(Casting(), 5, BlendOptions()).faces == 1
         leave_unswapped(Project.open(folder), "a", frames=(4, 6))
-        left = session.swapped(5, "main", BlendOptions())
+        left = session.swapped(Casting(), 5, BlendOptions())
         plain = session.footage(Project.open(folder).video("a")).frame(5).image
-        assert session.swapped(7, "main", BlendOptions()).faces == 1
+        assert session.swapped(Casting(), 7, BlendOptions()).faces == 1
     assert left.faces == 0
     assert np.array_equal(left.image, plain)

@@ -256,7 +256,7 @@ def test_an_index_that_is_lost_is_made_anew_and_in_memory_where_it_must(
             patch.setattr(index_recovery, "_rebuild", refused)
             for _ in range(2):
                 assert faces_told(server) == FRAMES
-            assert server.timeline(TimelineRequest(side="a")).tracks
+            assert server.timeline(TimelineRequest(source="a")).tracks
             assert len(server.take_notices()) == 1  # and not at every refresh
         assert not (project / INDEX).exists()
         assert faces_told(server) == FRAMES

@@ -295,13 +295,13 @@ def test_two_processes_extract_two_sides_at_once(
 def test_the_window_sees_the_face_that_a_redo_wrote_last(
     made: Project, options: ExtractOptions, tmp_path: Path
 ) -> None:
-    newest = NewestCropRequest(side="a")
+    newest = NewestCropRequest(source="a")
     with real_server(made.folder, tmp_path / "exchange") as server:
         crop = server.newest_crop(newest).crop
         assert crop is not None
         assert crop.frame == FRAMES - 1
         crops = tuple(names(made.crops_folder("a")))
-        request = MeasureFacesRequest(side="a", names=crops, seconds=60)
+        request = MeasureFacesRequest(source="a", names=crops, seconds=60)
         assert len(server.measure_faces(request).blur) == FRAMES
         with closing(extract(changed(options, redo=True, every=2))) as job:
             frames_of(job, 9)

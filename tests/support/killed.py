@@ -94,7 +94,7 @@ def forked(work: Callable[[], object], kill_at: int = 0) -> tuple[int, int]:
 
 def noted_commits() -> None:
     """Make the moments before and after each commit known to audit hooks."""
-    original = FaceIndex._transaction
+    original = FaceIndex.transaction
 
     @contextmanager
     def noted(self: FaceIndex) -> Iterator[Any]:
@@ -103,7 +103,7 @@ def noted_commits() -> None:
             sys.audit("test.commit")
         sys.audit("test.commit")
 
-    mock.patch.object(FaceIndex, "_transaction", noted).start()
+    mock.patch.object(FaceIndex, "transaction", noted).start()
 
 
 def prepared(folder: Path) -> tuple[Path, Path]:

@@ -45,9 +45,9 @@ def looked(folder: Path, exchange: Path) -> list[Any]:
     """What the window shows of A."""
     with real_server(folder, exchange) as server:
         side = server.project(ProjectRequest()).a
-        names = server.faces(FacesRequest(side="a")).names.read_text().split()
-        server.measure_faces(MeasureFacesRequest(side="a", names=tuple(names)))
-        shown = server.frame(FrameRequest(side="a", frame=3)).model_dump(mode="json")["faces"]
+        names = server.faces(FacesRequest(source="a")).names.read_text().split()
+        server.measure_faces(MeasureFacesRequest(source="a", names=tuple(names)))
+        shown = server.frame(FrameRequest(source="a", frame=3)).model_dump(mode="json")["faces"]
         return [side.faces, side.complete, side.excluded, names, shown]
 
 

@@ -1,10 +1,12 @@
 """A project with all that the preview server can be asked about."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from drawn_faces import draw_side, landmarks
+from made_people import vectors_of
 
 from faceswap.faces.index import FaceRow, FrameRow
 from faceswap.options import SIDES
@@ -13,6 +15,8 @@ from faceswap.swap.model.architectures import SwapModel
 from faceswap.swap.model.presets import KIND, config_of
 from faceswap.training.checkpoint import CheckpointFolder, named_weights
 
+PEOPLE = {"a": 1, "b": 2}
+"""The person that each side shows."""
 FRAMES, FACES = 40, 30
 """Frames of the footage of both sides; in the first of them there is a face."""
 
@@ -31,6 +35,12 @@ def make_preview_project(folder: Path, clip: Path) -> Path:
             frames = [FrameRow(n, n, n / 25, n == 20) for n in range(FRAMES)]
             faces = [_face(n, names[n]) for n in range(FACES)]
             index.add(side, frames, faces, {}, complete=True)
+            index.sum_up_tracks()
+            tracks = [
+                replace(row, embeddings=vectors_of(PEOPLE[side])) for row in index.tracks(side)
+            ]
+            index.replace_tracks(side, tracks)
+            index.set_people(side, {0: PEOPLE[side]})
     torch.manual_seed(0)
     config = config_of("quick", 64)
     tensors = dict(named_weights(SwapModel(config), "model"))

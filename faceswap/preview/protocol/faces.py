@@ -1,27 +1,28 @@
-"""Requests about the extracted faces of a side."""
+"""Requests about the extracted faces of a source."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faceswap.options import Side
 from faceswap.preview.protocol.message import (
     Answer,
     CropNames,
     FrameNumber,
     Message,
     Request,
+    SourceName,
     Span,
 )
 
 
 class FacesAnswer(Answer):
-    """The table of a side's crops, excluded ones included, as two files in the exchange folder.
+    """The table of a source's crops, excluded ones included, as two files in the exchange folder.
 
     Its columns: frame, track, time in seconds, yaw and pitch in degrees, presence from 0 to 1,
-    blur (the higher, the sharper) and brightness from 0 to 1, both NaN until they are measured,
-    and excluded, which is 0 or 1.
+    mouth (its opening) and lids (that of the more closed eye), both in distances between the outer
+    corners of the eyes, person, which is NaN if unknown, blur (the higher, the sharper) and
+    brightness from 0 to 1, both NaN until they are measured, and excluded, which is 0 or 1.
     """
 
     kind: Literal["faces"] = "faces"
@@ -37,10 +38,10 @@ class FacesAnswer(Answer):
 
 
 class FacesRequest(Request[FacesAnswer]):
-    """The table of all crops of a side."""
+    """The table of all crops of a source."""
 
     kind: Literal["faces"] = "faces"
-    side: Side = Field(description="Whose crops.")
+    source: SourceName
 
 
 class MeasuredFacesAnswer(Answer):
@@ -59,9 +60,25 @@ class MeasureFacesRequest(Request[MeasuredFacesAnswer]):
     """Measure blur and brightness of crops, in order, as many as the time allows."""
 
     kind: Literal["measure-faces"] = "measure-faces"
-    side: Side = Field(description="Whose crops.")
+    source: SourceName
     names: CropNames
     seconds: float = Field(default=0.25, ge=0, description="How long; at least one is measured.")
+
+
+class LikenessAnswer(Answer):
+    """How much the tracks of a source look like a face."""
+
+    kind: Literal["likeness"] = "likeness"
+    tracks: dict[int, float] = Field(description="From -1 to 1, by number of the track.")
+
+
+class LikenessRequest(Request[LikenessAnswer]):
+    """How much the tracks of a source look like the face in a crop of any source."""
+
+    kind: Literal["likeness"] = "likeness"
+    source: SourceName
+    of: str = Field(description="Id of the source that the crop is of.")
+    name: str = Field(description="File name of the crop.")
 
 
 class MovedFacesAnswer(Answer):
@@ -75,7 +92,7 @@ class ExcludeFacesRequest(Request[MovedFacesAnswer]):
     """Take crops out of training; they stay on disk."""
 
     kind: Literal["exclude-faces"] = "exclude-faces"
-    side: Side = Field(description="Whose crops.")
+    source: SourceName
     names: CropNames
 
 
@@ -83,7 +100,7 @@ class RestoreFacesRequest(Request[MovedFacesAnswer]):
     """Put excluded crops back into training."""
 
     kind: Literal["restore-faces"] = "restore-faces"
-    side: Side = Field(description="Whose crops.")
+    source: SourceName
     names: CropNames
 
 
@@ -91,6 +108,7 @@ class TrackSpans(Message):
     """Where a track has faces."""
 
     track: int = Field(description="Number of the track.")
+    person: int | None = Field(default=None, description="Number of its person; null if none yet.")
     seen: tuple[Span, ...] = Field(description="Spans [first, last] of frames with its face.")
     low_presence: tuple[Span, ...] = Field(
         description="Spans within these of faces whose presence is low."
@@ -98,7 +116,7 @@ class TrackSpans(Message):
 
 
 class TimelineAnswer(Answer):
-    """Where a side's footage has faces, as spans [first, last] of frame numbers."""
+    """Where a source has faces, as spans [first, last] of frame numbers."""
 
     kind: Literal["timeline"] = "timeline"
     frames: int = Field(default=0, description="Number of frames that were processed.")
@@ -108,10 +126,10 @@ class TimelineAnswer(Answer):
 
 
 class TimelineRequest(Request[TimelineAnswer]):
-    """Where a side's footage has faces, faces with low presence, none, and cuts."""
+    """Where a source has faces, faces with low presence, none, and cuts."""
 
     kind: Literal["timeline"] = "timeline"
-    side: Side = Field(description="Whose footage.")
+    source: SourceName
 
 
 class NewestCrop(Message):
@@ -132,4 +150,4 @@ class NewestCropRequest(Request[NewestCropAnswer]):
     """The crop that a running extraction wrote last."""
 
     kind: Literal["newest-crop"] = "newest-crop"
-    side: Side = Field(description="Which side is extracted.")
+    source: SourceName

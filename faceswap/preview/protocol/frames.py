@@ -5,8 +5,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faceswap.options import Side
-from faceswap.preview.protocol.message import Answer, DoneAnswer, FrameNumber, Message, Request
+from faceswap.preview.protocol.message import (
+    Answer,
+    DoneAnswer,
+    FrameNumber,
+    Message,
+    Request,
+    SourceName,
+)
+from faceswap.preview.protocol.people import Casting
 from faceswap.swap.compositing.options import BlendOptions
 
 
@@ -32,6 +39,7 @@ class FrameFace(Message):
     """A face in a frame."""
 
     track: int = Field(description="Number of its track.")
+    person: int | None = Field(default=None, description="Number of its person; null if none yet.")
     presence: float = Field(description="Confidence, 0 to 1, that there is a face.")
     points: tuple[tuple[float, float], ...] = Field(
         description="68 landmarks (x, y) in iBUG order, in pixels of the whole frame; pixel "
@@ -40,7 +48,7 @@ class FrameFace(Message):
 
 
 class FrameAnswer(Answer):
-    """A frame of a video, with its faces where it is a side's."""
+    """A frame of a video, with its faces where it is a source's."""
 
     kind: Literal["frame"] = "frame"
     frame: int = Field(description="Its number; the last one's if a later one was requested.")
@@ -76,10 +84,10 @@ Fit = Annotated[
 
 
 class FrameRequest(Request[FrameAnswer]):
-    """A frame of a side's footage with its faces."""
+    """A frame of a source with its faces."""
 
     kind: Literal["frame"] = "frame"
-    side: Side = Field(description="Whose footage.")
+    source: SourceName
     frame: FrameNumber = 0
     fit: Fit = None
 
@@ -97,8 +105,10 @@ class SwapRequest(Request[SwapAnswer]):
     """A frame of A with B's face, just as a conversion makes it."""
 
     kind: Literal["swap"] = "swap"
+    source: SourceName = "a"
     frame: FrameNumber
     run: str = Field(default="main", description="The training run whose newest model to use.")
+    casting: Casting = ()
     blend: BlendOptions = Field(default=BlendOptions(), description="How the face is blended in.")
     fit: Fit = None
 

@@ -11,6 +11,8 @@ from faceswap.preview.protocol.faces import (
     ExcludeFacesRequest,
     FacesAnswer,
     FacesRequest,
+    LikenessAnswer,
+    LikenessRequest,
     MeasuredFacesAnswer,
     MeasureFacesRequest,
     MovedFacesAnswer,
@@ -29,6 +31,13 @@ from faceswap.preview.protocol.frames import (
     SwapRequest,
 )
 from faceswap.preview.protocol.message import DoneAnswer, FailureAnswer, Message, Request
+from faceswap.preview.protocol.people import (
+    CorrectPeopleRequest,
+    PeopleAnswer,
+    PeopleRequest,
+    SwapPlanAnswer,
+    SwapPlanRequest,
+)
 from faceswap.preview.protocol.project import (
     CreateProjectRequest,
     ProjectAnswer,
@@ -43,6 +52,11 @@ from faceswap.preview.protocol.runs import (
     StepCostAnswer,
     StepCostRequest,
 )
+from faceswap.preview.protocol.sources import (
+    AddSourcesRequest,
+    RemoveSourceRequest,
+    TrimSourceRequest,
+)
 
 AnyRequest = (
     FrameRequest
@@ -55,9 +69,16 @@ AnyRequest = (
     | RestoreFacesRequest
     | TimelineRequest
     | NewestCropRequest
+    | LikenessRequest
     | ProjectRequest
     | CreateProjectRequest
     | RelocateFootageRequest
+    | AddSourcesRequest
+    | RemoveSourceRequest
+    | TrimSourceRequest
+    | PeopleRequest
+    | CorrectPeopleRequest
+    | SwapPlanRequest
     | MetricsRequest
     | StepCostRequest
     | KeepSnapshotRequest
@@ -72,7 +93,10 @@ AnyAnswer = (
     | MovedFacesAnswer
     | TimelineAnswer
     | NewestCropAnswer
+    | LikenessAnswer
     | ProjectAnswer
+    | PeopleAnswer
+    | SwapPlanAnswer
     | MetricsAnswer
     | StepCostAnswer
     | SnapshotAnswer

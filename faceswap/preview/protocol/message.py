@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 
 class Message(BaseModel):
@@ -52,6 +52,16 @@ Span = tuple[int, int]
 """First and last of consecutive frames, numbered from 0."""
 
 FrameNumber = Annotated[int, Field(description="Number of a frame, from 0.")]
+
+SourceName = Annotated[
+    str,
+    Field(
+        pattern=r"^[abc]\d*$",
+        validation_alias=AliasChoices("source", "side"),
+        description="Id of a source; a and b also mean the first source of that side. Once called "
+        "side.",
+    ),
+]
 
 RunName = Annotated[str, Field(description="Name of a training run.")]
 

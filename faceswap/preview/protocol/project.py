@@ -6,7 +6,13 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from faceswap.options import Side
-from faceswap.preview.protocol.message import Answer, DoneAnswer, Message, Request
+from faceswap.preview.protocol.message import (
+    Answer,
+    DoneAnswer,
+    Message,
+    Request,
+    SourceName,
+)
 
 
 class Footage(Message):
@@ -33,6 +39,20 @@ class SideState(Message):
     excluded: int = Field(default=0, description="Crops taken out of training by hand.")
 
 
+class SourceState(SideState):
+    """What there is of a source."""
+
+    id: str = Field(description="Its id.")
+    path: Path = Field(description="Its file or folder, wherever it should be.")
+    source_kind: Literal["video", "picture", "pictures"] = Field(
+        description='What it is; "pictures" is a folder of them.'
+    )
+    sides: str = Field(description='Its sides: "a", "b", "ab", or "" if it is only converted.')
+    in_point: float | None = Field(default=None, description="In point in seconds.")
+    out_point: float | None = Field(default=None, description="Out point in seconds.")
+    by_hand: int = Field(default=0, description="How often faces were added by hand.")
+
+
 class RunState(Message):
     """A training run that has a checkpoint."""
 
@@ -50,14 +70,25 @@ class ProjectAnswer(Answer):
 
     kind: Literal["project"] = "project"
     folder: Path = Field(description="Its folder.")
-    a: SideState = Field(description="A, the footage that is changed.")
-    b: SideState = Field(description="B, the face that is put on it.")
+    a: SideState = Field(description="A, the footage that is changed: its first source, all faces.")
+    b: SideState = Field(description="B, the face that is put on it, likewise.")
+    sources: tuple[SourceState, ...] = Field(
+        default=(), description="All sources, in the order in which they were added."
+    )
     runs: tuple[RunState, ...] = Field(description="Its training runs, by name.")
     outputs: tuple[Path, ...] = Field(description="Its converted videos, newest last.")
 
     def side(self, side: Side) -> SideState:
         """The state of a side."""
         return self.a if side == "a" else self.b
+
+    def source(self, name: str) -> SourceState | None:
+        """The source with this id."""
+        return next((source for source in self.sources if source.id == name), None)
+
+    def sources_of(self, side: Side) -> list[SourceState]:
+        """The sources of a side."""
+        return [source for source in self.sources if side in source.sides]
 
 
 class ProjectRequest(Request[ProjectAnswer]):
@@ -70,13 +101,13 @@ class CreateProjectRequest(Request[ProjectAnswer]):
     """Create the project of two videos, or set the videos of an existing one."""
 
     kind: Literal["create-project"] = "create-project"
-    a: Path = Field(description="The footage that is changed.")
+    a: Path = Field(description="The footage that is changed: a video or a folder of pictures.")
     b: Path = Field(description="The footage of the face that is put on it.")
 
 
 class RelocateFootageRequest(Request[DoneAnswer]):
-    """Tell where a side's footage is now; another video than before is refused."""
+    """Tell where the file of a source is now; another file than before is refused."""
 
     kind: Literal["relocate-footage"] = "relocate-footage"
-    side: Side = Field(description="Whose footage.")
+    source: SourceName
     path: Path = Field(description="Where it is now.")
