@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from faceswap.assets import asset_path
 from faceswap.faces.align import FRAMINGS, crop_matrix, face_similarity
 from faceswap.faces.detect import make_detector
 from faceswap.faces.finder import find_faces
 from faceswap.faces.labels import Label
 from faceswap.faces.landmarks import make_landmarker
 from faceswap.faces.segment_net import SEGMENT_SIZE
+from faceswap.faces.segmenter import load_segment_net
 from faceswap.types import UInt8Image
 from segmenter.augment import view
 from segmenter.data import CANVAS, CANVAS_FRAMING, rendered
@@ -112,6 +115,12 @@ def _rendered_table(found: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict
     return table
 
 
+def _without_edges(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    kernel = np.ones((_BAND, _BAND), np.uint8)
+    edges = cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)
+    return np.where(edges, np.uint8(IGNORED), labels)
+
+
 _KEPT: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
 
@@ -127,11 +136,28 @@ def measure(net: nn.Module, shared: Path, work: Path) -> dict[str, Mapping[str, 
         images, labels = _KEPT[f"photographs {framing}"]
         tables[f"photographs, {framing}"] = _photograph_table(guess(net, images), labels)
         images, labels = _KEPT[f"rendered {framing}"]
-        tables[f"rendered, {framing}"] = _rendered_table(guess(net, images), labels)
+        found = guess(net, images)
+        tables[f"rendered, {framing}"] = _rendered_table(found, labels)
+        inner = np.stack([_without_edges(one) for one in labels])
+        tables[f"rendered, {framing}, edges left out"] = _rendered_table(found, inner)
     return tables
+
+
+def main() -> None:
+    """Measure the shipped weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--work", type=Path, default=Path("/tmp/segmenter"))
+    parser.add_argument("--weights", type=Path, default=asset_path("segmenter.safetensors"))
+    options = parser.parse_args()
+    print_table(measure(load_segment_net(options.weights), options.shared, options.work))
 
 
 def print_table(tables: Mapping[str, Mapping[str, float]]) -> None:
     """Print the tables, one a line."""
     for name, table in tables.items():
         print(f"{name}: " + ", ".join(f"{k} {v:.3f}" for k, v in table.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

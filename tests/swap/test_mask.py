@@ -7,6 +7,7 @@ from faceswap.faces.labels import Label
 from faceswap.faces.segmenter import SEGMENT_SIZE, Segmentation
 from faceswap.swap.compositing.mask import (
     Growth,
+    features_of_b,
     region_width,
     seen_of_a,
     seen_of_b,
@@ -83,11 +84,24 @@ def test_glasses_stay_or_go_as_asked() -> None:
 def test_parts_of_a_face_are_swapped(label: Label) -> None:
     found = _segmented(label, slice(40, 80), slice(40, 80))
     assert (unhidden(seen_of_a(found, 0, keep_glasses=True), _SIDE) > 0.99).all()
-    assert (swapped_face(seen_of_b(found, 0), _SIDE) > 0.99).all()
+    both = seen_of_b(found, 0), features_of_b(found, 0)
+    assert (swapped_face(*both, _SIDE) > 0.99).all()
 
 
 def test_hair_of_b_never_comes_in() -> None:
     found = _segmented(Label.HAIR, slice(None), slice(0, 40))
-    kept = swapped_face(seen_of_b(found, 0), _SIDE)
+    kept = swapped_face(seen_of_b(found, 0), features_of_b(found, 0), _SIDE)
     assert not kept[:, :20].any()
-    assert (kept[:, 34:] > 0.99).all()
+    assert (kept[:, 44:] > 0.99).all()
+
+
+def test_an_eye_beside_hair_is_kept_whole_and_skin_fades() -> None:
+    hair = _segmented(Label.HAIR, slice(None), slice(0, 40))
+    eye = hair.probabilities.copy()
+    eye[0, :, 40:60, 44:64] = 0
+    eye[0, Label.EYES, 40:60, 44:64] = 1
+    found = Segmentation(eye, hair.pictures)
+    kept = swapped_face(seen_of_b(found, 0), features_of_b(found, 0), _SIDE)
+    assert kept[22:28, 24].min() > 0.9
+    assert kept[50, 24] < kept[25, 24] - 0.2
+    assert not kept[:, :20].any()

@@ -27,6 +27,9 @@ _HAIR_EDGE = 0.08
 """Blur of the edge of what is before A's face, and of where B's face ends, as shares of the crop's
 side. The first must be narrow, or A's own face shows around a finger; the second passes from B's
 skin to A's and may be wide."""
+_FEATURES = (Label.EYES, Label.BROWS, Label.LIPS, Label.MOUTH)
+_FEATURE_REACH = 0.03
+"""Blur of the area around B's features that is kept with them, as a share of the crop's side."""
 _HAIR_BEGIN = 0.6
 """Blurred probability at which B's face begins: skin beside B's hair is in its shadow."""
 _FADE = 0.35
@@ -140,14 +143,25 @@ def seen_of_b(swapped: Segmentation, row: int) -> Weights:
     return 1 - swapped.of(row, _NOT_B)
 
 
+def features_of_b(swapped: Segmentation, row: int) -> Weights:
+    """Probability (128, 128) that a swapped crop shows B's eyes, brows or mouth."""
+    return swapped.of(row, _FEATURES)
+
+
 def unhidden(seen: Weights, side: int) -> Weights:
     """Weights (side, side) in [0, 1] of a probability that A's face is seen: 0 where it is not."""
     return _faded(seen, side, _EDGE, 0.5)
 
 
-def swapped_face(seen: Weights, side: int) -> Weights:
-    """Weights (side, side) in [0, 1] of a probability that B's face is seen: 0 where it is not."""
-    return _faded(seen, side, _HAIR_EDGE, _HAIR_BEGIN)
+def swapped_face(seen: Weights, features: Weights, side: int) -> Weights:
+    """Weights (side, side) in [0, 1] of a probability that B's face is seen: 0 where it is not.
+
+    features: probability of B's eyes, brows and mouth, which are kept up to a narrow edge: half an
+    eye of each would be worse than a seam.
+    """
+    wide = _faded(seen, side, _HAIR_EDGE, _HAIR_BEGIN)
+    near = _faded(features, side, _FEATURE_REACH, 0.05) * _faded(seen, side, _EDGE, 0.5)
+    return np.maximum(wide, near)
 
 
 def _faded(shown: Weights, side: int, blur: float, begin: float) -> Weights:

@@ -12,6 +12,7 @@ from faceswap.faces.crops import warp_crop
 from faceswap.faces.labels import Label
 from faceswap.faces.segmenter import SEGMENT_SIZE, Segmentation, Segmenter
 from faceswap.swap.compositing.mask import (
+    features_of_b,
     seen_of_a,
     seen_of_b,
     skin_weights,
@@ -63,16 +64,17 @@ class SeenFaces:
             large = [warp_crop(frames[i], matrix, SEGMENT_SIZE) for i, matrix in larger]
         of_a, of_b = self._segmenter.segment(large), self._segmenter.segment(list(swapped))
         for row, (_, face) in enumerate(work):
-            planes = seen_of_a(of_a, row, self._options.keep_glasses), seen_of_b(of_b, row)
-            self._history.add(face, SeenFace(of_a.pictures[row], np.stack(planes)))
+            seen = seen_of_a(of_a, row, self._options.keep_glasses)
+            planes = np.stack([seen, seen_of_b(of_b, row), features_of_b(of_b, row)])
+            self._history.add(face, SeenFace(of_a.pictures[row], planes))
         return of_a, of_b
 
     def shown(self, face: "AlignedFace", side: int) -> Weights:
         """Weights (side, side): 0 where something is before A's face, or B's face ends."""
         if self._segmenter is None:
             return np.ones((side, side), np.float32)
-        of_a, of_b = self._history.smoothed(face, self._options.mask_smoothing)
-        return unhidden(of_a, side) * swapped_face(of_b, side)
+        of_a, of_b, features = self._history.smoothed(face, self._options.mask_smoothing)
+        return unhidden(of_a, side) * swapped_face(of_b, features, side)
 
 
 def skin_under(
