@@ -74,7 +74,8 @@ def _luma(picture: FloatImage) -> Weights:
 
 def _bands(luma: Weights, sigma: float) -> list[Weights]:
     """Difference-of-Gaussians bands of the luma, finest first: (H, W), the last one a quarter."""
-    last, bands = luma, []
+    last = luma
+    bands: list[Weights] = []
     for scale in (sigma, sigma * _STEP, sigma * _STEP**2 / 4):
         if len(bands) == 2:  # by now so smooth that a quarter of the size shows it as well
             size = max(1, luma.shape[1] // 4), max(1, luma.shape[0] // 4)
