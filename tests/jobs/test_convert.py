@@ -453,17 +453,20 @@ def test_two_faces_of_one_frame_are_both_swapped() -> None:
 
 
 def test_colour_follows_a_and_is_steady_until_a_cut() -> None:
-    dark = (frame() // 3).astype(np.uint8)
+    duller, dark = ((frame() * part).astype(np.uint8) for part in (0.95, 0.33))
     look = BlendOptions(
         color_transfer=1, shading_transfer=0, sharpen=0, mask_blur=0.05, color_smoothing=0.9
     )
     with Swapper(Painter((0.5, 0.5, 0.5)), torch.device("cpu"), look) as swapper:
-        seen = [replace(placed(), frame=n, shot=2 * (n == 2)) for n in range(3)]
-        bright_out, dark_out, after_cut = swapper.swap([frame(), dark, dark], [[f] for f in seen])
+        seen = [replace(placed(), frame=n, shot=3 * (n == 3)) for n in range(4)]
+        frames = [frame(), duller, dark, duller]
+        out = swapper.swap(frames, [[f] for f in seen])
     area = (slice(35, 45), slice(35, 45))
-    assert abs(float(bright_out[area].mean()) - frame()[area].mean()) < 6
-    assert dark_out[area].mean() > 0.8 * bright_out[area].mean()
-    assert abs(float(after_cut[area].mean()) - dark[area].mean()) < 6
+    first, steady, faded, after_cut = (float(picture[area].mean()) for picture in out)
+    assert abs(first - frame()[area].mean()) < 6
+    assert steady > first - 0.4 * (frame()[area].mean() - duller[area].mean())
+    assert abs(faded - dark[area].mean()) < 6  # another light, no noise: followed at once
+    assert abs(after_cut - duller[area].mean()) < 3
 
 
 def test_a_track_is_smoothed_in_stretches(tmp_path: Path) -> None:

@@ -179,9 +179,9 @@ class BlendOptions(MaskOptions):
         Field(
             ge=0,
             le=4,
-            description="Sharpening: amplifies the face's detail where it is softer than A. 0 is "
-            "off, 1 adds the difference to A once; more makes up for the finest detail, which the "
-            "model does not produce.",
+            description="Sharpening: raises lids, lips and brows where they are softer than A's, "
+            "at most fourfold, and softens them where A is blurred. 0 is off, 1 adds the "
+            "difference to A once; more makes up for what the model does not produce.",
         ),
     ] = 2.3
     grain: Annotated[
@@ -215,8 +215,8 @@ class BlendOptions(MaskOptions):
         Field(
             ge=-0.25,
             le=0.25,
-            description="Face offset to the face's left (to the right in an upright picture), as a "
-            "share of its crop's side; negative moves it the other way.",
+            description="Face offset to the right of an upright face, as seen, as a share of its "
+            "crop's side; negative moves it to the left.",
         ),
     ] = 0.0
     face_offset_y: Annotated[

@@ -39,10 +39,11 @@ def match_sharpness(
     if sharpen > 0:
         own, wanted = (_structures(one, mask) for one in (bands, others))
         for band, structure, ratio in zip(bands, own, _ratios(own, wanted, mask), strict=False):
-            gain = 1 + sharpen * (ratio - 1)
-            if gain < 1:
-                matched = matched + np.float32(max(gain, _LEAST_GAIN) - 1) * band
+            if ratio < 1:
+                gain = max(_LEAST_GAIN, 1 + min(sharpen, 1.0) * (ratio - 1))
+                matched = matched + np.float32(gain - 1) * band
             else:
+                gain = 1 + sharpen * (ratio - 1)
                 matched = matched + np.float32(min(gain, _MOST_GAIN) - 1) * structure
         around = np.ones(2 * [2 * math.ceil(2 * sigma) + 1], np.uint8)
         matched = np.clip(matched, cv2.erode(luma, around), cv2.dilate(luma, around))
@@ -72,9 +73,13 @@ def _luma(picture: FloatImage) -> Weights:
 
 
 def _bands(luma: Weights, sigma: float) -> list[Weights]:
-    """Difference-of-Gaussians bands of the luma, finest first: (H, W) each."""
-    last, bands = luma, []
-    for scale in (sigma, sigma * _STEP, sigma * _STEP**2):
+    """Difference-of-Gaussians bands of the luma, finest first: (H, W), the last one a quarter."""
+    last = luma
+    bands: list[Weights] = []
+    for scale in (sigma, sigma * _STEP, sigma * _STEP**2 / 4):
+        if len(bands) == 2:  # by now so smooth that a quarter of the size shows it as well
+            size = max(1, luma.shape[1] // 4), max(1, luma.shape[0] // 4)
+            last = np.asarray(cv2.resize(last, size, interpolation=cv2.INTER_AREA), np.float32)
         blurred = np.asarray(cv2.GaussianBlur(last, (0, 0), scale), np.float32)
         bands.append(last - blurred)
         last = blurred
@@ -101,6 +106,9 @@ def _structure(band: Weights, mask: Weights) -> Weights:
 
 
 def _strength(band: Weights, mask: Weights) -> float:
+    if mask.shape != band.shape:
+        size = band.shape[1], band.shape[0]
+        mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
     return float((np.abs(band) * mask).sum()) / max(float(mask.sum()), 1.0)
 
 
