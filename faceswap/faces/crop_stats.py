@@ -56,6 +56,8 @@ class CropStats:
             found = {name: (changed, (blur, bright)) for name, changed, blur, bright in rows}
         except sqlite3.DatabaseError:
             found = {}  # a damaged or locked cache file only means measuring again
+        if not found:
+            return np.full((len(names), 2), np.nan, np.float32)
         modified = _modified_times(folder / EXCLUDED) | _modified_times(folder)
         none = (np.nan, np.nan)
         values = []

@@ -141,6 +141,11 @@ class StartPage(Page):
     def _set_both(self, paths: list[Path]) -> None:
         for side, path in zip("ab", paths, strict=False):
             self.set_video(side, path)
+        if len(paths) > 2:
+            message = self.tr(
+                "The first two are A and B; add the other %1 on the Footage page, all at once."
+            )
+            self.context.notice.emit(message.replace("%1", str(len(paths) - 2)), "warn")
 
     def _folder_edited(self) -> None:
         self._folder_is_custom = True

@@ -115,6 +115,7 @@ METHODS: dict[str, Callable[[FaceIndex], object]] = {
     "has_new_tracks": lambda index: index.has_new_tracks(),
     "tracks_together": lambda index: index.tracks_together("a"),
     "crops_of_tracks": lambda index: index.crops_of_tracks("a", {0}, 3),
+    "middle_crops": lambda index: index.middle_crops("a"),
     "sum_up_tracks": lambda index: index.sum_up_tracks(),
     "promote_staged": lambda index: index.promote_staged("a", "b"),
 }
@@ -130,6 +131,7 @@ def filled(path: Path) -> Path:
 def test_all_public_methods_are_tried() -> None:
     public = {name for name in vars(FaceIndex) if not name.startswith("_")}
     others = {"reading", "in_memory", "close", "empty", "snapshot", "repairs", "connection"}
+    others.add("transaction")
     assert public - others == set(METHODS)
 
 

@@ -142,6 +142,18 @@ def test_two_videos_become_a_project(
     assert window.context.settings.recent() == [tmp_path / "new project"]
 
 
+def test_more_than_two_videos_are_not_dropped_silently(
+    window: Window, tmp_path: Path, wait: Wait
+) -> None:
+    page = start_page(window)
+    clips = [tmp_path / f"{name}.mp4" for name in "abc"]
+    for clip in clips:
+        clip.write_text("")
+    drop(page.zones["a"], *clips)
+    wait(page.make_button.isEnabled)
+    assert "add the other 1 on the Footage page" in window.banner.text
+
+
 def test_a_file_that_is_no_video_is_rejected(window: Window, tmp_path: Path, wait: Wait) -> None:
     page = start_page(window)
     folder, notes = tmp_path / "folder", tmp_path / "notes.txt"
