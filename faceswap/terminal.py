@@ -21,7 +21,6 @@ from faceswap.events import (
 )
 from faceswap.io.text_table import duration
 
-
 _MOST_BARS = 8
 """Of a job with many stages, such as the films of a conversion; the rest would scroll away."""
 
