@@ -1,7 +1,7 @@
 """Resumed anywhere, a pass over footage sees the frames that a whole pass sees there."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import camera_clips
@@ -97,7 +97,7 @@ def damaged(folder: Path) -> Path:
 def test_a_pass_may_begin_at_any_segment(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    makers = {
+    makers: dict[str, Callable[[Path], Path]] = {
         "interlaced": camera_clips.interlaced,
         "joined": camera_clips.joined,
         "damaged": damaged,
