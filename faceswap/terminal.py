@@ -21,6 +21,9 @@ from faceswap.events import (
 )
 from faceswap.io.text_table import duration
 
+_MOST_BARS = 8
+"""Of a job with many stages, such as the films of a conversion; the rest would scroll away."""
+
 
 class TerminalDisplay:
     """Progress bars and notices on stderr, the summary on stdout."""
@@ -37,7 +40,7 @@ class TerminalDisplay:
             console=self._console,
             expand=True,
         )
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[str, TaskID] = {}  # the last one that moved comes last
         self._metrics = self._state = ""
 
     def show(self, line: Line) -> None:
@@ -96,6 +99,9 @@ class TerminalDisplay:
                 self._bars.start()
             self._tasks[line.stage] = self._bars.add_task(line.stage, numbers="", metrics="")
             self._names.min_width = max(self._names.min_width or 0, len(line.stage))
+        self._tasks[line.stage] = self._tasks.pop(line.stage)
+        if len(self._tasks) > _MOST_BARS:
+            self._bars.remove_task(self._tasks.pop(next(iter(self._tasks))))
         self._bars.update(
             self._tasks[line.stage],
             completed=line.done,

@@ -48,3 +48,19 @@ def test_the_names_of_stages_are_whole_in_any_terminal(
     assert len(said.splitlines()) >= 3
     for name in ("faces of B", "extract A ", "train ", "521/1200 steps", "5:23 left"):
         assert name in said
+
+
+def test_of_many_stages_the_last_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    display = TerminalDisplay()
+    for number in range(30):
+        display.show(Progress(stage=f"film {number:02}", done=1, total=1))
+        display.show(Progress(stage="queue", done=number, total=30, unit="jobs"))
+    display.close()
+    said = capsys.readouterr().err.rpartition("\x1b[2K")[2]
+    assert "29/30 jobs" in said
+    assert "film 29" in said
+    assert "film 20" not in said

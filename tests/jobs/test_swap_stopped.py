@@ -37,7 +37,7 @@ class Swapped:
         patch.setattr(module, "_check", lambda *_: [])
         patch.setattr(module, "extract", lambda _: iter(()))
         patch.setattr(module, "as_stage", self._stage)
-        patch.setattr(module, "convert", self._convert)
+        patch.setattr(module, "convert_one", self._convert)
         patch.setattr(module, "_write_sheet", lambda *_: None)
         patch.setattr(module, "_frames_with_faces", lambda _: [])
 
@@ -45,10 +45,7 @@ class Swapped:
     def _stage(name: str, job: Any) -> Generator[Event, None, Any]:
         return (yield from job)
 
-    def _convert(
-        self, options: ConvertOptions, *, part: bool
-    ) -> Generator[Event, None, ConvertSummary]:
-        assert part
+    def _convert(self, options: ConvertOptions) -> Generator[Event, None, ConvertSummary]:
         yield Progress(stage="convert", done=0)
         if self.broken:
             raise StoppedError
