@@ -161,7 +161,7 @@ def swapped_face(seen: Weights, features: Weights, side: int) -> Weights:
     """
     wide = _faded(seen, side, _HAIR_EDGE, _HAIR_BEGIN)
     near = _faded(features, side, _FEATURE_REACH, 0.05) * _faded(seen, side, _EDGE, 0.5)
-    return np.maximum(wide, near)
+    return np.asarray(np.maximum(wide, near), np.float32)
 
 
 def _faded(shown: Weights, side: int, blur: float, begin: float) -> Weights:
