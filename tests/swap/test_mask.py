@@ -74,6 +74,11 @@ def test_what_is_in_front_of_a_stays(label: Label) -> None:
     assert (shown[38:] > 0.99).all()
 
 
+def test_a_few_dark_lashes_are_no_glasses() -> None:
+    few = _segmented(Label.GLASSES, slice(60, 64), slice(40, 60))
+    assert (unhidden(seen_of_a(few, 0, keep_glasses=True), _SIDE) > 0.99).all()
+
+
 def test_glasses_stay_or_go_as_asked() -> None:
     found = _segmented(Label.GLASSES, slice(40, 80), slice(None))
     assert not unhidden(seen_of_a(found, 0, keep_glasses=True), _SIDE)[24:36].any()
