@@ -34,6 +34,9 @@ class PreviewOptions(BlendOptions):
         Field(description="The picture to write, such as frame.png."),
     ]
     run: Annotated[str, Field(description="The training run whose model to use.")] = "main"
+    mask: Annotated[
+        bool, Field(description="Write the frame of A tinted where faces would be swapped instead.")
+    ] = False
     device: Device = "auto"
     overwrite: Overwrite = False
 
@@ -94,7 +97,7 @@ def _render(options: PreviewOptions) -> _Rendered:
 
     with PreviewSession(options.project, options.device) as session:
         _check_frame(options, session)
-        made = session.swapped(Casting(run=options.run), options.frame, options)
+        made = session.swapped(Casting(run=options.run), options.frame, options, mask=options.mask)
         write_picture(options.output, made.image)
         nearest = session.nearest_face(made.frame)
         return _Rendered(made.frame, made.faces, nearest, tuple(session.notices))

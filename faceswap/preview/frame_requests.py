@@ -46,7 +46,7 @@ class FrameRequests(ProjectAccess):
         began = time.perf_counter()
         _, source = self.opened(request.source)
         wanted = Casting(source, request.run, request.casting)
-        made = self.session.swapped(wanted, request.frame, request.blend)
+        made = self.session.swapped(wanted, request.frame, request.blend, mask=request.mask)
         picture = self.exchange.picture(made.image, request.fit)
         seconds = time.perf_counter() - began
         return SwapAnswer(frame=made.frame, faces=made.faces, seconds=seconds, picture=picture)

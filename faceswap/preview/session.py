@@ -146,12 +146,17 @@ class PreviewSession:
         for key in [key for key in self._footage if key[0] == path]:
             self._footage.pop(key).close()
 
-    def swapped(self, casting: Casting, number: int, options: BlendOptions) -> PreviewFrame:
+    def swapped(
+        self, casting: Casting, number: int, options: BlendOptions, *, mask: bool = False
+    ) -> PreviewFrame:
         """Frame ``number`` with the chosen faces, the same as a conversion with ``options``.
 
+        mask: the frame as it was, tinted where faces would be swapped, instead.
         Adds warnings to ``notices``. Raises ProjectError, InputError or CheckpointError if footage
         or a model are missing, OptionsError if a person is.
         """
+        from faceswap.swap.compositing.original_mask import draw_patch
+
         project = Project.open(self.folder)
         footage = self.footage(project.video(casting.source))
         self._place(project, casting, options.alignment_smoothing)
@@ -165,7 +170,13 @@ class PreviewSession:
             faces = part.places.get(frame.index, [])
             if faces:
                 with self._swapper(part, options) as swapper:
-                    image = swapper.swap([image], [faces])[0]
+                    (patches,) = swapper.patches([image], [faces])
+                image = image.copy()
+                for patch in patches:
+                    if mask:
+                        draw_patch(image, patch)
+                    else:
+                        patch.apply(image)
             count += len(faces)
         return PreviewFrame(frame.index, image, count)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QImage
-from PySide6.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QStackedWidget, QWidget
 
 from faceswap.errors import OutputError
 from faceswap.jobs.convert import ConvertOptions
@@ -255,7 +255,11 @@ class ConvertPage(Page):
             self.blend_form.aligned_row(self.tr("Training run"), self.run),
             self.cast,
         )
-        look = card(row(label(self.tr("Blending"), "heading"), None, reset), self.blend_form)
+        self.mask = QCheckBox(self.tr("Show the mask"))
+        self.mask.setToolTip(self.tr("Tint A where faces would be swapped"))
+        self.mask.toggled.connect(lambda _: self._request_swap())
+        title = row(label(self.tr("Blending"), "heading"), None, self.mask, reset)
+        look = card(title, self.blend_form)
         self.output_edit = QLineEdit()
         self.output_edit.setAccessibleName(self.tr("Output video"))
         self.start = button(self.tr("Export"), self.export, "primary", "Ctrl+Return")
@@ -328,6 +332,7 @@ class ConvertPage(Page):
             frame=self.timeline.frame,
             run=self.run.currentText() or "main",
             blend=blend,
+            mask=self.mask.isChecked(),
             fit=self.wipe.fit(),
         )
         session.rpc.send(request, self._show_after, on_error=self._no_swap, channel="swap")

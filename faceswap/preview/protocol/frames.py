@@ -110,6 +110,9 @@ class SwapRequest(Request[SwapAnswer]):
     run: str = Field(default="main", description="The training run whose newest model to use.")
     casting: Casting = ()
     blend: BlendOptions = Field(default=BlendOptions(), description="How the face is blended in.")
+    mask: bool = Field(
+        default=False, description="The frame as it was, tinted where faces would be swapped."
+    )
     fit: Fit = None
 
 

@@ -76,6 +76,13 @@ class ConvertOptions(OutputOptions, BlendOptions):
         Presentation(flag="--to"),
         Field(description="Out point: the part ends before it; by default as the in point."),
     ] = None
+    mask_video: Annotated[
+        Path | None,
+        Field(
+            description="A mask of your own: a video with as many frames as the footage, or a "
+            "picture, white where faces may be swapped and black where not."
+        ),
+    ] = None
     passes: Annotated[
         Path | None,
         Field(

@@ -26,6 +26,7 @@ from faceswap.swap.compositing.network_cache import CachedModel, NetworkCache
 from faceswap.swap.compositing.segment_key import SegmentKeys, aspects_of
 from faceswap.swap.compositing.segment_pass import Place, SegmentWork
 from faceswap.swap.compositing.several import Cast, SeveralSwappers
+from faceswap.swap.compositing.user_mask import UserMask
 from faceswap.swap.model.loading import newest_model
 from faceswap.video.info import VideoInfo
 from faceswap.video.passes import CompositingPasses
@@ -52,6 +53,8 @@ def convert_film(
         yield from in_background("convert", lambda _: journal.finish_removal())
         return Converted(done.frames, done.swapped, "")
     footage = _footage(options, project, path)
+    if options.mask_video is not None:  # told before the long work
+        UserMask(options.mask_video, footage.info).cut_nothing()
     span = parse_span(*_points(options, project, footage.path), footage.info)
     # Numbered pictures that are there are ours once this output was begun.
     begun = output.suffix.lower() in SEQUENCES and journal.facts() is not None
@@ -92,7 +95,8 @@ def _convert(
         if fingerprint(footage.path) != mark:
             raise InputError(f"{footage.path} was changed while it was converted; run it again.")
 
-    with SeveralSwappers(loaded.casts, loaded.device, options) as swapper:
+    mask = None if options.mask_video is None else UserMask(options.mask_video, footage.info)
+    with SeveralSwappers(loaded.casts, loaded.device, options, mask) as swapper:
         first = 0 if planned.span.start is None else footage.first_index(planned.span.start)
         keys = SegmentKeys(aspects | {"CRF": f"{quality}"}, loaded.casts, options.color_smoothing)
         work = SegmentWork(
@@ -164,6 +168,7 @@ def _aspects(
         "--quality": options.quality,
         "the in or out point": f"{span.start} {span.stop}",
         "--segment": str(options.segment),
+        "--mask-video": "" if options.mask_video is None else fingerprint(options.mask_video),
         "--passes": str(options.passes and options.passes.absolute()),
         "the encoder": planned.encoding(),
         "the version of the program": f"{__version__} {av.__version__}",

@@ -22,9 +22,11 @@ from faceswap.swap.compositing.mask_smoothing import WINDOW, MaskHistory, SeenFa
 from faceswap.swap.compositing.options import MaskOptions
 from faceswap.swap.compositing.swapper import AlignedFace
 from faceswap.types import Matrix, UInt8Image, Weights
+from faceswap.video.patch import Patch
 
 _TINT = 0.45
 _OUTLINE = (255, 255, 255)
+_SWAPPED = (60, 200, 90)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,22 @@ class OriginalMasks:
         return OriginalMask(weights, shown, labels, share, face.matrix)
 
 
+def draw_patch(frame: UInt8Image, patch: Patch) -> None:
+    """Tint in ``frame`` (H, W, 3), in place, where ``patch`` would be blended in."""
+    height, width = patch.alpha.shape
+    part = frame[patch.y : patch.y + height, patch.x : patch.x + width]
+    share = patch.alpha[..., None] * np.float32(_TINT)
+    part[:] = (part * (1 - share) + np.float32(_SWAPPED) * share).astype(np.uint8)
+    _outline(part, patch.alpha)
+
+
+def _outline(part: UInt8Image, weights: Weights) -> None:
+    """A line in ``part`` where its weights are one half."""
+    inside = (weights > 0.5).astype(np.uint8)
+    lines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(part, lines, -1, _OUTLINE, max(1, round(part.shape[1] / 200)), cv2.LINE_AA)
+
+
 def draw_mask(frame: UInt8Image, mask: OriginalMask) -> None:
     """Tint the crop of a mask in ``frame`` (H, W, 3) by its labels, in place, and draw the line
     where the mask is one half."""
@@ -91,7 +109,4 @@ def draw_mask(frame: UInt8Image, mask: OriginalMask) -> None:
     tinted = (labels != 255) & (labels != Label.BACKGROUND)
     mixed = part[tinted] * (1 - _TINT) + PALETTE[np.minimum(labels, len(Label) - 1)][tinted] * _TINT
     part[tinted] = mixed.astype(np.uint8)
-    lines, _ = cv2.findContours(
-        (weights > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-    )
-    cv2.drawContours(part, lines, -1, _OUTLINE, max(1, round(size[0] / 200)), cv2.LINE_AA)
+    _outline(part, np.asarray(weights, np.float32))

@@ -8,6 +8,7 @@ import numpy as np
 
 from faceswap.options import flag_of
 from faceswap.swap.compositing.color_smoothing import window_frames
+from faceswap.swap.compositing.mask_smoothing import WINDOW
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.several import Cast
 from faceswap.swap.compositing.swapper import AlignedFace
@@ -35,7 +36,7 @@ class SegmentKeys:
     """
 
     def __init__(self, aspects: Mapping[str, str], casts: Sequence[Cast], decay: float) -> None:
-        self._casts, self._window = casts, window_frames(decay)
+        self._casts, self._window = casts, max(window_frames(decay), WINDOW)
         self._known: dict[int, str] = {}
         self._shared = hashlib.sha256(repr(sorted(aspects.items())).encode()).digest()
 

@@ -11,6 +11,7 @@ from faceswap.swap.compositing.color_smoothing import anchors_before, window_fra
 from faceswap.swap.compositing.mask_smoothing import WINDOW, frames_before
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, FaceModel, Swapper
+from faceswap.swap.compositing.user_mask import UserMask
 from faceswap.types import UInt8Image
 from faceswap.video.patch import Patch
 from faceswap.video.reader import Footage, VideoReader
@@ -31,14 +32,22 @@ class Cast:
 class SeveralSwappers:
     """Swaps the faces of several casts in the same frames."""
 
-    def __init__(self, casts: Sequence[Cast], device: torch.device, options: BlendOptions) -> None:
+    def __init__(
+        self,
+        casts: Sequence[Cast],
+        device: torch.device,
+        options: BlendOptions,
+        mask: UserMask | None = None,
+    ) -> None:
         self._smoothing = options.color_smoothing
         self._pairs = [(cast, Swapper(cast.model, device, options)) for cast in casts]
-        self._stack = ExitStack()
+        self._mask, self._stack = mask, ExitStack()
 
     def __enter__(self) -> Self:
         for _, swapper in self._pairs:
             self._stack.enter_context(swapper)
+        if self._mask is not None:
+            self._stack.enter_context(self._mask)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,4 +106,7 @@ class SeveralSwappers:
             made = swapper.patches([batch[n].image for n in some], [faces[n] for n in some])
             for n, found in zip(some, made, strict=True):
                 patches[n] += found
-        return patches
+        if self._mask is None:
+            return patches
+        mask = self._mask
+        return [mask.cut(frame.index, made) for frame, made in zip(batch, patches, strict=True)]
