@@ -36,8 +36,10 @@ SHORT, LONG = 6, 24
 
 FIXED = {
     "DoctorSummary.findings": "one for each thing that is looked for",
+    "MasksSummary.tracks": "one for each track, with 20 spans of frames at most",
     "ModelsSummary.models": "one for each model there is",
     "PeopleSummary.people": "one for each person, of whom a sheet shows the first 60",
+    "QueueSummary.rows": "one for each job of the file",
     "RunsSummary.runs": "one for each run that was given a name",
     "SourcesSummary.sources": "one for each file that was added",
     "UnswappedSummary.spans": "one for each span that was given",
@@ -156,7 +158,7 @@ def test_no_event_grows_with_the_number_of_frames(lengths: list[dict[str, int]])
     grown = {job: long[job] - short[job] for job in short}
     # 18 frames more would take 36 bytes or more, were there a digit and a comma for each.
     assert {job: more for job, more in grown.items() if abs(more) > 30} == {}
-    assert max(long.values()) < 4000
+    assert max(long.values()) < 5000
 
 
 @pytest.mark.parametrize("name", JOBS)

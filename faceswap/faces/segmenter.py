@@ -85,6 +85,7 @@ class Segmenter:
         # A batch of one may use other kernels with other rounding, so there is none.
         padded = crops if len(crops) > 1 else np.repeat(crops, 2, 0)
         batch = torch.from_numpy(padded).to(self._device).permute(0, 3, 1, 2)
+        batch = batch.contiguous(memory_format=memory_format(self._device))
         scores: Tensor = self._net(batch)[: len(crops)]
         return scores.float().softmax(1)
 

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from faceswap.swap.compositing.swapper import AlignedFace
     from faceswap.video.reader import Frame, VideoReader
 
+_SPANS = 20
 _HIDDEN = 0.4
 """A face is called hidden where less of it is seen; training leaves such faces out."""
 
@@ -47,7 +49,8 @@ class MasksOptions(MaskOptions):
 
 
 class TrackMasks(BaseModel):
-    """What is seen of the face of one track. hidden: ranges of frames in which most is hidden."""
+    """What is seen of the face of one track. hidden: ranges of frames in which most is hidden, the
+    first 20."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -207,7 +210,7 @@ def _track(number: int, found: Sequence[tuple[int, float]]) -> TrackMasks:
         seen=sum(share for _, share in found) / len(found),
         least=least,
         least_frame=least_frame,
-        hidden=list(_spans(frame for frame, share in found if share < _HIDDEN)),
+        hidden=list(islice(_spans(frame for frame, share in found if share < _HIDDEN), _SPANS)),
     )
 
 

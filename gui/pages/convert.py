@@ -255,10 +255,10 @@ class ConvertPage(Page):
             self.blend_form.aligned_row(self.tr("Training run"), self.run),
             self.cast,
         )
-        self.mask = QCheckBox(self.tr("Show the mask"))
-        self.mask.setToolTip(self.tr("Tint A where faces would be swapped"))
-        self.mask.toggled.connect(lambda _: self._request_swap())
-        title = row(label(self.tr("Blending"), "heading"), None, self.mask, reset)
+        self.mask_shown = QCheckBox(self.tr("Show the mask"))
+        self.mask_shown.setToolTip(self.tr("Tint A where faces would be swapped"))
+        self.mask_shown.toggled.connect(lambda _: self._request_swap())
+        title = row(label(self.tr("Blending"), "heading"), None, self.mask_shown, reset)
         look = card(title, self.blend_form)
         self.output_edit = QLineEdit()
         self.output_edit.setAccessibleName(self.tr("Output video"))
@@ -332,7 +332,7 @@ class ConvertPage(Page):
             frame=self.timeline.frame,
             run=self.run.currentText() or "main",
             blend=blend,
-            mask=self.mask.isChecked(),
+            mask=self.mask_shown.isChecked(),
             fit=self.wipe.fit(),
         )
         session.rpc.send(request, self._show_after, on_error=self._no_swap, channel="swap")

@@ -105,11 +105,12 @@ def test_choices_are_shown_as_labels(qapp: QApplication) -> None:
     form = OptionsForm(BlendOptions)
     outline = form.editors["mask_type"]
     assert isinstance(outline, QComboBox)
-    assert [outline.itemText(i) for i in range(outline.count())] == ["learned", "landmarks"]
+    shown = [outline.itemText(i) for i in range(outline.count())]
+    assert shown == ["all", "segmented", "learned", "landmarks"]
     outline.setCurrentText("landmarks")
     assert form.values() == {"mask_type": "landmarks"}
     form.set_values({})
-    assert outline.currentText() == "learned"
+    assert outline.currentText() == "all"
     form.deleteLater()
 
 

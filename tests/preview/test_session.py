@@ -30,13 +30,25 @@ from faceswap.video.reader import VideoReader
 
 def test_the_swap_follows_the_blending_options(made: Path) -> None:
     with PreviewSession(made, "cpu") as session:
-        full = session.swapped(Casting(), 5, BlendOptions())
+        full = session.swapped(Casting(), 5, BlendOptions(mask_type="landmarks"))
         none = session.swapped(Casting(), 5, BlendOptions(opacity=0.0))
         gap = session.swapped(Casting(), 35, BlendOptions())
         plain = session.footage(Project.open(made).video("a")).frame(5).image
     assert (full.faces, gap.faces) == (1, 0)
     assert np.abs(none.image.astype(int) - plain).max() <= 2
     assert np.abs(full.image.astype(int) - plain).max() > 20
+
+
+def test_the_mask_is_shown_where_the_face_would_be(made: Path) -> None:
+    look = BlendOptions(mask_type="landmarks")
+    with PreviewSession(made, "cpu") as session:
+        shown = session.swapped(Casting(), 5, look, mask=True).image.astype(int)
+        full = session.swapped(Casting(), 5, look).image.astype(int)
+        plain = session.footage(Project.open(made).video("a")).frame(5).image.astype(int)
+    tinted, swapped = (np.abs(one - plain).max(2) > 12 for one in (shown, full))
+    assert tinted.mean() > 0.01
+    assert (shown - plain)[tinted][:, 1].mean() > (shown - plain)[tinted][:, 0].mean()  # greener
+    assert (swapped & ~tinted).mean() < 0.02
 
 
 def test_frames_come_in_any_order(clip: Path) -> None:

@@ -31,6 +31,10 @@ FOLDERS = {
 """Each folder of code with the extras that it may count on."""
 
 
+APART = {"mediapipe"}
+"""What a script imports in an environment of its own, as its first lines say."""
+
+
 def declared(*extras: str) -> list[Requirement]:
     """The requirements of the package itself and of ``extras``."""
     parts = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][name] for name in extras)]
@@ -63,7 +67,7 @@ def test_every_import_is_declared(folder: str) -> None:
     known = names(declared(*FOLDERS[folder]))
     if "pyside6-essentials" in known:
         known.add("shiboken6")  # the half of PySide6 that comes with it in the same version
-    found = imported(ROOT / folder)
+    found = {name: path for name, path in imported(ROOT / folder).items() if name not in APART}
     assert found
     for module, path in found.items():
         distributions = {canonicalize_name(name) for name in MODULES.get(module, [module])}

@@ -198,7 +198,8 @@ def test_drawn_faces_without_skin_are_trained_whole(tmp_path: Path) -> None:
     folder = draw_project(tmp_path / "p", 44).crops_folder("a")
     for path in sorted(folder.glob("*.png")):
         crop = read_crop(path)
-        write_crop(path, np.full_like(crop.image, 30), crop.record)
+        painted = np.random.default_rng(0).integers(0, 255, crop.image.shape, np.uint8)
+        write_crop(path, painted, crop.record)
     faces = load_faces(folder, "a", FaceLoadConfig(64))
     assert any("skin is hardly recognized" in told for told in faces.problems)
     assert faces.training.maps[:, 2].max() == 0

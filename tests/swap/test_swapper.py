@@ -12,6 +12,7 @@ from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.swapper import AlignedFace, Swapper
 
 PLAIN = {"color_mode": "off", "shading_transfer": 0, "sharpen": 0, "grain": 0, "mask_blur": 0.02}
+PLAIN["mask_type"] = "landmarks"  # what is painted here is no skin
 SIMILARITY = np.array([[44.0, 0, 96], [0, 44.0, 96]])
 
 

@@ -71,7 +71,7 @@ def some_batch(stepper: TrainStepper) -> SwapBatch:
     return SwapBatch(
         dict(zip("ab", inputs, strict=True)),
         torch.empty(4, 3, side, side, device=CARD),
-        torch.empty(4, 2, side // 2, side // 2, device=CARD),
+        torch.empty(4, 3, side // 2, side // 2, device=CARD),
         torch.empty(4, device=CARD),
         torch.empty(2, dtype=torch.bool, device=CARD),
     )

@@ -42,7 +42,7 @@ def real_step(config: SwapConfig, count: int, precision: Precision) -> tuple[Swa
         batch = SwapBatch(
             dict(zip("ab", inputs.chunk(2), strict=True)),
             torch.rand(2 * count, 3, side, side),
-            torch.rand(2 * count, 2, side // 2, side // 2),
+            torch.rand(2 * count, 3, side // 2, side // 2),
             torch.ones(2 * count),
             torch.rand(count) < 0.5,
         )

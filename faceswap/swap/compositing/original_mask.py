@@ -79,7 +79,7 @@ def draw_patch(frame: UInt8Image, patch: Patch) -> None:
     height, width = patch.alpha.shape
     part = frame[patch.y : patch.y + height, patch.x : patch.x + width]
     share = patch.alpha[..., None] * np.float32(_TINT)
-    part[:] = (part * (1 - share) + np.float32(_SWAPPED) * share).astype(np.uint8)
+    part[:] = (part * (1 - share) + np.array(_SWAPPED, np.float32) * share).astype(np.uint8)
     _outline(part, patch.alpha)
 
 

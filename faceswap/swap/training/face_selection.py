@@ -99,8 +99,9 @@ def load_face_folders(
     store = allocate_pictures((count, 3, config.resolution, config.resolution))
     maps = allocate_pictures((count, _MAPS, config.resolution // 2, config.resolution // 2))
     crops = chain.from_iterable(read_crops(place, left_out.get(place, ())) for place in folders)
-    usable = _readable(islice(crops, count), count, unreadable, report)  # more may be added
+    usable = _readable(islice(crops, count), unreadable)  # extraction may add more meanwhile
     for crop, segmentation, row in _segmented(usable, config):
+        report(len(loaded) + len(unreadable), count)
         face = _prepare(crop, config.resolution, segmentation, row)
         store[len(loaded)], maps[len(loaded)] = face.picture, face.maps
         # The pictures are in the store; keeping them here too would double the memory.
@@ -139,15 +140,9 @@ def _check_count(count: int, side: str, folders: Sequence[Path]) -> None:
         )
 
 
-def _readable(
-    crops: Iterator[FaceCrop | InputError],
-    count: int,
-    unreadable: list[str],
-    report: ReportProgress,
-) -> Iterator[FaceCrop]:
+def _readable(crops: Iterator[FaceCrop | InputError], unreadable: list[str]) -> Iterator[FaceCrop]:
     """The crops that could be read; what is wrong with the others is added to ``unreadable``."""
-    for number, crop in enumerate(crops):
-        report(number, count)
+    for crop in crops:
         if isinstance(crop, InputError):
             unreadable.append(str(crop))
         else:
