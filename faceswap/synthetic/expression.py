@@ -63,7 +63,7 @@ class Rig:
         reach = np.where(t.lid_upper, 0.8, 0.6)
         self._lid = np.clip(1 - np.maximum(t.lid_gap, 0) / reach, 0, 1) ** 0.9
         self._lid *= t.rest[:, 2] > -3
-        opening = np.empty((2, len(x)))
+        opening = np.zeros((2, len(x)))  # 0 in the middle, which is on neither side
         half = t.lid_rings.shape[2] // 2
         for eye, sign in ((0, 1.0), (1, -1.0)):
             ring = t.lid_rings[eye, 1]
