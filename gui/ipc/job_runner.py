@@ -20,7 +20,7 @@ from PySide6.QtCore import QObject, Signal
 from faceswap.errors import OutputError
 from faceswap.event_log import LogReader, metrics_in
 from faceswap.events import Failed, Finished, Line, Metrics, Notice, Progress, Stopped, parse
-from faceswap.options import Options, flag_of, presentation_of
+from faceswap.options import Options, arguments_of
 from gui.ipc import processes
 from gui.ipc.processes import Process
 
@@ -230,26 +230,6 @@ def load(folder: Path) -> Job | None:
     while job.poll(alive) and job.running:
         pass
     return job
-
-
-def arguments_of(options: Options) -> list[str]:
-    """The options that were set explicitly, as command-line arguments."""
-    arguments: list[str] = []
-    for name, field in type(options).model_fields.items():
-        value, undone = getattr(options, name), presentation_of(type(options), name).negatable
-        if value is None or name not in options.model_fields_set:
-            continue
-        if value is False and field.default is False and not undone:
-            continue
-        flag = flag_of(type(options), name)
-        if isinstance(value, bool):
-            arguments.append(flag if value else flag.replace("--", "--no-", 1))
-        elif isinstance(value, tuple | list):
-            for item in value:
-                arguments += [flag, str(item)]
-        else:
-            arguments += [flag, str(value)]
-    return arguments
 
 
 def command_line(arguments: Sequence[str]) -> str:

@@ -88,7 +88,7 @@ def _photograph_table(found: NDArray[np.uint8], labels: NDArray[np.uint8]) -> di
 
 
 def held_out(work: Path, framing: str = "face") -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Crops of rendered people whom training never saw, most with something in front."""
+    """Crops of rendered people whom training never saw, a third with something in front."""
     canvases = rendered(work, 250, HELD_OUT_SEED, 2)
     frame = FRAMINGS[framing]
     pixels = CANVAS / CANVAS_FRAMING.side

@@ -11,6 +11,7 @@ from stand_in import FAKE, Wait
 from faceswap.errors import OutputError
 from faceswap.events import Finished, Metrics, Notice
 from faceswap.jobs.extract import ExtractOptions
+from faceswap.options import arguments_of
 from faceswap.swap.training.options import TrainOptions
 from gui.ipc import job_runner, processes
 from gui.ipc.job_runner import Job
@@ -30,15 +31,15 @@ def test_only_options_that_were_set_become_arguments(tmp_path: Path) -> None:
         inputs=(Path("a b.mp4"),), project=tmp_path, side="b", every=3, redo=True
     )
     plain = options.model_copy(update={"redo": False})
-    assert "redo" not in " ".join(job_runner.arguments_of(plain))
-    assert job_runner.arguments_of(options) == [
+    assert "redo" not in " ".join(arguments_of(plain))
+    assert arguments_of(options) == [
         *("--inputs", "a b.mp4", "--project", str(tmp_path)),
         *("--side", "b", "--every", "3", "--redo"),
     ]
     off = TrainOptions(project=tmp_path, balanced_sampling=False)
-    assert job_runner.arguments_of(off)[-1] == "--no-balanced-sampling"
+    assert arguments_of(off)[-1] == "--no-balanced-sampling"
     again = TrainOptions(project=tmp_path, warp=0.1, random_flip=False, init=Path("m.safetensors"))
-    assert job_runner.arguments_of(again)[2:] == [
+    assert arguments_of(again)[2:] == [
         *("--warp", "0.1", "--no-random-flip", "--init", "m.safetensors"),
     ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from faceswap.swap.compositing.network_cache import CachedModel, NetworkCache
+from faceswap.swap.compositing.network_cache import DiskCachedModel, NetworkCache
 
 
 class Counted:
@@ -35,9 +35,9 @@ def files(folder: Path) -> list[Path]:
 def test_a_batch_is_made_once_and_kept_exactly(tmp_path: Path) -> None:
     for masks in (True, False):
         model = Counted(masks)
-        made = CachedModel(model, f"{masks}", NetworkCache(tmp_path, 10**6)).swap(crops(0))
+        made = DiskCachedModel(model, f"{masks}", NetworkCache(tmp_path, 10**6)).swap(crops(0))
         # Another process finds it.
-        again = CachedModel(model, f"{masks}", NetworkCache(tmp_path, 10**6)).swap(crops(0))
+        again = DiskCachedModel(model, f"{masks}", NetworkCache(tmp_path, 10**6)).swap(crops(0))
         assert model.ran == 1
         assert again[0].dtype == made[0].dtype
         assert torch.equal(again[0], made[0])
@@ -51,16 +51,16 @@ def test_other_crops_batches_and_models_are_made(tmp_path: Path) -> None:
     for number, (mark, batch) in enumerate(
         [("m", crops(0)), ("m", crops(1)), ("m", crops(0)[:1]), ("n", crops(0))], 1
     ):
-        CachedModel(model, mark, cache).swap(batch)
+        DiskCachedModel(model, mark, cache).swap(batch)
         assert model.ran == number
-    CachedModel(model, "m", cache).swap(crops(1))
+    DiskCachedModel(model, "m", cache).swap(crops(1))
     assert model.ran == 4
 
 
 def test_it_is_bounded_and_another_model_makes_room(tmp_path: Path) -> None:
     model, limit = Counted(), 6000
     cache = NetworkCache(tmp_path, limit)
-    first = CachedModel(model, "m", cache)
+    first = DiskCachedModel(model, "m", cache)
     for seed in range(10):
         first.swap(crops(seed))
     kept = files(tmp_path)
@@ -69,13 +69,13 @@ def test_it_is_bounded_and_another_model_makes_room(tmp_path: Path) -> None:
     model.ran = 0
     first.swap(crops(0))  # the beginning of the film is still there
     assert model.ran == 0
-    CachedModel(model, "n", cache).swap(crops(0))
+    DiskCachedModel(model, "n", cache).swap(crops(0))
     assert [path.parent.name for path in files(tmp_path)] == ["n-cpu"]
 
 
 def test_a_damaged_or_read_only_cache_does_no_harm(tmp_path: Path) -> None:
     model, cache = Counted(), NetworkCache(tmp_path / "c", 10**6)
-    cached = CachedModel(model, "m", cache)
+    cached = DiskCachedModel(model, "m", cache)
     made, _ = cached.swap(crops(0))
     (file,) = files(tmp_path / "c")
     file.write_bytes(file.read_bytes()[:-7])
@@ -83,5 +83,5 @@ def test_a_damaged_or_read_only_cache_does_no_harm(tmp_path: Path) -> None:
     assert model.ran == 2
     assert torch.equal(made, again)
     (tmp_path / "file").touch()
-    nowhere = CachedModel(model, "m", NetworkCache(tmp_path / "file", 10**6))
+    nowhere = DiskCachedModel(model, "m", NetworkCache(tmp_path / "file", 10**6))
     assert torch.equal(nowhere.swap(crops(0))[0], made)

@@ -22,7 +22,7 @@ from faceswap.project.swap_plan import plan_swap
 from faceswap.swap.compositing.conversion import Converted, begin_conversion, convert_segments
 from faceswap.swap.compositing.convert_options import ConvertOptions
 from faceswap.swap.compositing.face_placement import place_faces
-from faceswap.swap.compositing.network_cache import CachedModel, NetworkCache
+from faceswap.swap.compositing.network_cache import DiskCachedModel, NetworkCache
 from faceswap.swap.compositing.segment_key import SegmentKeys, aspects_of
 from faceswap.swap.compositing.segment_pass import Place, SegmentWork
 from faceswap.swap.compositing.several import Cast, SeveralSwappers
@@ -54,7 +54,7 @@ def convert_film(
         return Converted(done.frames, done.swapped, "")
     footage = _footage(options, project, path)
     if options.mask_video is not None:  # told before the long work
-        UserMask(options.mask_video, footage.info).cut_nothing()
+        UserMask(options.mask_video, footage.info).check()
     span = parse_span(*_points(options, project, footage.path), footage.info)
     # Numbered pictures that are there are ours once this output was begun.
     begun = output.suffix.lower() in SEQUENCES and journal.facts() is not None
@@ -136,7 +136,6 @@ def _load(
     options: ConvertOptions, project: Project, source: str, report: ProgressReporter
 ) -> _Loaded:
     """Load the models, each with its faces by frame, and warnings about them."""
-
     device = pick_device(options.device)
     limit = round(options.cache * 1e9)
     cache = NetworkCache(project.folder / "cache", limit) if limit else None
@@ -150,7 +149,7 @@ def _load(
             mark = models[part.run] = fingerprint(file)
             smoothing, keep = options.alignment_smoothing, plan.keeps(part)
             places, _ = place_faces(index, source, model.resolution, smoothing, report, keep)
-            casts.append(Cast(CachedModel(model, mark, cache) if cache else model, places))
+            casts.append(Cast(DiskCachedModel(model, mark, cache) if cache else model, places))
         problems += project.extraction_warnings(index, source, require_complete=True)
     return _Loaded(casts, device, models, problems)
 
@@ -159,7 +158,6 @@ def _aspects(
     options: ConvertOptions, planned: PlannedOutput, loaded: _Loaded, footage: str
 ) -> dict[str, str]:
     """All that every segment depends on, by its name for a person."""
-
     span = planned.span
     return {
         "the footage": footage,
@@ -196,14 +194,12 @@ def _quality(
 
 
 def _place(keys: SegmentKeys, first: int, length: int, number: int) -> Place:
-
     begin = first + number * length
     return Place(number, begin, begin + length, keys.key(begin, begin + length))
 
 
 def _points(options: ConvertOptions, project: Project, path: Path) -> tuple[str | None, str | None]:
     """In and out point: those given, or else those of the source."""
-
     source = find_source(project, path)
     known = (None, None) if source is None else (source.in_point, source.out_point)
     begin, end = (None if point is None else f"{point}s" for point in known)
@@ -211,7 +207,6 @@ def _points(options: ConvertOptions, project: Project, path: Path) -> tuple[str 
 
 
 def _footage(options: ConvertOptions, project: Project, path: Path | None) -> VideoReader:
-
     path = path or project.video(project.main_source("a"))
     if is_photographs(path) and path.is_dir():
         raise InputError(
@@ -225,7 +220,6 @@ def _footage(options: ConvertOptions, project: Project, path: Path | None) -> Vi
 def _passes(
     options: ConvertOptions, footage: VideoReader, *, resumed: bool
 ) -> CompositingPasses | None:
-
     if options.passes is None:
         return None
     overwrite = options.overwrite or resumed

@@ -70,7 +70,7 @@ class NetworkCache:
         return self._folder / model / f"{key}{_ENDING}"
 
 
-class CachedModel:
+class DiskCachedModel:
     """A swap model whose results for a batch are looked up first.
 
     mark: of the model's file. Its results depend on the device and precision, too.

@@ -44,8 +44,8 @@ class UserMask:
     def __exit__(self, *_: object) -> None:
         self._video.close()
 
-    def cut_nothing(self) -> None:
-        """Read the first mask and close: raises what would be raised later."""
+    def check(self) -> None:
+        """Read the first mask and close; raises InputError, before any long work."""
         with self:
             self._of(0)
 
