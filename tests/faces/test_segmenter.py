@@ -5,9 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from faceswap.assets import asset_path
+from faceswap.bf16_support import supports_bf16
 from faceswap.errors import AssetError
+from faceswap.faces import segmenter
 from faceswap.faces.align import crop_matrix, face_similarity
 from faceswap.faces.labels import Label
 from faceswap.faces.segmenter import FACE, SEGMENT_SIZE, Segmenter
@@ -58,17 +61,17 @@ def test_what_is_pasted_in_front_is_no_face(
 def test_a_crop_is_judged_alone_and_in_any_form(
     people: tuple[list[UInt8Image], list[UInt8Image]],
 ) -> None:
-    segmenter = Segmenter()
-    together = segmenter.segment(people[0][:3])
-    alone = segmenter.segment(people[0][1:2])
+    net = Segmenter()
+    together = net.segment(people[0][:3])
+    alone = net.segment(people[0][1:2])
     np.testing.assert_allclose(together.probabilities[1], alone.probabilities[0], atol=1e-5)
     np.testing.assert_allclose(together.probabilities.sum(1), 1, atol=1e-5)
-    floats = segmenter.segment([people[0][1].astype(np.float32) / np.float32(255)])
+    floats = net.segment([people[0][1].astype(np.float32) / np.float32(255)])
     np.testing.assert_allclose(floats.probabilities, alone.probabilities, atol=1e-5)
     large = cv2.resize(people[0][1], (256, 256), interpolation=cv2.INTER_CUBIC)
-    same = segmenter.segment([np.asarray(large, np.uint8)]).labels(0) == alone.labels(0)
+    same = net.segment([np.asarray(large, np.uint8)]).labels(0) == alone.labels(0)
     assert same.mean() > 0.97
-    assert len(segmenter.segment([])) == 0
+    assert len(net.segment([])) == 0
 
 
 def test_a_damaged_asset_is_told(tmp_path: Path) -> None:
@@ -78,3 +81,17 @@ def test_a_damaged_asset_is_told(tmp_path: Path) -> None:
         Segmenter(path=path)
     with pytest.raises(AssetError, match="damaged"):
         Segmenter(path=tmp_path / "none.safetensors")
+
+
+def test_bfloat16_tells_the_same_labels(
+    people: tuple[list[UInt8Image], list[UInt8Image]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not supports_bf16("convolution", torch.device("cpu")):
+        pytest.skip("this processor has no convolutions in bfloat16")
+    found = {}
+    for precision in ("fp32", "bf16"):
+        monkeypatch.setattr(segmenter, "fastest_precision", lambda _, p=precision: p)
+        found[precision] = Segmenter().segment(people[0])
+    assert not np.array_equal(found["fp32"].probabilities, found["bf16"].probabilities)
+    pairs = [[one.labels(row) for row in range(len(one))] for one in found.values()]
+    assert np.mean(np.stack(pairs[0]) == np.stack(pairs[1])) > 0.995
