@@ -73,7 +73,7 @@ class MaskOptions(Options):
             le=0.5,
             description="Mask blur: width of the mask's soft edge, as a share of the face's width.",
         ),
-    ] = 0.1
+    ] = 0.15
     mask_smoothing: Annotated[
         float,
         Field(

@@ -13,7 +13,8 @@ from faceswap.types import FloatImage, Weights
 
 _FEATURE = 0.25  # a ratio of e to this away from the smooth field is a feature, not light
 _STRONGEST = 0.4  # logarithm; a shadow counts as no darker than this, as the hair it may be
-_LEAST_CONTRAST, _MOST_CONTRAST = 0.6, 1.25
+_FAINT = 0.12  # length of a colour of light, logarithm by channel, that counts half
+_LEAST_CONTRAST = 0.6
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -25,16 +26,20 @@ def shading_gain(
     skin: where both are skin. The gain is smooth: a Gaussian blur of ``scale`` times the picture's
     side, normalised by the blurred weights so that nothing leaks in from outside; outliers are
     down-weighted, so that B's beard is not lit like A's chin. What is finer than that is B's own
-    relief and keeps its shape, with the contrast of A's: hard light or soft.
+    relief and keeps its shape, softened to the contrast of A's in soft light. It is never raised:
+    the shadow at a cheek's edge would become a dark patch.
     """
-    own, wanted, weight = logarithm(shrunk(face)), logarithm(shrunk(reference)), shrunk(skin)
+    own, wanted = logarithm(shrunk(face)), logarithm(shrunk(reference))
+    # The soft edges of brows and hair, a pixel wide, would darken the skin beside them.
+    weight = np.asarray(cv2.erode(shrunk(skin), np.ones((3, 3), np.uint8)), np.float32)
     sigma = scale * STATISTICS_SIDE
     field = _smooth_ratio(wanted - own, weight, sigma)
     mine, other = (
         _relief(np.asarray(one @ _LUMA, np.float32), weight, sigma) for one in (own + field, wanted)
     )
+    field = _without_complexion(field)
     contrast = _spread(other, weight) / max(_spread(mine, weight), 1e-4)
-    contrast = min(max(contrast, _LEAST_CONTRAST), _MOST_CONTRAST)
+    contrast = min(max(contrast, _LEAST_CONTRAST), 1.0)
     field += (np.float32(contrast - 1) * mine * weight)[..., None]
     size = face.shape[1], face.shape[0]
     return np.asarray(cv2.resize(gain_of(field), size, interpolation=cv2.INTER_CUBIC), np.float32)
@@ -51,6 +56,15 @@ def _smooth_ratio(ratio: NDArray[np.float32], weight: Weights, sigma: float) -> 
         total, spread = _blurred(weights, sigma), _blurred(ratio * weights[..., None], sigma)
         field = np.asarray(spread / np.maximum(total, 1e-2)[..., None], np.float32)
     return field
+
+
+def _without_complexion(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``field`` with its colour fading out where it is faint: of two faces' cheeks rather than of
+    light, which is faint or strong."""
+    grey = (field @ _LUMA)[..., None]
+    colour = field - grey
+    strength = np.square(colour).sum(2, keepdims=True)
+    return np.asarray(grey + colour * strength / (strength + _FAINT**2), np.float32)
 
 
 def _relief(luma: Weights, weight: Weights, sigma: float) -> Weights:

@@ -32,6 +32,7 @@ from faceswap.swap.compositing.mask import (
 )
 from faceswap.swap.compositing.mask_smoothing import WINDOW, MaskHistory
 from faceswap.swap.compositing.membrane import apply_membrane, measure_membrane
+from faceswap.swap.compositing.monochrome import in_tones_of
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.swap.compositing.seen_faces import SeenFaces, skin_under
 from faceswap.swap.compositing.shading import shading_gain
@@ -274,4 +275,4 @@ class Swapper:
         if look.shading_transfer > 0:
             gain = shading_gain(face, reference, skin, scale=0.15)
             face = np.clip(face * (1 + np.float32(look.shading_transfer) * (gain - 1)), 0, 1)
-        return face
+        return face if look.color_mode == "off" else in_tones_of(face, reference)
