@@ -20,8 +20,8 @@ def person(number: int) -> NDArray[np.float32]:
 def stored(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """``picture`` as compressed footage has it."""
     _, data = cv2.imencode(".jpg", np.round(picture * 255).astype(np.uint8)[..., ::-1])
-    back = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
-    return np.asarray(back, np.float32) / np.float32(255)
+    back = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32)
+    return back[..., ::-1] / np.float32(255)
 
 
 def grey(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -37,4 +37,4 @@ def in_tones_of(face: FloatImage, reference: FloatImage) -> FloatImage:
     seen = np.clip(own, luma.min(), luma.max())
     powers = np.stack([np.ones_like(seen), seen, seen * seen], -1).astype(np.float32)
     toned = powers @ curve.astype(np.float32) * (own / np.maximum(seen, 1e-3))[..., None]
-    return np.clip(face + np.float32(strength) * (toned - face), 0, 1)
+    return np.asarray(np.clip(face + np.float32(strength) * (toned - face), 0, 1), np.float32)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from faceswap.faces.align import transform
 from faceswap.faces.crops import warp_crop
+from faceswap.faces.face_regions import features_mask
 from faceswap.faces.labels import Label
 from faceswap.faces.segmenter import SEGMENT_SIZE, Segmentation, Segmenter
 from faceswap.swap.compositing.mask import (
@@ -91,6 +92,18 @@ def skin_under(
         if under.sum() > _LEAST_SKIN * mask.sum():
             return under
     return skin_weights(mask, transform(face.matrix, face.points))
+
+
+def eyes_and_mouth(
+    side: int, found: tuple[Segmentation, Segmentation] | None, row: int, face: "AlignedFace"
+) -> Weights:
+    """Weights (side, side) of the swapped face's eyes, lips and mouth; A's by the landmarks where
+    nothing was segmented."""
+    if found is None:
+        features = features_mask(transform(face.matrix, face.points), (side, side))
+        return np.asarray(features / np.float32(255), np.float32)
+    weights = found[1].of(row, (Label.EYES, Label.LIPS, Label.MOUTH))
+    return np.asarray(cv2.resize(weights, (side, side)), np.float32)
 
 
 def _scaled(matrix: Matrix, factor: float) -> Matrix:

@@ -14,11 +14,8 @@ from faceswap.faces.align import transform
 from faceswap.faces.crops import warp_crop
 from faceswap.faces.segmenter import shared_segmenter
 from faceswap.swap.compositing.blend import make_patch, moved_matrix
-from faceswap.swap.compositing.color import (
-    ColorTransfer,
-    apply_color_transfer,
-    measure_color_transfer,
-)
+from faceswap.swap.compositing.color import ColorTransfer, measure_color_transfer
+from faceswap.swap.compositing.color_match import FacePair, match_colors
 from faceswap.swap.compositing.color_smoothing import ColorHistory, window_frames
 from faceswap.swap.compositing.mask import (
     Growth,
@@ -32,10 +29,8 @@ from faceswap.swap.compositing.mask import (
 )
 from faceswap.swap.compositing.mask_smoothing import WINDOW, MaskHistory
 from faceswap.swap.compositing.membrane import apply_membrane, measure_membrane
-from faceswap.swap.compositing.monochrome import in_tones_of
 from faceswap.swap.compositing.options import BlendOptions
-from faceswap.swap.compositing.seen_faces import SeenFaces, skin_under
-from faceswap.swap.compositing.shading import shading_gain
+from faceswap.swap.compositing.seen_faces import SeenFaces, eyes_and_mouth, skin_under
 from faceswap.types import Mask, Matrix, UInt8Image, Weights
 from faceswap.video.patch import Patch
 
@@ -77,17 +72,15 @@ class AlignedFace:
 class SwappedFaces:
     """Network output for a batch of faces.
 
-    faces, originals: float32 (N, R, R, 3) in [0, 1]. regions: binary face regions. shown: weights
-    of what is neither hidden in A nor B's hair. masks: blend weights with the default mask options.
-    skins: where both are skin, for colours. transfers: colour transfers from face to original.
+    pairs: the faces, each with A's. regions: binary face regions. shown: weights of what is neither
+    hidden in A nor B's hair. masks: blend weights with the default mask options. transfers: colour
+    transfers from face to original.
     """
 
-    faces: NDArray[np.float32]
-    originals: NDArray[np.float32]
+    pairs: list[FacePair]
     regions: list[Mask]
     shown: list[Weights]
     masks: list[Weights]
-    skins: list[Weights]
     transfers: list[ColorTransfer]
 
 
@@ -164,9 +157,7 @@ class Swapper:
             image = frames[frame].copy() if len(mine) > 1 else frames[frame]
             patches = []
             for n in mine:
-                matched = self._match_colors(
-                    swapped.faces[n], swapped.originals[n], swapped.skins[n], transfers[n]
-                )
+                matched = match_colors(swapped.pairs[n], transfers[n], look)
                 if (membrane := transfers[n].membrane) is not None:
                     matched = apply_membrane(matched, membrane)
                 matrix, alpha = self._placed(work[n][1], weights[n])
@@ -206,12 +197,20 @@ class Swapper:
         shown = list(self._pool.map(lambda w: self._seen.shown(w[1], side), work))
         # The same pixels are measured whatever the mask options, and of this frame alone.
         soft = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
-        skins = [skin_under(soft[n], found, n, face) for n, (_, face) in enumerate(work)]
-        transfers = list(self._pool.map(self._measure, faces, originals, soft, skins))
+        pairs = [
+            FacePair(
+                faces[n],
+                originals[n],
+                skin_under(soft[n], found, n, face),
+                eyes_and_mouth(side, found, n, face),
+            )
+            for n, (_, face) in enumerate(work)
+        ]
+        transfers = list(self._pool.map(self._measure, pairs, soft))
         masks = [mask * part for mask, part in zip(soft, shown, strict=True)]
         for (_, face), transfer in zip(work, transfers, strict=True):
             self._color_history.add(face, transfer)
-        return SwappedFaces(faces, originals, regions, shown, masks, skins, transfers)
+        return SwappedFaces(pairs, regions, shown, masks, transfers)
 
     @torch.inference_mode()
     def _infer(
@@ -249,30 +248,10 @@ class Swapper:
             alpha *= 1 - mouth_weights(transform(matrix, face.points), side)
         return matrix, alpha
 
-    def _measure(
-        self,
-        face: NDArray[np.float32],
-        reference: NDArray[np.float32],
-        mask: NDArray[np.float32],
-        skin: NDArray[np.float32],
-    ) -> ColorTransfer:
-        transfer = measure_color_transfer(face, reference, skin, self._options.color_mode)
-        if self._options.blend_mode != "poisson":
-            return transfer
-        matched = self._match_colors(face, reference, skin, transfer)
-        return replace(transfer, membrane=measure_membrane(matched, reference, mask, skin))
-
-    def _match_colors(
-        self,
-        face: NDArray[np.float32],
-        reference: NDArray[np.float32],
-        skin: NDArray[np.float32],
-        transfer: ColorTransfer,
-    ) -> NDArray[np.float32]:
+    def _measure(self, pair: FacePair, mask: Weights) -> ColorTransfer:
         look = self._options
-        if look.color_transfer > 0:
-            face = apply_color_transfer(face, transfer, look.color_mode, look.color_transfer)
-        if look.shading_transfer > 0:
-            gain = shading_gain(face, reference, skin, scale=0.15)
-            face = np.clip(face * (1 + np.float32(look.shading_transfer) * (gain - 1)), 0, 1)
-        return face if look.color_mode == "off" else in_tones_of(face, reference)
+        transfer = measure_color_transfer(pair.face, pair.original, pair.skin, look.color_mode)
+        if look.blend_mode != "poisson":
+            return transfer
+        matched = match_colors(pair, transfer, look)
+        return replace(transfer, membrane=measure_membrane(matched, pair.original, mask, pair.skin))
