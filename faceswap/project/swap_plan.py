@@ -85,7 +85,8 @@ def plan_swap(
         notices = _trained_on(project, chosen, run) + _absent([part], [(chosen, run)], source)
         return SwapPlan((part,), left, tuple(notices))
     if len(everyone) < 2 and shown == everyone:
-        return SwapPlan((Part(run, None),), left)
+        told = [note for alone in everyone for note in _new_to_a(people, alone, run)]
+        return SwapPlan((Part(run, None),), left, tuple(told))
     known_a = trained_people(project, run)["a"]
     trained = [known for known in shown if str(known.id) == known_a]
     taken = trained[0] if trained else chosen_person(shown, [source])
@@ -143,6 +144,16 @@ def _trained_on(project: Project, person: Person, run: str) -> list[str]:
     return [
         f"The run {run!r} was trained on person {known}; person {person.label} may look less like "
         "B until it is trained on that person, too."
+    ]
+
+
+def _new_to_a(people: Sequence[Person], alone: Person, run: str) -> list[str]:
+    """What to tell when someone is swapped who is not among A's people; B is another matter."""
+    if alone.sides or not any("a" in known.sides for known in people):
+        return []
+    return [
+        f"This is person {alone.label}, whom A's sources do not show; the run {run!r} was not "
+        "trained on them, so they may look less like B until it is."
     ]
 
 

@@ -12,6 +12,7 @@ from faceswap.project import swap_plan
 from faceswap.project.people import Person, chosen_person, find_person
 from faceswap.project.people_carry_over import carry_over_people
 from faceswap.project.project import Project
+from faceswap.project.source_list import add_source
 from faceswap.project.swap_plan import SwapPlan, plan_swap
 from faceswap.project.unswapped import is_left, leave_unswapped, spans_of, swap_again
 from faceswap.swap.training.person_faces import choose_people
@@ -46,8 +47,6 @@ def test_people_are_the_same_in_all_sources(project: Project) -> None:
 def test_people_keep_their_numbers_when_sources_are_added(project: Project, tmp_path: Path) -> None:
     before = {str(p.tracks_by_source()): p.id for p in known(project)}
     (tmp_path / "new.mp4").write_bytes(b"new")
-    from faceswap.project.source_list import add_source
-
     fill(project, add_source(project, tmp_path / "new.mp4", "b").id, [9, 1], seed=8)
     after = {person.id for person in known(project)}
     assert set(before.values()) < after
@@ -135,8 +134,6 @@ def test_the_one_longest_on_screen_is_taken_and_that_is_said(project: Project) -
 
 def test_two_people_of_one_video_swap_with_each_other(tmp_path: Path) -> None:
     project = made_project(tmp_path, ("a", [1, 2]))
-    from faceswap.project.source_list import add_source
-
     assert add_source(project, project.video("a"), "b").sides == "ab"
     chosen, notices = choose_people(project, NOBODY)  # type: ignore[arg-type]
     assert sorted(map(str, chosen.values())) == ["1", "2"]
@@ -168,6 +165,17 @@ def test_a_plan_swaps_who_was_named(project: Project) -> None:
     ]
     absent = plan(project, "a2", mapping=[f"{person.id}=one"])
     assert "is not in A2" in absent.notices[0]
+
+
+def test_someone_whom_a_does_not_show_is_told(tmp_path: Path) -> None:
+    project = made_project(tmp_path, ("a", [1]), ("b", [4]))
+    for name, who, seed in (("same", 1, 8), ("other", 7, 9)):
+        (tmp_path / f"{name}.mp4").write_bytes(name.encode())
+        source = add_source(project, tmp_path / f"{name}.mp4", None)
+        fill(project, source.id, [who], seed=seed)
+        notices = plan(project, source.id).notices
+        assert bool(notices) == (name == "other")
+        assert all("was not trained on them" in notice for notice in notices)
 
 
 @pytest.mark.parametrize(
