@@ -14,6 +14,7 @@ from faceswap.background import ProgressReporter, in_background
 from faceswap.devices import pick_device
 from faceswap.errors import InputError
 from faceswap.events import Event, Notice, Saved
+from faceswap.faces.index import FaceIndex
 from faceswap.project.new_source import source_to_convert
 from faceswap.project.project import Project
 from faceswap.project.source import fingerprint
@@ -151,7 +152,18 @@ def _load(
             places, _ = place_faces(index, source, model.resolution, smoothing, report, keep)
             casts.append(Cast(DiskCachedModel(model, mark, cache) if cache else model, places))
         problems += project.extraction_warnings(index, source, require_complete=True)
+        if not any(cast.places for cast in casts):
+            problems.append(_nobody(index, source))
     return _Loaded(casts, device, models, problems)
+
+
+def _nobody(index: FaceIndex, source: str) -> str:
+    """What to tell when no face is swapped."""
+    why = "no face is found" if not index.count(source)[1] else "no face is one to be swapped"
+    return (
+        f"In source {source} {why}, so its frames stay as they are; 'faceswap mend' adds faces by "
+        "hand, 'faceswap people' tells who is who."
+    )
 
 
 def _aspects(
