@@ -110,3 +110,15 @@ def test_an_eye_beside_hair_is_kept_whole_and_skin_fades() -> None:
     assert kept[22:28, 24].min() > 0.9
     assert kept[50, 24] < kept[25, 24] - 0.2
     assert not kept[:, :20].any()
+
+
+def test_a_brow_at_the_edge_is_covered_and_the_outline_stays() -> None:
+    brow = np.zeros((64, 64), np.float32)
+    brow[30:34, 18:24] = 1
+    plain = soft_mask(_square(), Growth(), 0.25)
+    covered = soft_mask(_square(), Growth(), 0.25, brow)
+    inside = np.s_[30:34, 21:24]
+    assert plain[inside].mean() < 0.6
+    assert covered[inside].min() > 0.85
+    np.testing.assert_array_equal(covered > 0, plain > 0)
+    np.testing.assert_array_equal(covered[brow == 0], plain[brow == 0])

@@ -30,7 +30,10 @@ skin to A's and may be wide."""
 _GLASSES_AREA = (0.008, 0.014)
 """Shares of a crop from which what looks like glasses may be, and is, taken for such: frames cover
 1.4 to 5.9 %, lashes and shadows that look like them up to 0.8 % (seven clips)."""
+_FEATURE_EDGE = 0.04
+"""Mask blur at A's brows and eyes at most, as a share of the face's width."""
 _FEATURES = (Label.EYES, Label.BROWS, Label.LIPS, Label.MOUTH)
+_FEATURE_SPREAD = 5  # pixels of the segmentation
 _FEATURE_REACH = 0.03
 """Blur of the area around B's features that is kept with them, as a share of the crop's side."""
 _HAIR_BEGIN = 0.6
@@ -98,12 +101,15 @@ def region_width(region: Mask) -> float:
     return float(columns[-1] - columns[0] + 1) if len(columns) else 1.0
 
 
-def soft_mask(region: Mask, growth: Growth, blur: float) -> Weights:
+def soft_mask(
+    region: Mask, growth: Growth, blur: float, features: Weights | None = None
+) -> Weights:
     """Blend weights of the swapped face: float32 (side, side) in [0, 1].
 
     ``growth`` (dilation, negative erodes) and ``blur`` (mask blur) are shares of the region's
-    width. The mask fades inwards from the dilated outline and never exceeds it. It is 0 along the
-    crop's border, outside of which there is nothing to blend.
+    width. The mask fades inwards from the dilated outline and never exceeds it, within a narrow
+    edge where A's ``features`` (side, side) are, half of which would shine through. It is 0 along
+    the crop's border, outside of which there is nothing to blend.
     """
     size, width = region.shape[0], region_width(region)
     within = np.asarray(cv2.distanceTransform(region, cv2.DIST_L2, 5), np.float32)
@@ -111,9 +117,13 @@ def soft_mask(region: Mask, growth: Growth, blur: float) -> Weights:
     ramp = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
     border = np.minimum(ramp[:, None], ramp[None, :])
     grown = _growth_field(region, growth) * width
-    depth = np.minimum(within - beyond + grown, border) / max(1.0, blur * width)
     side = size // _SUPERSAMPLE
-    t = np.clip(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), 0, 1)
+    depth = np.minimum(within - beyond + grown, border)
+    depth = np.asarray(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+    edge: Weights | np.float32 = np.float32(blur)
+    if features is not None:
+        edge = edge - max(0.0, blur - _FEATURE_EDGE) * features
+    t = np.clip(depth / np.maximum(edge * np.float32(width), 1), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
@@ -154,6 +164,14 @@ def seen_of_b(swapped: Segmentation, row: int) -> Weights:
 def features_of_b(swapped: Segmentation, row: int) -> Weights:
     """Probability (128, 128) that a swapped crop shows B's eyes, brows or mouth."""
     return swapped.of(row, _FEATURES)
+
+
+def features_of_a(original: Segmentation, row: int, side: int) -> Weights:
+    """Where A's brows and eyes are, and a little around them: float32 (side, side) in [0, 1]."""
+    found = original.of(row, (Label.BROWS, Label.EYES))
+    wide = cv2.dilate(found, np.ones((_FEATURE_SPREAD, _FEATURE_SPREAD), np.uint8))
+    soft = cv2.GaussianBlur(np.minimum(wide, 1), (0, 0), _FEATURE_SPREAD / 2)
+    return np.asarray(cv2.resize(soft, (side, side)), np.float32)
 
 
 def unhidden(seen: Weights, side: int) -> Weights:

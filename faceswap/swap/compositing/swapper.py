@@ -21,6 +21,7 @@ from faceswap.swap.compositing.mask import (
     Growth,
     chin_region,
     feature_region,
+    features_of_a,
     growth_of,
     landmark_region,
     learned_mask_region,
@@ -73,13 +74,14 @@ class SwappedFaces:
     """Network output for a batch of faces.
 
     pairs: the faces, each with A's. regions: binary face regions. shown: weights of what is neither
-    hidden in A nor B's hair. masks: blend weights with the default mask options. transfers: colour
-    transfers from face to original.
+    hidden in A nor B's hair. features: A's brows and eyes, None where not segmented. masks: blend
+    weights with the default mask options. transfers: colour transfers from face to original.
     """
 
     pairs: list[FacePair]
     regions: list[Mask]
     shown: list[Weights]
+    features: list[Weights | None]
     masks: list[Weights]
     transfers: list[ColorTransfer]
 
@@ -148,7 +150,8 @@ class Swapper:
         weights = swapped.masks
         shape = (growth_of(look), look.mask_blur)
         if shape != _COLOR_MASK:
-            soft = self._pool.map(lambda r: soft_mask(r, *shape), swapped.regions)
+            drawn = zip(swapped.regions, swapped.features, strict=True)
+            soft = self._pool.map(lambda one: soft_mask(one[0], *shape, one[1]), drawn)
             weights = [mask * shown for mask, shown in zip(soft, swapped.shown, strict=True)]
 
         def finish(frame: int) -> list[Patch]:
@@ -196,7 +199,9 @@ class Swapper:
         found = self._seen.segment(frames, work, originals, faces)
         shown = list(self._pool.map(lambda w: self._seen.shown(w[1], side), work))
         # The same pixels are measured whatever the mask options, and of this frame alone.
-        soft = list(self._pool.map(lambda r: soft_mask(r, *_COLOR_MASK), regions))
+        features = [found and features_of_a(found[0], n, side) for n in range(len(work))]
+        drawn = zip(regions, features, strict=True)
+        soft = list(self._pool.map(lambda one: soft_mask(one[0], *_COLOR_MASK, one[1]), drawn))
         pairs = [
             FacePair(
                 faces[n],
@@ -210,7 +215,7 @@ class Swapper:
         masks = [mask * part for mask, part in zip(soft, shown, strict=True)]
         for (_, face), transfer in zip(work, transfers, strict=True):
             self._color_history.add(face, transfer)
-        return SwappedFaces(pairs, regions, shown, masks, transfers)
+        return SwappedFaces(pairs, regions, shown, features, masks, transfers)
 
     @torch.inference_mode()
     def _infer(
