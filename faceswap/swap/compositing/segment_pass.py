@@ -54,11 +54,14 @@ class SegmentWork:
 
 
 class SegmentInWork:
-    """One segment while its frames come in. segment: None until it is finished."""
+    """One segment while its frames come in. segment: None until it is finished.
 
-    def __init__(self, work: SegmentWork, place: Place) -> None:
+    entered: whether its first frame was found by its timestamp, with none before it.
+    """
+
+    def __init__(self, work: SegmentWork, place: Place, *, entered: bool) -> None:
         self.segment: Segment | None = None
-        self._work, self._place = work, place
+        self._work, self._place, self._entered = work, place, entered
         data = work.journal.data(place.number, place.key)
         self._writer = work.planned.segment(data, place.first - work.first)
         self._passes: list[dict[str, JsonValue]] = []
@@ -102,6 +105,7 @@ class SegmentInWork:
             swapped=self._swapped,
             last=last,
             passes=tuple(self._passes),
+            entered=self._entered,
         )
 
 
@@ -132,9 +136,12 @@ class SegmentPass:
     ) -> Generator[Event, None, None]:
         """Make the segments from ``number`` to before ``end``, or to the end of the footage.
 
-        before: the one before, which is finished. Raises OutputError, InputError.
+        before: the one before, which is finished. Without it, a segment in the middle is entered
+        where its first frame should be, which is right if it ``follows`` the one before. Raises
+        OutputError, InputError.
         """
         work = self._work
+        entered = before is None and number > 0 and work.footage.seekable
         frames = self._frames(number, end, before)
         with (
             closing(prefetch(frames, self._ahead)) as ready,
@@ -144,7 +151,9 @@ class SegmentPass:
                 if self._in_work is None:
                     first = batch.frames[0].index
                     yield from paced(partial(work.swapper.measure_before, work.footage, first))
-                    self._in_work = SegmentInWork(work, work.place(batch.number))
+                    self._in_work = SegmentInWork(
+                        work, work.place(batch.number), entered=entered and batch.number == number
+                    )
                 patches = yield from paced(partial(work.swapper.patches, batch.frames))
                 yield from paced(partial(self._in_work.write, batch.frames, patches))
                 if batch.closes:
@@ -190,9 +199,7 @@ class SegmentPass:
     def _entry(self, begin: int, before: Segment | None) -> int:
         """The frame to decode from, so that ``begin`` is what it is in a pass over all frames."""
         work = self._work
-        if before is None:
-            return work.first
-        if work.footage.seekable:
+        if before is not None and work.footage.seekable:
             stamps = work.footage.timestamps()
             if begin > len(stamps) or stamps[begin - 1] != before.pictures.last_pts:
                 return work.first  # packets that can't be decoded are not counted
