@@ -170,11 +170,15 @@ def _cut_from_smaller(
 
 
 def crop_bounds(
-    matrix: NDArray[np.float64], side: int, width: int, height: int, margin: int
+    matrix: NDArray[np.float64], side: int | tuple[int, int], width: int, height: int, margin: int
 ) -> tuple[int, int, int, int]:
-    """Pixel rectangle x0, y0, x1, y1 of the frame that covers the crop."""
+    """Pixel rectangle x0, y0, x1, y1 of the frame that covers the crop.
+
+    side: of the crop, or its width and height.
+    """
     inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64) - 0.5
+    right, bottom = side if isinstance(side, tuple) else (side, side)
+    corners = np.array([[0, 0], [right, 0], [0, bottom], [right, bottom]], np.float64) - 0.5
     places = corners @ inverse[:, :2].T + inverse[:, 2]
     x0, y0 = np.floor(places.min(0)).astype(int) - margin
     x1, y1 = np.ceil(places.max(0)).astype(int) + 1 + margin

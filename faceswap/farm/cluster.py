@@ -36,6 +36,10 @@ class Lost:
 class RemoteWorker(Protocol):
     """A ``Worker`` in another process, maybe on another machine."""
 
+    @property
+    def asked(self) -> bool:
+        """Whether an answer is still to come, or to be taken."""
+
     def ask(self, method: str, *arguments: str) -> None:
         """Call a method, one at a time; ``Cluster.answers`` has what it returns."""
 

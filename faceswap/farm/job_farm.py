@@ -89,14 +89,14 @@ class JobFarm:
         """Run a job on a new worker: how it ended, or why the worker cannot be used."""
         remote = self._cluster.start(slot)
         remote.ask("hello")
-        ended = False
+        begun = False
         try:
             while True:
                 answer = self._answer(remote)
                 if answer is None:
                     yield Progress(stage=job.name, done=0)
                 elif isinstance(answer, Lost):
-                    ended = True
+                    begun = False
                     return answer
                 elif isinstance(answer, str):
                     if (
@@ -104,15 +104,16 @@ class JobFarm:
                     ) is not None:
                         return problem
                     remote.ask("begin", self._order(job).model_dump_json())
+                    begun = True
                 else:
                     for line in answer:
                         if isinstance(line, Finished | Failed | Stopped):
-                            ended = True
+                            begun = False
                             return _end_of(line)
                         yield line
                     remote.ask("told")
         finally:
-            if not ended:
+            if begun:
                 self._stop(remote)
             remote.end()
 
@@ -136,17 +137,16 @@ class JobFarm:
 
     def _stop(self, remote: RemoteWorker) -> None:
         """Ask a worker's job to stop, which saves what it has."""
-        deadline, asked = time.monotonic() + _GRACE, False
+        deadline, method = time.monotonic() + _GRACE, "stop"
         while time.monotonic() < deadline:
+            if not remote.asked:
+                remote.ask(method)
+                method = "told"
             answer = self._answer(remote)
-            if answer is None:
-                continue
-            if not isinstance(answer, list):
-                return  # it had not begun, or is gone
-            if any(isinstance(line, Finished | Failed | Stopped) for line in answer):
+            if isinstance(answer, Lost):
                 return
-            remote.ask("told" if asked else "stop")
-            asked = True
+            if any(isinstance(line, Finished | Failed | Stopped) for line in answer or ()):
+                return
 
 
 def _is_film(job: QueuedJob) -> bool:

@@ -24,6 +24,8 @@ class RayCluster:
     """
 
     def __init__(self, address: str, per_node: int | None) -> None:
+        # Or Ray writes what its machines tell to standard output, between the events.
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
         try:
             import ray
         except ModuleNotFoundError as error:
@@ -111,6 +113,11 @@ class RayWorker:
     def __init__(self, ray: Any, actor: Any) -> None:
         self._ray, self._actor = ray, actor
         self.answer: Any = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether an answer is still to come, or to be taken."""
+        return self.answer is not None
 
     def ask(self, method: str, *arguments: str) -> None:
         """Call a method."""

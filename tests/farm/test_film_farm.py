@@ -24,7 +24,7 @@ from faceswap.swap.compositing.film import convert_film
 from faceswap.video.reader import VideoReader
 from faceswap.video.segment_journal import SegmentJournal
 
-LENGTH = 8
+FRAMES, LENGTH = 24, 4
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,8 @@ def whole(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 def conversion(
     project: Path, output: Path, cluster: ThreadCluster | None, **changes: Any
 ) -> Generator[Event, None, Converted]:
-    given: dict[str, Any] = {"project": project, "output": output, "segment": LENGTH, "batch": 4}
+    given: dict[str, Any] = {"project": project, "output": output, "end": f"{FRAMES}f"}
+    given |= {"segment": LENGTH, "batch": LENGTH}
     options = ConvertOptions(**(given | changes))
     film = None if options.input is None else options.input[0]
     farm = None if cluster is None else partial(film_farm, cluster)
@@ -72,14 +73,14 @@ def test_two_workers_make_the_frames_of_one_process(
     cluster = ThreadCluster(["one", "two"])
     events, made = finished(conversion(project, tmp_path / "o.mp4", cluster))
     assert contents(tmp_path / "o.mp4") == whole
-    assert (made.frames, made.swapped) == (50, 50)
+    assert (made.frames, made.swapped) == (FRAMES, FRAMES)
     assert told(events) == []
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
     # Both had their part of it; hello, the film, and a segment at least.
-    assert all(worker.asked.count("begin") > 1 for worker in cluster.started)
+    assert all(worker.methods.count("begin") > 1 for worker in cluster.started)
     shown = [e for e in events if isinstance(e, Progress) and e.stage == "convert"]
-    assert shown[-1].done == 50
-    assert max(event.done for event in shown) <= 50
+    assert shown[-1].done == FRAMES
+    assert max(event.done for event in shown) <= FRAMES
 
 
 def test_what_a_lost_worker_had_is_made_again(
@@ -105,7 +106,7 @@ def test_a_worker_of_another_version_is_refused(
     cluster.kind = Other
     with pytest.raises(FarmError, match=r"no usable worker: it has faceswap 0\.0\.1, and this is"):
         finished(conversion(project, tmp_path / "o.mp4", cluster))
-    assert cluster.started[0].asked == ["hello"]
+    assert cluster.started[0].methods == ["hello"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -152,7 +153,7 @@ def test_a_stopped_farm_keeps_what_is_finished(
 
 
 def damaged(clip: Path, folder: Path) -> Path:
-    """``clip`` with a packet in the middle that can't be decoded."""
+    """``clip`` with a packet in the middle that is nothing but zeros."""
     path = folder / "damaged.mkv"
     with av.open(str(clip)) as one, av.open(str(path), "w") as other:
         stream = other.add_stream("libx264", 25, {"crf": "10", "g": "4", "bf": "0"})
@@ -162,10 +163,11 @@ def damaged(clip: Path, folder: Path) -> Path:
             frame.pict_type = PictureType.NONE
             other.mux(stream.encode(frame))
         other.mux(stream.encode(None))
-    data = bytearray(path.read_bytes())
-    middle = len(data) * 2 // 5
-    data[middle : middle + 400] = bytes(400)
-    path.write_bytes(data)
+    with av.open(str(path)) as made:
+        packets = [bytes(packet) for packet in made.demux(video=0)]
+    data = path.read_bytes()
+    assert data.count(packets[21]) == 1
+    path.write_bytes(data.replace(packets[21], bytes(len(packets[21]))))
     return path
 
 
@@ -174,10 +176,11 @@ def test_where_packets_cannot_be_decoded_frames_are_counted_as_by_one_process(
 ) -> None:
     clip = damaged(sample / "a.mp4", tmp_path)
     one, farm = tmp_path / "one.mkv", tmp_path / "farm.mkv"
-    _, made = finished(conversion(project, one, None, input=[clip]))
+    given = {"input": [clip], "end": None, "segment": 8}
+    _, made = finished(conversion(project, one, None, **given))
     with VideoReader(clip, tolerate_damage=True) as footage:
         assert len(footage.timestamps()) > made.frames
-    events, shared = finished(conversion(project, farm, ThreadCluster(["1", "2"]), input=[clip]))
+    events, shared = finished(conversion(project, farm, ThreadCluster(["1", "2"]), **given))
     assert any("packets that cannot be decoded: one worker makes" in one for one in told(events))
     assert shared == made
     assert contents(farm) == contents(one)

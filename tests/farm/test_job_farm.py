@@ -23,6 +23,7 @@ class Ran:
     def __init__(self) -> None:
         self.arguments: list[tuple[str, ...]] = []
         self.most = self._now = 0
+        self.wanted = 1  # jobs wait until so many have run at a time
         self.closed: list[str] = []
         self._lock = threading.Lock()
 
@@ -32,10 +33,11 @@ class Ran:
             self._now += 1
             self.most = max(self.most, self._now)
         try:
-            while True:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
                 time.sleep(0.02)
                 yield Progress(stage="x", done=1)
-                if job.arguments[0] != "wait":
+                if job.arguments[0] != "wait" and self.most >= self.wanted:
                     break
         except GeneratorExit:
             self.closed.append(job.name)
@@ -70,6 +72,7 @@ def run(
 
 def test_jobs_run_at_a_time_as_there_are_workers(tmp_path: Path, ran: Ran) -> None:
     jobs = [job(f"{n}", "models", *(["fails"] if n == 3 else [])) for n in range(8)]
+    ran.wanted = 3
     events, states = run(tmp_path, jobs, ThreadCluster(["one", "two", "three"]))
     assert ran.most == 3
     assert len(ran.arguments) == 8

@@ -11,15 +11,19 @@ Fate = Callable[[str, list[str]], bool]
 
 
 class ThreadWorker:
-    """A worker behind a pool of one thread. asked: methods, in order."""
+    """A worker behind a pool of one thread. methods: what it was asked, in order."""
 
     def __init__(self, worker: Worker, fate: Fate | None) -> None:
-        self.worker, self.asked = worker, list[str]()
+        self.worker, self.methods = worker, list[str]()
         self._fate, self._pool = fate, ThreadPoolExecutor(1)
         self.answer: Future[object] | None = None
 
+    @property
+    def asked(self) -> bool:
+        return self.answer is not None
+
     def ask(self, method: str, *arguments: str) -> None:
-        self.asked.append(method)
+        self.methods.append(method)
         self.answer = self._pool.submit(self._call, method, arguments)
 
     def end(self) -> None:

@@ -1,6 +1,7 @@
 """Swap the faces of a stretch of footage, segment by segment."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,8 @@ from faceswap.video.reader import Footage, VideoReader
 from faceswap.video.segment_journal import SegmentJournal
 from faceswap.video.segments import Segment
 
-_MEMORY = 200 * 2**20
-"""Bytes of frames that are held at a time."""
+_MEMORY = 300 * 2**20
+"""Bytes of frames that are held at a time: decoded ahead, being swapped, being encoded."""
 _BWDIF_REACH = 2  # pictures before, of which deinterlacing looks at one
 
 
@@ -146,7 +147,9 @@ class SegmentPass:
         with (
             closing(prefetch(frames, self._ahead)) as ready,
             BackgroundWorker(self._meter.progress) as paced,
+            ThreadPoolExecutor(1, "encode") as encoder,
         ):
+            written: Future[None] | None = None
             for batch in self._batches(number, ready, bounded=end is not None):
                 if self._in_work is None:
                     first = batch.frames[0].index
@@ -155,8 +158,13 @@ class SegmentPass:
                         work, work.place(batch.number), entered=entered and batch.number == number
                     )
                 patches = yield from paced(partial(work.swapper.patches, batch.frames))
-                yield from paced(partial(self._in_work.write, batch.frames, patches))
+                if written is not None:
+                    yield from paced(written.result)
+                # A batch is encoded while the next one is swapped.
+                written = encoder.submit(self._in_work.write, batch.frames, patches)
                 if batch.closes:
+                    yield from paced(written.result)
+                    written = None
                     made = yield from paced(partial(self._in_work.finish, last=batch.last))
                     self.finished.append(made)
                     self._in_work = None
@@ -228,5 +236,5 @@ def _batch_sizes(info: VideoInfo, wanted: int) -> tuple[int, int]:
     """Frames per batch, and how many are decoded ahead: fewer where they are large."""
     stored = info.stored[0] * info.stored[1] * (2 if "p1" in info.pixel_format else 1)
     frame = 2 * stored + 3 * info.width * info.height
-    most = max(1, _MEMORY // (2 * frame))
+    most = max(1, _MEMORY // (3 * frame))
     return min(wanted, most), max(2, min(2 * wanted, most))
