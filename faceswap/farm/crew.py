@@ -16,6 +16,7 @@ WAIT = 0.25
 """Seconds between looks at what workers tell."""
 
 _MOST_LOSSES = 3  # of workers in one place, which is then left
+_PATIENCE = 60.0  # seconds until it is told that no worker has begun
 _LOOK_EVERY = 2.0  # seconds between looks at which machines there are
 
 
@@ -51,6 +52,7 @@ class Crew:
         self._told: set[str] = set()
         self._reason = "it has no machine"
         self._looked = 0.0
+        self._begun: float | None = time.monotonic()  # None once a worker has begun
 
     @property
     def frames(self) -> float:
@@ -71,6 +73,9 @@ class Crew:
             for member in self._members
             if not member.ready or member.stretch is not None
         }
+        if self._begun is not None and time.monotonic() - self._begun > _PATIENCE:
+            self._begun = None
+            yield Notice(message=f"No worker has begun for {_PATIENCE:.0f} s; they may be busy.")
         if not asked:
             time.sleep(WAIT)
         for remote, answer in self._cluster.answers(list(asked), WAIT) if asked else ():
@@ -134,7 +139,7 @@ class Crew:
             yield line
         elif isinstance(line, Finished):
             if member.stretch is None:
-                member.ready = True
+                member.ready, self._begun = True, None
             else:
                 made = StretchMade.model_validate(line.summary)
                 plan.add(member.stretch, made.segments)

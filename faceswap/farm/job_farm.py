@@ -16,6 +16,7 @@ from faceswap.queue.queue_file import QueuedJob
 from faceswap.queue.queue_run import Outcome
 
 _MOST_LOSSES = 3
+_LOOK_EVERY = 2.0  # seconds between looks at which machines there are
 _GRACE = 75.0  # seconds: a little more than a worker gives its job
 
 
@@ -31,6 +32,8 @@ class JobFarm:
         self._lock = threading.Lock()
         self._taken: set[Slot] = set()
         self._left: dict[Slot, str] = {}
+        self._slots: list[Slot] = []
+        self._looked: float | None = None
 
     def room(self, job: QueuedJob, running: Sequence[QueuedJob]) -> bool:
         """Whether a job may begin beside others: one film at a time, which all workers share."""
@@ -69,7 +72,10 @@ class JobFarm:
                     self._left[slot] = ended
 
     def _usable(self) -> list[Slot]:
-        return [slot for slot in self._cluster.slots() if slot not in self._left]
+        with self._lock:
+            if self._looked is None or time.monotonic() - self._looked > _LOOK_EVERY:
+                self._slots, self._looked = self._cluster.slots(), time.monotonic()
+            return [slot for slot in self._slots if slot not in self._left]
 
     def _free_slot(self, job: QueuedJob) -> Generator[Event, None, Slot | None]:
         """A place for a worker, taken; None where all are left."""

@@ -85,6 +85,8 @@ class RayCluster:
             for worker in workers
             if isinstance(worker, RayWorker) and worker.answer is not None
         }
+        if not asked:
+            return []
         ready, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=0)
         if not ready:
             ready, _ = self._ray.wait(list(asked), timeout=seconds)
