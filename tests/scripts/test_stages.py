@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -35,7 +36,7 @@ def test_time_of_a_stage_within_another_counts_once(monkeypatch: pytest.MonkeyPa
 def test_the_limit_is_a_thread_or_all_processors(
     cost: dict[str, float], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_stages.psutil, "cpu_count", lambda: 2)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 2)
     threads = {"decode": "reads", "network": "swaps", "encode": "encodes"}
     rows = _stages.stage_rows({name: ms / 10 for name, ms in cost.items()}, 100, threads)
     assert rows[1]["processor ms/frame"] == pytest.approx(cost["network"])
