@@ -3,13 +3,11 @@
 from collections.abc import Generator
 from contextlib import ExitStack
 
-from pydantic import BaseModel
-
 from faceswap.background import import_in_background, in_background
 from faceswap.driver import run
 from faceswap.errors import InputError
 from faceswap.events import Event, Meter, Notice
-from faceswap.farm.orders import FilmOrder, StretchMade, StretchOrder
+from faceswap.farm.orders import FilmOpened, FilmOrder, StretchMade, StretchOrder
 from faceswap.project.project import Project
 from faceswap.swap.compositing.segment_pass import SegmentWork
 
@@ -22,7 +20,7 @@ class FilmDesk:
         self._work: SegmentWork | None = None
         self._open = ExitStack()
 
-    def open(self) -> Generator[Event, None, BaseModel]:
+    def open(self) -> Generator[Event, None, FilmOpened]:
         """Open the film: its footage, models and faces.
 
         Raises InputError where this machine sees other files, and what a conversion raises.
@@ -36,7 +34,7 @@ class FilmDesk:
                 )
         yield from import_in_background("open", "faceswap.swap.compositing.film_setup")
         self._work = yield from in_background("open", lambda _: self._opened())
-        return StretchMade(segments=())
+        return FilmOpened()
 
     def _opened(self) -> SegmentWork:
         from faceswap.background import no_report

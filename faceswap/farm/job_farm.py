@@ -45,7 +45,8 @@ class JobFarm:
     def run(self, job: QueuedJob) -> Generator[Event, None, Outcome]:
         """Run a job; one whose worker is lost is run again, and goes on where it was."""
         if _is_film(job):
-            arguments = (*job.arguments, *self._shared)
+            shared = () if "--ray" in job.arguments else self._shared
+            arguments = (*job.arguments, *shared)
             return (
                 yield from run_in_process(replace(job, arguments=arguments), self._queue.parent)
             )
@@ -156,7 +157,7 @@ class JobFarm:
 
 
 def _is_film(job: QueuedJob) -> bool:
-    return job.arguments[0] == "convert" and "--ray" not in job.arguments
+    return job.arguments[0] == "convert"
 
 
 def _end_of(line: Finished | Failed | Stopped) -> Outcome | str:

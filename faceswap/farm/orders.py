@@ -72,6 +72,10 @@ class Greeting(_Order):
     host: str
 
 
+class FilmOpened(_Order):
+    """The summary of a film that was opened."""
+
+
 class StretchMade(_Order):
     """The summary of a stretch: its segments, none where the film ends before it."""
 

@@ -83,10 +83,11 @@ def test_jobs_run_at_a_time_as_there_are_workers(tmp_path: Path, ran: Ran) -> No
 
 
 def test_films_are_converted_one_at_a_time_by_all_workers(tmp_path: Path, ran: Ran) -> None:
-    jobs = [job("1", "convert", "--project", "P"), job("2", "convert", "--project", "Q")]
+    jobs = [job("1", "convert", "--project", "P"), job("2", "convert", "--ray", "elsewhere")]
     _, states = run(tmp_path, jobs, cluster := ThreadCluster(["one"]))
     assert ran.most == 1
     assert ran.arguments[0] == ("convert", "--project", "P", "--ray", "threads")
+    assert ran.arguments[1] == ("convert", "--ray", "elsewhere")
     assert cluster.started == []  # the conversion's own process asks for workers
     assert {state.state for state in states.values()} == {"done"}
 
