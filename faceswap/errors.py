@@ -12,6 +12,7 @@
     ├── CheckpointError     a model file that is damaged or of another architecture
     │   └── NewerCheckpointError   one written by a newer version
     ├── TrainingError       training that cannot continue
+    ├── FarmError           a cluster that cannot be used, or has no usable worker left
     └── AssetError          weights that are missing, damaged or cannot be downloaded
 
 Each message is one sentence for the user: what is wrong and, where possible, what to do. Only
@@ -57,6 +58,10 @@ class NewerCheckpointError(CheckpointError):
 
 class TrainingError(FaceswapError):
     """Training that cannot continue."""
+
+
+class FarmError(FaceswapError):
+    """A cluster that cannot be used, or has no usable worker left."""
 
 
 class AssetError(FaceswapError):

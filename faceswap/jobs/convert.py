@@ -1,16 +1,20 @@
 """Convert footage: swap the faces of A's video with a trained model."""
 
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from faceswap.background import import_in_background
+from faceswap.background import import_in_background, in_background
 from faceswap.errors import FaceswapError, OptionsError, OutputError
 from faceswap.events import Event, Notice, Progress, Summary, as_stage
 from faceswap.swap.compositing.convert_options import ConvertOptions
+
+if TYPE_CHECKING:
+    from faceswap.swap.compositing.film import MakeElsewhere
 
 __all__ = ["ConvertOptions", "ConvertSummary", "FilmsSummary", "convert", "convert_one"]
 
@@ -103,8 +107,26 @@ def convert_one(options: ConvertOptions) -> Generator[Event, None, ConvertSummar
     output = options.output or project.output_folder / f"{options.run}.mp4"
     if options.output is None:
         _make_folder(project.output_folder)
-    made = yield from convert_film(options, project, films[0], output)
+    with ExitStack() as stack:
+        farm = yield from _farm(options, stack)
+        made = yield from convert_film(options, project, films[0], output, farm)
     return ConvertSummary(output=output, frames=made.frames, swapped=made.swapped)
+
+
+def _farm(
+    options: ConvertOptions, stack: ExitStack
+) -> "Generator[Event, None, MakeElsewhere | None]":
+    """What makes the segments on the cluster of --ray, as long as ``stack`` is open; else None."""
+    if options.ray is None:
+        return None
+    yield from import_in_background("farm", "faceswap.farm.film_farm", "faceswap.farm.ray_cluster")
+    from faceswap.farm.film_farm import film_farm
+    from faceswap.farm.ray_cluster import RayCluster
+
+    address, per_node = options.ray, options.workers_per_node
+    cluster = yield from in_background("farm", lambda _: RayCluster(address, per_node))
+    stack.enter_context(closing(cluster))
+    return partial(film_farm, cluster)
 
 
 def _several(options: ConvertOptions, folder: Path) -> Generator[Event, None, FilmsSummary]:
@@ -121,27 +143,21 @@ def _several(options: ConvertOptions, folder: Path) -> Generator[Event, None, Fi
     outputs = films_outputs(named_films(options.input or []), folder)
     _make_folder(folder)
     rows = []
-    for film, output in outputs.items():
-        unfinished = SegmentJournal(output).folder.exists()
-        if output.exists() and not options.overwrite and not unfinished:
-            rows.append(FilmRow(film=film, state="done before", message=str(output)))
-            continue
-        try:
-            job = convert_film(options, project, film, output)
-            made = yield from as_stage(film.name, job)
-        except FaceswapError as error:
-            yield Notice(message=f"{film.name} failed: {error}")
-            rows.append(FilmRow(film=film, state="failed", message=str(error)))
-            continue
-        rows.append(
-            FilmRow(
-                film=film,
-                state="done",
-                frames=made.frames,
-                swapped=made.swapped,
-                message=str(output),
-            )
-        )
+    with ExitStack() as stack:
+        farm = yield from _farm(options, stack)
+        for film, output in outputs.items():
+            row = FilmRow(film=film, state="done before", message=str(output))
+            unfinished = SegmentJournal(output).folder.exists()
+            if options.overwrite or unfinished or not output.exists():
+                try:
+                    job = convert_film(options, project, film, output, farm)
+                    made = yield from as_stage(film.name, job)
+                    count = {"frames": made.frames, "swapped": made.swapped}
+                    row = row.model_copy(update={"state": "done", **count})
+                except FaceswapError as error:
+                    yield Notice(message=f"{film.name} failed: {error}")
+                    row = FilmRow(film=film, state="failed", message=str(error))
+            rows.append(row)
     return FilmsSummary(
         output=folder,
         frames=sum(row.frames for row in rows),

@@ -3,14 +3,20 @@
 import importlib
 import pkgutil
 from collections.abc import Generator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Self, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from faceswap import jobs
 from faceswap.events import Event, Summary
-from faceswap.options import Options, Presentation
+from faceswap.options import Options, Presentation, RayAddress, WorkersPerNode
+
+if TYPE_CHECKING:
+    from faceswap.queue.queue_file import QueuedJob
+    from faceswap.queue.queue_run import JobState
 
 _NOT_QUEUED = ("queue", "serve")
 """Commands that never end by themselves, or run others."""
@@ -25,6 +31,14 @@ class QueueOptions(Options):
         Presentation(positional=True, common=True),
         Field(description="The queue: a TOML file with a table [[job]] for each."),
     ]
+    ray: RayAddress = None
+    workers_per_node: WorkersPerNode = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.workers_per_node is not None and self.ray is None:
+            raise ValueError("--workers-per-node is for a farm; give --ray, too")
+        return self
 
 
 class QueueRow(BaseModel):
@@ -88,23 +102,19 @@ def queue(options: QueueOptions) -> Generator[Event, None, QueueSummary]:
 
     Each is a command with its options, in a process of its own. A job that fails does not stop the
     others. What is done is noted beside the file: run again, only what is left is done. Ends with
-    a table, and with the exit code 1 if a job failed.
+    a table, and with the exit code 1 if a job failed. With --ray the jobs run on the machines of a
+    Ray cluster, several at a time.
 
         faceswap queue night.toml
     """
     from faceswap.io.atomic import file_lock
-    from faceswap.queue.job_process import run_in_process
     from faceswap.queue.queue_file import read_queue
-    from faceswap.queue.queue_run import run_queue
-    from faceswap.queue.record import QueueRecord
 
     file = options.file.absolute()
     queued = read_queue(file, model_of)
     lock = file.with_name(f".{file.name}.lock")
     with file_lock(lock, 0, f"{file} is being run already; wait for that or stop it."):
-        states = yield from run_queue(
-            queued, QueueRecord(file), lambda job: run_in_process(job, file.parent)
-        )
+        states = yield from _run(options, file, queued)
     rows = [
         QueueRow(
             name=one.job.name,
@@ -116,6 +126,32 @@ def queue(options: QueueOptions) -> Generator[Event, None, QueueSummary]:
         for one in states
     ]
     return QueueSummary(file=file, rows=tuple(rows))
+
+
+def _run(
+    options: QueueOptions, file: Path, queued: "list[QueuedJob]"
+) -> "Generator[Event, None, list[JobState]]":
+    from faceswap.queue.job_process import run_in_process
+    from faceswap.queue.queue_run import run_queue
+    from faceswap.queue.record import QueueRecord
+
+    if options.ray is None:
+        run = partial(run_in_process, folder=file.parent)
+        return (yield from run_queue(queued, QueueRecord(file), run))
+    from faceswap.background import import_in_background, in_background
+
+    yield from import_in_background("farm", "faceswap.farm.job_farm", "faceswap.farm.ray_cluster")
+    from faceswap.farm.job_farm import JobFarm
+    from faceswap.farm.ray_cluster import RayCluster
+
+    address, per_node = options.ray, options.workers_per_node
+    cluster = yield from in_background("farm", lambda _: RayCluster(address, per_node))
+    with closing(cluster):
+        shared = ["--ray", cluster.address]
+        if per_node is not None:
+            shared += ["--workers-per-node", str(per_node)]
+        farm = JobFarm(cluster, file, shared)
+        return (yield from run_queue(queued, QueueRecord(file), farm.run, farm.room))
 
 
 def model_of(command: str) -> type[Options] | None:

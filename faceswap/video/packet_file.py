@@ -6,6 +6,7 @@ video the packets that one encoder for all of it would have given.
 
 import hashlib
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,8 @@ class PacketFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._partial = path.with_name(f"{path.name}.part")
+        # A worker of a farm that is taken for lost may still be writing the same segment.
+        self._partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
         self._file = open(self._partial, "wb")  # noqa: SIM115  (closed by finish and discard)
         self._digest = hashlib.sha256()
         self._sizes: list[int] = []

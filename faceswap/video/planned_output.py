@@ -54,7 +54,7 @@ class PlannedOutput:
             # These say which instructions the processor has; the packets fit together.
             chosen = {name: v for name, v in plan.options.items() if name != "x264-params"}
             return f"{words} {sorted(chosen.items())}"
-        return f"{self.path} {self.kind.deep}"
+        return f"{self.path.absolute()} {self.kind.deep}"
 
     def with_quality(self, found: FoundQuality) -> "PlannedOutput":
         """The output with a quality that was found before."""

@@ -84,7 +84,7 @@ class SegmentJournal:
         try:
             with file_lock(self.folder / _LOCK, 0, busy):
                 held = True
-                self._remove_leftovers()
+                self.remove_leftovers()
                 yield
         finally:
             if held and not self.segment_files() and not self.partial.exists():
@@ -149,6 +149,10 @@ class SegmentJournal:
         """Where the pictures of a segment are."""
         return self._entry(number, key).with_suffix(".pictures")
 
+    def size(self) -> int:
+        """Bytes of the finished segments, of any settings."""
+        return sum(path.stat().st_size for path in self.folder.glob("*.pictures"))
+
     def add(self, segment: Segment) -> None:
         """Store that a segment is finished. Raises OutputError."""
         write_atomically(
@@ -159,6 +163,14 @@ class SegmentJournal:
         """Forget a damaged segment."""
         self._entry(segment.number, segment.key).unlink(missing_ok=True)
 
+    def remove_leftovers(self) -> None:
+        """Remove what is not finished; nobody may be making segments."""
+        remove_partial_files(self.folder)
+        remove_abandoned(self.folder)
+        for data in self.folder.glob("*.pictures"):
+            if not data.with_suffix(".json").exists():
+                _remove(data)
+
     def remove(self) -> None:
         """Remove all, as the output is finished."""
         for path in self.folder.iterdir():
@@ -167,13 +179,6 @@ class SegmentJournal:
 
     def _entry(self, number: int, key: str) -> Path:
         return self.folder / f"{number:06d}-{key}.json"
-
-    def _remove_leftovers(self) -> None:
-        remove_partial_files(self.folder)
-        remove_abandoned(self.folder)
-        for data in self.folder.glob("*.pictures"):
-            if not data.with_suffix(".json").exists():
-                _remove(data)
 
 
 def _folder_name(output: str) -> str:

@@ -42,6 +42,7 @@ class Segment(BaseModel):
     swapped: int
     last: bool
     passes: tuple[dict[str, JsonValue], ...] = ()
+    entered: bool = False
 
 
 class SegmentWriter(Protocol):

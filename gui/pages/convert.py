@@ -50,7 +50,7 @@ class ConvertPage(Page):
         self.status_bar = JobStatusBar()
         self.blend_form = OptionsForm(BlendOptions)
         rest = (*BlendOptions.model_fields, "project", "output", "out_dir", "run", "overwrite")
-        rest += ("input", "person", "map")
+        rest += ("input", "person", "map", "ray", "workers_per_node")
         self.export_form = OptionsForm(ConvertOptions, without=rest)
         self.source = "a"
         self._clip: Path | None = None

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from faceswap.errors import InputError, OutputError, ProjectError
 from faceswap.events import Event, Notice, Progress
 from faceswap.jobs.convert import ConvertOptions, convert
 from faceswap.jobs.unswapped import UnswappedOptions, unswapped
+from faceswap.project.source import fingerprint
 from faceswap.swap.model.architectures import SwapModel
 from faceswap.training.checkpoint import CheckpointFolder
-from faceswap.video import planned_output
+from faceswap.video import disk_space, planned_output
 from faceswap.video.output_file import OutputFile
 from faceswap.video.packet_file import PacketFile
 from faceswap.video.patch import Patch
@@ -178,6 +180,17 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     assert contents(tmp_path / "o.mp4") == whole
 
 
+def test_a_disk_too_small_for_segments_and_video_is_told_before_the_work(
+    project: Path, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(disk_space, "shutil", tiny)
+    with pytest.raises(OutputError, match=r"has 0 MB left, and about .* are needed: for segments"):
+        finished(convert(options(project, tmp_path / "o.mp4")))
+    assert encoded == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_changed_is_made_again_and_the_rest_is_not(
     project: Path, tmp_path: Path, whole: dict[str, list[Any]], encoded: list[int]
 ) -> None:
@@ -246,10 +259,15 @@ def test_a_damaged_segment_is_made_again(
 def test_footage_that_changes_meanwhile_is_noticed(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from faceswap.swap.compositing import film
+    from faceswap.swap.compositing import film, film_setup
 
-    marks = iter(["one", "one", "one", "another"])
-    monkeypatch.setattr(film, "fingerprint", lambda path: next(marks))
+    marks = iter(["one", "another"])
+
+    def changing(path: Path) -> str:
+        return fingerprint(path) if path.suffix == ".safetensors" else next(marks)
+
+    monkeypatch.setattr(film_setup, "fingerprint", changing)
+    monkeypatch.setattr(film, "fingerprint", lambda path: "one")
     with pytest.raises(InputError, match="changed while it was converted"):
         finished(convert(options(project, tmp_path / "o.mp4")))
     assert len(SegmentJournal(tmp_path / "o.mp4").segment_files()) == 1

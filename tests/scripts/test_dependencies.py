@@ -23,7 +23,7 @@ MODULES = importlib.metadata.packages_distributions()
 OURS = {"faceswap", "gui", *(path.stem for path in (ROOT / "scripts").rglob("*"))}
 OURS |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
 FOLDERS = {
-    "faceswap": (),
+    "faceswap": ("farm",),
     "gui": ("gui",),
     "scripts": ("gui", "dev"),
     "tests": ("gui", "dev"),

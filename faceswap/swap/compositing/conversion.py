@@ -1,6 +1,6 @@
 """Convert footage so that what is finished is not done again."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -22,15 +22,27 @@ class Converted:
     damage: str
 
 
-def convert_segments(work: SegmentWork, total: int | None) -> Generator[Event, None, Converted]:
-    """Make the segments that are missing, and join all of them to the output.
+MakeSegments = Callable[[SegmentWork, Meter, list[Segment]], Generator[Event, None, None]]
+"""Fills a list with all segments of an output, in order; those that the journal has are not made
+again. Stopped, the list holds those from the first on that are done."""
+
+
+def convert_segments(
+    work: SegmentWork, total: int | None, make: MakeSegments
+) -> Generator[Event, None, Converted]:
+    """Let ``make`` make the segments that are missing, and join all of them to the output.
 
     total: estimated number of frames. Stopped, it leaves a video of what is done in the journal's
     folder. Raises OutputError, InputError.
     """
     segments: list[Segment] = []
+    done, _ = _totals(list(known_segments(work).values()))
+    if done:
+        yield Notice(message=f"Resuming: {done:,} frames are finished already.")
+    meter = Meter("convert", total=total, start=done)
     try:
-        yield from _make_missing(work, total, segments)
+        yield from make(work, meter, segments)
+        yield meter.finished()
         damage = yield from _join(work, segments)
     except (GeneratorExit, KeyboardInterrupt):
         _write_partial(work, segments)
@@ -77,33 +89,42 @@ def known_segments(work: SegmentWork) -> dict[int, Segment]:
     return found
 
 
-def _make_missing(
-    work: SegmentWork, total: int | None, segments: list[Segment]
+def follows(work: SegmentWork, segment: Segment, before: Segment | None) -> bool:
+    """Whether a segment that was entered in the middle of the footage begins where it should.
+
+    before: the one before it, which does. Packets that can't be decoded are not counted.
+    """
+    if not segment.entered:
+        return True
+    begin, stamps = work.place(segment.number).first, work.footage.timestamps()
+    if before is None or begin > len(stamps):
+        return False
+    return bool(stamps[begin - 1] == before.pictures.last_pts)
+
+
+def make_segments(
+    work: SegmentWork, meter: Meter, segments: list[Segment]
 ) -> Generator[Event, None, None]:
-    """Fill ``segments`` with all segments; stopped, the last may be of an unfinished one."""
+    """Make the missing segments in this process; stopped, the last may be of an unfinished one."""
     known = known_segments(work)
-    done, _ = _totals(list(known.values()))
-    if done:
-        yield Notice(message=f"Resuming: {done:,} frames are finished already.")
-    meter = Meter("convert", total=total, start=done)
     while not (segments and segments[-1].last):
-        number = len(segments)
-        if number in known:
+        number, before = len(segments), segments[-1] if segments else None
+        if number in known and follows(work, known[number], before):
             segments.append(known[number])
             continue
         end = min((later for later in known if later > number), default=None)
         making = SegmentPass(work, meter)
         try:
-            yield from making.run(number, end, segments[-1] if segments else None)
+            yield from making.run(number, end, before)
         except (GeneratorExit, KeyboardInterrupt):
             segments += making.so_far()
             raise
         finally:
             making.discard()
         if not making.finished:
+            done, _ = _totals(segments)
             raise OutputError(f"{work.planned.path.name} would have no more frames after {done}.")
         segments += making.finished
-    yield meter.finished()
 
 
 def _join(work: SegmentWork, segments: list[Segment]) -> Generator[Event, None, str | None]:

@@ -6,7 +6,14 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
+from faceswap.options import (
+    Device,
+    Overwrite,
+    Presentation,
+    ProjectFolder,
+    RayAddress,
+    WorkersPerNode,
+)
 from faceswap.swap.compositing.options import BlendOptions
 from faceswap.video.output_options import OutputOptions
 
@@ -118,6 +125,8 @@ class ConvertOptions(OutputOptions, BlendOptions):
     ] = 2.0
     device: Device = "auto"
     overwrite: Overwrite = False
+    ray: RayAddress = None
+    workers_per_node: WorkersPerNode = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -131,4 +140,6 @@ class ConvertOptions(OutputOptions, BlendOptions):
             raise ValueError("several inputs need --out-dir, a folder for their outputs")
         if self.out_dir is not None and self.passes is not None:
             raise ValueError("--passes is for one output; convert that one apart")
+        if self.workers_per_node is not None and self.ray is None:
+            raise ValueError("--workers-per-node is for a farm; give --ray, too")
         return self

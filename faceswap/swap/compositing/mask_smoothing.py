@@ -98,5 +98,8 @@ def frames_before(
 
 def _agreement(one: FloatImage, other: FloatImage) -> Weights:
     """1 where two crops are alike, towards 0 where they differ: (S, S)."""
-    apart = cv2.GaussianBlur(np.abs(one - other).max(2), (0, 0), _BLUR)
+    red, green, blue = cv2.split(cv2.absdiff(one, other))
+    # Far faster than the same by max(2).
+    most = np.maximum(np.maximum(red, green), blue)
+    apart = cv2.GaussianBlur(most, (0, 0), _BLUR)
     return np.asarray(np.exp(-((apart / _SAME) ** 2)), np.float32)

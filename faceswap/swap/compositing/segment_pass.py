@@ -1,6 +1,7 @@
 """Swap the faces of a stretch of footage, segment by segment."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,8 @@ from faceswap.video.reader import Footage, VideoReader
 from faceswap.video.segment_journal import SegmentJournal
 from faceswap.video.segments import Segment
 
-_MEMORY = 200 * 2**20
-"""Bytes of frames that are held at a time."""
+_MEMORY = 300 * 2**20
+"""Bytes of frames that are held at a time: decoded ahead, being swapped, being encoded."""
 _BWDIF_REACH = 2  # pictures before, of which deinterlacing looks at one
 
 
@@ -54,11 +55,14 @@ class SegmentWork:
 
 
 class SegmentInWork:
-    """One segment while its frames come in. segment: None until it is finished."""
+    """One segment while its frames come in. segment: None until it is finished.
 
-    def __init__(self, work: SegmentWork, place: Place) -> None:
+    entered: whether its first frame was found by its timestamp, with none before it.
+    """
+
+    def __init__(self, work: SegmentWork, place: Place, *, entered: bool) -> None:
         self.segment: Segment | None = None
-        self._work, self._place = work, place
+        self._work, self._place, self._entered = work, place, entered
         data = work.journal.data(place.number, place.key)
         self._writer = work.planned.segment(data, place.first - work.first)
         self._passes: list[dict[str, JsonValue]] = []
@@ -102,6 +106,7 @@ class SegmentInWork:
             swapped=self._swapped,
             last=last,
             passes=tuple(self._passes),
+            entered=self._entered,
         )
 
 
@@ -132,22 +137,34 @@ class SegmentPass:
     ) -> Generator[Event, None, None]:
         """Make the segments from ``number`` to before ``end``, or to the end of the footage.
 
-        before: the one before, which is finished. Raises OutputError, InputError.
+        before: the one before, which is finished. Without it, a segment in the middle is entered
+        where its first frame should be, which is right if it ``follows`` the one before. Raises
+        OutputError, InputError.
         """
         work = self._work
+        entered = before is None and number > 0 and work.footage.seekable
         frames = self._frames(number, end, before)
         with (
             closing(prefetch(frames, self._ahead)) as ready,
             BackgroundWorker(self._meter.progress) as paced,
+            ThreadPoolExecutor(1, "encode") as encoder,
         ):
+            written: Future[None] | None = None
             for batch in self._batches(number, ready, bounded=end is not None):
                 if self._in_work is None:
                     first = batch.frames[0].index
                     yield from paced(partial(work.swapper.measure_before, work.footage, first))
-                    self._in_work = SegmentInWork(work, work.place(batch.number))
+                    self._in_work = SegmentInWork(
+                        work, work.place(batch.number), entered=entered and batch.number == number
+                    )
                 patches = yield from paced(partial(work.swapper.patches, batch.frames))
-                yield from paced(partial(self._in_work.write, batch.frames, patches))
+                if written is not None:
+                    yield from paced(written.result)
+                # A batch is encoded while the next one is swapped.
+                written = encoder.submit(self._in_work.write, batch.frames, patches)
                 if batch.closes:
+                    yield from paced(written.result)
+                    written = None
                     made = yield from paced(partial(self._in_work.finish, last=batch.last))
                     self.finished.append(made)
                     self._in_work = None
@@ -190,9 +207,7 @@ class SegmentPass:
     def _entry(self, begin: int, before: Segment | None) -> int:
         """The frame to decode from, so that ``begin`` is what it is in a pass over all frames."""
         work = self._work
-        if before is None:
-            return work.first
-        if work.footage.seekable:
+        if before is not None and work.footage.seekable:
             stamps = work.footage.timestamps()
             if begin > len(stamps) or stamps[begin - 1] != before.pictures.last_pts:
                 return work.first  # packets that can't be decoded are not counted
@@ -221,5 +236,5 @@ def _batch_sizes(info: VideoInfo, wanted: int) -> tuple[int, int]:
     """Frames per batch, and how many are decoded ahead: fewer where they are large."""
     stored = info.stored[0] * info.stored[1] * (2 if "p1" in info.pixel_format else 1)
     frame = 2 * stored + 3 * info.width * info.height
-    most = max(1, _MEMORY // (2 * frame))
+    most = max(1, _MEMORY // (3 * frame))
     return min(wanted, most), max(2, min(2 * wanted, most))

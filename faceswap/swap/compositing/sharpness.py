@@ -102,7 +102,12 @@ def _structure(band: Weights, mask: Weights) -> Weights:
     if not inside.size:
         return np.zeros_like(band)
     noise = np.float32(_NOISE * np.median(inside) / 0.6745)
-    return np.asarray(band * np.clip((size - noise) / np.maximum(noise, 1e-6), 0, 1), np.float32)
+    # In place: at the size of a frame, most of the time goes into new arrays.
+    size -= noise
+    size /= np.maximum(noise, 1e-6)
+    np.clip(size, 0, 1, out=size)
+    size *= band
+    return size
 
 
 def _strength(band: Weights, mask: Weights) -> float:
