@@ -30,6 +30,9 @@ skin to A's and may be wide."""
 _GLASSES_AREA = (0.008, 0.014)
 """Shares of a crop from which what looks like glasses may be, and is, taken for such: frames cover
 1.4 to 5.9 %, lashes and shadows that look like them up to 0.8 % (seven clips)."""
+_CHIN, _CHIN_EDGE = (0.6, 0.85), 0.25
+"""From mouth to chin, as shares of a face's height, and by how much the soft edge is narrower at the
+chin: there A's jaw would shine through, while cheeks and forehead are much alike."""
 _FEATURE_EDGE = 0.04
 """Mask blur at A's brows and eyes at most, as a share of the face's width."""
 _FEATURES = (Label.EYES, Label.BROWS, Label.LIPS, Label.MOUTH)
@@ -120,11 +123,21 @@ def soft_mask(
     side = size // _SUPERSAMPLE
     depth = np.minimum(within - beyond + grown, border)
     depth = np.asarray(cv2.resize(depth, (side, side), interpolation=cv2.INTER_AREA), np.float32)
-    edge: Weights | np.float32 = np.float32(blur)
+    edge = np.float32(blur) * (1 - _CHIN_EDGE * _lower_part(region, side))
     if features is not None:
-        edge = edge - max(0.0, blur - _FEATURE_EDGE) * features
+        edge = edge + (np.minimum(edge, np.float32(_FEATURE_EDGE)) - edge) * features
     t = np.clip(depth / np.maximum(edge * np.float32(width), 1), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _lower_part(region: Mask, side: int) -> Weights:
+    """Weights (side, 1), 1 at the chin and 0 from the mouth upwards, of a region of a face."""
+    rows = np.flatnonzero(region.any(1)) / _SUPERSAMPLE
+    if not rows.size:
+        return np.zeros((side, 1), np.float32)
+    begin, end = rows[0] + np.array(_CHIN) * (rows[-1] - rows[0])
+    t = np.clip((np.arange(side) - begin) / max(end - begin, 1), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)[:, None]
 
 
 def _growth_field(region: Mask, growth: Growth) -> Weights | np.float32:
