@@ -150,9 +150,10 @@ def test_an_imitation_reaches_what_it_can_and_says_what_it_cannot() -> None:
         "an open mouth where lips touch",
         "lashes of shut eyes",
     }
+    used = found.unmoved(found.confidence)
     for number, (name, (own, like, _)) in enumerate(cases.items()):
         wanted = like if trusted[name] > 0.99 else own
-        assert torch.allclose(found.end[number], wanted, atol=1e-5), name
+        assert torch.allclose(used.end[number], wanted, atol=1e-5), name
     assert found.opened.tolist() == pytest.approx([0, 0, 1, 0, 0, 0, 0, 0])
 
 
@@ -179,7 +180,7 @@ def test_a_head_that_is_turned_much_farther_is_not_made_up() -> None:
     ahead = face()
     like = shapes(*(ahead + torch.tensor([x, 0.0]) for x in (0.0, 0.05, 0.08, 0.3)))
     found = retarget(shapes(ahead, ahead, ahead, ahead), like, ahead, ahead)
-    moved = (found.end - found.start)[:, 27:36].norm(dim=2).mean(1)
+    moved = (found.unmoved(found.confidence).end - found.start)[:, 27:36].norm(dim=2).mean(1)
     assert moved.tolist() == pytest.approx([0.0, 0.05, 0.06, 0.0], abs=1e-4)
     assert found.confidence[:2].tolist() == pytest.approx([1, 1], abs=1e-3)
     assert 0.2 < found.confidence[2] < 0.8
@@ -190,15 +191,44 @@ def test_pairs_take_turns_in_leading() -> None:
     a, b = person(30, 1.0, 0.6, 0.3), person(50, 1.2, 1.0, 0.3)
     pairing = PairSampler({"a": a, "b": b})
     drawn = {"a": torch.arange(5), "b": torch.arange(10, 15)}
-    places = pairing.sample(drawn, torch.Generator().manual_seed(0))
+    places, driven = pairing.sample(drawn, torch.Generator().manual_seed(0))
     assert places["a"][::2].tolist() == drawn["a"][::2].tolist()
     assert places["b"][1::2].tolist() == drawn["b"][1::2].tolist()
-    followers = pairing.retargeted("b", places)
+    followers = driven["b"]
     assert followers.driving_side == "a"
     assert torch.equal(followers.driving_points, a.points[places["a"][followers.driven_rows]])
-    away = (followers.retargeting.start - followers.retargeting.end).norm(dim=2).mean(1)
-    free = (b.points[drawn["b"][::2]] - followers.retargeting.end).norm(dim=2).mean(1)
+    assert torch.equal(followers.places, places["b"][followers.driven_rows])
+    away = (followers.start - followers.end).norm(dim=2).mean(1)
+    free = (b.points[drawn["b"][::2]] - followers.end).norm(dim=2).mean(1)
     assert (away < free).float().mean() > 0.6
-    assert (followers.retargeting.confidence > 0.8).all()
-    again = pairing.sample(drawn, torch.Generator().manual_seed(0))
+    assert (followers.confidence > 0.8).all()
+    again, _ = pairing.sample(drawn, torch.Generator().manual_seed(0))
     assert all(torch.equal(places[s], again[s]) for s in "ab")
+
+
+def test_a_blink_with_the_mouth_shut_is_put_together_from_two_faces() -> None:
+    """B blinks with the mouth open and looks with it shut; A blinks with it shut."""
+    rest = face()
+    a = shapes(*([rest] * 6), *([face(shut=0.9)] * 2))
+    looks, blinks = [rest] * 8, [face(shut=0.9, mouth=0.25)] * 6
+    b = shapes(*looks, *blinks)
+    pairing = PairSampler({"a": a, "b": b})
+    drawn = {"a": torch.tensor([6, 0, 7, 0]), "b": torch.tensor([0, 1, 2, 3])}
+    places, driven = pairing.sample(drawn, torch.Generator().manual_seed(0))
+    followers = driven["b"]
+    assert (places["b"][::2] >= len(looks)).all(), "their eyes are those of B's blinks"
+    assert followers.lower.rows.tolist() == [0, 1]
+    assert (followers.lower.places < len(looks)).all(), "their mouths are those of shut ones"
+    assert (followers.confidence > 0.9).all()
+    assert torch.allclose(opening(followers.mouths, LIPS), torch.zeros(2), atol=0.02)
+    lids = opening(followers.end, LEFT_LIDS)
+    assert torch.allclose(lids, opening(face(shut=0.9)[None], LEFT_LIDS).expand(2), atol=0.01)
+
+
+def test_one_face_is_taken_where_it_shows_all_that_is_wanted() -> None:
+    kinds = [face(), face(mouth=0.2), face(shut=0.9), face(shut=0.9, mouth=0.2)]
+    both = shapes(*(kind for kind in kinds for _ in range(4)))
+    pairing = PairSampler({"a": both, "b": both})
+    drawn = {side: torch.arange(0, 16, 4) for side in "ab"}
+    _, driven = pairing.sample(drawn, torch.Generator().manual_seed(0))
+    assert not any(len(one.lower.rows) for one in driven.values())

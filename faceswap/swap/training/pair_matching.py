@@ -2,8 +2,10 @@
 
 B's decoder has to decode latent codes of A's faces, which reconstructing B does not train. So each
 sampled (driving) face is paired with a similar one of the other person, warped (retargeted) to the
-same expression, with the driving face's mouth interior where its own lips are shut. Decoding the
-code of one as the other person is then a swap with a known target.
+same expression, with the driving face's mouth interior where its own lips are shut. Where no
+picture has both the eyes and the mouth that are wanted, such as a blink of someone who otherwise
+talks, the eyes of one and the mouth of another are put together. Decoding the code of one as the
+other person is then a swap with a known target.
 
 Points are (N, 81, 2): iBUG's 68 and the forehead's 13, in normalised crop coordinates, -1 to 1
 from edge to edge. Distances are in half sides of the crop.
@@ -11,6 +13,7 @@ from edge to edge. Distances are in half sides of the crop.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -134,6 +137,10 @@ def retarget_landmarks(faces: LandmarkSet, own: Tensor, other: Tensor) -> Tensor
     return _with_gaps(moved, _LIDS, _gaps(faces.points, _LIDS) * ratio.clamp(0.4, 2.5))
 
 
+Part = Literal["face", "eyes", "mouth"]
+"""What of two faces is to match: all, or besides the pose only lids, gaze and brows, or lips."""
+
+
 def match_faces(
     faces: LandmarkSet,
     others: LandmarkSet,
@@ -141,28 +148,29 @@ def match_faces(
     other: Tensor,
     count: int = 4,
     report: ReportProgress = no_report,
+    part: Part = "face",
 ) -> Tensor:
     """Nearest neighbours of ``faces`` among ``others`` by expression: indices (N, count).
 
     own, other: neutral landmarks (81, 2) of both people. Of a large set only every n-th face is
-    searched. report: progress, called for each block of faces.
+    searched. report: progress, called for each block of faces. part: what is to match.
     """
     step = -(-len(others) // _CANDIDATES)
     candidates = torch.arange(0, len(others), step, device=others.points.device)
     chosen = others.at(candidates)
-    available = _expression_descriptor(chosen.points, chosen.poses, _gaze(chosen, other))
+    available = _expression_descriptor(chosen.points, chosen.poses, _gaze(chosen, other), part)
     wanted = _expression_descriptor(
-        retarget_landmarks(faces, own, other), faces.poses, _gaze(faces, own)
+        retarget_landmarks(faces, own, other), faces.poses, _gaze(faces, own), part
     )
     nearest = []
-    for number, part in enumerate(torch.split(wanted, _AT_ONCE)):
+    for number, block in enumerate(torch.split(wanted, _AT_ONCE)):
         report(number * _AT_ONCE, len(wanted))
-        apart = torch.cdist(part, available)
+        apart = torch.cdist(block, available)
         nearest.append(apart.topk(min(count, len(candidates)), largest=False).indices)
     return candidates[torch.cat(nearest)]
 
 
-def _expression_descriptor(points: Tensor, poses: Tensor, gazes: Tensor) -> Tensor:
+def _expression_descriptor(points: Tensor, poses: Tensor, gazes: Tensor, part: Part) -> Tensor:
     """Expression descriptor (N, F) with Euclidean distance, comparable between people.
 
     Each term is divided by about a just noticeable difference: half sides for points (root mean
@@ -171,7 +179,12 @@ def _expression_descriptor(points: Tensor, poses: Tensor, gazes: Tensor) -> Tens
     lids = _gaps(points, _LIDS).view(-1, 2, 2).mean(2) / 0.01
     lips = points[:, _LIP_POINTS].flatten(1) / (0.04 * 20**0.5)
     brows = points[:, _BROW_POINTS].flatten(1) / (0.05 * 10**0.5)
-    return torch.cat([lids, lips, brows, poses / 6, gazes / 0.04], 1)
+    terms: Mapping[Part, list[Tensor]] = {
+        "face": [lids, lips, brows, gazes / 0.04],
+        "eyes": [lids, brows, gazes / 0.04],
+        "mouth": [lips],
+    }
+    return torch.cat([*terms[part], poses / 6], 1)
 
 
 @dataclass(frozen=True)
@@ -179,15 +192,43 @@ class RetargetedLandmarks:
     """Warp of N driven faces to the expressions of N driving faces of the other person.
 
     start, end: points (N, 81, 2) in the picture, before and after. opened (N,): 0 to 1, how much
-    mouth interior is missing because the warp opens lips that were shut. confidence (N,): 1 where
-    lips, lids and gaze match after the warp, 0 where they are so far off that the face is not
-    warped (``end`` is ``start``).
+    mouth interior is missing because the warp opens lips that were shut. eyes, mouth (N,): by how
+    much lids and gaze, and lips, miss their target after the warp.
     """
 
     start: Tensor
     end: Tensor
     opened: Tensor
-    confidence: Tensor
+    eyes: Tensor
+    mouth: Tensor
+
+    @property
+    def confidence(self) -> Tensor:
+        """(N,): 1 where lips, lids and gaze match after the warp, 0 where they are so far off that
+        the face must not be warped."""
+        return confidence_of(self.eyes + self.mouth)
+
+    def where(self, chosen: Tensor, other: "RetargetedLandmarks") -> "RetargetedLandmarks":
+        """These where ``chosen`` (N,) and those of ``other`` elsewhere."""
+        rows = chosen[:, None, None]
+        return RetargetedLandmarks(
+            torch.where(rows, self.start, other.start),
+            torch.where(rows, self.end, other.end),
+            torch.where(chosen, self.opened, other.opened),
+            torch.where(chosen, self.eyes, other.eyes),
+            torch.where(chosen, self.mouth, other.mouth),
+        )
+
+    def unmoved(self, confident: Tensor) -> "RetargetedLandmarks":
+        """The same with no warp where ``confident`` (N,) is 0."""
+        end = torch.where(confident[:, None, None] > 0, self.end, self.start)
+        return RetargetedLandmarks(self.start, end, self.opened, self.eyes, self.mouth)
+
+
+def confidence_of(mismatch: Tensor) -> Tensor:
+    """Confidence (N,) of a warp that misses its target by ``mismatch`` (N,)."""
+    confidence = torch.exp(-((mismatch / _TOLERANCE) ** 2))
+    return confidence * (confidence > _MIN_CONFIDENCE)
 
 
 def retarget(
@@ -197,8 +238,7 @@ def retarget(
 
     own, other: neutral landmarks (81, 2) of the people of ``faces`` and of ``like``. The warp is
     limited: displacements, above all of the nose (head rotation); lids open to twice their gap, as
-    a shut eye has no pixels of the eyeball; lids and lips hardly close. A face that is then still
-    far from its target is not warped.
+    a shut eye has no pixels of the eyeball; lids and lips hardly close.
     """
     start, target = faces.points, retarget_landmarks(like, other, own)
     motion = (target - start).clamp(-_MAX_MOTION, _MAX_MOTION)
@@ -207,20 +247,15 @@ def retarget(
     lids, lips = _gaps(start, _LIDS), _gaps(start, _LIPS)
     end = _with_gaps(end, _LIDS, _gaps(end, _LIDS).clamp(_MIN_CLOSING * lids, 2 * lids))
     end = _with_gaps(end, _LIPS, _gaps(end, _LIPS).maximum(_MIN_CLOSING * lips))
+    lid_gap, lip_gap = ((_gaps(end, e) - _gaps(target, e)).abs().mean(1) for e in (_LIDS, _LIPS))
     # Gazes are in eye widths, each of which is some 0.2 half sides.
-    mismatch = (
-        vector_norm((end - target)[:, _LIP_POINTS], dim=2).mean(1)
-        + sum((_gaps(end, e) - _gaps(target, e)).abs().mean(1) for e in (_LIDS, _LIPS))
-        + 0.2 * vector_norm(_gaze(faces, own) - _gaze(like, other), dim=1)
-    )
-    confidence = torch.exp(-((mismatch / _TOLERANCE) ** 2))
-    accepted = confidence > _MIN_CONFIDENCE
-    end = torch.where(accepted[:, None, None], end, start)
+    eyes = lid_gap + 0.2 * vector_norm(_gaze(faces, own) - _gaze(like, other), dim=1)
+    mouth = lip_gap + vector_norm((end - target)[:, _LIP_POINTS], dim=2).mean(1)
     # From 0 at 1.3 times the old gap plus _SHUT to 1 at twice the sum of both.
     opening = (_gaps(end, _LIPS).mean(1) - 1.3 * lips.mean(1) - _SHUT) / (
         0.7 * lips.mean(1) + _SHUT
     )
-    return RetargetedLandmarks(start, end, opening.clamp(0, 1), confidence * accepted)
+    return RetargetedLandmarks(start, end, opening.clamp(0, 1), eyes, mouth)
 
 
 def _gaze(faces: LandmarkSet, rest: Tensor) -> Tensor:

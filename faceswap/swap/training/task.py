@@ -22,12 +22,15 @@ from faceswap.swap.training.face_set import FaceSet
 from faceswap.swap.training.losses import mask_loss, picture_losses
 from faceswap.swap.training.objective import ObjectiveConfig
 from faceswap.swap.training.pair_sampler import PairSampler, RetargetedFaces
+from faceswap.swap.training.retargeted_pictures import (
+    LowerHalves,
+    displacement,
+    mouth_window,
+    put_lower_halves,
+)
 from faceswap.training import augment, degradation
 from faceswap.training.dataset import ImageDataset
 from faceswap.training.memory import in_micro_batches
-
-_LATTICE = 32
-"""Side of the grid that warps are computed on: they are smooth, so they are upsampled from it."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,9 @@ class SwapTask:
         places = {
             side: faces.sample_indices(count, generator) for side, faces in self._sets.items()
         }
-        driven = {}
+        driven: dict[str, RetargetedFaces] = {}
         if self._pairing is not None:
-            places = self._pairing.sample(places, generator)
-            driven = {side: self._pairing.retargeted(side, places) for side in places}
+            places, driven = self._pairing.sample(places, generator)
         colors = self._color_matrices(places, generator)
         theta = augment.random_affine(count, o.rotation, o.scale, o.shift, o.flip, generator)
         faces = {side: self._sets[side].gather(place) for side, place in places.items()}
@@ -142,31 +144,43 @@ class SwapTask:
         grids = [augment.affine_grid(sampled.theta, x.shape[-1]) for x in (pictures, maps)]
         driven = sampled.driven.get(side)
         if driven is not None:
-            moved, rows = driven.retargeting, driven.driven_rows
-            displacement = _displacement(moved.start, moved.end, sampled.theta[rows])
+            rows = driven.driven_rows
+            field = displacement(driven.start, driven.end, sampled.theta[rows])
             for grid in grids:
-                grid[rows] += augment.resize_field(displacement, grid.shape[1])
+                grid[rows] += augment.resize_field(field, grid.shape[1])
         pictures, maps = augment.sample(pictures, grids[0]), augment.sample(maps, grids[1])
+        if driven is not None and len(driven.lower.rows):
+            halves = self._lower_halves(side, driven)
+            put_lower_halves((pictures[rows], maps[rows]), halves, driven, sampled.theta[rows])
         pictures = augment.apply_color(pictures, sampled.colors[side])
         if driven is not None:
             mouths, inside = self._driving_mouths(driven, sampled)
-            there = (rows, slice(None), *_mouth_window(pictures.shape[-1]))
+            there = (rows, slice(None), *mouth_window(pictures.shape[-1]))
             pictures[there] = pictures[there].lerp(mouths, inside)
         return pictures, maps[:, :3]
+
+    def _lower_halves(self, side: str, driven: RetargetedFaces) -> LowerHalves:
+        """The lower halves that come from other faces, in the skin tone of the upper ones."""
+        lower, tones = driven.lower, self._colors[side]
+        pictures, maps = self._sets[side].gather(lower.places)
+        upper = tones[driven.places[lower.rows]]
+        full = torch.ones_like(upper[:, 0])
+        matched = augment.skin_tone_transfer(tones[lower.places], upper, full)
+        return LowerHalves(lower.rows, augment.apply_color(pictures, matched), maps)
 
     def _driving_mouths(
         self, driven: RetargetedFaces, sampled: _SampledFaces
     ) -> tuple[Tensor, Tensor]:
         """Mouths of the driving faces, warped into the driven ones: pixels (n, 3, h, w) and blend
         weights (n, 1, h, w), above 0 between lips that were shut."""
-        rows, driving, moved = driven.driven_rows, driven.driving_side, driven.retargeting
+        rows, driving = driven.driven_rows, driven.driving_side
         pictures, maps = (part[rows] for part in sampled.faces[driving])
         theta = sampled.theta[rows]
         size = pictures.shape[-1]
-        displacement = _displacement(driven.driving_points, moved.end, theta)
-        grid = augment.affine_grid(theta, size) + augment.resize_field(displacement, size)
-        grid = grid[:, *_mouth_window(size)]
-        inside = augment.sample(maps[:, 3:], grid) * moved.opened[:, None, None, None]
+        field = displacement(driven.driving_points, driven.mouths, theta)
+        grid = augment.affine_grid(theta, size) + augment.resize_field(field, size)
+        grid = grid[:, *mouth_window(size)]
+        inside = augment.sample(maps[:, 3:], grid) * driven.opened[:, None, None, None]
         mouths = augment.apply_color(augment.sample(pictures, grid), sampled.colors[driving][rows])
         return mouths, inside
 
@@ -181,7 +195,7 @@ class SwapTask:
             return None, torch.cat(list(is_real.values()))
         chance = sampled.theta.new_full((count,), self.objective.latent_swap)
         for side, driven in sampled.driven.items():
-            chance[driven.driven_rows] *= driven.retargeting.confidence
+            chance[driven.driven_rows] *= driven.confidence
             is_real[side][driven.driven_rows].zero_()
         exchanged = augment.uniform((count,), 0, 1, generator) < chance
         return exchanged, torch.cat(list(is_real.values()))
@@ -277,23 +291,6 @@ def _tones(faces: ImageDataset, report: ReportProgress) -> Tensor:
         small = functional.adaptive_avg_pool2d(pictures, maps.shape[-1])
         found.append(augment.skin_tone(small, maps[:, :1]))
     return torch.cat(found)
-
-
-def _displacement(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
-    """Displacement (N, s, s, 2) to add to the sampling grid of the matrices ``theta``.
-
-    It warps the points ``start`` (N, K, 2) of a picture to ``end``.
-    """
-    linear = theta[:, :, :2].transpose(1, 2)
-    back = augment.inverse(linear)
-    start, end = ((p - theta[:, None, :, 2]) @ back for p in (start, end))
-    field = augment.displacement_field(start, end, _LATTICE)
-    return (field.flatten(1, 2) @ linear).view_as(field)
-
-
-def _mouth_window(size: int) -> tuple[slice, slice]:
-    """Rows and columns of a crop of ``size`` pixels that contain the mouth, however wide open."""
-    return slice(size // 2, size), slice(size // 5, size - size // 5)
 
 
 def _evenly_spaced(faces: ImageDataset, count: int = 8) -> Tensor:
