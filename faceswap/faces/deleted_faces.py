@@ -79,9 +79,7 @@ def _move_crops(faces: Iterable[FaceKey], origin: Path, target: Path) -> None:
         raise OutputError(f"Cannot move faces to {target}: {error.strerror or error}.") from error
 
 
-def _move_rows(
-    index: FaceIndex, faces: list[FaceKey], origin: str, target: str, rows: str
-) -> None:
+def _move_rows(index: FaceIndex, faces: list[FaceKey], origin: str, target: str, rows: str) -> None:
     with index.transaction() as db:
         db.executemany(
             "UPDATE OR REPLACE faces SET source = ? WHERE source = ? AND frame = ? AND track = ?",

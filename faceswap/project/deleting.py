@@ -118,9 +118,7 @@ def _delete_same(
     index: FaceIndex, wanted: Mend, known: Iterable[tuple[FaceKey, Box]], place: Place, every: int
 ) -> list[int]:
     """Delete what lies where known faces lay, in the frames of ``wanted``; returns its tracks."""
-    inside = [
-        face for face in index.faces(place.rows) if wanted.first <= face.frame <= wanted.last
-    ]
+    inside = [face for face in index.faces(place.rows) if wanted.first <= face.frame <= wanted.last]
     faces = same_faces(known, inside, every)
     delete_faces(index, place.rows, faces, place.folder)
     return sorted({track for _, track in faces})
