@@ -99,7 +99,9 @@ def _rgb_of_planes(picture: VideoFrame, top: int) -> npt.NDArray[Any]:
     if most == top:
         return codes
     levels = (np.arange(most + 1, dtype=np.uint64) * top + most // 2) // most
-    return levels.astype(np.uint16 if top > 255 else np.uint8)[np.minimum(codes, most)]
+    table: npt.NDArray[Any] = levels.astype(np.uint16 if top > 255 else np.uint8)
+    seen: npt.NDArray[Any] = table.take(np.minimum(codes, most))
+    return seen
 
 
 class RgbToYuv:

@@ -182,8 +182,8 @@ class StartPage(Page):
         for number, (name, text) in enumerate(
             (
                 (self.tr("Footage"), self.tr("Find the faces in both videos.")),
-                (self.tr("People"), self.tr("Several? Choose who is A and who is B.")),
-                (self.tr("Faces"), self.tr("Exclude wrong and blurred ones.")),
+                (self.tr("People"), self.tr("Choose who is A, who is B.")),
+                (self.tr("Faces"), self.tr("Exclude blurred and wrong ones.")),
                 (self.tr("Train"), self.tr("Train the model; watch it improve.")),
                 (self.tr("Convert"), self.tr("Adjust the blending, export.")),
             ),

@@ -172,7 +172,8 @@ class PairPanel(QFrame):
             self.explain.setText(message)
         elif self.person is None:
             message = self.tr("%1. Choose another person to change that.")
-            self.explain.setText(message.replace("%1", self._words(pair)))
+            words = self._words(pair)
+            self.explain.setText(message.replace("%1", f"{words[:1].upper()}{words[1:]}"))
         else:
             message = self.tr("Press A or B to make it %1.")
             self.explain.setText(message.replace("%1", people.label(self.person)))

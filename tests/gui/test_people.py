@@ -134,7 +134,7 @@ def test_a_person_is_dragged_onto_a_or_b(page: PeoplePage, wait: Wait) -> None:
     page.grid.choose([])
     assert "Without a choice" in page.pairs.explain.text()
     page.pairs.set_side("a", 1)
-    wait(lambda: "person 1 gets the face of person 2" in page.pairs.explain.text())
+    wait(lambda: "Person 1 gets the face of person 2" in page.pairs.explain.text())
 
 
 class _Drag:

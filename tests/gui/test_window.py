@@ -110,7 +110,9 @@ def test_every_page_fits_and_every_control_has_an_accessible_name(
         room = window.minimumWidth() - page.mapTo(window, QPoint()).x()
         assert page.minimumSizeHint().width() <= room, name
         for panel in page.findChildren(QScrollArea):  # which hides what is too wide
-            assert panel.widget().minimumSizeHint().width() <= panel.viewport().width(), name
+            inside = panel.widget()
+            assert inside is not None
+            assert inside.minimumSizeHint().width() <= panel.viewport().width(), name
         for widget in page.findChildren(QWidget):
             if isinstance(widget, QAbstractButton | QSlider) and widget.isVisible():
                 said = widget.accessibleName() or getattr(widget, "text", lambda: "")()

@@ -70,22 +70,23 @@ def test_on_a_full_disk_nothing_changes_and_it_is_told(
         raise OSError(28, "No space left on device")
 
     another = Path(shutil.copyfile(project.video("a"), tmp_path / "another.mp4"))
+    name = NamePerson(person=1, name="one")
     another.write_bytes(another.read_bytes() + b"x")
     with asked_server("real", project.folder, tmp_path / "x") as server:
         before = server.ask(ProjectRequest()), server.ask(PeopleRequest())
         with monkeypatch.context() as patch:
             patch.setattr("faceswap.io.atomic.os.fsync", full)
-            for request in (
-                CorrectPeopleRequest(correction=NamePerson(person=1, name="one")),
-                CorrectPeopleRequest(correction=ChoosePair(run="main", a=1, b=2)),
-                TrimSourceRequest(source="a", in_point=0.5, out_point=1.0),
-                AddSourcesRequest(side="b", paths=(another,)),
-                DeleteFacesRequest(source="a", track=0, first=3, last=9),
+            for refusal in (
+                server.refusal(CorrectPeopleRequest(correction=name)),
+                server.refusal(CorrectPeopleRequest(correction=ChoosePair(run="main", a=1, b=2))),
+                server.refusal(TrimSourceRequest(source="a", in_point=0.5, out_point=1.0)),
+                server.refusal(AddSourcesRequest(side="b", paths=(another,))),
+                server.refusal(DeleteFacesRequest(source="a", track=0, first=3, last=9)),
             ):
-                assert "No space left on device" in server.refusal(request)  # type: ignore[arg-type]
+                assert "No space left on device" in refusal
         assert (server.ask(ProjectRequest()), server.ask(PeopleRequest())) == before
         assert not list(project.folder.glob("*.part"))
-        server.ask(CorrectPeopleRequest(correction=NamePerson(person=1, name="one")))
+        server.ask(CorrectPeopleRequest(correction=name))
 
 
 def test_crops_that_cannot_be_moved_stay(project: Project, tmp_path: Path) -> None:

@@ -202,9 +202,33 @@ def test_all_tracks_are_kept_where_the_container_can_else_named(tmp_path: Path) 
     assert [sound.language for sound in kept.audio] == ["deu", "eng"]
     plan = planned(path, tmp_path / "o.mp4")
     (lost,) = [told for told in plan.notices if "leaves out" in told]
-    assert "subtitle track (srt)" in lost
     assert "font.ttf" in lost
-    assert copied(path, tmp_path / "o.mp4").info.chapters == 2
+    assert any("without their styles: subtitle track (srt)" in told for told in plan.notices)
+    made = copied(path, tmp_path / "o.mp4")
+    assert made.info.chapters == 2
+    assert "subtitle" in [track.kind for track in made.info.tracks]
+
+
+@pytest.mark.parametrize(
+    ("codec", "lines", "shown"),
+    [
+        ("subrip", (b"<i>hello</i>", b"w\xc3\xb6rld\r\nand all"), ["hello", "w\u00f6rld\nand all"]),
+        ("ass", (b"0,0,Default,,0,0,0,,{\\b1}hello, you", b"\xff"), ["hello, you"]),
+    ],
+)
+def test_subtitles_of_text_are_timed_text_in_mp4(
+    codec: str, lines: tuple[bytes, ...], shown: list[str], tmp_path: Path
+) -> None:
+    path = camera_clips.subtitled(tmp_path, codec, lines)
+    with av.open(str(copied(path, tmp_path / "o.mp4").path)) as container:
+        packets = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
+    texts = [bytes(packet)[2:].decode() for packet in packets]
+    assert texts[: len(shown)] == shown
+    first = packets[0]
+    assert first.pts is not None
+    assert first.duration is not None
+    assert float(first.pts * first.time_base) == pytest.approx(0.1, abs=0.001)
+    assert float(first.duration * first.time_base) == pytest.approx(0.3, abs=0.001)
 
 
 def test_what_is_left_of_unfinished_sound_is_kept_and_the_rest_said(tmp_path: Path) -> None:
