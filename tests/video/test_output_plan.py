@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from made_clips import MakeClip, write_clip
 
 from faceswap.errors import OutputError
+from faceswap.video import encoders
 from faceswap.video.encoding import AudioMode, Encoding
 from faceswap.video.info import VideoInfo
 from faceswap.video.output_plan import OutputPlan, plan_output
@@ -312,6 +313,24 @@ def test_what_does_not_fit_together_is_refused(make_clip: MakeClip, tmp_path: Pa
         planned(path, tmp_path / "o.mp4", Encoding(pixel_format="yuv999"))
     told = planned(path, tmp_path / "o.mp4", Encoding(codec="av1", hardware=True)).notices
     assert any("the processor does" in text for text in told) or not told
+
+
+def test_the_first_card_that_encodes_is_used_else_the_processor(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_clip(tracks=0)
+    card = replace(encoders.SOFTWARE["h264"], formats=("yuv420p",), hardware=True)
+    missing = replace(card, name="h264_of_no_card")
+    refusing = replace(card, options=lambda *_: {"preset": "none"})
+    for cards, expected in (((missing, refusing, card), card), ((missing, refusing), None)):
+        monkeypatch.setattr(encoders, "HARDWARE", cards)
+        plan = planned(path, tmp_path / "o.mp4", Encoding(hardware=True))
+        assert plan.encoder == (expected or encoders.SOFTWARE["h264"])
+        assert any("the processor does" in told for told in plan.notices) is (expected is None)
+        with VideoWriter.of_footage(plan, overwrite=True) as writer:
+            for one in VideoReader(path).footage(0, 3):
+                writer.write_footage(one)
+        assert len(list(VideoReader(plan.path))) == 3
 
 
 def test_a_part_has_its_sound_and_begins_at_zero(make_clip: MakeClip, tmp_path: Path) -> None:
