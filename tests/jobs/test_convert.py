@@ -158,7 +158,7 @@ def test_a_picture_is_converted_to_a_picture(trained: Path, sample: Path, tmp_pa
         before = next(video.frames(20)).image
     Image.fromarray(before).save(tmp_path / "photo.png")
     out = tmp_path / "swap.png"
-    options = ConvertOptions(project=trained, input=(tmp_path / "photo.png",), output=out)
+    options = ConvertOptions(project=trained, input=[tmp_path / "photo.png"], output=out)
     _, summary = run(options)
     assert (summary.frames, summary.swapped) == (1, 1)
     with Image.open(out) as picture:
