@@ -15,9 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from faceswap.options import SIDES
 from gui.ipc.job_runner import Job
 from gui.models.app_context import AppContext
+from gui.models.next_step import next_step
 from gui.pages.convert import ConvertPage
 from gui.pages.faces import FacesPage
 from gui.pages.footage import FootagePage
@@ -53,6 +53,8 @@ class Window(QMainWindow):
         self._stack = QStackedWidget()
         self._project = elements.label("", "heading")
         self._state = elements.label("", "muted")
+        self._next = elements.button("", self._go_on, "link")
+        self._next.hide()
         self._busy = elements.button("", lambda: self.go("jobs"), "link")
         self._busy.hide()
         self.banner = NotificationBar()
@@ -184,7 +186,7 @@ class Window(QMainWindow):
         header = QFrame()
         header.setObjectName("header")
         header.setFixedHeight(7 * GAP)
-        line = elements.row(self._project, self._state, None, self._busy, gap=2 * GAP)
+        line = elements.row(self._project, self._state, self._next, None, self._busy, gap=2 * GAP)
         line.setContentsMargins(3 * GAP, 0, 3 * GAP, 0)
         header.setLayout(line)
         notice = elements.row(self.banner)
@@ -223,11 +225,13 @@ class Window(QMainWindow):
             self._page_buttons[name].setEnabled(session is not None)
         if session is not None:
             session.changed.connect(self._project_refreshed)
+            session.people.changed.connect(self._show_next_step)
         elif self._current:
             self.go("start")
         self._project.setText(session.folder.name if session else self.tr("No project"))
         self._project.setToolTip(str(session.folder) if session else "")
         self._state.setText("")
+        self._next.hide()
         self.banner.hide()
         for page in self.pages.values():
             page.on_project_changed()
@@ -236,22 +240,31 @@ class Window(QMainWindow):
         session = self.context.session
         if session is None:
             return
-        self._state.setText(self._status_text())
+        self._show_next_step()
         for page in self.pages.values():
             page.on_project_refreshed()
 
-    def _status_text(self) -> str:
-        """The project's progress, for the header."""
+    def _show_next_step(self) -> None:
+        """Show in the header how far the project is, and what comes next."""
         session = self.context.session
-        assert session is not None
-        missing = [side.upper() for side in SIDES if not session.side(side).crops]
-        if missing:
-            return self.tr("next step: extract the faces of %1").replace("%1", ", ".join(missing))
-        runs = session.runs()
-        if not runs:
-            return self.tr("next step: train")
+        if session is None or session.info is None:
+            return
+        runs, step = session.runs(), next_step(session)
         message = self.tr("run %1: %2 steps")
-        return message.replace("%1", runs[0].name).replace("%2", f"{runs[0].step:,}")
+        if runs:
+            message = message.replace("%1", runs[0].name).replace("%2", f"{runs[0].step:,}")
+        self._state.setText(message if runs else self.tr("next step:"))
+        self._next.setText(step.text)
+        self._next.setVisible(bool(step.text))
+
+    def _go_on(self) -> None:
+        """Go to the page of the next step."""
+        session = self.context.session
+        if session is not None:
+            step = next_step(session)
+            self.go(step.page)
+            if step.side and isinstance(self.page, FootagePage):
+                self.page.set_side(step.side)
 
     def _show_busy(self) -> None:
         running = self.context.jobs.running()

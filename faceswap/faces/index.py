@@ -33,6 +33,7 @@ from faceswap.faces.index_schema import (
     FaceRow,
     FrameRow,
     TrackRow,
+    deleted_key,
     face_row,
     face_values,
     track_row,
@@ -207,8 +208,9 @@ class FaceIndex:
         """Replace the rows of ``source`` by the staged ones named ``other``."""
         with self.transaction() as db:
             self._delete(source)
-            for table in COLUMNS:
-                db.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (source, other))
+            for new, old in ((source, other), (deleted_key(source), deleted_key(other))):
+                for table in COLUMNS:
+                    db.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
 
     def add(
         self,
@@ -300,7 +302,10 @@ class FaceIndex:
 
     def has_new_tracks(self) -> bool:
         """Whether any track was not put into a group of one person yet."""
-        new = self._row("SELECT 1 FROM tracks WHERE person IS NULL LIMIT 1")
+        new = self._row(
+            "SELECT 1 FROM tracks WHERE person IS NULL AND source NOT LIKE ? LIMIT 1",
+            deleted_key("%"),
+        )
         return new is not None or self._row("SELECT 1 FROM tracks LIMIT 1") is None
 
     def tracks_together(self, source: str) -> set[tuple[int, int]]:
@@ -376,8 +381,9 @@ class FaceIndex:
             return row
 
     def _delete(self, source: str) -> None:
+        names = source, deleted_key(source)
         for table in COLUMNS:
-            self._db.execute(f"DELETE FROM {table} WHERE source = ?", (source,))
+            self._db.execute(f"DELETE FROM {table} WHERE source IN (?, ?)", names)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from faceswap.errors import DamagedIndexError, OutputError
 from faceswap.faces.index import FaceIndex
+from faceswap.faces.index_schema import deleted_key
+from faceswap.faces.manual_exclusion import DELETED
 from faceswap.io.atomic import file_lock, remove_partial_files
 
 LOCK = ".index.lock"
@@ -128,6 +130,7 @@ def _fill(
     index: FaceIndex, sources: Mapping[str, KnownSource], names: tuple[str, ...]
 ) -> dict[str, int]:
     """Write the rows recovered from the crops of ``names``; returns the faces by source."""
+    from faceswap.faces.added_faces import add_faces
     from faceswap.faces.crop_recovery import recover_rows
 
     counts = {}
@@ -142,6 +145,8 @@ def _fill(
         # With all faces recovered, no frame needs to be processed again.
         whole = len(found.faces) == known.faces
         index.add(source, found.frames, found.faces, state, complete=whole)
+        gone = recover_rows(known.folder / DELETED, source, known.footage).faces
+        add_faces(index, deleted_key(source), gone, ())
         counts[source] = len(found.faces)
     index.sum_up_tracks()
     return counts

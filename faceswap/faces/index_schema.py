@@ -64,6 +64,12 @@ CREATE TABLE tracks (
 CREATE INDEX tracks_of_a_person ON tracks (person);
 """
 
+
+def deleted_key(rows: str) -> str:
+    """Name of the rows that were deleted by hand from the rows of this name."""
+    return f"{rows}.deleted"
+
+
 EMBEDDING_DIM = 128
 """Length of an embedding, see ``embedding.py``."""
 

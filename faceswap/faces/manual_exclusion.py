@@ -10,6 +10,8 @@ from pathlib import Path
 from faceswap.errors import OutputError
 
 EXCLUDED = "excluded"
+DELETED = "deleted"
+"""Subfolder of the crops of faces that were deleted by hand; see ``deleted_faces.py``."""
 
 
 def exclude(folder: Path, names: Iterable[str]) -> list[str]:

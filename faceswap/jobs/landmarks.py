@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faceswap.faces.face import Face
-    from faceswap.video.reader import Frame, VideoReader
+    from faceswap.video.reader import Footage, VideoReader
 
 
 class LandmarksOptions(Options):
@@ -151,21 +151,18 @@ def _frames(
         writer = None
         if options.draw is not None and not still:
             writer = stack.enter_context(
-                VideoWriter(
-                    options.draw,
-                    video.info,
-                    label=OutputLabel(DRAWN),
-                    overwrite=options.overwrite,
+                VideoWriter.over(
+                    options.draw, video, OutputLabel(DRAWN), overwrite=options.overwrite
                 )
             )
             for told in writer.notices:
                 yield Notice(message=told)
-        for frame in video.frames():
+        for frame in video.footage():
             faces = yield from paced(partial(find, frame))
-            times.append(frame.time)
+            times.append(float(frame.pts * video.info.time_base))
             seen.append(faces)
             if writer is not None:
-                writer.write(_drawn(frame, faces), frame.pts, frame.duration)
+                writer.write_over(frame, _drawn(frame, faces))
             elif options.draw is not None:
                 _write_picture(options, _drawn(frame, faces))
             progress = meter.add()
@@ -181,7 +178,7 @@ def _frames(
         yield Saved(what="drawing", path=options.draw)
 
 
-def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tuple[Face, ...]]":
+def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Footage], tuple[Face, ...]]":
     """Function from a frame to its faces: a tracker, or plain detection for a picture."""
     from faceswap.faces.detect import make_detector
     from faceswap.faces.finder import find_faces
@@ -197,12 +194,13 @@ def _finder(options: LandmarksOptions, *, still: bool) -> "Callable[[Frame], tup
     return lambda frame: tracker.update(frame.image).faces
 
 
-def _drawn(frame: "Frame", faces: "Sequence[Face]") -> "NDArray[np.uint8]":
+def _drawn(frame: "Footage", faces: "Sequence[Face]") -> "NDArray[np.uint8]":
     from faceswap.faces.overlay import draw_face
 
+    image = frame.image.copy()
     for face in faces:
-        draw_face(frame.image, face)
-    return frame.image
+        draw_face(image, face)
+    return image
 
 
 def _write_picture(options: LandmarksOptions, image: "NDArray[np.uint8]") -> None:

@@ -20,10 +20,13 @@ from faceswap.options import Device, Overwrite, Presentation, ProjectFolder
 from faceswap.swap.compositing.options import MaskOptions
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from faceswap.project.project import Project
     from faceswap.swap.compositing.original_mask import OriginalMask, OriginalMasks
     from faceswap.swap.compositing.swapper import AlignedFace
-    from faceswap.video.reader import Frame, VideoReader
+    from faceswap.video.reader import Footage, VideoReader
 
 _SPANS = 20
 _HIDDEN = 0.4
@@ -165,19 +168,19 @@ def _frames(
         writer = None
         if options.draw is not None:
             writer = stack.enter_context(
-                VideoWriter(
-                    options.draw, video.info, label=OutputLabel(DRAWN), overwrite=options.overwrite
+                VideoWriter.over(
+                    options.draw, video, OutputLabel(DRAWN), overwrite=options.overwrite
                 )
             )
             for told in writer.notices:
                 yield Notice(message=told)
-        for frame in video.frames():
+        for frame in video.footage():
             there = faces.get(frame.index, ())
-            made = yield from paced(partial(_segmented, options, frame, there, masks))
+            made = yield from paced(partial(masks.of, frame.image, there))
             for face, mask in zip(there, made, strict=True):
                 seen.setdefault(face.track, []).append((frame.index, mask.seen))
             if writer is not None:
-                writer.write(frame.image, frame.pts, frame.duration)
+                writer.write_over(frame, _drawn(frame, made))
             progress = meter.add()
             if progress:
                 yield progress
@@ -189,17 +192,13 @@ def _frames(
         yield Saved(what="masks", path=options.draw)
 
 
-def _segmented(
-    options: MasksOptions, frame: "Frame", faces: "Sequence[AlignedFace]", masks: "OriginalMasks"
-) -> "list[OriginalMask]":
-    """Masks of the faces of a frame, drawn on it where that is asked for."""
+def _drawn(frame: "Footage", masks: "Sequence[OriginalMask]") -> "NDArray[np.uint8]":
     from faceswap.swap.compositing.original_mask import draw_mask
 
-    made = masks.of(frame.image, faces)
-    if options.draw is not None:
-        for mask in made:
-            draw_mask(frame.image, mask)
-    return made
+    image = frame.image.copy()
+    for mask in masks:
+        draw_mask(image, mask)
+    return image
 
 
 def _track(number: int, found: Sequence[tuple[int, float]]) -> TrackMasks:

@@ -162,26 +162,34 @@ def _video(options: RestoreOptions, restorer: "Restorer") -> Generator[Event, No
     from dataclasses import replace
 
     from faceswap.video.encoding import OutputLabel
+    from faceswap.video.pixel_formats import PixelFormat, planar_format
     from faceswap.video.reader import VideoReader
     from faceswap.video.writer import VideoWriter
 
+    label = OutputLabel(TASKS[restorer.config.use].provenance)
+    path, overwrite, larger = options.output, options.overwrite, restorer.scale > 1
     with VideoReader(options.input) as video:
-        like = replace(
-            video.info,
-            width=video.info.width * restorer.scale,
-            height=video.info.height * restorer.scale,
-        )
-        meter = Meter("restore", video.info.frames or None)
-        label = OutputLabel(TASKS[restorer.config.use].provenance)
+        info = video.info
+        meter = Meter("restore", info.frames or None)
+        wide, high = info.width * restorer.scale, info.height * restorer.scale
+        like = replace(info, width=wide, height=high)
+        if larger and PixelFormat.named(planar_format(info.pixel_format)).bits > 8:
+            told = "has more than 8 bits; what is made larger has 8, in standard dynamic range."
+            yield Notice(message=f"{options.input.name} {told}")
         with (
-            VideoWriter(options.output, like, label=label, overwrite=options.overwrite) as writer,
+            VideoWriter(path, like, label=label, overwrite=overwrite)
+            if larger
+            else VideoWriter.over(path, video, label, overwrite=overwrite) as writer,
             BackgroundWorker(meter.progress) as paced,
         ):
             for told in writer.notices:
                 yield Notice(message=told)
-            for frame in video.frames():
+            for frame in video.footage():
                 image = yield from paced(partial(restorer.restore, frame.image))
-                writer.write(image, frame.pts, frame.duration)
+                if larger:
+                    writer.write(image, frame.pts, frame.duration)
+                else:
+                    writer.write_over(frame, image)
                 if progress := meter.add():
                     yield progress
             yield from in_background("restore", lambda _: writer.finish(), heartbeat=meter.progress)

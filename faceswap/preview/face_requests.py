@@ -14,6 +14,8 @@ from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.preview.exchange import ExchangeFolder
 from faceswap.preview.project_access import ProjectAccess
 from faceswap.preview.protocol import (
+    DeleteFacesRequest,
+    DoneAnswer,
     ExcludeFacesRequest,
     FacesAnswer,
     FacesRequest,
@@ -29,7 +31,9 @@ from faceswap.preview.protocol import (
     TimelineAnswer,
     TimelineRequest,
     TrackSpans,
+    UndoByHandRequest,
 )
+from faceswap.project.by_hand import Mend
 
 LOW_PRESENCE = 0.6
 """Faces with a lower presence are shown as doubtful."""
@@ -107,6 +111,21 @@ class FaceRequests(ProjectAccess):
         """Put excluded crops back into training."""
         project, source = self.opened(request.source)
         return MovedFacesAnswer(names=tuple(restore(project.crops_folder(source), request.names)))
+
+    def delete_faces(self, request: DeleteFacesRequest) -> DoneAnswer:
+        """Delete faces of a track that are none."""
+        from faceswap.project.deleting import delete
+
+        project, source = self.opened(request.source)
+        delete(project, Mend(source, request.first, request.last), lambda _: [request.track])
+        return DoneAnswer()
+
+    def undo_by_hand(self, request: UndoByHandRequest) -> DoneAnswer:
+        """Take back what was last done to a source by hand."""
+        from faceswap.project.mending import unmend
+
+        unmend(*self.opened(request.source))
+        return DoneAnswer()
 
     def timeline(self, request: TimelineRequest) -> TimelineAnswer:
         """Where the footage has faces."""

@@ -10,6 +10,7 @@ from faceswap.preview.protocol import (
     CloseVideoRequest,
     CorrectPeopleRequest,
     CreateProjectRequest,
+    DeleteFacesRequest,
     DoneAnswer,
     ExcludeFacesRequest,
     FacesAnswer,
@@ -44,6 +45,7 @@ from faceswap.preview.protocol import (
     TimelineAnswer,
     TimelineRequest,
     TrimSourceRequest,
+    UndoByHandRequest,
 )
 
 
@@ -64,6 +66,8 @@ class RequestHandler(Protocol):
     def measure_faces(self, request: MeasureFacesRequest) -> MeasuredFacesAnswer: ...
     def exclude_faces(self, request: ExcludeFacesRequest) -> MovedFacesAnswer: ...
     def restore_faces(self, request: RestoreFacesRequest) -> MovedFacesAnswer: ...
+    def delete_faces(self, request: DeleteFacesRequest) -> DoneAnswer: ...
+    def undo_by_hand(self, request: UndoByHandRequest) -> DoneAnswer: ...
     def timeline(self, request: TimelineRequest) -> TimelineAnswer: ...
     def likeness(self, request: LikenessRequest) -> LikenessAnswer: ...
     def newest_crop(self, request: NewestCropRequest) -> NewestCropAnswer: ...
@@ -100,6 +104,10 @@ def dispatch(handler: RequestHandler, request: AnyRequest) -> AnyAnswer:
             return handler.exclude_faces(request)
         case RestoreFacesRequest():
             return handler.restore_faces(request)
+        case DeleteFacesRequest():
+            return handler.delete_faces(request)
+        case UndoByHandRequest():
+            return handler.undo_by_hand(request)
         case TimelineRequest():
             return handler.timeline(request)
         case NewestCropRequest():

@@ -6,14 +6,14 @@ source is extracted again.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from faceswap.background import ReportProgress, no_report
 from faceswap.errors import NoFaceError, OptionsError, OutputError
 from faceswap.faces.added_faces import add_faces, boxes_between, remove_tracks
 from faceswap.faces.crop_writer import CropSettings, CropWriter
+from faceswap.faces.deleted_faces import SAME, deleted_faces, restore_faces
 from faceswap.faces.extract_options import ExtractOptions
 from faceswap.faces.face import Box, Detection
 from faceswap.faces.finder import overlap
@@ -22,37 +22,16 @@ from faceswap.faces.landmarks import make_landmarker
 from faceswap.faces.manual_exclusion import EXCLUDED
 from faceswap.faces.track_rows import TrackRows
 from faceswap.faces.tracking import TrackedFrame, Tracker
-from faceswap.project.by_hand import Mend, mends_of, set_mends
+from faceswap.project.by_hand import Mend, Place, mends_of, place_of, record_count, set_mends
+from faceswap.project.deleting import delete_again, undelete
 from faceswap.project.frame_pass import make_tracker
 from faceswap.project.people import pinned
 from faceswap.project.project import Project
 from faceswap.types import UInt8Image
 from faceswap.video.reader import VideoReader
 
-_SAME = 0.4
-"""Overlap from which a new face is one that is known already."""
 _DETECT_EVERY = 5
 """Frames between two detections where a range is detected anew."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where faces are added: the rows of an extraction, its number and its folder of crops."""
-
-    source: str
-    rows: str
-    generation: int
-    folder: Path
-
-
-def place_of(project: Project, source: str) -> Place:
-    """The extraction of a source that is in use."""
-    return Place(
-        source,
-        project.index_key(source),
-        project.generation(source),
-        project.crops_folder(source),
-    )
 
 
 def mend(
@@ -68,23 +47,26 @@ def mend(
         known = mends_of(project.settings(), wanted.source)
         made, count = _add(project, index, footage, wanted, place, report)
         project.change_settings(lambda all_: set_mends(all_, wanted.source, [*known, made]))
-        _record_count(project, index, wanted.source)
+        record_count(project, index, wanted.source)
     return count
 
 
 def unmend(project: Project, source: str) -> Mend:
-    """Remove what was last added to a source by hand, with its crops.
+    """Take back what was last done to a source by hand.
 
-    Raises OptionsError when nothing was, OutputError when a crop cannot be removed.
+    Raises OptionsError when nothing was, OutputError when a crop cannot be moved or removed.
     """
     with project.lock_source(source), project.open_index() as index:
         known = mends_of(project.settings(), source)
         if not known:
-            raise OptionsError(f"Nothing was added to {source.upper()} by hand.")
-        last, place = known[-1], place_of(project, source)
-        names = remove_tracks(index, index.key(source), last.numbers(place.generation))
+            raise OptionsError(f"Nothing was added to or deleted from {source.upper()} by hand.")
+        last, place, names = known[-1], place_of(project, source), list[str]()
+        if last.delete:
+            undelete(project, index, last, known[:-1])
+        else:
+            names = remove_tracks(index, index.key(source), last.numbers(place.generation))
         project.change_settings(lambda all_: set_mends(all_, source, known[:-1]))
-        _record_count(project, index, source)
+        record_count(project, index, source)
     for name in names:
         for path in (place.folder / name, place.folder / EXCLUDED / name):
             try:
@@ -101,11 +83,17 @@ def mend_again(
     place: Place,
     report: ReportProgress = no_report,
 ) -> list[str]:
-    """Add what was added by hand to a new extraction, too; returns what to tell."""
+    """Do to a new extraction what was done by hand, too; returns what to tell."""
     known = mends_of(project.settings(), place.source)
+    old = replace(place_of(project, place.source), rows=index.key(place.source))
+    gone = [face for face, _ in deleted_faces(index, place.rows)]
+    restore_faces(index, place.rows, gone, place.folder)  # of a stopped attempt
     told, done = [], []
     for number, wanted in enumerate(known):
         report(number, len(known))
+        if wanted.delete:  # what is not found again needs no deletion
+            done.append(delete_again(index, wanted, old, place))
+            continue
         remove_tracks(index, place.rows, wanted.numbers(place.generation))  # of a stopped attempt
         try:
             made, _ = _add(project, index, footage, wanted, place)
@@ -196,7 +184,7 @@ def _tracker(settings: ExtractOptions, wanted: Mend) -> Tracker:
 
 def _without(seen: TrackedFrame, known: Sequence[Box], base: int) -> TrackedFrame:
     """Only the faces that lie on no known one, with track numbers from ``base`` on."""
-    new = [f for f in seen.faces if all(overlap(f.box, box) < _SAME for box in known)]
+    new = [f for f in seen.faces if all(overlap(f.box, box) < SAME for box in known)]
     return replace(
         seen,
         faces=tuple(replace(face, track=base + face.track) for face in new),
@@ -229,9 +217,3 @@ def _next_track(index: FaceIndex, place: Place, settings: Mapping[str, Any]) -> 
         n for one in mends_of(settings, place.source) for ns in one.tracks.values() for n in ns
     ]
     return 1 + max(used, default=-1)
-
-
-def _record_count(project: Project, index: FaceIndex, source: str) -> None:
-    """A rebuilt index is complete when it has so many faces."""
-    if project.extraction_record(source).faces is not None:
-        project.update_source(source, {"faces": index.count(source)[1]})

@@ -16,7 +16,7 @@ from faceswap.faces.crops import crop_files, parse_crop_name
 from faceswap.faces.exclusion_carry_over import previously_excluded
 from faceswap.faces.index import FaceIndex, staged_key
 from faceswap.faces.index_recovery import KnownSource
-from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
+from faceswap.faces.manual_exclusion import DELETED, EXCLUDED, exclude, restore
 from faceswap.io.atomic import free_name, fsync_files, fsync_folder, remove_partial_files
 from faceswap.project.project import OLD, STAGING, Project
 
@@ -120,6 +120,8 @@ def _move_foreign_files(folder: Path, goal: Path, ours: Callable[[str], bool]) -
     for path in sorted(folder.iterdir()) if not folder.is_symlink() else ():
         if path.name == EXCLUDED and path.is_dir():
             _move_foreign_files(path, goal / EXCLUDED, ours)
+        elif path.name == DELETED and path.is_dir():
+            continue  # what lies where these did is deleted from the new ones
         elif not ours(path.name):
             goal.mkdir(exist_ok=True)
             os.rename(path, free_name(goal / path.name))

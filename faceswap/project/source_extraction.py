@@ -14,6 +14,8 @@ from faceswap.faces.extract_options import ExtractOptions
 from faceswap.faces.index import ExtractionState, FaceIndex
 from faceswap.faces.index_recovery import KnownSource
 from faceswap.project import frame_pass
+from faceswap.project.by_hand import Place
+from faceswap.project.deleting import delete_recovered
 from faceswap.project.extraction import (
     ExtractionTarget,
     begin_extraction,
@@ -22,7 +24,7 @@ from faceswap.project.extraction import (
     has_foreign_crops,
 )
 from faceswap.project.frame_pass import process_frames
-from faceswap.project.mending import Place, mend_again
+from faceswap.project.mending import mend_again
 from faceswap.project.people_carry_over import carry_over_people
 from faceswap.project.project import Project
 from faceswap.project.reextraction import (
@@ -174,6 +176,8 @@ def _extract_missing(work: SourceExtraction, index: FaceIndex) -> Generator[Even
             "the crops stay as they are."
         )
     yield from process_frames(index, work.options, work.footage, target, source)
+    every = work.options.every
+    yield from _file_work(lambda: delete_recovered(project, index, source, every))
     project.record_extraction(source, work.path, work.record(index.count(source)))
 
 

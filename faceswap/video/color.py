@@ -16,10 +16,11 @@ from faceswap.io.orientation import apply_orientation
 from faceswap.types import UInt8Image
 from faceswap.video.hdr import to_standard
 from faceswap.video.info import Colour, VideoInfo
+from faceswap.video.planes import plane
 
 # Without the last two flags swscale uses a faster path that makes pixels up to one level darker:
 # 46 dB instead of 59 dB after a round trip from RGB.
-_TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FROM_RGB = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
@@ -70,6 +71,8 @@ class _StoredToRgb:
 
     def __call__(self, picture: VideoFrame) -> npt.NDArray[Any]:
         width, height = self._size
+        if picture.format.name.startswith("gbr") and (picture.width, picture.height) == self._size:
+            return _rgb_of_planes(picture, 65535 if self._format == "gbrp16le" else 255)
         is_yuv = picture.format.name.startswith("yuv")
         rgb = self._reformatter.reformat(
             picture,
@@ -79,10 +82,26 @@ class _StoredToRgb:
             src_colorspace=self._colour.conversion(width, height) if is_yuv else None,
             src_color_range=self._colour.range if is_yuv else None,
             dst_color_range=ColorRange.JPEG,
-            interpolation=_TO_RGB,
+            interpolation=TO_RGB,
             threads=_threads(width, height),
         )
         return rgb.to_ndarray()
+
+
+def _rgb_of_planes(picture: VideoFrame, top: int) -> npt.NDArray[Any]:
+    """RGB (H, W, 3) from 0 to ``top`` of a picture with a plane for each of green, blue and red.
+
+    swscale is off by up to two levels there, and mixes up planes of 16 bits with alpha.
+    """
+    green, blue, red = (plane(picture, number) for number in range(3))
+    codes = np.stack([red, green, blue], axis=2)
+    most = (1 << max(component.bits for component in picture.format.components)) - 1
+    if most == top:
+        return codes
+    levels = (np.arange(most + 1, dtype=np.uint64) * top + most // 2) // most
+    table: npt.NDArray[Any] = levels.astype(np.uint16 if top > 255 else np.uint8)
+    seen: npt.NDArray[Any] = table.take(np.minimum(codes, most))
+    return seen
 
 
 class RgbToYuv:

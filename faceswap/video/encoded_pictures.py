@@ -1,17 +1,18 @@
 """From the stored pictures of footage to those that an encoder takes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
+from faceswap.video.color import TO_RGB
 from faceswap.video.info import Colour, VideoInfo
 from faceswap.video.output_plan import OutputPlan
 from faceswap.video.patch import Patch
 from faceswap.video.pixel_formats import PixelFormat, planar_format
 from faceswap.video.planes import PatchBlender, plane
 
-_FROM_YUV = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
 _FROM_RGB = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
@@ -44,7 +45,7 @@ class EncodedPictures:
                 dst_color_range=ColorRange.JPEG if to_rgb else colour.range,
                 src_colorspace=None if rgb else info.colour.conversion(info.width, info.height),
                 dst_colorspace=None if to_rgb else colour.conversion(info.width, info.height),
-                interpolation=_FROM_RGB if rgb else _FROM_YUV,
+                interpolation=_FROM_RGB if rgb else TO_RGB,
             )
         picture.colorspace, picture.color_primaries = colour.matrix, colour.primaries
         picture.color_trc, picture.color_range = colour.transfer, int(colour.range)
@@ -67,8 +68,12 @@ class EncodedPictures:
 
 
 def encoded_colour(plan: OutputPlan) -> Colour:
-    """Colour tags of the encoded pictures: the footage's, or BT.709 for YUV made of RGB."""
+    """Colour tags of the encoded pictures: the footage's, except where YUV becomes RGB or back."""
     info: VideoInfo = plan.info
     from_rgb = PixelFormat.named(planar_format(info.pixel_format)).rgb
     to_rgb = plan.pixel_format.startswith(("gbr", "bgr"))
-    return Colour(1, 1, 1) if from_rgb and not to_rgb else info.colour
+    if from_rgb and not to_rgb:
+        return Colour(1, 1, 1)
+    if to_rgb and not from_rgb:  # players stretch RGB that is said to have a limited range
+        return replace(info.colour, matrix=0, full_range=True)
+    return info.colour

@@ -103,6 +103,21 @@ class Patch:
         )
 
 
+def changed_pixels(before: UInt8Image, after: UInt8Image) -> list[Patch]:
+    """A patch that makes ``after`` of ``before``, both uint8 RGB (H, W, 3); none if they are equal.
+
+    Where they are equal its weights are 0: there the footage stays as it is stored.
+    """
+    changed = (before != after).any(2)
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    if not len(rows):
+        return []
+    area = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    face = after[area].astype(np.float32) / np.float32(255)
+    alpha = changed[area].astype(np.float32)
+    return [Patch(int(columns[0]), int(rows[0]), face, alpha, np.eye(2, 3))]
+
+
 def _rounded(values: FloatImage) -> UInt8Image:
     levels = np.asarray(values * np.float32(255) + np.float32(0.5), np.float32)
     return np.asarray(np.clip(levels, 0, 255, out=levels), np.uint8)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from faceswap.background import ReportProgress, no_report
 from faceswap.events import Estimate
+from faceswap.io.provenance import SWAPPED_PICTURE
+from faceswap.video.encoding import OutputLabel
 from faceswap.video.output_file import check_output
 from faceswap.video.output_options import OutputOptions
 from faceswap.video.output_plan import OutputPlan, plan_output
 from faceswap.video.picture_output import (
+    ANIMATIONS,
     PictureOutput,
     PictureSegment,
     is_picture_output,
@@ -137,7 +140,9 @@ def plan_conversion(
     info = footage.info
     if is_picture_output(path):
         deep = options.pixel_format.startswith("rgb48")
-        pictures = PictureOutput(path, info, deep=deep, overwrite=overwrite)
+        animated = path.suffix.lower() in ANIMATIONS
+        label = OutputLabel() if animated else OutputLabel(SWAPPED_PICTURE)
+        pictures = PictureOutput(path, info, label, deep=deep, overwrite=overwrite)
         return PlannedOutput(path, span, pictures, overwrite)
     check_output(path, overwrite=overwrite, source=info.path)
     video = plan_output(path, info, options.encoding(), span)

@@ -9,14 +9,14 @@ from av.stream import Stream
 from faceswap.video.containers import Container, can_hold
 from faceswap.video.encoding import AudioMode
 from faceswap.video.info import AudioInfo, VideoInfo
+from faceswap.video.subtitles import TEXT_CODECS, TIMED_TEXT
 
 Action = Literal["copy", "convert"]
-_TEXT = ("subrip", "srt", "text", "webvtt", "mov_text", "ass", "ssa")
 
 
 @dataclass(frozen=True)
 class TrackPlan:
-    """What becomes of the stream with this index; ``convert``: sound is encoded to ``codec``."""
+    """What becomes of the stream with this index; ``convert``: it becomes one of ``codec``."""
 
     index: int
     action: Action
@@ -74,12 +74,16 @@ def plan_others(
     plans: list[TrackPlan] = []
     lost: list[str] = []
     kept_pictures: list[str] = []
+    texts: list[str] = []
     for track in info.tracks:
         stream = opened.streams[track.index]
         if can_hold(container, stream):
             plans.append(TrackPlan(track.index, "copy"))
             if track.kind == "video":
                 kept_pictures.append(track.text())
+        elif track.codec in TEXT_CODECS and container.played:
+            plans.append(TrackPlan(track.index, "convert", TIMED_TEXT))
+            texts.append(track.text())
         else:
             lost.append(track.text())
     told = []
@@ -88,6 +92,8 @@ def plan_others(
             f"Only the main pictures of {info.path.name} are changed; copied as they are: "
             f"{', '.join(kept_pictures)}."
         )
+    if texts:
+        told.append(f"{container.suffix} holds subtitles without their styles: {', '.join(texts)}.")
     if lost:
         told.append(f"{container.suffix} cannot hold and leaves out: {', '.join(lost)}.")
     return plans, told

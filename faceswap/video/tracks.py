@@ -14,6 +14,7 @@ from faceswap.errors import InputError, OutputError
 from faceswap.video.clock import Clock
 from faceswap.video.output_plan import OutputPlan
 from faceswap.video.pyav import fraction, open_input, printable_metadata
+from faceswap.video.subtitles import TIMED_TEXT, TimedText, add_timed_text
 from faceswap.video.track_plan import TrackPlan
 
 _BIT_RATE = 96_000  # of a channel: transparent
@@ -143,10 +144,14 @@ class TrackCopy:
             kind = stream.mimetype or "application/octet-stream"
             self._container.add_attachment(name, kind, stream.data)
             return
-        if plan.action == "convert":
+        made: Stream
+        if plan.codec == TIMED_TEXT:
+            text = made = add_timed_text(self._container)
+            self._tracks[stream.index] = TimedText(text)
+        elif plan.action == "convert":
             assert isinstance(stream, AudioStream)
-            made: Stream = self._encoded(stream, plan.codec)
-            self._tracks[stream.index] = _Conversion(stream, made)  # type: ignore[arg-type]
+            made = self._encoded(stream, plan.codec)
+            self._tracks[stream.index] = _Conversion(stream, made)
         else:
             made = self._container.add_stream_from_template(stream)
             self._tracks[stream.index] = _Copy(made)

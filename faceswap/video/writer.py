@@ -26,9 +26,9 @@ from faceswap.video.info import VideoInfo
 from faceswap.video.output_file import check_output
 from faceswap.video.output_plan import OutputPlan, plan_output
 from faceswap.video.output_video import OutputVideo
-from faceswap.video.patch import Patch
+from faceswap.video.patch import Patch, changed_pixels
 from faceswap.video.picture_encoder import PictureEncoder
-from faceswap.video.reader import Footage
+from faceswap.video.reader import Footage, VideoReader
 
 _DEFAULT_ENCODING, _DEFAULT_LABEL = Encoding(), OutputLabel()
 
@@ -71,6 +71,20 @@ class VideoWriter:
         writer = cls.__new__(cls)
         writer._begin(plan, label, overwrite)
         return writer
+
+    @classmethod
+    def over(
+        cls,
+        path: Path,
+        video: VideoReader,
+        label: OutputLabel = _DEFAULT_LABEL,
+        *,
+        overwrite: bool = False,
+    ) -> Self:
+        """A writer of the footage of ``video`` with other pixels in it, by ``write_over``."""
+        plan = plan_output(check_output(path, overwrite=overwrite), video.info, _DEFAULT_ENCODING)
+        video.deinterlace = plan.deinterlaced
+        return cls.of_footage(plan, label, overwrite=overwrite)
 
     def _begin(self, plan: OutputPlan, label: OutputLabel, overwrite: bool) -> None:
         self.path = plan.path.absolute()
@@ -122,6 +136,13 @@ class VideoWriter:
         with self._video.errors():
             for packet in self._encoder.footage(footage, patches):
                 self._video.mux(packet)
+
+    def write_over(self, footage: Footage, image: UInt8Image) -> None:
+        """Add a stored picture with those pixels of ``image`` that differ from the footage's.
+
+        image: uint8 RGB (H, W, 3), changed from ``footage.image``. Raises as ``write``.
+        """
+        self.write_footage(footage, changed_pixels(footage.image, image))
 
     def finish(self) -> Path:
         """Flush encoder and other streams, sync to disk and rename; returns the path.

@@ -271,20 +271,17 @@ class ConvertPage(Page):
         self.folder = button(
             self.tr("Folder"), self._open_folder, "", "", self.tr("Open the folder of the video")
         )
-        self.export_actions = elements.widget_of(
-            row(self.play_button, self.file, self.folder, None)
-        )
+        self.export_actions = elements.widget_of(row(self.play_button, self.file, self.folder))
         self.export_actions.hide()
         export = card(
             label(self.tr("Export"), "heading"),
             self.output_edit,
             self.export_form,
-            row(self.start, None),
-            self.export_actions,
             label(self.tr("The video's metadata marks it as synthetic."), "small", True),
             gap=GAP,
         )
-        return elements.side_panel(376, who, look, export)
+        actions = elements.widget_of(row(self.start, None, self.export_actions))
+        return elements.panel_with_actions(376, actions, who, look, export)
 
     def _update_buttons(self) -> None:
         session = self.session

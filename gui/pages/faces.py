@@ -322,6 +322,10 @@ class FacesPage(Page):
             source=self.filters.chosen_source(),
             track=track,
         )
+        if self.table.names:
+            self.grid.hint = self.tr("No face passes these filters.")
+        else:
+            self.grid.hint = self.tr("No faces yet: extract them on the Footage page.")
         order = self._folded(order)
         scrolled = self.grid.verticalScrollBar().value()
         self.grid.set_order(order)

@@ -189,8 +189,12 @@ class FootagePage(Page):
         self.sources.located.connect(self._relink)
         self.faces.extracted.connect(self._request_timeline)
         self.canvas.face_pressed.connect(
-            lambda face, place: self.menu.open(self.source, face, place)
+            lambda face, place: self.menu.open(
+                self.source, face, self.timeline.frame, self.timeline.frames - 1, place
+            )
         )
+        self.menu.deleted.connect(self.hand.delete)
+        self.hand.changed.connect(self._faces_changed)
 
     def _build(self) -> None:
         self.segments: dict[Side, QPushButton] = {}
@@ -272,6 +276,11 @@ class FootagePage(Page):
         names = {one.id: session.people.label(one.id) for one in session.people.people}
         self.timeline.set_names(names)
         self.canvas.names = names
+
+    def _faces_changed(self) -> None:
+        self.player.go(self.player.frame)
+        if self.session is not None:
+            self.session.refresh()
 
     def _people_changed(self) -> None:
         if self.isVisible() and self.session is not None and self.session.info is not None:

@@ -166,8 +166,8 @@ class PeoplePage(Page):
         self.pairs.show_pairs(people, [run.name for run in session.runs()], self.writable)
         if people.people:
             message = self.tr(
-                "Choose a person, and press A or B on the right. Drag one person onto another "
-                "where both are the same; double click to name."
+                "Choose a person, and press A or B on the right, or drag it there. Drag one person "
+                "onto another where both are the same; double click to name."
             )
         else:
             message = self.tr("There are no people yet: extract faces on the Footage page first.")

@@ -178,13 +178,14 @@ class StartPage(Page):
         )
 
     def _steps_card(self) -> QWidget:
-        steps = row(gap=3 * GAP)
+        steps = row(gap=2 * GAP)
         for number, (name, text) in enumerate(
             (
-                (self.tr("Footage"), self.tr("Detect and track the faces in both videos.")),
-                (self.tr("Faces"), self.tr("Review the crops; exclude wrong ones.")),
+                (self.tr("Footage"), self.tr("Find the faces in both videos.")),
+                (self.tr("People"), self.tr("Choose who is A, who is B.")),
+                (self.tr("Faces"), self.tr("Exclude blurred and wrong ones.")),
                 (self.tr("Train"), self.tr("Train the model; watch it improve.")),
-                (self.tr("Convert"), self.tr("Adjust the blending and export.")),
+                (self.tr("Convert"), self.tr("Adjust the blending, export.")),
             ),
             1,
         ):

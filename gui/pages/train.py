@@ -177,11 +177,11 @@ class TrainPage(Page):
             self.form.aligned_row(self.tr("Training run"), self.run),
             *(self.form.aligned_row(side.upper(), who) for side, who in self.people.items()),
             self.form,
-            row(self.go, self.keep, None),
             gap=GAP,
         )
         self._show_cost()
-        return elements.side_panel(376, self.setup)
+        actions = elements.widget_of(row(self.go, self.keep, None))
+        return elements.panel_with_actions(376, actions, self.setup)
 
     def _choice(self, name: str, text: str, checked: bool) -> QPushButton:
         choice = elements.Choice(name, text)

@@ -128,6 +128,15 @@ def side_panel(width: int, *items: QWidget | QLayout | None) -> QScrollArea:
     return made
 
 
+def panel_with_actions(width: int, actions: QWidget, *items: QWidget | QLayout | None) -> QWidget:
+    """A ``side_panel`` with ``actions`` below it, which are always in view."""
+    whole = column(side_panel(width, *items), actions, gap=2 * GAP)
+    whole.setStretch(0, 1)
+    made = widget_of(whole)
+    made.setFixedWidth(width)
+    return made
+
+
 class Choice(QPushButton):
     """A large option button: a name with a description below."""
 

@@ -1,8 +1,8 @@
-"""Menu of a face in a frame: who it is, or that it is none."""
+"""Menu of a face in a frame: who it is, or that it is none, always or in this frame."""
 
 from functools import partial
 
-from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from faceswap.preview.protocol import Correction, FrameFace, MoveTracks, SplitPerson, TrackName
@@ -13,18 +13,26 @@ _MOST = 12
 
 
 class FaceMenu(QObject):
-    """Says of the track of a face who it is; every choice can be undone on the People page."""
+    """Says of the track of a face who it is; every choice can be undone on the People page.
+
+    deleted: its faces are none from one frame to another, of a track.
+    """
+
+    deleted = Signal(int, int, int)
 
     def __init__(self, context: AppContext, parent: QWidget) -> None:
         super().__init__(parent)
         self._context, self._widget = context, parent
 
-    def open(self, source: str, face: FrameFace, place: QPoint) -> None:
-        """Show the menu for a face of a source at a place on the screen."""
-        self.menu(source, face).popup(place)
+    def open(self, source: str, face: FrameFace, frame: int, last: int, place: QPoint) -> None:
+        """Show the menu for a face of a source at a place on the screen; see ``menu``."""
+        self.menu(source, face, frame, last).popup(place)
 
-    def menu(self, source: str, face: FrameFace) -> QMenu:
-        """The menu for a face of a source; deleted once it is closed."""
+    def menu(self, source: str, face: FrameFace, frame: int, last: int) -> QMenu:
+        """The menu for a face in ``frame`` of a source, ``last`` being the source's last one.
+
+        It is deleted once it is closed.
+        """
         session = self._context.session
         menu = QMenu(self._widget)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -50,6 +58,14 @@ class FaceMenu(QObject):
             add(self.tr("somebody else"), SplitPerson(person=own.id, tracks=(track,)))
         if own is None or not own.no_face:
             add(self.tr("no face"), MoveTracks(tracks=(track,), person=None))
+        menu.addSeparator()
+        for text, end in (
+            (self.tr("Delete it in this frame: no face here"), frame),
+            (self.tr("Delete it from here on"), last),
+        ):
+            action = menu.addAction(text)
+            action.setEnabled(free)
+            action.triggered.connect(partial(self.deleted.emit, face.track, frame, end))
         return menu
 
     def _correct(self, change: Correction, text: str) -> None:

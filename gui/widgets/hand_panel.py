@@ -1,15 +1,21 @@
-"""Mend by hand: draw a box where no face was found, detect a stretch anew, take that back."""
+"""Mend by hand: draw a face that was not found, detect anew, delete false faces, take it back."""
 
 from typing import Any, get_args
 
 from pydantic import ValidationError
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, Signal
 from PySide6.QtWidgets import QComboBox, QFrame
 
 from faceswap.errors import OutputError
 from faceswap.faces.extract_options import DetectorName
 from faceswap.jobs.mend import MendOptions
-from faceswap.preview.protocol import SourceState
+from faceswap.preview.protocol import (
+    DeleteFacesRequest,
+    DoneAnswer,
+    Request,
+    SourceState,
+    UndoByHandRequest,
+)
 from gui.models.app_context import AppContext
 from gui.widgets import elements
 from gui.widgets.canvas import FaceCanvas
@@ -23,7 +29,12 @@ _FOLLOWED = 10.0
 
 
 class HandPanel(QFrame):
-    """What the finder of faces missed is added here, as a job that can be undone."""
+    """What the finder of faces missed is added here, and what is no face is deleted.
+
+    Adding takes a job; deleting and undoing are done at once. changed: that was done.
+    """
+
+    changed = Signal()
 
     def __init__(self, context: AppContext, canvas: FaceCanvas, timeline: Timeline) -> None:
         super().__init__()
@@ -40,7 +51,13 @@ class HandPanel(QFrame):
         self.detector.setCurrentText("yunet")
         tip = self.tr("Search the gap or doubtful stretch at the playhead with this detector")
         self.anew = button(self.tr("Detect anew"), self.detect, "", "Ctrl+Shift+D", tip)
-        self.undo = button(self.tr("Undo"), self.take_back, "link", "", self.tr("Undo the last"))
+        self.undo = button(
+            self.tr("Undo"),
+            self.take_back,
+            "link",
+            "",
+            self.tr("Undo what was last added or deleted"),
+        )
         self.where = label("", "small", wrap=True)
         box = elements.column(
             row(label(self.tr("By hand"), "heading"), None, self.undo),
@@ -65,7 +82,10 @@ class HandPanel(QFrame):
         """Say which stretch is at the playhead."""
         stretch = self._timeline.stretch_at(self._timeline.frame)
         if stretch is None:
-            message = self.tr("Go to a gap or a doubtful stretch to detect it anew.")
+            message = self.tr(
+                "Go to a gap or a doubtful stretch to detect it anew; click a face that is none to "
+                "delete it."
+            )
         else:
             message = self.tr("At the playhead: frames %1 to %2.").replace("%1", str(stretch[0]))
             message = message.replace("%2", str(stretch[1]))
@@ -99,9 +119,25 @@ class HandPanel(QFrame):
             frames = f"{stretch[0]}-{stretch[1]}"
             self._start(frames=frames, detector=self.detector.currentText())
 
+    def delete(self, track: int, first: int, last: int) -> None:
+        """Delete the faces of a track, which are none, in some frames."""
+        source = self._source
+        if source is not None and self._free:
+            self._ask(DeleteFacesRequest(source=source.id, track=track, first=first, last=last))
+
     def take_back(self) -> None:
-        """Undo what was last added to the source."""
-        self._start(undo=True)
+        """Undo what was last done to the source by hand."""
+        if self._source is not None and self._free:
+            self._ask(UndoByHandRequest(source=self._source.id))
+
+    def _ask(self, request: Request[DoneAnswer]) -> None:
+        session = self._context.session
+        if session is not None:
+            session.rpc.send(
+                request,
+                lambda _: self.changed.emit(),
+                on_error=lambda sentence: self._context.notice.emit(sentence, "bad"),
+            )
 
     def _toggle(self) -> None:
         self._canvas.set_drawing(self.draw.isChecked())

@@ -1,6 +1,7 @@
 """Who is A and who is B: the pairs of a project, each trained as a run of its own."""
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QListWidget, QListWidgetItem, QToolButton
 
 from faceswap.options import SIDES, Side
@@ -9,9 +10,36 @@ from gui.models.people import PeopleModel
 from gui.widgets import elements, theme
 from gui.widgets.elements import button, label, row
 from gui.widgets.face_icons import FaceIcons, face_icon
+from gui.widgets.person_grid import dragged_person
 from gui.widgets.theme import GAP
 
 _FACE = 72
+
+
+class FaceSlot(QToolButton):
+    """A face that is set by pressing it or by dropping a person of the grid on it.
+
+    dropped: a person was dropped, by number.
+    """
+
+    dropped = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("face")
+        self.setAcceptDrops(True)
+        self.setIconSize(elements.square(_FACE))
+        self.setToolButtonStyle(elements.TEXT_BELOW)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if dragged_person(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        person = dragged_person(event)
+        if person is not None:
+            self.dropped.emit(person)
+        event.ignore()  # the grid keeps the person
 
 
 class PairPanel(QFrame):
@@ -35,7 +63,7 @@ class PairPanel(QFrame):
         self.run.setAccessibleName(self.tr("Training run"))
         self.run.setToolTip(self.tr("Each pair is a training run; type a new name for another one"))
         self.run.currentTextChanged.connect(lambda name: self._run_chosen(name))
-        self.faces: dict[Side, QToolButton] = {side: self._slot(side) for side in SIDES}
+        self.faces: dict[Side, FaceSlot] = {side: self._slot(side) for side in SIDES}
         self.explain = label("", "small", wrap=True)
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Pairs"))
@@ -85,28 +113,33 @@ class PairPanel(QFrame):
         self.person = person
         self._draw()
 
-    def set_side(self, side: Side) -> None:
-        """Make the person chosen in the grid A or B of the run."""
-        if self.people is None or self.person is None:
+    def set_side(self, side: Side, person: int | None = None) -> None:
+        """Make a person, or the one chosen in the grid, A or B of the run."""
+        who = self.person if person is None else person
+        if self.people is None or who is None:
             return
         pair = self.pair
-        a, b = (self.person if side == which else getattr(pair, which) for which in SIDES)
+        a, b = (who if side == which else getattr(pair, which) for which in SIDES)
         if a == b:  # they change places: nobody is both
-            a, b = (self.person, pair.a) if side == "a" else (pair.b, self.person)
-        text = self.tr("%1 is %2").replace("%1", self.people.label(self.person))
+            a, b = (who, pair.a) if side == "a" else (pair.b, who)
+        text = self.tr("%1 is %2").replace("%1", self.people.label(who))
         self.people.correct(ChoosePair(run=pair.run, a=a, b=b), text.replace("%2", side.upper()))
 
     def stop_loading(self) -> None:
         """Read no further pictures."""
         self._icons.stop()
 
-    def _slot(self, side: Side) -> QToolButton:
-        made = QToolButton()
-        made.setObjectName("face")
-        made.setIconSize(elements.square(_FACE))
-        made.setToolButtonStyle(elements.TEXT_BELOW)
-        made.clicked.connect(lambda: self.set_side(side))
+    def _slot(self, side: Side) -> FaceSlot:
+        made = FaceSlot()
+        made.clicked.connect(lambda: self._pressed(side))
+        made.dropped.connect(lambda person: self.set_side(side, person))
         return made
+
+    def _pressed(self, side: Side) -> None:
+        if self.person is None:
+            self.explain.setText(self.tr("Choose a person on the left first, or drag one here."))
+        else:
+            self.set_side(side)
 
     def _words(self, pair: PairState) -> str:
         assert self.people is not None
@@ -130,9 +163,17 @@ class PairPanel(QFrame):
             who = self.tr("choose") if number is None else people.label(number)
             slot.setText(f"{titles[side]}\n{who}")
             slot.setAccessibleName(f"{titles[side]}: {who}")
-            slot.setEnabled(self._writable and self.person is not None)
-        if self.person is None:
-            self.explain.setText(self.tr("Choose a person, then press A or B."))
+            slot.setEnabled(self._writable)
+        if self.person is None and None in (pair.a, pair.b):
+            message = self.tr(
+                "Choose a person, then press A or B; or drag one here. Without a choice it is "
+                "whoever is longest on screen."
+            )
+            self.explain.setText(message)
+        elif self.person is None:
+            message = self.tr("%1. Choose another person to change that.")
+            words = self._words(pair)
+            self.explain.setText(message.replace("%1", f"{words[:1].upper()}{words[1:]}"))
         else:
             message = self.tr("Press A or B to make it %1.")
             self.explain.setText(message.replace("%1", people.label(self.person)))

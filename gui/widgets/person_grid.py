@@ -86,6 +86,13 @@ class _FaceGrid(QListWidget, Generic[KeyT]):
                 self._draw(number)
 
 
+def dragged_person(event: QDropEvent) -> int | None:
+    """Number of the person that is dragged, if it is just one."""
+    grid = event.source()
+    chosen = grid.chosen() if isinstance(grid, PersonGrid) else []
+    return chosen[0] if len(chosen) == 1 else None
+
+
 class PersonGrid(_FaceGrid[int]):
     """All people. merged: people were dragged onto another one, who is the second argument."""
 
@@ -130,9 +137,11 @@ class PersonGrid(_FaceGrid[int]):
 
     def _text(self, person: PersonState) -> str:
         name = person.name or self.tr("person %1").replace("%1", str(person.id))
-        state = self.tr("ignored") if person.ignored else f"{person.seconds:.1f} s"
-        sides = " ".join(person.sides.upper())
-        return f"{name}\n{state}{f'  ·  {sides}' if sides else ''}"
+        if person.ignored:
+            return f"{name}\n{self.tr('ignored')}"
+        message = self.tr("%1 s in %2") if person.sides else self.tr("%1 s")
+        message = message.replace("%1", f"{person.seconds:.1f}")
+        return f"{name}\n{message.replace('%2', ' + '.join(person.sides.upper()))}"
 
     def _tip(self, person: PersonState) -> str:
         message = self.tr("%1 faces on %2 tracks. Drag onto another to merge, double click to name")

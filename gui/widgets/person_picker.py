@@ -35,7 +35,7 @@ class PersonPicker(QComboBox):
         self.setAccessibleName(name)
         self.setIconSize(elements.square(_FACE))
         self.setSizeAdjustPolicy(SHORT)
-        self.setMinimumContentsLength(15)
+        self.setMinimumContentsLength(8)
         self._icons = FaceIcons(_FACE, self)
         self._icons.loaded.connect(lambda _: self._draw())
         self._people: Sequence[PersonState] = ()

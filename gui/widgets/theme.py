@@ -15,7 +15,7 @@ GAP = 8
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a theme; a and b are those of the two sides."""
+    """The colours of a theme; a and b are those of the two sides, faint is of what is not there."""
 
     page: str
     surface: str
@@ -24,6 +24,7 @@ class Theme:
     line: str
     text: str
     muted: str
+    faint: str
     accent: str
     accent_hover: str
     on_accent: str
@@ -42,6 +43,7 @@ LIGHT = Theme(
     line="#dcdce4",
     text="#1a1a20",
     muted="#62626f",
+    faint="#8b8b98",
     accent="#4a45d6",
     accent_hover="#3a35bd",
     on_accent="#ffffff",
@@ -60,6 +62,7 @@ DARK = Theme(
     line="#34343e",
     text="#ececf1",
     muted="#a0a0ae",
+    faint="#74747f",
     accent="#8b87ff",
     accent_hover="#a19eff",
     on_accent="#121218",
@@ -81,7 +84,7 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 #rail QToolButton:hover { background: $raised; color: $text; }
 #rail QToolButton:checked { background: $surface; color: $accent; font-weight: 600; }
 #rail QToolButton:focus { border: 2px solid $accent; padding: 6px; }
-#rail QToolButton:disabled { color: $line; }
+#rail QToolButton:disabled { color: $faint; }
 #header { background: $surface; border: none; border-bottom: 1px solid $line; }
 #card { background: $surface; border: 1px solid $line; border-radius: 12px; }
 QToolButton#face { border: 1px solid $line; border-radius: 12px; padding: 8px;

@@ -55,7 +55,8 @@ class ThumbnailGrid(QAbstractScrollArea):
     """Square thumbnails in rows; selection by click, Ctrl, Shift, drag and keyboard.
 
     Items are numbers; ``order`` holds them in the order shown, a position is an index into it.
-    ``counts`` says how many faces each item stands for, None one each.
+    ``counts`` says how many faces each item stands for, None one each. ``hint`` is shown where
+    there is no item.
     selected: the selection changed. opened: an item was double-clicked or Enter pressed.
     """
 
@@ -70,6 +71,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         self.selection: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.dimmed: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.counts: NDArray[np.int64] | None = None
+        self.hint = ""
         self._paths: list[str] = []
         self._thumbnails: OrderedDict[int, QPixmap] = OrderedDict()
         self._cursor = self._anchor = 0
@@ -169,9 +171,7 @@ class ThumbnailGrid(QAbstractScrollArea):
                 painter.drawRect(box.adjusted(0, 0, -1, -1))
         if not len(self.order):
             painter.setPen(QColor(colors.muted))
-            painter.drawText(
-                self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.tr("No faces to show")
-            )
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.hint)
         painter.end()
         self._load_missing(missing)
 

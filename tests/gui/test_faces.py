@@ -102,6 +102,18 @@ def test_sorting_and_filtering(page: FacesPage, wait: Wait) -> None:
     assert page.grid.order.tolist() == [0, 5]
 
 
+def test_an_empty_page_says_what_to_do(
+    window: Window, project: Path, page: FacesPage, wait: Wait
+) -> None:
+    page.filter.setCurrentIndex(page.filter.findData("out"))
+    assert not len(page.grid.order)
+    assert page.grid.hint == "No face passes these filters."
+    for path in (project / "faces" / "b").iterdir():
+        path.unlink()
+    page.set_side("b")
+    wait(lambda: "extract them on the Footage page" in page.grid.hint)
+
+
 def test_faces_are_sorted_by_likeness_to_the_chosen_one(
     page: FacesPage, window: Window, wait: Wait
 ) -> None:

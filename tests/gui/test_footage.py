@@ -208,10 +208,30 @@ def test_a_gap_at_the_playhead_is_detected_anew(
     options = MendOptions.model_validate(job.record.options)
     assert (options.frames, options.detector, options.box) == ("151-199", "sfd", ())
     wait(lambda: not job.running)
-    source = known(page, "a")
-    assert source is not None
-    page.hand.show_state(source.model_copy(update={"by_hand": 1}), free=True)
-    assert page.hand.undo.isVisible()
-    page.hand.take_back()
-    assert MendOptions.model_validate(window.context.jobs.jobs[0].record.options).undo
-    wait(lambda: not window.context.jobs.running())
+
+
+def test_a_false_face_is_deleted_and_brought_back(
+    page: FootagePage, window: Window, wait: Wait
+) -> None:
+    wait(lambda: page.hand.draw.isEnabled() and page.canvas.faces)
+    assert not page.hand.undo.isVisible()
+    page.timeline.go(20)
+    wait(lambda: page.player.frame == 20 and page.canvas.faces)
+    menu = page.menu.menu("a", page.canvas.faces[0], 20, 199)
+    titles = [action.text() for action in menu.actions() if action.isEnabled()]
+    assert titles[-3:] == [
+        "", "Delete it in this frame: no face here", "Delete it from here on"
+    ]  # fmt: skip
+    menu.actions()[-2].trigger()
+    menu.deleteLater()
+    wait(lambda: not page.canvas.faces)
+    wait(page.hand.undo.isVisible)
+    page.timeline.go(21)
+    wait(lambda: page.canvas.faces)
+    page.timeline.go(20)
+    wait(lambda: page.player.frame == 20 and not page.canvas.faces)
+    page.hand.undo.click()
+    wait(lambda: page.canvas.faces)
+    wait(lambda: not page.hand.undo.isVisible())
+    page.hand.delete(9, 20, 20)
+    wait(lambda: "no such face" in window.banner.text)

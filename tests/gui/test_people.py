@@ -101,7 +101,8 @@ def test_a_person_is_named_by_double_click_and_ignored(
 def test_pairs_are_chosen_by_face_one_for_each_run(
     page: PeoplePage, wait: Wait, qtbot: QtBot
 ) -> None:
-    assert not page.pairs.faces["a"].isEnabled()
+    page.pairs.faces["a"].click()
+    assert "Choose a person on the left first" in page.pairs.explain.text()
     for number, side in ((1, "a"), (2, "b")):
         page.grid.choose([number])
         page.pairs.faces[side].click()  # type: ignore[index]
@@ -118,6 +119,38 @@ def test_pairs_are_chosen_by_face_one_for_each_run(
     assert page.pairs.list.isVisible()
     page.pairs.drop.click()
     wait(lambda: [pair.run for pair in model(page).pairs] == ["main"])
+
+
+def test_a_person_is_dragged_onto_a_or_b(page: PeoplePage, wait: Wait) -> None:
+    slot = page.pairs.faces["b"]
+    page.grid.choose([1, 2])
+    for chosen, number in (([1, 2], None), ([2], 2)):
+        page.grid.choose(chosen)
+        drag = _Drag(page.grid)
+        slot.dragEnterEvent(drag)  # type: ignore[arg-type]
+        assert drag.accepted is (number is not None)
+        slot.dropEvent(drag)  # type: ignore[arg-type]
+    wait(lambda: model(page).pair("main").b == 2)
+    page.grid.choose([])
+    assert "Without a choice" in page.pairs.explain.text()
+    page.pairs.set_side("a", 1)
+    wait(lambda: "Person 1 gets the face of person 2" in page.pairs.explain.text())
+
+
+class _Drag:
+    """What a widget is told of a drag from ``source``."""
+
+    def __init__(self, source: object) -> None:
+        self._source, self.accepted = source, False
+
+    def source(self) -> object:
+        return self._source
+
+    def acceptProposedAction(self) -> None:  # noqa: N802
+        self.accepted = True
+
+    def ignore(self) -> None:
+        """The source keeps what was dragged."""
 
 
 def test_what_is_no_face_is_ignored(page: PeoplePage, wait: Wait) -> None:
@@ -171,7 +204,7 @@ def test_a_face_in_the_footage_is_said_to_be_somebody(
     face = footage.canvas.faces[0]
     assert isinstance(face, FrameFace)
     assert face.person == 1
-    menu = footage.menu.menu(footage.source, face)
+    menu = footage.menu.menu(footage.source, face, 0, 199)
     assert isinstance(menu, QMenu)
     texts = {action.text(): action for action in menu.actions()}
     assert not texts["person 1  ✓"].isEnabled()

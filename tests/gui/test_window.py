@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QLockFile, QPoint, QSysInfo, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QApplication, QSlider, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QScrollArea, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 from stand_in import FAKE, Wait, drop
 
@@ -109,6 +109,10 @@ def test_every_page_fits_and_every_control_has_an_accessible_name(
         qapp.processEvents()
         room = window.minimumWidth() - page.mapTo(window, QPoint()).x()
         assert page.minimumSizeHint().width() <= room, name
+        for panel in page.findChildren(QScrollArea):  # which hides what is too wide
+            inside = panel.widget()
+            assert inside is not None
+            assert inside.minimumSizeHint().width() <= panel.viewport().width(), name
         for widget in page.findChildren(QWidget):
             if isinstance(widget, QAbstractButton | QSlider) and widget.isVisible():
                 said = widget.accessibleName() or getattr(widget, "text", lambda: "")()

@@ -13,6 +13,7 @@ import torch
 from driving import finished
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import ValidationError
 from small_swaps import train_briefly
 from torch import Tensor
@@ -24,6 +25,7 @@ from faceswap.events import Estimate, Event, Notice, Progress
 from faceswap.faces.align import crop_matrix, invert, mean_face, transform
 from faceswap.faces.index import FaceIndex, FaceRow, FrameRow
 from faceswap.io.pictures import read_picture
+from faceswap.io.provenance import SWAPPED_PICTURE, picture_provenance
 from faceswap.jobs.convert import ConvertOptions, ConvertSummary, FilmsSummary, convert
 from faceswap.jobs.extract import ExtractOptions, extract
 from faceswap.preview.session import Casting, PreviewSession
@@ -149,6 +151,24 @@ def test_pictures_and_passes_are_written(trained: Path, tmp_path: Path) -> None:
     assert mask is not None
     assert mask.max() > 200
     assert len(list((tmp_path / "passes" / "face").glob("*.png"))) == summary.swapped
+
+
+def test_a_picture_is_converted_to_a_picture(trained: Path, sample: Path, tmp_path: Path) -> None:
+    with VideoReader(sample / "a.mp4") as video:
+        before = next(video.frames(20)).image
+    Image.fromarray(before).save(tmp_path / "photo.png")
+    out = tmp_path / "swap.png"
+    options = ConvertOptions(project=trained, input=[tmp_path / "photo.png"], output=out)
+    _, summary = run(options)
+    assert (summary.frames, summary.swapped) == (1, 1)
+    with Image.open(out) as picture:
+        after = np.asarray(picture.convert("RGB")).astype(int)
+    apart = np.abs(after - before).max(2)
+    assert apart[:8].max() == 0
+    assert (apart > 8).mean() > 0.02
+    assert picture_provenance(out) == SWAPPED_PICTURE
+    with pytest.raises(OutputError, match="exists already"):
+        run(options)
 
 
 def test_without_a_name_it_goes_into_the_project(trained: Path) -> None:

@@ -31,6 +31,7 @@ from faceswap.faces.landmarks import (
 from faceswap.faces.tracking import Tracker
 from faceswap.io.provenance import DRAWN, picture_provenance
 from faceswap.jobs.landmarks import LandmarksOptions, LandmarksSummary, landmarks
+from faceswap.video.planes import plane
 from faceswap.video.provenance import provenance_of
 from faceswap.video.reader import VideoReader
 
@@ -335,6 +336,11 @@ def test_a_clip_s_landmarks_as_a_file(tmp_path: Path, portrait: Frame, pixel_for
         assert [f.pts * video.info.time_base for f in video] == [
             f.pts * plain.info.time_base for f in plain
         ]
+        if pixel_format != "gray":
+            assert video.info.pixel_format == pixel_format
+            before, after = next(plain.footage()), next(video.footage())
+            apart = plane(before.picture, 0)[:8].astype(int) - plane(after.picture, 0)[:8]
+            assert np.abs(apart).max() <= (12 if "10" in pixel_format else 4)
     assert provenance_of(drawn) == DRAWN
 
 

@@ -188,6 +188,25 @@ def test_videos_keep_their_times_and_sound(use: str, make_clip: MakeClip, tmp_pa
     assert provenance_of(out) == TASKS[use].provenance
 
 
+def test_videos_keep_their_depth_and_hdr_where_the_size_stays(
+    make_clip: MakeClip, tmp_path: Path
+) -> None:
+    clip = make_clip(frames=3, pixel_format="yuv422p10le", colour=(9, 9, 16, 1))
+    out = tmp_path / "out.mkv"
+    finish(RestoreOptions(input=clip, model=saved(tmp_path, use="denoise"), output=out))
+    a, b = probe(clip), probe(out)
+    assert (b.pixel_format, b.colour) == (a.pixel_format, a.colour)
+    larger = RestoreOptions(
+        input=clip,
+        model=saved(tmp_path, use="superres", strength=2.0),
+        output=out.with_stem("large"),
+        device="cpu",
+    )
+    told = [event.message for event in restore(larger) if isinstance(event, Notice)]
+    assert any("has 8, in standard dynamic range" in message for message in told)
+    assert probe(larger.output).pixel_format == "yuv420p"
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
 def test_a_repaired_swap_still_says_that_it_is_one(suffix: str, tmp_path: Path) -> None:
     page = np.full((64, 64, 3), 90, np.uint8)

@@ -25,6 +25,7 @@ from faceswap.preview.protocol import (
     Correction,
     CorrectPeopleRequest,
     CreateProjectRequest,
+    DeleteFacesRequest,
     DoneAnswer,
     DropPair,
     ExcludeFacesRequest,
@@ -58,6 +59,7 @@ from faceswap.preview.protocol import (
     TrackName,
     TrimSourceRequest,
     Undo,
+    UndoByHandRequest,
     request_line,
 )
 
@@ -207,6 +209,24 @@ def test_faces_are_excluded_and_restored(server: AskedServer) -> None:
     back = server.ask(RestoreFacesRequest(source="b", names=tuple(faces)))
     assert back.names == names
     assert server.ask(ProjectRequest()).b.crops == count
+
+
+@covers(DeleteFacesRequest, UndoByHandRequest)
+def test_a_false_face_is_deleted_and_brought_back(server: AskedServer) -> None:
+    def state() -> tuple[int, int]:
+        source = server.ask(ProjectRequest()).source("a")
+        assert source is not None
+        return len(server.ask(FrameRequest(source="a", frame=5)).faces), source.by_hand
+
+    assert state() == (1, 0)
+    server.ask(DeleteFacesRequest(source="a", track=0, first=4, last=6))
+    assert state() == (0, 1)
+    assert server.ask(FrameRequest(source="a", frame=7)).faces
+    unknown = DeleteFacesRequest(source="a", track=9, first=4, last=6)
+    assert "no such face" in server.refusal(unknown)
+    server.ask(UndoByHandRequest(source="a"))
+    assert state() == (1, 0)
+    assert "Nothing was added" in server.refusal(UndoByHandRequest(source="a"))
 
 
 @covers(MeasureFacesRequest)

@@ -1,6 +1,7 @@
 """Small files as cameras, phones, recorders and editing programs leave them."""
 
 import io
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,27 @@ def unfinished(folder: Path) -> Path:
     data = whole.read_bytes()
     path = folder / "unfinished.mp4"
     path.write_bytes(data[: int(len(data) * 0.7)])
+    return path
+
+
+def subtitled(folder: Path, codec: str, lines: Sequence[bytes]) -> Path:
+    """Subtitles of text in Matroska, a line every half second, the first from 0.1 to 0.4 s."""
+    plain = write_clip(folder / "plain.mkv", tracks=0, frames=25)
+    path = folder / "subtitled.mkv"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as made:
+        pictures = made.add_stream_from_template(source.streams.video[0])
+        text = made.add_mux_stream(codec)
+        text.time_base = Fraction(1, 1000)
+        made.start_encoding()
+        for number, line in enumerate(lines):
+            packet = av.Packet(line)
+            packet.stream, packet.duration, packet.time_base = text, 300, Fraction(1, 1000)
+            packet.pts = packet.dts = 100 + 500 * number
+            made.mux(packet)
+        for one in source.demux(video=0):
+            if one.size:
+                one.stream = pictures
+                made.mux(one)
     return path
 
 

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 from fake_people import FakePeople
 
-from faceswap.errors import CheckpointError, InputError, ProjectError
+from faceswap.errors import (
+    CheckpointError,
+    InputError,
+    NoFaceError,
+    OptionsError,
+    OutputError,
+    ProjectError,
+)
 from faceswap.faces.manual_exclusion import EXCLUDED, exclude, restore
 from faceswap.preview.exchange import ExchangeFolder
 from faceswap.preview.protocol import (
@@ -21,6 +28,7 @@ from faceswap.preview.protocol import (
     CloseVideoRequest,
     CorrectPeopleRequest,
     CreateProjectRequest,
+    DeleteFacesRequest,
     DoneAnswer,
     ExcludeFacesRequest,
     FacesAnswer,
@@ -66,6 +74,7 @@ from faceswap.preview.protocol import (
     TimelineRequest,
     TrackSpans,
     TrimSourceRequest,
+    UndoByHandRequest,
 )
 
 FRAMES, RATE, WIDTH, HEIGHT = 200, 25.0, 64, 48
@@ -89,6 +98,7 @@ class FakeServer:
             "b": (Path("/b.mp4"), "b"),
         }
         self._points: dict[str, tuple[float | None, float | None]] = {}
+        self._deleted: list[tuple[str, range]] = []
         self._people = FakePeople(folder)
 
     def take_notices(self) -> Sequence[str]:
@@ -99,6 +109,8 @@ class FakeServer:
         self._check_project()
         points = tuple((20.0 + i / 4, 20.0) for i in range(68))
         frame = self._frame(request.frame, request.fit)
+        if any(request.source == name and frame.frame in gone for name, gone in self._deleted):
+            return frame
         faces = (
             FrameFace(track=0, person=self._person(request.source), presence=0.9, points=points),
         )
@@ -156,12 +168,26 @@ class FakeServer:
         return MeasuredFacesAnswer(blur=found, brightness=found)
 
     def exclude_faces(self, request: ExcludeFacesRequest) -> MovedFacesAnswer:
-        self._check_project()
+        self._check_writable()
         return MovedFacesAnswer(names=tuple(exclude(self._crops(request.source), request.names)))
 
     def restore_faces(self, request: RestoreFacesRequest) -> MovedFacesAnswer:
-        self._check_project()
+        self._check_writable()
         return MovedFacesAnswer(names=tuple(restore(self._crops(request.source), request.names)))
+
+    def delete_faces(self, request: DeleteFacesRequest) -> DoneAnswer:
+        self._check_writable()
+        if request.track != 0:
+            raise NoFaceError(f"There is no such face in frame {request.first}.")
+        self._deleted.append((request.source, range(request.first, request.last + 1)))
+        return DoneAnswer()
+
+    def undo_by_hand(self, request: UndoByHandRequest) -> DoneAnswer:
+        self._check_writable()
+        if not self._deleted:
+            raise OptionsError(f"Nothing was added to or deleted from {request.source}.")
+        self._deleted.pop()
+        return DoneAnswer()
 
     def timeline(self, request: TimelineRequest) -> TimelineAnswer:
         if not (self._folder / "project.toml").is_file():
@@ -206,7 +232,7 @@ class FakeServer:
         return DoneAnswer()
 
     def add_sources(self, request: AddSourcesRequest) -> DoneAnswer:
-        self._check_project()
+        self._check_writable()
         for path in request.paths:
             if path.suffix != ".mp4" or path.stem == "broken":
                 raise InputError(f"{path.name} is not a video.")
@@ -216,13 +242,13 @@ class FakeServer:
         return DoneAnswer()
 
     def remove_source(self, request: RemoveSourceRequest) -> DoneAnswer:
-        self._check_project()
+        self._check_writable()
         self._known(request.source)
         del self._sources[request.source]
         return DoneAnswer()
 
     def trim_source(self, request: TrimSourceRequest) -> DoneAnswer:
-        self._check_project()
+        self._check_writable()
         self._known(request.source)
         if request.out_point is not None and request.out_point <= (request.in_point or 0):
             raise ProjectError("The out point must come after the in point.")
@@ -234,7 +260,7 @@ class FakeServer:
         return self._people.answer()
 
     def correct_people(self, request: CorrectPeopleRequest) -> PeopleAnswer:
-        self._check_project()
+        self._check_writable()
         self._people.correct(request.correction)
         return self._people.answer()
 
@@ -277,6 +303,12 @@ class FakeServer:
         path.touch()
         return SnapshotAnswer(path=path)
 
+    def _check_writable(self) -> None:
+        """A full disk is a file of that name in the project."""
+        self._check_project()
+        if (self._folder / "full disk").exists():
+            raise OutputError("Cannot write project.toml: No space left on device.")
+
     def _check_project(self) -> None:
         if not (self._folder / "project.toml").is_file():
             raise ProjectError(f"There is no project in {self._folder}.")
@@ -306,6 +338,7 @@ class FakeServer:
             sides=sides,
             in_point=inside,
             out_point=outside,
+            by_hand=sum(of == name for of, _ in self._deleted),
             **self._state(name, path).model_dump(),
         )
 

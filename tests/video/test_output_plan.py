@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from made_clips import MakeClip, write_clip
 
 from faceswap.errors import OutputError
+from faceswap.video import encoders
 from faceswap.video.encoding import AudioMode, Encoding
 from faceswap.video.info import VideoInfo
 from faceswap.video.output_plan import OutputPlan, plan_output
@@ -202,9 +203,33 @@ def test_all_tracks_are_kept_where_the_container_can_else_named(tmp_path: Path) 
     assert [sound.language for sound in kept.audio] == ["deu", "eng"]
     plan = planned(path, tmp_path / "o.mp4")
     (lost,) = [told for told in plan.notices if "leaves out" in told]
-    assert "subtitle track (srt)" in lost
     assert "font.ttf" in lost
-    assert copied(path, tmp_path / "o.mp4").info.chapters == 2
+    assert any("without their styles: subtitle track (srt)" in told for told in plan.notices)
+    made = copied(path, tmp_path / "o.mp4")
+    assert made.info.chapters == 2
+    assert "subtitle" in [track.kind for track in made.info.tracks]
+
+
+@pytest.mark.parametrize(
+    ("codec", "lines", "shown"),
+    [
+        ("subrip", (b"<i>hello</i>", b"w\xc3\xb6rld\r\nand all"), ["hello", "w\u00f6rld\nand all"]),
+        ("ass", (b"0,0,Default,,0,0,0,,{\\b1}hello, you", b"\xff"), ["hello, you"]),
+    ],
+)
+def test_subtitles_of_text_are_timed_text_in_mp4(
+    codec: str, lines: tuple[bytes, ...], shown: list[str], tmp_path: Path
+) -> None:
+    path = camera_clips.subtitled(tmp_path, codec, lines)
+    with av.open(str(copied(path, tmp_path / "o.mp4").path)) as container:
+        packets = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
+    texts = [bytes(packet)[2:].decode() for packet in packets]
+    assert texts[: len(shown)] == shown
+    first = packets[0]
+    assert first.pts is not None
+    assert first.duration is not None
+    assert float(first.pts * first.time_base) == pytest.approx(0.1, abs=0.001)
+    assert float(first.duration * first.time_base) == pytest.approx(0.3, abs=0.001)
 
 
 def test_what_is_left_of_unfinished_sound_is_kept_and_the_rest_said(tmp_path: Path) -> None:
@@ -288,6 +313,24 @@ def test_what_does_not_fit_together_is_refused(make_clip: MakeClip, tmp_path: Pa
         planned(path, tmp_path / "o.mp4", Encoding(pixel_format="yuv999"))
     told = planned(path, tmp_path / "o.mp4", Encoding(codec="av1", hardware=True)).notices
     assert any("the processor does" in text for text in told) or not told
+
+
+def test_the_first_card_that_encodes_is_used_else_the_processor(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_clip(tracks=0)
+    card = replace(encoders.SOFTWARE["h264"], formats=("yuv420p",), hardware=True)
+    missing = replace(card, name="h264_of_no_card")
+    refusing = replace(card, options=lambda *_: {"preset": "none"})
+    for cards, expected in (((missing, refusing, card), card), ((missing, refusing), None)):
+        monkeypatch.setattr(encoders, "HARDWARE", cards)
+        plan = planned(path, tmp_path / "o.mp4", Encoding(hardware=True))
+        assert plan.encoder == (expected or encoders.SOFTWARE["h264"])
+        assert any("the processor does" in told for told in plan.notices) is (expected is None)
+        with VideoWriter.of_footage(plan, overwrite=True) as writer:
+            for one in VideoReader(path).footage(0, 3):
+                writer.write_footage(one)
+        assert len(list(VideoReader(plan.path))) == 3
 
 
 def test_a_part_has_its_sound_and_begins_at_zero(make_clip: MakeClip, tmp_path: Path) -> None:

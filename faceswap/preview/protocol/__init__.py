@@ -5,6 +5,7 @@ neither torch, cv2 nor av. docs/protocol.md is generated from them.
 """
 
 from faceswap.preview.protocol.faces import (
+    DeleteFacesRequest,
     ExcludeFacesRequest,
     FacesAnswer,
     FacesRequest,
@@ -20,6 +21,7 @@ from faceswap.preview.protocol.faces import (
     TimelineAnswer,
     TimelineRequest,
     TrackSpans,
+    UndoByHandRequest,
 )
 from faceswap.preview.protocol.frames import (
     CloseVideoRequest,
@@ -113,6 +115,7 @@ __all__ = [
     "CorrectPeopleRequest",
     "Correction",
     "CreateProjectRequest",
+    "DeleteFacesRequest",
     "DoneAnswer",
     "DropPair",
     "ExcludeFacesRequest",
@@ -176,6 +179,7 @@ __all__ = [
     "TrackSpans",
     "TrimSourceRequest",
     "Undo",
+    "UndoByHandRequest",
     "id_in",
     "parse_request_line",
     "parse_server_line",

@@ -8,6 +8,7 @@ from pydantic import Field
 from faceswap.preview.protocol.message import (
     Answer,
     CropNames,
+    DoneAnswer,
     FrameNumber,
     Message,
     Request,
@@ -102,6 +103,23 @@ class RestoreFacesRequest(Request[MovedFacesAnswer]):
     kind: Literal["restore-faces"] = "restore-faces"
     source: SourceName
     names: CropNames
+
+
+class DeleteFacesRequest(Request[DoneAnswer]):
+    """Delete the faces of a track that are none, in some frames; a new extraction does it again."""
+
+    kind: Literal["delete-faces"] = "delete-faces"
+    source: SourceName
+    track: int = Field(description="Number of the track.")
+    first: FrameNumber
+    last: Annotated[FrameNumber, Field(description="The last frame in which they are deleted.")]
+
+
+class UndoByHandRequest(Request[DoneAnswer]):
+    """Take back what was last added to or deleted from a source by hand."""
+
+    kind: Literal["undo-by-hand"] = "undo-by-hand"
+    source: SourceName
 
 
 class TrackSpans(Message):

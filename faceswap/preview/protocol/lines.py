@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from faceswap import events
 from faceswap.errors import OptionsError
 from faceswap.preview.protocol.faces import (
+    DeleteFacesRequest,
     ExcludeFacesRequest,
     FacesAnswer,
     FacesRequest,
@@ -21,6 +22,7 @@ from faceswap.preview.protocol.faces import (
     RestoreFacesRequest,
     TimelineAnswer,
     TimelineRequest,
+    UndoByHandRequest,
 )
 from faceswap.preview.protocol.frames import (
     CloseVideoRequest,
@@ -67,6 +69,8 @@ AnyRequest = (
     | MeasureFacesRequest
     | ExcludeFacesRequest
     | RestoreFacesRequest
+    | DeleteFacesRequest
+    | UndoByHandRequest
     | TimelineRequest
     | NewestCropRequest
     | LikenessRequest

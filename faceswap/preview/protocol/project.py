@@ -50,7 +50,7 @@ class SourceState(SideState):
     sides: str = Field(description='Its sides: "a", "b", "ab", or "" if it is only converted.')
     in_point: float | None = Field(default=None, description="In point in seconds.")
     out_point: float | None = Field(default=None, description="Out point in seconds.")
-    by_hand: int = Field(default=0, description="How often faces were added by hand.")
+    by_hand: int = Field(default=0, description="How often something was done by hand.")
 
 
 class RunState(Message):
