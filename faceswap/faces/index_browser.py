@@ -152,29 +152,23 @@ class IndexBrowser:
         For a crop that is not in the index its own record is read; files without one are left
         out.
         """
-        places = dict.fromkeys(_png_names(folder), 0.0)
-        places |= dict.fromkeys(_png_names(folder / EXCLUDED), 1.0)
+        excluded = _png_names(folder / EXCLUDED)
+        places = dict.fromkeys(_png_names(folder), 0.0) | dict.fromkeys(excluded, 1.0)
         rows = self._rows(
-            "SELECT crop, frame, track, yaw, pitch, presence,"
+            "SELECT crop, frame, track, time, yaw, pitch, presence,"
             f" substr(points, {1 + _BYTES * _EYES_AND_LIPS.start},"
             f" {_BYTES * (_EYES_AND_LIPS.stop - _EYES_AND_LIPS.start)})"
-            " FROM faces WHERE source = ? AND crop IS NOT NULL",
+            " FROM faces LEFT JOIN frames USING (source, frame)"
+            " WHERE source = ? AND crop IS NOT NULL ORDER BY frame, track",
             (side,),
         )
-        times = self._rows("SELECT frame, time FROM frames WHERE source = ?", (side,))
-        found, values = _face_values(rows, dict(times))
-        row_of = dict(zip(found, range(len(found)), strict=True))
+        found, values = _face_values(rows)
         names = sorted(places)
-        missing = places.keys() - row_of.keys()
-        lost = {name: _record_row(_place(folder, name, places)) for name in missing}
-        names = [name for name in names if lost.get(name, _EMPTY) is not None]
+        if names != list(found):  # they are the same where none is lost and tracks are few
+            names, values = _matched(names, found, values, folder, places)
         table = np.full((len(names), len(COLUMNS)), np.nan, np.float32)
-        chosen = np.array([row_of.get(name, -1) for name in names], np.intp)
-        inside = chosen >= 0
-        table[inside, :_KNOWN] = values[chosen[inside]]
-        for number in np.flatnonzero(~inside):
-            table[number, :_KNOWN] = lost[names[number]]
-        table[:, -1] = [places[name] for name in names]
+        table[:, :_KNOWN] = values
+        table[:, -1] = [places[name] for name in names] if excluded else 0.0
         return FaceTable(names, table)
 
     def people(self, source: str) -> dict[int, int]:
@@ -212,17 +206,39 @@ _KNOWN = COLUMNS.index("person")
 _EMPTY = np.empty(0, np.float32)
 
 
+def _matched(
+    names: Sequence[str],
+    found: Sequence[str],
+    values: NDArray[np.float32],
+    folder: Path,
+    places: Mapping[str, float],
+) -> tuple[list[str], NDArray[np.float32]]:
+    """The known columns of the crops ``names``: of ``found`` ones, else by their own records.
+
+    Those without a record are left out.
+    """
+    row_of = dict(zip(found, range(len(found)), strict=True))
+    missing = places.keys() - row_of.keys()
+    lost = {name: _record_row(_place(folder, name, places)) for name in missing}
+    kept = [name for name in names if lost.get(name, _EMPTY) is not None]
+    matched = np.full((len(kept), _KNOWN), np.nan, np.float32)
+    chosen = np.array([row_of.get(name, -1) for name in kept], np.intp)
+    inside = chosen >= 0
+    matched[inside] = values[chosen[inside]]
+    for number in np.flatnonzero(~inside):
+        matched[number] = lost[kept[number]]
+    return kept, matched
+
+
 def _face_values(
-    rows: Sequence[tuple[Any, ...]], times: Mapping[int, float]
+    rows: Sequence[tuple[Any, ...]],
 ) -> tuple[Sequence[str], NDArray[np.float32]]:
     """Names of the crops of rows as ``table`` selects them, and their known columns."""
     if not rows:
         return (), np.zeros((0, _KNOWN), np.float32)
-    names, frames, *columns, blobs = zip(*rows, strict=True)
+    names, *columns, blobs = zip(*rows, strict=True)
     points = np.frombuffer(b"".join(blobs), np.float32).reshape(len(names), -1, 2)
-    tracks, *pose = (np.array(column, np.float32) for column in columns)
-    when = np.array([times.get(frame, np.nan) for frame in frames], np.float32)
-    known = (np.array(frames, np.float32), tracks, when, *pose)
+    known = (np.array(column, np.float32) for column in columns)
     return names, np.column_stack([*known, openings(points)])
 
 
