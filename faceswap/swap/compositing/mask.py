@@ -31,8 +31,8 @@ _GLASSES_AREA = (0.008, 0.014)
 """Shares of a crop from which what looks like glasses may be, and is, taken for such: frames cover
 1.4 to 5.9 %, lashes and shadows that look like them up to 0.8 % (seven clips)."""
 _CHIN, _CHIN_EDGE = (0.6, 0.85), 0.25
-"""From mouth to chin, as shares of a face's height, and by how much the soft edge is narrower at the
-chin: there A's jaw would shine through, while cheeks and forehead are much alike."""
+"""From mouth to chin, as shares of a face's height, and by how much the soft edge is narrower at
+the chin: there A's jaw would shine through, while cheeks and forehead are much alike."""
 _FEATURE_EDGE = 0.04
 """Mask blur at A's brows and eyes at most, as a share of the face's width."""
 _FEATURES = (Label.EYES, Label.BROWS, Label.LIPS, Label.MOUTH)
