@@ -1,14 +1,17 @@
 """How far rendered people are from photographs: a small network learns skin and hair from them.
 
 It is trained on nothing but rendered crops, aligned as faceswap aligns faces, and tried on the
-labelled frontal photographs in ../shared/segmentation, which serve for measuring only.
+labelled frontal photographs in ../shared/segmentation, which serve for measuring only. With
+``--without`` one thing is left out of the rendering or the training, which shows what it is worth.
 
-python scripts/people_gap.py [--pictures 3000] [--steps 1000] [--cache FILE.npz] [--sheet OUT.png]
+python scripts/people_gap.py [--pictures 3000] [--steps 1000] [--without camera]
+    [--cache FILE.npz] [--sheet OUT.png]
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
@@ -27,7 +30,13 @@ from faceswap.faces.detect import make_detector
 from faceswap.faces.finder import find_faces
 from faceswap.faces.labels import Label
 from faceswap.faces.landmarks import make_landmarker
-from faceswap.synthetic.people import render_person
+from faceswap.synthetic.backgrounds import background
+from faceswap.synthetic.camera import Camera
+from faceswap.synthetic.identity import HAIRDOS
+from faceswap.synthetic.people import Photographer
+from faceswap.synthetic.random_people import random_person
+from faceswap.synthetic.random_pictures import Shot
+from faceswap.synthetic.scene import Light
 
 SIDE = 96
 CLASSES = ("background", "skin", "hair", "eyes", "mouth")
@@ -58,16 +67,59 @@ def crop(
     return np.asarray(part, np.uint8), np.asarray(mask, np.uint8)
 
 
-def rendered_crop(number: int, seed: int) -> tuple[Bytes, Bytes]:
+def _perfect_camera(shot: Shot) -> Shot:
+    """No blur, noise, sharpening, compression or colour cast; exposure and view stay."""
+    drawn = shot.camera
+    clean = Camera(drawn.distance, drawn.view, drawn.centre, noise=0.0, softness=0.0)
+    return replace(shot, camera=replace(clean, exposure=drawn.exposure), jpeg=0)
+
+
+def _same_hair(shot: Shot) -> Shot:
+    """Everyone's hair cut short alike, in its own colour."""
+    hairs = replace(shot.identity.hairs, style="short", hairdo=HAIRDOS["short"])
+    return replace(shot, identity=replace(shot.identity, hairs=hairs))
+
+
+def _nothing_worn(shot: Shot) -> Shot:
+    """No glasses, no headwear, nothing in front."""
+    bare = replace(shot.identity.wear, glasses="none", headwear="none")
+    return replace(shot, identity=replace(shot.identity, wear=bare), thing="none")
+
+
+def _same_light(shot: Shot) -> Shot:
+    """One lamp for all; the camera exposes for it."""
+    camera = replace(shot.camera, exposure=1.0, balance=(1.0, 1.0, 1.0))
+    return replace(shot, light=Light(), camera=camera)
+
+
+def _grey_paper(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """The same grey behind everyone."""
+    return np.full((*size, 3), 0.3, np.float32)
+
+
+_CHANGES: dict[str, Callable[[Shot], Shot]] = {
+    "camera": _perfect_camera, "hair": _same_hair, "worn": _nothing_worn, "light": _same_light,
+}  # fmt: skip
+WITHOUT = (*_CHANGES, "backgrounds", "people", "augmentation")
+"""What can be left out: the camera's faults, hairdos, things worn or in front, kinds of light,
+backgrounds; people: one in twenty, in twenty pictures each; augmentation of the crops."""
+
+
+def rendered_crop(number: int, seed: int, without: str = "") -> tuple[Bytes, Bytes]:
     """A rendered picture's crop, larger than the network's input, for augmentation."""
-    person = render_person(seed, number, 160)
-    return crop(person.image, _OURS[person.labels], person.points[:68], 120)
+    who, variation = divmod(number, 20) if without == "people" else (number, 0)
+    behind = _grey_paper if without == "backgrounds" else background
+    person = random_person(seed, who)
+    photographer = Photographer(person, seed, who, variation, 160, _CHANGES.get(without), behind)
+    frame = photographer.take(None)
+    return crop(frame.picture, _OURS[frame.labels], frame.points.astype(np.float32), 120)
 
 
-def rendered_crops(count: int, seed: int, workers: int) -> tuple[Bytes, Bytes]:
+def rendered_crops(count: int, seed: int, workers: int, without: str) -> tuple[Bytes, Bytes]:
     """Crops of ``count`` rendered pictures."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(partial(rendered_crop, seed=seed), range(count), chunksize=8))
+        render = partial(rendered_crop, seed=seed, without=without)
+        found = list(pool.map(render, range(count), chunksize=8))
     return np.stack([one for one, _ in found]), np.stack([one for _, one in found])
 
 
@@ -121,9 +173,16 @@ class SmallNet(nn.Module):
 
 
 def batches(
-    images: Bytes, masks: Bytes, batch: int, rng: np.random.Generator
+    images: Bytes, masks: Bytes, batch: int, rng: np.random.Generator, augmented: bool = True
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Random batches with shifts, turns, scales, flips, and changes of brightness and colour."""
+    """Random batches; augmented: with shifts, turns, scales, flips, and changes of brightness and
+    colour."""
+    cut = slice(12, 12 + SIDE)
+    while not augmented:
+        chosen = rng.integers(len(images), size=batch)
+        plain = images[chosen][:, cut, cut].astype(np.float32) / 127.5 - 1
+        labels = masks[chosen][:, cut, cut].astype(np.int64)
+        yield torch.from_numpy(plain).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
     while True:
         chosen = rng.integers(len(images), size=batch)
         pictures = np.empty((batch, SIDE, SIDE, 3), np.float32)
@@ -150,12 +209,12 @@ def batches(
         yield torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
 
 
-def train(images: Bytes, masks: Bytes, steps: int, seed: int) -> SmallNet:
+def train(images: Bytes, masks: Bytes, steps: int, seed: int, augmented: bool = True) -> SmallNet:
     """Train a network on the crops for ``steps`` batches of 24."""
     torch.manual_seed(seed)
     net = SmallNet().train()
     optimiser = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=1e-4)
-    drawn = batches(images, masks, 24, np.random.default_rng(seed))
+    drawn = batches(images, masks, 24, np.random.default_rng(seed), augmented)
     for step, (pictures, labels) in enumerate(islice(drawn, steps), 1):
         for group in optimiser.param_groups:
             group["lr"] = 3e-3 * min(1.0, step / 50) * 0.5 * (1 + np.cos(np.pi * step / steps))
@@ -194,6 +253,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
     parser.add_argument("--pictures", type=int, default=3000)
     parser.add_argument("--steps", type=int, default=1000, help="of training")
+    parser.add_argument("--without", choices=WITHOUT, default="", help="what is left out")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cache", type=Path, help="where the rendered crops are kept")
@@ -206,11 +266,14 @@ def main() -> None:
         with np.load(options.cache) as stored:
             images, masks = stored["images"], stored["masks"]
     else:
-        images, masks = rendered_crops(options.pictures, options.seed, options.workers)
+        images, masks = rendered_crops(
+            options.pictures, options.seed, options.workers, options.without
+        )
         if options.cache:
             np.savez(options.cache, images=images, masks=masks)
     held = max(50, len(images) // 20)
-    net = train(images[held:], masks[held:], options.steps, options.seed)
+    augmented = options.without != "augmentation"
+    net = train(images[held:], masks[held:], options.steps, options.seed, augmented)
     cut = slice(12, 12 + SIDE)
     inside = (np.ascontiguousarray(images[:held, cut, cut]), masks[:held, cut, cut])
     for name, (pictures, truth) in (

@@ -7,7 +7,7 @@ A picture depends on nothing but seed, number, variation and size: any process c
 them, in any order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count as count_from
 
@@ -78,12 +78,25 @@ def render_clip(seed: int, number: int, size: int, frames: int) -> Iterator[Rend
 
 
 class Photographer:
-    """Takes the pictures of one shot; each is deterministic by its number."""
+    """Takes the pictures of one shot; each is deterministic by its number.
 
-    def __init__(self, person: Person, seed: int, number: int, variation: int, size: int) -> None:
+    change: what is done to the drawn shot first; behind: draws the background of a size (H, W).
+    """
+
+    def __init__(
+        self,
+        person: Person,
+        seed: int,
+        number: int,
+        variation: int,
+        size: int,
+        change: Callable[[Shot], Shot] | None = None,
+        behind: Callable[[tuple[int, int], np.random.Generator], NDArray[np.float32]] = background,
+    ) -> None:
         self.rng = np.random.default_rng((seed, number, variation, 403))
         self.person, self.number, self.variation, self.size = person, number, variation, size
-        self.shot: Shot = random_shot(person, self.rng)
+        drawn = random_shot(person, self.rng)
+        self.shot: Shot = change(drawn) if change else drawn
         shot, identity = self.shot, self.shot.identity
         pieces = thing_pieces(
             shot.thing, shot.place, identity.skin.tone, identity.clothes, self.rng
@@ -91,9 +104,9 @@ class Photographer:
         texels, strands = detail_of(size, shot.camera.view)
         self.figure = HeadMesh(identity, texels, strands, pieces)
         self.figure.set_ambient_occlusion(average_occlusion())
-        behind = background((size, size), self.rng)
+        room = behind((size, size), self.rng)
         self.scene = Scene(
-            (size, size), shot.light, shot.camera, behind, int(self.rng.integers(1 << 30))
+            (size, size), shot.light, shot.camera, room, int(self.rng.integers(1 << 30))
         )
         self.text_seed = int(self.rng.integers(1 << 30))
         self.taken = 0
