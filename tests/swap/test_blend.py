@@ -168,7 +168,9 @@ def test_growing_and_shrinking_move_the_edge() -> None:
         soft_mask(landmark_region(points, forehead, 128), Growth(grow), 0.05).sum()
         for grow in (-0.1, 0, 0.1)
     ]
-    assert_allclose(np.sqrt(np.array(areas) / np.pi), [22.5, 28.5, 34.5], atol=0.5)
+    radii = np.sqrt(np.array(areas) / np.pi)
+    assert_allclose(radii, [22.5, 28.5, 34.5], atol=0.7)
+    assert_allclose(np.diff(radii), 6, atol=0.3)
 
 
 def test_fine_detail_changes_over_faster_than_tones() -> None:

@@ -11,11 +11,12 @@ SIDE = 64
 
 def test_a_lower_half_changes_over_between_nose_and_lip() -> None:
     points = torch.from_numpy(mean_face().points[:, :2]).float()[None] * 0.9
-    moved = points + torch.tensor([0.125, 0.0])
+    x = torch.tensor([1.0, 0.0])
     pictures, maps = torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, 4, SIDE // 2, SIDE // 2)
-    white = torch.zeros(1, 3, SIDE, SIDE)
-    white[..., :32] = 1
-    halves = LowerHalves(torch.tensor([1]), white, torch.ones(1, 4, SIDE // 2, SIDE // 2))
+    white = torch.zeros(2, 3, SIDE, SIDE)
+    white[..., :32] = 0.5
+    twice = 2 * torch.eye(3, 4).expand(2, 3, 4)
+    halves = LowerHalves(white, torch.ones(2, 4, SIDE // 2, SIDE // 2), twice)
     both = torch.cat([points, points])
     driven = RetargetedFaces(
         driven_rows=slice(0, 2),
@@ -24,7 +25,7 @@ def test_a_lower_half_changes_over_between_nose_and_lip() -> None:
         places=torch.tensor([0, 0]),
         start=both,
         end=both,
-        lower=LowerFaces(torch.tensor([1]), torch.tensor([0]), points, moved),
+        lower=LowerFaces(torch.tensor([False, True]), torch.tensor([0, 0]), both, both + 0.125 * x),
         mouths=both,
         opened=torch.zeros(2),
         confidence=torch.ones(2),

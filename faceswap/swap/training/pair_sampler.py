@@ -26,11 +26,12 @@ _CLEARLY = 0.1
 class LowerFaces:
     """Lower halves that come from other faces of the same person.
 
-    rows (k,): which of the driven faces have one. places (k,): of the faces they come from. start,
-    end (k, 81, 2): their points before and after the warp.
+    joined: bool (n,), which of the driven faces have one. places (n,): of the faces they come from.
+    start, end (n, 81, 2): their points before and after the warp. Of all driven faces, so that
+    nothing waits for a graphics card to tell which.
     """
 
-    rows: Tensor
+    joined: Tensor
     places: Tensor
     start: Tensor
     end: Tensor
@@ -125,8 +126,7 @@ class PairSampler:
         confidence = torch.where(joined, joined_confidence, whole.confidence)
         upper = eyes.where(joined, whole).unmoved(confidence)
         lips = mouth.where(joined, upper)
-        at = joined.nonzero()[:, 0]
-        lower = LowerFaces(at, chosen["mouth"][at], mouth.start[at], mouth.end[at])
+        lower = LowerFaces(joined, chosen["mouth"], mouth.start, mouth.end)
         return RetargetedFaces(
             driven_rows=rows,
             driving_side=driving,

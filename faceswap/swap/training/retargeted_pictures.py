@@ -11,18 +11,20 @@ from faceswap.training import augment
 _LATTICE = 32
 """Side of the grid that warps are computed on: they are smooth, so they are upsampled from it."""
 _NOSE_BASE, _UPPER_LIP = slice(31, 36), slice(50, 53)
+_UPPERMOST = 0.4
+"""Of the crop's height, above which no lower half begins, however the head is bent."""
 _LEAST_CHANGE = 0.05
 """Half sides of the crop in which one half changes over to the other, at least."""
 
 
 @dataclass(frozen=True)
 class LowerHalves:
-    """Faces of which the lower half is used. rows (k,): of the driven faces that get one. pictures
-    (k, 3, R, R), maps (k, C, h, h): as in the set, not yet warped."""
+    """Faces of which the lower half is used. pictures (n, 3, R, R), maps (n, C, h, h): as in the
+    set, not yet warped. color (n, 3, 4): colour matrices to the skin tone of the upper halves."""
 
-    rows: Tensor
     pictures: Tensor
     maps: Tensor
+    color: Tensor
 
 
 def displacement(start: Tensor, end: Tensor, theta: Tensor) -> Tensor:
@@ -45,15 +47,20 @@ def put_lower_halves(
     One half changes over to the other between the nose and the upper lip. theta (n, 2, 3): affine
     augmentation of the driven faces.
     """
-    rows, lower = halves.rows, driven.lower
-    field = displacement(lower.start, lower.end, theta[rows])
-    heights = driven.end[rows, :, 1]
+    lower, heights = driven.lower, driven.end[..., 1]
+    field = displacement(lower.start, lower.end, theta)
     begin, end = heights[:, _NOSE_BASE].mean(1), heights[:, _UPPER_LIP].mean(1)
-    for whole, half in zip(into, (halves.pictures, halves.maps), strict=True):
-        grid = augment.affine_grid(theta[rows], half.shape[-1])
-        share = _below(grid[..., 1], begin, end)[:, None]
-        part = augment.sample(half, grid + augment.resize_field(field, grid.shape[1]))
-        whole[rows] = torch.lerp(whole[rows], part, share)
+    for whole, half, color in zip(
+        into, (halves.pictures, halves.maps), (halves.color, None), strict=True
+    ):
+        size = half.shape[-1]
+        rows = slice(int(_UPPERMOST * size), size)
+        grid = augment.affine_grid(theta, size)[:, rows]
+        share = (_below(grid[..., 1], begin, end) * lower.joined[:, None, None])[:, None]
+        part = augment.sample(half, grid + augment.resize_field(field, size)[:, rows])
+        if color is not None:
+            part = augment.apply_color(part, color)
+        whole[:, :, rows] = torch.lerp(whole[:, :, rows], part, share)
 
 
 def _below(heights: Tensor, begin: Tensor, end: Tensor) -> Tensor:

@@ -149,7 +149,7 @@ class SwapTask:
             for grid in grids:
                 grid[rows] += augment.resize_field(field, grid.shape[1])
         pictures, maps = augment.sample(pictures, grids[0]), augment.sample(maps, grids[1])
-        if driven is not None and len(driven.lower.rows):
+        if driven is not None:
             halves = self._lower_halves(side, driven)
             put_lower_halves((pictures[rows], maps[rows]), halves, driven, sampled.theta[rows])
         pictures = augment.apply_color(pictures, sampled.colors[side])
@@ -160,13 +160,13 @@ class SwapTask:
         return pictures, maps[:, :3]
 
     def _lower_halves(self, side: str, driven: RetargetedFaces) -> LowerHalves:
-        """The lower halves that come from other faces, in the skin tone of the upper ones."""
-        lower, tones = driven.lower, self._colors[side]
-        pictures, maps = self._sets[side].gather(lower.places)
-        upper = tones[driven.places[lower.rows]]
+        """The lower halves that come from other faces, and their way to the upper ones' tone."""
+        pictures, maps = self._sets[side].gather(driven.lower.places)
+        tones = self._colors[side]
+        upper = tones[driven.places]
         full = torch.ones_like(upper[:, 0])
-        matched = augment.skin_tone_transfer(tones[lower.places], upper, full)
-        return LowerHalves(lower.rows, augment.apply_color(pictures, matched), maps)
+        color = augment.skin_tone_transfer(tones[driven.lower.places], upper, full)
+        return LowerHalves(pictures, maps, color)
 
     def _driving_mouths(
         self, driven: RetargetedFaces, sampled: _SampledFaces
