@@ -29,6 +29,12 @@ def likeness(one: Vectors, other: Vectors) -> float:
     return float(np.partition(cosines, cosines.size - count)[-count:].mean())
 
 
+def spread(vectors: Sequence[Vectors]) -> Vectors:
+    """The embeddings of several tracks (N, 128), or 64 of more, spread evenly."""
+    stacked = np.concatenate(vectors)
+    return stacked if len(stacked) <= _GALLERY else gallery([stacked])
+
+
 def gallery(vectors: Sequence[Vectors]) -> Vectors:
     """64 of the embeddings of several tracks (64, 128), spread evenly; few are repeated."""
     stacked = np.concatenate(vectors)

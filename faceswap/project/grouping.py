@@ -17,7 +17,7 @@ from faceswap.faces.embedding import EMBEDDING_DIM, Embedder, Vectors
 from faceswap.faces.index import FaceIndex
 from faceswap.faces.index_schema import TrackRow
 from faceswap.faces.manual_exclusion import EXCLUDED
-from faceswap.faces.people_groups import gallery, group_tracks, match_person
+from faceswap.faces.people_groups import gallery, group_tracks, match_person, spread
 from faceswap.project.people import entries_of, pinned
 from faceswap.project.project import Project
 
@@ -112,7 +112,7 @@ class _People:
         self, source: str, group: Sequence[TrackRow], together: set[tuple[int, int]]
     ) -> int:
         """The known person that a group of tracks is of, or a new one."""
-        vectors = gallery([row.embeddings.astype(np.float32) for row in group])
+        vectors = spread([row.embeddings.astype(np.float32) for row in group])
         numbers = {row.track for row in group}
         beside = {b if a in numbers else a for a, b in together if (a in numbers) != (b in numbers)}
         barred = {
