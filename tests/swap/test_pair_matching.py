@@ -154,7 +154,11 @@ def test_an_imitation_reaches_what_it_can_and_says_what_it_cannot() -> None:
     for number, (name, (own, like, _)) in enumerate(cases.items()):
         wanted = like if trusted[name] > 0.99 else own
         assert torch.allclose(used.end[number], wanted, atol=1e-5), name
-    assert found.opened.tolist() == pytest.approx([0, 0, 1, 0, 0, 0, 0, 0])
+    assert used.opened.tolist() == pytest.approx([0, 0, 1, 0, 0, 0, 0, 0])
+    away = shapes(face(mouth=0.2), gazes=torch.tensor([[0.4, 0.0]]))
+    far = retarget(shapes(face()), away, rest, rest)
+    assert far.opened > 0
+    assert far.unmoved(far.confidence).opened == 0
 
 
 def test_what_is_dragged_shows_the_opening_that_is_claimed() -> None:

@@ -220,9 +220,10 @@ class RetargetedLandmarks:
         )
 
     def unmoved(self, confident: Tensor) -> "RetargetedLandmarks":
-        """The same with no warp where ``confident`` (N,) is 0."""
-        end = torch.where(confident[:, None, None] > 0, self.end, self.start)
-        return RetargetedLandmarks(self.start, end, self.opened, self.eyes, self.mouth)
+        """The same with no warp, which opens nothing, where ``confident`` (N,) is 0."""
+        warped = confident > 0
+        end = torch.where(warped[:, None, None], self.end, self.start)
+        return RetargetedLandmarks(self.start, end, self.opened * warped, self.eyes, self.mouth)
 
 
 def confidence_of(mismatch: Tensor) -> Tensor:
