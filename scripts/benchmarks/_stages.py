@@ -12,6 +12,8 @@ import psutil
 import torch
 
 Row = dict[str, str | int | float | None]
+MOST_FRAMES = 200
+"""Frames that stages are measured on: they are held in memory."""
 
 
 class StageClock:

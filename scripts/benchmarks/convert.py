@@ -9,7 +9,7 @@ from pathlib import Path
 
 from footage import CLIPS, enlarged, peak_memory, repeated
 
-from benchmarks._stages import Busy, Row, StageClock, alone, limit, stage_rows
+from benchmarks._stages import MOST_FRAMES, Busy, Row, StageClock, alone, limit, stage_rows
 from faceswap import run as run_job
 from faceswap.faces.segmenter import Segmenter
 from faceswap.jobs.convert import ConvertOptions, convert
@@ -28,7 +28,6 @@ from faceswap.video.planned_output import plan_conversion
 from faceswap.video.reader import Footage
 from faceswap.video.segment_journal import SegmentJournal
 
-_MOST = 200  # frames that stages are measured on: they are held in memory
 _THREADS = {
     "decode": "reads",
     "to RGB": "reads",
@@ -121,7 +120,7 @@ def by_stage(project: Path, preset: str) -> tuple[list[Row], Row]:
         stack.enter_context(alone(swapper))
         work = stack.enter_context(film.work(journal, quality, resumed=False))
         busy = Busy()
-        frames = encoded(work, work.footage.footage(0, _MOST), "bare")
+        frames = encoded(work, work.footage.footage(0, MOST_FRAMES), "bare")
         bare = busy.wall(), busy.cpu()
         seconds = stages(work)
     rows = stage_rows(seconds, frames, _THREADS)
@@ -135,7 +134,7 @@ def stages(work: SegmentWork) -> dict[str, float]:
     """Processor seconds by stage: all frames go through one stage before the next begins."""
     clock = StageClock()
     with clock.stage("decode"):
-        frames = list(work.footage.footage(0, _MOST))
+        frames = list(work.footage.footage(0, MOST_FRAMES))
     with ExitStack() as stack:
         stack.enter_context(clock.watched("to RGB", YuvToRgb, "__call__"))
         stack.enter_context(clock.watched("align", swapper, "warp_crop"))

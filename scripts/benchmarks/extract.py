@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 from footage import CLIPS, enlarged, peak_memory, repeated
 
-from benchmarks._stages import Busy, Row, StageClock, alone, limit, stage_rows
+from benchmarks._stages import MOST_FRAMES, Busy, Row, StageClock, alone, limit, stage_rows
 from faceswap import run as run_job
 from faceswap.faces import crop_writer
 from faceswap.faces.crop_writer import CropSettings, CropWriter
@@ -27,7 +27,6 @@ from faceswap.video.reader import VideoReader
 SIZES = (256, 512, 1024)
 """Largest sides of a crop; smaller faces are kept at their own size."""
 
-_MOST = 200  # frames that stages are measured on: they are held in memory
 _THREADS = {
     "decode": "reads",
     "to RGB": "reads",
@@ -103,7 +102,7 @@ def by_stage(clip: Path) -> Rows:
         stack.enter_context(alone(crop_writer))
         tracker = make_tracker(options, still=False)
         with clock.stage("decode"):
-            frames = list(footage.footage(0, _MOST))
+            frames = list(footage.footage(0, MOST_FRAMES))
         for name, owner, method in (
             ("to RGB", YuvToRgb, "__call__"),
             ("cuts", BlockCutDetector, "update"),
